@@ -1,0 +1,97 @@
+"""Errors that tell a planner where the fault is, what it is, and how to mend it.
+
+Every error carries a list of `Fault`s, because a run that stops at the first of ten faults has to
+be started ten times. Each class also has a parent from the standard library, so that a caller who
+knows nothing of this package can still catch it sensibly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SHOWN_IDS = 5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, in words a user can act on.
+
+    Parameters
+    ----------
+    where
+        The file, table, column or configuration key at fault, e.g. ``"people.csv, column people"``.
+    what
+        What was found there and what was expected instead.
+    fix
+        The smallest thing that mends it; empty where `what` says it already.
+    ids
+        The offending rows, keys or lines; the first few are shown.
+
+    Examples
+    --------
+    >>> print(Fault("people.csv, column people", "2 rows are negative", "correct them", ("7", "9")))
+    people.csv, column people: 2 rows are negative (7, 9); correct them
+    """
+
+    where: str
+    what: str
+    fix: str = ""
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the fault on one line."""
+        text = f"{self.where}: {self.what}"
+        if self.ids:
+            more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
+            text += f" ({', '.join(self.ids[:SHOWN_IDS])}{more})"
+        return f"{text}; {self.fix}" if self.fix else text
+
+
+class SitingError(Exception):
+    """Parent of everything this package raises on purpose.
+
+    Parameters
+    ----------
+    faults
+        One fault, a plain message, or several faults; all of them are shown.
+    """
+
+    def __init__(self, faults: Fault | str | Iterable[Fault]) -> None:
+        if isinstance(faults, str):
+            faults = Fault("", faults)
+        self.faults: Sequence[Fault] = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """Return every fault, one to a line."""
+        lines = [str(fault).removeprefix(": ") for fault in self.faults]
+        return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
+
+
+class ConfigError(SitingError, ValueError):
+    """The configuration file cannot be used as it stands."""
+
+
+class InputError(SitingError, ValueError):
+    """A file or table cannot be used as it stands."""
+
+
+class DownloadError(SitingError, ConnectionError):
+    """Something could not be fetched; nothing of it was kept."""
+
+
+class InfeasibleError(SitingError, ValueError):
+    """The requirements contradict each other; each fault is one that cannot hold."""
+
+
+class SolveError(SitingError, RuntimeError):
+    """A solver failed, or is not installed."""
+
+
+class VerifyError(SitingError, ArithmeticError):
+    """A plan is not what it says it is; nothing was written."""
+
+
+class MissingExtraError(SitingError, ImportError):
+    """An optional package is needed for what was asked."""

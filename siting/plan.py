@@ -1,0 +1,218 @@
+"""A plan: what a planner reads, as tables, put together from a solver's answer."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.solve import Solution
+from siting.tables import capacity_groups
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan and the tables it was made from.
+
+    Parameters
+    ----------
+    title, note
+        What it is called, and the caveat that goes with every output.
+    sites
+        One row a station that stands or is built: ``site_id``, ``name``, ``kind``, ``existing``,
+        ``offer_id``, ``configuration``, ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``,
+        ``capacity_kwh_day``, ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served
+        over capacity), ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
+    classes
+        One row a vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
+    demand
+        `siting.tables.DEMAND` with ``served_kwh_day``.
+    service
+        `siting.tables.SERVICE`: who is served by what.
+    cells, candidates, dropped, offers
+        What the plan was made from; `dropped` are places too far from a road to be candidates.
+    edges
+        The roads, for maps.
+    solution
+        The solver's answer: status, bound, gap, seconds.
+    checks
+        What the independent recount found (`siting.verify.verify`).
+    facts
+        What else belongs in ``run.json``: inputs, assumptions, seconds, versions.
+    """
+
+    title: str
+    note: str
+    sites: gpd.GeoDataFrame
+    classes: pd.DataFrame
+    demand: pd.DataFrame
+    service: pd.DataFrame
+    cells: gpd.GeoDataFrame
+    candidates: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame
+    offers: pd.DataFrame
+    edges: gpd.GeoDataFrame
+    solution: Solution
+    checks: pd.DataFrame
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def new_sites(self) -> gpd.GeoDataFrame:
+        """The stations the plan builds, without those that stand already."""
+        return self.sites[~self.sites["existing"]]
+
+    @property
+    def served_share(self) -> float:
+        """Share of the public charging energy wanted that the plan serves, 0 to 1."""
+        wanted = self.classes["demand_kwh_day"].sum()
+        return float(self.classes["served_kwh_day"].sum() / wanted) if wanted else 0.0
+
+    def headline(self) -> list[tuple[str, str]]:
+        """Return the plan's main figures as (what, value) pairs in words a planner reads."""
+        s = self.solution
+        new = self.new_sites
+        wanted = self.classes["demand_kwh_day"].sum()
+        lines = [
+            ("Status", status_text(s)),
+            (
+                "Energy served",
+                f"{s.objective_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
+            ),
+            (
+                "Proven limit",
+                f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day",
+            ),
+            ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
+            ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
+            (
+                "Subsidy",
+                f"PKR {s.subsidy_pkr / 1e6:,.2f} m of {s.budget_pkr / 1e6:,.2f} m budget",
+            ),
+            ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
+        ]
+        if new.empty:
+            cheapest = self._cheapest_new_pkr()
+            why = (
+                f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
+                if cheapest > s.budget_pkr
+                else "nothing: no offer serves more than what stands already"
+            )
+            lines.insert(3, ("Built", why))
+        return lines
+
+    def _cheapest_new_pkr(self) -> float:
+        offers = self.offers
+        open_ = ~offers["existing"] & (offers["reason"].fillna("").astype(str).str.strip() == "")
+        return float(offers.loc[open_, "subsidy_pkr"].min()) if open_.any() else np.inf
+
+    def __repr__(self) -> str:
+        """Return the headline figures as text."""
+        rows = [f"{what:<24}{value}" for what, value in self.headline()]
+        caveat = [self.note] if self.note else []
+        return "\n".join([f"Plan: {self.title}", *caveat, *rows])
+
+    def _repr_html_(self) -> str:
+        """Return the headline figures as an HTML table for notebooks."""
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(what)}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for what, value in self.headline()
+        )
+        note = f"<p><em>{html.escape(self.note)}</em></p>" if self.note else ""
+        return f"<h4>{html.escape(self.title)}</h4>{note}<table>{rows}</table>"
+
+
+def status_text(solution: Solution) -> str:
+    """Return the status in words that cannot be mistaken for more than was proven."""
+    if solution.status == "optimal":
+        return f"optimal within a proven gap of {solution.gap:.2%}"
+    return f"feasible, not proven optimal: gap {solution.gap:.2%} ({solution.stopped})"
+
+
+def make_plan(
+    *,
+    title: str,
+    note: str,
+    cells: gpd.GeoDataFrame,
+    demand: pd.DataFrame,
+    candidates: gpd.GeoDataFrame,
+    dropped: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    edges: gpd.GeoDataFrame,
+    service: pd.DataFrame,
+    solution: Solution,
+) -> Plan:
+    """Return the plan a solution stands for, with figures a site and a class; not yet verified.
+
+    Parameters
+    ----------
+    title, note
+        What to call it, and the caveat every output repeats.
+    cells, demand, candidates, dropped, offers, edges
+        The tables it was made from.
+    service
+        Who is served by what (`siting.tables.SERVICE`).
+    solution
+        The offers chosen and what is proven of them.
+    """
+    served = service.groupby("demand_id")["served_kwh_day"].sum()
+    demand = demand.assign(served_kwh_day=demand["demand_id"].map(served).astype(float).fillna(0.0))
+    classes = demand.groupby("vehicle_class", sort=False)[
+        ["demand_kwh_day", "served_kwh_day"]
+    ].sum()
+    wanted = classes["demand_kwh_day"].where(classes["demand_kwh_day"] > 0)
+    classes = classes.assign(served_share=classes["served_kwh_day"] / wanted).reset_index()
+    sites = _site_table(
+        candidates, offers, service, list(solution.offers), list(classes["vehicle_class"])
+    )
+    return Plan(
+        title=title,
+        note=note,
+        sites=sites,
+        classes=classes,
+        demand=demand,
+        service=service,
+        cells=cells,
+        candidates=candidates,
+        dropped=dropped,
+        offers=offers,
+        edges=edges,
+        solution=solution,
+        checks=pd.DataFrame(columns=["check", "found", "limit"]),
+    )
+
+
+def _site_table(
+    candidates: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    service: pd.DataFrame,
+    chosen: list[str],
+    classes: list[str],
+) -> gpd.GeoDataFrame:
+    built = offers[offers["offer_id"].isin(chosen)]
+    capacity = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, offers.columns))]
+    columns = ["site_id", "offer_id", "configuration", "chargers", "power_kw"]
+    built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
+        capacity_kwh_day=built[capacity].sum(axis=1)
+    )
+    places = candidates[["site_id", "name", "kind", "existing", "geometry"]]
+    sites = places.merge(built, on="site_id", how="inner", validate="one_to_one")
+    by_site = service.groupby("site_id")
+    total = by_site["served_kwh_day"].sum()
+    sites["served_kwh_day"] = sites["site_id"].map(total).astype(float).fillna(0.0)
+    for name in classes:
+        part = service[service["vehicle_class"] == name].groupby("site_id")["served_kwh_day"].sum()
+        sites[f"served_{name}_kwh_day"] = sites["site_id"].map(part).astype(float).fillna(0.0)
+    sites["use_share"] = sites["served_kwh_day"] / sites["capacity_kwh_day"].where(
+        sites["capacity_kwh_day"] > 0
+    )
+    minutes = (service["served_kwh_day"] * service["travel_min"]).groupby(service["site_id"]).sum()
+    sites["mean_travel_min"] = sites["site_id"].map(minutes / total).astype(float)
+    cells = by_site["cell_id"].nunique()
+    sites["cells_served"] = sites["site_id"].map(cells).fillna(0).astype(int)
+    last = [c for c in sites.columns if c != "geometry"] + ["geometry"]
+    return sites[last].sort_values("site_id", ignore_index=True)

@@ -1,0 +1,80 @@
+"""Figures that come with the package: each row with its unit, source and confidence.
+
+One CSV file a subject lies beside this module. A user may give a file of the same form instead.
+Confidence marks: ``H`` primary data or two independent reports, ``M`` one credible report, ``L``
+one weak source, ``ASSUMPTION`` nobody could source it.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+
+from siting.errors import Fault, InputError
+
+CONFIDENCE = ("H", "M", "L", "ASSUMPTION")
+
+
+def table(name: str, path: Path | None = None) -> pd.DataFrame:
+    """Return a table of figures, from the package or from a file of the same form.
+
+    Parameters
+    ----------
+    name
+        The subject, e.g. ``"chargers"`` or ``"speeds"``.
+    path
+        A user's own CSV to read in its place; it needs the same columns.
+
+    Returns
+    -------
+    DataFrame
+        The file's columns; ``confidence`` holds one of `CONFIDENCE`.
+
+    Raises
+    ------
+    InputError
+        Naming file, column and line of each fault.
+
+    Examples
+    --------
+    >>> "source" in table("speeds").columns
+    True
+    """
+    packaged = resources.files(__package__) / f"{name}.csv"
+    with packaged.open(encoding="utf-8") as file:
+        default = pd.read_csv(file)
+    if path is None:
+        return default
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    try:
+        own = pd.read_csv(path, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
+        raise InputError(Fault(str(path), f"cannot be read as CSV: {err}")) from err
+    faults = [
+        Fault(f"{path}, column {column}", "missing", "it has: " + ", ".join(map(str, own.columns)))
+        for column in default.columns
+        if column not in own.columns
+    ]
+    if "confidence" in own.columns:
+        unknown = ~own["confidence"].isin(CONFIDENCE)
+        if unknown.any():
+            lines = tuple(f"line {i + 2}" for i in own.index[unknown])
+            faults.append(
+                Fault(
+                    f"{path}, column confidence", f"not one of {', '.join(CONFIDENCE)}", "", lines
+                )
+            )
+    for column in default.columns:
+        if column in own.columns and pd.api.types.is_numeric_dtype(default[column]):
+            numbers = pd.to_numeric(own[column], errors="coerce")
+            may_be_blank = bool(default[column].isna().any())
+            bad = numbers.isna() & (own[column].notna() if may_be_blank else True)
+            if bad.any():
+                lines = tuple(f"line {i + 2}" for i in own.index[bad])
+                faults.append(Fault(f"{path}, column {column}", "not a number", "", lines))
+    if faults:
+        raise InputError(faults)
+    return own

@@ -1,0 +1,404 @@
+"""Every table that passes between stages: its columns, their units and meanings, and one check.
+
+A stage takes whole tables and returns whole tables. The specifications below are the contract
+between stages, the source of the data dictionary in the documentation, and what `validate` holds a
+table against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+
+Kind = Literal["id", "text", "number", "whole", "flag"]
+
+CAPACITY_COLUMN = re.compile(r"^capacity_(?P<group>[a-z0-9_]+)_kwh_day$")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name
+        The column's name, with its unit where it has one (``cost_pkr``).
+    kind
+        ``id`` (text that names a row, never blank), ``text``, ``number``, ``whole`` or ``flag``.
+    unit
+        The unit, empty for names and flags.
+    meaning
+        One line for the data dictionary.
+    low, high
+        The smallest and largest value that can be right; ``None`` for no limit.
+    nullable
+        Whether a value may be missing.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's specification.
+
+    Parameters
+    ----------
+    name, meaning
+        What it is called and what one row of it is.
+    columns
+        The columns that must be there; others may be beside them.
+    key
+        The columns that together name a row; no two rows may share them.
+    geometry
+        The geometry types allowed, or empty for a table without geometry.
+    capacity_columns
+        Whether at least one ``capacity_<group>_kwh_day`` column is required.
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    geometry: tuple[str, ...] = ()
+    capacity_columns: bool = False
+
+
+CELLS = Table(
+    "cells",
+    "one row a demand cell",
+    (
+        Column("cell_id", "id", "", "name of the cell, c…"),
+        Column("people", "number", "people", "people who live in the cell", low=0),
+        Column(
+            "node_id",
+            "whole",
+            "",
+            "road node the cell's trips start from; blank: too far from a road",
+            nullable=True,
+        ),
+        Column(
+            "snap_m",
+            "number",
+            "m",
+            "straight distance from the cell's centre to the nearest road node",
+            low=0,
+        ),
+    ),
+    key=("cell_id",),
+    geometry=("Polygon", "MultiPolygon", "Point"),
+)
+
+DEMAND = Table(
+    "demand",
+    "one row a cell and vehicle class: the public charging energy wanted there in the target year",
+    (
+        Column("demand_id", "id", "", "name of the row, d…"),
+        Column("cell_id", "id", "", "the cell it arises in"),
+        Column("vehicle_class", "id", "", "vehicle class"),
+        Column("demand_kwh_day", "number", "kWh/day", "public charging energy wanted", low=0),
+    ),
+    key=("demand_id",),
+)
+
+CANDIDATES = Table(
+    "candidates",
+    "one row a place where a station could stand or stands",
+    (
+        Column("site_id", "id", "", "name of the site, s…"),
+        Column("name", "text", "", "what people call it", nullable=True),
+        Column("kind", "text", "", "fuel, parking, mall, existing, street …"),
+        Column("existing", "flag", "", "a station is in service there already"),
+        Column("existing_power_kw", "number", "kW", "its power; 0 for a new site", low=0),
+        Column("source", "text", "", "where the row comes from"),
+        Column(
+            "node_id",
+            "whole",
+            "",
+            "road node it is reached by; blank: too far from a road",
+            nullable=True,
+        ),
+        Column("snap_m", "number", "m", "straight distance to the nearest road node", low=0),
+    ),
+    key=("site_id",),
+    geometry=("Point",),
+)
+
+OFFERS = Table(
+    "offers",
+    "one row a site and configuration: what could be built there, at what cost, to serve how much",
+    (
+        Column("offer_id", "id", "", "name of the offer, <site_id>:<configuration>"),
+        Column("site_id", "id", "", "the site"),
+        Column("configuration", "id", "", "which set of chargers"),
+        Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
+        Column("existing", "flag", "", "stands already: kept, costs nothing"),
+        Column("power_kw", "number", "kW", "grid power drawn with every charger in use", low=0),
+        Column("charger_cost_pkr", "number", "PKR", "chargers, installed, taxes in", low=0),
+        Column("grid_cost_pkr", "number", "PKR", "connection, transformer and 11 kV line", low=0),
+        Column("fee_cost_pkr", "number", "PKR", "registration and application fees", low=0),
+        Column("cost_pkr", "number", "PKR", "sum of the cost parts", low=0),
+        Column("subsidy_pkr", "number", "PKR", "public money it draws from the budget", low=0),
+        Column("reason", "text", "", "why it cannot be built; blank where it can", nullable=True),
+    ),
+    key=("offer_id",),
+    capacity_columns=True,
+)
+
+COMPATIBILITY = Table(
+    "compatibility",
+    "one row a charger group and vehicle class that can use it",
+    (
+        Column("charger_group", "id", "", "group of chargers, as in capacity_<group>_kwh_day"),
+        Column("vehicle_class", "id", "", "vehicle class that can plug in there"),
+    ),
+    key=("charger_group", "vehicle_class"),
+)
+
+REACH = Table(
+    "reach",
+    "one row a cell and a site its drivers can reach within the cutoff; absent: out of reach",
+    (
+        Column("cell_id", "id", "", "the cell"),
+        Column("site_id", "id", "", "the site"),
+        Column("travel_min", "number", "min", "driving time to the site, access included", low=0),
+    ),
+    key=("cell_id", "site_id"),
+)
+
+SERVICE = Table(
+    "service",
+    "one row a demand and the site that serves it, or part of it",
+    (
+        Column("demand_id", "id", "", "the demand"),
+        Column("cell_id", "id", "", "its cell"),
+        Column("vehicle_class", "id", "", "its vehicle class"),
+        Column("site_id", "id", "", "the site that serves it"),
+        Column("served_kwh_day", "number", "kWh/day", "how much of it is served there", low=0),
+        Column("travel_min", "number", "min", "driving time to the site", low=0),
+    ),
+    key=("demand_id", "site_id"),
+)
+
+TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
+
+
+def capacity_groups(columns: Iterable[str]) -> list[str]:
+    """Return the charger groups that have a ``capacity_<group>_kwh_day`` column, in order.
+
+    Examples
+    --------
+    >>> capacity_groups(["offer_id", "capacity_dc_kwh_day", "capacity_lev_kwh_day"])
+    ['dc', 'lev']
+    """
+    return [m["group"] for c in columns if (m := CAPACITY_COLUMN.match(c))]
+
+
+def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
+    """Return every way in which a table departs from its specification; an empty list if none.
+
+    Parameters
+    ----------
+    frame
+        The table to look at; it is not changed.
+    table
+        What it should be.
+    where
+        The file or table to name in the faults; the specification's name by default.
+    """
+    where = where or table.name
+    faults = []
+    present = []
+    for column in table.columns:
+        if column.name in frame.columns:
+            present.append(column)
+        else:
+            faults.append(
+                Fault(
+                    f"{where}, column {column.name}",
+                    f"missing ({column.meaning})",
+                    "it has: " + ", ".join(map(str, frame.columns)),
+                )
+            )
+    labels = _row_labels(frame, table)
+    for column in present:
+        faults += _column_faults(frame, column, labels, where)
+    if table.capacity_columns:
+        faults += _capacity_faults(frame, labels, where)
+    key = [k for k in table.key if k in frame.columns]
+    if len(key) == len(table.key):
+        twice = frame.duplicated(subset=key, keep=False).to_numpy()
+        if twice.any():
+            ids = tuple(dict.fromkeys(labels[twice]))
+            faults.append(Fault(f"{where}, column {' + '.join(key)}", "duplicate", "", ids))
+    if table.geometry:
+        faults += _geometry_faults(frame, table, labels, where)
+    return faults
+
+
+def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
+    """Raise `InputError` with every fault of a table; return nothing if there is none.
+
+    Parameters
+    ----------
+    frame, table, where
+        As in `find_faults`.
+
+    Raises
+    ------
+    InputError
+        Naming table, column and the first offending rows of each fault.
+
+    Examples
+    --------
+    >>> row = {"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [-1.0]}
+    >>> validate(pd.DataFrame(row), REACH)
+    Traceback (most recent call last):
+    siting.errors.InputError: reach, column travel_min: 1 value below 0 min (c1 s1)
+    """
+    faults = find_faults(frame, table, where)
+    if faults:
+        raise InputError(faults)
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Return one row a column of every table: table, column, kind, unit, meaning."""
+    rows = [
+        {
+            "table": table.name,
+            "column": column.name,
+            "kind": column.kind,
+            "unit": column.unit,
+            "meaning": column.meaning,
+        }
+        for table in TABLES
+        for column in table.columns
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row_labels(frame: pd.DataFrame, table: Table) -> np.ndarray:
+    """Name each row by its key where it has one, else by its position counted from 1."""
+    key = [k for k in table.key if k in frame.columns]
+    if len(key) == len(table.key):
+        parts = frame[key].astype(str)
+        return parts.agg(" ".join, axis=1).to_numpy() if len(frame) else np.array([], dtype=object)
+    return np.array([f"row {i}" for i in range(1, len(frame) + 1)], dtype=object)
+
+
+def _column_faults(
+    frame: pd.DataFrame, column: Column, labels: np.ndarray, where: str
+) -> list[Fault]:
+    place = f"{where}, column {column.name}"
+    values = frame[column.name]
+    missing = values.isna().to_numpy()
+    if column.kind == "id":
+        missing = missing | (values.astype(str).str.strip() == "").to_numpy()
+    faults = []
+    if missing.any() and not column.nullable:
+        faults.append(
+            Fault(place, _count(missing, "is", "are", "missing"), "", _ids(labels, missing))
+        )
+    if column.kind in ("number", "whole"):
+        if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+            numbers = pd.to_numeric(values, errors="coerce")
+            bad = (numbers.isna() & ~values.isna()).to_numpy()
+            faults.append(Fault(place, f"not numbers but {values.dtype}", "", _ids(labels, bad)))
+            return faults
+        plain = values.to_numpy(dtype=float, na_value=np.nan)
+        infinite = np.isinf(plain)
+        if infinite.any():
+            faults.append(
+                Fault(place, _count(infinite, "is", "are", "infinite"), "", _ids(labels, infinite))
+            )
+        unit = f" {column.unit}" if column.unit else ""
+        for limit, word, sign in ((column.low, "below", 1), (column.high, "above", -1)):
+            if limit is not None:
+                bad = (sign * plain < sign * limit) & ~infinite
+                if bad.any():
+                    plural = "value" if bad.sum() == 1 else "values"
+                    what = f"{bad.sum():,} {plural} {word} {limit:g}{unit}"
+                    faults.append(Fault(place, what, "", _ids(labels, bad)))
+        if column.kind == "whole":
+            broken = ~missing & ~infinite & (plain != np.round(plain))
+            if broken.any():
+                faults.append(Fault(place, "not whole numbers", "", _ids(labels, broken)))
+    if column.kind == "flag" and not pd.api.types.is_bool_dtype(values):
+        faults.append(Fault(place, f"not true or false but {values.dtype}"))
+    return faults
+
+
+def _capacity_faults(frame: pd.DataFrame, labels: np.ndarray, where: str) -> list[Fault]:
+    groups = capacity_groups(map(str, frame.columns))
+    if not groups:
+        return [
+            Fault(where, "no column capacity_<group>_kwh_day", "name what each offer can serve")
+        ]
+    return [
+        fault
+        for group in groups
+        for fault in _column_faults(
+            frame,
+            Column(f"capacity_{group}_kwh_day", "number", "kWh/day", "", low=0),
+            labels,
+            where,
+        )
+    ]
+
+
+def _geometry_faults(
+    frame: pd.DataFrame, table: Table, labels: np.ndarray, where: str
+) -> list[Fault]:
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.active_geometry_name is None:
+        return [Fault(where, "has no geometry", f"give {' or '.join(table.geometry)}")]
+    faults = []
+    if frame.crs is None:
+        faults.append(
+            Fault(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
+        )
+    shapes = frame.geometry
+    missing = (shapes.isna() | shapes.is_empty).to_numpy()
+    if missing.any():
+        faults.append(
+            Fault(
+                f"{where}, geometry",
+                _count(missing, "is", "are", "missing"),
+                "",
+                _ids(labels, missing),
+            )
+        )
+    wrong = (~shapes.geom_type.isin(table.geometry)).to_numpy() & ~missing
+    if wrong.any():
+        found = ", ".join(sorted(set(shapes.geom_type[wrong])))
+        faults.append(
+            Fault(
+                f"{where}, geometry",
+                f"{found}, expected {' or '.join(table.geometry)}",
+                "",
+                _ids(labels, wrong),
+            )
+        )
+    return faults
+
+
+def _count(mask: np.ndarray, one: str, many: str, what: str) -> str:
+    total = int(mask.sum())
+    return f"{total:,} {one if total == 1 else many} {what}"
+
+
+def _ids(labels: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
+    return tuple(str(label) for label in labels[mask])

@@ -1,0 +1,75 @@
+"""Data flows one way: a room imports only from rooms above it in the list."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+ROOMS = [
+    "errors",
+    "tables",
+    "files",
+    "reference",
+    "config",
+    "roads",
+    "demand",
+    "sites",
+    "models",
+    "solve",
+    "plan",
+    "verify",
+    "export",
+    "study",
+    "cli",
+]
+FILES = sorted((ROOT / "siting").rglob("*.py"))
+
+
+def imported_rooms(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module]
+            if node.module == "siting":
+                names = [f"siting.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("siting."))
+
+
+def room_of(path):
+    return path.relative_to(ROOT / "siting").parts[0].removesuffix(".py")
+
+
+def test_every_room_is_on_the_list():
+    assert {room_of(path) for path in FILES} - {"__init__"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_up_the_list_only(path):
+    room = room_of(path)
+    if room == "__init__":
+        return
+    allowed = {*ROOMS[: ROOMS.index(room) + 1], "__version__"}
+    assert set(imported_rooms(path)) <= allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_stays_readable(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+
+
+def test_only_the_study_and_the_cli_see_the_configuration():
+    seers = {room_of(p) for p in FILES if "config" in set(imported_rooms(p))}
+    assert seers <= {"config", "study", "cli"}
+
+
+@pytest.mark.parametrize("name", ["siting", "siting.cli", "siting.config"])
+def test_light_imports_stay_light(name):
+    heavy = {"geopandas", "pandas", "osmnx", "pulp", "scipy", "highspy", "networkx"}
+    code = f"import sys, {name}; print(*sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
