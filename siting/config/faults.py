@@ -1,0 +1,298 @@
+"""Faults of a configuration in plain words, each with its file, line and key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from siting.config.fields import PATTERN_WORDS, did_you_mean
+from siting.config.sections import Config
+from siting.config.yaml_text import Key
+
+# What tells the members of a union apart, in the order in which they are looked for.
+SELECTORS = ("kind", "shape")
+
+
+def dotted(key: Key) -> str:
+    """Return a key path as users write it.
+
+    Examples
+    --------
+    >>> dotted(("candidates", "sources", 0, "path"))
+    'candidates.sources.0.path'
+    """
+    return ".".join(map(str, key))
+
+
+@dataclass
+class Origins:
+    """Where each key was given: a line of the file, or an override.
+
+    Parameters
+    ----------
+    file
+        The file as the user named it.
+    lines
+        The line of each key and list item.
+    overrides
+        The override that set a key, as the user wrote its key.
+    """
+
+    file: str
+    lines: dict[Key, int] = field(default_factory=dict)
+    overrides: dict[Key, str] = field(default_factory=dict)
+
+    def where(self, key: Key) -> str:
+        """Return the place of a key: its own, or that of the nearest section around it."""
+        for length in range(len(key), 0, -1):
+            part = key[:length]
+            if part in self.overrides:
+                label = self.overrides[part]
+                return f"--set {label}" + ("" if label == dotted(key) else f", key {dotted(key)}")
+            if part in self.lines:
+                return f"{self.file}, line {self.lines[part]}, key {dotted(key)}"
+        return f"{self.file}, key {dotted(key)}"
+
+    def line(self, key: Key) -> int:
+        """Return the line that sorts a fault among the others; those of overrides come last."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.overrides:
+                return 10**9
+            if key[:length] in self.lines:
+                return self.lines[key[:length]]
+        return 0
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in the schema.
+
+    Parameters
+    ----------
+    key
+        Its key path.
+    model
+        The section it stands in.
+    info
+        The field there; ``None`` for a key the section does not know.
+    annotation
+        What may stand there.
+    """
+
+    key: Key = ()
+    model: type[BaseModel] | None = None
+    info: FieldInfo | None = None
+    annotation: Any = Config
+
+    @property
+    def meaning(self) -> str:
+        """What the key is for, in a few words."""
+        return ((self.info and self.info.description) or "").split(";")[0]
+
+    @property
+    def optional(self) -> bool:
+        """Whether the key may be left out."""
+        known = self.model is not None and self.key[-1] in self.model.model_fields
+        return known and self.info is not None and not self.info.is_required()
+
+
+def find_spot(location: tuple[str | int, ...]) -> Spot:
+    """Return the place in the schema that a validation error's location means.
+
+    The location names the chosen member of a union, and marks the name of an entry of a mapping
+    where that is at fault; neither is a key, so both are left out.
+    """
+    spot = Spot()
+    parts = [part for part in location if part != "[key]"]
+    while parts:
+        part = parts.pop(0)
+        models = members(spot.annotation)
+        if len(models) > 1:
+            spot = replace(spot, annotation=models.get(part))
+        elif models:
+            (model,) = models.values()
+            info = model.model_fields.get(str(part))
+            spot = Spot((*spot.key, part), model, info, info.annotation if info else None)
+        else:
+            item = _item(spot.annotation)
+            notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
+            # An item without a meaning of its own has that of the list or mapping it is in.
+            info = next((note for note in notes if note.description), spot.info)
+            spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
+    return spot
+
+
+def members(annotation: Any) -> dict[str | int, type[BaseModel]]:
+    """Return the sections an annotation allows, each by the word that selects it."""
+    models = list(_models(annotation))
+    if len(models) < 2:
+        return {"": models[0]} if models else {}
+    found: dict[str | int, type[BaseModel]] = {}
+    for model in models:
+        selector = next(name for name in SELECTORS if name in model.model_fields)
+        found[get_args(model.model_fields[selector].annotation)[0]] = model
+    return found
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType):
+        for part in get_args(annotation):
+            yield from _models(part)
+
+
+def _item(annotation: Any) -> Any:
+    """Return what the items of a list, or the values of a mapping, are."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _item(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return next((i for part in get_args(annotation) if (i := _item(part)) is not None), None)
+    if origin is tuple:
+        return get_args(annotation)[0]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return get_args(annotation)[1]
+    return None
+
+
+def translate(error: ErrorDetails) -> list[tuple[Key, str, str]]:
+    """Return the faults of one validation error: the key, what is wrong, and the fix."""
+    spot = find_spot(error["loc"])
+    given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
+    expected = f"expected: {spot.meaning}" if spot.meaning else ""
+    match kind:
+        case "default_factory_not_called":
+            return []  # the title, which follows the name, whose own fault is reported
+        case "refused":
+            return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
+        case "missing":
+            return [(spot.key, f"missing ({spot.meaning})", "")]
+        case "extra_forbidden":
+            return [_unknown_key(spot)]
+        case "union_tag_invalid" | "union_tag_not_found":
+            return [_unknown_member(spot, given, limits["discriminator"].strip("'"))]
+        case _ if given is None:
+            fix = f"leave the key out for {_default(spot)}" if spot.optional else ""
+            return [(spot.key, "no value; " + (expected or "expected one"), fix)]
+        case "literal_error":
+            choices = [word.strip("'") for word in re.split(", | or ", limits["expected"])]
+            what, fix = _not_one_of(given, choices)
+        case "string_pattern_mismatch":
+            what = f"{shown(given)} does not fit; expected {PATTERN_WORDS[limits['pattern']]}"
+            fix = ""
+        case "string_too_long":
+            what, fix = f"has {len(given)} letters, more than {limits['max_length']}", "shorten it"
+        case "too_short" if len(given):
+            return []  # every item is at fault, and each is reported
+        case "too_short":
+            what, fix = "is empty; at least one is needed", expected
+        case "float_type" | "int_type" | "int_from_float":
+            what, fix = _not_a_number(given, kind, expected)
+        case _ if kind in _LIMITS:
+            limit, words = _LIMITS[kind]
+            what, fix = f"{shown(given)} is {words} {shown(limits[limit])}", expected
+        case _ if kind in _TYPES:
+            words, fix = _TYPES[kind]
+            what = f"{shown(given)} is not {words}"
+            if kind in ("string_type", "is_instance_of") and isinstance(given, int | float):
+                fix = "put it in quotes"
+            fix = fix or expected
+        case _:
+            what, fix = f"{shown(given)}: {error['msg']}", expected
+    return [(spot.key, what, fix)]
+
+
+_LIMITS = {
+    "greater_than": ("gt", "not greater than"),
+    "greater_than_equal": ("ge", "less than"),
+    "less_than": ("lt", "not less than"),
+    "less_than_equal": ("le", "greater than"),
+}
+
+_SECTION = ("a section of keys and values", "")
+_TYPES = {
+    "bool_type": ("true or false", ""),
+    "finite_number": ("a finite number", ""),
+    "string_type": ("text", ""),
+    "is_instance_of": ("the path of a file or folder", ""),
+    "tuple_type": ("a list", "write [a, b], or one item a line after a hyphen"),
+    "dict_type": _SECTION,
+    "model_type": _SECTION,
+    "model_attributes_type": _SECTION,
+}
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it.
+
+    Examples
+    --------
+    >>> shown("12"), shown(True), shown(0.0), shown([1])
+    ("'12'", 'true', '0', 'a list')
+    """
+    match value:
+        case None:
+            return "no value"
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value) if abs(value) < 10**30 else "a number of many digits"
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        case str():
+            return repr(value if len(value) <= 60 else value[:57] + "...")
+        case list() | tuple():
+            return "a list"
+        case Mapping():
+            return "a section"
+    return str(value)
+
+
+def _not_a_number(given: Any, kind: str, expected: str) -> tuple[str, str]:
+    words = "a number" if kind == "float_type" else "a whole number"
+    if isinstance(given, int) and not isinstance(given, bool):
+        return f"{shown(given)} is too large", expected
+    if isinstance(given, str):
+        try:
+            float(given.replace(",", ""))
+        except ValueError:
+            return f"{shown(given)} is not {words}", expected
+        plain = given.strip().replace(",", "")
+        return f"{shown(given)} is text, not {words}", f"write {plain}, without quotes or commas"
+    if isinstance(given, float) and given.is_integer():
+        return f"{given!r} is not {words}", f"write {given:.0f}"
+    return f"{shown(given)} is not {words}", expected
+
+
+def _default(spot: Spot) -> str:
+    value = spot.info.default if spot.info else None
+    plain = isinstance(value, bool | int | float | str) and value != ""
+    return f"the default, {shown(value)}" if plain else "the default"
+
+
+def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
+    known = list(spot.model.model_fields) if spot.model else []
+    hint = did_you_mean(str(spot.key[-1]), known)
+    what = f"unknown key; {hint}" if hint else "unknown key"
+    return spot.key, what, f"keys here: {', '.join(known)}"
+
+
+def _unknown_member(spot: Spot, given: Any, selector: str) -> tuple[Key, str, str]:
+    choices = [str(name) for name in members(spot.annotation)]
+    key = (*spot.key, selector)
+    if selector not in given:
+        return key, f"missing; one of {', '.join(choices)}", ""
+    return key, *_not_one_of(given[selector], choices)
+
+
+def _not_one_of(given: Any, choices: list[str]) -> tuple[str, str]:
+    hint = did_you_mean(given, choices) if isinstance(given, str) else ""
+    return f"{shown(given)} is not one of {', '.join(choices)}", hint

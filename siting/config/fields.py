@@ -1,0 +1,159 @@
+"""What the sections are made of: their base, field types with units, and checks that name files.
+
+A number stays a number and a text a text: ``"12"`` is not 12 and ``yes`` is not true. Whole numbers
+do for decimal ones. Relative paths are taken from the folder of the configuration file, which the
+reader hands in as the validation context ``{"folder": Path, "check_files": bool}``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+# The layer endings and the box are those of siting/files.py, which loads GeoPandas; a test holds
+# the two together.
+LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
+POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
+PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
+OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf")
+ROAD_SUFFIXES = (*OSM_SUFFIXES, ".graphml", ".graphml.gz")
+
+RUN_NAME = r"^[a-z0-9][a-z0-9-]*$"
+TABLE_NAME = r"^[a-z0-9][a-z0-9_]*$"
+WEB_ADDRESS = r"^https?://\S+$"
+NOT_BLANK = r"\S"
+
+PATTERN_WORDS = {
+    RUN_NAME: "lower-case letters, digits and hyphens, the first a letter or digit",
+    TABLE_NAME: "lower-case letters, digits and underscores, the first a letter or digit",
+    WEB_ADDRESS: "an address that starts with http:// or https://",
+    NOT_BLANK: "text that is not blank",
+}
+
+
+class Section(BaseModel):
+    """Parent of every section: it cannot be changed, and knows only the keys it lists."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        # Defaults pass the same checks, so that a default folder is taken from the file's too.
+        validate_default=True,
+        revalidate_instances="always",
+        field_title_generator=lambda name, _: name,
+    )
+
+
+Refusal = tuple[tuple[str | int, ...], str, str]
+
+
+def refuse(refusals: Iterable[Refusal]) -> None:
+    """Raise one error for faults that one field's own limits cannot tell; nothing if none.
+
+    Parameters
+    ----------
+    refusals
+        Per fault: the key below the place where the check stands, what is wrong, and the fix.
+    """
+    found = list(refusals)
+    if found:
+        text = "; ".join(what for _, what, _ in found)
+        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": found})
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``"did you mean `cutoff_min`?"`` for a slip of a known word, else an empty text.
+
+    Examples
+    --------
+    >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
+    'did you mean `cutoff_min`?'
+    """
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def missing_file(path: Path) -> str:
+    """Return what to say of a file that is not there, with a similar name beside it if any."""
+    if path.is_dir():
+        return f"{path} is a folder, not a file"
+    if not path.parent.is_dir():
+        return f"no such file: {path} (no such folder: {path.parent})"
+    try:
+        hint = did_you_mean(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
+    except OSError:  # a folder that may be entered but not listed
+        hint = ""
+    return f"no such file: {path}" + (f"; {hint}" if hint else "")
+
+
+def _resolved(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str | Path):
+        return value
+    if not str(value).strip():
+        refuse([((), "the path is blank", "")])
+    if "\0" in str(value):
+        refuse([((), "the path holds a zero byte", "")])
+    folder = (info.context or {}).get("folder")
+    return Path(value) if folder is None else (folder / value).resolve()
+
+
+def _input_file(suffixes: tuple[str, ...]) -> Callable[[Any, ValidationInfo], Any]:
+    def check(value: Any, info: ValidationInfo) -> Any:
+        path = _resolved(value, info)
+        if isinstance(path, Path):
+            if not path.name.lower().endswith(suffixes):
+                what = f"ending of {path.name} is not one this reads"
+                refuse([((), what, "use one of " + ", ".join(suffixes))])
+            if (info.context or {}).get("check_files") and not path.is_file():
+                refuse([((), missing_file(path), "")])
+        return path
+
+    return check
+
+
+def _folder(value: Any, info: ValidationInfo) -> Any:
+    path = _resolved(value, info)
+    if isinstance(path, Path) and (info.context or {}).get("check_files"):
+        standing = next(p for p in (path, *path.parents) if p.exists())
+        if not standing.is_dir():
+            refuse([((), f"{standing} is a file, not a folder", "name another folder")])
+    return path
+
+
+def _unit(unit: str) -> Any:
+    return Field(json_schema_extra={"unit": unit})
+
+
+LayerFile = Annotated[Path, BeforeValidator(_input_file(LAYER_SUFFIXES))]
+PolygonFile = Annotated[Path, BeforeValidator(_input_file(POLYGON_SUFFIXES))]
+OsmFile = Annotated[Path, BeforeValidator(_input_file(OSM_SUFFIXES))]
+RoadFile = Annotated[Path, BeforeValidator(_input_file(ROAD_SUFFIXES))]
+CsvFile = Annotated[Path, BeforeValidator(_input_file((".csv",)))]
+Folder = Annotated[Path, BeforeValidator(_folder)]
+
+Metres = Annotated[float, _unit("m")]
+Minutes = Annotated[float, _unit("min")]
+Seconds = Annotated[float, _unit("s")]
+WholeSeconds = Annotated[int, _unit("s")]
+Degrees = Annotated[float, _unit("degrees")]
+Kmh = Annotated[float, _unit("km/h")]
+Kilowatts = Annotated[float, _unit("kW")]
+KmDay = Annotated[float, _unit("km/day")]
+KwhKm = Annotated[float, _unit("kWh/km")]
+Rupees = Annotated[float, _unit("PKR")]
+People = Annotated[float, _unit("people")]
+Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
+PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
+
+Text = Annotated[str, Field(pattern=NOT_BLANK)]
+TableName = Annotated[str, Field(pattern=TABLE_NAME)]
+Address = Annotated[str, Field(pattern=WEB_ADDRESS)]
+# YAML has lists only; the tuple keeps them from being changed.
+Tags = Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]]

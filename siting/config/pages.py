@@ -1,0 +1,212 @@
+"""What is made from the sections: JSON schema, reference page, resolved YAML, input files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from siting.config.faults import SELECTORS, dotted
+from siting.config.fields import PATTERN_WORDS
+from siting.config.sections import Config
+from siting.config.yaml_text import Key, write
+
+_ROWS = ("key", "type", "unit", "default", "meaning")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration, each key with its meaning and unit.
+
+    Examples
+    --------
+    >>> schema()["$defs"]["Reach"]["properties"]["cutoff_min"]["unit"]
+    'min'
+    """
+    found = Config.model_json_schema()
+    for part in _parts(found):
+        if "patternProperties" in part:  # names that do not fit are refused, not ignored
+            part["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def to_yaml(config: Config) -> str:
+    """Return a configuration as YAML with every key, defaults too; it loads to an equal one.
+
+    Parameters
+    ----------
+    config
+        As `siting.config.load` returns it, with absolute paths."""
+    return write(_plain(config))
+
+
+def input_files(config: Config) -> dict[str, Path]:
+    """Return every file that a configuration takes data from, by the key that names it.
+
+    Keys that end in ``_dir`` name folders that runs fill; all other paths are input.
+
+    Parameters
+    ----------
+    config
+        As `siting.config.load` returns it.
+
+    Returns
+    -------
+    dict
+        From key path, e.g. ``candidates.sources.0.path``, to file, in the order of the sections.
+    """
+    return {
+        dotted(key): value
+        for key, value in _leaves(config, ())
+        if isinstance(value, Path) and not str(key[-1]).endswith("_dir")
+    }
+
+
+def reference() -> str:
+    """Return a Markdown page of every key: type, unit, default and meaning, section by section."""
+    root = schema()
+    lines = [
+        "# Configuration",
+        "",
+        "<!-- Made by siting.config.reference() from siting/config; do not edit. -->",
+        "",
+        "One YAML file describes one study. Unknown keys are refused. Units stand in the names of "
+        "the keys. Relative paths are taken from the folder of the file. `1e9` and `120_000_000` "
+        "are numbers; only `true` and `false` are truth values. Defaults marked ASSUMPTION are "
+        "nobody's figures: replace them where you know better.",
+        "",
+    ]
+    for title, section in _sections(root, root, ""):
+        lines += [f"## {title}", "", section.get("description", ""), ""]
+        lines += [f"| {' | '.join(_ROWS)} |", "|" + "---|" * len(_ROWS)]
+        required = section.get("required", ())
+        for name, part in section["properties"].items():
+            default = "required" if name in required else _default(name, part)
+            cells = (f"`{name}`", _type(part, root), _unit(part), default, part["description"])
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _parts(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        yield part
+    if isinstance(part, dict | list):
+        for below in part.values() if isinstance(part, dict) else part:
+            yield from _parts(below)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case BaseModel():
+            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        case Mapping():
+            return {name: _plain(item) for name, item in value.items()}
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case Path():
+            return str(value)
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return int(value)
+    return value
+
+
+def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
+    match value:
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _leaves(getattr(value, name), (*key, name))
+        case Mapping():
+            for name, item in value.items():
+                yield from _leaves(item, (*key, name))
+        case tuple():
+            for i, item in enumerate(value):
+                yield from _leaves(item, (*key, i))
+        case _:
+            yield key, value
+
+
+def _sections(
+    section: dict[str, Any], root: dict[str, Any], key: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each section with its title, those of a union by the word that selects them."""
+    selector = next((name for name in SELECTORS if name in section["properties"]), None)
+    word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
+    yield (f"`{key}`{word}" if key else "At the top"), section
+    for name, part in section["properties"].items():
+        inner, path = part, f"{key}.{name}".lstrip(".")
+        if "patternProperties" in inner:
+            (inner,), path = inner["patternProperties"].values(), f"{path}.NAME"
+        if "items" in inner:
+            inner, path = inner["items"], f"{path}.N"
+        for choice in _choices(inner):
+            if "$ref" in choice:
+                yield from _sections(_follow(choice, root), root, path)
+
+
+def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or [part]
+    return [choice for choice in found if choice.get("type") != "null"]
+
+
+def _follow(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    target: dict[str, Any] = root["$defs"][part["$ref"].rsplit("/", 1)[-1]]
+    return target
+
+
+def _unit(part: dict[str, Any]) -> str:
+    return next((str(c["unit"]) for c in (part, *_choices(part)) if "unit" in c), "")
+
+
+def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
+    """Tell in words what may stand there."""
+    if "oneOf" in part:
+        selector = part["discriminator"]["propertyName"]
+        return f"section by {selector}: " + ", ".join(part["discriminator"]["mapping"])
+    (choice,) = _choices(part)
+    if "$ref" in choice:
+        return "section"
+    if "const" in choice:
+        return f"`{choice['const']}`"
+    if "enum" in choice:
+        return " or ".join(f"`{word}`" for word in choice["enum"])
+    match choice["type"]:
+        case "object":
+            inner = next(iter(choice["patternProperties"].values()))
+            return f"{{NAME: {_type(inner, root)}}}"
+        case "array":
+            return f"list of {_type(choice['items'], root)}"
+        case "boolean":
+            return "true or false"
+        case "number" | "integer":
+            words = ["number" if choice["type"] == "number" else "whole number"]
+            for limit, sign in (
+                ("minimum", "≥"),
+                ("exclusiveMinimum", ">"),
+                ("maximum", "≤"),
+                ("exclusiveMaximum", "<"),
+            ):
+                if limit in choice:
+                    words.append(f"{sign} {_grouped(choice[limit])}")
+            return " ".join(words)
+    if choice.get("format") == "path":
+        return "path"
+    words_of = PATTERN_WORDS.get(choice.get("pattern", ""), "")
+    return f"text: {words_of}" if words_of and "blank" not in words_of else "text"
+
+
+def _grouped(limit: float) -> str:
+    """Write a limit as the configuration would; a year takes no underscore."""
+    return f"{limit:_.15g}" if limit >= 10_000 else f"{limit:g}"
+
+
+def _default(name: str, part: dict[str, Any]) -> str:
+    if name == "title":
+        return "the name"
+    default = part.get("default")
+    if default is None:
+        return "none"
+    if "$ref" in part:
+        return "as below"
+    return f"`{write(_plain(default), one_line=True)}`"

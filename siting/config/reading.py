@@ -1,0 +1,177 @@
+"""A configuration file in: YAML and overrides to a `Config`, with every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from siting.config.faults import Origins, dotted, shown, translate
+from siting.config.fields import missing_file
+from siting.config.sections import Config
+from siting.config.yaml_text import BrokenYamlError, Key, read
+from siting.errors import ConfigError, Fault
+
+SUFFIXES = (".yaml", ".yml")
+
+# A configuration is a page or two; a larger file is data given by mistake.
+MAX_BYTES = 1_000_000
+
+
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    today: date | None = None,
+    *,
+    check_files: bool = True,
+) -> Config:
+    """Return the configuration in a YAML file, checked, its paths absolute.
+
+    Parameters
+    ----------
+    path
+        The file. Relative paths in it, and in overrides, are taken from its folder.
+    overrides
+        ``key.path=value`` each, the value as YAML; items of a list by number, counted from 0.
+        They are applied in order.
+    today
+        The day on which the target year must not lie in the past; ``None`` for no such check.
+    check_files
+        Whether the files that the configuration names must exist.
+
+    Raises
+    ------
+    ConfigError
+        With one fault for each thing that is wrong: its file, line and key, what was found and
+        what was expected.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "town.yaml")
+    ...     _ = file.write_text("name: town\\nprogram: {budget_pkr: -1}", encoding="utf-8")
+    ...     try:
+    ...         load(file)
+    ...     except ConfigError as err:
+    ...         print(err.faults[-1].what)
+    -1 is less than 0
+    """
+    path = Path(path)
+    data, origins, found = _read_file(path)
+    for override in overrides:
+        found += _override(data, override, origins)
+    config, wrong = _validate(data, path.parent.resolve(), check_files)
+    wrong += _past_year(data, today, {key for key, _, _ in wrong})
+    wrong.sort(key=lambda fault: origins.line(fault[0]))
+    found += [Fault(origins.where(key), what, fix) for key, what, fix in wrong]
+    if config is None or found:
+        raise ConfigError(found)
+    return config
+
+
+def _read_file(path: Path) -> tuple[dict[str, Any], Origins, list[Fault]]:
+    if not path.is_file():
+        raise ConfigError(Fault(str(path), missing_file(path).replace(f": {path}", "", 1)))
+    if path.suffix.lower() not in SUFFIXES:
+        what = f"ending {path.suffix or '(none)'} is not that of a configuration"
+        raise ConfigError(Fault(str(path), what, f"use {' or '.join(SUFFIXES)}"))
+    try:
+        content = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
+    except OSError as err:
+        raise ConfigError(Fault(str(path), f"cannot be read: {err.strerror}")) from err
+    if content is None:
+        what = f"is larger than {MAX_BYTES:,} bytes, which no configuration is"
+        raise ConfigError(Fault(str(path), what))
+    try:
+        document = read(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as err:
+        line = content.count(b"\n", 0, err.start) + 1
+        what = f"is not UTF-8 (byte 0x{content[err.start]:02x})"
+        raise ConfigError(Fault(f"{path}, line {line}", what, "save it as UTF-8")) from err
+    except BrokenYamlError as err:
+        where = f"{path}, line {err.line}, column {err.column}"
+        raise ConfigError(Fault(where, f"is not YAML that can be read: {err.what}")) from err
+    if document.value is None:
+        raise ConfigError(Fault(str(path), "is empty", f"it needs at least {_required()}"))
+    if not isinstance(document.value, dict):
+        what = f"holds {shown(document.value)}, not keys and values"
+        raise ConfigError(Fault(str(path), what, f"it needs at least {_required()}"))
+    origins = Origins(str(path), document.lines)
+    found = [
+        Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)
+        for slip in document.slips
+    ]
+    return document.value, origins, found
+
+
+def _required() -> str:
+    return ", ".join(name for name, info in Config.model_fields.items() if info.is_required())
+
+
+def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
+    """Set what an override says in the data; return its faults, none if it could be set."""
+    name, equals, text = override.partition("=")
+    name = name.strip()
+    words = name.split(".")
+    if not equals or not all(words):
+        return [Fault(f"--set {override}", "is not KEY=VALUE", "e.g. --set reach.cutoff_min=8")]
+    place = f"--set {name}"
+    try:
+        document = read(text)
+    except BrokenYamlError as err:
+        return [Fault(place, f"the value is not YAML that can be read: {err.what}")]
+    found = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
+    current: Any = data
+    key: Key = ()
+    for i, word in enumerate(words):
+        last = i == len(words) - 1
+        if isinstance(current, list):
+            if not word.isdecimal() or int(word) >= len(current):
+                count = f"{len(current)} item{'' if len(current) == 1 else 's'}"
+                what = f"{dotted(key)} has {count}, counted from 0; {word!r} is none"
+                return [*found, Fault(place, what)]
+            step: str | int = int(word)
+        elif isinstance(current, dict):
+            step = word
+            if not last and current.get(word) is None:
+                current[word] = {}
+                origins.overrides[*key, word] = name
+        else:
+            what = f"{dotted(key)} is {shown(current)}, which has no key {word!r}"
+            return [*found, Fault(place, what)]
+        key = (*key, step)
+        if last:
+            current[step] = document.value
+        else:
+            current = current[step]
+    for origin in (origins.lines, origins.overrides):
+        for other in [k for k in origin if k[: len(key)] == key]:
+            del origin[other]
+    origins.overrides[key] = name
+    return found
+
+
+Wrong = list[tuple[Key, str, str]]
+
+
+def _validate(
+    data: Mapping[str, Any], folder: Path, check_files: bool
+) -> tuple[Config | None, Wrong]:
+    try:
+        context = {"folder": folder, "check_files": check_files}
+        return Config.model_validate(data, context=context), []
+    except ValidationError as err:
+        return None, [fault for error in err.errors() for fault in translate(error)]
+
+
+def _past_year(data: Mapping[str, Any], today: date | None, faulty: set[Key]) -> Wrong:
+    default = Config.model_fields["year"].default
+    year = data.get("year", default)
+    if today is None or ("year",) in faulty or year >= today.year:
+        return []
+    note = "" if "year" in data else " (the default)"
+    return [(("year",), f"{year}{note} is before this year, {today.year}", "name a year to come")]

@@ -1,0 +1,369 @@
+"""The sections of a configuration: every key with its unit, limits, default and meaning.
+
+The JSON schema, the reference page and the messages about faults are all made from what stands
+here. Defaults marked ASSUMPTION are nobody's figures; they are there to be replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from siting.config.fields import (
+    RUN_NAME,
+    Address,
+    CsvFile,
+    Folder,
+    Kilowatts,
+    KmDay,
+    Kmh,
+    KwhKm,
+    LayerFile,
+    Metres,
+    Minutes,
+    People,
+    PositiveShare,
+    Refusal,
+    Rupees,
+    Seconds,
+    Section,
+    Share,
+    TableName,
+    Text,
+    WholeSeconds,
+    did_you_mean,
+    refuse,
+)
+from siting.config.sources import (
+    CellShape,
+    Licence,
+    PeopleSource,
+    RoadSource,
+    SiteSource,
+    Source,
+    SquareCells,
+)
+
+# Stations in service become offers of this name, so no configuration may bear it.
+EXISTING = "existing"
+
+
+class Roads(Section):
+    """The road network and how fast it is driven."""
+
+    source: RoadSource = Field(discriminator="kind", description="where the roads are taken from")
+    speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = Field(
+        None,
+        description="column of the speed table for roads without a sane maxspeed; "
+        "none: the one of demand.city",
+    )
+    speeds_csv: CsvFile | None = Field(
+        None, description="speed table to use in place of the packaged one, same columns"
+    )
+    peak: bool = Field(
+        True, description="whether to slow the roads to the peak hour; true errs on the safe side"
+    )
+
+
+class Download(Section):
+    """Servers that roads and points of interest are downloaded from."""
+
+    overpass_url: Address = Field(
+        "https://overpass-api.de/api", description="Overpass server; the public one by default"
+    )
+    nominatim_url: Address = Field(
+        "https://nominatim.openstreetmap.org/",
+        description="Nominatim server; the public one by default",
+    )
+    timeout_s: WholeSeconds = Field(
+        180, ge=1, le=3600, description="how long to wait for an answer, s; OSMnx's own default"
+    )
+    retries: int = Field(
+        3, ge=0, le=20, description="how often to try again after a failure that may pass"
+    )
+    cache_dir: Folder = Field(
+        Path("../cache/osmnx"), description="folder that keeps what was downloaded"
+    )
+
+
+class Figures(Section):
+    """Figures of one vehicle class that replace those of the packaged table."""
+
+    km_day: KmDay | None = Field(
+        None, gt=0, le=1000, description="distance a vehicle drives on a day, km; none: the table's"
+    )
+    kwh_km: KwhKm | None = Field(
+        None, gt=0, le=10, description="energy at the wall for a km, kWh; none: the table's"
+    )
+    public_share: Share | None = Field(
+        None, description="share of the energy charged in public; none: the table's"
+    )
+
+
+class Demand(Section):
+    """Who lives where, and what their vehicles want to charge in public."""
+
+    people: PeopleSource = Field(discriminator="kind", description="where the people live")
+    cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")
+    city: Text = Field(
+        description="row of the city table: its people, share of the fleet and availability"
+    )
+    city_people: People | None = Field(
+        None,
+        gt=0,
+        le=1e9,
+        description="people of the whole city, for the share of it in the area; "
+        "none: the city table's",
+    )
+    fleet_share: Mapping[TableName, Share] | None = Field(
+        None,
+        description="per vehicle class the city's share of the national electric fleet, 0 to 1; "
+        "none: the city table's",
+    )
+    vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
+        ("two_wheeler", "three_wheeler", "car", "van_bus"),
+        min_length=1,
+        description="vehicle classes to plan for",
+    )
+    fleet_csv: CsvFile | None = Field(
+        None, description="national electric fleet by year, in place of the packaged table"
+    )
+    vehicles_csv: CsvFile | None = Field(
+        None, description="figures of the vehicle classes, in place of the packaged table"
+    )
+    figures: Mapping[TableName, Figures] = Field(
+        {}, description="per vehicle class single figures that replace the table's"
+    )
+
+    @field_validator("vehicle_classes")
+    @classmethod
+    def _no_class_twice(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(
+            ((i,), f"{name!r} is listed twice", "")
+            for i, name in enumerate(classes)
+            if name in classes[:i]
+        )
+        return classes
+
+    @model_validator(mode="after")
+    def _overrides_are_for_listed_classes(self) -> Demand:
+        found: list[Refusal] = []
+        for key, names in (("fleet_share", self.fleet_share or {}), ("figures", self.figures)):
+            for name in names:
+                if name not in self.vehicle_classes:
+                    what = f"{name!r} is not among demand.vehicle_classes"
+                    fix = did_you_mean(name, self.vehicle_classes)
+                    found.append(((key, name), what, fix))
+        refuse(found)
+        return self
+
+
+class Existing(Section):
+    """Stations in service already."""
+
+    path: LayerFile = Field(description="layer file with one row a station")
+    source: Source = ""
+    licence: Licence = ""
+
+
+class Candidates(Section):
+    """Where a station could stand."""
+
+    sources: Annotated[tuple[SiteSource, ...], Field(strict=False)] = Field(
+        min_length=1, description="where candidate sites are taken from; all of them together"
+    )
+    existing: Existing | None = Field(
+        None, description="stations in service already; none: none are known"
+    )
+    merge_within_m: Metres = Field(
+        60,
+        ge=0,
+        le=5000,
+        description="sites closer together than this become one, m; ASSUMPTION, about a forecourt",
+    )
+    max_snap_m: Metres = Field(
+        250,
+        gt=0,
+        le=10_000,
+        description="sites further from a road than this are left out and reported, m; ASSUMPTION",
+    )
+
+
+class Subsidy(Section):
+    """What the budget pays of a station; the rest is the investor's."""
+
+    charger_share: Share = Field(
+        0.5,
+        description="share of the chargers' cost that the budget pays; ASSUMPTION, no rule per "
+        "station is published",
+    )
+    grid_share: Share = Field(
+        0.8,
+        description="share of the grid works' cost that the budget pays; ASSUMPTION, as in "
+        "India's PM E-DRIVE",
+    )
+    fee_share: Share = Field(0.0, description="share of the fees that the budget pays; ASSUMPTION")
+    cap_per_station_pkr: Rupees | None = Field(
+        None, ge=0, description="most that the budget pays for one station, PKR; none: no cap"
+    )
+
+
+Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
+Chargers = Annotated[
+    Mapping[TableName, Count], Field(min_length=1, description="charger types, each with a number")
+]
+
+
+class Offers(Section):
+    """What can be built at a site, and what the budget pays of it."""
+
+    configurations: Mapping[TableName, Chargers] = Field(
+        {
+            "lev_hub": {"lev_3": 12},
+            "neighbourhood": {"lev_3": 6, "ac_22": 2},
+            "fast": {"dc_60": 1, "lev_3": 4},
+            "fast_twin": {"dc_60": 2},
+            "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
+            "trunk_hub": {"dc_180": 2, "dc_60": 2},
+        },
+        min_length=1,
+        description="sets of chargers that can be built at a site: for each its name, and how "
+        "many of each charger type of the catalogue",
+    )
+    chargers_csv: CsvFile | None = Field(
+        None, description="charger catalogue to use in place of the packaged one, same columns"
+    )
+    grid_csv: CsvFile | None = Field(
+        None, description="costs of grid works, in place of the packaged table"
+    )
+    headroom_kw: Kilowatts = Field(
+        800,
+        ge=0,
+        le=100_000,
+        description="power the grid has to spare at a site, kW; ASSUMPTION (200 to 2,000 for an "
+        "11 kV feeder), feeder loads are not public",
+    )
+    utilisation: PositiveShare = Field(
+        0.15,
+        description="share of the day that a charger delivers its full power; ASSUMPTION for 2030 "
+        "(0.05 to 0.25)",
+    )
+    availability: PositiveShare | None = Field(
+        None,
+        description="share of the time that grid and charger work; none: the city table's",
+    )
+    subsidy: Subsidy = Field(Subsidy(), description="what the budget pays of a station")
+
+    @field_validator("configurations")
+    @classmethod
+    def _existing_is_taken(
+        cls, configurations: Mapping[str, Mapping[str, int]]
+    ) -> Mapping[str, Mapping[str, int]]:
+        what = f"{EXISTING!r} is the name of what stands already"
+        refuse(((name,), what, "name it otherwise") for name in configurations if name == EXISTING)
+        return configurations
+
+
+class Reach(Section):
+    """How far drivers go to charge."""
+
+    cutoff_min: Minutes = Field(
+        10,
+        gt=0,
+        le=240,
+        description="longest drive to a station that serves, access included, min; ASSUMPTION",
+    )
+    access_kmh: Kmh = Field(
+        15,
+        gt=0,
+        le=130,
+        description="speed on the straight leg between cell or site and road, km/h; ASSUMPTION",
+    )
+    max_snap_m: Metres = Field(
+        600,
+        gt=0,
+        le=10_000,
+        description="cells whose centre is further from a road are out of reach, m; ASSUMPTION",
+    )
+
+
+class Program(Section):
+    """What is to be decided, and for how much money."""
+
+    model: Literal["capacitated", "coverage"] = Field(
+        "capacitated",
+        description="capacitated: a station serves no more than its chargers deliver; "
+        "coverage: whatever is in reach counts as served",
+    )
+    budget_pkr: Rupees = Field(
+        ge=0, le=1e14, description="public money that may be spent in all, PKR"
+    )
+    min_served_share: Share = Field(
+        0.0,
+        description="share of the demand that the plan must serve at the least; the run stops with "
+        "what cannot hold where no plan does",
+    )
+
+
+class Solver(Section):
+    """How the integer program is solved, and when to stop."""
+
+    name: Text = Field("HiGHS", description="solver, by the name PuLP knows it by")
+    gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
+        0.005,
+        ge=0,
+        lt=1,
+        description="stop when the plan is proven to be within this share of the best",
+    )
+    time_limit_s: Seconds = Field(
+        120, gt=0, le=604_800, description="stop after this time with the best plan so far, s"
+    )
+    threads: int = Field(2, ge=1, le=1024, description="processor cores to use")
+    seed: int = Field(
+        1, ge=0, le=2_147_483_647, description="seed of whatever the solver leaves to chance"
+    )
+
+
+class Output(Section):
+    """Where results and intermediate results are kept."""
+
+    runs_dir: Folder = Field(
+        Path("../runs"), description="folder in which each run gets a folder of its own"
+    )
+    cache_dir: Folder = Field(
+        Path("../cache"), description="folder that keeps parsed road networks for the next run"
+    )
+
+
+class Config(Section):
+    """One study: a city, its roads, people and sites, the money, and how to solve it."""
+
+    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(
+        max_length=80, description="short name of the study; names its run folder"
+    )
+    title: Text = Field(
+        default_factory=lambda data: data.get("name", "untitled"),  # a faulty name is told itself
+        description="name of the study for people; by default its short name",
+    )
+    note: str = Field(
+        "", description="caveat repeated in every output, e.g. that the city is schematic"
+    )
+    year: int = Field(
+        2030,
+        ge=2020,
+        le=2040,
+        description="target year of the demand; by default that of the national target",
+        json_schema_extra={"unit": "year"},
+    )
+    roads: Roads = Field(description="road network and speeds")
+    download: Download = Field(Download(), description="servers that data are downloaded from")
+    demand: Demand = Field(description="people, cells and vehicles")
+    candidates: Candidates = Field(description="places where a station could stand")
+    offers: Offers = Field(Offers(), description="what can be built at a site")
+    reach: Reach = Field(Reach(), description="how far drivers go to charge")
+    program: Program = Field(description="what is to be decided, and the budget")
+    solver: Solver = Field(Solver(), description="how the program is solved")
+    output: Output = Field(Output(), description="where results are kept")

@@ -1,0 +1,228 @@
+"""Where roads, people and candidate sites come from: one section a kind of source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from siting.config.fields import (
+    PAKISTAN_WSEN,
+    Degrees,
+    LayerFile,
+    Metres,
+    OsmFile,
+    People,
+    PolygonFile,
+    RoadFile,
+    Section,
+    Tags,
+    Text,
+    refuse,
+)
+
+OSM_SOURCE = "OpenStreetMap"
+OSM_LICENCE = "ODbL 1.0"
+OSM_ATTRIBUTION = "© OpenStreetMap contributors"
+
+Source = Annotated[
+    str, Field(description="who published the data, and when; repeated in every output")
+]
+Licence = Annotated[str, Field(description="licence of the data; repeated in every output")]
+Attribution = Annotated[
+    str, Field(description="whom to name for the data; repeated in every output")
+]
+
+
+class RoadsPlace(Section):
+    """Roads of a named place, downloaded from OpenStreetMap through OSMnx."""
+
+    kind: Literal["place"] = Field(description="roads of a named place")
+    query: Text = Field(
+        description='name that Nominatim knows, e.g. "Saddar, Karachi, Pakistan"; the roads inside '
+        "its outline are taken"
+    )
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+
+class RoadsBbox(Section):
+    """Roads inside a box of degrees, downloaded from OpenStreetMap through OSMnx."""
+
+    kind: Literal["bbox"] = Field(description="roads inside a box")
+    west_deg: Degrees = Field(description="western edge of the box, degrees of longitude")
+    south_deg: Degrees = Field(description="southern edge of the box, degrees of latitude")
+    east_deg: Degrees = Field(description="eastern edge of the box, degrees of longitude")
+    north_deg: Degrees = Field(description="northern edge of the box, degrees of latitude")
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+    @model_validator(mode="after")
+    def _is_a_box_in_pakistan(self) -> RoadsBbox:
+        west, south, east, north = PAKISTAN_WSEN
+        lons = {"west_deg": self.west_deg, "east_deg": self.east_deg}
+        lats = {"south_deg": self.south_deg, "north_deg": self.north_deg}
+        if all(south <= v <= north for v in lons.values()) and all(
+            west <= v <= east for v in lats.values()
+        ):
+            refuse([((), "longitude and latitude are swapped", "west and east are longitudes")])
+        found = [
+            ((key,), f"{value:g} is outside Pakistan ({low:g} to {high:g} degrees)", "")
+            for values, low, high in ((lons, west, east), (lats, south, north))
+            for key, value in values.items()
+            if not low <= value <= high
+        ]
+        if self.west_deg >= self.east_deg:
+            what = f"{self.west_deg:g} is not west of east_deg, {self.east_deg:g}"
+            found.append((("west_deg",), what, ""))
+        if self.south_deg >= self.north_deg:
+            what = f"{self.south_deg:g} is not south of north_deg, {self.north_deg:g}"
+            found.append((("south_deg",), what, ""))
+        refuse(found)
+        return self
+
+
+class RoadsPolygon(Section):
+    """Roads inside a polygon of the user's, downloaded from OpenStreetMap through OSMnx."""
+
+    kind: Literal["polygon"] = Field(description="roads inside the polygons of a layer file")
+    path: PolygonFile = Field(description="layer file with the polygon or polygons of the area")
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+
+class RoadsFile(Section):
+    """Roads from a file: OSM XML or PBF, or a graph that OSMnx saved."""
+
+    kind: Literal["file"] = Field(description="roads from a file")
+    path: RoadFile = Field(description="OSM file (XML plain, gz or bz2; PBF) or GraphML of OSMnx")
+    clip: PolygonFile | None = Field(
+        None, description="layer file with the polygon to clip the roads to; none: the whole file"
+    )
+    licence: Licence = ""
+    attribution: Attribution = ""
+
+
+RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
+
+
+class PeoplePoints(Section):
+    """People from a layer: points, or areas taken at their centres."""
+
+    kind: Literal["points"] = Field(description="people counted at the points of a layer file")
+    path: LayerFile = Field(description="layer file with one row a point")
+    column: Text = Field("people", description="column that holds the number of people")
+    clip_to_roads: bool = Field(
+        False,
+        description="whether to leave out people outside the outline of the roads, for a layer "
+        "wider than the study; false: all count, and those too far from a road cannot be served",
+    )
+    source: Source = ""
+    licence: Licence = ""
+
+
+class PeopleStreets(Section):
+    """People as one total, spread over the area by length of residential street."""
+
+    kind: Literal["streets"] = Field(
+        description="a total of people, spread by length of residential street"
+    )
+    total: People = Field(gt=0, le=1e9, description="people who live in the area")
+    basis: Text = Field(description="where the total comes from; repeated in every output")
+
+
+PeopleSource = PeoplePoints | PeopleStreets
+
+
+class SquareCells(Section):
+    """Demand cells as squares of a grid in metres."""
+
+    shape: Literal["square"] = Field("square", description="squares")
+    size_m: Metres = Field(500, gt=0, le=20_000, description="edge length of a square cell, m")
+
+
+class H3Cells(Section):
+    """Demand cells as hexagons of the H3 grid; needs the extra ``h3``."""
+
+    shape: Literal["h3"] = Field(description="hexagons of the H3 grid")
+    resolution: int = Field(
+        8, ge=5, le=12, description="H3 resolution; 8 has hexagons of about 0.5 km edge"
+    )
+
+
+def _square_unless_told(value: Any) -> Any:
+    if isinstance(value, dict) and "shape" not in value:
+        return {"shape": "square", **value}
+    return value
+
+
+CellShape = Annotated[
+    Annotated[SquareCells | H3Cells, Field(discriminator="shape")],
+    BeforeValidator(_square_unless_told),
+]
+
+
+class SitesOsmFile(Section):
+    """Candidates from the points of interest in an OSM file."""
+
+    kind: Literal["osm_file"] = Field(description="points of interest of an OSM file")
+    path: OsmFile = Field(description="OSM file (XML plain, gz or bz2; PBF)")
+    tags: Tags = Field(
+        min_length=1,
+        description="OSM tags that make a candidate: for each key the values taken, any of them",
+    )
+    source: Source = OSM_SOURCE
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+
+class SitesOsmDownload(Section):
+    """Candidates from OpenStreetMap's points of interest, downloaded through OSMnx."""
+
+    kind: Literal["osm_download"] = Field(
+        description="points of interest downloaded for the area of the roads"
+    )
+    tags: Tags = Field(
+        min_length=1,
+        description="OSM tags that make a candidate: for each key the values taken, any of them",
+    )
+    source: Source = OSM_SOURCE
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+
+class SitesLayer(Section):
+    """Candidates from a layer of the user's."""
+
+    kind: Literal["layer"] = Field(description="rows of a layer file")
+    path: LayerFile = Field(description="layer file with one row a site")
+    name_column: Text | None = Field(
+        None, description="column with what people call the site; none: the sites have no names"
+    )
+    site_kind: Text = Field(
+        "site", description="what the sites are (fuel, parking, mall …) where no column says it"
+    )
+    kind_column: Text | None = Field(
+        None, description="column with what each site is; none: all are site_kind"
+    )
+    tags: Tags | None = Field(
+        None,
+        description="for layers with OSM tags as columns: keep rows with any of these values; "
+        "none: keep all rows",
+    )
+    source: Source = ""
+    licence: Licence = ""
+
+
+class SitesStreets(Section):
+    """Candidates along the streets, where nothing better is known."""
+
+    kind: Literal["streets"] = Field(description="road nodes spread evenly over the network")
+    spacing_m: Metres = Field(
+        1000, ge=50, le=20_000, description="distance between neighbouring candidates, m"
+    )
+
+
+SiteSource = Annotated[
+    SitesOsmFile | SitesOsmDownload | SitesLayer | SitesStreets, Field(discriminator="kind")
+]

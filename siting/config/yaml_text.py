@@ -1,0 +1,230 @@
+"""YAML text to plain values with the line of every key, and plain values to YAML text.
+
+Only ``true`` and ``false`` are truth values, so that ``no``, ``on`` and ``yes`` stay words; dates
+and clock times stay words too. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. A key is the
+text as it stands. A key given twice is a fault, where common readers silently take the last.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Key = tuple[str | int, ...]
+
+MAX_VALUES = 50_000
+
+_TAG = "tag:yaml.org,2002:"
+_WORDS = {"true": True, "false": False}
+_PLAIN = (
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
+    ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+(?:_[0-9]+)*\Z", "-+0123456789"),
+    (
+        "float",
+        r"(?:[-+]?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z",
+        "-+0123456789.",
+    ),
+)
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers = {}  # noqa: RUF012  (the parent's type; filled below)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes a text that either this reader or a common one would not read as text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        # In other styles a line break, of which YAML knows five, can come back as a blank.
+        style = '"' if set(data) & set("\n\r\x85\u2028\u2029") else None
+        return self.represent_scalar(_TAG + "str", data, style=style)
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        del indentless  # items of a list stand indented below their key
+        super().increase_indent(flow, False)
+
+
+for _name, _pattern, _first in _PLAIN:
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(_TAG + _name, re.compile(_pattern), list(_first))
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+class BrokenYamlError(ValueError):
+    """The text is not YAML, or more than a configuration may be.
+
+    Parameters
+    ----------
+    what
+        What is wrong, in the parser's words.
+    line, column
+        Where, both counted from 1.
+    """
+
+    def __init__(self, what: str, line: int, column: int) -> None:
+        super().__init__(f"line {line}, column {column}: {what}")
+        self.what, self.line, self.column = what, line, column
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A fault of the text that does not keep the rest from being read."""
+
+    key: Key
+    line: int
+    what: str
+    fix: str
+
+
+@dataclass
+class Document:
+    """What a YAML text says: plain values, the line of each key and list item, and slips."""
+
+    value: Any = None
+    lines: dict[Key, int] = field(default_factory=dict)
+    slips: list[Slip] = field(default_factory=list)
+
+
+def read(text: str) -> Document:
+    """Return the value of a YAML text with the line of every key.
+
+    Parameters
+    ----------
+    text
+        One YAML document.
+
+    Raises
+    ------
+    BrokenYamlError
+        If it cannot be parsed, holds several documents, or is nested or repeated without measure.
+
+    Examples
+    --------
+    >>> document = read("program:\\n  budget_pkr: 1.2e8\\n  peak: no")
+    >>> document.value
+    {'program': {'budget_pkr': 120000000.0, 'peak': 'no'}}
+    >>> document.lines[("program", "budget_pkr")]
+    2
+    """
+    try:
+        node = _Loader(text).get_single_node()
+        document = Document()
+        if node is not None:
+            document.value = _Walk(document).value(node, (), ())
+    except yaml.reader.ReaderError as err:
+        before = text[: err.position]
+        line = before.count("\n") + 1
+        column = len(before) - before.rfind("\n")
+        raise BrokenYamlError(f"{err.reason} (code {err.character})", line, column) from err
+    except yaml.MarkedYAMLError as err:
+        mark = err.problem_mark or err.context_mark
+        words = ", ".join(part for part in (err.context, err.problem) if part)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise BrokenYamlError(words, line, column) from err
+    except RecursionError as err:
+        raise BrokenYamlError("nested too deeply", 1, 1) from err
+    return document
+
+
+def write(value: Any, *, one_line: bool = False) -> str:
+    """Return YAML text that `read` turns into the same value again; keys keep their order.
+
+    Parameters
+    ----------
+    value
+        Text, numbers, truth values and ``None``, in lists and mappings.
+    one_line
+        Whether to write it for use in a line of other text.
+
+    Examples
+    --------
+    >>> print(write({"year": 2030, "note": "yes", "tags": ["fuel"]}), end="")
+    year: 2030
+    note: 'yes'
+    tags:
+      - fuel
+    >>> write({"year": 2030, "tags": ["fuel"]}, one_line=True)
+    '{year: 2030, tags: [fuel]}'
+    """
+    text: str = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=float("inf") if one_line else 100,
+        default_flow_style=one_line,
+    )
+    return text.removesuffix("\n").removesuffix("\n...") if one_line else text
+
+
+class _Walk:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.count = 0
+
+    def value(self, node: yaml.Node, key: Key, above: tuple[int, ...]) -> Any:
+        self.count += 1
+        if self.count > MAX_VALUES:
+            raise _broken(node, f"more than {MAX_VALUES:,} values, aliases followed")
+        if id(node) in above:
+            raise _broken(node, "an alias that stands inside what it repeats")
+        above = (*above, id(node))
+        if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            return self._mapping(node, key, above)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            items = []
+            for i, item in enumerate(node.value):
+                self.document.lines[*key, i] = item.start_mark.line + 1
+                items.append(self.value(item, (*key, i), above))
+            return items
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        raise _broken(node, f"tag {node.tag!r} is not read here")
+
+    def _mapping(self, node: yaml.MappingNode, key: Key, above: tuple[int, ...]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            if not isinstance(name_node, yaml.ScalarNode):
+                raise _broken(name_node, "a key that is not a word")
+            name, line = name_node.value, name_node.start_mark.line + 1
+            below = (*key, name)
+            if name in values:
+                what = f"this key is on line {self.document.lines[below]} already"
+                self.document.slips.append(Slip(below, line, what, "keep one of the two"))
+                continue
+            self.document.lines[below] = line
+            values[name] = self.value(value_node, below, above)
+        return values
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text: str = node.value
+    try:
+        match node.tag.removeprefix(_TAG):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return _WORDS[text.lower()]
+            case "int":
+                return int(text)
+            case "float":
+                return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
+    except (ValueError, KeyError) as err:
+        raise _broken(node, f"{text[:60]!r} is not {node.tag.removeprefix(_TAG)}") from err
+    raise _broken(node, f"tag {node.tag!r} is not read here")
+
+
+def _broken(node: yaml.Node, what: str) -> BrokenYamlError:
+    return BrokenYamlError(what, node.start_mark.line + 1, node.start_mark.column + 1)
