@@ -1,0 +1,82 @@
+"""CSV and JSON: what is read without a GIS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.export.lonlat import to_lonlat
+from siting.export.values import plain, rounded
+from siting.files import write_whole
+
+
+def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
+    """Write a table as CSV, its points as columns ``lon`` and ``lat`` in degrees (WGS 84).
+
+    UTF-8 with a byte order mark, because spreadsheet programs show Urdu as rubbish without one;
+    read it elsewhere as ``utf-8-sig``. Numbers are rounded by the unit in their column's name,
+    missing values are blank, rows keep their order, and the index is not written.
+
+    Parameters
+    ----------
+    frame
+        A table, or a layer of points in any coordinate reference system; it is not changed.
+    path
+        The file; it appears whole or not at all.
+    note
+        What a reader must know, e.g. that the city is schematic; repeated in a last column
+        ``note``, since a CSV has no other place for it that every program reads over.
+
+    Raises
+    ------
+    InputError
+        If the layer has shapes other than points, or no coordinate reference system.
+    """
+    table = frame
+    if isinstance(frame, gpd.GeoDataFrame):
+        points = to_lonlat(frame, path.stem)
+        if not (points.geometry.geom_type.dropna() == "Point").all():
+            raise InputError(Fault(path.stem, "only points can be written as CSV"))
+        table = pd.DataFrame(points.drop(columns="geometry")).assign(
+            lon=points.geometry.x, lat=points.geometry.y
+        )
+    # Seven decimals of a degree would be cut to the six of a column without a unit.
+    degrees = {c: table[c] for c in ("lon", "lat") if isinstance(frame, gpd.GeoDataFrame)}
+    table = rounded(table).assign(**degrees)
+    if note:
+        table = table.assign(note=note)
+
+    def write(part: Path) -> None:
+        table.to_csv(part, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+    write_whole(path, write)
+
+
+def write_json(data: Mapping[str, Any], path: Path) -> None:
+    """Write a mapping as JSON: UTF-8, keys in the order given, missing or infinite as ``null``.
+
+    Parameters
+    ----------
+    data
+        Numbers, flags, texts, dates, paths, lists and mappings of these, of Python, NumPy or
+        pandas.
+    path
+        The file; it appears whole or not at all.
+
+    Raises
+    ------
+    TypeError
+        If a value is of another kind.
+    """
+    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=2)
+
+    def write(part: Path) -> None:
+        part.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+    write_whole(path, write)

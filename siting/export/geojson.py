@@ -1,0 +1,90 @@
+"""GeoJSON as RFC 7946 has it, one feature a line so that two plans can be compared with diff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+
+from siting.errors import Fault, InputError
+from siting.export.lonlat import to_lonlat
+from siting.export.values import plain, rounded
+from siting.files import write_whole
+
+
+def write_geojson(
+    layer: gpd.GeoDataFrame,
+    path: Path,
+    *,
+    name: str = "",
+    note: str = "",
+    key: str | None = None,
+) -> None:
+    """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
+
+    The file has no ``crs`` member, and its polygons follow the right-hand rule. What is missing or
+    not finite is ``null``; numbers are rounded by the unit in their column's name (watt-hours,
+    hundredths of a minute, whole rupees where they are whole). One feature a line, in the order of
+    the rows; the same layer gives the same bytes.
+
+    Parameters
+    ----------
+    layer
+        What to write, in any coordinate reference system; it is not changed.
+    path
+        The file; it appears whole or not at all.
+    name
+        The layer's name in a GIS; by default the file's name without its ending.
+    note
+        What a reader must know of the layer, e.g. that it is schematic. It becomes the member
+        ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC
+        7946 (section 6.1) lets readers that do not know it pass over it.
+    key
+        The column that names a feature; it is also written as the feature's ``id``.
+
+    Raises
+    ------
+    InputError
+        If the layer has no geometry or no coordinate reference system, or two rows share a key.
+    """
+    if key is not None and layer[key].duplicated().any():
+        twice = tuple(dict.fromkeys(layer.loc[layer[key].duplicated(), key].astype(str)))
+        raise InputError(Fault(f"{name or path.stem}, column {key}", "duplicate", "", twice))
+    drawn = to_lonlat(layer, name or path.stem)
+    head: dict[str, Any] = {"type": "FeatureCollection", "name": name or path.stem}
+    if note:
+        head["description"] = note
+    if drawn.geometry.notna().any():
+        head["bbox"] = [float(v) for v in drawn.total_bounds]
+
+    def write(part: Path) -> None:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            members = [f"{_dumps(member)}: {_dumps(value)}" for member, value in head.items()]
+            file.write("{\n" + ",\n".join(members) + ',\n"features": [')
+            for i, feature in enumerate(_features(drawn, key)):
+                file.write((",\n" if i else "\n") + _dumps(feature))
+            file.write("\n]\n}\n")
+
+    write_whole(path, write)
+
+
+def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, Any]]:
+    table = rounded(drawn.drop(columns="geometry"))
+    names = [str(column) for column in table.columns]
+    columns = [table.iloc[:, i].tolist() for i in range(table.shape[1])]
+    # zip over no columns would end at once and lose the rows, hence the rows are counted.
+    for row, shape in enumerate(drawn.geometry):
+        properties = {name: plain(column[row]) for name, column in zip(names, columns, strict=True)}
+        feature: dict[str, Any] = {"type": "Feature"}
+        if key is not None and properties[key] is not None:
+            feature["id"] = properties[key]
+        feature["properties"] = properties
+        feature["geometry"] = None if shape is None else shape.__geo_interface__
+        yield feature
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,250 @@
+"""What is drawn on the map itself: cells, roads, stations, and the scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from scipy.spatial import cKDTree
+
+from siting.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = np.ndarray[Any, Any]
+
+# Width of a road in points and its colour, drawn in this order; streets are whatever is left.
+_STREET = (0.35, "#cfd3d8")
+_MAIN_ROADS = {
+    "tertiary": (0.7, "#c3c8ce"),
+    "secondary": (1.1, "#aeb4bc"),
+    "primary": (1.6, "#989fa8"),
+    "trunk": (2.2, "#858c96"),
+    "motorway": (2.2, "#858c96"),
+}
+# Colours of a cell that wants little and much: with nothing served, half of it, and all of it.
+_SHADES = np.array(
+    [
+        [[253, 241, 226], [222, 110, 56]],
+        [[251, 244, 220], [206, 172, 84]],
+        [[229, 243, 240], [42, 140, 130]],
+    ]
+)
+NEW, EXISTING, INK, QUIET = "#1e3a8a", "#111827", "#1f2937", "#6b7280"
+_LONGEST_IN = (8.6, 7.4)  # the map at most, across and up
+_ASPECT = (0.72, 1.5)
+_LARGEST_PT2, _SMALLEST_PT2 = 330.0, 26.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The piece of ground that is drawn, in metres, and its size on paper, in inches."""
+
+    west: float
+    south: float
+    width_m: float
+    height_m: float
+    width_in: float
+    height_in: float
+
+
+def find_ground(
+    edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame
+) -> Ground:
+    """Return the ground to draw: cells and stations, or the roads where there are neither."""
+    layers = [layer for layer in (cells, stations) if len(layer)] or [edges]
+    if not len(layers[0]):
+        raise InputError(Fault("plan", "has no cells, stations or roads to draw"))
+    bounds = np.array([layer.total_bounds for layer in layers])
+    west, south = bounds[:, :2].min(axis=0)
+    east, north = bounds[:, 2:].max(axis=0)
+    span = np.maximum([east - west, north - south], 200.0) * 1.06
+    # Neither a thread of land nor one too flat for the key beside it.
+    span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
+    inches = span * np.min(np.array(_LONGEST_IN) / span)
+    return Ground(
+        west=(west + east - span[0]) / 2,
+        south=(south + north - span[1]) / 2,
+        width_m=span[0],
+        height_m=span[1],
+        width_in=inches[0],
+        height_in=inches[1],
+    )
+
+
+def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
+    """Return what the colour of each cell stands for, and its unit."""
+    energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
+    area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
+    if (area_km2 > 0).all():
+        return energy / area_km2, "kWh/day per km²"
+    return energy, "kWh/day per cell"
+
+
+def served_share(cells: gpd.GeoDataFrame) -> Array:
+    """Return the share of each cell's energy that is served; 0 where nothing is wanted."""
+    share = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(np.nan_to_num(share))
+
+
+def shade(amount: Array, share: Array) -> Array:
+    """Return a colour (red, green, blue from 0 to 1) by amount wanted and share served."""
+    amount, share = np.clip(amount, 0, 1)[..., None], np.clip(share, 0, 1)
+    position = share * (len(_SHADES) - 1)
+    lower = np.minimum(position.astype(int), len(_SHADES) - 2)
+    part = (position - lower)[..., None, None]
+    ends = _SHADES[lower] * (1 - part) + _SHADES[lower + 1] * part
+    colour = ends[..., 0, :] * (1 - amount) + ends[..., 1, :] * amount
+    return np.asarray(colour / 255.0)
+
+
+def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Array) -> None:
+    """Fill each cell with its colour; cells that are points become squares nearly touching."""
+    from matplotlib.collections import PathCollection
+
+    shapes = np.asarray(cells.geometry.array)
+    points = shapely.get_type_id(shapes) == 0
+    if points.any():
+        xy = shapely.get_coordinates(shapes[points])
+        side_pt = _spacing_m(xy) * 0.85 * 72 * ground.width_in / ground.width_m
+        side_pt = min(max(side_pt, 4.0), 40.0)
+        land.scatter(
+            xy[:, 0], xy[:, 1], s=side_pt**2, c=colours[points], marker="s", linewidths=0, zorder=1
+        )
+    outlines = [_outline(shape) for shape in shapes[~points]]
+    land.add_collection(
+        PathCollection(
+            outlines,
+            facecolors=colours[~points],
+            edgecolors=colours[~points],
+            linewidths=0.3,
+            zorder=1,
+        ),
+        autolim=False,
+    )
+
+
+def _spacing_m(xy: Array) -> float:
+    """Return the median distance from a point to its nearest other one, in metres."""
+    if len(xy) < 2:
+        return 0.0
+    return float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))
+
+
+def _outline(shape: Any) -> Any:
+    """Return the rings of a polygon as one path, so that its holes stay open."""
+    from matplotlib.path import Path as Outline
+
+    rings = [ring for part in shapely.get_parts(shape) for ring in (part.exterior, *part.interiors)]
+    return Outline.make_compound_path(
+        *(Outline(shapely.get_coordinates(ring), closed=True) for ring in rings)
+    )
+
+
+def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
+    """Draw the roads in grey, main roads heavier and on top."""
+    from matplotlib.collections import LineCollection
+
+    kinds = edges["highway"].map(_road_kind)
+    for order, kind in enumerate(["street", *_MAIN_ROADS]):
+        lines = np.asarray(edges.geometry.array)[(kinds == kind).to_numpy()]
+        width, colour = _MAIN_ROADS.get(kind, _STREET)
+        land.add_collection(
+            LineCollection(
+                [shapely.get_coordinates(line) for line in lines],
+                colors=colour,
+                linewidths=width,
+                capstyle="round",
+                zorder=2 + order / 10,
+            ),
+            autolim=False,
+        )
+
+
+def _road_kind(highway: Any) -> str:
+    """Return the class of a road without ``_link``; the first one where OSM merges several."""
+    first = highway[0] if isinstance(highway, list) and highway else highway
+    kind = str(first).removesuffix("_link")
+    return kind if kind in _MAIN_ROADS else "street"
+
+
+def marker_pt2(power_kw: Array, of_kw: float) -> Array:
+    """Return the area of each marker in square points, in proportion to its share of `of_kw`."""
+    sized = np.nan_to_num(power_kw) / of_kw * _LARGEST_PT2
+    return np.asarray(np.maximum(sized, _SMALLEST_PT2))
+
+
+def largest_kw(power: Array) -> float:
+    """Return the largest power in kW; 1 where there is none."""
+    known = power[power > 0]
+    return float(known.max()) if len(known) else 1.0
+
+
+def draw_sites(land: Axes, stations: gpd.GeoDataFrame, power: Array) -> None:
+    """Draw new stations as circles and existing ones as diamonds, sized by power in kW."""
+    xy = shapely.get_coordinates(np.asarray(stations.geometry.array))
+    size = marker_pt2(power, largest_kw(power))
+    existing = stations["existing"].to_numpy(dtype=bool)
+    for chosen, marker, colour in ((existing, "D", EXISTING), (~existing, "o", NEW)):
+        # The largest first, so that a small one beside it stays in sight.
+        order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
+        land.scatter(
+            xy[order, 0],
+            xy[order, 1],
+            s=size[order] * (0.7 if marker == "D" else 1.0),
+            marker=marker,
+            c=colour,
+            edgecolors="white",
+            linewidths=1.1,
+            zorder=5,
+        )
+
+
+def draw_scale(land: Axes, ground: Ground) -> None:
+    """Draw a scale bar of a round length, in km or m, into the lower left corner."""
+    length_m = nice(ground.width_m / 5, below=True)
+    label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
+    pad = 0.18 * ground.width_m / ground.width_in
+    x, y = ground.west + pad, ground.south + pad
+    for colour, width in (("white", 6.0), (INK, 2.2)):
+        land.plot(
+            [x, x + length_m], [y, y], color=colour, lw=width, solid_capstyle="butt", zorder=8
+        )
+    land.text(
+        x + length_m / 2,
+        y + pad * 0.35,
+        label,
+        size=8,
+        color=INK,
+        ha="center",
+        va="bottom",
+        zorder=8,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2},
+    )
+
+
+def draw_north(land: Axes) -> None:
+    """Draw an arrow to the north; grid north of UTM is within 2 degrees of it in Pakistan."""
+    land.annotate(
+        "N",
+        xy=(0.965, 0.965),
+        xytext=(0.965, 0.905),
+        xycoords="axes fraction",
+        ha="center",
+        va="center",
+        size=8,
+        color=INK,
+        arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 1, "shrinkB": 0},
+        bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.75, "lw": 0},
+        zorder=8,
+    )
+
+
+def nice(value: float, *, below: bool = False) -> float:
+    """Return the nearest 1, 2 or 5 times a power of ten, or the next one below."""
+    steps = np.array([1.0, 2.0, 5.0, 10.0]) * 10.0 ** np.floor(np.log10(value))
+    return float(steps[steps <= value].max() if below else steps[np.abs(steps - value).argmin()])

@@ -1,0 +1,143 @@
+"""A plan as map layers: what each cell wants and gets, and where it gets it."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.errors import Fault, InputError
+
+_SERVICE_COLUMNS = (
+    "demand_id",
+    "cell_id",
+    "vehicle_class",
+    "site_id",
+    "served_kwh_day",
+    "travel_min",
+)
+
+
+def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Return one row a cell: the energy wanted there and how much of it is served, in kWh/day.
+
+    Parameters
+    ----------
+    cells
+        `siting.tables.CELLS`; columns beside those of the specification are kept.
+    demand
+        `siting.tables.DEMAND` with ``served_kwh_day``.
+
+    Returns
+    -------
+    GeoDataFrame
+        The cells in their order and coordinate reference system: ``cell_id``, ``people``,
+        ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
+        where nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
+        each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false where
+        the cell is too far from a road), other columns of the cells, ``geometry``.
+
+    Raises
+    ------
+    InputError
+        If a demand row names a cell that is not there.
+
+    Examples
+    --------
+    >>> cells = gpd.GeoDataFrame(
+    ...     {"cell_id": ["c00001"], "people": [90.0], "node_id": [7], "snap_m": [12.0]},
+    ...     geometry=gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643),
+    ... )
+    >>> demand = pd.DataFrame(
+    ...     {
+    ...         "demand_id": ["d00001"],
+    ...         "cell_id": ["c00001"],
+    ...         "vehicle_class": ["car"],
+    ...         "demand_kwh_day": [40.0],
+    ...         "served_kwh_day": [30.0],
+    ...     }
+    ... )
+    >>> layer = demand_layer(cells, demand)
+    >>> layer[["unserved_kwh_day", "served_share", "demand_car_kwh_day"]].to_dict("list")
+    {'unserved_kwh_day': [10.0], 'served_share': [0.75], 'demand_car_kwh_day': [40.0]}
+    """
+    _require_known(demand, "demand", "cell_id", cells)
+    wanted = _by_class(cells, demand, "demand_kwh_day")
+    served = _by_class(cells, demand, "served_kwh_day")
+    total, got = wanted.sum(axis=1).to_numpy(), served.sum(axis=1).to_numpy()
+    columns: dict[str, object] = {
+        "cell_id": cells["cell_id"].to_numpy(),
+        "people": cells["people"].to_numpy(),
+        "demand_kwh_day": total,
+        "served_kwh_day": got,
+        # Sums in another order may differ in the last digit; less than nothing is never wanted.
+        "unserved_kwh_day": np.maximum(total - got, 0.0),
+        "served_share": np.divide(got, total, out=np.full(len(total), np.nan), where=total > 0),
+    }
+    for vehicle_class in wanted.columns:
+        columns[f"demand_{vehicle_class}_kwh_day"] = wanted[vehicle_class].to_numpy()
+        columns[f"served_{vehicle_class}_kwh_day"] = served[vehicle_class].to_numpy()
+    columns["snap_m"] = cells["snap_m"].to_numpy()
+    columns["in_network"] = cells["node_id"].notna().to_numpy()
+    skipped = {*columns, "node_id", cells.geometry.name}
+    for name in cells.columns:
+        if name not in skipped:
+            columns[str(name)] = cells[name].array
+    return gpd.GeoDataFrame(columns, geometry=cells.geometry.array, crs=cells.crs)
+
+
+def service_layer(
+    service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """Return one straight line a (cell, site, vehicle class) served: kWh/day and minutes' drive.
+
+    The lines run from the cell's centre to the site; they show who is served from where, not the
+    way that is driven.
+
+    Parameters
+    ----------
+    service
+        `siting.tables.SERVICE`.
+    cells
+        `siting.tables.CELLS`.
+    sites
+        Points with ``site_id``: the plan's sites or the candidates.
+
+    Returns
+    -------
+    GeoDataFrame
+        The columns of `siting.tables.SERVICE` and a LineString ``geometry``, rows in the order of
+        `service`, in the coordinate reference system of `cells`.
+
+    Raises
+    ------
+    InputError
+        If a row names a cell or a site that is not there.
+    """
+    _require_known(service, "service", "cell_id", cells)
+    _require_known(service, "service", "site_id", sites)
+    centres = shapely.get_coordinates(shapely.centroid(np.asarray(cells.geometry.array)))
+    points = shapely.get_coordinates(np.asarray(sites.geometry.to_crs(cells.crs).array))
+    start = centres[pd.Index(cells["cell_id"]).get_indexer(service["cell_id"])]
+    end = points[pd.Index(sites["site_id"]).get_indexer(service["site_id"])]
+    lines = shapely.linestrings(np.stack([start, end], axis=1))
+    table = service[list(_SERVICE_COLUMNS)].reset_index(drop=True)
+    return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(lines, crs=cells.crs))
+
+
+def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Return one row a cell and one column a vehicle class, zero where there is no demand row."""
+    classes = demand["vehicle_class"].drop_duplicates().tolist()
+    wide = demand.pivot_table(
+        index="cell_id", columns="vehicle_class", values=value, aggfunc="sum", observed=True
+    )
+    return wide.reindex(index=cells["cell_id"], columns=classes).fillna(0.0).astype(float)
+
+
+def _require_known(rows: pd.DataFrame, where: str, key: str, known: gpd.GeoDataFrame) -> None:
+    unknown = rows.loc[~rows[key].isin(known[key]), key].drop_duplicates().astype(str)
+    if len(unknown):
+        raise InputError(
+            Fault(f"{where}, column {key}", f"{len(unknown):,} not known", "", tuple(unknown))
+        )

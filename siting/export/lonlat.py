@@ -1,0 +1,111 @@
+"""Geometry as it leaves the program: longitude and latitude, seven decimals, still valid."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from shapely import LineString, MultiLineString
+from shapely.geometry.base import BaseGeometry
+
+from siting.errors import Fault, InputError
+
+logger = logging.getLogger(__name__)
+
+# About a centimetre; RFC 7946 (section 11.2) warns of more as false precision.
+COORDINATE_DECIMALS = 7
+_GRID = 10.0**-COORDINATE_DECIMALS
+_POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+
+def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame:
+    """Return the layer in longitude and latitude (degrees, WGS 84), rounded to 7 decimals.
+
+    Exterior rings run counter-clockwise and holes clockwise (RFC 7946, section 3.1.6). A polygon
+    that rounding would break is snapped to the 1e-7 degree grid as a whole; a polygon or line too
+    small for that grid is drawn about 1 cm wide or long instead of vanishing. Empty shapes become
+    missing, and heights are dropped.
+
+    Parameters
+    ----------
+    layer
+        Any layer with a coordinate reference system; it is not changed.
+    where
+        What to call it in an error.
+
+    Returns
+    -------
+    GeoDataFrame
+        The same rows and columns, with the shapes in ``geometry``, EPSG:4326.
+
+    Raises
+    ------
+    InputError
+        If the layer has no geometry or no coordinate reference system.
+
+    Examples
+    --------
+    >>> centre = gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643)
+    >>> to_lonlat(gpd.GeoDataFrame({"site_id": ["s0001"]}, geometry=centre)).geometry[0]
+    <POINT (73.058 33.695)>
+    """
+    if layer.active_geometry_name is None:
+        raise InputError(Fault(where, "has no geometry"))
+    if layer.crs is None:
+        raise InputError(
+            Fault(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
+        )
+    shapes = np.asarray(layer.geometry.to_crs(4326).array, dtype=object)
+    shapes = np.asarray(shapely.force_2d(shapes), dtype=object)
+    shapes[shapely.is_empty(shapes)] = None
+    drawn = np.asarray(shapely.transform(shapes, _round), dtype=object)
+    broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
+    for i in np.flatnonzero(broken):
+        drawn[i] = _mend(shapes[i], drawn[i])
+    # A line of no length is no fault: a station may stand in the very centre of a cell.
+    faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
+    if faulty.any():
+        logger.warning(
+            "%s: %s of %s polygons are broken or too small for 7 decimals; drawn within 2 cm",
+            where,
+            f"{faulty.sum():,}",
+            f"{len(drawn):,}",
+        )
+    drawn = np.asarray(shapely.orient_polygons(drawn), dtype=object)
+    table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
+    geometry = gpd.GeoSeries(drawn, index=layer.index, crs=4326)
+    return gpd.GeoDataFrame(table, geometry=geometry)
+
+
+def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Round to the nearest double of a 7-decimal number; adding zero turns -0.0 into 0.0."""
+    return cast("np.ndarray[Any, Any]", np.round(coordinates, COORDINATE_DECIMALS) + 0.0)
+
+
+def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
+    """Return a valid shape on the grid for one that plain rounding broke."""
+    if exact.geom_type in ("LineString", "MultiLineString"):
+        return _mend_line(drawn)
+    whole = exact
+    if not shapely.is_valid(exact):
+        whole = shapely.make_valid(exact, method="structure", keep_collapsed=False)
+    snapped = shapely.set_precision(whole, _GRID)
+    if snapped.is_empty:
+        flat = shapely.make_valid(exact) if whole.is_empty else whole
+        snapped = shapely.set_precision(flat.buffer(_GRID), _GRID)
+    return shapely.transform(snapped, _round)
+
+
+def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
+    """Return the parts that still have a length, or else a line of one grid step."""
+    parts = shapely.get_parts(drawn)
+    lasting = parts[shapely.is_valid(parts)]
+    if len(lasting) > 1:
+        return MultiLineString(list(lasting))
+    if len(lasting) == 1:
+        return cast("BaseGeometry", lasting[0])
+    lon, lat = shapely.get_coordinates(drawn)[0]
+    return LineString(_round(np.array([[lon, lat], [lon + _GRID, lat]])))

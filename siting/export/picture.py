@@ -1,0 +1,232 @@
+"""A picture of a plan: roads, the energy wanted and served, and the stations."""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.export.ground import (
+    EXISTING,
+    INK,
+    NEW,
+    QUIET,
+    Array,
+    draw_cells,
+    draw_north,
+    draw_roads,
+    draw_scale,
+    draw_sites,
+    energy_wanted,
+    find_ground,
+    largest_kw,
+    marker_pt2,
+    nice,
+    served_share,
+    shade,
+)
+from siting.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIDE_IN, _EDGE_IN = 2.5, 0.3
+
+
+def draw_plan(
+    path: Path,
+    *,
+    edges: gpd.GeoDataFrame,
+    cells_layer: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    title: str,
+    note: str = "",
+    subtitle: str = "",
+) -> None:
+    """Draw a plan as a PNG: roads, kWh/day wanted and served by cell, stations by kW.
+
+    A cell is the darker the more energy it wants a day (per km², or per cell where cells are
+    points), and turns from orange to green with the share of it that is served. New stations are
+    circles and existing ones diamonds, their areas in proportion to their power.
+
+    Parameters
+    ----------
+    path
+        The file; it appears whole or not at all.
+    edges
+        Roads with ``highway``, in a projected coordinate reference system (metres).
+    cells_layer
+        What `demand_layer` returns.
+    sites
+        Stations of the plan with ``existing`` and ``power_kw``.
+    title, subtitle
+        The lines above the map. Letters that Matplotlib's font lacks, some of Urdu's among them,
+        come out as boxes.
+    note
+        The line below it: whose data it is, and e.g. that it is schematic.
+
+    Raises
+    ------
+    InputError
+        If the roads are not in metres, or there is nothing to draw.
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as err:
+        raise MissingExtraError(
+            Fault("matplotlib", "is needed to draw a plan", 'pip install "siting[map]"')
+        ) from err
+    if edges.crs is None or not edges.crs.is_projected:
+        raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
+    cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
+    ground = find_ground(edges, cells, stations)
+    wanted, unit = energy_wanted(cells)
+    top = nice(float(np.quantile(wanted[wanted > 0], 0.97))) if (wanted > 0).any() else 1.0
+
+    inner_in = ground.width_in + _SIDE_IN
+    title_lines = textwrap.wrap(title, int(inner_in * 7.4))
+    subtitle_lines = textwrap.wrap(subtitle, int(inner_in * 12.5))
+    note_lines = textwrap.wrap(note, int(inner_in * 16.0))
+    title_in, subtitle_in = 0.27 * len(title_lines), 0.17 * len(subtitle_lines)
+    bottom = _EDGE_IN + 0.15 * len(note_lines)
+    width = inner_in + 2 * _EDGE_IN
+    height = _EDGE_IN + title_in + 0.05 + subtitle_in + 0.14 + ground.height_in + bottom
+    # A figure of its own, not one of pyplot's: those are global.
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    land = figure.add_axes(
+        (
+            _EDGE_IN / width,
+            bottom / height,
+            ground.width_in / width,
+            ground.height_in / height,
+        )
+    )
+    land.set(
+        xlim=(ground.west, ground.west + ground.width_m),
+        ylim=(ground.south, ground.south + ground.height_m),
+        xticks=[],
+        yticks=[],
+        facecolor="#f7f7f5",
+    )
+    land.spines[:].set_color("#d1d5db")
+    draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
+    draw_roads(land, edges)
+    power = stations["power_kw"].to_numpy(dtype=float, na_value=np.nan)
+    draw_sites(land, stations, power)
+    draw_scale(land, ground)
+    draw_north(land)
+    side = figure.add_axes(
+        (
+            (_EDGE_IN + ground.width_in + 0.25) / width,
+            bottom / height,
+            (_SIDE_IN - 0.25) / width,
+            ground.height_in / height,
+        )
+    )
+    _draw_key(side, ground.height_in, cells, stations, power, top, unit)
+
+    texts: tuple[tuple[float, list[str], dict[str, Any]], ...] = (
+        (_EDGE_IN, title_lines, {"size": 15, "weight": "bold", "color": INK}),
+        (_EDGE_IN + title_in + 0.05, subtitle_lines, {"size": 9.5, "color": QUIET}),
+        (height - bottom + 0.14, note_lines, {"size": 7.5, "color": QUIET}),
+    )
+    for from_top_in, lines, style in texts:
+        x, y = _EDGE_IN / width, 1 - from_top_in / height
+        # A title may hold "$", which is not mathematics here.
+        figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with warnings.catch_warnings():
+        # Matplotlib's own font lacks some Urdu letters; a box in their place spoils no plan.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+        # Without the version of the software in it, the same plan gives the same bytes.
+        write_whole(
+            path,
+            lambda part: figure.savefig(part, format="png", dpi=160, metadata={"Software": None}),
+        )
+
+
+def _draw_key(
+    side: Axes,
+    height_in: float,
+    cells: gpd.GeoDataFrame,
+    stations: gpd.GeoDataFrame,
+    power: Array,
+    top: float,
+    unit: str,
+) -> None:
+    """Draw the key from the top down; the axes' units are inches."""
+    side.set(xlim=(0, _SIDE_IN - 0.25), ylim=(-height_in, 0))
+    side.axis("off")
+    existing = stations["existing"].to_numpy(dtype=bool)
+    wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
+    share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
+    if wanted - served > 0.5:
+        share = min(share, 99.9)  # "100 %" is kept for when all of it is
+    y = -0.06
+    for big, small in (
+        (f"{share:.1f} %", f"of {wanted:,.0f} kWh/day served"),
+        (f"{(~existing).sum():,}", _stations("new", power[~existing])),
+        (f"{existing.sum():,}", _stations("existing", power[existing])),
+    ):
+        side.text(0, y, big, size=17, weight="bold", color=NEW, va="top")
+        side.text(0, y - 0.29, small, size=8.5, color=INK, va="top")
+        y -= 0.6
+
+    y -= 0.05
+    side.text(0, y, "Energy wanted", size=9, weight="bold", color=INK, va="top")
+    side.text(0, y - 0.18, unit, size=8, color=QUIET, va="top")
+    y -= 0.42
+    tall, wide = 0.9, 1.15
+    amount, part = np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5), indexing="ij")
+    side.imshow(
+        shade(amount, part),
+        extent=(0.0, wide, y - tall, y),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+    )
+    side.text(wide + 0.08, y, f"{top:,.0f} or more", size=8, color=INK, va="top")
+    side.text(wide + 0.08, y - tall, "0", size=8, color=INK, va="bottom")
+    y -= tall + 0.06
+    side.text(0, y, "0 %", size=8, color=INK, va="top")
+    side.text(wide, y, "100 %", size=8, color=INK, va="top", ha="right")
+    side.text(wide / 2, y - 0.15, "served", size=8, color=QUIET, va="top", ha="center")
+    y -= 0.52
+
+    side.text(0, y, "Stations", size=9, weight="bold", color=INK, va="top")
+    y -= 0.36
+    largest = largest_kw(power)
+    for kw in _example_powers(power[~existing]):
+        size = marker_pt2(np.array([kw]), largest)
+        side.scatter([0.17], [y], s=size, c=NEW, edgecolors="white", linewidths=1.1)
+        side.text(0.42, y, f"new, {kw:,.0f} kW", size=8.5, color=INK, va="center")
+        y -= 0.3
+    if existing.any():
+        side.scatter([0.17], [y], s=70, c=EXISTING, marker="D", edgecolors="white")
+        side.text(0.42, y, "existing", size=8.5, color=INK, va="center")
+    side.set(xlim=(0, _SIDE_IN - 0.25), ylim=(-height_in, 0))
+
+
+def _stations(which: str, power: Array) -> str:
+    return f"{which} station{'' if len(power) == 1 else 's'}, {np.nansum(power):,.0f} kW"
+
+
+def _example_powers(power: Array) -> list[float]:
+    """Return up to three powers for the key, the largest first."""
+    known = np.unique(power[power > 0])
+    if len(known) > 3:
+        known = known[[0, len(known) // 2, -1]]
+    return [float(kw) for kw in known[::-1]]

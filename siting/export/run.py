@@ -1,0 +1,147 @@
+"""The tables of one run as files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siting.export.flat import write_csv
+from siting.export.geojson import write_geojson
+from siting.export.geopackage import write_geopackage
+from siting.export.layers import demand_layer, service_layer
+from siting.export.values import plain
+
+# Name of each layer: what one row of it is, and its geometry type where it is empty.
+_LAYERS = {
+    "sites": ("Stations of the plan: what to build, and what stands already", "Point"),
+    "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
+    "service": ("Who is served from where: straight lines, not the way driven", "LineString"),
+    "candidates": ("Places where a station could stand or stands", "Point"),
+    "dropped": ("Places left out because they are too far from a road", "Point"),
+    "roads": ("Drivable roads: length, speed and driving time", "LineString"),
+    "offers": ("What could be built at each place, at what cost, to serve how much", ""),
+    "run": ("Facts of the run", ""),
+}
+
+
+def write_run_tables(
+    folder: Path,
+    *,
+    sites: gpd.GeoDataFrame,
+    cells: gpd.GeoDataFrame,
+    demand: pd.DataFrame,
+    service: pd.DataFrame,
+    candidates: gpd.GeoDataFrame,
+    dropped: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    edges: gpd.GeoDataFrame,
+    note: str,
+    title: str,
+    facts: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    sites
+        Stations of the plan, new and existing, points with ``site_id``.
+    cells, demand
+        `siting.tables.CELLS`, and `siting.tables.DEMAND` with ``served_kwh_day``.
+    service
+        `siting.tables.SERVICE`.
+    candidates, dropped
+        `siting.tables.CANDIDATES`; and the places too far from a road, with their ``reason``.
+    offers
+        `siting.tables.OFFERS`.
+    edges
+        Roads of the network, indexed by (u, v, key).
+    note
+        What every reader must know, e.g. that the city is schematic, and whose data it is. It is
+        in the description of every layer and in a column of the CSV files; may be empty.
+    title
+        Name of the study, the first words of each layer's description.
+    facts
+        Facts of the run for the table ``run`` of the GeoPackage.
+
+    Returns
+    -------
+    list of Path
+        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``,
+        ``plan.gpkg``, ``sites.csv``, ``offers.csv``.
+
+    Raises
+    ------
+    InputError
+        If tables do not fit together.
+    """
+    layers: dict[str, pd.DataFrame] = {
+        "sites": sites,
+        "demand": demand_layer(cells, demand),
+        "service": service_layer(service, cells, _places(sites, candidates)),
+        "candidates": candidates,
+        "dropped": dropped,
+        "roads": edges.reset_index(),
+        "offers": offers,
+        "run": _fact_table({"title": title, "note": note, **(facts or {})}),
+    }
+    descriptions = {name: _describe(title, text, note) for name, (text, _) in _LAYERS.items()}
+    written = []
+    for name, key in (
+        ("sites", "site_id"),
+        ("demand", "cell_id"),
+        ("service", None),
+        ("candidates", "site_id"),
+    ):
+        path = folder / f"{name}.geojson"
+        write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
+        written.append(path)
+    write_geopackage(
+        folder / "plan.gpkg",
+        layers,
+        descriptions=descriptions,
+        geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
+    )
+    write_csv(sites, folder / "sites.csv", note=note)
+    write_csv(offers, folder / "offers.csv", note=note)
+    return [*written, folder / "plan.gpkg", folder / "sites.csv", folder / "offers.csv"]
+
+
+def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return every site once; a plan's sites are candidates, but a caller's need not be."""
+    parts = [layer[["site_id", layer.geometry.name]] for layer in (sites, candidates)]
+    points = [
+        gpd.GeoDataFrame({"site_id": part["site_id"]}, geometry=part.geometry.array)
+        for part in (parts[0], parts[1].to_crs(sites.crs))
+        if len(part)
+    ]
+    if not points:
+        return parts[0]
+    return gpd.GeoDataFrame(pd.concat(points, ignore_index=True)).drop_duplicates("site_id")
+
+
+def _describe(title: str, text: str, note: str) -> str:
+    parts = [part.strip().rstrip(".") for part in (title, text, note)]
+    return ". ".join(part for part in parts if part) + "."
+
+
+def _fact_table(facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row a fact, nested ones under dotted names, values as text."""
+    rows = list(_flat(plain(facts), ""))
+    return pd.DataFrame(rows, columns=["fact", "value"], dtype="string")
+
+
+def _flat(value: Any, name: str) -> Iterator[tuple[str, str | None]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and value:
+        for i, inner in enumerate(value, start=1):
+            yield from _flat(inner, f"{name}.{i}")
+    else:
+        yield name, None if value is None or value in ([], {}) else str(value)

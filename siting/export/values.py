@@ -1,0 +1,132 @@
+"""Values as they leave the program: rounded to what their unit can bear, in plain Python types."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# First match wins. A watt-hour, a second, a paisa and a centimetre are finer than any input here.
+_DECIMALS = (
+    (re.compile(r"_kwh(_day|_year)?$|_kw$"), 3),
+    (re.compile(r"_min$|_pkr$|_m$|^people$"), 2),
+    (re.compile(r"_km$"), 3),
+    (re.compile(r"_kmh$"), 1),
+    (re.compile(r"(^|_)share$"), 4),
+)
+_OTHER_DECIMALS = 6
+
+
+def decimals(column: str) -> int:
+    """Return how many decimals a column of that name is written with, by the unit in its name.
+
+    Examples
+    --------
+    >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
+    [3, 2, 4, 6]
+    """
+    return next((n for pattern, n in _DECIMALS if pattern.search(column)), _OTHER_DECIMALS)
+
+
+def rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its numbers rounded to what their units can bear, none of them -0.0.
+
+    Rupees become whole numbers where every amount of the column is whole, so that they are not
+    written as ``2500000.0``. Whole numbers, flags and text are left as they are.
+
+    Parameters
+    ----------
+    frame
+        Any table; it is not changed.
+
+    Returns
+    -------
+    DataFrame
+        The same columns and rows.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
+    >>> rounded(table).to_dict("list")
+    {'cost_pkr': [2500000, 100000], 'travel_min': [4.44, 0.0]}
+    """
+    table = frame.copy()
+    for name, column in frame.items():
+        if not pd.api.types.is_float_dtype(column):
+            continue
+        numbers = column.to_numpy(dtype=float, na_value=np.nan)
+        # Adding zero turns -0.0 into 0.0, which matters to whoever compares two files.
+        numbers = np.round(numbers, decimals(str(name))) + 0.0
+        known = numbers[~np.isnan(numbers)]
+        if str(name).endswith("_pkr") and np.isfinite(known).all() and (known % 1 == 0).all():
+            whole = pd.Series(numbers, index=frame.index).astype("Int64")
+            table[name] = whole if whole.hasnans else whole.astype("int64")
+        else:
+            table[name] = numbers
+    return table
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; what is missing or not finite becomes ``None``.
+
+    Parameters
+    ----------
+    value
+        A number, flag, text, date, path, or enumeration, of Python, NumPy or pandas; or a
+        mapping, list, tuple, set or array of such. Sets come out sorted.
+
+    Returns
+    -------
+    None, bool, int, float, str, list or dict
+
+    Raises
+    ------
+    TypeError
+        If the value is of none of these kinds.
+
+    Examples
+    --------
+    >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
+    {'gap': None, 'cells': 3, 'years': [2025, 2030]}
+    """
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.ndarray):
+        return [plain(v) for v in value.tolist()]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_key(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(v) for v in value), key=str)
+    return _text(value)
+
+
+def _key(key: Any) -> str:
+    key = plain(key)
+    return key if isinstance(key, str) else str(key)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
