@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from siting.errors import Fault, InputError
 
 # Pakistan with its coast; a point outside is a slip, most often latitude and longitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
+
+LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
+REPEATED_ID = re.compile(r"Several features with id = (\S+)")
 
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 
@@ -80,16 +85,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def read_layer(path: Path) -> gpd.GeoDataFrame:
+def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """Return the rows of a layer file in lon/lat (EPSG:4326), each fault of the file named.
 
     GeoJSON, GeoPackage, FlatGeobuf and Shapefile are read by GDAL; GeoParquet by GeoPandas; a CSV
-    needs columns ``lon`` and ``lat`` in degrees.
+    needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees.
 
     Parameters
     ----------
     path
         The file; its ending says what it is.
+    unique_ids
+        Whether features of a GeoJSON that share an id are a fault. GDAL would renumber them with
+        no more than a warning. OpenStreetMap numbers nodes and ways apart, so its files may.
 
     Returns
     -------
@@ -100,7 +108,7 @@ def read_layer(path: Path) -> gpd.GeoDataFrame:
     ------
     InputError
         If the file is missing, has another ending, cannot be parsed, is empty, has no coordinate
-        reference system, or holds points outside Pakistan.
+        reference system, repeats feature ids, or holds points outside Pakistan.
     """
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
@@ -117,7 +125,9 @@ def read_layer(path: Path) -> gpd.GeoDataFrame:
         layer = _read_csv_points(path)
     else:
         try:
-            layer = gpd.read_parquet(path) if suffix == ".parquet" else gpd.read_file(path)
+            layer = gpd.read_parquet(path) if suffix == ".parquet" else _read_file(path, unique_ids)
+        except InputError:
+            raise
         except (
             pyogrio.errors.DataSourceError,
             pyogrio.errors.DataLayerError,
@@ -138,6 +148,59 @@ def read_layer(path: Path) -> gpd.GeoDataFrame:
     return layer
 
 
+def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
+    """Return where a layer lies, in degrees, in words for a message.
+
+    Parameters
+    ----------
+    layer
+        Any layer with a coordinate reference system.
+
+    Examples
+    --------
+    >>> points = gpd.GeoSeries.from_xy([73.0, 73.1], [33.6, 33.7], crs=4326)
+    >>> extent(points)
+    '73.000-73.100 E, 33.600-33.700 N'
+    """
+    west, south, east, north = layer.geometry.to_crs(4326).total_bounds
+    return f"{west:.3f}-{east:.3f} E, {south:.3f}-{north:.3f} N"
+
+
+def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
+    """Return what to call rows of a file, by position from 0: line of a CSV, else row from 1.
+
+    Examples
+    --------
+    >>> row_labels(Path("people.csv"), [0, 3])
+    ('line 2', 'line 5')
+    >>> row_labels(Path("people.gpkg"), [0])
+    ('row 1',)
+    """
+    first, word = (2, "line") if path.suffix.lower() == ".csv" else (1, "row")
+    return tuple(f"{word} {i + first}" for i in rows)
+
+
+def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        layer = gpd.read_file(path)
+    for warning in caught:
+        repeated = REPEATED_ID.search(str(warning.message))
+        if not repeated:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+        elif unique_ids and "id" not in layer.columns:  # a column is looked at by who reads it
+            raise InputError(
+                Fault(
+                    f"{path}, feature id",
+                    f"{repeated[1]} stands at several features, perhaps others too",
+                    "give each feature its own id",
+                )
+            )
+    return layer
+
+
 def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
     try:
         frame = pd.read_csv(path, encoding="utf-8-sig")
@@ -147,6 +210,8 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
         ) from err
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
         raise InputError(Fault(str(path), f"cannot be read as CSV: {_first_line(err)}")) from err
+    if not {"lon", "lat"} & set(frame.columns):
+        frame = frame.rename(columns=LONLAT_ALIASES)
     missing = [c for c in ("lon", "lat") if c not in frame.columns]
     if missing:
         raise InputError(
@@ -166,7 +231,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
                     f"{path}, column {column}",
                     f"{bad.sum():,} of {len(frame):,} not a number",
                     "use degrees with a decimal point",
-                    _line_labels(bad, first=2),
+                    row_labels(path, np.flatnonzero(bad)),
                 )
             )
     if faults:
@@ -192,14 +257,9 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
             f"{path}, geometry",
             f"{rows.sum():,} of {len(layer):,} rows: {what}",
             "",
-            _line_labels(rows, first=1),
+            row_labels(path, np.flatnonzero(rows)),
         )
     )
-
-
-def _line_labels(mask: np.ndarray, first: int) -> tuple[str, ...]:
-    word = "line" if first == 2 else "row"
-    return tuple(f"{word} {i + first}" for i in np.flatnonzero(mask))
 
 
 def _first_line(err: BaseException) -> str:

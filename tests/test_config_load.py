@@ -57,6 +57,7 @@ demand:
     kind: points
     path: people.csv
     column: persons
+    raster_deg: 0.01
     clip_to_roads: true
     source: the town
     licence: none

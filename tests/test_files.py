@@ -97,7 +97,7 @@ def test_layers_of_any_crs_come_back_in_lonlat(tmp_path, suffix):
         ("a.csv", 'lon,lat\n"73,1",33.1\n', "column lon: 1 of 1 not a number (line 2)"),
         ("a.csv", "lon,lat\n", "has no rows"),
         ("a.csv", "", "cannot be read as CSV"),
-        ("a.csv", "lon,lat\n33.7,73.05\n", "longitude and latitude are swapped (row 1)"),
+        ("a.csv", "lon,lat\n33.7,73.05\n", "longitude and latitude are swapped (line 2)"),
         ("a.csv", "lon,lat\n73,33\n0,0\n", "1 of 2 rows: outside Pakistan"),
         ("a.txt", "x", "ending .txt is not a layer this reads"),
         ("a.geojson", "{nonsense", "cannot be read"),

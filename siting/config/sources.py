@@ -112,6 +112,13 @@ class PeoplePoints(Section):
     kind: Literal["points"] = Field(description="people counted at the points of a layer file")
     path: LayerFile = Field(description="layer file with one row a point")
     column: Text = Field("people", description="column that holds the number of people")
+    raster_deg: Annotated[float, Field(json_schema_extra={"unit": "degrees"})] | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="where the points are centres of raster cells: the width of a cell, degrees, "
+        "so that its people spread over it; none: all live at the point",
+    )
     clip_to_roads: bool = Field(
         False,
         description="whether to leave out people outside the outline of the roads, for a layer "

@@ -1,0 +1,248 @@
+"""People counted into demand cells: squares in metres, or H3 hexagons."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from typing import Literal
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.files import extent
+from siting.roads import Network, snap
+
+log = logging.getLogger(__name__)
+
+MOST_CELLS = 4_000_000
+Floats = npt.NDArray[np.float64]
+Shapes = npt.NDArray[np.object_]
+
+
+def make_cells(
+    people: gpd.GeoDataFrame,
+    network: Network,
+    size_m: float = 500.0,
+    shape: Literal["square", "h3"] = "square",
+    max_snap_m: float = 1000.0,
+    h3_resolution: int = 8,
+) -> gpd.GeoDataFrame:
+    """Return demand cells with their people (persons) and the road node their trips start from.
+
+    Points count in the cell they lie in; the people of a polygon are spread over the cells it
+    covers by share of area. Nobody is lost: the cells' people add up to the layer's. Cells too far
+    from a road stay in the table without a node.
+
+    Parameters
+    ----------
+    people
+        Points or polygons with a column ``people``, in any coordinate reference system.
+    network
+        The roads.
+    size_m
+        Side of the squares in metres. They are aligned to multiples of it in the network's UTM
+        zone, so that two layers or two runs use the same squares.
+    shape
+        ``square`` or ``h3`` (needs the extra ``h3``).
+    max_snap_m
+        Cells whose centre is farther than this from the nearest road node get no node.
+    h3_resolution
+        Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
+        (m) and the cell's polygon, in the network's coordinate reference system. Cells without
+        people are left out.
+
+    Raises
+    ------
+    InputError
+        If a setting makes no sense, the layer has no counts or no coordinate reference system, or
+        nobody lives within `max_snap_m` of the roads (a layer in the wrong place).
+    MissingExtraError
+        If hexagons are asked for without the package ``h3``.
+    """
+    faults = _faults(people, size_m, shape, max_snap_m, h3_resolution)
+    if faults:
+        raise InputError(faults)
+    local = people.to_crs(network.crs)
+    if shape == "h3":
+        shapes, at = _hexagons(local, h3_resolution)
+    else:
+        shapes, at = _squares(local, size_m)
+    counts = _count(local, shapes, at)
+    lived_in = counts > 0
+    cells = gpd.GeoDataFrame(
+        {"people": counts[lived_in]}, geometry=shapes[lived_in], crs=network.crs
+    )
+    snapped = snap(cells, network, max_snap_m)  # by their centres
+    cells["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
+    cells["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
+    far = cells["node_id"].isna()
+    if far.all():
+        raise InputError(
+            Fault(
+                "people",
+                f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
+                f"{cells['snap_m'].min() / 1000:,.1f} km from one; people lie at {extent(people)}, "
+                f"the roads at {extent(network.nodes)}",
+                "give the layer of this city, or check its coordinates",
+            )
+        )
+    if far.any():
+        log.warning(
+            "%s of %s people live in cells more than %s m from a road node and cannot be served",
+            f"{cells.loc[far, 'people'].sum():,.0f}",
+            f"{cells['people'].sum():,.0f}",
+            f"{max_snap_m:,.0f}",
+        )
+    cells["cell_id"] = [f"c{i:05d}" for i in range(1, len(cells) + 1)]
+    return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
+
+
+def _faults(
+    people: gpd.GeoDataFrame, size_m: float, shape: str, max_snap_m: float, h3_resolution: int
+) -> list[Fault]:
+    faults = []
+    if shape not in ("square", "h3"):
+        faults.append(Fault("shape", f"{shape} is not a shape of cell", "use square or h3"))
+    if not (np.isfinite(size_m) and size_m > 0):
+        faults.append(Fault("size_m", f"{size_m} is not a size", "give metres above 0"))
+    if not (np.isfinite(max_snap_m) and max_snap_m > 0):
+        faults.append(Fault("max_snap_m", f"{max_snap_m} is not a distance", "give metres above 0"))
+    if h3_resolution not in range(16):
+        faults.append(Fault("h3_resolution", f"{h3_resolution} is not one", "give 0 to 15"))
+    if shape == "h3" and find_spec("h3") is None:
+        raise MissingExtraError('H3 cells need another package: pip install "siting[h3]"')
+    if people.crs is None:
+        faults.append(Fault("people", "has no coordinate reference system", "declare EPSG:4326"))
+    if "people" not in people.columns:
+        faults.append(Fault("people, column people", "missing"))
+        return faults
+    counts = people["people"].to_numpy(dtype=float, na_value=np.nan)
+    bad = ~(np.isfinite(counts) & (counts >= 0))
+    if bad.any():
+        faults.append(
+            Fault(
+                "people, column people",
+                f"{bad.sum():,} of {len(people):,} missing or negative",
+                "",
+                tuple(people.index[bad].astype(str)),
+            )
+        )
+    elif not counts.sum() > 0:
+        faults.append(Fault("people, column people", "nobody lives there"))
+    return faults
+
+
+def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArray[np.intp]]:
+    """Return squares that cover the layer, south to north and west to east, and its points' ones.
+
+    The second array holds the square of each row, -1 for polygons.
+    """
+    is_point = (local.geom_type == "Point").to_numpy()
+    points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
+    keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
+    bounds = local.geometry.bounds.to_numpy()[~is_point]
+    if len(bounds):
+        low = np.floor(bounds[:, :2] / size_m).astype(np.int64)
+        high = np.floor(bounds[:, 2:] / size_m).astype(np.int64)
+        total = float(np.prod((high - low + 1).astype(float), axis=1).sum())
+        _require_few(total, f"squares of {size_m:g} m", "raise size_m")
+        for (west, south), (east, north) in zip(low, high, strict=True):
+            rows, columns = np.mgrid[south : north + 1, west : east + 1]
+            keys.append(np.column_stack([rows.ravel(), columns.ravel()]))
+    cells, inverse = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
+    at = np.full(len(local), -1, dtype=np.intp)
+    at[is_point] = inverse.ravel()[: len(points)]
+    y, x = cells.T * size_m
+    shapes = shapely.box(x, y, x + size_m, y + size_m)
+    return np.asarray(shapes, dtype=object), at
+
+
+def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDArray[np.intp]]:
+    """Return H3 cells that cover the layer, south to north and west to east, and its points' ones.
+
+    The second array holds the hexagon of each row, -1 for polygons.
+    """
+    import h3
+
+    degrees = local.geometry.to_crs(4326)
+    is_point = (local.geom_type == "Point").to_numpy()
+    points = shapely.get_coordinates(degrees.to_numpy()[is_point])
+    of_points = [h3.latlng_to_cell(lat, lon, resolution) for lon, lat in points]
+    names = set(of_points)
+    area_m2 = h3.average_hexagon_area(resolution, unit="m^2")
+    covered = float(local.geometry.area.sum()) / area_m2
+    _require_few(covered, f"H3 cells of resolution {resolution}", "lower h3_resolution")
+    for shape in degrees.to_numpy()[~is_point]:
+        inside = set(h3.geo_to_cells(shape, resolution))
+        corners = shapely.get_coordinates(shapely.segmentize(shape, _edge_deg(resolution) / 2))
+        inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
+        # H3 counts a cell in by its centre; the ring around catches those it only touches.
+        names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
+    order = sorted(names)
+    rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
+    drawn = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=4326).to_crs(local.crs)
+    centre = drawn.centroid
+    by_place = np.lexsort((centre.x.to_numpy(), centre.y.to_numpy()))
+    place = {order[i]: at for at, i in enumerate(by_place)}
+    at = np.full(len(local), -1, dtype=np.intp)
+    at[is_point] = [place[name] for name in of_points]
+    return drawn.to_numpy()[by_place], at
+
+
+def _edge_deg(resolution: int) -> float:
+    import h3
+
+    return float(h3.average_hexagon_edge_length(resolution, unit="m")) / 111_320
+
+
+def _require_few(cells: float, what: str, fix: str) -> None:
+    if cells > MOST_CELLS:
+        raise InputError(Fault("people", f"would make about {cells:,.0f} {what}", fix))
+
+
+def _count(local: gpd.GeoDataFrame, shapes: Shapes, at: npt.NDArray[np.intp]) -> Floats:
+    """Return the people of each cell: points where they lie, polygons by share of area."""
+    counts = local["people"].to_numpy(dtype=float)
+    is_point = at >= 0
+    parts: list[Floats] = [counts[is_point]]
+    cells: list[npt.NDArray[np.intp]] = [at[is_point]]
+    polygons: Shapes = local.geometry.to_numpy()[~is_point]
+    if len(polygons):
+        which, cell, area = _overlaps(polygons, shapes)
+        # Dividing by the sum of the pieces, not by the polygon's area, keeps every person.
+        whole = np.bincount(which, weights=area, minlength=len(polygons))
+        if not (whole > 0).all():
+            rows = local.index[~is_point][~(whole > 0)]
+            raise InputError(
+                Fault("people, geometry", "polygons without area", "", tuple(rows.astype(str)))
+            )
+        parts.append(counts[~is_point][which] * area / whole[which])
+        cells.append(cell)
+    people, cell_of = np.concatenate(parts), np.concatenate(cells)
+    # Summed in one order whatever the order of the rows, so that not even the last digit depends
+    # on it.
+    order = np.lexsort((people, cell_of))
+    return np.bincount(cell_of[order], weights=people[order], minlength=len(shapes))
+
+
+def _overlaps(
+    polygons: Shapes, shapes: Shapes
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+    tree = shapely.STRtree(shapes)
+    which, cell = tree.query(polygons, predicate="intersects")
+    inside = tree.query(polygons, predicate="contains")
+    pair = which * len(shapes) + cell
+    whole = np.isin(pair, inside[0] * len(shapes) + inside[1])
+    area = shapely.area(shapes[cell])
+    cut = shapely.intersection(polygons[which[~whole]], shapes[cell[~whole]])
+    area[~whole] = shapely.area(cut)
+    return which, cell, area

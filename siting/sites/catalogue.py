@@ -1,0 +1,191 @@
+"""Tables of figures for stations: chargers, grid connection, fees, who can plug in where."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.reference import table
+from siting.tables import COMPATIBILITY, validate
+
+GROUP = re.compile(r"^[a-z0-9_]+$")
+
+
+def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
+    """Return the types of charger: power (kW), ports, price with range (PKR, installed), life.
+
+    A swap cabinet's price leaves out its batteries; ``battery_kwh`` and ``battery_pkr_kwh`` say
+    what those in its own slots cost. Batteries on the road belong to the swap operator.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with ``_low_`` and
+        ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        With every repeated id, unusable group and figure that cannot be right.
+
+    Examples
+    --------
+    >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
+    3500000
+    """
+    chargers = table("chargers", path)
+    where = str(path) if path else "charger table"
+    ids = chargers["charger_id"].astype("str")
+    faults = []
+    twice = ids.duplicated(keep=False)
+    if twice.any():
+        again = tuple(dict.fromkeys(ids[twice]))
+        faults.append(Fault(f"{where}, column charger_id", "given twice", "", again))
+    groups = chargers["charger_group"].astype("str")
+    odd = ~groups.map(lambda group: bool(GROUP.match(group))).astype(bool)
+    if odd.any():
+        faults.append(
+            Fault(
+                f"{where}, column charger_group",
+                "not small letters, digits and _",
+                "it becomes part of a column's name",
+                tuple(ids[odd]),
+            )
+        )
+    for column, least in (
+        ("power_kw", "above 0"),
+        ("ports", "above 0"),
+        ("life_years", "above 0"),
+        ("capex_pkr", "at least 0"),
+        ("battery_kwh", "at least 0"),
+        ("battery_pkr_kwh", "at least 0"),
+    ):
+        values = chargers[column].to_numpy(dtype=float, na_value=np.nan)
+        good = values > 0 if least == "above 0" else values >= 0
+        bad = ~(np.isfinite(values) & good)
+        if bad.any():
+            faults.append(
+                Fault(f"{where}, column {column}", f"not a number {least}", "", tuple(ids[bad]))
+            )
+    if faults:
+        raise InputError(faults)
+    return chargers
+
+
+def grid_figures(path: Path | None = None) -> pd.DataFrame:
+    """Return what a grid connection costs (PKR), by largest power (kW), and line costs (PKR/km).
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``item``, ``kind`` (connection, line, distance, factor, headroom), ``kva``, ``max_kw``
+        (filled in as kVA x power factor), ``value``, ``low``, ``high``, ``unit``, ``source``,
+        ``confidence``.
+
+    Raises
+    ------
+    InputError
+        If an item that the costs need is missing, or a figure is negative.
+
+    Examples
+    --------
+    >>> grid = grid_figures().set_index("item")
+    >>> float(grid.loc["pmt_630", "max_kw"])
+    598.5
+    """
+    grid = table("grid", path)
+    where = str(path) if path else "grid table"
+    needed = ("overhead_11kv", "distance_city", "power_factor")
+    faults = [
+        Fault(f"{where}, column item", f"has no {item}")
+        for item in needed
+        if (grid["item"] == item).sum() != 1
+    ]
+    bad = ~(grid["value"].to_numpy(dtype=float, na_value=np.nan) >= 0)
+    if bad.any():
+        items = tuple(grid["item"][bad].astype(str))
+        faults.append(Fault(f"{where}, column value", "not a number of at least 0", "", items))
+    if faults:
+        raise InputError(faults)
+    factor = float(grid.loc[grid["item"] == "power_factor", "value"].iloc[0])
+    grid["max_kw"] = grid["max_kw"].fillna(grid["kva"] * factor)
+    tiers = grid[grid["kind"] == "connection"]
+    if tiers.empty or tiers["max_kw"].isna().any():
+        raise InputError(Fault(f"{where}, column kind", "each connection needs kva or max_kw"))
+    return grid
+
+
+def fee_figures(path: Path | None = None) -> pd.DataFrame:
+    """Return NEECA's fees: the application (PKR, once) and the annual fee by level (PKR a year).
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank: no
+        limit), ``value``, ``unit``, ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        If the application fee or every annual fee is missing, or a fee is negative.
+    """
+    fees = table("fees", path)
+    where = str(path) if path else "fee table"
+    faults = [
+        Fault(f"{where}, column item", f"has no {item}")
+        for item in ("application", "annual")
+        if not (fees["item"] == item).any()
+    ]
+    if not (fees["value"].to_numpy(dtype=float, na_value=np.nan) >= 0).all():
+        faults.append(Fault(f"{where}, column value", "not a number of at least 0"))
+    if faults:
+        raise InputError(faults)
+    return fees
+
+
+def compatibility(path: Path | None = None) -> pd.DataFrame:
+    """Return which vehicle class can use which charger group, one row a pair.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``charger_group``, ``vehicle_class``, ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        If a pair is missing a part or given twice.
+
+    Examples
+    --------
+    >>> pairs = compatibility()
+    >>> pairs.loc[pairs["charger_group"] == "lev", "vehicle_class"].to_list()
+    ['two_wheeler', 'three_wheeler']
+    """
+    pairs = table("compatibility", path)
+    validate(pairs, COMPATIBILITY, str(path) if path else "")
+    return pairs

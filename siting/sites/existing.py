@@ -1,0 +1,168 @@
+"""Stations that stand today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.files import read_layer, row_labels
+
+# Commonest unit in the open records of early 2026 (Open Charge Map).
+ASSUMED_POWER_KW = 60.0
+
+# Open Charge Map's numbers, recalled: 10 available, 20 in use, 30 out of order for now, 50
+# operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
+OCM_IN_SERVICE = (10, 20, 30, 50, 75)
+OCM_PRIVATE = (2, 6)
+
+YES = ("true", "yes", "1", "1.0", "y")
+NO = ("false", "no", "0", "0.0", "n")
+
+
+def existing_stations(path: Path) -> gpd.GeoDataFrame:
+    """Return the stations of a file, as points in lon/lat (EPSG:4326), with their power (kW).
+
+    Parameters
+    ----------
+    path
+        A CSV or layer with the columns ``name``, ``power_kw`` (kW; several separated by ``;``) and,
+        if there, ``operational`` and ``private`` (yes or no), or the columns of Open Charge Map
+        (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
+
+    Returns
+    -------
+    GeoDataFrame
+        ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
+        existing), ``operational``, ``private``, ``source``, ``geometry``.
+
+        Only a station in service and open to all is existing. The others are places like any
+        other, of the kind "existing (not operating)" or "existing (private)". Where no power is
+        given 60 kW, the commonest unit, is assumed and `source` says so; so it does where the
+        file carries a note (``flag``) on a row.
+
+    Raises
+    ------
+    InputError
+        With every fault at once: unreadable, columns missing, powers that are not numbers above 0,
+        answers that are neither yes nor no, ids given twice.
+    """
+    layer = read_layer(path)
+    faults: list[Fault] = []
+    if "power_kw" not in layer.columns:
+        have = ", ".join(str(c) for c in layer.columns if c != "geometry")
+        raise InputError(
+            Fault(
+                f"{path}, column power_kw",
+                "missing",
+                f"add it, blank where unknown; it has: {have}",
+            )
+        )
+    power_kw, bad = _largest(layer["power_kw"])
+    if bad.any():
+        faults.append(
+            Fault(
+                f"{path}, column power_kw",
+                f"{bad.sum():,} of {len(layer):,} rows are not kW above 0",
+                "leave it blank where unknown",
+                row_labels(path, np.flatnonzero(bad)),
+            )
+        )
+    operational = _answers(layer, "operational", "status_type_id", OCM_IN_SERVICE, True, path,
+                           faults)  # fmt: skip
+    private = _answers(layer, "private", "usage_type_id", OCM_PRIVATE, False, path, faults)
+    id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
+    if id_column and layer[id_column].duplicated().any():
+        twice = layer[id_column][layer[id_column].duplicated()].astype(str)
+        faults.append(
+            Fault(f"{path}, column {id_column}", "the same id in several rows", "", tuple(twice))
+        )
+    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
+    if missing.any():
+        rows = row_labels(path, np.flatnonzero(missing))
+        faults.append(Fault(f"{path}, geometry", "missing", "leave these rows out", rows))
+    if faults:
+        raise InputError(faults)
+    existing = operational & ~private
+    kind = np.select(
+        [existing, ~operational],
+        ["existing", "existing (not operating)"],
+        "existing (private)",
+    )
+    given = np.where(np.isnan(power_kw), ASSUMED_POWER_KW, power_kw)
+    shapes = layer.geometry
+    return gpd.GeoDataFrame(
+        {
+            "name": _names(layer),
+            "kind": kind,
+            "existing": existing,
+            "existing_power_kw": np.where(existing, given, 0.0),
+            "operational": operational,
+            "private": private,
+            "source": _sources(layer, path, id_column, np.isnan(power_kw) & existing),
+        },
+        geometry=shapes.where(shapes.geom_type == "Point", shapes.representative_point()).array,
+        crs=4326,
+    )
+
+
+def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest number of each ``;`` list (NaN where blank), and which are not numbers."""
+    text = column.astype("str").where(column.notna(), "").str.strip()
+    parts = text.str.split(";").explode().str.strip()
+    numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")
+    wrong = (parts != "") & ~(np.isfinite(numbers.astype(float)) & (numbers > 0))
+    bad = wrong.groupby(level=0).any().reindex(column.index).to_numpy(dtype=bool)
+    largest = numbers.groupby(level=0).max().reindex(column.index)
+    return largest.to_numpy(dtype=float, na_value=np.nan), bad
+
+
+def _answers(
+    layer: gpd.GeoDataFrame,
+    column: str,
+    ocm_column: str,
+    ocm_yes: tuple[int, ...],
+    otherwise: bool,
+    path: Path,
+    faults: list[Fault],
+) -> np.ndarray:
+    """Return a yes-or-no column, from Open Charge Map's numbers where it is theirs."""
+    if column in layer.columns:
+        text = layer[column].astype("str").str.strip().str.casefold()
+        yes, no = text.isin(YES).to_numpy(), text.isin(NO).to_numpy()
+        if not (yes | no).all():
+            rows = row_labels(path, np.flatnonzero(~(yes | no)))
+            faults.append(Fault(f"{path}, column {column}", "neither yes nor no", "", rows))
+        return np.asarray(yes)
+    if ocm_column in layer.columns:
+        number = pd.to_numeric(layer[ocm_column], errors="coerce")
+        return np.asarray(number.isin(ocm_yes).to_numpy())
+    return np.full(len(layer), otherwise)
+
+
+def _names(layer: gpd.GeoDataFrame) -> pd.Series:
+    column = next((c for c in ("name", "title") if c in layer.columns), None)
+    if column is None:
+        return pd.Series(None, index=layer.index, dtype="str")
+    names: pd.Series = layer[column].astype("str").where(layer[column].notna())
+    return names
+
+
+def _sources(
+    layer: gpd.GeoDataFrame, path: Path, id_column: str | None, assumed: np.ndarray
+) -> list[str]:
+    ocm = id_column == "ocm_id"
+    base = f"Open Charge Map (CC BY 4.0), {path.name}" if ocm else path.name
+    notes = layer["flag"] if "flag" in layer.columns else pd.Series(pd.NA, index=layer.index)
+    texts = []
+    for i in range(len(layer)):
+        text = f"{base} {layer[id_column].iloc[i]}" if id_column else base
+        if assumed[i]:
+            text += f"; power not given: {ASSUMED_POWER_KW:g} kW assumed"
+        if pd.notna(notes.iloc[i]) and str(notes.iloc[i]).strip():
+            text += f"; note: {notes.iloc[i]}"
+        texts.append(text)
+    return texts

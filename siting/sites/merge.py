@@ -1,0 +1,231 @@
+"""Candidate layers into one table: snapped to roads, duplicates merged, far ones told apart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
+
+from siting.errors import Fault, InputError
+from siting.files import extent
+from siting.roads import Network, snap
+
+log = logging.getLogger(__name__)
+
+REQUIRED = ("name", "kind", "source", "geometry")
+ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide an order
+OUTSIDE = "outside the area of the roads"
+
+
+def merge_candidates(
+    layers: Sequence[gpd.GeoDataFrame],
+    network: Network,
+    merge_within_m: float = 50.0,
+    max_snap_m: float = 300.0,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return the candidate sites of all layers, and the places that are too far from a road.
+
+    Places within `merge_within_m` of each other become one site. Existing stations come first,
+    then the layers in their order, within a layer places with a name, then from south to north and
+    west to east; each place either stands as a site or joins the nearest site that stands already,
+    so that a row of places does not shrink to one. Two existing stations of the same layer are
+    two stations however near; one that another layer lists again is the same.
+
+    Parameters
+    ----------
+    layers
+        Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
+        ``existing_power_kw`` (kW), ``headroom_kw`` (kW) and ``user_id``.
+    network
+        The roads.
+    merge_within_m
+        Straight distance in metres within which places are taken for one; 0 merges only those at
+        the same spot.
+    max_snap_m
+        Places farther than this from the nearest road node are no candidates.
+
+    Returns
+    -------
+    candidates : GeoDataFrame
+        ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
+        ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (how many places
+        joined it) and ``merged_names``; ``headroom_kw`` and ``user_id`` where a layer has them.
+        The point is where the place is, in the network's coordinate reference system.
+    dropped : GeoDataFrame
+        ``name``, ``kind``, ``existing``, ``source``, ``snap_m`` (m), ``reason``, ``geometry``.
+
+    Raises
+    ------
+    InputError
+        If a layer lacks a column or lies wholly outside the roads, user ids repeat, there is no
+        place at all, or none is near a road.
+    """
+    places = _stack(layers, network, merge_within_m, max_snap_m)
+    snapped = snap(places, network, max_snap_m)
+    places["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
+    places["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
+    far = places["node_id"].isna().to_numpy()
+    dropped = _dropped(places[far], network, max_snap_m)
+    if far.all():
+        raise InputError(
+            Fault(
+                "candidates",
+                f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road node: the "
+                f"nearest is {places['snap_m'].min():,.0f} m away",
+                "raise max_snap_m, or give other layers",
+            )
+        )
+    if far.any():
+        outside = dropped["reason"].str.startswith(OUTSIDE).sum()
+        log.info("%s places lie outside the area of the roads", f"{outside:,}")
+        if outside < far.sum():
+            log.warning("%s places are too far from a road", f"{far.sum() - outside:,}")
+    near = places[~far].reset_index(drop=True)
+    into = _join(near, merge_within_m)
+    return _sites(near, into), dropped
+
+
+def _stack(
+    layers: Sequence[gpd.GeoDataFrame], network: Network, merge_within_m: float, max_snap_m: float
+) -> gpd.GeoDataFrame:
+    """Return all layers as one in the order of who goes first, in the network's coordinates."""
+    faults = [
+        Fault(name, f"{value} is not a distance", "give metres")
+        for name, value, least in (("merge_within_m", merge_within_m, 0.0),
+                                   ("max_snap_m", max_snap_m, 1e-9))
+        if not (np.isfinite(value) and value >= least)
+    ]  # fmt: skip
+    parts = []
+    roads = _area(network, max_snap_m)
+    for number, layer in enumerate(layers, start=1):
+        where = f"candidate layer {number}"
+        lacking = [c for c in REQUIRED if c not in layer.columns]
+        if lacking or layer.crs is None:
+            what = f"has no {', '.join(lacking)}" if lacking else "has no coordinate system"
+            faults.append(Fault(where, what))
+            continue
+        if layer.empty:
+            continue
+        local = layer.to_crs(network.crs)
+        if not roads.intersects(shapely.box(*local.total_bounds)):
+            sources = ", ".join(sorted(set(layer["source"].astype(str)))[:3])
+            faults.append(
+                Fault(
+                    f"{where} ({sources})",
+                    f"lies at {extent(layer)}, the roads at {extent(network.nodes)}",
+                    "give the layer of this city, or check its coordinates",
+                )
+            )
+            continue
+        parts.append(local.assign(layer=number))
+    if not faults and not parts:
+        faults.append(Fault("candidates", "there is no place in any layer", "add a layer"))
+    if parts:
+        places = pd.concat(parts, ignore_index=True)
+        faults += _repeated_ids(places)
+    if faults:
+        raise InputError(faults)
+    return _in_order(places)
+
+
+def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
+    """Return the rectangle around the roads, wider by the snapping distance."""
+    west, south, east, north = network.nodes.total_bounds
+    wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m for rounding
+    area: shapely.Polygon = shapely.box(west - wider, south - wider, east + wider, north + wider)
+    return area
+
+
+def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
+    if "user_id" not in places.columns:
+        return []
+    ids = places["user_id"]
+    twice = ids.notna() & ids.duplicated(keep=False)
+    if not twice.any():
+        return []
+    again = tuple(dict.fromkeys(ids[twice].astype(str)))
+    return [Fault("candidates, column user_id", "the same id for several places", "", again)]
+
+
+def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    for column, default in (("existing", False), ("existing_power_kw", 0.0)):
+        if column not in places.columns:
+            places[column] = default
+        places[column] = places[column].where(places[column].notna(), default)
+    places["existing"] = places["existing"].astype(bool)
+    places["existing_power_kw"] = places["existing_power_kw"].astype(float)
+    for column in ("name", "kind", "source"):
+        places[column] = places[column].astype("str").where(places[column].notna())
+    order = pd.DataFrame(
+        {
+            "new": ~places["existing"],
+            "layer": places["layer"],
+            "unnamed": places["name"].isna(),
+            "y": places.geometry.y.round(ROUND_TO),
+            "x": places.geometry.x.round(ROUND_TO),
+            "kind": places["kind"],
+            "name": places["name"],
+            "source": places["source"],
+            "power": -places["existing_power_kw"],
+        }
+    )
+    rows = order.sort_values(list(order.columns), na_position="last", kind="stable").index
+    return places.loc[rows].reset_index(drop=True)
+
+
+def _dropped(far: gpd.GeoDataFrame, network: Network, max_snap_m: float) -> gpd.GeoDataFrame:
+    columns = ["name", "kind", "existing", "source", "snap_m", "geometry"]
+    dropped = far[columns].reset_index(drop=True)
+    inside = dropped.geometry.intersects(_area(network, max_snap_m))
+    dropped["reason"] = [
+        f"{snap_m:,.0f} m from the nearest road node, limit {max_snap_m:,.0f} m"
+        if near
+        else f"{OUTSIDE}, {snap_m / 1000:,.1f} km from the nearest road node"
+        for snap_m, near in zip(dropped["snap_m"], inside, strict=True)
+    ]
+    return dropped[[*columns[:-1], "reason", "geometry"]]
+
+
+def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
+    """Return for each place the position of the site it joins; its own where it stands."""
+    xy = np.column_stack([places.geometry.x, places.geometry.y])
+    near = cKDTree(xy).query_ball_point(xy, merge_within_m, return_sorted=True)
+    existing, layer = places["existing"].to_numpy(), places["layer"].to_numpy()
+    into = np.arange(len(places))
+    for i in range(len(places)):
+        standing = [
+            j
+            for j in near[i]
+            if j < i and into[j] == j and not (existing[i] and existing[j] and layer[i] == layer[j])
+        ]
+        if standing:
+            away = np.hypot(*(xy[standing] - xy[i]).T)
+            into[i] = standing[int(np.argmin(away))]
+    return into
+
+
+def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
+    position = np.arange(len(places))
+    joined = into != position
+    names = places["name"].fillna(places["kind"])[joined].groupby(into[joined])
+    sites = places[~joined].copy()
+    sites["merged"] = np.bincount(into, minlength=len(places))[~joined] - 1
+    sites["merged_names"] = names.agg("; ".join).reindex(sites.index).fillna("")
+    columns = ["site_id", "name", "kind", "existing", "existing_power_kw", "source", "node_id",
+               "snap_m", "merged", "merged_names"]  # fmt: skip
+    if "headroom_kw" in places.columns:
+        # What a place lacks it takes from the first of those that joined it.
+        sites["headroom_kw"] = places["headroom_kw"].groupby(into).first().reindex(sites.index)
+        columns.append("headroom_kw")
+    if "user_id" in places.columns:
+        columns.append("user_id")
+    y, x = (sites.geometry.y.round(ROUND_TO), sites.geometry.x.round(ROUND_TO))
+    order = np.lexsort((sites.index, x, y))
+    sites = sites.iloc[order].reset_index(drop=True)
+    sites["site_id"] = [f"s{i:04d}" for i in range(1, len(sites) + 1)]
+    return sites[[*columns, "geometry"]]

@@ -1,0 +1,255 @@
+"""Places where a station could stand: points of interest from OpenStreetMap, and users' layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.sax import SAXException
+
+import geopandas as gpd
+import numpy as np
+import osmnx
+import pandas as pd
+from osmnx._errors import InsufficientResponseError
+
+from siting.errors import Fault, InputError
+from siting.files import read_layer, row_labels
+
+Tags = Mapping[str, bool | str | Sequence[str]]
+
+OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2")
+OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
+ID_COLUMNS = ("site_id", "id")
+
+
+def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the places of a file that carry certain OSM tags, as points in lon/lat (EPSG:4326).
+
+    Parameters
+    ----------
+    path
+        OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
+    tags
+        Key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes fuel
+        stations, car parks and every shop. Where a place matches twice, the first key counts.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
+        ``geometry``; areas become a point inside them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, no tags are asked for, or nothing in it carries one.
+    """
+    _require_tags(tags)
+    if path.name.lower().endswith(OSM_SUFFIXES):
+        return _tagged(_read_osm(path, tags), tags, str(path), f"{OSM_CREDIT}, {path.name}")
+    return _tagged(read_layer(path, unique_ids=False), tags, str(path), path.name)
+
+
+def candidates_from_features(
+    features: gpd.GeoDataFrame, tags: Tags, source: str = OSM_CREDIT
+) -> gpd.GeoDataFrame:
+    """Return the places among OSM features that carry certain tags, as points (EPSG:4326).
+
+    Parameters
+    ----------
+    features
+        Features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give them.
+    tags
+        As in `candidates_from_pois`.
+    source
+        What to write into the column ``source``.
+
+    Returns
+    -------
+    GeoDataFrame
+        As `candidates_from_pois`.
+
+    Raises
+    ------
+    InputError
+        If no tags are asked for, nothing carries one, or geometry is missing.
+
+    Examples
+    --------
+    >>> fuel = gpd.GeoDataFrame(
+    ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
+    ... )
+    >>> candidates_from_features(fuel, {"amenity": ["fuel"]})["kind"].to_list()
+    ['fuel']
+    """
+    _require_tags(tags)
+    return _tagged(features.to_crs(4326).reset_index(drop=True), tags, "features", source)
+
+
+def candidates_from_layer(
+    path: Path,
+    name_column: str | None = None,
+    kind: str = "site",
+    kind_column: str | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the places of a user's layer, as points in lon/lat (EPSG:4326).
+
+    Parameters
+    ----------
+    path
+        A layer file, or a CSV with ``lon`` and ``lat``.
+    name_column
+        The column with names; ``name`` if it has one.
+    kind
+        What to call the places.
+    kind_column
+        A column that says so row by row; `kind` is used where it is blank.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``name``, ``kind``, ``source``, ``geometry``; ``headroom_kw`` (kW) where the layer has it;
+        ``user_id`` from a column ``site_id`` or ``id``.
+
+    Raises
+    ------
+    InputError
+        With every fault at once: unreadable, columns missing, ids given twice, headroom that is
+        not a number of at least 0.
+    """
+    layer = read_layer(path)
+    faults = [
+        Fault(
+            f"{path}, column {column}",
+            "missing",
+            "it has: " + ", ".join(str(c) for c in layer.columns if c != "geometry"),
+        )
+        for column in (name_column, kind_column)
+        if column is not None and column not in layer.columns
+    ]
+    id_column = next((c for c in ID_COLUMNS if c in layer.columns), None)
+    if id_column:
+        ids = layer[id_column]
+        twice = ids.duplicated(keep=False) & ids.notna()
+        if twice.any():
+            again = tuple(dict.fromkeys(ids[twice].astype(str)))
+            faults.append(
+                Fault(f"{path}, column {id_column}", "the same id in several rows", "", again)
+            )
+    if "headroom_kw" in layer.columns:
+        faults += _headroom_faults(layer, path)
+    if faults:
+        raise InputError(faults)
+    _require_shapes(layer, path)
+    kinds = pd.Series(kind, index=layer.index, dtype="object")
+    if kind_column:
+        given = layer[kind_column]
+        kinds = kinds.mask(given.notna() & (given.astype(str).str.strip() != ""), given)
+    name = name_column or "name"
+    places = _places(layer, name, kinds.astype(str), path.name)
+    if id_column:
+        places["user_id"] = layer[id_column].astype("str").where(layer[id_column].notna()).array
+    if "headroom_kw" in layer.columns:
+        places["headroom_kw"] = pd.to_numeric(layer["headroom_kw"]).astype(float).array
+    return places
+
+
+def _require_tags(tags: Tags) -> None:
+    if not any(wanted is not False for wanted in tags.values()):
+        raise InputError(Fault("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]'))
+
+
+def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
+    kind = pd.Series(pd.NA, index=layer.index, dtype="object")
+    for key, wanted in tags.items():
+        if wanted is False or key not in layer.columns:
+            continue
+        value = layer[key]
+        found = value.notna() if wanted is True else value.isin(_values(wanted))
+        kind = kind.mask(kind.isna() & found, value)
+    chosen = kind.notna()
+    if not chosen.any():
+        raise InputError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
+    picked = layer[chosen]
+    _require_shapes(picked, Path(where))
+    return _places(picked, "name", kind[chosen].astype(str), source)
+
+
+def _read_osm(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    wanted: dict[str, bool | str | list[str]] = {
+        key: value if isinstance(value, bool | str) else list(value) for key, value in tags.items()
+    }
+    try:
+        return osmnx.features_from_xml(path, tags=wanted).reset_index()
+    except InsufficientResponseError as err:
+        raise InputError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
+    except (SAXException, SyntaxError, EOFError, OSError, UnicodeDecodeError) as err:
+        # ElementTree's ParseError is a SyntaxError; gzip and bz2 raise EOFError and OSError.
+        raise InputError(Fault(str(path), f"cannot be read as OSM XML: {err}")) from err
+
+
+def _places(
+    layer: gpd.GeoDataFrame, name_column: str, kind: pd.Series, source: str
+) -> gpd.GeoDataFrame:
+    shapes = layer.geometry
+    points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
+    if name_column in layer.columns:
+        name = layer[name_column].astype("str").str.strip()
+        name = name.where(layer[name_column].notna() & (name != ""))
+    else:
+        name = pd.Series(None, index=layer.index, dtype="str")
+    return gpd.GeoDataFrame(
+        {"name": name.array, "kind": kind.array, "source": source},
+        geometry=points.array,
+        crs=layer.crs,
+    ).reset_index(drop=True)
+
+
+def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
+    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
+    if missing.any():
+        raise InputError(
+            Fault(
+                f"{path}, geometry",
+                f"{missing.sum():,} of {len(layer):,} rows have none",
+                "leave them out",
+                row_labels(path, layer.index[missing]),
+            )
+        )
+
+
+def _headroom_faults(layer: gpd.GeoDataFrame, path: Path) -> list[Fault]:
+    given = layer["headroom_kw"]
+    numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & (numbers >= 0))
+    if not bad.any():
+        return []
+    rows = row_labels(path, np.flatnonzero(bad))
+    return [Fault(f"{path}, column headroom_kw", "not a number of at least 0", "", rows)]
+
+
+def _values(wanted: bool | str | Sequence[str]) -> list[str]:
+    return [wanted] if isinstance(wanted, str) else list(wanted)  # type: ignore[arg-type]
+
+
+def _in_words(tags: Tags) -> str:
+    parts = [
+        f"{key}={'*' if wanted is True else '|'.join(_values(wanted))}"
+        for key, wanted in tags.items()
+        if wanted is not False
+    ]
+    return " or ".join(parts)
+
+
+def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
+    """Return the values a layer has for the keys asked for, commonest first."""
+    parts = []
+    for key in tags:
+        if key in layer.columns:
+            common = layer[key].dropna().astype(str).value_counts().index[:5]
+            parts.append(f"{key}: {', '.join(common)}")
+        else:
+            parts.append(f"no column {key}")
+    return "it has " + "; ".join(parts)

@@ -1,0 +1,102 @@
+"""A grid of street corners, for places where nobody has mapped fuel stations or car parks."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.roads import Network
+
+# Best corner first: a station wants passing traffic and a way in. A motorway has no way in.
+CLASS_ORDER = (
+    "primary",
+    "secondary",
+    "trunk",
+    "tertiary",
+    "unclassified",
+    "residential",
+    "living_street",
+    "service",
+    "primary_link",
+    "secondary_link",
+    "tertiary_link",
+    "trunk_link",
+    "motorway_link",
+    "motorway",
+)
+
+
+def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
+    """Return one street corner a square of `spacing_m` metres, as points in lon/lat (EPSG:4326).
+
+    In each square with roads it is the corner on the best class of road, then with the most
+    streets, then nearest the square's centre.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    spacing_m
+        Side of the squares in metres, aligned to multiples of it.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``name`` (of the best street there), ``kind`` ("street"), ``source``, ``geometry``; from
+        south to north, then west to east.
+
+    Raises
+    ------
+    InputError
+        If the spacing is not above 0.
+    """
+    if not (np.isfinite(spacing_m) and spacing_m > 0):
+        raise InputError(
+            Fault("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
+        )
+    edges = network.edges.reset_index()
+    rank = {name: i for i, name in enumerate(CLASS_ORDER)}
+    ends = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "node_id": edges[end],
+                    "other": edges[other],
+                    "rank": edges["highway"].map(rank).fillna(len(rank)),
+                    "name": edges["name"].astype("str").where(edges["name"].notna()),
+                }
+            )
+            for end, other in (("u", "v"), ("v", "u"))
+        ]
+    )
+    ends = ends.sort_values(["node_id", "rank", "name"], na_position="last", kind="stable")
+    corners = ends.groupby("node_id").agg(
+        rank=("rank", "first"), name=("name", "first"), streets=("other", "nunique")
+    )
+    points = network.nodes.geometry
+    corners = corners.reindex(points.index)
+    x, y = points.x.to_numpy(), points.y.to_numpy()
+    corners["column"], corners["row"] = np.floor(x / spacing_m), np.floor(y / spacing_m)
+    corners["off_m"] = np.hypot(
+        x - (corners["column"] + 0.5) * spacing_m, y - (corners["row"] + 0.5) * spacing_m
+    )
+    corners["id"] = points.index
+    best = (
+        corners.sort_values(
+            ["row", "column", "rank", "streets", "off_m", "id"],
+            ascending=[True, True, True, False, True, True],
+        )
+        .groupby(["row", "column"], sort=True)
+        .head(1)
+    )
+    return gpd.GeoDataFrame(
+        {
+            "name": best["name"].array,
+            "kind": "street",
+            "source": f"street grid of {spacing_m:g} m, not a surveyed place",
+        },
+        geometry=points.loc[best["id"]].array,
+        crs=network.crs,
+    ).to_crs(4326)

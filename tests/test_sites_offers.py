@@ -1,0 +1,277 @@
+"""Offers against costs worked by hand."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+from siting.errors import InputError
+from siting.sites import (
+    Subsidy,
+    charger_catalogue,
+    compatibility,
+    configuration_table,
+    fee_figures,
+    grid_figures,
+    make_offers,
+)
+from siting.tables import OFFERS, validate
+
+TABLES = {
+    "chargers": charger_catalogue(),
+    "grid": grid_figures(),
+    "fees": fee_figures(),
+    "compatibility": compatibility(),
+}
+
+
+def sites(*existing_kw, **columns):
+    """Return a site an argument: None for a new one, kW for a station that stands."""
+    n = len(existing_kw)
+    return gpd.GeoDataFrame(
+        {
+            "site_id": [f"s{i:04d}" for i in range(1, n + 1)],
+            "name": "x",
+            "kind": "fuel",
+            "existing": [kw is not None for kw in existing_kw],
+            "existing_power_kw": [kw or 0.0 for kw in existing_kw],
+            "source": "test",
+            "node_id": pd.array(range(n), dtype="Int64"),
+            "snap_m": 0.0,
+        }
+        | columns,
+        geometry=gpd.points_from_xy(range(n), range(n)),
+        crs=32643,
+    )
+
+
+def test_a_small_station_on_the_low_voltage_line_by_hand():
+    row = configuration_table({"small": {"lev_3": 4, "ac_22": 1}}, **TABLES).iloc[0]
+    assert row["power_kw"] == pytest.approx(4 * 3.3 + 22)  # 35.2 kW: no transformer
+    assert row["chargers"] == "4 x lev_3 + 1 x ac_22"
+    assert row["vehicle_classes"] == "two_wheeler, three_wheeler, car, van_bus"
+    assert row["charger_cost_pkr"] == 4 * 60_000 + 400_000
+    assert row["grid_item"] == "lt_40"
+    assert row["grid_cost_pkr"] == 300_000
+    assert row["line_cost_pkr"] == 0
+    assert row["fee_cost_pkr"] == 50_000
+    assert row["cost_pkr"] == 990_000
+    assert row["subsidy_pkr"] == 0.5 * 640_000 + 0.8 * 300_000
+    assert row["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15)
+    assert row["capacity_ac_kwh_day"] == pytest.approx(22 * 24 * 0.15)
+    assert row["pkr_per_kwh_day"] == pytest.approx(990_000 / (35.2 * 24 * 0.15))
+    assert (row["neeca_level"], row["annual_fee_pkr"]) == ("L2", 35_000)
+    assert row["reason"] == ""
+
+
+def test_a_hub_behind_a_transformer_by_hand():
+    row = configuration_table(
+        {"hub": {"dc_120": 2, "lev_3": 6}},
+        **TABLES,
+        utilisation=0.10,
+        availability=0.85,
+        subsidy=Subsidy(0.4, 0.9, 1.0),
+        line_km=1.5,
+    ).iloc[0]
+    assert row["power_kw"] == pytest.approx(259.8)
+    assert row["grid_item"] == "pmt_400"
+    assert row["grid_cost_pkr"] == 3_500_000 + 1.5 * 3_000_000
+    assert row["charger_cost_pkr"] == 2 * 6_000_000 + 6 * 60_000
+    assert row["cost_pkr"] == 12_360_000 + 8_000_000 + 50_000
+    assert row["subsidy_pkr"] == pytest.approx(0.4 * 12_360_000 + 0.9 * 8_000_000 + 50_000)
+    assert row["capacity_dc_kwh_day"] == pytest.approx(240 * 24 * 0.10 * 0.85)
+    assert row["neeca_level"] == "L4"
+
+
+@pytest.mark.parametrize(
+    ("kw", "item"),
+    [(40, "lt_40"), (40.1, "pmt_100"), (95, "pmt_100"), (95.1, "pmt_200"), (190, "pmt_200"),
+     (380, "pmt_400"), (381, "pmt_630"), (598.5, "pmt_630")],
+)  # fmt: skip
+def test_the_smallest_tier_that_carries_the_power(kw, item):
+    chargers = TABLES["chargers"].assign(power_kw=float(kw))
+    row = configuration_table({"c": {"dc_60": 1}}, **(TABLES | {"chargers": chargers})).iloc[0]
+    assert row["grid_item"] == item
+    assert row["reason"] == ""
+
+
+def test_a_swap_cabinet_pays_for_the_batteries_in_its_slots():
+    row = configuration_table({"swap": {"swap_2w": 2}}, **TABLES).iloc[0]
+    assert row["battery_cost_pkr"] == 2 * 17.5 * 40_000
+    assert row["charger_cost_pkr"] == 2 * 1_500_000 + row["battery_cost_pkr"]
+    assert row["vehicle_classes"] == "two_wheeler"
+
+
+@pytest.mark.parametrize(
+    ("cap", "drawn"), [(None, 5_460_000), (5e6, 5e6), (0, 0), (9e9, 5_460_000)]
+)
+def test_the_subsidy_is_capped_per_station(cap, drawn):
+    row = configuration_table(
+        {"two": {"dc_60": 2}}, **TABLES, subsidy=Subsidy(cap_per_station_pkr=cap)
+    ).iloc[0]
+    # 0.5 x 7.0 m + 0.8 x (2.0 m + 0.45 m)
+    assert row["subsidy_pkr"] == pytest.approx(drawn)
+
+
+CHOICES = {"hub": {"dc_120": 2}, "small": {"lev_3": 4}, "huge": {"dc_360": 2}}
+
+
+def test_every_site_gets_every_configuration_and_a_standing_one_only_itself():
+    offers = make_offers(sites(None, 120.0, None), CHOICES, **TABLES)
+    validate(offers, OFFERS)
+    assert offers["offer_id"].to_list() == [
+        "s0001:hub",
+        "s0001:small",
+        "s0001:huge",
+        "s0002:existing",
+        "s0003:hub",
+        "s0003:small",
+        "s0003:huge",
+    ]
+    standing = offers.iloc[3]
+    assert standing["existing"]
+    assert standing[["cost_pkr", "subsidy_pkr", "grid_cost_pkr", "fee_cost_pkr"]].sum() == 0
+    assert standing["power_kw"] == 120
+    assert standing["capacity_dc_kwh_day"] == pytest.approx(120 * 24 * 0.15)
+    assert standing["capacity_lev_kwh_day"] == 0
+    assert standing["vehicle_classes"] == "car, van_bus"
+    parts = offers[["charger_cost_pkr", "grid_cost_pkr", "fee_cost_pkr"]].sum(axis=1)
+    assert parts.to_numpy() == pytest.approx(offers["cost_pkr"].to_numpy())
+
+
+def test_a_slow_standing_station_serves_ac_even_if_no_configuration_has_it():
+    offers = make_offers(sites(22.0, None), {"hub": {"dc_60": 1}}, **TABLES, availability=0.5)
+    assert offers["capacity_ac_kwh_day"].to_list() == pytest.approx([22 * 24 * 0.15 * 0.5, 0])
+    validate(offers, OFFERS)
+
+
+def test_only_standing_stations():
+    offers = make_offers(sites(60.0, 7.0), CHOICES, **TABLES)
+    assert offers["configuration"].to_list() == ["existing", "existing"]
+    validate(offers, OFFERS)
+
+
+def test_headroom_and_the_largest_transformer_rule_offers_out():
+    candidates = sites(None, None, headroom_kw=[200.0, np.nan])
+    offers = make_offers(candidates, CHOICES, **TABLES, headroom_kw=240.0)
+    reasons = offers.set_index("offer_id")["reason"].to_dict()
+    assert reasons == {
+        "s0001:hub": "needs 240 kW, headroom 200 kW",
+        "s0001:small": "",
+        "s0001:huge": "needs 720 kW, largest transformer tier 598 kW",
+        "s0002:hub": "",
+        "s0002:small": "",
+        "s0002:huge": "needs 720 kW, largest transformer tier 598 kW",
+    }
+
+
+def test_nothing_is_changed_and_row_order_only_moves_rows():
+    candidates = sites(None, 60.0, None)
+    before = candidates.copy(deep=True)
+    offers = make_offers(candidates, CHOICES, **TABLES)
+    again = make_offers(candidates.iloc[::-1], CHOICES, **TABLES)
+    pd.testing.assert_frame_equal(candidates, before)
+    pd.testing.assert_frame_equal(
+        offers.sort_values("offer_id", ignore_index=True),
+        again.sort_values("offer_id", ignore_index=True),
+    )
+
+
+def test_every_fault_of_configurations_at_once():
+    wrong = {
+        "a": {"dc_61": 1, "dc_60": 1},
+        "b": {},
+        "c": {"dc_60": 0, "lev_3": -2, "ac_7": 1.5, "ac_22": True},
+        "existing": {"dc_60": 1},
+    }
+    with pytest.raises(InputError) as caught:
+        make_offers(sites(None), wrong, **TABLES, utilisation=0, availability=1.2, line_km=-1)
+    faults = {f.where: f for f in caught.value.faults}
+    assert list(faults) == [
+        "configurations, a",
+        "configurations, b",
+        "configurations, c",
+        "configurations, existing",
+        "utilisation",
+        "availability",
+        "line_km",
+    ]
+    assert faults["configurations, a"].ids == ("dc_61",)
+    assert "dc_60" in faults["configurations, a"].fix
+    assert faults["configurations, c"].ids == ("dc_60: 0", "lev_3: -2", "ac_7: 1.5", "ac_22: True")
+    with pytest.raises(InputError, match="none are given"):
+        make_offers(sites(None), {}, **TABLES)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "headroom", "word"),
+    [
+        (sites(None), -1.0, "headroom_kw"),
+        (sites(None), float("nan"), "headroom_kw"),
+        (sites(None, headroom_kw=[-3.0]), 800.0, "headroom_kw.*s0001"),
+        (sites(None, None, site_id=["s1", "s1"]), 800.0, "duplicate"),
+    ],
+)
+def test_candidates_and_headroom_that_make_no_sense(candidates, headroom, word):
+    with pytest.raises(InputError, match=word):
+        make_offers(candidates, CHOICES, **TABLES, headroom_kw=headroom)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"charger_share": 1.1}, {"grid_share": -0.1}, {"fee_share": float("nan")},
+     {"cap_per_station_pkr": -1.0}],
+)  # fmt: skip
+def test_a_subsidy_rule_that_makes_no_sense(change):
+    with pytest.raises(InputError, match=next(iter(change))):
+        Subsidy(**change)
+
+
+def own_table(tmp_path, frame):
+    path = tmp_path / "own.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_every_fault_of_an_own_catalogue_at_once(tmp_path):
+    chargers = TABLES["chargers"].copy()
+    chargers["charger_id"] = ["dc_60", *chargers["charger_id"][1:]]
+    chargers["charger_group"] = ["Fast DC", *chargers["charger_group"][1:]]
+    chargers["capex_pkr"] = [-1, *chargers["capex_pkr"][1:]]
+    with pytest.raises(InputError) as caught:
+        charger_catalogue(own_table(tmp_path, chargers))
+    assert len(caught.value.faults) == 3
+    with pytest.raises(InputError, match="column power_kw"):
+        charger_catalogue(own_table(tmp_path, TABLES["chargers"].drop(columns="power_kw")))
+
+
+def test_own_tables_with_other_names_work(tmp_path):
+    tram = (
+        TABLES["chargers"]
+        .iloc[:1]
+        .assign(charger_id="pantograph", charger_group="tram", power_kw=100.0)
+    )
+    chargers = charger_catalogue(own_table(tmp_path, pd.concat([TABLES["chargers"], tram])))
+    pairs = pd.DataFrame({"charger_group": ["tram"], "vehicle_class": ["tram"]})
+    pairs = pairs.assign(source="mine", confidence="L")
+    own = compatibility(own_table(tmp_path, pairs))
+    offers = make_offers(
+        sites(None),
+        {"depot": {"pantograph": 3}},
+        **(TABLES | {"chargers": chargers, "compatibility": own}),
+    )
+    assert offers["capacity_tram_kwh_day"].item() == pytest.approx(300 * 24 * 0.15)
+    assert offers["vehicle_classes"].item() == "tram"
+
+
+def test_own_tables_that_lack_what_costs_need(tmp_path):
+    grid = TABLES["grid"]
+    for item in ("overhead_11kv", "power_factor"):
+        with pytest.raises(InputError, match=item):
+            grid_figures(own_table(tmp_path, grid[grid["item"] != item]))
+    fees = TABLES["fees"]
+    with pytest.raises(InputError, match="application"):
+        fee_figures(own_table(tmp_path, fees[fees["item"] == "annual"]))
+    pairs = pd.concat([TABLES["compatibility"]] * 2)
+    with pytest.raises(InputError, match="duplicate"):
+        compatibility(own_table(tmp_path, pairs))
