@@ -1,0 +1,36 @@
+"""Roads: OSMnx and files in, a `Network` of minutes out, and who reaches what."""
+
+from siting.roads.build import build_network
+from siting.roads.cache import cached_network
+from siting.roads.download import (
+    OSM_SOURCE,
+    Download,
+    download_features,
+    download_place,
+    download_polygon,
+    geocode,
+)
+from siting.roads.network import Network, utm_epsg
+from siting.roads.source import ROAD_SUFFIXES, read_file
+from siting.roads.speeds import class_speeds, parse_maxspeed
+from siting.roads.travel import reach, snap, travel_times
+
+__all__ = [
+    "OSM_SOURCE",
+    "ROAD_SUFFIXES",
+    "Download",
+    "Network",
+    "build_network",
+    "cached_network",
+    "class_speeds",
+    "download_features",
+    "download_place",
+    "download_polygon",
+    "geocode",
+    "parse_maxspeed",
+    "reach",
+    "read_file",
+    "snap",
+    "travel_times",
+    "utm_epsg",
+]

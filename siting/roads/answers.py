@@ -1,0 +1,331 @@
+"""What the servers answer OSMnx: which answers are sound, what went wrong, and what is kept.
+
+OSMnx 2.1 meets a 429 or 504 by sleeping 55 seconds and asking again without end, keeps an empty
+answer, keeps answers by writing straight into its cache (a run killed then leaves half a file that
+stops every later one), and goes on with half the streets where a server says that it ran out of
+time. So three of its functions are replaced while it works: the two that read and write its cache,
+and the one that fixes the server's address for its own queueing, which is off here. The cache stays
+OSMnx's own in form and names. The status of an answer is looked at in a hook of ``requests``, which
+OSMnx lets through.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha1
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import osmnx as ox
+import requests
+from osmnx import _http
+from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
+
+from siting.files import write_whole
+from siting.roads.settings import osmnx_settings, swapped
+
+logger = logging.getLogger(__name__)
+
+_MAY_PASS = {408, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong with a request.
+
+    Parameters
+    ----------
+    what
+        In words.
+    may_pass
+        Whether asking again may help.
+    fix
+        What to do, where it is not the usual.
+    wait_s
+        How long the server asks to be left alone, seconds.
+    empty
+        Whether the answer was sound but had nothing in it.
+    """
+
+    what: str
+    may_pass: bool = True
+    fix: str = ""
+    wait_s: float = 0.0
+    empty: bool = False
+
+
+_WRONG_FORM = Trouble("the answer is JSON, but not of the form it should have")
+
+
+class UnsoundAnswerError(Exception):
+    """An answer came that cannot be used."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.what)
+        self.trouble = trouble
+
+
+# What may come out of OSMnx when it asks a server; `trouble_of` tells them apart.
+TROUBLES = (
+    UnsoundAnswerError,
+    requests.RequestException,
+    InsufficientResponseError,
+    ResponseStatusCodeError,
+    ValueError,
+    TypeError,
+)
+
+
+class Answers:
+    """The servers' answers, kept in a folder as OSMnx keeps them, sound ones only.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept; made when there is something to keep.
+
+    Attributes
+    ----------
+    server
+        The address asked last.
+    kept
+        How many answers came and were kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = ""
+        self.kept = 0
+        self._pending: dict[Path, Any] = {}
+        self._used_empty = False
+        self._believe_empty = True
+
+    @contextmanager
+    def in_osmnx(self, **settings: Any) -> Iterator[None]:
+        """Let OSMnx read and write its answers here for the length of a ``with`` block.
+
+        Parameters
+        ----------
+        **settings
+            OSMnx settings to hold meanwhile.
+        """
+        with (
+            osmnx_settings(
+                use_cache=True,
+                cache_folder=self.folder,
+                overpass_rate_limit=False,
+                doh_url_template=None,
+                requests_kwargs={
+                    **ox.settings.requests_kwargs,
+                    "hooks": {"response": _refuse_bad_status},
+                },
+                **settings,
+            ),
+            swapped(
+                _http,
+                _retrieve_from_cache=self.load,
+                _save_to_cache=self.save,
+                _config_dns=lambda url: None,
+            ),
+        ):
+            yield
+
+    def load(self, url: str) -> Any:
+        """Return the answer kept for a request, or ``None``.
+
+        Parameters
+        ----------
+        url
+            The request as OSMnx writes it, query included.
+        """
+        self.server = url.split("?")[0]
+        path = self._path(url)
+        try:
+            answer = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as err:
+            logger.warning("kept answer %s is damaged (%s); asking again", path, err)
+            return None
+        trouble = _fault_of(answer)
+        if trouble is not None:
+            logger.warning("kept answer %s: %s; asking again", path, trouble.what)
+            return None
+        if _is_empty(answer):
+            # A tile of a large area may well be empty, all of the area hardly: see `doubt_empty`.
+            self._used_empty = True
+            return answer if self._believe_empty and isinstance(answer, dict) else None
+        return answer
+
+    def save(self, url: str, answer: Any, ok: bool) -> None:
+        """Keep an answer if it is sound; an empty one only once the whole has come to something.
+
+        Parameters
+        ----------
+        url
+            The request as OSMnx writes it, query included.
+        answer
+            The parsed JSON.
+        ok
+            Whether the status was good; a bad one has been refused before.
+
+        Raises
+        ------
+        UnsoundAnswerError
+            If the answer is not what such a server gives, or carries a remark of failure.
+        """
+        trouble = _fault_of(answer)
+        if trouble is not None:
+            raise UnsoundAnswerError(trouble)
+        if _is_empty(answer):
+            self._pending[self._path(url)] = answer
+        else:
+            self._write(self._path(url), answer)
+
+    def keep_pending(self) -> None:
+        """Keep the empty answers of an area that is not empty as a whole."""
+        for path, answer in self._pending.items():
+            self._write(path, answer)
+        self._pending.clear()
+
+    def doubt_empty(self) -> bool:
+        """Stop believing kept empty answers; return whether that changes anything."""
+        changes = self._used_empty and self._believe_empty
+        self._believe_empty = False
+        self._pending.clear()
+        return changes
+
+    def _path(self, url: str) -> Path:
+        name = sha1(url.encode("utf-8"), usedforsecurity=False).hexdigest()
+        return self.folder / f"{name}.json"
+
+    def _write(self, path: Path, answer: Any) -> None:
+        text = json.dumps(answer)
+        try:
+            write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+        except OSError as err:
+            logger.warning("an answer could not be kept in %s: %s", path, err)
+        else:
+            self.kept += 1
+
+
+def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
+    """Return what an error of OSMnx's means, or ``None`` where it is not about an answer.
+
+    Parameters
+    ----------
+    err
+        One of `TROUBLES`.
+    timeout_s
+        The time-out, to be named.
+    """
+    if isinstance(err, UnsoundAnswerError):
+        return err.trouble
+    if isinstance(err, InsufficientResponseError | ResponseStatusCodeError):
+        if isinstance(err.__cause__, ValueError):
+            return _broken_json(getattr(err.__cause__, "doc", ""))
+        if "did not return a" in str(err):
+            return _WRONG_FORM
+        return Trouble(
+            "the answer is empty: nothing of the kind is known there",
+            may_pass=False,
+            fix="check the place's spelling, or give a polygon or a larger one",
+            empty=True,
+        )
+    if isinstance(err, requests.Timeout) or "Read timed out" in str(err):
+        return Trouble(f"timed out: no answer within {timeout_s:g} s")
+    if isinstance(err, requests.exceptions.ChunkedEncodingError):
+        return Trouble("the answer broke off")
+    if isinstance(err, requests.ConnectionError):
+        return Trouble(f"cannot be reached ({_innermost(err)})")
+    if isinstance(err, requests.RequestException):
+        return Trouble(f"cannot be asked: {err}", may_pass=False, fix="check the address")
+    text = str(err)
+    if "no graph nodes within the requested polygon" in text:
+        return Trouble(
+            "the answer has no street cars may use inside the area",
+            may_pass=False,
+            fix="give a larger area",
+            empty=True,
+        )
+    if "did not geocode query" in text:
+        return Trouble(
+            "the place is known as a point, not as an area",
+            may_pass=False,
+            fix="name an area (a town, a district), or give a polygon",
+        )
+    if "missing nodes" in text:
+        return Trouble("the answer lacks nodes of its streets")
+    return None
+
+
+def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -> None:
+    if response.ok:
+        return
+    response.close()
+    status = response.status_code
+    known = {s.value: s.phrase for s in HTTPStatus}
+    phrase = known.get(status, response.reason or "")
+    asked = response.headers.get("Retry-After", "")
+    raise UnsoundAnswerError(
+        Trouble(
+            f"HTTP {status} {phrase}".rstrip(),
+            may_pass=status in _MAY_PASS,
+            wait_s=float(asked) if asked.isdecimal() else 0.0,
+        )
+    )
+
+
+def _broken_json(text: str) -> Trouble:
+    begin = " ".join(text.split())[:60]
+    if begin[:1] in ("{", "["):
+        return Trouble(f"broken JSON: the answer breaks off after {len(text):,} characters")
+    return Trouble(f"the answer is not JSON but {begin!r}" if begin else "the answer is blank")
+
+
+def _fault_of(answer: Any) -> Trouble | None:
+    """Return what is wrong with a parsed answer, or ``None`` if it is sound."""
+    if isinstance(answer, dict):
+        if "remark" in answer:
+            # Overpass says so, with status 200 and what it had by then, when it ran out of time.
+            return Trouble(f"the server gave up: {str(answer['remark'])[:200]}")
+        elements = answer.get("elements")
+        if isinstance(elements, list) and all(map(_is_element, elements)):
+            return None
+    elif isinstance(answer, list) and all(map(_is_place, answer)):
+        return None
+    return _WRONG_FORM
+
+
+def _is_element(element: Any) -> bool:
+    if not (isinstance(element, dict) and "id" in element):
+        return False
+    kind = element.get("type")
+    if kind == "node":
+        return "lat" in element and "lon" in element
+    return kind == "relation" or (kind == "way" and isinstance(element.get("nodes"), list))
+
+
+def _is_place(place: Any) -> bool:
+    return isinstance(place, dict) and {"lat", "lon", "importance", "boundingbox"} <= place.keys()
+
+
+def _is_empty(answer: Any) -> bool:
+    return not (answer["elements"] if isinstance(answer, dict) else answer)
+
+
+def _innermost(err: BaseException) -> str:
+    """Return the plainest words for why there is no connection."""
+    reason: BaseException = err
+    while True:
+        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    words = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
+    return words.rsplit(": ", 1)[-1]

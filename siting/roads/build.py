@@ -1,0 +1,192 @@
+"""From an OSMnx graph to a `Network`: bus-only streets out, speeds on, one connected part kept."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from siting.errors import Fault, InputError
+from siting.roads.drive import without_bus_only
+from siting.roads.network import Network, graph_tables, joined_names, tag_numbers, tag_values
+from siting.roads.speeds import class_speeds, edge_speeds
+
+logger = logging.getLogger(__name__)
+
+
+def build_network(
+    graph: nx.MultiDiGraph[Any],
+    speeds: pd.DataFrame,
+    city: str,
+    peak: bool = True,
+    source: dict[str, Any] | None = None,
+) -> Network:
+    """Return the network of a city: streets in metres (UTM) with km/h and minutes to drive each.
+
+    ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped,
+    one-ways and parallel streets kept, and of all that only the largest part in which every place
+    can be reached from every other; the report says what that cost.
+
+    Parameters
+    ----------
+    graph
+        An OSMnx graph of drivable streets with ``highway`` and ``length`` (m); see
+        `siting.roads.read_file` and `siting.roads.download_place`.
+    speeds
+        Free speed (km/h) and peak factor by group of cities and kind of road, as
+        ``siting.reference.table("speeds")``; taken where `maxspeed` says nothing sane.
+    city
+        The group of cities to take: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
+    peak
+        Whether times are at peak (the factor applied) or on free streets.
+    source
+        Where the graph comes from (kind, licence, attribution, sha256 …); kept in the report.
+
+    Returns
+    -------
+    Network
+        With the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each street once, both
+        directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (cut
+        off, of the street km without bus-only streets), ``nodes``, ``edges``, ``street_km``,
+        ``maxspeed_share`` (of the directed length), ``kinds_without_speed`` (kinds of road that
+        took the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
+
+    Raises
+    ------
+    InputError
+        If the graph has no street cars may use, a length below 0, or no two places that can be
+        reached both ways; or the speeds table cannot be used (see `class_speeds`).
+
+    Examples
+    --------
+    >>> from siting.reference import table
+    >>> graph = nx.MultiDiGraph(crs="EPSG:4326")
+    >>> graph.add_node(1, x=73.05, y=33.70)
+    >>> graph.add_node(2, x=73.06, y=33.70)
+    >>> ends = [(1, 2), (2, 1)]
+    >>> _ = graph.add_edges_from(ends, highway="residential", length=900.0, maxspeed="27 km/h")
+    >>> network = build_network(graph, table("speeds"), "islamabad_rawalpindi", peak=False)
+    >>> network
+    <Network: 2 nodes, 2 directed edges, 1 km of streets, EPSG:32643>
+    >>> network.edges["travel_min"].tolist()
+    [2.0, 2.0]
+    """
+    classes = class_speeds(speeds, city)
+    nodes, edges = graph_tables(graph)
+    street_km_read = _street_km(edges.index, _length_m(edges))
+    kept, bus_only = without_bus_only(graph)
+    if kept is not graph:
+        if not kept.number_of_edges():
+            raise InputError(Fault("graph", "holds no street cars may use, only bus ways"))
+        edges = edges[edges.index.isin(list(kept.edges(keys=True)))]
+    bus_only += int(graph.graph.get("bus_only_ways", 0))
+    length_m = _length_m(edges)
+    frame = edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes)
+    factor = frame["peak_factor"].to_numpy() if peak else 1.0
+    streets = gpd.GeoDataFrame(
+        {
+            "name": joined_names(tag_values(edges, "name")),
+            "highway": frame["highway"].array,
+            "length_m": length_m,
+            "speed_kmh": frame["speed_kmh"].to_numpy(),
+            "speed_source": frame["speed_source"].array,
+            "travel_min": length_m / 1000 / frame["speed_kmh"].to_numpy() * 60 * factor,
+        },
+        geometry=edges.geometry.to_numpy(),
+        index=edges.index,
+        crs=edges.crs,
+    )
+    nodes_left, streets_left = _strongest_part(nodes, streets)
+    before_km = _street_km(streets.index, length_m)
+    street_km = _street_km(streets_left.index, streets_left["length_m"].to_numpy())
+    lost_km = max(before_km - street_km, 0.0)
+    directed_m = streets_left["length_m"]
+    posted = directed_m[streets_left["speed_source"] == "maxspeed"].sum()
+    odd = streets_left[~streets_left["highway"].isin(classes.index)]
+    report: dict[str, Any] = {
+        "source": dict(source or {}),
+        "crs": streets_left.crs.to_string(),
+        "city_group": city,
+        "peak": peak,
+        "nodes_read": len(nodes),
+        "edges_read": graph.number_of_edges(),
+        "street_km_read": street_km_read,
+        "bus_only_ways_dropped": bus_only,
+        "street_km_lost": lost_km,
+        "share_lost": lost_km / before_km if before_km else 0.0,
+        "nodes": len(nodes_left),
+        "edges": len(streets_left),
+        "street_km": street_km,
+        "maxspeed_share": float(posted / directed_m.sum()) if directed_m.sum() else 0.0,
+        "kinds_without_speed": {
+            str(kind): float(metres) / 1000
+            for kind, metres in odd.groupby("highway")["length_m"].sum().items()
+        },
+    }
+    network = Network(nodes_left, streets_left, report)
+    logger.info(
+        "%s; %.1f km (%.1f %%) cut off, %d bus-only ways dropped, %.0f %% by maxspeed",
+        network,
+        lost_km,
+        100 * report["share_lost"],
+        bus_only,
+        100 * report["maxspeed_share"],
+    )
+    return network
+
+
+def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
+    """Return OSMnx's lengths (great-circle metres), and that of the line where there is none."""
+    length = tag_numbers(edges, "length")
+    bare = np.isnan(length)
+    length[bare] = edges.geometry[bare].length
+    bad = ~np.isfinite(length) | (length < 0)
+    if bad.any():
+        ids = tuple("-".join(map(str, uvk)) for uvk in edges.index[bad])
+        raise InputError(
+            Fault("graph, edge attribute length", f"{bad.sum():,} edges below 0 m", "", ids)
+        )
+    return length
+
+
+def _strongest_part(
+    nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return the largest strongly connected part; of equals, the one with the smallest node id."""
+    u = nodes.index.get_indexer(edges.index.get_level_values("u"))
+    v = nodes.index.get_indexer(edges.index.get_level_values("v"))
+    size = (len(nodes), len(nodes))
+    links = coo_array((np.ones(len(u), dtype=np.int8), (u, v)), shape=size).tocsr()
+    _, part = connected_components(links, directed=True, connection="strong")
+    count = np.bincount(part)
+    # Nodes are sorted by id: the first node in a part of greatest count settles a tie.
+    largest = part[np.argmax(count[part])]
+    if count[largest] < 2:
+        raise InputError(
+            Fault(
+                "graph",
+                "no two places can be reached from each other",
+                "take a larger extract; check that one-ways have their counterpart",
+            )
+        )
+    return nodes[part == largest], edges[(part[u] == largest) & (part[v] == largest)]
+
+
+def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
+    """Return the km of streets, a street's two directions counted once.
+
+    The two directions join the same nodes and are equally long; metres are rounded to a tenth
+    because they were summed in different order.
+    """
+    u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
+    streets = pd.DataFrame(
+        {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
+    )
+    once = ~streets.duplicated().to_numpy()
+    return float(length_m[once].sum() / 1000)

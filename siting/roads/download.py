@@ -1,0 +1,274 @@
+"""Streets, places and points of interest from OpenStreetMap's servers, through OSMnx.
+
+Every answer is kept in a folder in the form OSMnx gives it, so that a later run needs no network.
+Only whole, sound answers are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import geopandas as gpd
+import networkx as nx
+import osmnx as ox
+from shapely import MultiPolygon, Polygon
+
+from siting.errors import DownloadError, Fault, InputError
+from siting.roads.answers import TROUBLES, Answers, Trouble, trouble_of
+
+logger = logging.getLogger(__name__)
+
+OSM_SOURCE = {"licence": "ODbL 1.0", "attribution": "© OpenStreetMap contributors"}
+
+# Overpass gives a query this long; it is part of the query, and so of the name an answer is kept
+# under. It grows with the time-out but does not shrink with it, lest that lose the answers.
+_QUERY_S = 180
+_LONGEST_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """How to fetch from OpenStreetMap's servers.
+
+    Parameters
+    ----------
+    cache_dir
+        Where answers are kept, in OSMnx's form and under OSMnx's names; OSMnx's own cache serves.
+    overpass_url, nominatim_url
+        The servers. Another server's answers are kept apart.
+    timeout_s
+        Seconds without a byte after which a try is given up.
+    retries
+        Tries after the first, for what may pass: too many requests, overload, a broken answer.
+    pause_s
+        Seconds before the first retry; doubled for each further one, a minute at most. A server
+        that asks for more (``Retry-After``) is given it, up to a minute.
+    """
+
+    cache_dir: Path
+    overpass_url: str = "https://overpass-api.de/api"
+    nominatim_url: str = "https://nominatim.openstreetmap.org/"
+    timeout_s: float = 180
+    retries: int = 3
+    pause_s: float = 5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, all at once."""
+        faults = []
+        for name in ("overpass_url", "nominatim_url"):
+            url = urlsplit(getattr(self, name))
+            if url.scheme not in ("http", "https") or not url.netloc:
+                faults.append(
+                    Fault(f"download.{name}", f"{getattr(self, name)!r} is not an http address")
+                )
+        if not self.timeout_s > 0:
+            faults.append(Fault("download.timeout_s", f"{self.timeout_s:g} s is not above 0"))
+        if self.retries < 0:
+            faults.append(Fault("download.retries", f"{self.retries} is below 0"))
+        if not self.pause_s >= 0:
+            faults.append(Fault("download.pause_s", f"{self.pause_s:g} s is below 0"))
+        if faults:
+            raise InputError(faults)
+
+
+def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
+    """Return the drivable streets of a named place as an OSMnx graph in lon/lat (metres in length).
+
+    Parameters
+    ----------
+    query
+        The place as Nominatim knows it, e.g. ``"Islamabad, Pakistan"``; it must be an area.
+    download
+        Servers, time-out, retries and the folder answers are kept in.
+
+    Returns
+    -------
+    MultiDiGraph
+        As ``osmnx.graph_from_place(query, network_type="drive")``, nothing cut off for want of a
+        connection; `siting.roads.build_network` does that and reports it.
+
+    Raises
+    ------
+    DownloadError
+        Naming the server, what happened, how often it was tried, and what to do.
+    """
+    return _fetch(
+        lambda: ox.graph_from_place(query, network_type="drive", retain_all=True),
+        f"streets of {query!r}",
+        download,
+    )
+
+
+def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
+    """Return the drivable streets of an area as an OSMnx graph in lon/lat (metres in length).
+
+    Parameters
+    ----------
+    polygon
+        The area in lon/lat.
+    download
+        As in `download_place`.
+
+    Returns
+    -------
+    MultiDiGraph
+        As ``osmnx.graph_from_polygon(polygon, network_type="drive")``, nothing cut off for want of
+        a connection.
+
+    Raises
+    ------
+    InputError
+        If the polygon is empty, crosses itself or is not in degrees.
+    DownloadError
+        As in `download_place`.
+    """
+    _require_area(polygon)
+    return _fetch(
+        lambda: ox.graph_from_polygon(polygon, network_type="drive", retain_all=True),
+        f"streets of the area {_bounds(polygon)}",
+        download,
+    )
+
+
+def download_features(
+    polygon: Polygon | MultiPolygon,
+    tags: dict[str, bool | str | list[str]],
+    download: Download,
+) -> gpd.GeoDataFrame:
+    """Return the points of interest of an area as points in lon/lat (EPSG:4326).
+
+    Parameters
+    ----------
+    polygon
+        The area in lon/lat.
+    tags
+        OSM tags to look for, e.g. ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; things with
+        any of them are taken.
+    download
+        As in `download_place`.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column a tag found, ``geometry``: the
+        thing itself, or a point inside it where it is an area or a line. Sorted by kind and id.
+
+    Raises
+    ------
+    InputError
+        If the polygon is empty, crosses itself or is not in degrees.
+    DownloadError
+        As in `download_place`; also where the area has nothing with these tags.
+    """
+    _require_area(polygon)
+    words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
+    found = _fetch(
+        lambda: ox.features_from_polygon(polygon, tags),
+        f"{words} in the area {_bounds(polygon)}",
+        download,
+    )
+    kind, number = (found.index.get_level_values(level).astype(str) for level in (0, 1))
+    points = found.reset_index(drop=True)
+    points["geometry"] = points.geometry.representative_point()
+    points.insert(0, "osm_id", kind + "/" + number)
+    return points
+
+
+def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
+    """Return the outline of a named place in lon/lat.
+
+    Parameters
+    ----------
+    query
+        The place as Nominatim knows it; it must be an area.
+    download
+        As in `download_place`.
+
+    Raises
+    ------
+    DownloadError
+        As in `download_place`; also where the place is unknown or only a point.
+    """
+
+    def outline() -> Polygon | MultiPolygon:
+        return cast("Polygon | MultiPolygon", ox.geocode_to_gdf(query).union_all())
+
+    return _fetch(outline, f"the outline of {query!r}", download)
+
+
+def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
+    """Return what OSMnx makes of the servers' answers, asking again where that may help."""
+    answers = Answers(Path(download.cache_dir))
+    query_s = max(_QUERY_S, round(download.timeout_s))
+    failed = 0
+    with answers.in_osmnx(
+        overpass_url=download.overpass_url,
+        nominatim_url=download.nominatim_url,
+        requests_timeout=download.timeout_s,
+        overpass_settings=f"[out:json][timeout:{query_s}]{{maxsize}}",
+    ):
+        while True:
+            kept = answers.kept
+            try:
+                result = work()
+            except TROUBLES as err:
+                trouble = trouble_of(err, download.timeout_s)
+                if trouble is None:
+                    raise
+                if trouble.empty and answers.doubt_empty():
+                    continue
+                # An answer that came and was kept is not asked for again: count anew.
+                failed = 1 if answers.kept > kept else failed + 1
+                if not trouble.may_pass or failed > download.retries:
+                    raise _download_error(trouble, what, failed, answers, download) from err
+                pause_s = min(
+                    max(download.pause_s * 2 ** (failed - 1), trouble.wait_s), _LONGEST_PAUSE_S
+                )
+                logger.warning(
+                    "%s: %s; again in %.0f s (%d of %d)",
+                    answers.server,
+                    trouble.what,
+                    pause_s,
+                    failed,
+                    download.retries,
+                )
+                time.sleep(pause_s)
+            else:
+                answers.keep_pending()
+                return result
+
+
+def _download_error(
+    trouble: Trouble, what: str, failed: int, answers: Answers, download: Download
+) -> DownloadError:
+    key = "overpass_url" if answers.server.endswith("/interpreter") else "nominatim_url"
+    tries = "1 try" if failed == 1 else f"{failed} tries"
+    fix = trouble.fix or (
+        f"try later, or set download.{key} to another server; run `siting fetch CONFIG` when "
+        "online to keep the answers for use without"
+    )
+    return DownloadError(Fault(answers.server, f"{what}: {trouble.what} ({tries})", fix))
+
+
+def _require_area(polygon: Polygon | MultiPolygon) -> None:
+    if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
+        raise InputError(Fault("polygon", "is not an area", "give a polygon or a box"))
+    if not polygon.is_valid:
+        raise InputError(
+            Fault("polygon", "crosses itself", "mend it, e.g. with shapely.make_valid")
+        )
+    west, south, east, north = polygon.bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise InputError(
+            Fault("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
+        )
+
+
+def _bounds(polygon: Polygon | MultiPolygon) -> str:
+    return ", ".join(f"{degree:g}" for degree in polygon.bounds)

@@ -1,0 +1,164 @@
+"""Which streets a car may use, read from their OpenStreetMap tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import networkx as nx
+
+# What OSMnx 2.1 leaves out of its "drive" network, tag by tag. Overpass looks for these words
+# anywhere in the value, not for the whole value, and so does `is_drivable`; a test holds the two
+# lists against each other.
+NOT_DRIVABLE = {
+    "highway": (
+        "abandoned|bridleway|bus_guideway|construction|corridor|cycleway|elevator|escalator|"
+        "footway|no|path|pedestrian|planned|platform|proposed|raceway|razed|rest_area|service|"
+        "services|steps|track"
+    ),
+    "area": "yes",
+    "access": "private",
+    "motor_vehicle": "no",
+    "motorcar": "no",
+    "service": "alley|driveway|emergency_access|parking|parking_aisle|private",
+}
+_NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
+
+# OSMnx keeps only the tags named here; its own list lacks the last five, which tell buses apart.
+WAY_TAGS = [
+    "access",
+    "area",
+    "bridge",
+    "highway",
+    "junction",
+    "lanes",
+    "maxspeed",
+    "name",
+    "oneway",
+    "ref",
+    "service",
+    "tunnel",
+    "bus",
+    "motor_vehicle",
+    "motorcar",
+    "psv",
+    "vehicle",
+]
+
+_BUS_HIGHWAYS = frozenset({"busway", "bus_guideway"})
+_ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destination"})
+
+
+def is_drivable(tags: Mapping[str, Any]) -> bool:
+    """Return whether OSMnx's "drive" network would hold a way with these tags.
+
+    Parameters
+    ----------
+    tags
+        The way's tags; where streets have been merged, a value may be a list, and one member that
+        cars may not use closes the whole.
+
+    Examples
+    --------
+    >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
+    (True, False)
+    >>> is_drivable({"highway": ["residential", "steps"]})
+    False
+    """
+    if "highway" not in tags:
+        return False
+    return not any(
+        words.search(value)
+        for tag, words in _NOT_DRIVABLE.items()
+        if tag in tags
+        for value in _values(tags[tag])
+    )
+
+
+def is_bus_only(tags: Mapping[str, Any]) -> bool:
+    """Return whether a way is for buses alone: a busway, or closed to all but buses.
+
+    OSMnx's "drive" network holds such ways; cars may not use them.
+
+    Parameters
+    ----------
+    tags
+        The way's tags; a value may be a list, as in `is_drivable`.
+
+    Examples
+    --------
+    >>> is_bus_only({"highway": "busway"})
+    True
+    >>> is_bus_only({"highway": "secondary", "access": "no", "psv": "yes"})
+    True
+    >>> is_bus_only({"highway": "secondary", "bus": "yes"})
+    False
+    """
+    if _has(tags, "highway", _BUS_HIGHWAYS):
+        return True
+    if not (_has(tags, "bus", _ALLOWED) or _has(tags, "psv", _ALLOWED)):
+        return False
+    if _has(tags, "motor_vehicle", {"no"}) or _has(tags, "motorcar", {"no"}):
+        return True
+    closed = _has(tags, "access", {"no"}) or _has(tags, "vehicle", {"no"})
+    opened = _has(tags, "motor_vehicle", _ALLOWED) or _has(tags, "motorcar", _ALLOWED)
+    return closed and not opened
+
+
+def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
+    """Return the graph without bus-only streets, and how many ways that took out.
+
+    Parameters
+    ----------
+    graph
+        An OSMnx graph; it is not changed.
+    """
+    gone = [
+        (u, v, key, tags)
+        for u, v, key, tags in graph.edges(keys=True, data=True)
+        if is_bus_only(tags)
+    ]
+    ways = {way for u, v, _, tags in gone for way in _values(tags.get("osmid", f"{u}-{v}"))}
+    return _without(graph, [edge[:3] for edge in gone]), len(ways)
+
+
+def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
+    """Return the graph without streets closed to cars and without nodes that had only those.
+
+    Parameters
+    ----------
+    graph
+        An OSMnx graph; it is not changed. Bus-only streets stay, to be counted by
+        `without_bus_only`.
+    """
+    gone = [
+        (u, v, key)
+        for u, v, key, tags in graph.edges(keys=True, data=True)
+        if not (is_drivable(tags) or is_bus_only(tags))
+    ]
+    return _without(graph, gone)
+
+
+def _without(
+    graph: nx.MultiDiGraph[Any], edges: list[tuple[Any, Any, Any]]
+) -> nx.MultiDiGraph[Any]:
+    if not edges:
+        return graph
+    rest = graph.copy()
+    rest.remove_edges_from(edges)
+    ends = {node for u, v, _ in edges for node in (u, v)}
+    rest.remove_nodes_from([node for node in ends if rest.degree(node) == 0])
+    return rest
+
+
+def _has(tags: Mapping[str, Any], tag: str, wanted: frozenset[str] | set[str]) -> bool:
+    return tag in tags and any(value in wanted for value in _values(tags[tag]))
+
+
+def _values(value: Any) -> Iterator[str]:
+    """Yield the values of a tag: one, or those of a list where streets have been merged."""
+    if isinstance(value, list | tuple | set):
+        yield from map(str, value)
+    else:
+        yield str(value)

@@ -1,0 +1,232 @@
+"""The road network: nodes and directed streets in UTM metres, with minutes to drive each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import osmnx as ox
+import pandas as pd
+import pyproj
+
+from siting.errors import Fault, InputError
+
+EDGE_COLUMNS = (
+    "name",
+    "highway",
+    "length_m",
+    "speed_kmh",
+    "speed_source",
+    "travel_min",
+    "geometry",
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """Nodes and directed streets of one city, every node reachable from every other.
+
+    Parameters
+    ----------
+    nodes
+        Index ``node_id`` (OSM node, int64), ``geometry`` (Point, UTM metres).
+    edges
+        Index ``u``, ``v``, ``key`` (from node, to node, number among parallels); ``name``,
+        ``highway``, ``length_m``, ``speed_kmh`` (when free), ``speed_source`` (``maxspeed``,
+        ``class``, or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at peak if so
+        built), ``geometry`` (LineString, UTM metres).
+    report
+        What was read, what was dropped and how much; see `siting.roads.build_network`.
+    """
+
+    nodes: gpd.GeoDataFrame
+    edges: gpd.GeoDataFrame
+    report: dict[str, Any]
+
+    @property
+    def crs(self) -> pyproj.CRS:
+        """Return the coordinate reference system, a UTM zone in metres."""
+        return cast(pyproj.CRS, self.nodes.crs)
+
+    def __repr__(self) -> str:
+        """Return a line on what the network holds."""
+        kilometres = self.report.get("street_km")
+        streets = f", {kilometres:,.0f} km of streets" if isinstance(kilometres, float) else ""
+        return (
+            f"<Network: {len(self.nodes):,} nodes, {len(self.edges):,} directed edges{streets}, "
+            f"{self.crs.to_string()}>"
+        )
+
+    def to_graph(self) -> nx.MultiDiGraph[Any]:
+        """Return the OSMnx graph: projected, ``length`` in metres, ``travel_time`` in seconds.
+
+        Returns
+        -------
+        MultiDiGraph
+            Nodes with ``x`` and ``y`` (metres); edges with ``length`` (m), ``speed_kph``,
+            ``travel_time`` (s), ``name``, ``highway``, ``speed_source``, ``geometry``; the report
+            under ``graph["report"]``. OSMnx's routing, distances and plots take it; the ids of OSM
+            ways (``osmid``) are not kept. `from_graph` is the way back.
+        """
+        nodes = self.nodes.rename_axis("osmid")
+        nodes = nodes.assign(x=nodes.geometry.x, y=nodes.geometry.y)
+        edges = self.edges.rename(columns={"length_m": "length", "speed_kmh": "speed_kph"})
+        edges = edges.assign(travel_time=edges["travel_min"] * 60).drop(columns="travel_min")
+        attributes = {"crs": self.crs.to_string(), "simplified": True, "report": dict(self.report)}
+        return ox.graph_from_gdfs(nodes, edges, graph_attrs=attributes)
+
+    @classmethod
+    def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
+        """Return the network of an OSMnx graph that has travel times (seconds) already.
+
+        Nothing is dropped and no speed is changed; `siting.roads.build_network` does that.
+
+        Parameters
+        ----------
+        graph
+            An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as `to_graph`
+            or ``osmnx.add_edge_travel_times`` leave it; lon/lat is brought to UTM.
+
+        Raises
+        ------
+        InputError
+            If the graph has no edges, or edges lack ``length`` or ``travel_time``.
+        """
+        nodes, edges = graph_tables(graph)
+        faults = []
+        for column, unit in (("length", "m"), ("travel_time", "s")):
+            values = tag_numbers(edges, column)
+            bad = ~(np.isfinite(values) & (values >= 0))
+            if bad.any():
+                ids = tuple("-".join(map(str, uvk)) for uvk in edges.index[bad])
+                faults.append(
+                    Fault(
+                        f"graph, edge attribute {column}",
+                        f"{bad.sum():,} edges without a value in {unit} of 0 or more",
+                        "use build_network, or osmnx.add_edge_speeds and add_edge_travel_times",
+                        ids,
+                    )
+                )
+        if faults:
+            raise InputError(faults)
+        length_m, travel_min = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time") / 60
+        speed_kmh = tag_numbers(edges, "speed_kph")
+        moving = np.isnan(speed_kmh) & (travel_min > 0)
+        speed_kmh[moving] = length_m[moving] / 1000 / (travel_min[moving] / 60)
+        source = [
+            "graph" if value is None else str(value) for value in tag_values(edges, "speed_source")
+        ]
+        frame = gpd.GeoDataFrame(
+            {
+                "name": joined_names(tag_values(edges, "name")),
+                "highway": joined_names(tag_values(edges, "highway")),
+                "length_m": length_m,
+                "speed_kmh": speed_kmh,
+                "speed_source": pd.array(source, dtype="str"),
+                "travel_min": travel_min,
+            },
+            geometry=edges.geometry.to_numpy(),
+            index=edges.index,
+            crs=edges.crs,
+        )
+        report = graph.graph.get("report")
+        return cls(nodes, frame, dict(report) if isinstance(report, dict) else {})
+
+
+def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
+
+    Parameters
+    ----------
+    graph
+        An OSMnx graph, lon/lat or projected; an edge without geometry gets a straight line.
+
+    Returns
+    -------
+    nodes, edges
+        ``node_id`` -> ``geometry``; ``u``, ``v``, ``key`` -> the edge attributes and ``geometry``.
+
+    Raises
+    ------
+    InputError
+        If there is no edge, no coordinate reference system, or a node id that is not a number.
+    """
+    if "crs" not in graph.graph:
+        raise InputError(
+            Fault("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
+        )
+    if not graph.number_of_edges():
+        raise InputError(Fault("graph", "holds no street", "take an extract with roads"))
+    odd = tuple(str(node) for node in graph.nodes if not isinstance(node, int | np.integer))
+    if odd:
+        raise InputError(Fault("graph, nodes", "ids that are not whole numbers", "", odd))
+    lost = tuple(str(n) for n, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
+    if lost:
+        raise InputError(Fault("graph, nodes", "without x and y", "", lost))
+    nodes, edges = ox.graph_to_gdfs(graph)
+    west, south, east, north = nodes.to_crs(4326).total_bounds
+    zone = utm_epsg((west + east) / 2, (south + north) / 2)
+    nodes = nodes[["geometry"]].to_crs(zone)
+    nodes.index = pd.Index(nodes.index, dtype="int64", name="node_id")
+    return nodes.sort_index(), edges.to_crs(zone).sort_index()
+
+
+def utm_epsg(lon: float, lat: float = 30.0) -> int:
+    """Return the EPSG code of the UTM zone (metres) of a place.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees; the latitude says only which hemisphere.
+
+    Examples
+    --------
+    >>> utm_epsg(67.0), utm_epsg(73.05)
+    (32642, 32643)
+    """
+    zone = int((lon + 180) // 6) % 60 + 1
+    return (32600 if lat >= 0 else 32700) + zone
+
+
+def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
+    """Return a column's values with ``None`` where there is none, all ``None`` if it is missing.
+
+    Parameters
+    ----------
+    edges, column
+        The table and which column.
+    """
+    if column not in edges.columns:
+        return [None] * len(edges)
+    values = edges[column].tolist()
+    return [None if isinstance(v, float) and v != v else v for v in values]
+
+
+def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as floats, NaN where there is no number.
+
+    Parameters
+    ----------
+    edges, column
+        The table and which column.
+    """
+    values = pd.Series(tag_values(edges, column), dtype=object)
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, copy=True)
+
+
+def joined_names(values: list[Any]) -> Any:
+    """Return texts, the parts of a list joined by " / " in alphabetic order, missing where none.
+
+    Parameters
+    ----------
+    values
+        Texts, lists of texts, or ``None``.
+    """
+    joined = [
+        " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
+        for value in values
+    ]
+    return pd.array(joined, dtype="str")

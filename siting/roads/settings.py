@@ -1,0 +1,60 @@
+"""OSMnx's settings, which are one set for the whole process, held for the length of a call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import osmnx as ox
+
+from siting.roads.drive import WAY_TAGS
+
+# Two threads that both swapped the settings would leave each other's behind.
+_LOCK = threading.RLock()
+
+# What would change the graph that comes out; set so that a caller's own settings do not.
+_FIXED: dict[str, Any] = {
+    "all_oneway": False,
+    "bidirectional_network_types": ["walk"],
+    "cache_only_mode": False,
+    "default_access": '["access"!~"private"]',
+    "default_crs": "epsg:4326",
+    "useful_tags_way": WAY_TAGS,
+}
+
+
+@contextmanager
+def swapped(module: Any, **values: Any) -> Iterator[None]:
+    """Give a module's names other values for the length of a ``with`` block.
+
+    Parameters
+    ----------
+    module
+        The module.
+    **values
+        The names, which must be there, and what they shall be.
+    """
+    with _LOCK:
+        before = {name: getattr(module, name) for name in values}
+        try:
+            for name, value in values.items():
+                setattr(module, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(module, name, value)
+
+
+@contextmanager
+def osmnx_settings(**values: Any) -> Iterator[None]:
+    """Hold OSMnx's settings as this package needs them; the caller's come back afterwards.
+
+    Parameters
+    ----------
+    **values
+        Settings beside those that are always held.
+    """
+    with swapped(ox.settings, **(_FIXED | values)):
+        yield

@@ -1,0 +1,180 @@
+"""How fast a street is: the posted limit where it is sane, else a table by kind of road."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+
+# Posted limits outside these are slips ("2") or another unit.
+SANE_KMH = (5.0, 130.0)
+KMH_PER_MPH = 1.609344
+# A ramp is slower than the road it leaves; ASSUMPTION of the facts on speeds.
+LINK_SHARE = 0.8
+# The row that a kind of road without a row of its own takes.
+FALLBACK = "unclassified"
+
+_LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> float:
+    limits = []
+    for part in text.split(";"):
+        match = _LIMIT.fullmatch(part.strip())
+        if match:
+            mph = (match[2] or "").lower() == "mph"
+            kmh = float(match[1]) * (KMH_PER_MPH if mph else 1.0)
+            if SANE_KMH[0] <= kmh <= SANE_KMH[1]:
+                limits.append(kmh)
+    return min(limits, default=np.nan)
+
+
+def parse_maxspeed(value: Any) -> float:
+    """Return a posted limit in km/h, or NaN where the tag says nothing sane.
+
+    Parameters
+    ----------
+    value
+        An OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a list
+        where streets have been merged. Of several sane limits the lowest counts, whatever the
+        length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h
+        are passed over.
+
+    Examples
+    --------
+    >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
+    (50.0, 40.0)
+    >>> parse_maxspeed("PK:urban")
+    nan
+    """
+    if isinstance(value, list | tuple | set):
+        limits = [limit for limit in map(parse_maxspeed, value) if limit == limit]
+        return min(limits, default=float("nan"))
+    if value is None:
+        return float("nan")
+    return float(_parse(str(value)))
+
+
+def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
+    """Return the free speed (km/h) and peak factor of each kind of road in a group of cities.
+
+    Parameters
+    ----------
+    speeds
+        ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (how much longer the drive
+        takes at peak), as ``siting.reference.table("speeds")``.
+    city_group
+        The group to take.
+
+    Returns
+    -------
+    DataFrame
+        Index ``highway``, columns ``free_kmh`` and ``peak_factor``. ``<kind>_link`` is added at
+        `LINK_SHARE` of its parent's speed where the table has no row for it.
+
+    Raises
+    ------
+    InputError
+        If the group is unknown, a row comes twice, ``unclassified`` is missing, a speed is not
+        above 0 or a factor below 1.
+
+    Examples
+    --------
+    >>> from siting.reference import table
+    >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
+    {'free_kmh': 36.0, 'peak_factor': 1.4}
+    """
+    missing = [
+        column
+        for column in ("city_group", "highway", "free_kmh", "peak_factor")
+        if column not in speeds.columns
+    ]
+    if missing:
+        raise InputError([Fault(f"speeds, column {column}", "missing") for column in missing])
+    rows = speeds[speeds["city_group"] == city_group]
+    if rows.empty:
+        known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
+        raise InputError(
+            Fault("speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}")
+        )
+    where = f"speeds of {city_group}"
+    faults = []
+    kinds = rows["highway"].astype(str)
+    twice = tuple(kinds[kinds.duplicated()])
+    if twice:
+        faults.append(Fault(f"{where}, column highway", "comes twice", "keep one row", twice))
+    if FALLBACK not in set(kinds):
+        faults.append(
+            Fault(
+                f"{where}, column highway",
+                f"no row {FALLBACK}",
+                "add it: it stands for every kind of road without a row",
+            )
+        )
+    slow = kinds[~(np.isfinite(rows["free_kmh"]) & (rows["free_kmh"] > 0))]
+    if len(slow):
+        faults.append(Fault(f"{where}, column free_kmh", "not above 0 km/h", "", tuple(slow)))
+    quick = kinds[~(np.isfinite(rows["peak_factor"]) & (rows["peak_factor"] >= 1))]
+    if len(quick):
+        faults.append(Fault(f"{where}, column peak_factor", "below 1", "", tuple(quick)))
+    if faults:
+        raise InputError(faults)
+    table = rows.set_index("highway")[["free_kmh", "peak_factor"]].astype(float)
+    links = table[~table.index.str.endswith("_link")].copy()
+    links.index = links.index + "_link"
+    links["free_kmh"] *= LINK_SHARE
+    return pd.concat([table, links[~links.index.isin(table.index)]]).rename_axis("highway")
+
+
+def edge_speeds(
+    highway: Iterable[Any], maxspeed: Iterable[Any], classes: pd.DataFrame
+) -> pd.DataFrame:
+    """Return how fast each street is when free (km/h) and how much longer it takes at peak.
+
+    The posted limit is taken as the free speed where there is a sane one. It is a legal ceiling,
+    not an observed speed, so it may be kind to narrow streets; the peak factor of the kind of road
+    multiplies the time in either case.
+
+    Parameters
+    ----------
+    highway
+        The kind of each street. Where streets of several kinds have been merged (a list), the
+        slowest at peak counts, then the alphabet: OSMnx gives such lists in no fixed order.
+    maxspeed
+        The ``maxspeed`` tag of each street, missing where there is none; see `parse_maxspeed`.
+    classes
+        The outcome of `class_speeds`.
+
+    Returns
+    -------
+    DataFrame
+        ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
+        ``peak_factor``; rows in the order given.
+    """
+    paces = classes["peak_factor"] / classes["free_kmh"]
+    pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))
+
+    def slowest(kinds: Any) -> str:
+        if isinstance(kinds, list | tuple | set):
+            return min(map(str, kinds), key=lambda kind: (-pace.get(kind, pace[FALLBACK]), kind))
+        return str(kinds) if isinstance(kinds, str) else FALLBACK
+
+    kinds = pd.Series([slowest(kind) for kind in highway], dtype="str")
+    known = kinds.where(kinds.isin(classes.index), FALLBACK)
+    posted = np.array([parse_maxspeed(value) for value in maxspeed], dtype=float)
+    free = known.map(classes["free_kmh"]).to_numpy(dtype=float)
+    return pd.DataFrame(
+        {
+            "highway": kinds,
+            "speed_kmh": np.where(np.isnan(posted), free, posted),
+            "speed_source": pd.Series(np.where(np.isnan(posted), "class", "maxspeed"), dtype="str"),
+            "peak_factor": known.map(classes["peak_factor"]).to_numpy(dtype=float),
+        }
+    )

@@ -1,0 +1,242 @@
+"""Driving times on the directed network, and which sites a cell's drivers can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from siting.errors import Fault, InputError
+from siting.roads.network import Network
+
+# Targets searched at once: enough to be quick, few enough that the dense block stays small.
+BATCH = 32
+# A street of length 0 would be no street at all in a sparse matrix; 60 ns is no time to drive.
+LEAST_MIN = 1e-9
+
+
+def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) -> pd.DataFrame:
+    """Return the minutes of driving from each node to each target node within the cutoff.
+
+    Dijkstra's algorithm (scipy, bounded) from each target on the network with every street turned
+    round, so that one-ways are driven towards the target. Of parallel streets the quickest counts.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    targets
+        ``node_id`` of the places driven to; a repeated one counts once.
+    cutoff_min
+        Drives longer than this are left out, minutes.
+
+    Returns
+    -------
+    DataFrame
+        ``node_id``, ``target_node_id``, ``travel_min``; a target reaches itself in 0. Rows by
+        target in the order given, then by node.
+
+    Raises
+    ------
+    InputError
+        If a target is not a node of the network, or the cutoff is not above 0.
+    """
+    _require_above_0("cutoff_min", cutoff_min, "minutes")
+    wanted = pd.Index(pd.unique(pd.Series(targets, dtype="Int64").dropna().astype("int64")))
+    at = _positions(network, wanted, "targets")
+    rows, columns, minutes = [], [], []
+    for first, block in _blocks(network, at, cutoff_min):
+        row, column = np.nonzero(np.isfinite(block))
+        rows.append(row + first)
+        columns.append(column)
+        minutes.append(block[row, column])
+    node_id = network.nodes.index.to_numpy()
+    empty = np.array([], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "node_id": node_id[np.concatenate([empty, *columns])],
+            "target_node_id": wanted.to_numpy()[np.concatenate([empty, *rows])],
+            "travel_min": np.concatenate([np.array([], dtype=float), *minutes]),
+        }
+    )
+
+
+def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
+    """Return the nearest road node of each point and the straight distance to it in metres.
+
+    Parameters
+    ----------
+    points
+        Anything with a place, in any declared coordinate reference system; areas and lines count
+        by their centre.
+    network
+        The roads.
+    max_m
+        A node further than this, in metres, is not taken; ``inf`` for no limit.
+
+    Returns
+    -------
+    DataFrame
+        ``node_id`` (Int64, missing beyond `max_m`) and ``snap_m``, on the index of `points`.
+
+    Raises
+    ------
+    InputError
+        If the points have no coordinate reference system, some lack a geometry, or `max_m` is not
+        above 0.
+    """
+    if not max_m > 0:
+        raise InputError(Fault("max_m", f"{max_m:g} metres is not above 0"))
+    if points.crs is None:
+        raise InputError(
+            Fault("points", "have no coordinate reference system", "declare it, e.g. EPSG:4326")
+        )
+    lost = (points.geometry.isna() | points.geometry.is_empty).to_numpy()
+    if lost.any():
+        ids = tuple(map(str, points.index[lost]))
+        raise InputError(Fault("points, geometry", f"{lost.sum():,} rows without a place", "", ids))
+    centres = points.geometry.to_crs(network.crs).centroid
+    spots = np.column_stack([centres.x, centres.y])
+    nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
+    if len(spots):
+        distance, nearest = cKDTree(nodes).query(spots)
+    else:
+        distance, nearest = np.array([], dtype=float), np.array([], dtype=np.int64)
+    node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
+    node_id[~(distance <= max_m)] = pd.NA
+    return pd.DataFrame({"node_id": node_id, "snap_m": distance}, index=points.index)
+
+
+def reach(
+    network: Network,
+    cells: pd.DataFrame,
+    candidates: pd.DataFrame,
+    cutoff_min: float,
+    access_kmh: float,
+) -> pd.DataFrame:
+    """Return which sites each cell's drivers reach within the cutoff, and in how many minutes.
+
+    ``travel_min = cell snap_m / access + drive + site snap_m / access``, access at `access_kmh`
+    along the straight line to the road node.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    cells
+        ``cell_id``, ``node_id`` (missing: too far from a road), ``snap_m``; see
+        `siting.tables.CELLS`.
+    candidates
+        ``site_id``, ``node_id``, ``snap_m``; see `siting.tables.CANDIDATES`.
+    cutoff_min
+        The longest drive that counts, minutes, access included.
+    access_kmh
+        Speed between the place and its road node, km/h.
+
+    Returns
+    -------
+    DataFrame
+        `siting.tables.REACH`: ``cell_id``, ``site_id``, ``travel_min``, sorted by cell, then site.
+        Pairs out of reach are absent.
+
+    Raises
+    ------
+    InputError
+        If the cutoff or the access speed is not above 0, or a node is not in the network.
+    """
+    _require_above_0("cutoff_min", cutoff_min, "minutes")
+    _require_above_0("access_kmh", access_kmh, "km/h")
+    homes = _placed(cells, "cells", "cell_id", access_kmh)
+    sites = _placed(candidates, "candidates", "site_id", access_kmh)
+    home_at = _positions(network, pd.Index(homes["node_id"]), "cells, column node_id")
+    site_at = _positions(network, pd.Index(sites["node_id"]), "candidates, column node_id")
+    home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
+    rows, columns, minutes = [], [], []
+    if len(homes) and len(sites):
+        # Access eats from the drive; the least of it shortens the search. The hair left on top is
+        # for rounding: the sum below decides.
+        drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
+        if drive_min > 0:
+            for first, block in _blocks(network, site_at, drive_min):
+                total = block[:, home_at] + home_min
+                total += site_min[first : first + len(block), None]
+                row, column = np.nonzero(total <= cutoff_min)
+                rows.append(row + first)
+                columns.append(column)
+                minutes.append(total[row, column])
+    empty = np.array([], dtype=np.int64)
+    row, column = np.concatenate([empty, *rows]), np.concatenate([empty, *columns])
+    # Both tables are sorted by id, so positions sort as ids do.
+    order = np.lexsort((row, column))
+    return pd.DataFrame(
+        {
+            "cell_id": homes["cell_id"].array[column[order]],
+            "site_id": sites["site_id"].array[row[order]],
+            "travel_min": np.concatenate([np.array([], dtype=float), *minutes])[order],
+        }
+    )
+
+
+def _blocks(
+    network: Network, targets: np.ndarray, limit_min: float
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the place of the first target of a batch and minutes to it from every node."""
+    streets = _reversed_matrix(network)
+    for first in range(0, len(targets), BATCH):
+        batch = targets[first : first + BATCH]
+        yield first, dijkstra(streets, directed=True, indices=batch, limit=limit_min)
+
+
+def _reversed_matrix(network: Network) -> csr_array:
+    """Return minutes from v to u for each street u -> v, the least of parallel ones."""
+    index = network.nodes.index
+    u = index.get_indexer(network.edges.index.get_level_values("u"))
+    v = index.get_indexer(network.edges.index.get_level_values("v"))
+    minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
+    order = np.lexsort((minutes, u, v))
+    order = order[u[order] != v[order]]
+    # A sparse matrix would add parallel streets up: keep the first, the quickest, of each pair.
+    row, column = v[order], u[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1])
+    row, column = row[first], column[first]
+    begin = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(index)))])
+    return csr_array((minutes[order][first], column, begin), shape=(len(index), len(index)))
+
+
+def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
+    """Return the rows that have a road node, sorted by id, with minutes of access."""
+    missing = [column for column in (key, "node_id", "snap_m") if column not in frame.columns]
+    if missing:
+        raise InputError([Fault(f"{where}, column {column}", "missing") for column in missing])
+    rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
+    rows = rows[rows["node_id"].notna()]
+    snap_m = rows["snap_m"].to_numpy(dtype=float, na_value=np.nan)
+    bad = ~(np.isfinite(snap_m) & (snap_m >= 0))
+    if bad.any():
+        ids = tuple(rows[key].astype(str)[bad])
+        raise InputError(Fault(f"{where}, column snap_m", "not 0 m or more", "", ids))
+    rows = rows.assign(
+        node_id=rows["node_id"].astype("int64"), access_min=snap_m / 1000 / access_kmh * 60
+    )
+    return rows.sort_values(key, ignore_index=True)
+
+
+def _positions(network: Network, node_id: pd.Index, where: str) -> np.ndarray:
+    at: np.ndarray = network.nodes.index.get_indexer(node_id)
+    if (at < 0).any():
+        ids = tuple(map(str, dict.fromkeys(node_id[at < 0])))
+        raise InputError(
+            Fault(where, "not nodes of the network", "snap to this network first", ids)
+        )
+    return at
+
+
+def _require_above_0(name: str, value: float, unit: str) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(Fault(name, f"{value:g} {unit} is not above 0"))
