@@ -132,7 +132,7 @@ CANDIDATES = Table(
             "road node it is reached by; blank: too far from a road",
             nullable=True,
         ),
-        Column("snap_m", "number", "m", "straight distance to the nearest road node", low=0),
+        Column("snap_m", "number", "m", "straight distance to that road node", low=0),
     ),
     key=("site_id",),
     geometry=("Point",),

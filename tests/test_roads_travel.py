@@ -293,7 +293,9 @@ def test_snap_against_brute_force() -> None:
     for point, row in zip(points.geometry, snapped.itertuples(), strict=True):
         metres = roads.nodes.geometry.distance(point)
         assert row.snap_m == pytest.approx(metres.min())
-        if metres.min() <= 700:
+        road_m = roads.edges.geometry.distance(point).min()
+        assert row.road_m == pytest.approx(road_m)
+        if road_m <= 700:
             assert row.node_id == metres.idxmin()
         else:
             assert row.node_id is pd.NA

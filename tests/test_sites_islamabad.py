@@ -66,8 +66,9 @@ def test_offers_of_the_sectors(shared_data, sectors):
     assert sites["existing"].sum() == 2  # Blue Area (180 kW) and Centaurus Mall (60 kW)
     assert sorted(sites.loc[sites["existing"], "existing_power_kw"]) == [60, 180]
     assert sites["merged"].sum() + len(sites) + len(dropped) == sum(map(len, layers))
-    assert (sites["snap_m"] <= 300).all()
-    assert (dropped["snap_m"] > 300).all()
+    roads_m = sites.geometry.map(lambda point: sectors.edges.distance(point).min())
+    assert (roads_m <= 300).all()
+    assert (dropped["road_m"] > 300).all()
     offers = make_offers(
         sites,
         {"light": {"lev_3": 6, "ac_7": 2}, "fast": {"dc_60": 2}},

@@ -43,10 +43,16 @@ def test_sites_are_snapped_and_numbered_from_south_to_north():
 
 
 def test_a_place_too_far_from_a_road_is_told_apart_with_the_reason():
-    sites, dropped = merge_candidates([places([(0, 0), (100, 110)])], grid_network(), 50, 120)
+    sites, dropped = merge_candidates([places([(0, 0), (100, 90)])], grid_network(), 50, 80)
     assert at_of(sites) == [(0, 0)]
     assert dropped["name"].to_list() == ["B"]
-    assert dropped["reason"].to_list() == ["135 m from the nearest road node, limit 120 m"]
+    assert dropped["reason"].to_list() == ["90 m from the nearest road, limit 80 m"]
+
+
+def test_a_place_beside_a_road_counts_however_far_the_next_junction():
+    sites, dropped = merge_candidates([places([(100, 10)])], grid_network(), 50, 20)
+    assert sites["snap_m"].to_numpy() == pytest.approx([np.hypot(100, 10)], abs=1e-3)
+    assert dropped.empty
 
 
 def test_a_place_in_another_city_is_dropped_as_such():
@@ -153,8 +159,8 @@ def test_a_layer_of_another_city_is_refused_with_both_extents():
 
 
 def test_nothing_near_a_road():
-    with pytest.raises(InputError, match="the nearest is 141 m away"):
-        merge_candidates([places([(100, 100)])], grid_network(), 50, 100)
+    with pytest.raises(InputError, match="the nearest is 100 m away"):
+        merge_candidates([places([(100, 100)])], grid_network(), 50, 90)
 
 
 def test_every_fault_at_once():

@@ -49,7 +49,7 @@ def make_cells(
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m
-        Cells whose centre is farther than this from the nearest road node get no node.
+        Cells whose centre is farther than this from the nearest road get no node.
     h3_resolution
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
 
@@ -90,14 +90,14 @@ def make_cells(
             Fault(
                 "people",
                 f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
-                f"{cells['snap_m'].min() / 1000:,.1f} km from one; people lie at {extent(people)}, "
-                f"the roads at {extent(network.nodes)}",
+                f"{snapped['road_m'].min() / 1000:,.1f} km from one; people lie at "
+                f"{extent(people)}, the roads at {extent(network.nodes)}",
                 "give the layer of this city, or check its coordinates",
             )
         )
     if far.any():
-        log.warning(
-            "%s of %s people live in cells more than %s m from a road node and cannot be served",
+        log.info(
+            "%s of %s people live in cells more than %s m from a road and cannot be served",
             f"{cells.loc[far, 'people'].sum():,.0f}",
             f"{cells['people'].sum():,.0f}",
             f"{max_snap_m:,.0f}",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
@@ -67,7 +68,10 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
-    """Return the nearest road node of each point and the straight distance to it in metres.
+    """Return the nearest road node of each point, and the metres to it and to the nearest road.
+
+    A place beside a long stretch without a junction is near a road though far from a node, so the
+    limit is on the distance to the road; the node's distance is kept for the access time.
 
     Parameters
     ----------
@@ -82,7 +86,8 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     Returns
     -------
     DataFrame
-        ``node_id`` (Int64, missing beyond `max_m`) and ``snap_m``, on the index of `points`.
+        ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
+        (m to the nearest road), on the index of `points`.
 
     Raises
     ------
@@ -105,11 +110,22 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
     if len(spots):
         distance, nearest = cKDTree(nodes).query(spots)
+        tree = shapely.STRtree(network.edges.geometry.to_numpy())
+        (at, _), away = tree.query_nearest(
+            centres.to_numpy(), return_distance=True, all_matches=False
+        )
+        road_m = np.empty(len(spots))
+        road_m[at] = away
+        # A node is on a road: rounding in a line's corners must not put it further.
+        road_m = np.minimum(road_m, distance)
     else:
         distance, nearest = np.array([], dtype=float), np.array([], dtype=np.int64)
+        road_m = distance
     node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
-    node_id[~(distance <= max_m)] = pd.NA
-    return pd.DataFrame({"node_id": node_id, "snap_m": distance}, index=points.index)
+    node_id[~(road_m <= max_m)] = pd.NA
+    return pd.DataFrame(
+        {"node_id": node_id, "snap_m": distance, "road_m": road_m}, index=points.index
+    )
 
 
 def reach(

@@ -47,7 +47,7 @@ def merge_candidates(
         Straight distance in metres within which places are taken for one; 0 merges only those at
         the same spot.
     max_snap_m
-        Places farther than this from the nearest road node are no candidates.
+        Places farther than this from the nearest road are no candidates.
 
     Returns
     -------
@@ -57,7 +57,8 @@ def merge_candidates(
         joined it) and ``merged_names``; ``headroom_kw`` and ``user_id`` where a layer has them.
         The point is where the place is, in the network's coordinate reference system.
     dropped : GeoDataFrame
-        ``name``, ``kind``, ``existing``, ``source``, ``snap_m`` (m), ``reason``, ``geometry``.
+        ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
+        ``reason``, ``geometry``.
 
     Raises
     ------
@@ -69,14 +70,15 @@ def merge_candidates(
     snapped = snap(places, network, max_snap_m)
     places["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
     places["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
+    places["road_m"] = snapped["road_m"].to_numpy(dtype=float)
     far = places["node_id"].isna().to_numpy()
     dropped = _dropped(places[far], network, max_snap_m)
     if far.all():
         raise InputError(
             Fault(
                 "candidates",
-                f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road node: the "
-                f"nearest is {places['snap_m'].min():,.0f} m away",
+                f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
+                f"nearest is {places['road_m'].min():,.0f} m away",
                 "raise max_snap_m, or give other layers",
             )
         )
@@ -84,7 +86,7 @@ def merge_candidates(
         outside = dropped["reason"].str.startswith(OUTSIDE).sum()
         log.info("%s places lie outside the area of the roads", f"{outside:,}")
         if outside < far.sum():
-            log.warning("%s places are too far from a road", f"{far.sum() - outside:,}")
+            log.info("%s places are too far from a road", f"{far.sum() - outside:,}")
     near = places[~far].reset_index(drop=True)
     into = _join(near, merge_within_m)
     return _sites(near, into), dropped
@@ -179,14 +181,14 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _dropped(far: gpd.GeoDataFrame, network: Network, max_snap_m: float) -> gpd.GeoDataFrame:
-    columns = ["name", "kind", "existing", "source", "snap_m", "geometry"]
+    columns = ["name", "kind", "existing", "source", "road_m", "geometry"]
     dropped = far[columns].reset_index(drop=True)
     inside = dropped.geometry.intersects(_area(network, max_snap_m))
     dropped["reason"] = [
-        f"{snap_m:,.0f} m from the nearest road node, limit {max_snap_m:,.0f} m"
+        f"{road_m:,.0f} m from the nearest road, limit {max_snap_m:,.0f} m"
         if near
-        else f"{OUTSIDE}, {snap_m / 1000:,.1f} km from the nearest road node"
-        for snap_m, near in zip(dropped["snap_m"], inside, strict=True)
+        else f"{OUTSIDE}, {road_m / 1000:,.1f} km from the nearest road"
+        for road_m, near in zip(dropped["road_m"], inside, strict=True)
     ]
     return dropped[[*columns[:-1], "reason", "geometry"]]
 
