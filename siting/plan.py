@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
@@ -70,6 +70,14 @@ class Plan:
         """Share of the public charging energy wanted that the plan serves, 0 to 1."""
         wanted = self.classes["demand_kwh_day"].sum()
         return float(self.classes["served_kwh_day"].sum() / wanted) if wanted else 0.0
+
+    def with_checks(self, checks: pd.DataFrame) -> Plan:
+        """Return the plan with what the independent recount found."""
+        return replace(self, checks=checks)
+
+    def with_facts(self, facts: dict[str, Any]) -> Plan:
+        """Return the plan with what else belongs in ``run.json``."""
+        return replace(self, facts=facts)
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (what, value) pairs in words a planner reads."""

@@ -1,0 +1,258 @@
+"""The terminal: one verb a command, one clear error, and JSON alone on stdout when asked for.
+
+Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 130 stopped by Ctrl-C
+before there was a plan.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siting.errors import InfeasibleError, SitingError
+
+if TYPE_CHECKING:
+    from siting.plan import Plan
+    from siting.study import Event
+
+app = typer.Typer(
+    name="siting",
+    help="Where electric-vehicle chargers go, which kind and with how much public money.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from siting import __version__
+
+        typer.echo(f"siting {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config: ConfigPath,
+    *,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="The run folder itself; by default runs/NAME-TIME."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print run.json on stdout and nothing else there.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a plan: read, solve, recount, and write the run folder."""
+    with _errors_explained():
+        from siting import study
+
+        plan, folder = study.run_to_folder(
+            config,
+            overrides=overrides or [],
+            out=out,
+            now=datetime.now(UTC).astimezone(),
+            progress=None if quiet else _progress(),
+        )
+        if as_json:
+            typer.echo(json.dumps(study.plain(plan.facts), indent=2, ensure_ascii=False))
+        elif not quiet:
+            _print_plan(plan, folder)
+
+
+@app.command()
+def check(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
+    *,
+    overrides: Overrides = None,
+    quiet: Quiet = False,
+) -> None:
+    """Read a configuration and all its inputs without solving, and list every fault."""
+    from siting import study
+
+    failed = False
+    for path in configs:
+        with _errors_explained():
+            report = study.check(
+                path,
+                overrides=overrides or [],
+                today=datetime.now(UTC).astimezone().date(),
+                progress=None if quiet else _progress(),
+            )
+            for fault in report.faults:
+                typer.echo(f"{path}: {fault}", err=True)
+            if not quiet:
+                for line in report.notes:
+                    typer.echo(f"{path}: {line}")
+            failed = failed or bool(report.faults)
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def fetch(config: ConfigPath, *, overrides: Overrides = None, quiet: Quiet = False) -> None:
+    """Download what a configuration needs ahead of time, for work without internet."""
+    with _errors_explained():
+        from siting import study
+
+        lines = study.fetch(
+            config,
+            overrides=overrides or [],
+            progress=None if quiet else _progress(),
+        )
+        if not quiet:
+            for line in lines:
+                typer.echo(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration file."""
+    from siting import config
+
+    typer.echo(json.dumps(config.schema(), indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def _errors_explained() -> Iterator[None]:
+    """Turn an error of ours into its text and an exit code; let any other show itself."""
+    try:
+        yield
+    except InfeasibleError as err:
+        _print_error("This cannot hold", err)
+        raise typer.Exit(1) from err
+    except SitingError as err:
+        _print_error("Error", err)
+        raise typer.Exit(2) from err
+    except KeyboardInterrupt:
+        typer.echo("Stopped before there was a plan; nothing was written.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _print_error(heading: str, err: SitingError) -> None:
+    more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
+    typer.echo(f"{heading}{more}:", err=True)
+    for line in str(err).splitlines():
+        typer.echo(f"  {line}", err=True)
+
+
+def _progress() -> Callable[[Event], None]:
+    """Return a reporter that writes one line a stage to stderr, and a live line while solving."""
+    live = sys.stderr.isatty()
+
+    def report(event: Event) -> None:
+        line = f"{event.stage:<11} {event.text}"
+        if event.done:
+            clear = "\r\x1b[2K" if live else ""
+            typer.echo(f"{clear}{line}  {event.seconds:,.1f} s", err=True)
+        elif live:
+            typer.echo(f"\r\x1b[2K{line}", nl=False, err=True)
+
+    return report
+
+
+def _print_plan(plan: Plan, folder: Path) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print()
+    console.print(f"[bold]{plan.title}[/bold]")
+    if plan.note:
+        console.print(f"[yellow]{plan.note}[/yellow]")
+    head = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for what, value in plan.headline():
+        head.add_row(what, value)
+    console.print(head)
+    console.print()
+    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in _class_columns():
+        classes.add_column(name, justify=justify)
+    for row in plan.classes.itertuples(index=False):
+        classes.add_row(
+            str(row.vehicle_class).replace("_", " "),
+            f"{row.demand_kwh_day:,.0f}",
+            f"{row.served_kwh_day:,.0f}",
+            f"{row.served_share:.1%}",
+        )
+    console.print(classes)
+    _print_sites(plan, console)
+    for line in plan.facts.get("warnings", []):
+        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
+    console.print(f"Written to {folder}", soft_wrap=True)
+
+
+def _class_columns() -> list[tuple[str, Any]]:
+    return [
+        ("Vehicle class", "left"),
+        ("Wanted kWh/day", "right"),
+        ("Served kWh/day", "right"),
+        ("Share", "right"),
+    ]
+
+
+def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
+    from rich import box
+    from rich.table import Table
+
+    new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
+    if new.empty:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Site")
+    table.add_column("Name", overflow="ellipsis", max_width=34, no_wrap=True)
+    table.add_column("Build", overflow="ellipsis", no_wrap=True)
+    for name in ("Subsidy PKR m", "kWh/day", "Use"):
+        table.add_column(name, justify="right")
+    for row in new.head(most).itertuples(index=False):
+        table.add_row(
+            row.site_id,
+            row.name if isinstance(row.name, str) else "",
+            row.chargers,
+            f"{row.subsidy_pkr / 1e6:,.2f}",
+            f"{row.served_kwh_day:,.0f}",
+            f"{row.use_share:.0%}",
+        )
+    console.print(table)
+    if len(new) > most:
+        console.print(f"… and {len(new) - most:,} more in sites.csv")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

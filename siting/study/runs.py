@@ -1,0 +1,172 @@
+"""Whole runs: make a plan and its folder, check a configuration, fetch what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from siting import sites
+from siting.config import Config, load, to_yaml
+from siting.errors import Fault, SitingError
+from siting.export import write_json, write_run_tables
+from siting.files import whole_folder
+from siting.plan import Plan
+from siting.study.facts import assumptions_of, run_facts
+from siting.study.pipeline import Report, Study
+
+
+@dataclass
+class CheckReport:
+    """What `check` found: faults to mend, and notes on what a run would be made of."""
+
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def run(
+    config: Config | Path | str,
+    overrides: Sequence[str] = (),
+    *,
+    out: Path | str | None = None,
+    progress: Report | None = None,
+) -> Plan:
+    """Return the plan of a configuration, recounted; written to a folder only if one is named.
+
+    Parameters
+    ----------
+    config
+        The configuration or its YAML file.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    out
+        A run folder to write: new, or empty.
+    progress
+        Called with an `Event` when a stage is done, and now and then while solving.
+
+    Raises
+    ------
+    SitingError
+        A child of it, with every fault found.
+
+    Examples
+    --------
+    >>> plan = run("configs/islamabad.yaml")  # doctest: +SKIP
+    >>> plan.sites[["name", "chargers", "subsidy_pkr"]]  # doctest: +SKIP
+    """
+    now = datetime.now().astimezone()
+    study = Study(config, overrides, progress=progress, today=now.date())
+    if out is None:
+        plan = study.plan
+        return plan.with_facts(run_facts(study, plan, now))
+    return _write(study, Path(out), now)
+
+
+def run_to_folder(
+    config: Path,
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    now: datetime,
+    progress: Report | None = None,
+) -> tuple[Plan, Path]:
+    """Return the plan and the run folder it was written to, ``runs_dir/NAME-TIME`` by default."""
+    study = Study(config, overrides, progress=progress, today=now.date())
+    if out is None:
+        out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
+    return _write(study, out, now), out
+
+
+def _write(study: Study, out: Path, now: datetime) -> Plan:
+    # The folder is claimed before the work, so that a name that is taken costs no solve.
+    with whole_folder(out) as folder:
+        plan = study.plan
+        plan = plan.with_facts(run_facts(study, plan, now))
+        write_run_tables(
+            folder,
+            sites=plan.sites,
+            cells=plan.cells,
+            demand=plan.demand,
+            service=plan.service,
+            candidates=plan.candidates,
+            dropped=plan.dropped,
+            offers=plan.offers,
+            edges=plan.edges,
+            title=plan.title,
+            note=plan.note,
+        )
+        assumptions_of(study).to_csv(folder / "figures.csv", index=False)
+        (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
+        write_json(plan.facts, folder / "run.json")
+    return plan
+
+
+def check(
+    config: Path,
+    *,
+    overrides: Sequence[str] = (),
+    today: date | None = None,
+    progress: Report | None = None,
+) -> CheckReport:
+    """Return every fault of a configuration and its inputs, without solving.
+
+    Each input is read even where another is at fault, so that one call lists all there is to mend.
+    """
+    report = CheckReport()
+    try:
+        study = Study(load(config, overrides, today), progress=progress)
+    except SitingError as err:
+        report.faults.extend(err.faults)
+        return report
+
+    def attempt(read: Callable[[], object]) -> bool:
+        try:
+            read()
+        except SitingError as err:
+            report.faults.extend(f for f in err.faults if f not in report.faults)
+            return False
+        return True
+
+    # Tables need no roads; what needs roads is only tried once the roads are there.
+    offers = study.config.offers
+    attempt(lambda: study.city)
+    attempt(lambda: study.fleet)
+    attempt(lambda: study.vehicles)
+    attempt(lambda: study.fleet_share)
+    attempt(lambda: sites.charger_catalogue(offers.chargers_csv))
+    attempt(lambda: sites.grid_figures(offers.grid_csv))
+    if attempt(lambda: study.network):
+        demand_read = attempt(lambda: study.cells) and attempt(lambda: study.demand)
+        sites_read = attempt(lambda: study.candidates) and attempt(lambda: study.offers)
+        if demand_read and sites_read and attempt(lambda: study.reach):
+            attempt(lambda: study.instance)
+    if not report.faults:
+        report.notes.append(
+            f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
+            f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day wanted"
+        )
+    return report
+
+
+def fetch(
+    config: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    progress: Report | None = None,
+) -> list[str]:
+    """Download all that a configuration needs into its cache; return one line a download.
+
+    A run after it needs no internet.
+    """
+    study = Study(config, overrides, progress=progress)
+    settings = study.config
+    lines = []
+    if settings.roads.source.kind != "file":
+        network = study.network
+        lines.append(f"roads: {len(network.nodes):,} nodes, {len(network.edges):,} directed edges")
+    if any(source.kind == "osm_download" for source in settings.candidates.sources):
+        lines.append(f"points of interest: {len(study.candidates):,} candidate sites from them")
+    if not lines:
+        lines.append("nothing to fetch: every input is a file")
+    return lines

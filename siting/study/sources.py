@@ -1,0 +1,149 @@
+"""From the sections of a configuration to the calls that read or download what they name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import networkx as nx
+import shapely
+from shapely import MultiPolygon, Polygon
+
+from siting import demand, roads, sites
+from siting.config import Config
+from siting.errors import Fault, InputError
+from siting.files import read_layer, sha256
+from siting.roads import Network
+
+
+def download_settings(config: Config) -> roads.Download:
+    """Return where and how to download, as the roads room takes it."""
+    section = config.download
+    return roads.Download(
+        overpass_url=section.overpass_url,
+        nominatim_url=section.nominatim_url,
+        timeout_s=section.timeout_s,
+        retries=section.retries,
+        cache_dir=section.cache_dir,
+    )
+
+
+def roads_key(config: Config) -> dict[str, Any]:
+    """Return what the roads depend on: the source, with a hash in place of a file's name."""
+    source = config.roads.source
+    key: dict[str, Any] = source.model_dump(mode="json")
+    for name in ("path", "clip"):
+        path = getattr(source, name, None)
+        if path is not None:
+            key[name] = sha256(path)
+            key[f"{name}_ending"] = "".join(path.suffixes[-2:])
+    if source.kind != "file":
+        key["overpass_url"] = config.download.overpass_url
+    return key
+
+
+def read_roads(config: Config) -> tuple[nx.MultiDiGraph[Any], dict[str, Any]]:
+    """Return the OSMnx graph that the configuration names, and what to say of its source."""
+    source = config.roads.source
+    about: dict[str, Any] = {
+        "kind": source.kind,
+        "licence": source.licence,
+        "attribution": source.attribution,
+    }
+    if source.kind == "file":
+        about |= {"file": source.path.name, "sha256": sha256(source.path)}
+        clip = None if source.clip is None else read_area(source.clip)
+        return roads.read_file(source.path, clip), about
+    if source.kind == "place":
+        about["query"] = source.query
+        return roads.download_place(source.query, download_settings(config)), about
+    polygon = area_polygon(config)
+    return roads.download_polygon(polygon, download_settings(config)), about
+
+
+def area_polygon(config: Config) -> Polygon | MultiPolygon:
+    """Return the area that the roads of a download are taken from, lon/lat."""
+    source = config.roads.source
+    if source.kind == "place":
+        return roads.geocode(source.query, download_settings(config))
+    if source.kind == "bbox":
+        return shapely.box(source.west_deg, source.south_deg, source.east_deg, source.north_deg)
+    if source.kind == "polygon":
+        return read_area(source.path)
+    raise TypeError(f"a {source.kind} has no area of its own")
+
+
+def read_area(path: Path) -> Polygon | MultiPolygon:
+    """Return the union of a layer file's polygons, lon/lat."""
+    area = read_layer(path).geometry.union_all()
+    if not isinstance(area, Polygon | MultiPolygon) or area.is_empty:
+        raise InputError(
+            Fault(f"{path}, geometry", f"{area.geom_type}, no area", "give a layer of polygons")
+        )
+    return area
+
+
+def read_people(config: Config, network: Network) -> gpd.GeoDataFrame:
+    """Return where people live, lon/lat, with the column ``people``."""
+    source = config.demand.people
+    if source.kind == "streets":
+        return demand.people_on_streets(network, source.total)
+    people = demand.read_people(source.path, source.column, source.raster_deg)
+    if not source.clip_to_roads:
+        return people
+    inside = people[people.geometry.representative_point().within(outline(network))]
+    if inside.empty:
+        raise InputError(
+            Fault(
+                str(source.path),
+                f"none of its {len(people):,} rows lies inside the outline of the roads",
+                "give the layer of this area",
+            )
+        )
+    return inside.reset_index(drop=True)
+
+
+def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:
+    """Return one layer a source of candidates, existing stations first, lon/lat."""
+    layers = []
+    if config.candidates.existing is not None:
+        layers.append(sites.existing_stations(config.candidates.existing.path))
+    for source in config.candidates.sources:
+        if source.kind == "osm_file":
+            layers.append(sites.candidates_from_pois(source.path, tags_of(source)))
+        elif source.kind == "osm_download":
+            features = roads.download_features(
+                _area_of(config, network), tags_of(source), download_settings(config)
+            )
+            layers.append(sites.candidates_from_features(features, tags_of(source)))
+        elif source.kind == "layer" and source.tags is not None:
+            layers.append(sites.candidates_from_pois(source.path, tags_of(source)))
+        elif source.kind == "layer":
+            layers.append(
+                sites.candidates_from_layer(
+                    source.path,
+                    name_column=source.name_column,
+                    kind=source.site_kind,
+                    kind_column=source.kind_column,
+                )
+            )
+        else:
+            layers.append(sites.candidates_from_streets(network, source.spacing_m))
+    return layers
+
+
+def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
+    """Return OSM tags as plain lists."""
+    return {key: list(values) for key, values in source.tags.items()}
+
+
+def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
+    return outline(network) if config.roads.source.kind == "file" else area_polygon(config)
+
+
+def outline(network: Network) -> Polygon:
+    """Return the convex hull of the roads, lon/lat."""
+    hull = gpd.GeoSeries([network.nodes.geometry.union_all().convex_hull], crs=network.crs)
+    found: Polygon = hull.to_crs(4326).iloc[0]
+    return found

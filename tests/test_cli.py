@@ -1,0 +1,199 @@
+"""The terminal as a user meets it: exit codes, streams, and what is left on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import ROOT
+from town import write_town
+
+EMBEDDED = ROOT / "configs" / "islamabad.yaml"
+
+
+def siting(*words, **kwargs):
+    command = [sys.executable, "-m", "siting.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+@pytest.fixture
+def town(tmp_path):
+    return write_town(tmp_path / "town")
+
+
+def change(path, **sections):
+    config = yaml.safe_load(path.read_text())
+    for name, values in sections.items():
+        config[name] = values if not isinstance(values, dict) else config.get(name, {}) | values
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def test_a_run_prints_a_summary_and_writes_its_folder(town):
+    done = siting("run", town)
+    assert done.returncode == 0, done.stderr
+    assert "optimal within a proven gap of 0.00%" in done.stdout
+    assert "West pump" in done.stdout
+    stages = [line.split()[0] for line in done.stderr.splitlines()]
+    assert stages[0] == "roads"
+    assert stages[-1] == "plan"
+    runs = list((town.parent / "runs").iterdir())
+    assert len(runs) == 1
+    assert runs[0].name.startswith("town-20")
+    assert str(runs[0]) in done.stdout
+
+
+def test_json_alone_stands_on_stdout(town, tmp_path):
+    done = siting("run", town, "--json", "--out", tmp_path / "out")
+    facts = json.loads(done.stdout)
+    assert facts["status"] == "optimal"
+    assert facts == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+
+
+def test_quiet_is_quiet(town, tmp_path):
+    done = siting("run", town, "--quiet", "--out", tmp_path / "out")
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    assert (tmp_path / "out" / "run.json").is_file()
+
+
+def test_two_runs_give_the_same_plan(town, tmp_path):
+    for name in ("one", "two"):
+        assert siting("run", town, "-q", "--out", tmp_path / name).returncode == 0
+    for layer in ("sites.geojson", "service.geojson", "sites.csv", "offers.csv"):
+        assert (tmp_path / "one" / layer).read_bytes() == (tmp_path / "two" / layer).read_bytes()
+
+
+def test_set_overrides_a_key(town, tmp_path):
+    out = tmp_path / "out"
+    done = siting("run", town, "--set", "program.budget_pkr=999", "--out", out)
+    assert done.returncode == 0
+    assert "cheapest offer needs" in done.stdout
+    assert json.loads((out / "run.json").read_text())["new_stations"] == 0
+
+
+def test_an_infeasible_program_is_exit_1_with_what_cannot_hold(town):
+    done = siting("run", town, "--set", "program.min_served_share=0.9",
+                  "--set", "program.budget_pkr=1000")  # fmt: skip
+    assert done.returncode == 1
+    assert "This cannot hold" in done.stderr
+    assert "program.min_served_share" in done.stderr
+    assert not (town.parent / "runs").exists() or not list((town.parent / "runs").iterdir())
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda f: (f / "roads.osm").unlink(), "roads.osm"),
+        (lambda f: write(f / "roads.osm", "<osm><node"), "roads.osm"),
+        (lambda f: write(f / "roads.osm", '<osm version="0.6"></osm>'), "roads.osm"),
+        (lambda f: change(f / "town.yaml", roads={"source": {"kind": "file", "path": "r.txt"}}),
+         "ending"),
+        (lambda f: write(f / "people.csv", "lon,lat,people\n73.0,33.6,-1\n"), "people.csv"),
+        (lambda f: write(f / "people.csv", "lon,lat,people\n73.0,33.6,\n"), "people.csv"),
+        (lambda f: write(f / "people.csv", "lon,lat,people\n67.0,24.8,5\n"), "km"),
+        (lambda f: write(f / "people.csv", "id,lon,lat,people\n1,73,33.6,5\n1,73,33.6,5\n"),
+         "same id"),
+        (lambda f: write(f / "people.csv", "lon,lat,people\n33.6,73.0,5\n"), "swapped"),
+        (lambda f: change(f / "town.yaml", program={"budget_pkr": -1}), "program.budget_pkr"),
+        (lambda f: change(f / "town.yaml", reach={"cutoff_min": 0}), "reach.cutoff_min"),
+        (lambda f: change(f / "town.yaml", year=2021), "year"),
+        (lambda f: change(f / "town.yaml", reach={"cutof_min": 5}), "cutoff_min"),
+        (lambda f: change(f / "town.yaml", offers={"configurations": {"x": {"warp_9": 1}}}),
+         "warp_9"),
+        (lambda f: change(f / "town.yaml", demand={"city": "Atlantis"}), "Atlantis"),
+        (lambda f: change(f / "town.yaml", solver={"name": "NONE"}), "NONE"),
+        (lambda f: write(f / "sites.csv", "lon,lat,name\n70,30,Far\n"), "sites.csv"),
+        (lambda f: write(f / "town.yaml", "name: [broken\n"), "line"),
+        (lambda f: (f / "town.yaml").unlink(), "town.yaml"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_error_and_nothing_written(town, spoil, expected):
+    spoil(town.parent)
+    done = siting("run", town)
+    assert done.returncode == 2, done.stderr
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    runs = town.parent / "runs"
+    assert not runs.exists() or not list(runs.iterdir())
+
+
+def test_check_lists_all_faults_of_all_files(town, tmp_path):
+    other = write_town(tmp_path / "other")
+    change(town, reach={"cutoff_min": 0}, program={"budget_pkr": -1})
+    write(other.parent / "people.csv", "lon,lat,people\n73.0,33.6,-1\n")
+    done = siting("check", town, other)
+    assert done.returncode == 2
+    for words in ("cutoff_min", "budget_pkr", "people.csv"):
+        assert words in done.stderr
+    good = siting("check", write_town(tmp_path / "good"))
+    assert good.returncode == 0
+    assert "no fault" in good.stdout
+
+
+def test_every_shipped_config_is_valid():
+    from siting.config import load
+
+    paths = sorted((ROOT / "configs").glob("*.yaml"))
+    assert len(paths) >= 6
+    for path in paths:
+        load(path, check_files=path.name.startswith("islamabad"))
+
+
+def test_schema_is_json_that_names_every_section():
+    schema = json.loads(siting("schema").stdout)
+    assert {"roads", "demand", "candidates", "offers", "reach", "program"} <= schema[
+        "properties"
+    ].keys()
+
+
+def test_the_configuration_page_is_up_to_date():
+    from siting.config import reference
+
+    assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == reference()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_needs_no_heavy_import(words):
+    code = (
+        "import sys; from siting.cli import app\n"
+        f"try: app({words!r})\nexcept SystemExit as stop: assert not stop.code\n"
+        "heavy = {'geopandas','pandas','osmnx','pulp','scipy','highspy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "siting" in done.stdout
+
+
+def test_ctrl_c_leaves_nothing_half_written(town):
+    # The solver is kept busy by a program of thousands of equal sites.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "siting.cli", "run", str(town)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first stage is done, the run is under way
+    process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=10)
+    runs = town.parent / "runs"
+    left = list(runs.iterdir()) if runs.exists() else []
+    if process.returncode == 0:  # the signal met the solver, or came after the end
+        assert (left[0] / "run.json").is_file()
+    else:
+        assert process.returncode == 130
+        assert b"nothing was written" in err
+        assert left == []
+    assert b"Traceback" not in err

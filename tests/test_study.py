@@ -1,0 +1,179 @@
+"""A whole run on a hand-made town: file in, plan and run folder out, faults named, nothing half."""
+
+import json
+import shutil
+from datetime import date
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import yaml
+from town import write_town
+
+import siting
+from siting import study as room
+from siting.errors import ConfigError, InfeasibleError, InputError
+from siting.study import Study
+
+TODAY = date(2026, 1, 1)
+
+
+@pytest.fixture
+def town(tmp_path):
+    return write_town(tmp_path / "town")
+
+
+def test_the_towns_plan_is_the_one_solved_by_hand(town):
+    # One socket hub costs 1,000 and serves 10 kWh/day; see town.py. 8 kWh/day of two-wheelers live
+    # by the west site, 4 by the east one: with money for one hub it goes west.
+    plan = siting.run(town, ["program.budget_pkr=1_000"])
+    assert plan.new_sites["name"].tolist() == ["West pump"]
+    assert plan.solution.status == "optimal"
+    assert plan.solution.objective_kwh_day == pytest.approx(8.0)
+    assert plan.served_share == pytest.approx(8 / 12)
+    both = siting.run(town, ["program.budget_pkr=2_000"])
+    assert sorted(both.new_sites["name"]) == ["East pump", "West pump"]
+    assert both.served_share == pytest.approx(1.0)
+
+
+def test_the_run_folder_is_whole_and_opens_elsewhere(town, tmp_path):
+    out = tmp_path / "out"
+    plan = siting.run(town, out=out)
+    names = {p.name for p in out.iterdir()}
+    assert names >= {
+        "config.yaml", "run.json", "sites.geojson", "demand.geojson", "service.geojson",
+        "plan.gpkg", "sites.csv", "figures.csv",
+    }  # fmt: skip
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert facts["status"] == "optimal"
+    assert facts["objective_kwh_day"] == pytest.approx(plan.solution.objective_kwh_day)
+    assert facts["subsidy_pkr"] <= facts["budget_pkr"]
+    people = next(i for i in facts["inputs"] if i["key"] == "demand.people")
+    assert people["licence"] == "CC0"
+    assert people["sha256"] == siting.files.sha256(town.parent / "people.csv")
+    assert {"roads", "demand", "reach", "solve", "plan"} <= facts["seconds"].keys()
+    assert facts["packages"]["osmnx"].count(".") == 2
+    layer = gpd.read_file(out / "sites.geojson")
+    assert sorted(layer["site_id"]) == sorted(plan.sites["site_id"])
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_the_written_config_runs_again_to_the_same_plan(town, tmp_path):
+    first = siting.run(town, out=tmp_path / "one")
+    again = siting.run(tmp_path / "one" / "config.yaml", out=tmp_path / "two")
+    assert first.solution.offers == again.solution.offers
+    for name in ("sites.geojson", "demand.geojson", "service.geojson", "sites.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_second_run_does_not_parse_the_roads_again(town, monkeypatch):
+    first = Study(town).network
+    from siting.study import pipeline
+
+    monkeypatch.setattr(pipeline, "read_roads", lambda config: pytest.fail("parsed again"))
+    again = Study(town).network
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(first.edges.drop(columns="geometry")),
+        pd.DataFrame(again.edges.drop(columns="geometry")),
+    )
+
+
+def test_a_changed_setting_is_not_served_from_the_cache(town):
+    peak = Study(town).network.edges["travel_min"].sum()
+    free = Study(town, ["roads.peak=false"]).network.edges["travel_min"].sum()
+    assert free < peak
+
+
+def test_progress_tells_each_stage_once_with_its_own_seconds(town):
+    events = []
+    Study(town, progress=events.append).plan  # noqa: B018
+    done = [e.stage for e in events if e.done]
+    assert done == ["roads", "people", "cells", "demand", "candidates", "offers", "reach",
+                    "solve", "plan"]  # fmt: skip
+    assert all(e.text and e.seconds >= 0 for e in events)
+
+
+def test_money_for_nothing_builds_nothing_and_says_so(town):
+    plan = siting.run(town, ["program.budget_pkr=999"])
+    assert plan.new_sites.empty
+    assert plan.solution.status == "optimal"
+    headline = dict(plan.headline())
+    assert "cheapest offer needs" in headline["Built"]
+    assert plan.solution.subsidy_pkr == 0
+
+
+def test_a_floor_that_cannot_hold_says_have_need_and_fix(town):
+    with pytest.raises(InfeasibleError) as caught:
+        siting.run(town, ["program.budget_pkr=1_000", "program.min_served_share=0.9"])
+    text = str(caught.value)
+    assert "needs 90.0%" in text
+    assert "no plan serves more than 66.7%" in text
+    assert "lower it to 0.667" in text
+    plan = siting.run(town, ["program.budget_pkr=1_000", "program.min_served_share=0.66"])
+    assert plan.served_share > 0.66
+
+
+def test_a_run_that_fails_leaves_nothing(town, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(InfeasibleError):
+        siting.run(town, ["program.min_served_share=1", "program.budget_pkr=1"], out=out)
+    assert not out.exists()
+    assert not [p for p in tmp_path.iterdir() if "out" in p.name]
+
+
+def test_a_folder_that_holds_something_is_refused_before_the_work(town, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    events = []
+    with pytest.raises(InputError, match="not empty"):
+        siting.run(town, out=out, progress=events.append)
+    assert events == []
+    assert (out / "mine.txt").read_text() == "keep"
+
+
+def test_check_lists_faults_of_several_inputs_at_once(town):
+    folder = town.parent
+    (folder / "people.csv").write_text("lon,lat,people\n73.0,33.6,-5\n")
+    (folder / "sites.csv").write_text("lon,lat,name\n70.0,30.0,Far pump\n")
+    report = room.check(town, overrides=["offers.configurations.odd.warp_9=1"], today=TODAY)
+    text = "\n".join(map(str, report.faults))
+    assert "people.csv, column people" in text
+    assert "sites.csv" in text
+    assert not report.notes
+
+
+def test_check_of_a_good_config_finds_nothing(town):
+    report = room.check(town, today=TODAY)
+    assert report.faults == []
+    assert "no fault; 2 candidates" in report.notes[0]
+
+
+def test_check_reports_config_faults_with_file_and_line(town):
+    config = yaml.safe_load(town.read_text())
+    config["reach"]["cutoff_min"] = 0
+    town.write_text(yaml.safe_dump(config, sort_keys=False))
+    report = room.check(town, today=TODAY)
+    assert any("cutoff_min" in f.where and "line" in f.where for f in report.faults)
+
+
+def test_a_year_gone_by_is_refused(town):
+    with pytest.raises(ConfigError, match="year"):
+        Study(town, ["year=2025"], today=TODAY)
+
+
+def test_no_candidate_within_reach_is_an_error_not_an_empty_plan(town):
+    shutil.copy(town.parent / "sites_far.csv", town.parent / "sites.csv")
+    with pytest.raises(InputError) as caught:
+        siting.run(town, ["reach.cutoff_min=0.05"])
+    assert "reach" in str(caught.value)
+
+
+def test_row_order_of_the_inputs_changes_nothing(town):
+    first = siting.run(town)
+    for name in ("people.csv", "sites.csv"):
+        frame = pd.read_csv(town.parent / name)
+        frame.iloc[::-1].to_csv(town.parent / name, index=False)
+    again = siting.run(town)
+    assert first.solution.offers == again.solution.offers
+    pd.testing.assert_frame_equal(first.service, again.service)

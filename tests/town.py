@@ -1,0 +1,98 @@
+"""A town small enough to solve by hand, written as the files a user would have.
+
+One street of 4.6 km runs from west to east. Eight people live at its west end, four at its east
+end, each with one electric two-wheeler that wants 1 kWh/day in public. A pump stands near either
+end; the other end is too far. The only configuration is one hub: it costs 1,000 rupees, all of it
+subsidy, and delivers 10 kWh/day.
+
+    8 people                                        4 people
+    o--P--------------o--------------o--------------P--o
+    West pump                                   East pump
+"""
+
+from pathlib import Path
+
+LONS = [73.00, 73.005, 73.02, 73.035, 73.045, 73.05]
+LAT = 33.6
+
+CONFIG = """\
+name: town
+title: A town by hand
+year: 2030
+roads:
+  source: {kind: file, path: roads.osm, licence: CC0, attribution: nobody}
+  speeds: other
+demand:
+  city: islamabad
+  city_people: 12
+  people: {kind: points, path: people.csv, source: by hand, licence: CC0}
+  cells: {shape: square, size_m: 250}
+  vehicle_classes: [two_wheeler]
+  fleet_csv: fleet.csv
+  fleet_share: {two_wheeler: 1}
+  figures:
+    two_wheeler: {km_day: 1, kwh_km: 1, public_share: 1}
+candidates:
+  sources:
+    - {kind: layer, path: sites.csv, name_column: name, site_kind: fuel, source: by hand}
+offers:
+  configurations:
+    hub: {socket: 1}
+  chargers_csv: chargers.csv
+  utilisation: 1.0
+  availability: 1.0
+  subsidy: {charger_share: 1.0, grid_share: 0.0, fee_share: 0.0}
+reach: {cutoff_min: 5}
+program: {budget_pkr: 5_000}
+solver: {gap: 0.0, time_limit_s: 20}
+output: {runs_dir: runs, cache_dir: cache}
+"""
+
+
+def write_town(folder: Path) -> Path:
+    """Write the town's files and return its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "roads.osm").write_text(street(), encoding="utf-8")
+    (folder / "people.csv").write_text(
+        f"lon,lat,people\n{LONS[0]},{LAT},8\n{LONS[-1]},{LAT},4\n", encoding="utf-8"
+    )
+    (folder / "sites.csv").write_text(
+        f"lon,lat,name\n{LONS[1]},{LAT},West pump\n{LONS[-2]},{LAT},East pump\n", encoding="utf-8"
+    )
+    (folder / "sites_far.csv").write_text(
+        f"lon,lat,name\n{LONS[2]},{LAT},Middle pump\n", encoding="utf-8"
+    )
+    (folder / "fleet.csv").write_text(
+        "year,vehicle_class,vehicles,low,high,source,confidence\n"
+        "2030,two_wheeler,12,12,12,by hand,ASSUMPTION\n",
+        encoding="utf-8",
+    )
+    (folder / "chargers.csv").write_text(
+        "charger_id,charger_group,power_kw,ports,capex_pkr,capex_low_pkr,capex_high_pkr,life_years,"
+        "battery_kwh,battery_pkr_kwh,battery_life_years,source,confidence\n"
+        f"socket,lev,{10 / 24!r},1,1000,1000,1000,12,0,0,,by hand,ASSUMPTION\n",
+        encoding="utf-8",
+    )
+    path = folder / "town.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+def street() -> str:
+    """Return the street as OSM XML, one way a stretch."""
+    nodes = [f'<node id="{i}" lat="{LAT}" lon="{lon}"/>' for i, lon in enumerate(LONS, 1)]
+    # A side street at each junction keeps the junctions when the graph is simplified.
+    nodes += [
+        f'<node id="{i + 100}" lat="{LAT + 0.001}" lon="{lon}"/>' for i, lon in enumerate(LONS, 1)
+    ]
+    ways = [
+        f'<way id="{i}"><nd ref="{i}"/><nd ref="{i + 1}"/><tag k="highway" v="residential"/></way>'
+        for i in range(1, len(LONS))
+    ]
+    ways += [
+        f'<way id="{i + 100}"><nd ref="{i}"/><nd ref="{i + 100}"/>'
+        '<tag k="highway" v="residential"/></way>'
+        for i in range(1, len(LONS) + 1)
+    ]
+    body = "\n".join([*nodes, *ways])
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6">\n{body}\n</osm>\n'
