@@ -1,0 +1,57 @@
+"""The sector grid's own coordinates, in metres, and the way between them and lon/lat.
+
+``u`` runs along the sector rows, up the column numbers' reverse (from sector 16 towards sector 5,
+about east-north-east), ``v`` across them, from row I towards row C (about north-north-west, to the
+Margalla hills). Nothing but the standard library is used, so that the bytes that come out do not
+hang on the version of a projection library.
+"""
+
+from __future__ import annotations
+
+import math
+
+# The origin is a round number near the crossing of Jinnah Avenue and Faisal Avenue. The rotation is
+# the median heading of the real streets in sectors F-7 to G-10, anticlockwise from east.
+ORIGIN_LON, ORIGIN_LAT = 73.05, 33.71
+ROTATION_DEG = 32.05
+
+_COS = math.cos(math.radians(ROTATION_DEG))
+_SIN = math.sin(math.radians(ROTATION_DEG))
+
+
+def _lat_degree_m(lat: float) -> float:
+    # Length of a degree of latitude on the WGS 84 ellipsoid, the usual cosine series.
+    rad = math.radians(lat)
+    return 111132.954 - 559.822 * math.cos(2 * rad) + 1.175 * math.cos(4 * rad)
+
+
+def _lon_degree_m(lat: float) -> float:
+    rad = math.radians(lat)
+    return 111412.84 * math.cos(rad) - 93.5 * math.cos(3 * rad) + 0.118 * math.cos(5 * rad)
+
+
+def to_lonlat(u: float, v: float) -> tuple[float, float]:
+    """Return longitude and latitude in degrees, rounded to 7 decimals, of a point of the grid.
+
+    Parameters
+    ----------
+    u, v
+        Metres along and across the sector rows.
+    """
+    east, north = u * _COS - v * _SIN, u * _SIN + v * _COS
+    lat = ORIGIN_LAT + north / _lat_degree_m(ORIGIN_LAT)
+    lon = ORIGIN_LON + east / _lon_degree_m(lat)
+    return round(lon, 7), round(lat, 7)
+
+
+def to_grid(lon: float, lat: float) -> tuple[float, float]:
+    """Return the place of a point in the grid, in metres along and across the sector rows.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees, WGS 84.
+    """
+    east = (lon - ORIGIN_LON) * _lon_degree_m(lat)
+    north = (lat - ORIGIN_LAT) * _lat_degree_m(ORIGIN_LAT)
+    return east * _COS + north * _SIN, -east * _SIN + north * _COS

@@ -1,0 +1,79 @@
+"""Where people live: the census total spread over the sectors by what each sector is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import plan as p
+from . import streets
+
+# Urban Islamabad, 7th Population and Housing Census 2023, Pakistan Bureau of Statistics.
+CENSUS_2023_URBAN = 1_108_872
+
+# ASSUMPTION: how densely people live in each kind of sector, relative to the densest. The order
+# follows plot sizes (small plots and flats in most of rows G and I and in E-11, villas in F and
+# E-7, hostels and staff housing on the campuses); the figures themselves are nobody's count.
+RELATIVE_DENSITY = {
+    "residential_dense": 1.0,
+    "residential_low": 0.4,
+    "industrial": 0.4,
+    "administrative": 0.15,
+    "commercial": 0.15,
+    "institutional": 0.1,
+    "park": 0.0,
+}
+POINTS_A_SIDE = 4
+
+_SOURCE = "PBS Census 2023 total; ASSUMPTION: share by sector type and area"
+
+
+@dataclass(frozen=True)
+class PeoplePoint:
+    """How many people live about a point of the grid, metres."""
+
+    u: float
+    v: float
+    people: int
+    sector: str
+    sector_type: str
+    source: str = _SOURCE
+
+
+def people() -> list[PeoplePoint]:
+    """Return the points, 16 a sector, whose people add up to the census total exactly.
+
+    A sector's share goes by area inside its service roads times `RELATIVE_DENSITY`; the rounding
+    to whole people goes to the largest remainders.
+    """
+    spots: list[tuple[float, float, str, str]] = []
+    weights: list[float] = []
+    for sector in p.sectors():
+        _spread(spots, weights, streets.inside(sector), sector.name, sector.kind)
+    blue_area = (p.FAISAL + 60.0, p.ATATURK - 60.0, float(p.FAZL_E_HAQ), float(p.NAZIMUDDIN))
+    _spread(spots, weights, blue_area, "Blue Area", "commercial", rows=1)
+    total = sum(weights)
+    exact = [CENSUS_2023_URBAN * weight / total for weight in weights]
+    counts = [int(share) for share in exact]
+    order = sorted(range(len(exact)), key=lambda i: (counts[i] - exact[i], i))
+    for i in order[: CENSUS_2023_URBAN - sum(counts)]:
+        counts[i] += 1
+    return [
+        PeoplePoint(u, v, count, name, kind)
+        for (u, v, name, kind), count in zip(spots, counts, strict=True)
+    ]
+
+
+def _spread(
+    spots: list[tuple[float, float, str, str]],
+    weights: list[float],
+    box: streets.Box,
+    name: str,
+    kind: str,
+    rows: int = POINTS_A_SIDE,
+) -> None:
+    west, east, south, north = box
+    width, height = (east - west) / POINTS_A_SIDE, (north - south) / rows
+    for i in range(POINTS_A_SIDE):
+        for j in range(rows):
+            spots.append((west + (i + 0.5) * width, south + (j + 0.5) * height, name, kind))
+            weights.append(width * height * RELATIVE_DENSITY[kind])
