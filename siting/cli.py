@@ -7,6 +7,7 @@ before there was a plan.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Make a plan: read, solve, recount, and write the run folder."""
-    with _errors_explained():
+    with _errors_explained(quiet=quiet):
         from siting import study
 
         plan, folder = study.run_to_folder(
@@ -102,7 +103,7 @@ def check(
 
     failed = False
     for path in configs:
-        with _errors_explained():
+        with _errors_explained(quiet=quiet):
             report = study.check(
                 path,
                 overrides=overrides or [],
@@ -122,7 +123,7 @@ def check(
 @app.command()
 def fetch(config: ConfigPath, *, overrides: Overrides = None, quiet: Quiet = False) -> None:
     """Download what a configuration needs ahead of time, for work without internet."""
-    with _errors_explained():
+    with _errors_explained(quiet=quiet):
         from siting import study
 
         lines = study.fetch(
@@ -144,8 +145,10 @@ def schema() -> None:
 
 
 @contextmanager
-def _errors_explained() -> Iterator[None]:
+def _errors_explained(*, quiet: bool = False) -> Iterator[None]:
     """Turn an error of ours into its text and an exit code; let any other show itself."""
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(format="Note: %(message)s", level=level)
     try:
         yield
     except InfeasibleError as err:

@@ -154,12 +154,6 @@ def test_schema_is_json_that_names_every_section():
     ].keys()
 
 
-def test_the_configuration_page_is_up_to_date():
-    from siting.config import reference
-
-    assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == reference()
-
-
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
 def test_help_needs_no_heavy_import(words):
     code = (

@@ -1,0 +1,32 @@
+"""Draw the picture of the README: the plan of the embedded city."""
+
+from pathlib import Path
+
+import siting
+from siting.export import demand_layer, draw_plan
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = None) -> None:
+    """Draw the plan of a configuration as PNG."""
+    plan = siting.run(config)
+    out = out or ROOT / "docs" / "images" / f"{config.stem}.png"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_plan(
+        out,
+        edges=plan.edges,
+        cells_layer=demand_layer(plan.cells, plan.demand),
+        sites=plan.sites,
+        title=plan.title,
+        note=plan.note,
+        subtitle="; ".join(value for what, value in plan.headline() if what in KEPT),
+    )
+
+
+KEPT = ("Energy served", "New stations", "Subsidy")
+
+if __name__ == "__main__":
+    import sys
+
+    main(*map(Path, sys.argv[1:3]))
