@@ -44,18 +44,28 @@ Overrides = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
-@app.callback()
-def _root(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _print_version(value: bool) -> None:
+    if value:
         from siting import __version__
 
         typer.echo(f"siting {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and stop.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that go before a command."""
 
 
 @app.command()
@@ -233,28 +243,32 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
     if new.empty:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Site")
-    table.add_column("Name", overflow="ellipsis", max_width=34, no_wrap=True)
-    table.add_column("Build", overflow="ellipsis", no_wrap=True)
-    for name in ("Subsidy PKR m", "kWh/day", "Use"):
-        table.add_column(name, justify="right")
+    table.add_column("Site", no_wrap=True, min_width=5)
+    table.add_column("Name", overflow="ellipsis", max_width=28, no_wrap=True)
+    table.add_column("Build", overflow="ellipsis", max_width=14, no_wrap=True)
+    for name, width in (("PKR m", 6), ("kWh/day", 7), ("Use", 4)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for row in new.head(most).itertuples(index=False):
         table.add_row(
             row.site_id,
             row.name if isinstance(row.name, str) else "",
-            row.chargers,
+            row.configuration,
             f"{row.subsidy_pkr / 1e6:,.2f}",
             f"{row.served_kwh_day:,.0f}",
             f"{row.use_share:.0%}",
         )
     console.print(table)
     if len(new) > most:
-        console.print(f"… and {len(new) - most:,} more in sites.csv")
+        console.print(f"… and {len(new) - most:,} more in sites.csv (PKR m: subsidy)")
+    built = new.drop_duplicates("configuration").sort_values("configuration")
+    for row in built.itertuples(index=False):
+        console.print(f"  {row.configuration}: {row.chargers}", soft_wrap=True)
+    console.print()
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="siting")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from siting.sites.catalogue import (
 )
 from siting.sites.configurations import Subsidy, configuration_table
 from siting.sites.existing import existing_stations
-from siting.sites.merge import merge_candidates
+from siting.sites.merge import OUTSIDE, merge_candidates
 from siting.sites.offers import make_offers
 from siting.sites.places import (
     candidates_from_features,
@@ -18,6 +18,7 @@ from siting.sites.places import (
 from siting.sites.streets import candidates_from_streets
 
 __all__ = [
+    "OUTSIDE",
     "Subsidy",
     "candidates_from_features",
     "candidates_from_layer",

@@ -16,7 +16,7 @@ from siting import __version__, demand, reference
 from siting.config import input_files
 from siting.files import sha256
 from siting.plan import Plan, status_text
-from siting.study.pipeline import Study
+from siting.study.pipeline import Study, outside_area
 
 FORMAT = 1
 PACKAGES = (
@@ -193,16 +193,19 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
             f"({people.basis})"
         )
     cells = study.cells
-    outside = cells["node_id"].isna()
-    if outside.any():
+    lost = cells["node_id"].isna()
+    if lost.any():
         lines.append(
-            f"{cells.loc[outside, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} people "
+            f"{cells.loc[lost, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} people "
             f"live further than {study.config.reach.max_snap_m:g} m from a road of the network: "
             "their demand counts as wanted but cannot be served"
         )
-    if len(study.dropped):
+    outside = outside_area(study.dropped)
+    if outside.any():
+        lines.append(f"{outside.sum():,} places lie outside the area of the roads and were left out")
+    if (~outside).any():
         lines.append(
-            f"{len(study.dropped):,} places are further than "
+            f"{(~outside).sum():,} places are further than "
             f"{study.config.candidates.max_snap_m:g} m from a road and were left out "
             "(layer dropped in plan.gpkg)"
         )

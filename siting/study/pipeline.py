@@ -26,6 +26,11 @@ from siting.study.sources import candidate_layers, read_people, read_roads, road
 from siting.verify import verify
 
 
+def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
+    """Return which of the places left out lie outside the area of the roads altogether."""
+    return dropped["reason"].astype(str).str.startswith(sites.OUTSIDE)
+
+
 @dataclass(frozen=True)
 class Event:
     """One line of progress: a stage, what it does or found, and the seconds it took so far."""
@@ -243,7 +248,8 @@ class Study:
         "candidates",
         lambda pair: (
             f"{len(pair[0]):,} sites, {pair[0]['existing'].sum():,} of them existing; "
-            f"{len(pair[1]):,} places too far from a road"
+            f"{outside_area(pair[1]).sum():,} places outside the area, "
+            f"{(~outside_area(pair[1])).sum():,} too far from a road"
         ),
     )
     def _candidates_and_dropped(self) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:

@@ -1,0 +1,13 @@
+"""The mathematics of siting: an `Instance` from tables, and one file for each integer program.
+
+`coverage` and `capacitated` each return a `Program`: a PuLP problem together with the positions of
+its variables. Nothing here solves anything; `siting.solve` does.
+"""
+
+from siting.models.capacitated import capacitated
+from siting.models.coverage import coverage
+from siting.models.instance import Instance
+from siting.models.merge import MergedDemand, merge_equal_reach
+from siting.models.program import Program
+
+__all__ = ["Instance", "MergedDemand", "Program", "capacitated", "coverage", "merge_equal_reach"]

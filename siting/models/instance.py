@@ -1,0 +1,265 @@
+"""The data of the integer program: demand, offers, reach and budget as arrays.
+
+Ids stay in the tables and in a few arrays here; everything else is positions. Demand rows, sites
+and offers stand in the order of their ids, so that the order of the rows in the tables changes
+nothing, and the reach is a sparse list of sites a cell, never a matrix of cells times sites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.models.references import check_tables, find_reach_faults
+from siting.tables import capacity_groups
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """What could be built and whom it could serve: the input of every model.
+
+    Make one with `Instance.from_tables`; the arrays are read-only.
+
+    Parameters
+    ----------
+    demand_ids, demand_kwh, demand_class, demand_cell
+        The demand rows in the order of their ids: energy wanted (kWh/day), position of the vehicle
+        class and of the cell.
+    class_names, group_names
+        Vehicle classes and charger groups, in alphabetical order.
+    uses
+        Whether a class (row) can plug in at a charger group (column).
+    cell_ids
+        The cells demand arises in.
+    site_ids
+        The sites that have an offer left, in the order of their ids.
+    offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
+        The offers left, in the order of their ids: position of the site, kWh/day a charger group,
+        cost and subsidy (PKR), and whether it stands already.
+    reach_start, reach_site, reach_min
+        Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
+        ``reach_min`` minutes, sites in order.
+    budget_pkr
+        Public money there is (PKR).
+    """
+
+    demand_ids: Names
+    demand_kwh: Floats
+    demand_class: Ints
+    demand_cell: Ints
+    class_names: tuple[str, ...]
+    group_names: tuple[str, ...]
+    uses: Flags
+    cell_ids: Names
+    site_ids: Names
+    offer_ids: Names
+    offer_site: Ints
+    offer_capacity: Floats
+    offer_cost: Floats
+    offer_subsidy: Floats
+    offer_existing: Flags
+    reach_start: Ints
+    reach_site: Ints
+    reach_min: Floats
+    budget_pkr: float
+
+    def __post_init__(self) -> None:
+        """Lock the arrays: an instance is shared between stages that must not change it."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    @classmethod
+    def from_tables(
+        cls,
+        demand: pd.DataFrame,
+        offers: pd.DataFrame,
+        reach: pd.DataFrame,
+        compatibility: pd.DataFrame,
+        budget_pkr: float,
+        *,
+        cutoff_min: float | None = None,
+    ) -> Instance:
+        """Return the instance the tables describe; the tables are not changed.
+
+        Offers that are ruled out (a ``reason`` that is not blank) are left out. An existing station
+        is kept as it stands, so the other offers at its site are left out too.
+
+        Parameters
+        ----------
+        demand, offers, reach, compatibility
+            Tables as `siting.tables` specifies them.
+        budget_pkr
+            Public money there is (PKR).
+        cutoff_min
+            Longest drive allowed (min); the reach table's own limit by default.
+
+        Returns
+        -------
+        Instance
+            The same data as arrays.
+
+        Raises
+        ------
+        InputError
+            With every fault of the tables, of the references between them and of the budget; also
+            where there is no demand at all, or none of it can reach a station it could use.
+
+        Examples
+        --------
+        >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
+        ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
+        >>> offers = pd.DataFrame({"offer_id": ["s1:fast"], "site_id": ["s1"],
+        ...     "configuration": ["fast"], "chargers": ["1 x dc_60"], "existing": [False],
+        ...     "power_kw": [60.0], "charger_cost_pkr": [6e6], "grid_cost_pkr": [1e6],
+        ...     "fee_cost_pkr": [0.0], "cost_pkr": [7e6], "subsidy_pkr": [3e6],
+        ...     "capacity_dc_kwh_day": [200.0], "reason": [""]})
+        >>> reach = pd.DataFrame({"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [4.0]})
+        >>> plugs = pd.DataFrame({"charger_group": ["dc"], "vehicle_class": ["car"]})
+        >>> Instance.from_tables(demand, offers, reach, plugs, budget_pkr=5e6)
+        Instance: 1 demand row (50 kWh/day), 1 offer at 1 site, 1 pair in reach, PKR 5,000,000
+        """
+        check_tables(demand, offers, reach, compatibility, budget_pkr, cutoff_min)
+        left = _offers_left(offers)
+        groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
+        classes = tuple(sorted(set(compatibility["vehicle_class"].astype(str))))
+        wanted = demand.assign(
+            **{k: demand[k].astype(str) for k in ("demand_id", "cell_id", "vehicle_class")}
+        ).sort_values("demand_id", kind="stable")
+        cells = np.unique(wanted["cell_id"].to_numpy(object))
+        sites = np.unique(left["site_id"].to_numpy(object))
+        start, site, minutes = _sparse_reach(reach, cells, sites, cutoff_min)
+        columns = [f"capacity_{group}_kwh_day" for group in groups]
+        instance = cls(
+            demand_ids=wanted["demand_id"].to_numpy(object).copy(),
+            demand_kwh=wanted["demand_kwh_day"].to_numpy(float, copy=True),
+            demand_class=_positions(classes, wanted["vehicle_class"]),
+            demand_cell=_positions(cells, wanted["cell_id"]),
+            class_names=classes,
+            group_names=groups,
+            uses=_uses(compatibility, classes, groups),
+            cell_ids=cells,
+            site_ids=sites,
+            offer_ids=left["offer_id"].to_numpy(object).copy(),
+            offer_site=_positions(sites, left["site_id"]),
+            offer_capacity=left[columns].to_numpy(float, copy=True).reshape(len(left), len(groups)),
+            offer_cost=left["cost_pkr"].to_numpy(float, copy=True),
+            offer_subsidy=left["subsidy_pkr"].to_numpy(float, copy=True),
+            offer_existing=left["existing"].to_numpy(bool, copy=True),
+            reach_start=start,
+            reach_site=site,
+            reach_min=minutes,
+            budget_pkr=float(budget_pkr),
+        )
+        if not instance.served_pairs.any():
+            raise InputError(find_reach_faults(demand, offers, left, reach, cutoff_min))
+        return instance
+
+    @property
+    def demand_kwh_day(self) -> float:
+        """All the energy wanted, in reach or not (kWh/day)."""
+        return float(self.demand_kwh.sum())
+
+    @property
+    def site_groups(self) -> Flags:
+        """Whether any offer left at a site (row) has chargers of a group (column)."""
+        out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
+        np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
+        return out
+
+    @property
+    def served_pairs(self) -> Flags:
+        """Whether a demand row above zero (row) of any size can reach a site it could use."""
+        usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
+        cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
+        by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
+        np.logical_or.at(by_class, cell, usable[:, self.reach_site].T)
+        return by_class[self.demand_cell, self.demand_class] & (self.demand_kwh > 0)
+
+    def positions_of(self, offer_ids: Iterable[str]) -> Ints:
+        """Return the positions of offers, in the order of their ids.
+
+        Raises
+        ------
+        InputError
+            If an id is not an offer left in this instance, or two offers are at one site.
+        """
+        wanted = sorted(set(map(str, offer_ids)))
+        found = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
+        unknown = tuple(name for name, at in zip(wanted, found, strict=True) if at < 0)
+        if unknown:
+            what = f"{len(unknown):,} not among the offers that can be built"
+            raise InputError(Fault("offers", what, "", unknown))
+        sites = self.offer_site[found]
+        twice = np.bincount(sites, minlength=len(self.site_ids)) > 1
+        if twice.any():
+            raise InputError(
+                Fault("offers", "two offers at one site", "", tuple(self.site_ids[twice]))
+            )
+        return found
+
+    def __repr__(self) -> str:
+        """Return the sizes on one line."""
+
+        def count(number: int, what: str) -> str:
+            return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+        return (
+            f"Instance: {count(len(self.demand_ids), 'demand row')} "
+            f"({self.demand_kwh_day:,.0f} kWh/day), {count(len(self.offer_ids), 'offer')} at "
+            f"{count(len(self.site_ids), 'site')}, {count(len(self.reach_site), 'pair')} in reach, "
+            f"PKR {self.budget_pkr:,.0f}"
+        )
+
+
+def _offers_left(offers: pd.DataFrame) -> pd.DataFrame:
+    """Return the offers that can be chosen or stand already, ids as text, in the order of ids."""
+    open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
+    out = offers[open_].assign(
+        offer_id=offers["offer_id"].astype(str), site_id=offers["site_id"].astype(str)
+    )
+    standing = set(out.loc[out["existing"], "site_id"])
+    out = out[out["existing"] | ~out["site_id"].isin(standing)]
+    return out.sort_values("offer_id", kind="stable", ignore_index=True)
+
+
+def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
+    """Return where each wanted name stands among the names; -1 where it does not."""
+    index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
+    found = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
+    return np.asarray(found, dtype=np.int64)
+
+
+def _uses(compatibility: pd.DataFrame, classes: tuple[str, ...], groups: tuple[str, ...]) -> Flags:
+    out = np.zeros((len(classes), len(groups)), dtype=bool)
+    row = _positions(classes, compatibility["vehicle_class"].astype(str))
+    column = _positions(groups, compatibility["charger_group"].astype(str))
+    known = column >= 0  # a catalogue may name groups that none of the offers has
+    out[row[known], column[known]] = True
+    return out
+
+
+def _sparse_reach(
+    reach: pd.DataFrame, cells: Names, sites: Names, cutoff_min: float | None
+) -> tuple[Ints, Ints, Floats]:
+    cell = _positions(cells, reach["cell_id"].astype(str))
+    site = _positions(sites, reach["site_id"].astype(str))
+    minutes = reach["travel_min"].to_numpy(float)
+    keep = (cell >= 0) & (site >= 0)
+    if cutoff_min is not None:
+        keep &= minutes <= cutoff_min
+    cell, site, minutes = cell[keep], site[keep], minutes[keep]
+    order = np.lexsort((site, cell))
+    start = np.zeros(len(cells) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(cell, minlength=len(cells)), out=start[1:])
+    return start, site[order], minutes[order]

@@ -1,0 +1,73 @@
+"""Time, interruption and progress of one solve."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from siting.solve.solution import Progress, relative_gap
+
+REPORT_EVERY_S = 0.2
+
+
+class Clock:
+    """What a solve knows about time: its deadline, seconds a phase, and whether to stop.
+
+    Parameters
+    ----------
+    time_limit_s
+        Seconds the solve may take in all.
+    progress
+        Called with a `Progress` now and then, always on the calling thread.
+    """
+
+    def __init__(
+        self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._start = time.perf_counter()
+        self._deadline = self._start + time_limit_s
+        self._progress = progress
+        self._last_report = -math.inf
+        self._phase = ""
+        self.interrupted = False
+        self.incumbent = 0.0
+        self.bound = math.inf
+        self.seconds: dict[str, float] = {}
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the solve began."""
+        return time.perf_counter() - self._start
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the time limit, never below 0."""
+        return max(0.0, self._deadline - time.perf_counter())
+
+    @property
+    def over(self) -> bool:
+        """Whether to stop now: no time left, or interrupted."""
+        return self.interrupted or self.left_s <= 0
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the seconds of the block towards a phase."""
+        began = time.perf_counter()
+        outer, self._phase = self._phase, name
+        try:
+            yield
+        finally:
+            self._phase = outer
+            spent = time.perf_counter() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+    def report(self, *, at_once: bool = False) -> None:
+        """Tell the caller how far the solve is, at most a few times a second."""
+        now = time.perf_counter()
+        if self._progress is None or (now - self._last_report < REPORT_EVERY_S and not at_once):
+            return
+        self._last_report = now
+        gap = relative_gap(self.incumbent, self.bound)
+        self._progress(Progress(self._phase, self.incumbent, self.bound, gap, self.elapsed_s))

@@ -1,0 +1,115 @@
+"""Maximum flow from demand rows to the charger groups of open sites, and its minimum cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_flow
+
+from siting.models.instance import Flags, Floats, Ints
+
+# Flows are counted in whole units, so many to the whole demand.
+UNITS = 2**30
+
+
+class FlowGraph:
+    """The network of one part of an instance: who could be served by which chargers.
+
+    Parameters
+    ----------
+    kwh
+        Energy wanted by each row (kWh/day).
+    near
+        For each kind of demand the sites (row) in reach of its demand rows (column).
+    groups
+        For each kind the charger groups that it can use, as positions on the last axis of
+        `capacity`.
+    capacity
+        Energy that each option of each site delivers from each charger group (kWh/day).
+    """
+
+    def __init__(
+        self,
+        kwh: Floats,
+        near: list[sparse.csr_array],
+        groups: list[list[int]],
+        capacity: Floats,
+    ) -> None:
+        self._capacity = capacity
+        self._total = max(float(kwh.sum()), 1e-300)
+        self._units = self._whole(kwh)
+        self._near = []
+        for g in range(capacity.shape[2]):
+            users = [n for n, own in enumerate(groups) if g in own]
+            together = sparse.csr_array(sum((near[n] for n in users), 0 * near[0]))
+            together.eliminate_zeros()
+            together.sort_indices()
+            self._near.append((together.indptr.astype(np.int64), together.indices.astype(np.int64)))
+
+    def cut_sides(self, choice: Ints) -> tuple[Flags, Flags]:
+        """Return the rows on the unserved side of the smallest and the largest minimum cut.
+
+        Parameters
+        ----------
+        choice
+            The option taken at each site.
+        """
+        node, row, room = self._arcs(choice)
+        rows, nodes = len(self._units), len(room)
+        if not nodes:
+            return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
+        flow = self._flow(node, row, room)
+        used = flow > 0
+        unsaturated = self._units > np.bincount(row, flow, minlength=rows)
+        slack = room > np.bincount(node, flow, minlength=nodes)
+
+        unserved, count = unsaturated, -1
+        while count != (count := int(unserved.sum())):
+            reached = np.zeros(nodes, dtype=bool)
+            reached[node[unserved[row]]] = True
+            unserved = unserved.copy()
+            unserved[row[reached[node] & used]] = True
+
+        roomy, count = slack, -1
+        served = np.zeros(rows, dtype=bool)
+        while count != (count := int(roomy.sum())):
+            served[row[roomy[node]]] = True
+            roomy = roomy.copy()
+            roomy[node[served[row] & used]] = True
+        return unserved, ~served
+
+    def _whole(self, kwh: Floats) -> Ints:
+        return np.floor(np.minimum(kwh, self._total) * (UNITS / self._total)).astype(np.int64)
+
+    def _arcs(self, choice: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return the arcs, as node and row, and the room of each node; a node is a site's group."""
+        open_capacity = self._capacity[np.arange(len(choice)), choice]
+        nodes, rows, rooms, count = [], [], [], 0
+        for g, (start, near) in enumerate(self._near):
+            sites = np.flatnonzero(open_capacity[:, g] > 0)
+            length = start[sites + 1] - start[sites]
+            first = np.repeat(start[sites] - np.cumsum(length) + length, length)
+            rows.append(near[first + np.arange(len(first))])
+            nodes.append(np.repeat(np.arange(len(sites)), length) + count)
+            rooms.append(self._whole(open_capacity[sites, g]))
+            count += len(sites)
+        return np.concatenate(nodes), np.concatenate(rows), np.concatenate(rooms)
+
+    def _flow(self, node: Ints, row: Ints, room: Ints) -> Ints:
+        """Return the flow on each arc of a maximum flow: source -> nodes -> rows -> sink."""
+        nodes, rows, arcs = len(room), len(self._units), len(node)
+        size = nodes + rows + 2
+        start = np.zeros(size + 1, dtype=np.int32)
+        start[1] = nodes
+        start[2 : nodes + 2] = nodes + np.cumsum(np.bincount(node, minlength=nodes))
+        start[nodes + 2 : -1] = nodes + arcs + np.arange(1, rows + 1)
+        start[-1] = start[-2]
+        to = np.concatenate([np.arange(1, nodes + 1), nodes + 1 + row, np.full(rows, size - 1)])
+        room_of = np.concatenate([room, self._units[row], self._units])
+        graph = sparse.csr_array(
+            (room_of.astype(np.int32), to.astype(np.int32), start), shape=(size, size)
+        )
+        flow = maximum_flow(graph, 0, size - 1).flow
+        inner = slice(flow.indptr[1], flow.indptr[nodes + 1])
+        forward = flow.indices[inner] > nodes
+        return flow.data[inner][forward].astype(np.int64)

@@ -1,0 +1,234 @@
+"""HiGHS through PuLP: quiet, interruptible, on time, and telling all it knows.
+
+`InterruptibleHighs` fills in the parts of PuLP's solver class that matter here. HiGHS runs on a
+thread of its own, for two reasons. Python delivers Ctrl-C between two of its own instructions only,
+and there is none while C code runs; the calling thread waits in Python, hears it, and HiGHS asks
+back often enough to be told to stop. And HiGHS binds its pool of workers to the thread that first
+runs it, and refuses to run there with another number of threads ever after.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import pulp
+
+from siting.errors import Fault, SolveError
+from siting.solve.clock import Clock
+from siting.solve.stdout import quiet_stdout
+
+WAIT_S = 0.05
+SECOND_CTRL_C_S = 1.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a solver said.
+
+    Parameters
+    ----------
+    status
+        PuLP's reason why the solver stopped.
+    found
+        Whether it left a feasible solution in the variables.
+    objective, bound
+        The solution's objective and the proven bound on any, in the problem's own sense.
+    nodes
+        Branch-and-bound nodes.
+    first
+        Objective of the first feasible solution it had, where known: that of the start, if it
+        accepted one.
+    """
+
+    status: pulp.LpSolveStatus
+    found: bool
+    objective: float
+    bound: float
+    nodes: int
+    first: float
+
+
+class InterruptibleHighs(pulp.HiGHS):
+    """PuLP's HiGHS, run on a thread of its own under a `Clock`.
+
+    Parameters
+    ----------
+    clock
+        Deadline, interruption and progress.
+    options
+        As for `pulp.HiGHS`; others are options of HiGHS by their own names.
+    """
+
+    def __init__(self, clock: Clock, **options: Any) -> None:
+        super().__init__(msg=False, **options)
+        self.clock = clock
+        self.first = math.nan
+
+    def createAndConfigureSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
+        """Make the native model, without the lines HiGHS prints at the first of a process."""
+        with quiet_stdout():
+            super().createAndConfigureSolver(lp)
+        _native(lp).setOptionValue("output_flag", False)
+
+    def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
+        """Run HiGHS until it is done, the deadline has passed or the user interrupts."""
+        sign = 1.0 if lp.sense == pulp.LpMaximize else -1.0
+
+        def heard(kind: int, out: Any) -> None:
+            if kind == _SOLUTION and math.isnan(self.first):
+                self.first = float(out.objective_function_value)
+            if self.mip and lp.isMIP() and sign > 0:
+                primal, dual = float(out.mip_primal_bound), float(out.mip_dual_bound)
+                if math.isfinite(primal):
+                    self.clock.incumbent = max(self.clock.incumbent, primal)
+                if math.isfinite(dual):
+                    self.clock.bound = min(self.clock.bound, dual)
+
+        run_native(_native(lp), self.clock, heard if self.tells else None)
+
+    tells = False
+
+
+def _native(lp: pulp.LpProblem) -> Any:
+    """Return the native model behind a PuLP problem."""
+    return lp.solverModel
+
+
+_Kind = highspy.cb.HighsCallbackType
+_SOLUTION = int(_Kind.kCallbackMipImprovingSolution)
+_ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCallbackIpmInterrupt)
+
+
+def new_model(**options: Any) -> highspy.Highs:
+    """Return an empty native model with options set, without a word on standard output."""
+    with quiet_stdout():
+        model = highspy.Highs()  # type: ignore[no-untyped-call]
+    model.setOptionValue("output_flag", False)
+    for name, value in options.items():
+        model.setOptionValue(name, value)
+    return model
+
+
+def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
+    """Run a native model on a thread of its own; stop it at the deadline or at Ctrl-C.
+
+    Parameters
+    ----------
+    model
+        The model to run.
+    clock
+        Deadline, interruption and progress; `Clock.interrupted` is set at Ctrl-C. A second Ctrl-C,
+        should the solver not listen, raises `KeyboardInterrupt`.
+    heard
+        Called on the solver's thread with the kind and the figures of each callback.
+
+    Raises
+    ------
+    SolveError
+        If the solver itself fails.
+    """
+    failure: list[BaseException] = []
+
+    def ask(kind: Any, _message: str, out: Any, back: Any, _data: Any) -> None:
+        if heard is not None:
+            heard(int(kind), out)
+        if back is not None and (clock.interrupted or clock.left_s <= 0):
+            back.user_interrupt = True
+
+    def work() -> None:
+        try:
+            model.run()
+        except Exception as err:
+            failure.append(err)
+
+    model.setCallback(ask, None)
+    for kind in (*_ASKS, _Kind.kCallbackMipImprovingSolution):
+        model.startCallback(kind)
+    worker = threading.Thread(target=work, name="highs", daemon=True)
+    worker.start()
+    while worker.is_alive():
+        try:
+            worker.join(WAIT_S)
+            clock.report()
+        except KeyboardInterrupt:
+            if clock.interrupted:
+                raise
+            clock.interrupted = True
+    model.setCallback(None, None)
+    if failure:
+        raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
+
+
+def run_highs(
+    prob: pulp.LpProblem,
+    clock: Clock,
+    *,
+    gap: float = 0.0,
+    threads: int = 1,
+    seed: int = 1,
+    seconds: float = math.inf,
+    relaxed: bool = False,
+    start: bool = False,
+    tells: bool = False,
+    **options: Any,
+) -> Run:
+    """Return what HiGHS says of a problem; the variables of the problem take its solution.
+
+    Parameters
+    ----------
+    prob
+        The problem.
+    clock
+        Deadline, interruption and progress.
+    gap
+        Relative gap at which it may stop.
+    threads, seed
+        Threads to use and the random seed.
+    seconds
+        Seconds it may take at most, within the clock's own limit.
+    relaxed
+        Whether to let go of integrality.
+    start
+        Whether to start from the values the variables have.
+    tells
+        Whether its incumbent and bound are those of the whole solve, to be reported as progress.
+    options
+        Options of HiGHS by their own names.
+    """
+    limit = min(clock.left_s, seconds)
+    solver = InterruptibleHighs(
+        clock,
+        mip=not relaxed,
+        gapRel=gap,
+        gapAbs=0.0 if gap <= 0 else None,
+        threads=threads,
+        timeLimit=max(limit, 0.01),
+        warmStart=start,
+        random_seed=seed,
+        **options,
+    )
+    solver.tells = tells
+    stats = prob.solve(solver)
+    info = _native(prob).getInfo()
+    objective = stats.objective if stats.has_solution else None
+    bound = stats.best_bound
+    if relaxed and stats.status == pulp.LpSolveStatus.Optimal:
+        bound = objective
+    infinite = math.inf if prob.sense == pulp.LpMaximize else -math.inf
+    return Run(
+        status=stats.status,
+        found=bool(stats.has_solution),
+        objective=-infinite if objective is None else float(objective),
+        bound=infinite if bound is None else float(bound),
+        nodes=max(int(info.mip_node_count), 0),
+        first=solver.first,
+    )
+
+
+def highs_version() -> str:
+    """Return the version of HiGHS."""
+    return str(new_model().version())

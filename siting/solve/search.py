@@ -1,0 +1,214 @@
+"""Good plans quickly: fill by energy per rupee, then exchange two sites at a time.
+
+Everything is valued exactly by `siting.solve.valuer`; its bounds say which changes cannot help, so
+that few have to be valued at all. Nothing here is random, and ties go to the first site in the
+order of ids.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from siting.models.instance import Flags, Floats, Ints
+from siting.models.program import BUDGET_TOLERANCE_PKR
+from siting.solve.clock import Clock
+from siting.solve.valuer import State, Valuer
+
+TRIES_A_PASS = 300
+
+
+def fill(valuer: Valuer, state: State, clock: Clock) -> State:
+    """Return the choice with offers added, or bettered, while the budget lasts.
+
+    The next is always the change that serves most more energy a rupee of subsidy; changes that draw
+    no more subsidy than now come first. A gain can only shrink while others are added, so a gain
+    found earlier bounds the gain now, and most need not be worked out again.
+
+    Parameters
+    ----------
+    valuer
+        Values and bounds.
+    state
+        The choice to begin with.
+    clock
+        Stops the search early.
+    """
+    known = np.full(valuer.option_offer.shape, np.inf)
+    while not clock.over:
+        more_pkr = valuer.subsidy - valuer.subsidy[valuer.sites, state.choice][:, None]
+        gain = np.minimum(state.upper - state.value, known)
+        open_ = valuer.valid & (gain > valuer.noise) & _fits(valuer, state, more_pkr)
+        for group, pkr in ((open_ & (more_pkr <= 0), 1.0), (open_ & (more_pkr > 0), more_pkr)):
+            best = _best_change(valuer, state, np.where(group, gain, 0.0), known, pkr)
+            if best is not None:
+                break
+        else:
+            return state
+        state, changed = best
+        known[changed] = np.inf
+    return state
+
+
+def exchange(valuer: Valuer, state: State, clock: Clock, *, passes: int) -> State:
+    """Return the choice improved by changing two sites at a time: one down, another up.
+
+    Of all pairs the one with the highest bound is valued first; the first that serves more is
+    taken, and what is left of the budget is filled. Where a site can step down without loss, it
+    does: the money serves others.
+
+    Parameters
+    ----------
+    valuer, state, clock
+        As for `fill`.
+    passes
+        Improvements to make at most.
+    """
+    for _ in range(passes):
+        better = None if clock.over else _one_exchange(valuer, state, clock)
+        if better is None:
+            return state
+        state = fill(valuer, better, clock)
+        clock.incumbent = max(clock.incumbent, state.value)
+        clock.report()
+    return state
+
+
+def polish(valuer: Valuer, state: State, clock: Clock) -> State:
+    """Return the choice without what serves nothing: offers dropped or made cheaper at no loss.
+
+    Dearest subsidies go first, then costs, then the last ids. Nothing is added.
+
+    Parameters
+    ----------
+    valuer, state, clock
+        As for `fill`; the clock only stops it when interrupted twice over.
+    """
+    found = True
+    while found:
+        found = False
+        pkr = valuer.subsidy[valuer.sites, state.choice]
+        cost = valuer.cost[valuer.sites, state.choice]
+        for j in np.lexsort((-valuer.sites, -cost, -pkr)).tolist():
+            now = int(state.choice[j])
+            cheaper = [
+                (valuer.subsidy[j, o], valuer.cost[j, o], o)
+                for o in np.flatnonzero(valuer.valid[j]).tolist()
+                if (valuer.subsidy[j, o], valuer.cost[j, o]) < (pkr[j], cost[j])
+                or (now > 0 and o == 0)
+            ]
+            for *_, option in sorted(cheaper, key=lambda c: (c[0], c[1], c[2])):
+                if state.upper[j, option] < state.value - valuer.noise:
+                    continue
+                after = valuer.at(_changed(state.choice, j, option))
+                if after.value >= state.value - valuer.noise:
+                    state, found = after, True
+                    break
+    return state
+
+
+def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
+    """Return the choice that takes offers in the order of their relaxed values, then is filled.
+
+    Parameters
+    ----------
+    valuer, clock
+        As for `fill`.
+    taken
+        How much of each option the relaxed program takes, 0 to 1.
+    least
+        Options below it are not taken in the first step.
+    """
+    choice = valuer.base.copy()
+    spent = valuer.spent(choice)
+    for flat in np.argsort(-taken, axis=None, kind="stable").tolist():
+        j, option = divmod(flat, taken.shape[1])
+        if taken[j, option] < least:
+            break
+        more = valuer.subsidy[j, option]
+        if option == 0 or choice[j] or not valuer.valid[j, option]:
+            continue
+        if spent + more <= valuer.instance.budget_pkr + BUDGET_TOLERANCE_PKR:
+            choice[j] = option
+            spent += more
+    return fill(valuer, valuer.at(choice), clock)
+
+
+def _best_change(
+    valuer: Valuer, state: State, gain: Floats, known: Floats, pkr: Floats | float
+) -> tuple[State, int] | None:
+    """Return the change with the most gain a rupee and its site; None if none gains at all."""
+    rate = gain / np.where(np.asarray(pkr) > 0, pkr, 1.0)
+    best: tuple[State, int] | None = None
+    best_rate = 0.0
+    while rate.max() > best_rate:
+        at = int(rate.argmax())
+        j, option = divmod(at, rate.shape[1])
+        after = valuer.at(_changed(state.choice, j, option))
+        exact = after.value - state.value
+        known[j, option] = max(exact, 0.0)
+        exact_rate = rate.flat[at] * exact / gain.flat[at]
+        if exact > valuer.noise and exact_rate > best_rate:
+            best, best_rate = (after, j), exact_rate
+        rate.flat[at] = 0.0
+    return best
+
+
+def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
+    """Return the first exchange found that serves more, or as much for less; None if none does."""
+    choice = state.choice
+    now_pkr = valuer.subsidy[valuer.sites, choice]
+    down = valuer.valid & (valuer.subsidy < now_pkr[:, None])
+    bounds, after_down = [], []
+    for j, option in np.argwhere(down).tolist():
+        if clock.over:
+            return None
+        lower = valuer.at(_changed(choice, j, option))
+        if lower.value >= state.value - valuer.noise:
+            return lower
+        more_pkr = valuer.subsidy - valuer.subsidy[valuer.sites, lower.choice][:, None]
+        allowed = valuer.valid & _fits(valuer, lower, more_pkr)
+        allowed[j] = False
+        bounds.append(np.where(allowed, lower.upper, -np.inf))
+        after_down.append(lower)
+    if not bounds:
+        return None
+    upper = np.stack(bounds)
+    for _ in range(TRIES_A_PASS):
+        at = int(upper.argmax())
+        if upper.flat[at] <= state.value + 2 * valuer.noise or clock.over:
+            return None
+        d, j, option = (int(n) for n in np.unravel_index(at, upper.shape))
+        after = valuer.at(_changed(after_down[d].choice, j, option))
+        if after.value > state.value + valuer.noise:
+            return after
+        upper[d, j, option] = -np.inf
+        _tighten(valuer, upper, after, d, after_down)
+    return None
+
+
+def _tighten(valuer: Valuer, upper: Floats, after: State, d: int, after_down: list[State]) -> None:
+    """Lower the bounds of an exchange's neighbours by the cuts of one that did not help."""
+    lower = after_down[d]
+    bound = np.zeros(upper.shape[1:])
+    for p in range(len(valuer.parts)):
+        best: Floats | None = None
+        for cut in valuer.cuts[p][-8:]:
+            here = cut.coefficient[valuer.sites, lower.choice]
+            new = cut.constant + here.sum() - here[:, None] + cut.coefficient
+            best = new if best is None else np.minimum(best, new)
+        if best is None:
+            return
+        bound += best
+    np.minimum(upper[d], bound, out=upper[d])
+
+
+def _fits(valuer: Valuer, state: State, more_pkr: Floats) -> Flags:
+    left = valuer.instance.budget_pkr - valuer.spent(state.choice) + BUDGET_TOLERANCE_PKR
+    fits: Flags = more_pkr <= left
+    return fits
+
+
+def _changed(choice: Ints, site: int, option: int) -> Ints:
+    out = choice.copy()
+    out[site] = option
+    return out

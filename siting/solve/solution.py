@@ -1,0 +1,138 @@
+"""What a solve returns: the offers chosen, how good they are, and why it stopped."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["optimal", "feasible"]
+Stopped = Literal["gap reached", "time limit", "interrupted", "node limit", "solver stopped"]
+TieBreak = Literal["exact", "polished"]
+
+# A solver's own arithmetic: differences this small, relative to the objective, are none.
+ARITHMETIC = 1e-7
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a solve is.
+
+    Parameters
+    ----------
+    phase
+        What it is doing: ``start``, ``relaxation``, ``projection``, ``search``, ``ties``.
+    incumbent_kwh_day
+        Energy the best plan so far serves (kWh/day).
+    bound_kwh_day
+        Proven limit on what any plan serves (kWh/day); infinite while there is none.
+    gap
+        Relative difference of the two.
+    seconds
+        Seconds since the solve began.
+    """
+
+    phase: str
+    incumbent_kwh_day: float
+    bound_kwh_day: float
+    gap: float
+    seconds: float
+
+    def __str__(self) -> str:
+        """Return the progress on one line."""
+        if not math.isfinite(self.bound_kwh_day):
+            return f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, no bound yet"
+        return (
+            f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, "
+            f"bound {self.bound_kwh_day:,.0f}, gap {self.gap:.2%}"
+        )
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The answer of a solve.
+
+    Parameters
+    ----------
+    model
+        ``capacitated`` or ``coverage``.
+    status
+        ``optimal`` only where the proven gap is at or below the asked one; else ``feasible``.
+    offers
+        Ids of the offers chosen, existing stations included, in the order of the ids.
+    objective_kwh_day
+        Energy the plan serves (kWh/day), worked out from the offers alone.
+    bound_kwh_day
+        Proven limit on the energy any plan for this money serves (kWh/day).
+    gap
+        ``(bound - objective) / objective``; 0 where both are 0.
+    gap_asked
+        The gap that was asked for.
+    stopped
+        Why the solve ended.
+    nodes
+        Branch-and-bound nodes of the solver.
+    seconds
+        Seconds spent by phase, and ``total``.
+    tie_break
+        ``exact``: of all plans that serve as much, this one draws the least subsidy, then costs the
+        least, then has the lowest ids. ``polished``: nothing can be dropped from it, or replaced by
+        a cheaper offer at the same site, without serving less.
+    subsidy_pkr, cost_pkr, budget_pkr
+        Public money drawn, cost in all, and public money there is (PKR).
+    demand_kwh_day
+        All the energy wanted, within reach or not (kWh/day).
+    solver, solver_version
+        What solved it.
+    """
+
+    model: str
+    status: Status
+    offers: tuple[str, ...]
+    objective_kwh_day: float
+    bound_kwh_day: float
+    gap: float
+    gap_asked: float
+    stopped: Stopped
+    nodes: int
+    seconds: dict[str, float]
+    tie_break: TieBreak
+    subsidy_pkr: float
+    cost_pkr: float
+    budget_pkr: float
+    demand_kwh_day: float
+    solver: str
+    solver_version: str
+
+    def __repr__(self) -> str:
+        """Return the answer as a few lines a person can read."""
+        proof = "gap" if self.status == "optimal" else "not proven optimal, gap"
+        share = self.objective_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
+        return "\n".join(
+            [
+                f"Solution ({self.model}): {self.status}, {proof} {self.gap:.2%} "
+                f"(asked {self.gap_asked:.2%}), {self.stopped}",
+                f"  serves  {self.objective_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
+                f"({share:.1%}); no plan serves more than {self.bound_kwh_day:,.1f}",
+                f"  offers  {len(self.offers):,}",
+                f"  money   PKR {self.subsidy_pkr:,.0f} of {self.budget_pkr:,.0f} subsidy, "
+                f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
+                f"  solver  {self.solver} {self.solver_version}, {self.nodes:,} nodes, "
+                f"{self.seconds.get('total', 0.0):.1f} s",
+            ]
+        )
+
+
+def relative_gap(objective: float, bound: float) -> float:
+    """Return the relative difference between a plan's objective and a bound on any plan's.
+
+    Examples
+    --------
+    >>> relative_gap(200.0, 201.0)
+    0.005
+    >>> relative_gap(0.0, 0.0)
+    0.0
+    """
+    if bound <= objective:
+        return 0.0
+    return (bound - objective) / max(objective, 1e-12)
