@@ -19,12 +19,10 @@ def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = 
         cells_layer=demand_layer(plan.cells, plan.demand),
         sites=plan.sites,
         title=plan.title,
-        note=plan.note,
-        subtitle="; ".join(value for what, value in plan.headline() if what in KEPT),
+        note=" ".join(filter(None, (plan.note, plan.facts["roads"]["source"]["attribution"]))),
+        subtitle=f"Public charging in {plan.facts['year']}: {dict(plan.headline())['Subsidy']}",
     )
 
-
-KEPT = ("Energy served", "New stations", "Subsidy")
 
 if __name__ == "__main__":
     import sys
