@@ -202,7 +202,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         )
     outside = outside_area(study.dropped)
     if outside.any():
-        lines.append(f"{outside.sum():,} places lie outside the area of the roads and were left out")
+        lines.append(f"{outside.sum():,} places outside the area of the roads were left out")
     if (~outside).any():
         lines.append(
             f"{(~outside).sum():,} places are further than "
