@@ -168,7 +168,6 @@ def test_help_needs_no_heavy_import(words):
 
 
 def test_ctrl_c_leaves_nothing_half_written(town):
-    # The solver is kept busy by a program of thousands of equal sites.
     process = subprocess.Popen(
         [sys.executable, "-m", "siting.cli", "run", str(town)],
         stderr=subprocess.PIPE,

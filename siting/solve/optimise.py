@@ -52,7 +52,6 @@ class _Search:
     best: State
     bound: float
     nodes: int = 0
-    stuck: bool = False
     seen: set[bytes] = field(default_factory=set)
 
     def take(self, state: State) -> None:
@@ -235,7 +234,6 @@ def _project(
         found.nodes += projection.nodes
         found.lower(bound)
         if choice is None:
-            found.stuck = not clock.over
             break
         with clock.phase("search"):
             for cut in valuer.fresh_cuts(choice):
@@ -252,7 +250,6 @@ def _project(
             elif again and not found.proven(gap):
                 # Its cuts are in already, so the solver's arithmetic lets it through: what is left
                 # of the gap is below what the projection can tell.
-                found.stuck = True
                 break
     return projection
 
@@ -287,15 +284,11 @@ def _solve_elsewhere(
 
 def _most(valuer: Valuer) -> float:
     """Return a bound that needs no solver: every site takes the option that serves most."""
-    total = 0.0
-    for p in range(len(valuer.parts)):
-        bounds = [
-            cut.constant + float(cut.coefficient.max(axis=1).sum())
-            for cut in valuer.plain_cuts()
-            if cut.part == p
-        ]
-        total += min(bounds)
-    return total
+    least = [math.inf] * len(valuer.parts)
+    for cut in valuer.plain_cuts():
+        most = cut.constant + float(cut.coefficient.max(axis=1).sum())
+        least[cut.part] = min(least[cut.part], most)
+    return sum(least)
 
 
 def _why(found: _Search, *, proven: bool) -> Stopped:

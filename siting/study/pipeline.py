@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,43 +22,13 @@ from siting.plan import Plan, make_plan
 from siting.roads import Network
 from siting.solve import Progress, Solution, assign, solve
 from siting.study.sources import candidate_layers, read_people, read_roads, roads_key
+from siting.study.stages import Event, Report, stage
 from siting.verify import verify
 
 
 def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
     """Return which of the places left out lie outside the area of the roads altogether."""
     return dropped["reason"].astype(str).str.startswith(sites.OUTSIDE)
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of progress: a stage, what it does or found, and the seconds it took so far."""
-
-    stage: str
-    text: str
-    seconds: float
-    done: bool
-
-
-Report = Callable[[Event], None]
-
-
-def _stage[T](
-    name: str, describe: Callable[[Any], str]
-) -> Callable[[Callable[[Any], T]], cached_property[T]]:
-    """Make a method a stage: computed once, its own seconds kept, one line reported when done."""
-
-    def wrap(make: Callable[[Any], T]) -> cached_property[T]:
-        @wraps(make)
-        def timed(self: Any) -> T:
-            with self._timing(name) as finish:
-                value = make(self)
-                finish(describe(value))
-            return value
-
-        return cached_property(timed)
-
-    return wrap
 
 
 class Study:
@@ -131,7 +100,7 @@ class Study:
         """The row of the city table: people, DISCO, availability, speed group."""
         return people_to_energy.city_figures(self.config.demand.city)
 
-    @_stage("roads", lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges")
+    @stage("roads", lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges")
     def network(self) -> Network:
         """The road network, directed and strongly connected, in UTM metres."""
         config = self.config
@@ -151,12 +120,12 @@ class Study:
 
     # --- demand ----------------------------------------------------------------------------------
 
-    @_stage("people", lambda p: f"{p['people'].sum():,.0f} people in {len(p):,} rows")
+    @stage("people", lambda p: f"{p['people'].sum():,.0f} people in {len(p):,} rows")
     def people(self) -> gpd.GeoDataFrame:
         """Where people live, lon/lat."""
         return read_people(self.config, self.network)
 
-    @_stage(
+    @stage(
         "cells",
         lambda c: (
             f"{len(c):,} cells with {c['people'].sum():,.0f} people, "
@@ -235,7 +204,7 @@ class Study:
             self.fleet, self.vehicles, self.fleet_share, self.area_share
         )
 
-    @_stage(
+    @stage(
         "demand", lambda d: f"{len(d):,} rows, {d['demand_kwh_day'].sum():,.0f} kWh/day in public"
     )
     def demand(self) -> pd.DataFrame:
@@ -244,7 +213,7 @@ class Study:
 
     # --- sites -----------------------------------------------------------------------------------
 
-    @_stage(
+    @stage(
         "candidates",
         lambda pair: (
             f"{len(pair[0]):,} sites, {pair[0]['existing'].sum():,} of them existing; "
@@ -276,7 +245,7 @@ class Study:
         """Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`)."""
         return sites.compatibility()
 
-    @_stage(
+    @stage(
         "offers",
         lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     )
@@ -303,7 +272,7 @@ class Study:
 
     # --- program ---------------------------------------------------------------------------------
 
-    @_stage("reach", lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff")
+    @stage("reach", lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff")
     def reach(self) -> pd.DataFrame:
         """Which sites each cell can reach (`siting.tables.REACH`)."""
         return roads.reach(
@@ -325,7 +294,7 @@ class Study:
             self.config.program.budget_pkr,
         )
 
-    @_stage(
+    @stage(
         "solve",
         lambda s: f"{s.status}, {s.objective_kwh_day:,.0f} kWh/day, gap {s.gap:.2%}, {s.stopped}",
     )
@@ -347,7 +316,7 @@ class Study:
             progress=progress if self._progress else None,
         )
 
-    @_stage("plan", lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed")
+    @stage("plan", lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed")
     def plan(self) -> Plan:
         """The plan, recounted by `siting.verify.verify`."""
         model = self.config.program.model

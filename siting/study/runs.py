@@ -14,7 +14,8 @@ from siting.export import write_json, write_run_tables
 from siting.files import whole_folder
 from siting.plan import Plan
 from siting.study.facts import assumptions_of, run_facts
-from siting.study.pipeline import Report, Study
+from siting.study.pipeline import Study
+from siting.study.stages import Report
 
 
 @dataclass
