@@ -1,7 +1,10 @@
-"""Solving: HiGHS through PuLP, bounds, starts, and who is served by what. Only here are solvers."""
+"""The answer of a program, how good it is proven to be, and who is served from where.
 
-from siting.solve.assignment import assign
-from siting.solve.optimise import solve
+HiGHS is the solver, through PuLP; this is the only room that knows of either.
+"""
+
+from siting.solve.run import solve
+from siting.solve.service import assign
 from siting.solve.solution import Progress, Solution
 
 __all__ = ["Progress", "Solution", "assign", "solve"]

@@ -27,7 +27,8 @@ class Clock:
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
     ) -> None:
         self._start = time.perf_counter()
-        self._deadline = self._start + time_limit_s
+        self._limit_s = time_limit_s
+        self._until = self._start + time_limit_s
         self._progress = progress
         self._last_report = -math.inf
         self._phase = ""
@@ -43,8 +44,8 @@ class Clock:
 
     @property
     def left_s(self) -> float:
-        """Seconds until the time limit, never below 0."""
-        return max(0.0, self._deadline - time.perf_counter())
+        """Seconds until the end of the phase or the time limit, never below 0."""
+        return max(0.0, self._until - time.perf_counter())
 
     @property
     def over(self) -> bool:
@@ -52,16 +53,33 @@ class Clock:
         return self.interrupted or self.left_s <= 0
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Count the seconds of the block towards a phase."""
+    def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
+        """Count the seconds of the block towards a phase, and end it in time.
+
+        Parameters
+        ----------
+        name
+            The phase.
+        share
+            Share of the whole time limit that must not have passed when the phase ends.
+        """
         began = time.perf_counter()
-        outer, self._phase = self._phase, name
+        outer = self._phase, self._until
+        self._phase = name
+        self._until = min(self._until, self._start + share * self._limit_s)
         try:
             yield
         finally:
-            self._phase = outer
+            self._phase, self._until = outer
             spent = time.perf_counter() - began
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+    def hear(self, incumbent: float, bound: float) -> None:
+        """Take note of a plan's energy and of a bound on any plan's (kWh/day)."""
+        if math.isfinite(incumbent):
+            self.incumbent = max(self.incumbent, incumbent)
+        if math.isfinite(bound):
+            self.bound = min(self.bound, bound)
 
     def report(self, *, at_once: bool = False) -> None:
         """Tell the caller how far the solve is, at most a few times a second."""

@@ -22,39 +22,29 @@ class FlowGraph:
     near
         For each kind of demand the sites (row) in reach of its demand rows (column).
     groups
-        For each kind the charger groups that it can use, as positions on the last axis of
-        `capacity`.
-    capacity
-        Energy that each option of each site delivers from each charger group (kWh/day).
+        For each kind the charger groups that it can use, counted from 0.
     """
 
-    def __init__(
-        self,
-        kwh: Floats,
-        near: list[sparse.csr_array],
-        groups: list[list[int]],
-        capacity: Floats,
-    ) -> None:
-        self._capacity = capacity
+    def __init__(self, kwh: Floats, near: list[sparse.csr_array], groups: list[list[int]]) -> None:
         self._total = max(float(kwh.sum()), 1e-300)
         self._units = self._whole(kwh)
         self._near = []
-        for g in range(capacity.shape[2]):
+        for g in range(1 + max(max(own) for own in groups)):
             users = [n for n, own in enumerate(groups) if g in own]
             together = sparse.csr_array(sum((near[n] for n in users), 0 * near[0]))
             together.eliminate_zeros()
             together.sort_indices()
             self._near.append((together.indptr.astype(np.int64), together.indices.astype(np.int64)))
 
-    def cut_sides(self, choice: Ints) -> tuple[Flags, Flags]:
+    def cut_sides(self, capacity: Floats) -> tuple[Flags, Flags]:
         """Return the rows on the unserved side of the smallest and the largest minimum cut.
 
         Parameters
         ----------
-        choice
-            The option taken at each site.
+        capacity
+            Energy that each site (row) delivers from each charger group (kWh/day).
         """
-        node, row, room = self._arcs(choice)
+        node, row, room = self._arcs(capacity)
         rows, nodes = len(self._units), len(room)
         if not nodes:
             return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
@@ -81,17 +71,16 @@ class FlowGraph:
     def _whole(self, kwh: Floats) -> Ints:
         return np.floor(np.minimum(kwh, self._total) * (UNITS / self._total)).astype(np.int64)
 
-    def _arcs(self, choice: Ints) -> tuple[Ints, Ints, Ints]:
+    def _arcs(self, capacity: Floats) -> tuple[Ints, Ints, Ints]:
         """Return the arcs, as node and row, and the room of each node; a node is a site's group."""
-        open_capacity = self._capacity[np.arange(len(choice)), choice]
         nodes, rows, rooms, count = [], [], [], 0
         for g, (start, near) in enumerate(self._near):
-            sites = np.flatnonzero(open_capacity[:, g] > 0)
+            sites = np.flatnonzero(capacity[:, g] > 0)
             length = start[sites + 1] - start[sites]
             first = np.repeat(start[sites] - np.cumsum(length) + length, length)
             rows.append(near[first + np.arange(len(first))])
             nodes.append(np.repeat(np.arange(len(sites)), length) + count)
-            rooms.append(self._whole(open_capacity[sites, g]))
+            rooms.append(self._whole(capacity[sites, g]))
             count += len(sites)
         return np.concatenate(nodes), np.concatenate(rows), np.concatenate(rooms)
 

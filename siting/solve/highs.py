@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import highspy
 import pulp
@@ -22,7 +24,6 @@ from siting.solve.clock import Clock
 from siting.solve.stdout import quiet_stdout
 
 WAIT_S = 0.05
-SECOND_CTRL_C_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,43 +60,42 @@ class InterruptibleHighs(pulp.HiGHS):
     ----------
     clock
         Deadline, interruption and progress.
+    tells
+        Whether its incumbent and bound are those of the whole solve, to be reported as progress.
     options
         As for `pulp.HiGHS`; others are options of HiGHS by their own names.
     """
 
-    def __init__(self, clock: Clock, **options: Any) -> None:
+    def __init__(self, clock: Clock, *, tells: bool = False, **options: Any) -> None:
         super().__init__(msg=False, **options)
         self.clock = clock
+        self.tells = tells
         self.first = math.nan
+        self._began = 0.0
 
     def createAndConfigureSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
-        """Make the native model, without the lines HiGHS prints at the first of a process."""
-        with quiet_stdout():
-            super().createAndConfigureSolver(lp)
+        """Make the native model, silent."""
+        self._began = time.perf_counter()
+        hush()
+        super().createAndConfigureSolver(lp)
         _native(lp).setOptionValue("output_flag", False)
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
-        """Run HiGHS until it is done, the deadline has passed or the user interrupts."""
-        sign = 1.0 if lp.sense == pulp.LpMaximize else -1.0
+        """Run HiGHS until it is done, the deadline has passed or the user interrupts.
+
+        Handing the problem over took time already, and reading the answer back takes as long again.
+        """
+        handed_over_s = time.perf_counter() - self._began
+        limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
+        _native(lp).setOptionValue("time_limit", max(limit, 0.01))
 
         def heard(kind: int, out: Any) -> None:
             if kind == _SOLUTION and math.isnan(self.first):
                 self.first = float(out.objective_function_value)
-            if self.mip and lp.isMIP() and sign > 0:
-                primal, dual = float(out.mip_primal_bound), float(out.mip_dual_bound)
-                if math.isfinite(primal):
-                    self.clock.incumbent = max(self.clock.incumbent, primal)
-                if math.isfinite(dual):
-                    self.clock.bound = min(self.clock.bound, dual)
+            if self.tells:
+                self.clock.hear(float(out.mip_primal_bound), float(out.mip_dual_bound))
 
-        run_native(_native(lp), self.clock, heard if self.tells else None)
-
-    tells = False
-
-
-def _native(lp: pulp.LpProblem) -> Any:
-    """Return the native model behind a PuLP problem."""
-    return lp.solverModel
+        run_native(_native(lp), self.clock, heard if self.mip else None)
 
 
 _Kind = highspy.cb.HighsCallbackType
@@ -103,10 +103,17 @@ _SOLUTION = int(_Kind.kCallbackMipImprovingSolution)
 _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCallbackIpmInterrupt)
 
 
+@cache
+def hush() -> None:
+    """Make the first native model of the process, whose two lines of greeting go nowhere."""
+    with quiet_stdout():
+        highspy.Highs()  # type: ignore[no-untyped-call]
+
+
 def new_model(**options: Any) -> highspy.Highs:
     """Return an empty native model with options set, without a word on standard output."""
-    with quiet_stdout():
-        model = highspy.Highs()  # type: ignore[no-untyped-call]
+    hush()
+    model = highspy.Highs()  # type: ignore[no-untyped-call]
     model.setOptionValue("output_flag", False)
     for name, value in options.items():
         model.setOptionValue(name, value)
@@ -158,6 +165,10 @@ def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
             if clock.interrupted:
                 raise
             clock.interrupted = True
+        except BaseException:  # the caller's own progress function failed
+            clock.interrupted = True
+            worker.join()
+            raise
     model.setCallback(None, None)
     if failure:
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
@@ -209,9 +220,9 @@ def run_highs(
         timeLimit=max(limit, 0.01),
         warmStart=start,
         random_seed=seed,
+        tells=tells,
         **options,
     )
-    solver.tells = tells
     stats = prob.solve(solver)
     info = _native(prob).getInfo()
     objective = stats.objective if stats.has_solution else None
@@ -227,6 +238,11 @@ def run_highs(
         nodes=max(int(info.mip_node_count), 0),
         first=solver.first,
     )
+
+
+def _native(prob: pulp.LpProblem) -> highspy.Highs:
+    assert prob.solverModel is not None
+    return cast(highspy.Highs, prob.solverModel)
 
 
 def highs_version() -> str:

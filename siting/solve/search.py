@@ -14,7 +14,11 @@ from siting.models.program import BUDGET_TOLERANCE_PKR
 from siting.solve.clock import Clock
 from siting.solve.valuer import State, Valuer
 
+# Limits in counts, not seconds: two runs must try the same.
 TRIES_A_PASS = 300
+STEPS_DOWN_A_PASS = 250
+PASSES = 60
+RECENT_CUTS = 8
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
@@ -49,7 +53,9 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     return state
 
 
-def exchange(valuer: Valuer, state: State, clock: Clock, *, passes: int) -> State:
+def exchange(
+    valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf, passes: int = PASSES
+) -> State:
     """Return the choice improved by changing two sites at a time: one down, another up.
 
     Of all pairs the one with the highest bound is valued first; the first that serves more is
@@ -60,11 +66,15 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, passes: int) -> Stat
     ----------
     valuer, state, clock
         As for `fill`.
+    enough
+        Energy (kWh/day) at which it may stop.
     passes
         Improvements to make at most.
     """
     for _ in range(passes):
-        better = None if clock.over else _one_exchange(valuer, state, clock)
+        if clock.over or state.value >= enough:
+            return state
+        better = _one_exchange(valuer, state, clock)
         if better is None:
             return state
         state = fill(valuer, better, clock)
@@ -81,7 +91,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     Parameters
     ----------
     valuer, state, clock
-        As for `fill`; the clock only stops it when interrupted twice over.
+        As for `fill`; it runs to its end, which is near, whatever the clock says.
     """
     found = True
     while found:
@@ -159,7 +169,10 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
     now_pkr = valuer.subsidy[valuer.sites, choice]
     down = valuer.valid & (valuer.subsidy < now_pkr[:, None])
     bounds, after_down = [], []
-    for j, option in np.argwhere(down).tolist():
+    saved_pkr = now_pkr[:, None] - valuer.subsidy
+    loss = np.where(down, (state.value - state.upper) / np.where(down, saved_pkr, 1.0), np.inf)
+    steps = np.argsort(loss, axis=None, kind="stable")[: min(down.sum(), STEPS_DOWN_A_PASS)]
+    for j, option in zip(*np.unravel_index(steps, down.shape), strict=True):
         if clock.over:
             return None
         lower = valuer.at(_changed(choice, j, option))
@@ -182,24 +195,12 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         if after.value > state.value + valuer.noise:
             return after
         upper[d, j, option] = -np.inf
-        _tighten(valuer, upper, after, d, after_down)
+        # What did not help lowers the bounds of its neighbours.
+        bound = np.zeros(upper.shape[1:])
+        for cuts in valuer.cuts:
+            bound += valuer.change_bound(after_down[d].choice, cuts[-RECENT_CUTS:])
+        np.minimum(upper[d], bound, out=upper[d])
     return None
-
-
-def _tighten(valuer: Valuer, upper: Floats, after: State, d: int, after_down: list[State]) -> None:
-    """Lower the bounds of an exchange's neighbours by the cuts of one that did not help."""
-    lower = after_down[d]
-    bound = np.zeros(upper.shape[1:])
-    for p in range(len(valuer.parts)):
-        best: Floats | None = None
-        for cut in valuer.cuts[p][-8:]:
-            here = cut.coefficient[valuer.sites, lower.choice]
-            new = cut.constant + here.sum() - here[:, None] + cut.coefficient
-            best = new if best is None else np.minimum(best, new)
-        if best is None:
-            return
-        bound += best
-    np.minimum(upper[d], bound, out=upper[d])
 
 
 def _fits(valuer: Valuer, state: State, more_pkr: Floats) -> Flags:

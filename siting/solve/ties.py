@@ -1,97 +1,91 @@
-"""Of all plans that serve as much: the one that spends least, then costs least, then by id.
-
-Three programs after another on the projection of `siting.solve.projection`: the least subsidy with
-no less energy, then the least cost with no more subsidy, then the smallest sum of the places of its
-offers in the order of ids. Each answer is valued exactly. One that serves less after all gives new
-cuts and is ruled out by name, so that the solver's tolerances cannot bring it back.
-"""
+"""Of plans that serve as much: the one that spends less, costs less, has the lower ids."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pulp
 
-from siting.models.instance import Floats, Ints
 from siting.models.program import Program
 from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
-from siting.solve.projection import Projection
+from siting.solve.solvers import HIGHS, run_solver
 from siting.solve.valuer import State, Valuer
 
-# Gaps this small ask for the best plan itself; ties are then worth breaking exactly.
-EXACT_GAP = 1e-9
-ROUNDS = 200
-# Rupees, and places in the order of ids, that count as equal.
-SAME = 1e-6
+# Served energy, in this many units, must be what it was; HiGHS holds a row to a millionth of one.
+UNITS = 1e4
+# Every comparison of ties is exact to this, relative.
+EXACT = 1e-9
+# Tighter than the default, so that no plan is let through that only arithmetic allows.
+STRICT: dict[str, Any] = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
 
 
 def break_ties(
-    program: Program, valuer: Valuer, best: State, clock: Clock, *, threads: int, seed: int
-) -> State | None:
-    """Return the first of the best plans in the order above; None if time or rounds run out.
+    program: Program,
+    valuer: Valuer,
+    best: State,
+    clock: Clock,
+    *,
+    solver: str,
+    threads: int,
+    seed: int,
+) -> tuple[State, bool]:
+    """Return the plan that serves as much, draws the least subsidy, costs least, has lowest ids.
+
+    Three integer programs one after the other, each under what the ones before found. The problem
+    of `program` is used up.
 
     Parameters
     ----------
-    program
-        The full program.
-    valuer
-        Values and bounds of the same instance.
+    program, valuer
+        The program, and values of the same instance.
     best
-        A plan proven to serve most.
-    clock, threads, seed
-        As for `siting.solve.highs.run_highs`.
+        A plan that serves the most.
+    clock, solver, threads, seed
+        As for `siting.solve.solvers.run_solver`.
+
+    Returns
+    -------
+    state
+        The plan.
+    exact
+        Whether all three were proven; if not, the plan is the best of those that were.
     """
-    instance, offer = program.instance, program.offer
-    rank = (offer + 1.0) * ~instance.offer_existing[offer]
-    orders = (instance.offer_subsidy[offer], instance.offer_cost[offer], rank.astype(np.float64))
-    projection = Projection(program, valuer)
-    for cuts in (valuer.plain_cuts(), *valuer.cuts):
-        for cut in cuts:
-            projection.add(cut)
-    projection.serve_at_least(best.value)
-    with clock.phase("ties"):
-        for weights in orders:
-            better = _least(projection, valuer, best, weights, clock, threads, seed)
-            if better is None:
-                return None
-            best = better
-            projection.weigh_at_most(weights, _weight(valuer, offer, weights, best))
-    return best
-
-
-def _least(
-    projection: Projection,
-    valuer: Valuer,
-    best: State,
-    weights: Floats,
-    clock: Clock,
-    threads: int,
-    seed: int,
-) -> State | None:
-    """Return the plan of least weight that serves as much as the best, or None if not proven."""
-    offer = projection.offer
-    now = _weight(valuer, offer, weights, best)
-    if now <= 0:
-        return best
-    projection.minimise(weights)
-    for _ in range(ROUNDS):
-        if clock.over:
-            return None
-        run = run_highs(projection.prob, clock, threads=threads, seed=seed)
+    prob, instance = program.prob, program.instance
+    if best.value <= 0:
+        return valuer.at(valuer.base), True
+    unit = best.value / UNITS
+    prob.addConstraint(
+        pulp.lpSum_vars_coefs([(v, 1.0 / unit) for v in program.served]) >= UNITS * (1 - EXACT),
+        "served",
+    )
+    prob.sense = pulp.LpMinimize
+    options = STRICT if solver == HIGHS else {}
+    rank = np.arange(1.0, len(instance.offer_ids) + 1)
+    for name, price in (
+        ("subsidy", instance.offer_subsidy),
+        ("cost", instance.offer_cost),
+        ("ids", rank),
+    ):
+        prices = price[program.offer]
+        if not (prices > 0).any():
+            continue
+        prices = prices / prices.max()
+        terms = [(program.z[n], float(prices[n])) for n in np.flatnonzero(prices).tolist()]
+        prob.setObjective(pulp.lpSum_vars_coefs(terms))
+        taken = set(valuer.offers_of(best.choice).tolist())
+        for variable, offer in zip(program.z, program.offer.tolist(), strict=True):
+            variable.varValue = 1.0 if offer in taken else 0.0
+        run = run_solver(
+            solver, prob, clock, gap=0.0, threads=threads, seed=seed, start=True, **options
+        )
         if run.status != pulp.LpSolveStatus.Optimal or not run.found:
-            return None
-        choice = projection.choice()
-        state = valuer.at(choice)
-        if _weight(valuer, offer, weights, state) >= now - SAME:
-            return best
-        if state.value >= best.value - valuer.noise and valuer.affordable(choice):
-            return state
-        for cut in valuer.fresh_cuts(choice):
-            projection.add(cut)
-        projection.rule_out(choice)
-    return None
-
-
-def _weight(valuer: Valuer, offer: Ints, weights: Floats, state: State) -> float:
-    taken = np.isin(offer, valuer.offers_of(state.choice))
-    return float(np.sum(np.sort(weights[taken])))
+            return best, False
+        chosen = np.array([(v.varValue or 0.0) > 0.5 for v in program.z])
+        found = valuer.at(valuer.choice_of(program.offer[chosen]))
+        if found.value < best.value - 10 * valuer.noise or not valuer.affordable(found.choice):
+            return best, False
+        best = found
+        least = float(prices[chosen].sum())
+        prob.addConstraint(pulp.lpSum_vars_coefs(terms) <= least * (1 + EXACT), f"least_{name}")
+    return best, True

@@ -32,7 +32,7 @@ from siting.models.program import within_budget, worthwhile_offers
 from siting.solve.flow import FlowGraph
 
 LEVELS = 64
-KEPT_STATES = 400
+KEPT_BYTES = 100e6
 KEPT_CUTS = 48
 
 
@@ -80,6 +80,7 @@ class _Part:
     near: list[sparse.csr_array]
     able: list[Flags]
     sets: list[tuple[Floats, list[int]]]
+    capacity: Floats
     capacity_id: Ints
     graph: FlowGraph
 
@@ -110,8 +111,13 @@ class Valuer:
         self.subsidy = np.where(taken, instance.offer_subsidy[self.option_offer], 0.0)
         self.cost = np.where(taken, instance.offer_cost[self.option_offer], 0.0)
         self.base = standing.astype(np.int64)
-        self.parts = [self._part(kinds, groups) for kinds, groups in linked_parts(demand.kinds)]
+        self.parts = [
+            self._part(kinds, groups)
+            for kinds, groups in linked_parts(demand.kinds)
+            if np.isin(demand.kind, kinds).any()
+        ]
         self.cuts: list[list[Cut]] = [[] for _ in self.parts]
+        self._kept_states = 20 + int(KEPT_BYTES / (2 * self.subsidy.nbytes))
         self._cache: dict[tuple[int, bytes], tuple[float, list[Cut]]] = {}
         self.noise = 1e-9 * max(1.0, demand.reachable_kwh_day)
 
@@ -143,22 +149,38 @@ class Valuer:
         for p in range(len(self.parts)):
             value, cuts = self._valued(p, choice)
             values.append(value)
-            best: Floats | None = None
-            for cut in cuts:
-                here = cut.coefficient[self.sites, choice]
-                bound = cut.constant + here.sum() - here[:, None] + cut.coefficient
-                best = bound if best is None else np.minimum(best, bound)
-            if best is not None:
-                upper += best
+            upper += self.change_bound(choice, cuts)
         return State(choice, float(sum(values)), upper, tuple(values))
+
+    def change_bound(self, choice: Ints, cuts: list[Cut]) -> Floats:
+        """Return what cuts of one part allow (kWh/day) if one site of a choice were changed."""
+        best = np.full(self.option_offer.shape, np.inf)
+        for cut in cuts:
+            here = cut.coefficient[self.sites, choice]
+            np.minimum(best, cut.constant + here.sum() - here[:, None] + cut.coefficient, out=best)
+        return best
 
     def value(self, choice: Ints) -> float:
         """Return the energy a choice serves (kWh/day)."""
         return float(sum(self._valued(p, choice)[0] for p in range(len(self.parts))))
 
-    def fresh_cuts(self, choice: Ints) -> list[Cut]:
-        """Return the cuts that are tight at a choice, two a part."""
+    def cuts_at(self, choice: Ints) -> list[Cut]:
+        """Return bounds that are equal to the value at a choice, two a part."""
         return [cut for p in range(len(self.parts)) for cut in self._valued(p, choice)[1]]
+
+    def cuts_between(self, taken: Floats) -> list[Cut]:
+        """Return bounds that are low at options taken in part; for limited capacities only.
+
+        Parameters
+        ----------
+        taken
+            How much of each option is taken, 0 to 1.
+        """
+        out = []
+        for p, part in enumerate(self.parts):
+            capacity = (part.capacity * taken[:, :, None]).sum(axis=1)
+            out += [self.cut(p, side.astype(float)) for side in part.graph.cut_sides(capacity)]
+        return out
 
     def cut(self, p: int, weights: Floats) -> Cut:
         """Return the bound that weights in [0, 1] on the rows of part `p` give."""
@@ -211,9 +233,8 @@ class Valuer:
         )
         if not self.capacitated:
             capacity = np.where(capacity > 0, np.inf, 0.0)
-        _, ids = np.unique(
-            capacity[:, :, sorted(groups)].reshape(-1, len(groups)), axis=0, return_inverse=True
-        )
+        own_capacity = capacity[:, :, sorted(groups)]
+        _, ids = np.unique(own_capacity.reshape(-1, len(groups)), axis=0, return_inverse=True)
         sets: list[tuple[Floats, list[int]]] = []
         seen = {frozenset[int]()}
         for k in kinds:
@@ -225,11 +246,10 @@ class Valuer:
             demand.kwh[rows],
             near,
             [[sorted(groups).index(g) for g in demand.kinds[k]] for k in kinds],
-            capacity[:, :, sorted(groups)],
         )
         ids = ids.reshape(self.option_offer.shape).astype(np.int64)
         able = [(capacity[:, :, list(demand.kinds[k])] > 0).any(axis=2) for k in kinds]
-        return _Part(rows, demand.kwh[rows], near, able, sets, ids, graph)
+        return _Part(rows, demand.kwh[rows], near, able, sets, own_capacity, ids, graph)
 
     def _intake(self, part: _Part, rows: Flags) -> Floats:
         """Return the most that each option could take from some rows, if it stood alone."""
@@ -246,13 +266,14 @@ class Valuer:
         key = (p, part.capacity_id[self.sites, choice].astype(np.int32).tobytes())
         found = self._cache.pop(key, None)
         if found is None:
-            sides = (
-                part.graph.cut_sides(choice) if self.capacitated else self._covered(part, choice)
-            )
+            if self.capacitated:
+                sides = part.graph.cut_sides(part.capacity[self.sites, choice])
+            else:
+                sides = self._covered(part, choice)
             cuts = [self.cut(p, side.astype(float)) for side in sides]
             found = (min(cut.at(choice) for cut in cuts), cuts)
             self.cuts[p] = [*self.cuts[p], *cuts][-KEPT_CUTS:]
-            if len(self._cache) >= KEPT_STATES:
+            if len(self._cache) >= self._kept_states:
                 del self._cache[next(iter(self._cache))]
         self._cache[key] = found
         return found

@@ -1,0 +1,351 @@
+"""One solve from start to answer: good plans first, then bounds, then proof, then ties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pulp
+
+from siting.errors import Fault, InputError
+from siting.models.capacitated import capacitated
+from siting.models.coverage import coverage
+from siting.models.instance import Floats, Instance
+from siting.models.merge import merge_equal_reach
+from siting.models.program import Program, add_row
+from siting.solve.clock import Clock
+from siting.solve.highs import highs_version
+from siting.solve.projection import Projection
+from siting.solve.relaxation import relax
+from siting.solve.search import exchange, fill, polish, round_relaxed
+from siting.solve.service import check_model, served_kwh_day
+from siting.solve.solution import ARITHMETIC, Progress, Solution, Stopped, TieBreak, relative_gap
+from siting.solve.solvers import HIGHS, check_solver, run_solver
+from siting.solve.ties import STRICT, break_ties
+from siting.solve.valuer import State, Valuer
+
+# Options of a relaxation at or above these are taken when it is rounded, before filling up.
+ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
+STARTS = 3
+# The projected program is solved so often, to this share of the gap asked, with so many nodes; with
+# more once that stops to help.
+PROJECTED_ROUNDS, PROJECTED_GAP = 40, 0.6
+PROJECTED_NODES, MOST_NODES = 100, 30_000
+STALLED = 1e-5
+# Shares of the time limit by which phases end; what is left at the end is for the answer itself.
+START_ENDS, PROJECTION_ENDS, RESERVE_S = 0.25, 0.75, 2.0
+
+
+def solve(
+    instance: Instance,
+    model: str = "capacitated",
+    *,
+    gap: float = 0.005,
+    time_limit_s: float = 120.0,
+    threads: int = 2,
+    seed: int = 1,
+    solver: str = HIGHS,
+    progress: Callable[[Progress], None] | None = None,
+) -> Solution:
+    """Return the offers to choose, the energy they serve (kWh/day), and how good that is proven.
+
+    The same instance, options and seed give the same plan, as long as the time limit is not what
+    ends the solve. Ctrl-C ends it early and returns the best plan so far.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    model
+        ``capacitated`` or ``coverage``.
+    gap
+        Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
+    time_limit_s
+        Seconds to take at most.
+    threads, seed
+        Threads of the solver and its random seed.
+    solver
+        Name of a solver PuLP knows; bounds and starts come from HiGHS all the same.
+    progress
+        Called now and then with a `Progress`.
+
+    Returns
+    -------
+    Solution
+        Status, offers, objective, bound, gap, why it stopped, seconds by phase.
+
+    Raises
+    ------
+    InputError
+        If an option makes no sense.
+    SolveError
+        If the solver is not installed, or fails.
+    """
+    _check_options(model, gap, time_limit_s, threads)
+    check_solver(solver)
+    run = _Solve(instance, model, gap, Clock(time_limit_s, progress), solver, threads, seed)
+    try:
+        run.work(time_limit_s)
+    except KeyboardInterrupt:
+        run.clock.interrupted = True
+    return run.answer()
+
+
+class _Solve:
+    """The best plan and bound so far, and the phases that better them."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        model: str,
+        gap: float,
+        clock: Clock,
+        solver: str,
+        threads: int,
+        seed: int,
+    ) -> None:
+        self.instance, self.model, self.gap, self.clock = instance, model, gap, clock
+        self.solver = solver
+        self.options: dict[str, Any] = {"threads": threads, "seed": seed}
+        self.exact = gap <= 1e-9
+        self.demand = merge_equal_reach(instance)
+        self.valuer = Valuer(instance, self.demand, capacitated=model == "capacitated")
+        self.best = self.valuer.at(self.valuer.base)
+        self.bound = self.demand.reachable_kwh_day
+        self.nodes = 0
+        self.tie_break: TieBreak = "polished"
+        self.status: pulp.LpSolveStatus | None = None
+
+    # --- what is known -----------------------------------------------------------------------
+
+    @property
+    def proven(self) -> bool:
+        """Whether the gap is at or below the asked one."""
+        return relative_gap(self.best.value, self.bound) <= max(self.gap, ARITHMETIC)
+
+    @property
+    def done(self) -> bool:
+        """Whether to go on no further."""
+        return self.clock.over or (self.proven and not self.exact)
+
+    @property
+    def enough(self) -> float:
+        """Energy at which the asked gap is reached (kWh/day)."""
+        return self.bound / (1 + self.gap)
+
+    def offer(self, state: State) -> None:
+        """Keep a plan if it serves more, or as much for less."""
+        noise = self.valuer.noise
+        better = state.value > self.best.value + noise
+        as_good = state.value >= self.best.value - noise
+        cheaper = self._money(state) < self._money(self.best)
+        if (better or (as_good and cheaper)) and self.valuer.affordable(state.choice):
+            self.best = state
+        self.clock.hear(self.best.value, self.bound)
+        self.clock.report()
+
+    def limit(self, bound: float) -> None:
+        """Keep a bound if it is lower."""
+        self.bound = min(self.bound, bound)
+        self.clock.hear(self.best.value, self.bound)
+        self.clock.report()
+
+    def _money(self, state: State) -> tuple[float, float]:
+        return (
+            self.valuer.spent(state.choice),
+            float(self.valuer.cost[self.valuer.sites, state.choice].sum()),
+        )
+
+    # --- phases ------------------------------------------------------------------------------
+
+    def work(self, time_limit_s: float) -> None:
+        """Run the phases until the asked gap is proven or time is up."""
+        clock, valuer = self.clock, self.valuer
+        if not (valuer.valid.sum(axis=1) > 1).any():
+            self.limit(self.best.value)  # nothing can be built: what stands is the plan
+            self.tie_break = "exact"
+            return
+        with clock.phase("start", START_ENDS):
+            self.offer(fill(valuer, self.best, clock))
+        if self.done:
+            return
+        if valuer.capacitated:
+            with clock.phase("projection", PROJECTION_ENDS):
+                self._project()
+        else:
+            program = self._build()
+            with clock.phase("relaxation", PROJECTION_ENDS):
+                self._relax(program)
+        if self.done:
+            return
+        if valuer.capacitated:
+            program = self._build()
+        # The answer takes about as long as the build; a large program is worth starting only if
+        # there is time to hand it over and more.
+        built_s = clock.seconds["build"]
+        reserve_s = max(min(RESERVE_S, 0.05 * time_limit_s), 2.5 * built_s)
+        ends = 1 - min(1.0, reserve_s / time_limit_s)
+        with clock.phase("search", ends):
+            if not self.proven and clock.left_s > 4 * built_s:
+                self._search(program)
+        with clock.phase("ties", ends):
+            if self.exact and self.proven and not clock.over:
+                self._break_ties(program)
+
+    def _build(self) -> Program:
+        with self.clock.phase("build"):
+            build = capacitated if self.valuer.capacitated else coverage
+            return build(self.instance, self.demand)
+
+    def _relax(self, program: Program) -> None:
+        bound, taken = relax(program, self.valuer, self.clock, **self.options)
+        self.limit(bound)
+        if taken is not None:
+            self._round(taken)
+
+    def _project(self) -> None:
+        """Bound the plan on the offers alone, and search from what the bounds suggest."""
+        projection = Projection(self.valuer, self.clock, **self.options)
+        bound, taken = projection.tighten()
+        self.limit(bound)
+        if taken is None:
+            return
+        self._round(taken)
+        nodes = PROJECTED_NODES
+        for _ in range(PROJECTED_ROUNDS):
+            if self.done or self.exact or nodes > MOST_NODES:
+                return
+            before = self.bound - self.best.value
+            bound, choice = projection.solve(PROJECTED_GAP * self.gap, nodes)
+            self.limit(bound)
+            if choice is None:
+                return
+            for cut in self.valuer.cuts_at(choice):
+                projection.add(cut)
+            state = polish(self.valuer, self.valuer.at(choice), self.clock)
+            self._improve(fill(self.valuer, state, self.clock))
+            if self.bound - self.best.value > before - STALLED * self.bound:
+                nodes *= 4
+
+    def _round(self, taken: Floats) -> None:
+        """Search from a relaxation, rounded in several ways, and from the plan so far."""
+        starts = [self.best]
+        for least in ROUND_FROM:
+            starts.append(round_relaxed(self.valuer, taken, least, self.clock))
+            self.offer(starts[-1])
+        starts.sort(key=lambda state: -state.value)
+        tried: list[bytes] = []
+        for state in starts:
+            if self.done or len(tried) == STARTS:
+                return
+            if state.choice.tobytes() not in tried:
+                tried.append(state.choice.tobytes())
+                self._improve(state)
+
+    def _improve(self, state: State) -> None:
+        self.offer(state)
+        self.offer(exchange(self.valuer, state, self.clock, enough=self.enough))
+
+    def _search(self, program: Program) -> None:
+        """Let the solver prove it on the full program, from the best plan so far."""
+        strict: dict[str, Any] = STRICT if self.exact and self.solver == HIGHS else {}
+        ruled_out = 0
+        while True:
+            taken = set(self.valuer.offers_of(self.best.choice).tolist())
+            for variable, o in zip(program.z, program.offer.tolist(), strict=True):
+                variable.varValue = 1.0 if o in taken else 0.0
+            run = run_solver(
+                self.solver,
+                program.prob,
+                self.clock,
+                gap=self.gap,
+                start=True,
+                tells=True,
+                **self.options,
+                **strict,
+            )
+            self.nodes += run.nodes
+            self.status = run.status
+            self.limit(run.bound)
+            if not run.found:
+                return
+            chosen = np.flatnonzero([(v.varValue or 0.0) > 0.5 for v in program.z])
+            choice = self.valuer.choice_of(program.offer[chosen])
+            self.offer(self.valuer.at(choice))
+            if self.valuer.affordable(choice) or self.clock.over:
+                return
+            # Within the solver's tolerance of the budget, yet over it: forbid these together.
+            terms = [(program.z[n], 1.0) for n in chosen.tolist()]
+            add_row(program.prob, terms, len(terms) - 1.0, f"over_budget_{ruled_out}")
+            ruled_out += 1
+
+    def _break_ties(self, program: Program) -> None:
+        state, proven = break_ties(
+            program, self.valuer, self.best, self.clock, solver=self.solver, **self.options
+        )
+        self.best = state
+        self.tie_break = "exact" if proven else "polished"
+
+    # --- answer ------------------------------------------------------------------------------
+
+    def answer(self) -> Solution:
+        """Return the best plan, polished and valued anew, with its bound."""
+        instance, clock = self.instance, self.clock
+        with clock.phase("answer"):
+            if self.tie_break != "exact":
+                self.best = polish(self.valuer, self.best, clock)
+            offers = self.valuer.offers_of(self.best.choice)
+            objective = self.best.value
+            if self.valuer.capacitated:
+                objective = served_kwh_day(instance, self.demand, offers)
+            bound = max(self.bound, objective)
+            if bound - objective <= ARITHMETIC * objective:
+                bound = objective
+            clock.hear(objective, bound)
+            clock.report(at_once=True)
+        gap = relative_gap(objective, bound)
+        return Solution(
+            model=self.model,
+            status="optimal" if gap <= self.gap else "feasible",
+            offers=tuple(instance.offer_ids[offers].tolist()),
+            objective_kwh_day=objective,
+            bound_kwh_day=bound,
+            gap=gap,
+            gap_asked=self.gap,
+            stopped=self._stopped(gap),
+            nodes=self.nodes,
+            seconds={**clock.seconds, "total": clock.elapsed_s},
+            tie_break=self.tie_break,
+            subsidy_pkr=math.fsum(instance.offer_subsidy[offers]),
+            cost_pkr=math.fsum(instance.offer_cost[offers]),
+            budget_pkr=instance.budget_pkr,
+            demand_kwh_day=instance.demand_kwh_day,
+            solver=self.solver,
+            solver_version=highs_version() if self.solver == HIGHS else "",
+        )
+
+    def _stopped(self, gap: float) -> Stopped:
+        if self.clock.interrupted:
+            return "interrupted"
+        if gap <= self.gap:
+            return "gap reached"
+        if self.status in (pulp.LpSolveStatus.NodeLimit, pulp.LpSolveStatus.SolutionLimit):
+            return "node limit"
+        # The clock may stop HiGHS, as an interruption, before HiGHS looks at its own.
+        timely = (None, pulp.LpSolveStatus.TimeLimit, pulp.LpSolveStatus.Interrupted)
+        return "time limit" if self.status in timely else "solver stopped"
+
+
+def _check_options(model: str, gap: float, time_limit_s: float, threads: int) -> None:
+    check_model(model)
+    faults = []
+    if not (math.isfinite(gap) and 0 <= gap < 1):
+        faults.append(Fault("gap", f"is {gap}", "give a share of at least 0 and below 1"))
+    if not (math.isfinite(time_limit_s) and time_limit_s > 0):
+        faults.append(Fault("time_limit_s", f"is {time_limit_s}", "give seconds above 0"))
+    if threads < 1:
+        faults.append(Fault("threads", f"is {threads}", "give 1 or more"))
+    if faults:
+        raise InputError(faults)
