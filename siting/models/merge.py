@@ -4,7 +4,7 @@ Two demand rows can be served by the same plans to the same sum if their vehicle
 the same charger groups and their cells reach the same sites that have such chargers: any served
 energy of their sum can be split between them again. Minutes do not matter here, because within the
 cutoff every minute counts the same; who is served from where is settled afterwards, on the rows as
-they were (`siting.solve.assign`).
+they were (`siting.solve.service`).
 """
 
 from __future__ import annotations
