@@ -1,0 +1,39 @@
+"""What makes a method of a study a stage: computed once, timed apart, and told of when done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of progress: a stage, what it does or found, and the seconds it took so far."""
+
+    stage: str
+    text: str
+    seconds: float
+    done: bool
+
+
+Report = Callable[[Event], None]
+
+
+def stage[T](
+    name: str, describe: Callable[[Any], str]
+) -> Callable[[Callable[[Any], T]], cached_property[T]]:
+    """Make a method a stage: computed once, its own seconds kept, one line reported when done."""
+
+    def wrap(make: Callable[[Any], T]) -> cached_property[T]:
+        @wraps(make)
+        def timed(self: Any) -> T:
+            with self._timing(name) as finish:
+                value = make(self)
+                finish(describe(value))
+            return value
+
+        return cached_property(timed)
+
+    return wrap
