@@ -190,3 +190,20 @@ def test_ctrl_c_leaves_nothing_half_written(town):
         assert b"nothing was written" in err
         assert left == []
     assert b"Traceback" not in err
+
+
+def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
+    listed = siting("cities")
+    assert listed.returncode == 0, listed.stderr
+    assert "Gujranwala" in listed.stdout
+    path = tmp_path / "multan.yaml"
+    assert siting("new", "Multan", "--out", path).returncode == 0
+    from siting.config import load
+
+    assert load(path).demand.city == "Multan"
+    again = siting("new", "Multan", "--out", path)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    unknown = siting("new", "Lahor", "--out", tmp_path / "x.yaml")
+    assert unknown.returncode == 2
+    assert "Lahore" in unknown.stderr

@@ -72,6 +72,7 @@ demand:
   vehicle_classes:
     - car
     - boat
+  scenario: fast
   fleet_csv: fleet.csv
   vehicles_csv: vehicles.csv
   figures:
@@ -201,7 +202,15 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert config.download.cache_dir == above / "cache" / "osmnx"
     assert (config.output.runs_dir, config.output.cache_dir) == (above / "runs", above / "cache")
     assert config.demand.cells.model_dump() == {"shape": "square", "size_m": 500}
-    assert config.demand.vehicle_classes == ("two_wheeler", "three_wheeler", "car", "van_bus")
+    assert config.demand.vehicle_classes == (
+        "two_wheeler",
+        "two_wheeler_delivery",
+        "three_wheeler",
+        "car",
+        "van",
+        "bus",
+        "truck",
+    )
     assert (config.demand.city_people, config.demand.fleet_share) == (None, None)
     assert config.demand.figures == {}
     assert config.candidates.sources[0].model_dump() == {"kind": "streets", "spacing_m": 1000}

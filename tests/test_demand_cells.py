@@ -158,6 +158,55 @@ def test_a_country_in_tiny_squares_is_refused_before_it_fills_memory():
         make_cells(block, grid_network(), size_m=10)
 
 
+def test_places_get_cells_though_nobody_lives_there():
+    people = people_at([(X0 + 10, Y0 + 10)], [5.0])
+    places = people_at([(X0 + 20, Y0 + 20), (X0 + 700, Y0 + 20), (X0 + 20, Y0 + 90_000)], [0] * 3)
+    cells = make_cells(people, grid_network(), also=places.drop(columns="people").to_crs(4326))
+    validate(cells, CELLS)
+    assert cells["people"].to_list() == [5.0, 0.0, 0.0]
+    assert cells.geometry.iloc[1].bounds[:2] == (X0 + 500, Y0)
+    assert cells["node_id"].isna().to_list() == [False, False, True]
+    none = make_cells(people, grid_network(), also=places.iloc[:0])
+    pd.testing.assert_frame_equal(none, make_cells(people, grid_network()))
+
+
+def test_places_do_not_stand_in_for_people_far_from_every_road():
+    people = people_at([(X0 + 50_000, Y0)], [5.0])
+    with pytest.raises(InputError, match="km from one"):
+        make_cells(people, grid_network(), also=people_at([(X0, Y0)], [0.0]))
+
+
+def test_places_without_a_place_are_refused():
+    people = people_at([(X0, Y0)], [5.0])
+    nowhere = gpd.GeoDataFrame(geometry=[shapely.Point()], crs=32643)
+    with pytest.raises(InputError, match="also, geometry"):
+        make_cells(people, grid_network(), also=nowhere)
+    with pytest.raises(InputError, match="also: has no coordinate"):
+        make_cells(people, grid_network(), also=nowhere.set_crs(None, allow_override=True))
+
+
+def test_h3_cells_for_places_too():
+    pytest.importorskip("h3")
+    people = people_at([(X0 + 10, Y0 + 10)], [5.0])
+    places = people_at([(X0 + 3000, Y0 + 10)], [0.0])
+    cells = make_cells(people, grid_network(), shape="h3", h3_resolution=9, also=places)
+    assert sorted(cells["people"]) == [0.0, 5.0]
+
+
+def test_a_square_shared_by_zones_is_a_row_for_each():
+    people = people_at([(X0 + 10, Y0 + 10), (X0 + 20, Y0 + 10), (X0 + 600, Y0 + 10)], [1, 2, 4])
+    people["zone_id"] = ["west", "east", "east"]
+    places = people_at([(X0 + 1100, Y0 + 10)], [0.0])  # its square lies next to the east's
+    cells = make_cells(people, grid_network(), also=places)
+    validate(cells, CELLS)
+    assert cells["zone_id"].to_list() == ["east", "west", "east", "east"]
+    assert cells["people"].to_list() == [2.0, 1.0, 4.0, 0.0]
+    assert cells["cell_id"].to_list() == [f"c{i:05d}" for i in range(1, 5)]
+    people.loc[1, "zone_id"] = None
+    with pytest.raises(InputError, match="zone_id: missing"):
+        make_cells(people, grid_network())
+
+
 @st.composite
 def layers(draw):
     shapes, counts = [], []

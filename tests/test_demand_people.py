@@ -2,12 +2,13 @@
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from test_demand_cells import X0, Y0, grid_network
 
-from siting.demand import make_cells, people_on_streets, read_people
-from siting.errors import InputError
+from siting.demand import make_cells, people_on_streets, read_h3, read_people
+from siting.errors import InputError, MissingExtraError
 from siting.roads import Network
 
 
@@ -177,6 +178,123 @@ def test_a_total_that_makes_no_sense(total):
 def test_no_street_where_people_live():
     with pytest.raises(InputError, match="it has: motorway"):
         people_on_streets(grid_network(highway="motorway"), 100)
+
+
+def test_a_decimal_comma_is_told_apart_from_thousands(tmp_path):
+    path = write(
+        tmp_path,
+        'lon,lat,people\n73,33.7,"1,5"\n73,33.7,"1,234"\n73,33.7,"1.234,56"\n73,33.7,few\n',
+    )
+    with pytest.raises(InputError) as caught:
+        read_people(path)
+    found = {fault.fix: fault.ids for fault in caught.value.faults}
+    assert found == {
+        "write 1.5 for 1,5": ("line 2", "line 4"),
+        "write plain digits, 1234 for 1,234": ("line 3",),
+        "write plain digits": ("line 5",),
+    }
+
+
+def test_semicolons_are_named_for_what_they_are(tmp_path):
+    path = write(tmp_path, "lon;lat;people\n73,05;33,7;1,5\n")
+    with pytest.raises(InputError, match="line 1: separated by semicolons; save it with commas"):
+        read_people(path)
+
+
+def test_a_decimal_comma_in_a_coordinate_names_its_line(tmp_path):
+    path = write(tmp_path, 'lon,lat,people\n73.05,33.7,1\n"73,05",33.7,1\n')
+    with pytest.raises(InputError, match=r"column lon.*line 3.*decimal point"):
+        read_people(path)
+
+
+def h3_table(tmp_path, cells, people, name="h3.csv", column="h3"):
+    path = tmp_path / name
+    frame = pd.DataFrame({column: cells, "people": people})
+    if name.endswith("parquet"):
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+def some_hexagons(resolution=9, rings=2):
+    h3 = pytest.importorskip("h3")
+    at = gpd.GeoSeries([shapely.Point(X0 + 400, Y0 + 400)], crs=32643).to_crs(4326).iloc[0]
+    return sorted(h3.grid_disk(h3.latlng_to_cell(at.y, at.x, resolution), rings))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "numbers"),
+    [("a.csv", "h3", False), ("a.csv", "h3_index", True), ("a.parquet", "h3", False)],
+)
+def test_h3_tables_become_cells_by_name(tmp_path, name, column, numbers):
+    h3 = pytest.importorskip("h3")
+    names = some_hexagons()
+    given_names = [h3.str_to_int(n) for n in names] if numbers else names
+    path = h3_table(tmp_path, given_names, np.arange(1.0, len(names) + 1), name, column)
+    people = read_people(path)
+    assert people["h3"].to_list() == names
+    cells = make_cells(people, grid_network(), shape="h3", h3_resolution=9)
+    assert len(cells) == len(names)
+    assert sorted(cells["people"]) == list(range(1, len(names) + 1))
+    for shape, count in zip(cells.geometry.to_crs(4326), cells["people"], strict=True):
+        centre = shape.centroid
+        assert h3.latlng_to_cell(centre.y, centre.x, 9) == names[int(count) - 1]
+
+
+def test_finer_hexagons_add_up_to_their_parents_and_squares_share_them(tmp_path):
+    h3 = pytest.importorskip("h3")
+    names = some_hexagons()
+    people = read_h3(h3_table(tmp_path, names, [10.0] * len(names)))
+    cells = make_cells(people, grid_network(), shape="h3", h3_resolution=8, max_snap_m=9000)
+    parents = pd.Series([h3.cell_to_parent(n, 8) for n in names]).value_counts()
+    assert sorted(cells["people"]) == sorted(parents * 10.0)
+    for other in ({"size_m": 250.0}, {"shape": "h3", "h3_resolution": 10}):
+        finer = make_cells(people, grid_network(), max_snap_m=9000, **other)
+        assert finer["people"].sum() == pytest.approx(10.0 * len(names))
+        assert len(finer) > len(names)
+
+
+def test_h3_faults_at_once(tmp_path):
+    names = some_hexagons()
+    with pytest.raises(InputError) as caught:
+        read_people(h3_table(tmp_path, [names[0], "no", names[1]], ["1,5", 2, -3]))
+    assert [f.ids for f in caught.value.faults] == [("line 2",), ("line 4",), ("line 3",)]
+    h3 = pytest.importorskip("h3")
+    london = h3.latlng_to_cell(51.5, -0.1, 9)
+    coarse = h3.cell_to_parent(names[0], 7)
+    with pytest.raises(InputError) as caught:
+        read_people(h3_table(tmp_path, [names[1], names[1], coarse, london], [1, 2, 3, 4]))
+    text = str(caught.value)
+    assert len(caught.value.faults) == 3
+    assert "same cell" in text
+    assert "7, 9" in text
+    assert "outside Pakistan (line 5)" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"h3,people\n", "no rows"),
+        (b'h3,people\n8842f5a001fffff,1,2,3\n8842f5a001fffff\n"', "cannot be read"),
+        ("h3,people,n\n8842f5a001fffff,1,é\n".encode("latin-1"), "UTF-8"),
+        (b"cell,people\nx,1\n", "no column h3"),
+    ],
+)
+def test_h3_files_that_cannot_be_read(tmp_path, content, word):
+    pytest.importorskip("h3")
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=word):
+        read_h3(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_h3(tmp_path / "none.csv")
+
+
+def test_an_h3_table_says_how_to_get_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("siting.demand.people.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"siting\[h3\]"):
+        read_people(write(tmp_path, "h3,people\n8842f5a001fffff,1\n"))
 
 
 def test_worldpop_of_islamabad(shared_data):

@@ -12,6 +12,7 @@ ROOMS = [
     "tables",
     "files",
     "reference",
+    "cities",
     "config",
     "roads",
     "demand",

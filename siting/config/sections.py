@@ -124,9 +124,22 @@ class Demand(Section):
         "none: the city table's",
     )
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        ("two_wheeler", "three_wheeler", "car", "van_bus"),
+        (
+            "two_wheeler",
+            "two_wheeler_delivery",
+            "three_wheeler",
+            "car",
+            "van",
+            "bus",
+            "truck",
+        ),
         min_length=1,
         description="vehicle classes to plan for",
+    )
+    scenario: Text = Field(
+        "nev-2025-30",
+        description="named scenario of the national fleet: nev-2025-30, nev-2019, slow or fast; "
+        "not used where fleet_csv is given",
     )
     fleet_csv: CsvFile | None = Field(
         None, description="national electric fleet by year, in place of the packaged table"

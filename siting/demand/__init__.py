@@ -1,26 +1,60 @@
 """Demand: people into cells, vehicles into energy, energy onto the cells."""
 
 from siting.demand.cells import make_cells
-from siting.demand.energy import (
-    city_energy,
-    city_figures,
-    city_share,
-    demand_figures,
-    vehicle_figures,
-)
-from siting.demand.fleet import national_fleet
-from siting.demand.people import people_on_streets, read_people
+from siting.demand.energy import city_energy, demand_figures, zone_energy
+from siting.demand.fleet import fleet_check, national_fleet
+from siting.demand.housing import housing_effects, zone_public_share
+from siting.demand.people import people_on_streets, read_h3, read_people
+from siting.demand.profiles import hourly_profile, session_figures, session_load
+from siting.demand.rasters import raster_to_cells, read_raster
+from siting.demand.sales import fleet_figures, fleet_model, fleet_swings
+from siting.demand.scenarios import scenario_names
+from siting.demand.shares import city_figures, city_share
 from siting.demand.spread import spread_demand
+from siting.demand.surfaces import poi_points, road_points, surfaces, traffic
+from siting.demand.uncertainty import (
+    draw_energy,
+    energy_quantiles,
+    energy_scenarios,
+    sensitivity,
+)
+from siting.demand.vehicles import vehicle_figures
+from siting.demand.zones import read_zones, spread_zones, zone_report
 
 __all__ = [
     "city_energy",
     "city_figures",
     "city_share",
     "demand_figures",
+    "draw_energy",
+    "energy_quantiles",
+    "energy_scenarios",
+    "fleet_check",
+    "fleet_figures",
+    "fleet_model",
+    "fleet_swings",
+    "hourly_profile",
+    "housing_effects",
     "make_cells",
     "national_fleet",
     "people_on_streets",
+    "poi_points",
+    "raster_to_cells",
+    "read_h3",
     "read_people",
+    "read_raster",
+    "read_zones",
+    "road_points",
+    "scenario_names",
+    "sensitivity",
+    "session_figures",
+    "session_load",
     "spread_demand",
+    "spread_zones",
+    "surfaces",
+    "traffic",
     "vehicle_figures",
+    "zone_energy",
+    "zone_public_share",
+    "zone_report",
 ]

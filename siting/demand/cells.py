@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from scipy.spatial import cKDTree
 
 from siting.errors import Fault, InputError, MissingExtraError
 from siting.files import extent
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MOST_CELLS = 4_000_000
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 Shapes = npt.NDArray[np.object_]
 
 
@@ -30,17 +32,21 @@ def make_cells(
     shape: Literal["square", "h3"] = "square",
     max_snap_m: float = 1000.0,
     h3_resolution: int = 8,
+    also: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
     """Return demand cells with their people (persons) and the road node their trips start from.
 
     Points count in the cell they lie in; the people of a polygon are spread over the cells it
-    covers by share of area. Nobody is lost: the cells' people add up to the layer's. Cells too far
-    from a road stay in the table without a node.
+    covers by share of area; hexagons from `siting.demand.read_h3` are taken over by their names
+    where the cells are hexagons no finer than they are. Nobody is lost: the cells' people add up to
+    the layer's. Cells too far from a road stay in the table without a node.
 
     Parameters
     ----------
     people
-        Points or polygons with a column ``people``, in any coordinate reference system.
+        Points or polygons with a column ``people``, in any coordinate reference system. With a
+        column ``zone_id`` a cell shared by several zones becomes one row a zone, each with the
+        zone's people, so that what is known by zone can be handed on by zone.
     network
         The roads.
     size_m
@@ -52,13 +58,16 @@ def make_cells(
         Cells whose centre is farther than this from the nearest road get no node.
     h3_resolution
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
+    also
+        Places (points, or shapes taken at a point inside) that get a cell though nobody lives
+        there: markets, offices, main roads. In zones, a cell of theirs alone joins the nearest.
 
     Returns
     -------
     GeoDataFrame
         ``cell_id`` (from south to north, then west to east), ``people``, ``node_id``, ``snap_m``
-        (m) and the cell's polygon, in the network's coordinate reference system. Cells without
-        people are left out.
+        (m) and the cell's polygon, in the network's coordinate reference system; ``zone_id`` where
+        `people` has it. Cells with neither people nor a place of `also` are left out.
 
     Raises
     ------
@@ -68,42 +77,102 @@ def make_cells(
     MissingExtraError
         If hexagons are asked for without the package ``h3``.
     """
-    faults = _faults(people, size_m, shape, max_snap_m, h3_resolution)
+    faults = _faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also)
     if faults:
         raise InputError(faults)
     local = people.to_crs(network.crs)
+    if also is not None and len(also):
+        local = _with_places(local, also)
     if shape == "h3":
         shapes, at = _hexagons(local, h3_resolution)
     else:
         shapes, at = _squares(local, size_m)
-    counts = _count(local, shapes, at)
-    lived_in = counts > 0
-    cells = gpd.GeoDataFrame(
-        {"people": counts[lived_in]}, geometry=shapes[lived_in], crs=network.crs
-    )
+    row, cell, part = _parts(local, shapes, at)
+    empty = np.setdiff1d(at[len(people) :], cell[part > 0])
+    zones = local["zone_id"].to_numpy() if "zone_id" in people.columns else None
+    if zones is None:
+        counts = _sums(cell, part, len(shapes))
+        chosen = np.union1d(np.flatnonzero(counts > 0), empty)
+        return cells_on_roads(shapes[chosen], counts[chosen], network, max_snap_m, extent(people))
+    code, names = pd.factorize(zones[: len(people)], sort=True)
+    code = np.concatenate([code, np.full(len(local) - len(people), -1)])
+    lived_in = part > 0
+    key, at_key = np.unique(cell[lived_in] * len(names) + code[row[lived_in]], return_inverse=True)
+    counts = np.concatenate([_sums(at_key, part[lived_in], len(key)), np.zeros(len(empty))])
+    which = np.concatenate([key // len(names), empty])
+    zone = np.concatenate([key % len(names), _nearest_zone(shapes, key, empty, len(names))])
+    order = np.lexsort((zone, which))
+    cells = cells_on_roads(shapes[which[order]], counts[order], network, max_snap_m, extent(people))
+    cells.insert(2, "zone_id", names[zone[order]])
+    return cells
+
+
+def cells_on_roads(
+    shapes: Shapes,
+    people: Floats,
+    network: Network,
+    max_snap_m: float,
+    people_extent: str,
+) -> gpd.GeoDataFrame:
+    """Return cells with their names and road nodes, as `make_cells` does, from shapes and people.
+
+    Parameters
+    ----------
+    shapes
+        The cells' polygons in the network's coordinate reference system, in the wanted order.
+    people
+        Persons of each.
+    network
+        The roads.
+    max_snap_m
+        Cells whose centre is farther than this from the nearest road get no node.
+    people_extent
+        Where the people lie, in words, for the message that nobody lives near a road.
+    """
+    cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by their centres
     cells["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
     cells["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
-    far = cells["node_id"].isna()
-    if far.all():
+    far = cells["node_id"].isna().to_numpy()
+    if far[people > 0].all():
+        nearest_m = snapped["road_m"].to_numpy(dtype=float)[people > 0].min()
         raise InputError(
             Fault(
                 "people",
                 f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
-                f"{snapped['road_m'].min() / 1000:,.1f} km from one; people lie at "
-                f"{extent(people)}, the roads at {extent(network.nodes)}",
+                f"{nearest_m / 1000:,.1f} km from one; people lie at "
+                f"{people_extent}, the roads at {extent(network.nodes)}",
                 "give the layer of this city, or check its coordinates",
             )
         )
     if far.any():
         log.info(
             "%s of %s people live in cells more than %s m from a road and cannot be served",
-            f"{cells.loc[far, 'people'].sum():,.0f}",
-            f"{cells['people'].sum():,.0f}",
+            f"{people[far].sum():,.0f}",
+            f"{people.sum():,.0f}",
             f"{max_snap_m:,.0f}",
         )
     cells["cell_id"] = [f"c{i:05d}" for i in range(1, len(cells) + 1)]
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
+
+
+def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
+    """Return what is wrong with places that shall have cells; an empty list if nothing.
+
+    Parameters
+    ----------
+    also
+        The places, or ``None``.
+    """
+    if also is None or not len(also):
+        return []
+    if also.crs is None:
+        return [Fault("also", "has no coordinate reference system", "declare EPSG:4326")]
+    lost = (also.geometry.isna() | also.geometry.is_empty).to_numpy()
+    if lost.any():
+        rows = tuple(also.index[lost].astype(str))
+        return [Fault("also, geometry", f"{lost.sum():,} rows without a place", "", rows)]
+    return []
 
 
 def _faults(
@@ -125,6 +194,9 @@ def _faults(
     if "people" not in people.columns:
         faults.append(Fault("people, column people", "missing"))
         return faults
+    if "zone_id" in people.columns and people["zone_id"].isna().any():
+        rows = tuple(people.index[people["zone_id"].isna()].astype(str))
+        faults.append(Fault("people, column zone_id", "missing", "name every row's zone", rows))
     counts = people["people"].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(counts) & (counts >= 0))
     if bad.any():
@@ -139,6 +211,28 @@ def _faults(
     elif not counts.sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
     return faults
+
+
+def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the people, and below them a point without people for each place."""
+    kept = [c for c in ("people", "zone_id", "h3") if c in local.columns]
+    people = gpd.GeoDataFrame(
+        {c: local[c].array for c in kept}, geometry=local.geometry.to_numpy(), crs=local.crs
+    )
+    points = also.geometry.to_crs(local.crs).representative_point()
+    columns = {"people": np.zeros(len(points))}
+    places = gpd.GeoDataFrame(columns, geometry=points.to_numpy(), crs=local.crs)
+    return gpd.GeoDataFrame(pd.concat([people, places], ignore_index=True), crs=local.crs)
+
+
+def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
+    """Return the zone of the nearest cell with people for each cell without."""
+    if not len(empty):
+        return np.array([], dtype=np.intp)
+    lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))
+    alone = shapely.get_coordinates(shapely.centroid(shapes[empty]))
+    _, nearest = cKDTree(lived_in).query(alone)
+    return np.asarray(key[nearest] % zones, dtype=np.intp)
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArray[np.intp]]:
@@ -161,9 +255,21 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArra
     cells, inverse = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
     at = np.full(len(local), -1, dtype=np.intp)
     at[is_point] = inverse.ravel()[: len(points)]
-    y, x = cells.T * size_m
-    shapes = shapely.box(x, y, x + size_m, y + size_m)
-    return np.asarray(shapes, dtype=object), at
+    return squares(cells, size_m), at
+
+
+def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
+    """Return the squares of a grid by their row and column.
+
+    Parameters
+    ----------
+    keys
+        One row a square: its row (northward) and its column (eastward), counted from the origin.
+    size_m
+        Side of the squares in metres.
+    """
+    y, x = keys.T * size_m
+    return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDArray[np.intp]]:
@@ -174,12 +280,14 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
     import h3
 
     degrees = local.geometry.to_crs(4326)
-    is_point = (local.geom_type == "Point").to_numpy()
+    of_row = _named(local, resolution)
+    is_point = (local.geom_type == "Point").to_numpy() & (of_row == "")
     points = shapely.get_coordinates(degrees.to_numpy()[is_point])
-    of_points = [h3.latlng_to_cell(lat, lon, resolution) for lon, lat in points]
-    names = set(of_points)
+    of_row[is_point] = [h3.latlng_to_cell(lat, lon, resolution) for lon, lat in points]
+    is_point = of_row != ""
+    names = set(of_row[is_point])
     area_m2 = h3.average_hexagon_area(resolution, unit="m^2")
-    covered = float(local.geometry.area.sum()) / area_m2
+    covered = float(local.geometry.area[~is_point].sum()) / area_m2
     _require_few(covered, f"H3 cells of resolution {resolution}", "lower h3_resolution")
     for shape in degrees.to_numpy()[~is_point]:
         inside = set(h3.geo_to_cells(shape, resolution))
@@ -194,8 +302,23 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
     by_place = np.lexsort((centre.x.to_numpy(), centre.y.to_numpy()))
     place = {order[i]: at for at, i in enumerate(by_place)}
     at = np.full(len(local), -1, dtype=np.intp)
-    at[is_point] = [place[name] for name in of_points]
+    at[is_point] = [place[name] for name in of_row[is_point]]
     return drawn.to_numpy()[by_place], at
+
+
+def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
+    """Return the hexagon that each row's own one lies in; blank for rows without or coarser ones.
+
+    A hexagon's children stick out of it a little, but each has one parent: nobody counts twice.
+    """
+    import h3
+
+    names = np.full(len(local), "", dtype=object)
+    if "h3" in local.columns:
+        for i, name in enumerate(local["h3"]):
+            if isinstance(name, str) and h3.get_resolution(name) >= resolution:
+                names[i] = h3.cell_to_parent(name, resolution)
+    return names
 
 
 def _edge_deg(resolution: int) -> float:
@@ -209,29 +332,38 @@ def _require_few(cells: float, what: str, fix: str) -> None:
         raise InputError(Fault("people", f"would make about {cells:,.0f} {what}", fix))
 
 
-def _count(local: gpd.GeoDataFrame, shapes: Shapes, at: npt.NDArray[np.intp]) -> Floats:
-    """Return the people of each cell: points where they lie, polygons by share of area."""
+def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
+    """Return row, cell and people of every part of the layer.
+
+    Points are whole where they lie, polygons are split by share of area.
+    """
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
-    parts: list[Floats] = [counts[is_point]]
-    cells: list[npt.NDArray[np.intp]] = [at[is_point]]
+    rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
     polygons: Shapes = local.geometry.to_numpy()[~is_point]
     if len(polygons):
         which, cell, area = _overlaps(polygons, shapes)
         # Dividing by the sum of the pieces, not by the polygon's area, keeps every person.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
         if not (whole > 0).all():
-            rows = local.index[~is_point][~(whole > 0)]
+            lost = local.index[~is_point][~(whole > 0)]
             raise InputError(
-                Fault("people, geometry", "polygons without area", "", tuple(rows.astype(str)))
+                Fault("people, geometry", "polygons without area", "", tuple(lost.astype(str)))
             )
-        parts.append(counts[~is_point][which] * area / whole[which])
+        rows.append(np.flatnonzero(~is_point)[which])
         cells.append(cell)
-    people, cell_of = np.concatenate(parts), np.concatenate(cells)
-    # Summed in one order whatever the order of the rows, so that not even the last digit depends
-    # on it.
-    order = np.lexsort((people, cell_of))
-    return np.bincount(cell_of[order], weights=people[order], minlength=len(shapes))
+        parts.append(counts[~is_point][which] * area / whole[which])
+    return np.concatenate(rows), np.concatenate(cells), np.concatenate(parts)
+
+
+def _sums(key: Ints, part: Floats, size: int) -> Floats:
+    """Return the sum of the parts of each key.
+
+    Summed in one order whatever the order of the rows, so that not even the last digit depends on
+    it.
+    """
+    order = np.lexsort((part, key))
+    return np.bincount(key[order], weights=part[order], minlength=size)
 
 
 def _overlaps(

@@ -1,4 +1,4 @@
-"""How many electric vehicles Pakistan has in a year, by class."""
+"""How many electric vehicles Pakistan has in a year, by class, and how far from the published."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from siting.demand.figures import Overrides, weakest
+from siting.demand.sales import fleet_figures, fleet_model
+from siting.demand.scenarios import DEFAULT_SCENARIO, OPENING_YEAR
 from siting.errors import Fault, InputError
-from siting.reference import CONFIDENCE, table
+from siting.reference import table
 
 FIGURES = ("vehicles", "low", "high")
+STOCK_TOLERANCE = 0.10
+SHARE_TOLERANCE = 0.02
 
 
-def national_fleet(year: int, path: Path | None = None) -> pd.DataFrame:
-    """Return the electric vehicles of the whole country in a year, by class (vehicles).
+def national_fleet(
+    year: int,
+    scenario: str = DEFAULT_SCENARIO,
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+) -> pd.DataFrame:
+    """Return the electric vehicles of the whole country at the end of a year, by class (vehicles).
 
-    Between two years of the table each figure grows at a constant rate:
+    From the stock-and-sales model (`fleet_model`), or from a table of one's own. Between two years
+    of such a table each figure grows at a constant rate:
     ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, and along a straight line where one of the
     two is 0. Beyond the table nothing is guessed.
 
@@ -24,9 +35,13 @@ def national_fleet(year: int, path: Path | None = None) -> pd.DataFrame:
     ----------
     year
         The target year.
+    scenario
+        A scenario of `fleet_model`; not used with a table of one's own.
     path
-        A user's own table in place of the package's (2025 and 2030): a CSV with the columns year,
-        vehicle_class, vehicles, low, high, source, confidence.
+        A user's own fleet in place of the model: a CSV with the columns year, vehicle_class,
+        vehicles, low, high, source, confidence.
+    overrides
+        Single figures of the model to change, as in `fleet_model`.
 
     Returns
     -------
@@ -36,17 +51,116 @@ def national_fleet(year: int, path: Path | None = None) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the year lies outside the table, a class lacks a year, a figure is negative or out of
-        order, or a row is given twice.
+        If the year lies outside the model or table, the scenario is unknown, a class lacks a year,
+        a figure is negative or out of order, or a row is given twice.
 
     Examples
     --------
-    >>> national_fleet(2030).set_index("vehicle_class")["vehicles"].astype(int).to_dict()
-    {'two_wheeler': 1950000, 'three_wheeler': 80000, 'car': 150000, 'van_bus': 10000}
+    >>> fleet = national_fleet(2030).set_index("vehicle_class")
+    >>> int(fleet["vehicles"].sum().round(-4))
+    2140000
     """
+    if path is None:
+        return _modelled(year, scenario, overrides)
+    if overrides:
+        raise InputError(
+            Fault(
+                str(path), "overrides are of the fleet model", "change the table, or leave it out"
+            )
+        )
     stock = table("fleet", path)
-    where = str(path) if path else "fleet table"
-    _require_sound(stock, where)
+    _require_sound(stock, str(path))
+    return _between(stock, year, str(path))
+
+
+def fleet_check(
+    scenario: str = DEFAULT_SCENARIO,
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+    *,
+    sales_path: Path | None = None,
+) -> pd.DataFrame:
+    """Return the model beside what is published: totals (vehicles) and shares, and how far off.
+
+    The published 2.2 million are called cumulative, so both the vehicles in service in 2030 and all
+    that were sold until then stand beside them. The tolerances are the module's: 10 % of a number
+    of vehicles, 2 percentage points of the share of sales.
+
+    Parameters
+    ----------
+    scenario, path, overrides, sales_path
+        As in `fleet_model`.
+
+    Returns
+    -------
+    DataFrame
+        ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of the
+        published), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.
+
+    Examples
+    --------
+    >>> bool(fleet_check()["within"].all())
+    True
+    """
+    model = fleet_model(scenario, 2030, path, overrides, sales_path=sales_path)
+    totals = model.groupby("year")[["sales", "electric_sales", "stock"]].sum()
+    fleet = table("fleet")
+    published = fleet[fleet["vehicle_class"] == "all"].set_index("year").T.to_dict()
+    share = table("country").set_index("item").T.to_dict()["electric_share_2030"]
+    opening = float(totals["stock"].iloc[0])
+    sold = opening + float(totals["electric_sales"].to_numpy(dtype=float).sum())
+    last = totals.iloc[-1].to_dict()
+    target = published[2030]
+    rows = (
+        ("in service, 2025", opening, published[OPENING_YEAR], "vehicles"),
+        ("in service, 2030", last["stock"], target, "vehicles"),
+        ("sold until 2030", sold, target, "vehicles"),
+        ("electric share of sales, 2030", last["electric_sales"] / last["sales"], share, "share"),
+    )
+    check = pd.DataFrame(
+        [
+            {
+                "item": item,
+                "model": float(value),
+                "published": float(known["vehicles" if unit == "vehicles" else "value"]),
+                "unit": unit,
+                "source": known["source"],
+                "confidence": known["confidence"],
+            }
+            for item, value, known, unit in rows
+        ]
+    )
+    check["difference"] = check["model"] - check["published"]
+    check["difference_share"] = check["difference"] / check["published"]
+    vehicles = check["unit"] == "vehicles"
+    check["tolerance"] = (STOCK_TOLERANCE * check["published"]).where(vehicles, SHARE_TOLERANCE)
+    check["within"] = check["difference"].abs() <= check["tolerance"]
+    columns = ["item", "model", "published", "unit", "difference", "difference_share", "tolerance"]
+    return check[[*columns, "within", "source", "confidence"]]
+
+
+def _modelled(year: int, scenario: str, overrides: Overrides | None) -> pd.DataFrame:
+    model = fleet_model(scenario, year, overrides=overrides)
+    fleet = model[model["year"] == year]
+    fleet = fleet[["vehicle_class", "stock", "stock_low", "stock_high"]].reset_index(drop=True)
+    fleet.columns = pd.Index(["vehicle_class", *FIGURES])
+    figures = fleet_figures(scenario, overrides=overrides)
+    fleet["source"] = [
+        f"stock-and-sales model, scenario {scenario}"
+        + (f", with {changed} set by the user" if (changed := _changed(figures, name)) else "")
+        for name in fleet["vehicle_class"]
+    ]
+    marks = figures.groupby("vehicle_class")["confidence"].agg(lambda m: weakest(list(m)))
+    fleet["confidence"] = marks.loc[fleet["vehicle_class"]].to_numpy()
+    return fleet
+
+
+def _changed(figures: pd.DataFrame, vehicle: str) -> str:
+    own = (figures["vehicle_class"] == vehicle) & (figures["source"] == "set by the user")
+    return ", ".join(figures.loc[own, "figure"])
+
+
+def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     years = np.sort(stock["year"].unique())
     if not years[0] <= year <= years[-1]:
         raise InputError(
@@ -79,17 +193,6 @@ def national_fleet(year: int, path: Path | None = None) -> pd.DataFrame:
         "ASSUMPTION" if share else mark for mark in first["confidence"]
     ]  # a year between two known ones is nobody's figure
     return fleet
-
-
-def weakest(marks: list[str]) -> str:
-    """Return the least certain of several confidence marks.
-
-    Examples
-    --------
-    >>> weakest(["H", "L", "M"])
-    'L'
-    """
-    return max(marks, key=CONFIDENCE.index)
 
 
 def _require_sound(stock: pd.DataFrame, where: str) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from importlib.util import find_spec
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import shapely
 
-from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.files import PAKISTAN_WSEN, read_layer, row_labels
 from siting.roads import Network
 
 ID_COLUMNS = ("id", "zone_id", "cell_id")
+H3_COLUMNS = ("h3", "h3_index")
+THOUSANDS = re.compile(r"\s*-?\d{1,3}(,\d{3})+(\.\d+)?\s*")
+DECIMAL_COMMA = re.compile(r"\s*-?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
 HOME_STREETS = ("residential", "living_street", "unclassified")
 SHAPES = ("Point", "Polygon", "MultiPolygon")
 
@@ -27,7 +33,8 @@ def read_people(
     Parameters
     ----------
     path
-        A layer file, or a CSV with ``lon`` and ``lat`` (or ``longitude`` and ``latitude``).
+        A layer file, or a CSV with ``lon`` and ``lat`` (or ``longitude`` and ``latitude``). A CSV
+        or Parquet file with ``h3`` or ``h3_index`` in place of coordinates is read by `read_h3`.
     column
         The column that holds the number of people.
     raster_deg
@@ -38,17 +45,22 @@ def read_people(
     Returns
     -------
     GeoDataFrame
-        ``people`` (persons) and ``geometry``, one row a row of the file, in its order.
+        ``people`` (persons) and ``geometry``, one row a row of the file, in its order; ``h3`` for
+        a table of hexagons.
 
     Raises
     ------
     InputError
-        With every fault of the file at once: no such column; counts that are missing, negative or
-        not numbers; nobody at all; ids given twice; geometry that is missing, broken or of lines.
+        With every fault of the file at once: semicolons for commas; no such column; counts that
+        are missing, negative, not numbers or written with a decimal comma; nobody at all; ids
+        given twice; geometry that is missing, broken or of lines.
     """
+    require_commas(path)
+    if _h3_column(path) is not None and raster_deg is None:
+        return read_h3(path, column)
     layer = read_layer(path)
-    faults = _count_faults(layer, path, column) + _id_faults(layer, path)
-    faults += _shape_faults(layer, path)
+    faults = count_faults(layer, path, column) + id_faults(layer, path)
+    faults += shape_faults(layer, path, SHAPES, "points or polygons")
     if raster_deg is not None and not (np.isfinite(raster_deg) and raster_deg > 0):
         faults.append(Fault("raster_deg", f"{raster_deg} is not a width", "give degrees above 0"))
     elif raster_deg is not None and not (layer.geom_type == "Point").all():
@@ -61,6 +73,78 @@ def read_people(
         geometry = gpd.GeoSeries(shapely.box(x - half, y - half, x + half, y + half), crs=4326)
     people = pd.to_numeric(layer[column]).to_numpy(dtype=float)
     return gpd.GeoDataFrame({"people": people}, geometry=geometry.to_numpy(), crs=4326)
+
+
+def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
+    """Return where people live from a table by H3 hexagon: hexagons in lon/lat with a head count.
+
+    Parameters
+    ----------
+    path
+        A CSV or Parquet file with ``h3`` or ``h3_index`` (text or the 64-bit number).
+    column
+        The column that holds the number of people.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the file.
+        `siting.demand.make_cells` takes hexagons of the wanted or a finer resolution over by their
+        names, without cutting them.
+
+    Raises
+    ------
+    InputError
+        With every fault of the file at once: no such column; names that are no H3 cells, come
+        twice or are of several resolutions; hexagons outside Pakistan; counts as in `read_people`.
+    MissingExtraError
+        Without the package ``h3``.
+    """
+    if find_spec("h3") is None:
+        raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
+    import h3
+
+    require_commas(path)
+    frame = _read_table(path)
+    name = next((c for c in H3_COLUMNS if c in frame.columns), None)
+    if name is None:
+        have = ", ".join(map(str, frame.columns))
+        raise InputError(Fault(str(path), "has no column h3 and no h3_index", f"it has: {have}"))
+    where = f"{path}, column {name}"
+    faults = count_faults(frame, path, column)
+    cells = [_h3_text(value) for value in frame[name]]
+    bad = np.array([not h3.is_valid_cell(cell) for cell in cells], dtype=bool)
+    if bad.any():
+        faults.append(
+            Fault(
+                where,
+                f"{bad.sum():,} of {len(frame):,} rows are no H3 cell",
+                "give names such as 8842f5a001fffff",
+                row_labels(path, np.flatnonzero(bad)),
+            )
+        )
+        raise InputError(faults)
+    twice = pd.Series(cells).duplicated(keep=False).to_numpy()
+    if twice.any():
+        again = tuple(dict.fromkeys(np.array(cells)[twice]))
+        faults.append(Fault(where, "the same cell in several rows", "add them up", again))
+    resolutions = sorted({h3.get_resolution(cell) for cell in cells})
+    if len(resolutions) > 1:
+        faults.append(
+            Fault(where, f"several resolutions: {', '.join(map(str, resolutions))}", "give one")
+        )
+    centres = np.array([h3.cell_to_latlng(cell) for cell in cells])
+    west, south, east, north = PAKISTAN_WSEN
+    lat, lon = centres.T
+    outside = (lon < west) | (lon > east) | (lat < south) | (lat > north)
+    if outside.any():
+        rows = row_labels(path, np.flatnonzero(outside))
+        faults.append(Fault(where, f"{outside.sum():,} cells lie outside Pakistan", "", rows))
+    if faults:
+        raise InputError(faults)
+    hexagons = [shapely.Polygon([at[::-1] for at in h3.cell_to_boundary(c)]) for c in cells]
+    people = pd.to_numeric(frame[column]).to_numpy(dtype=float)
+    return gpd.GeoDataFrame({"h3": cells, "people": people}, geometry=hexagons, crs=4326)
 
 
 def people_on_streets(
@@ -113,20 +197,64 @@ def people_on_streets(
     ).to_crs(4326)
 
 
-def _count_faults(layer: gpd.GeoDataFrame, path: Path, column: str) -> list[Fault]:
+def require_commas(path: Path) -> None:
+    """Raise `InputError` if a CSV is separated by semicolons, as where the comma is decimal.
+
+    Parameters
+    ----------
+    path
+        A file of any kind; others than CSV pass.
+    """
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return
+    with path.open("rb") as file:
+        header = file.readline(65_536)
+    if header.count(b";") > header.count(b","):
+        raise InputError(
+            Fault(
+                f"{path}, line 1",
+                "separated by semicolons",
+                "save it with commas between columns and a point in decimals",
+            )
+        )
+
+
+def count_faults(layer: pd.DataFrame, path: Path, column: str, noun: str = "people") -> list[Fault]:
+    """Return what is wrong with a column of head counts of a file; an empty list if nothing.
+
+    Parameters
+    ----------
+    layer
+        The file's rows in its order.
+    path
+        The file, for the messages.
+    column
+        The column.
+    noun
+        What is counted.
+    """
     where = f"{path}, column {column}"
     if column not in layer.columns:
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+        geometry = getattr(layer, "active_geometry_name", None)
+        have = ", ".join(str(c) for c in layer.columns if c != geometry)
         return [Fault(where, "missing", f"it has: {have}")]
     values = layer[column]
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     blank = values.isna().to_numpy()
     if pd.api.types.is_bool_dtype(values):
-        return [Fault(where, "true or false, not a number of people")]
+        return [Fault(where, f"true or false, not a number of {noun}")]
+    odd = ~blank & ~np.isfinite(numbers)
+    decimal, thousands = np.zeros_like(odd), np.zeros_like(odd)
+    texts = values.astype(str).to_numpy()
+    thousands[odd] = [THOUSANDS.fullmatch(text) is not None for text in texts[odd]]
+    decimal[odd] = [DECIMAL_COMMA.fullmatch(text) is not None for text in texts[odd]]
+    decimal &= ~thousands
     faults = []
     for mask, what, fix in (
-        (blank, "no number", "give 0 where nobody lives, or leave the row out"),
-        (~blank & ~np.isfinite(numbers), "not a number", "write plain digits"),
+        (blank, "no number", "give 0 where there is nobody, or leave the row out"),
+        (decimal, "not a number but with a decimal comma", "write 1.5 for 1,5"),
+        (thousands, "not a number but with commas", "write plain digits, 1234 for 1,234"),
+        (odd & ~decimal & ~thousands, "not a number", "write plain digits"),
         (np.isfinite(numbers) & (numbers < 0), "negative", "correct them (some rasters mark no "
          "data by a negative number: leave those rows out)"),
     ):  # fmt: skip
@@ -144,7 +272,20 @@ def _count_faults(layer: gpd.GeoDataFrame, path: Path, column: str) -> list[Faul
     return faults
 
 
-def _id_faults(layer: gpd.GeoDataFrame, path: Path) -> list[Fault]:
+def id_faults(
+    layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
+) -> list[Fault]:
+    """Return one fault a column of ids in which an id comes twice.
+
+    Parameters
+    ----------
+    layer
+        The file's rows in its order.
+    path
+        The file, for the messages.
+    columns
+        The columns of ids; those that are missing pass.
+    """
     return [
         Fault(
             f"{path}, column {name}",
@@ -152,20 +293,35 @@ def _id_faults(layer: gpd.GeoDataFrame, path: Path) -> list[Fault]:
             "give each row its own id",
             tuple(dict.fromkeys(layer[name][twice].astype(str))),
         )
-        for name in ID_COLUMNS
+        for name in columns
         if name in layer.columns
         and (twice := layer[name].duplicated(keep=False) & layer[name].notna()).any()
     ]
 
 
-def _shape_faults(layer: gpd.GeoDataFrame, path: Path) -> list[Fault]:
+def shape_faults(
+    layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
+) -> list[Fault]:
+    """Return the rows of a layer whose geometry is missing, broken or of another kind.
+
+    Parameters
+    ----------
+    layer
+        The file's rows in its order.
+    path
+        The file, for the messages.
+    kinds
+        The geometry types allowed.
+    wanted
+        The same in words.
+    """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
-    kinds = shapes.geom_type.to_numpy()
-    wrong = ~missing & ~np.isin(kinds.astype(str), SHAPES)
+    found = shapes.geom_type.to_numpy()
+    wrong = ~missing & ~np.isin(found.astype(str), list(kinds))
     broken = ~missing & ~wrong & ~shapes.is_valid.to_numpy()
     reason = shapely.is_valid_reason(shapes.to_numpy()[broken][0]) if broken.any() else ""
-    found = ", ".join(sorted({str(k) for k in kinds[wrong]}))
+    others = ", ".join(sorted({str(k) for k in found[wrong]}))
     return [
         Fault(
             f"{path}, geometry",
@@ -175,8 +331,51 @@ def _shape_faults(layer: gpd.GeoDataFrame, path: Path) -> list[Fault]:
         )
         for mask, what, fix in (
             (missing, "have none", "leave them out or draw them"),
-            (wrong, f"are {found}", "give points or polygons"),
+            (wrong, f"are {others}", f"give {wanted}"),
             (broken, f"are not valid polygons ({reason})", "repair them, e.g. with make_valid"),
         )
         if mask.any()
     ]
+
+
+def _h3_column(path: Path) -> str | None:
+    """Return the column of H3 names of a table without coordinates, or nothing."""
+    try:
+        if path.suffix.lower() == ".csv":
+            names = set(pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns)
+        elif path.suffix.lower() == ".parquet":
+            names = set(pyarrow.parquet.read_schema(path).names)
+        else:
+            return None
+    except (OSError, ValueError):  # whoever reads the file says what is wrong with it
+        return None
+    if names & {"lon", "lat", "longitude", "latitude", "geometry"}:
+        return None
+    return next((name for name in H3_COLUMNS if name in names), None)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, encoding="utf-8-sig")
+    except UnicodeDecodeError as err:
+        what = f"is not UTF-8 (byte {err.start:,})"
+        raise InputError(Fault(str(path), what, "save it as CSV UTF-8")) from err
+    except (OSError, ValueError) as err:  # pandas' and pyarrow's parsing errors are ValueErrors
+        first = (str(err).strip() or type(err).__name__).splitlines()[0]
+        raise InputError(Fault(str(path), f"cannot be read: {first}")) from err
+    if frame.empty:
+        raise InputError(Fault(str(path), "has no rows"))
+    return frame
+
+
+def _h3_text(value: object) -> str:
+    import h3
+
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
+        return str(h3.int_to_str(int(value)))
+    return str(value).strip().lower()

@@ -1,38 +1,65 @@
-"""A study area's energy spread over its cells."""
+"""A study area's energy spread over its cells: near homes, at destinations, on the way."""
 
 from __future__ import annotations
 
+import logging
+
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from siting.demand.surfaces import SURFACES
 from siting.errors import Fault, InputError
+from siting.reference import table
 from siting.tables import CELLS, validate
 
+log = logging.getLogger(__name__)
 
-def spread_demand(cells: gpd.GeoDataFrame, energy: pd.DataFrame) -> pd.DataFrame:
-    """Return public charging energy by cell and vehicle class (kWh/day), in proportion to people.
+Floats = npt.NDArray[np.float64]
 
-    The rows of a class add up to its energy. That charging is wanted where people live is an
-    assumption of this first form.
+
+def spread_demand(
+    cells: gpd.GeoDataFrame,
+    energy: pd.DataFrame,
+    surfaces: pd.DataFrame | None = None,
+    weights: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return public charging energy by cell and vehicle class (kWh/day).
+
+    Without `surfaces` energy goes in proportion to people; that charging is wanted where people
+    live is then an assumption. With them each class divides its energy among home, destination and
+    en route. The rows of a class add up to its energy, in each zone where energy is given by zone.
 
     Parameters
     ----------
     cells
-        Demand cells with ``people``, as `make_cells` returns them.
+        Demand cells with ``people``, as `make_cells` returns them. Cells without a road node get
+        their energy too: it is wanted there, and cannot be served.
     energy
-        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them.
+        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
+        ``zone_id``, one row a zone and class, spread over the cells of that zone alone (of one
+        single zone, over all cells that name none).
+    surfaces
+        ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each, as
+        `siting.demand.surfaces` returns them.
+    weights
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: how a class divides its energy,
+        not necessarily adding up to 1; none: the package's table. The weight of a surface that is 0
+        in all the cells concerned goes to the others.
 
     Returns
     -------
     DataFrame
         ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``; in the order of the
-        cells, then of the classes. Rows without energy are left out.
+        cells, then of the classes. Rows without energy are left out. Texts in ``attrs["notes"]``
+        say where a weight went to other surfaces.
 
     Raises
     ------
     InputError
-        If a table breaks its rules, nobody lives in the cells, or no energy is wanted.
+        If a table breaks its rules, nobody lives in the cells, no energy is wanted, a class has no
+        weights, or a zone wants energy and has no cell.
 
     Examples
     --------
@@ -46,37 +73,152 @@ def spread_demand(cells: gpd.GeoDataFrame, energy: pd.DataFrame) -> pd.DataFrame
     [6.0, 2.0]
     """
     validate(cells, CELLS)
-    wanted = energy["demand_kwh_day"].to_numpy(dtype=float, na_value=np.nan)
-    classes = energy["vehicle_class"].astype(str)
-    people = cells["people"].to_numpy(dtype=float)
-    faults = []
-    bad = ~(np.isfinite(wanted) & (wanted >= 0))
-    if bad.any():
-        faults.append(
-            Fault(
-                "energy, column demand_kwh_day",
-                "not a number of at least 0",
-                "",
-                tuple(classes[bad]),
-            )
-        )
-    elif not wanted.sum() > 0:
-        faults.append(Fault("energy, column demand_kwh_day", "no class wants any energy"))
-    if classes.duplicated().any():
-        twice = tuple(classes[classes.duplicated()])
-        faults.append(Fault("energy, column vehicle_class", "given twice", "", twice))
-    if not people.sum() > 0:
+    # One zone that the cells know nothing of is the whole area.
+    by_zone = "zone_id" in energy.columns and not (
+        "zone_id" not in cells.columns and len(energy["zone_id"].unique()) == 1
+    )
+    classes = list(dict.fromkeys(energy["vehicle_class"].astype(str)))
+    faults = _energy_faults(energy, cells, by_zone)
+    if not cells["people"].sum() > 0:
         faults.append(Fault("cells, column people", "nobody lives in any cell"))
+    if surfaces is None:
+        shares = cells["people"].to_numpy(dtype=float)[:, None]
+        division = np.ones((len(classes), 1))
+        names: tuple[str, ...] = ("people",)
+    else:
+        faults += _surface_faults(surfaces, cells)
+        figures, more = _division(weights, classes)
+        faults += more
+        names = SURFACES
     if faults:
         raise InputError(faults)
-    spread = np.outer(people / people.sum(), wanted)
+    if surfaces is not None:
+        rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list(), list(SURFACES)]
+        shares, division = rows.to_numpy(dtype=float), figures
+    notes: dict[str, None] = {}
+    wanted = energy["demand_kwh_day"].to_numpy(dtype=float)
+    column = pd.Index(classes).get_indexer(pd.Index(energy["vehicle_class"].astype(str)))
+    zones = energy["zone_id"].astype(str).to_numpy() if by_zone else np.full(len(energy), "")
+    of_cell = cells["zone_id"].astype(str).to_numpy() if by_zone else np.full(len(cells), "")
+    spread = np.zeros((len(cells), len(classes)))
+    for zone in dict.fromkeys(zones):
+        at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
+        if not len(at):  # wants nothing, or it would be a fault
+            continue
+        mixes = _mixes(shares[at], division[column[rows_of]])
+        for row, mix, moved in zip(rows_of, *mixes, strict=True):
+            spread[at, column[row]] += wanted[row] * mix
+            if moved and wanted[row] > 0:
+                where = f" in zone {zone}" if by_zone else ""
+                lost = ", ".join(n for n, gone in zip(names, moved, strict=True) if gone)
+                notes[f"{classes[column[row]]}: nothing known of {lost}{where}, its weight went "
+                      "to the rest"] = None  # fmt: skip
+    for note in notes:
+        log.info(note)
     demand = pd.DataFrame(
         {
             "cell_id": np.repeat(cells["cell_id"].to_numpy(), len(classes)),
-            "vehicle_class": np.tile(classes.to_numpy(), len(cells)),
+            "vehicle_class": np.tile(np.array(classes, dtype=object), len(cells)),
             "demand_kwh_day": spread.ravel(),
         }
-    )
+    ).astype({"vehicle_class": "str"})
     demand = demand[demand["demand_kwh_day"] > 0].reset_index(drop=True)
     demand.insert(0, "demand_id", [f"d{i:05d}" for i in range(1, len(demand) + 1)])
+    demand.attrs["notes"] = list(notes)
     return demand
+
+
+def _mixes(shares: Floats, division: Floats) -> tuple[list[Floats], list[tuple[bool, ...]]]:
+    """Return how a class's energy goes over some cells (adding up to 1), and which weight moved."""
+    whole = shares.sum(axis=0)
+    known = whole > 0
+    each = shares / np.where(known, whole, 1.0)
+    mixes, moved = [], []
+    for weight in division:
+        kept = np.where(known, weight, 0.0)
+        if kept.sum() > 0:
+            mix = each @ (kept / kept.sum())
+        elif known.any():  # all it wants is unknown: to what is known, in equal parts
+            mix = each @ (known / known.sum())
+        else:
+            mix = np.full(len(shares), 1 / len(shares))
+        mixes.append(mix / mix.sum())
+        gone = (weight > 0) & ~known
+        moved.append(tuple(map(bool, gone)) if gone.any() else ())
+    return mixes, moved
+
+
+def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> list[Fault]:
+    wanted = energy["demand_kwh_day"].to_numpy(dtype=float, na_value=np.nan)
+    key = ["zone_id", "vehicle_class"] if by_zone else ["vehicle_class"]
+    labels = energy[key].astype(str).agg(" ".join, axis=1).to_numpy()
+    faults = []
+    bad = ~(np.isfinite(wanted) & (wanted >= 0))
+    if bad.any():
+        where = "energy, column demand_kwh_day"
+        faults.append(Fault(where, "not a number of at least 0", "", tuple(labels[bad])))
+    elif not wanted.sum() > 0:
+        faults.append(Fault("energy, column demand_kwh_day", "no class wants any energy"))
+    twice = pd.Series(labels).duplicated().to_numpy()
+    if twice.any():
+        where = f"energy, column {' + '.join(key)}"
+        faults.append(Fault(where, "given twice", "", tuple(labels[twice])))
+    if by_zone and "zone_id" not in cells.columns:
+        fix = "make the cells from people with a column zone_id"
+        faults.append(Fault("cells, column zone_id", "missing, but energy is by zone", fix))
+    elif by_zone:
+        zones = energy["zone_id"].astype(str)
+        lost = ~zones.isin(cells["zone_id"].astype(str)).to_numpy() & (wanted > 0)
+        if lost.any():
+            ids = tuple(dict.fromkeys(zones[lost]))
+            faults.append(Fault("energy, column zone_id", "zones without a cell", "", ids))
+    return faults
+
+
+def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
+    lacking = [c for c in ("cell_id", *SURFACES) if c not in surfaces.columns]
+    if lacking:
+        return [Fault(f"surfaces, column {c}", "missing") for c in lacking]
+    faults = []
+    for name in SURFACES:
+        share = surfaces[name].to_numpy(dtype=float, na_value=np.nan)
+        bad = ~(np.isfinite(share) & (share >= 0))
+        if bad.any():
+            ids = tuple(surfaces["cell_id"].astype(str)[bad])
+            faults.append(Fault(f"surfaces, column {name}", "missing or negative", "", ids))
+    rows = surfaces["cell_id"]
+    if rows.duplicated().any():
+        twice = tuple(rows[rows.duplicated()].astype(str))
+        faults.append(Fault("surfaces, column cell_id", "given twice", "", twice))
+    without = tuple(cells["cell_id"][~cells["cell_id"].isin(rows)].astype(str))
+    if without:
+        faults.append(Fault("surfaces, column cell_id", "cells without a row", "", without))
+    return faults
+
+
+def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
+    """Return how each class divides its energy among the surfaces, and what is wrong with it."""
+    figures = table("surface_weights") if weights is None else weights
+    lacking = [c for c in ("vehicle_class", *SURFACES) if c not in figures.columns]
+    if lacking:
+        faults = [Fault(f"surface weights, column {c}", "missing") for c in lacking]
+        return np.zeros((len(classes), len(SURFACES))), faults
+    faults = []
+    name = figures["vehicle_class"].astype(str)
+    if name.duplicated().any():
+        twice = tuple(name[name.duplicated()])
+        where = "surface weights, column vehicle_class"
+        return np.zeros((len(classes), len(SURFACES))), [Fault(where, "given twice", "", twice)]
+    without = tuple(c for c in classes if c not in set(name))
+    if without:
+        where = "surface weights, column vehicle_class"
+        have = "add it; there are: " + ", ".join(name)
+        faults.append(Fault(where, "no row for a class", have, without))
+    division = figures.set_index(name)[list(SURFACES)].reindex(classes).to_numpy(dtype=float)
+    known = ~np.isin(classes, without)
+    bad = known & ~(np.isfinite(division).all(axis=1) & (division >= 0).all(axis=1))
+    bad |= known & ~bad & ~(division.sum(axis=1) > 0)
+    if bad.any():
+        what = "not numbers of at least 0, one of them above 0"
+        faults.append(Fault("surface weights", what, "", tuple(np.array(classes)[bad])))
+    return division, faults

@@ -158,7 +158,9 @@ class Study:
     @cached_property
     def fleet(self) -> pd.DataFrame:
         """The country's electric vehicles of the target year, by class."""
-        fleet = people_to_energy.national_fleet(self.config.year, self.config.demand.fleet_csv)
+        fleet = people_to_energy.national_fleet(
+            self.config.year, self.config.demand.scenario, self.config.demand.fleet_csv
+        )
         classes = list(self.config.demand.vehicle_classes)
         missing = tuple(c for c in classes if c not in set(fleet["vehicle_class"]))
         if missing:
@@ -193,6 +195,8 @@ class Study:
         share = shares["vehicle_class"].map(dict(own)).where(given, shares["city_share"])
         return shares.assign(
             city_share=share.astype(float),
+            low=shares["low"].where(~given, share.astype(float)),
+            high=shares["high"].where(~given, share.astype(float)),
             source=shares["source"].where(~given, "set in the configuration"),
             confidence=shares["confidence"].where(~given, "ASSUMPTION"),
         )

@@ -1,0 +1,244 @@
+"""The city library: what the package knows of a city, and a first configuration for it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+BIG_CITY_PEOPLE = 5_000_000
+# The 2019 policy named one fast station a 3 km x 3 km cell in all major cities.
+SITE_SPACING_M = 3000
+# About a billion rupees for Lahore; nobody has published a figure for one city's chargers.
+BUDGET_PKR_PERSON = 80
+BUDGET_STEP_PKR = 10_000_000
+
+
+def library() -> pd.DataFrame:
+    """Return the cities of the library, one row each, with all that a study of them starts from.
+
+    Returns
+    -------
+    DataFrame
+        ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
+        ``zone_people`` (how many census tehsils it lies in, and their persons), ``disco`` (who
+        supplies it), ``availability`` with ``…_low`` and ``…_high`` (share of the time there is
+        power), ``speed_group`` (rows of the speed table), ``west_deg``, ``south_deg``,
+        ``east_deg``, ``north_deg`` (box around the built-up area, recalled and not surveyed),
+        ``place_query`` (blank: use the box), ``lon``, ``lat`` (centre), ``utm_epsg``, and the
+        sources and confidence marks of these.
+
+    Examples
+    --------
+    >>> cities = library().set_index("city")
+    >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
+    (11, 31, 20382881)
+    """
+    cities = table("cities")
+    zones = table("tehsils").groupby("city")["people_2023"].agg(["size", "sum"])
+    rows = zones.reindex(cities["city"].to_list())
+    cities["zones"] = rows["size"].to_numpy(dtype=int)
+    cities["zone_people"] = rows["sum"].to_numpy(dtype=int)
+    cities["place_query"] = cities["place_query"].fillna("")
+    first = ["city", "province", "people_2023", "zones", "zone_people", "disco", "availability"]
+    hidden = ("share_of_fleet", "share_source", "share_confidence")  # of the demand's figures
+    rest = [c for c in cities.columns if c not in first and c not in hidden]
+    return cities[first + rest]
+
+
+def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
+    """Return the census zones (tehsils, in Karachi sub-divisions) of a city, as of 2023.
+
+    Parameters
+    ----------
+    city
+        A city of the library, or one of the spare cities of the table (Sargodha, Sukkur …);
+        capitals do not matter. None: every zone of the table.
+    whole_district
+        Whether to add the other tehsils of the city's district or districts.
+
+    Returns
+    -------
+    DataFrame
+        ``district``, ``tehsil``, ``city`` (blank: no city's), ``area_km2``, ``people_2023`` and
+        ``urban_people`` (persons), ``household_size`` (persons), ``growth_pct_year`` (2017 to
+        2023), ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or
+        more), ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings``
+        (residential), ``economic_structures``, ``source``, ``confidence``. Blank: not given.
+
+    Raises
+    ------
+    InputError
+        If the table has no such city.
+
+    Examples
+    --------
+    >>> tehsils("lahore")["tehsil"].to_list()
+    ['Lahore City', 'Model Town', 'Shalimar', 'Lahore Cantt', 'Raiwind']
+    """
+    zones = table("tehsils")
+    zones["city"] = zones["city"].fillna("")
+    if city is None:
+        return zones
+    name = _match(city, list(dict.fromkeys(zones["city"][zones["city"] != ""])))
+    wanted = zones["city"] == name
+    if whole_district:
+        wanted = zones["district"].isin(zones["district"][wanted].to_list())
+    return zones[wanted].reset_index(drop=True)
+
+
+def find_city(name: str) -> pd.Series[Any]:
+    """Return the row of the library for a city.
+
+    Parameters
+    ----------
+    name
+        Its name; capitals do not matter.
+
+    Raises
+    ------
+    InputError
+        If the library has no such city; the fix names the nearest spelling.
+
+    Examples
+    --------
+    >>> find_city("quetta")["disco"]
+    'QESCO'
+    >>> find_city("Lahor")
+    Traceback (most recent call last):
+    siting.errors.InputError: city: the library has no Lahor; did you mean Lahore?
+    """
+    cities = library()
+    wanted = _match(name, cities["city"].to_list())
+    return cities[cities["city"] == wanted].iloc[0]
+
+
+def new_config(city: str) -> str:
+    """Return a commented configuration (YAML) to start a study of a city with.
+
+    Roads come by place query where the library has one, else from its box; people are the census
+    total spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap
+    and a grid of street corners.
+
+    Parameters
+    ----------
+    city
+        A city of the library; capitals do not matter.
+
+    Returns
+    -------
+    str
+        The text of the file.
+
+    Raises
+    ------
+    InputError
+        If the library has no such city.
+
+    Examples
+    --------
+    >>> print(new_config("multan").splitlines()[0])
+    # Multan: roads and fuel stations come from OpenStreetMap through OSMnx.
+    """
+    row = find_city(city)
+    name = str(row["city"])
+    slug = name.lower().replace(" ", "-")
+    zones = tehsils(name)
+    by_query = bool(row["place_query"])
+    # A place query answers with the whole administrative unit, the box with the city proper.
+    people = int(row["zone_people"] if by_query else row["people_2023"])
+    if by_query:
+        districts = ", ".join(dict.fromkeys(zones["district"]))
+        basis = f"Census 2023, all tehsils of {districts} (Pakistan Bureau of Statistics)"
+        roads = f"""    kind: place
+    query: {row["place_query"]}"""
+    else:
+        basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
+        roads = f"""    kind: bbox              # recalled extent of the city: check it on a map
+    west_deg: {row["west_deg"]}
+    south_deg: {row["south_deg"]}
+    east_deg: {row["east_deg"]}
+    north_deg: {row["north_deg"]}"""
+    size_m = 1000 if people > BIG_CITY_PEOPLE else 500
+    budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
+    # The city's share of the fleet belongs to the people counted here, whatever the census calls
+    # the city proper.
+    whole = ""
+    if people != int(row["people_2023"]):
+        whole = f"""
+  city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
+    return f"""\
+# {name}: roads and fuel stations come from OpenStreetMap through OSMnx.
+# Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
+# Then offline: siting run {slug}.yaml
+#
+# Supplied by {row["disco"]}; power there {row["availability"]:.0%} of the time \
+({row["availability_low"]:.0%} to {row["availability_high"]:.0%}; assumption).
+# Census zones (2023; people, share of households that rent):
+{_zone_lines(zones)}
+name: {slug}
+title: {name}
+note: >-
+  People are a census total spread along residential streets: replace demand.people by a
+  population layer where you have one.
+year: 2030
+
+roads:
+  source:
+{roads}
+
+demand:
+  city: {name.lower()}
+  people:
+    kind: streets
+    total: {people:_}
+    basis: {basis}{whole}
+  cells:
+    shape: square
+    size_m: {size_m}
+
+candidates:
+  sources:
+    - kind: osm_download
+      tags:
+        amenity: [fuel, parking]
+        shop: [mall]
+    - kind: streets
+      spacing_m: {SITE_SPACING_M}       # one a 3 km x 3 km cell, the density the 2019 policy named
+  merge_within_m: 150
+
+reach:
+  cutoff_min: 10
+
+program:
+  model: capacitated
+  budget_pkr: {budget_pkr:_}  # assumption: {BUDGET_PKR_PERSON} rupees a head
+
+solver:
+  gap: 0.01
+  time_limit_s: 300
+"""
+
+
+def _zone_lines(zones: pd.DataFrame) -> str:
+    lines = []
+    for zone in zones.to_dict("records"):
+        renting = zone["renting_share"]
+        share = f"{renting:.0%}" if pd.notna(renting) else "not given"
+        lines.append(f"#   {zone['tehsil']:<18} {zone['people_2023']:>10,}  {share}")
+    return "\n".join(lines)
+
+
+def _match(name: str, known: list[str]) -> str:
+    """Return the known name that is meant, or raise with the nearest one."""
+    by_fold = {k.casefold(): k for k in known}
+    found = by_fold.get(name.strip().casefold())
+    if found is None:
+        near = difflib.get_close_matches(name.strip().casefold(), list(by_fold), n=1, cutoff=0.6)
+        fix = f"did you mean {by_fold[near[0]]}?" if near else "it has: " + ", ".join(known)
+        raise InputError(Fault("city", f"the library has no {name}", fix))
+    return found

@@ -1,0 +1,192 @@
+"""Figures by class in long form: read, overridden one by one, and held against their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.reference import CONFIDENCE, table
+
+ENDS = ("low", "value", "high")
+
+Overrides = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a figure may be.
+
+    Parameters
+    ----------
+    unit
+        Its unit.
+    least, most
+        The smallest and largest value that can be right.
+    default
+        The value for a class that a user adds without it; ``None``: it must be given.
+    """
+
+    unit: str
+    least: float = 0.0
+    most: float = np.inf
+    default: float | None = None
+
+
+def weakest(marks: Sequence[str]) -> str:
+    """Return the least certain of several confidence marks.
+
+    Examples
+    --------
+    >>> weakest(["H", "L", "M"])
+    'L'
+    """
+    return max(marks, key=CONFIDENCE.index)
+
+
+def read_figures(
+    name: str,
+    limits: Mapping[str, Limits],
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+) -> pd.DataFrame:
+    """Return the figures of every vehicle class, one row a class and figure, each in its own unit.
+
+    Parameters
+    ----------
+    name
+        The packaged table, with the columns vehicle_class, figure, value, low, high, unit, source,
+        confidence.
+    limits
+        The figures there are, and what they may be.
+    path
+        A user's own table of the same form. Its rows take the place of the package's rows for the
+        same class and figure; the others stay.
+    overrides
+        Single values: class, then figure. They take the place of both tables, have no range and
+        count as ``ASSUMPTION``.
+
+    Returns
+    -------
+    DataFrame
+        The table's columns; classes in the table's order, new ones last, and within a class the
+        figures in the order of `limits`.
+
+    Raises
+    ------
+    InputError
+        With every unknown figure, row given twice, incomplete class and value out of its limits.
+    """
+    rows = table(name)
+    where = f"{name} table"
+    faults: list[Fault] = []
+    if path is not None:
+        where = str(path)
+        own = table(name, path)[rows.columns.to_list()]
+        faults += _key_faults(own, limits, where)
+        if faults:
+            raise InputError(faults)
+        replaced = pd.MultiIndex.from_frame(rows[["vehicle_class", "figure"]]).isin(
+            pd.MultiIndex.from_frame(own[["vehicle_class", "figure"]])
+        )
+        rows = pd.concat([rows[~replaced], own], ignore_index=True)
+    order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
+    order += [c for c in overrides or {} if c not in order]
+    found = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
+    for vehicle, changes in (overrides or {}).items():
+        unknown = sorted(set(changes) - set(limits))
+        if unknown:
+            what = f"no figure is called {', '.join(unknown)}"
+            faults.append(Fault(f"{name} figures, {vehicle}", what, "use " + ", ".join(limits)))
+        for figure, given in changes.items():
+            if isinstance(given, bool) or not isinstance(given, Real):
+                where_to = f"{name} figures, {vehicle}.{figure}"
+                faults.append(Fault(where_to, f"{given!r} is not a number"))
+                continue
+            found[(vehicle, figure)] = dict.fromkeys(ENDS, given) | {
+                "source": "set by the user",
+                "confidence": "ASSUMPTION",
+            }
+    table_has = "the table has: " + ", ".join(dict.fromkeys(rows["vehicle_class"].astype(str)))
+    lines = []
+    for vehicle in order:
+        lacking = []
+        for figure, limit in limits.items():
+            row = found.get((vehicle, figure))
+            if row is None and limit.default is not None:
+                row = dict.fromkeys(ENDS, limit.default) | {
+                    "source": "the value of a class that does not state it",
+                    "confidence": "ASSUMPTION",
+                }
+            if row is None:
+                lacking.append(figure)
+            else:
+                lines.append({"vehicle_class": vehicle, "figure": figure, **row})
+        unknown_only = not set((overrides or {}).get(vehicle, limits)) & set(limits)
+        if lacking and not unknown_only:
+            what = f"{', '.join(lacking)} is not given"
+            faults.append(Fault(f"{name} figures, {vehicle}", what, table_has))
+    figures = pd.DataFrame(lines)
+    figures["unit"] = figures["figure"].map({f: limit.unit for f, limit in limits.items()})
+    figures[list(ENDS)] = figures[list(ENDS)].astype(float)
+    faults += _range_faults(figures, limits, where)
+    if faults:
+        raise InputError(faults)
+    return figures[rows.columns.to_list()]
+
+
+def range_faults(
+    ranges: pd.DataFrame, limit: Limits, where: str, ids: Sequence[str]
+) -> list[Fault]:
+    """Return what is wrong with one figure's columns low, central, high: limits and order."""
+    ends = ranges.to_numpy(dtype=float, na_value=np.nan)
+    inside = np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)
+    bad = ~inside.all(axis=1)
+    order = ~bad & ((ends[:, 0] > ends[:, 1]) | (ends[:, 1] > ends[:, 2]))
+    upper = f" and at most {limit.most:g}" if np.isfinite(limit.most) else ""
+    names = np.array(ids, dtype=object)
+    return [
+        Fault(where, what, "", tuple(dict.fromkeys(names[mask])))
+        for mask, what in (
+            (bad, f"not {limit.unit} of at least {limit.least:g}{upper}"),
+            (order, "not low <= central <= high"),
+        )
+        if mask.any()
+    ]
+
+
+def _key_faults(own: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
+    label = own["vehicle_class"].astype(str) + " " + own["figure"].astype(str)
+    checks = (
+        ("vehicle_class", "missing", "", own["vehicle_class"].isna()),
+        ("figure", "no such figure", "use " + ", ".join(limits), ~own["figure"].isin(list(limits))),
+        (
+            "vehicle_class, figure",
+            "given twice",
+            "",
+            own.duplicated(["vehicle_class", "figure"], keep=False),
+        ),
+    )
+    return [
+        Fault(f"{where}, column {column}", what, fix, tuple(dict.fromkeys(label[mask])))
+        for column, what, fix, mask in checks
+        if mask.any()
+    ]
+
+
+def _range_faults(figures: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
+    faults = []
+    for name, limit in limits.items():
+        rows = figures[figures["figure"] == name]
+        faults += range_faults(
+            rows[list(ENDS)],
+            limit,
+            f"{where}, {name}",
+            rows["vehicle_class"].astype(str).to_list(),
+        )
+    return faults

@@ -1,0 +1,179 @@
+"""How a zone's housing lowers what its vehicles charge at home, and raises the public share.
+
+For a vehicle class of ``housing_weight`` w (1 where it is parked at home, 0 where at a depot)::
+
+    home share of the zone = home_share of the class
+                             x (1 - w * renting_effect * renting_share of the zone)
+                             x (1 - w * high_rise_effect * high_rise_share of the zone)
+    public share           = 1 - home share of the zone
+
+Where a zone's renting or high-rise share is not known, that factor is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+EFFECTS = ("renting_effect", "high_rise_effect")
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Housing:
+    """The zones of a study area as arrays: names, people's shares, renting and high-rise shares."""
+
+    ids: tuple[str, ...]
+    split: Array
+    renting: Array
+    high_rise: Array
+
+    @classmethod
+    def from_table(cls, zones: pd.DataFrame | None) -> Housing:
+        """Return the checked table; none is one zone of which nothing is known."""
+        if zones is None:
+            zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
+        faults = [
+            Fault(f"zones, column {column}", "missing", "it has: " + ", ".join(map(str, zones)))
+            for column in ("zone_id", "people")
+            if column not in zones.columns
+        ]
+        if faults:
+            raise InputError(faults)
+        ids = zones["zone_id"].astype(str).fillna("(blank)")
+        people = _numbers(zones["people"])
+        shares = {}
+        for column in ("renting_share", "high_rise_share"):
+            blank = pd.Series(np.nan, index=zones.index)
+            given = zones.get(column, blank)
+            values = _numbers(given)
+            bad = given.notna().to_numpy() & ~((values >= 0) & (values <= 1))
+            if bad.any():
+                what = "not blank and not a share of at least 0 and at most 1"
+                faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[bad])))
+            shares[column] = np.nan_to_num(values)
+        bad = ~(np.isfinite(people) & (people >= 0))
+        if bad.any():
+            what = "not a number of at least 0"
+            faults.append(Fault("zones, column people", what, "", tuple(ids[bad])))
+        elif not people.sum() > 0:
+            faults.append(Fault("zones, column people", "nobody lives in any zone"))
+        unnamed = zones["zone_id"].isna().to_numpy()
+        if unnamed.any() or ids.duplicated().any():
+            twice = tuple(ids[ids.duplicated() | unnamed])
+            faults.append(Fault("zones, column zone_id", "missing or given twice", "", twice))
+        if faults:
+            raise InputError(faults)
+        return cls(
+            tuple(ids), people / people.sum(), shares["renting_share"], shares["high_rise_share"]
+        )
+
+
+def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
+    """Return the share charged at home by zone and class (0 to 1), with any leading draws axis."""
+    weight = figures["housing_weight"][..., None, :]
+    home = figures["home_share"][..., None, :]
+    for name, share in zip(EFFECTS, (zones.renting, zones.high_rise), strict=True):
+        home = home * (1 - weight * figures[name][..., None, :] * share[:, None])
+    return home
+
+
+def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Return how far renting and high-rise living lower the charging at home (shares, 0 to 1).
+
+    Parameters
+    ----------
+    effects
+        Own values of ``renting_effect`` or ``high_rise_effect``.
+
+    Returns
+    -------
+    DataFrame
+        ``figure``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
+
+    Examples
+    --------
+    >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
+    [0.5, 0.0]
+    """
+    rows = table("country").rename(columns={"item": "figure"})
+    rows = rows.set_index("figure").loc[list(EFFECTS)].reset_index()
+    faults = []
+    for name, value in (effects or {}).items():
+        if name not in EFFECTS:
+            faults.append(Fault("effects", f"none is called {name}", "use " + ", ".join(EFFECTS)))
+        elif not 0 <= value <= 1:
+            faults.append(Fault(f"effects, {name}", f"{value} is not at least 0 and at most 1"))
+        else:
+            own = rows["figure"] == name
+            rows.loc[own, ["value", "low", "high"]] = float(value)
+            rows.loc[own, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
+    if faults:
+        raise InputError(faults)
+    return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
+
+
+def zone_public_share(
+    vehicles: pd.DataFrame, zones: pd.DataFrame, effects: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Return the shares charged at home and in public by zone and vehicle class (0 to 1).
+
+    Parameters
+    ----------
+    vehicles
+        Use and energy by class, as `vehicle_figures` returns them.
+    zones
+        ``zone_id``, ``people`` and, where known, ``renting_share`` and ``high_rise_share`` (of the
+        zone's households, 0 to 1; blank: not known).
+    effects
+        As in `housing_effects`.
+
+    Returns
+    -------
+    DataFrame
+        ``zone_id``, ``vehicle_class``, ``home_share``, ``public_share``; zone by zone.
+
+    Examples
+    --------
+    A third of a zone rents: private cars at home fall from 70 % to 0.7 x (1 - 0.5 x 0.32).
+
+    >>> from siting.demand.vehicles import vehicle_figures
+    >>> zones = pd.DataFrame({"zone_id": ["city"], "people": [100], "renting_share": [0.32]})
+    >>> shares = zone_public_share(vehicle_figures(), zones).set_index("vehicle_class")
+    >>> shares.loc[["car", "bus"], "home_share"].round(3).to_list()
+    [0.588, 0.95]
+    """
+    checked = Housing.from_table(zones)
+    classes = vehicles["vehicle_class"].astype(str).to_list()
+    figures = {
+        name: vehicles[name].to_numpy(dtype=float) for name in ("home_share", "housing_weight")
+    }
+    for name, value in housing_effects(effects).set_index("figure")["value"].items():
+        figures[str(name)] = np.full(len(classes), value)
+    home = home_shares(figures, checked)
+    shares = zone_class(checked.ids, classes)
+    return shares.assign(home_share=home.ravel(), public_share=1 - home.ravel())
+
+
+def zone_class(zone_ids: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
+    """Return the pairs of a zone and a vehicle class, zone by zone."""
+    names = list(classes)
+    return pd.DataFrame(
+        {
+            "zone_id": np.repeat(np.array(zone_ids, dtype=object), len(names)).astype(str),
+            "vehicle_class": np.tile(np.array(names, dtype=object), len(zone_ids)).astype(str),
+        }
+    )
+
+
+def _numbers(column: pd.Series) -> Array:
+    """Return the column as numbers; what is none becomes NaN, for the caller to report."""
+    return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan))

@@ -1,0 +1,156 @@
+"""When vehicles charge in public, how long and how much at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting.demand.figures import Limits, range_faults
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+HOURS = [f"h{hour:02d}" for hour in range(24)]
+_RANGED = {
+    "session_kwh": Limits("kWh", least=0.01),
+    "session_min": Limits("min", least=0.1, most=1440.0),
+    "peak_hour_share": Limits("share", least=1 / 24 - 1e-9, most=1.0),
+}
+SUM_TOLERANCE = 1e-6
+
+
+def session_figures(path: Path | None = None) -> pd.DataFrame:
+    """Return the mean public session by vehicle class: kWh, minutes, share of the peak hour.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's: a CSV with the columns of
+        ``siting/reference/profiles.csv``.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share`` (the largest of
+        the 24 hourly shares), each with ``…_low`` and ``…_high``; ``h00`` to ``h23``, the share of
+        the day's public energy in each hour of local time; ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        If hourly shares are negative or do not add up to 1, a range is out of order, or a class is
+        given twice.
+
+    Examples
+    --------
+    >>> figures = session_figures().set_index("vehicle_class")
+    >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()
+    [25.0, 35.0, 0.085]
+    """
+    rows = table("profiles", path)
+    where = str(path) if path else "profiles table"
+    classes = rows["vehicle_class"].astype(str)
+    shares = rows[HOURS].to_numpy(dtype=float)
+    total = shares.sum(axis=1)
+    faults = [
+        Fault(where, what, "", tuple(classes[mask]))
+        for mask, what in (
+            (classes.duplicated().to_numpy(), "a class is given twice"),
+            ((shares < 0).any(axis=1), "a share of an hour is negative"),
+            (~(np.abs(total - 1) <= SUM_TOLERANCE), "the 24 hourly shares do not add up to 1"),
+        )
+        if mask.any()
+    ]
+    figures = rows.assign(peak_hour_share=shares.max(axis=1))
+    for name, limit in _RANGED.items():
+        ranges = figures[[f"{name}_low", name, f"{name}_high"]]
+        faults += range_faults(ranges, limit, f"{where}, {name}", classes.to_list())
+    if faults:
+        raise InputError(faults)
+    ranged = [f"{name}{end}" for name in _RANGED for end in ("", "_low", "_high")]
+    figures[ranged] = figures[ranged].astype(float)
+    return figures[["vehicle_class", *ranged, *HOURS, "source", "confidence"]]
+
+
+def hourly_profile(vehicle_class: str, path: Path | None = None) -> pd.Series[float]:
+    """Return the share of a day's public energy in each hour of local time (0 to 1, sum 1).
+
+    Parameters
+    ----------
+    vehicle_class
+        A class of the table.
+    path
+        As in `session_figures`.
+
+    Returns
+    -------
+    Series
+        Indexed by ``hour``, 0 to 23: hour 0 is from midnight to one o'clock.
+
+    Raises
+    ------
+    InputError
+        If the table has no such class, or as `session_figures`.
+
+    Examples
+    --------
+    >>> profile = hourly_profile("two_wheeler")
+    >>> int(profile.idxmax()), round(float(profile.sum()), 9)
+    (19, 1.0)
+    """
+    figures = session_figures(path).set_index("vehicle_class")
+    if vehicle_class not in figures.index:
+        raise InputError(
+            Fault(
+                str(path or "profiles table"),
+                f"has no {vehicle_class}",
+                "it has: " + ", ".join(map(str, figures.index)),
+            )
+        )
+    shares = figures.loc[vehicle_class, HOURS].to_numpy(dtype=float)
+    return pd.Series(shares, index=pd.RangeIndex(24, name="hour"), name=vehicle_class)
+
+
+def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return the energy with its sessions a day and the mean load of the peak hour (kW).
+
+    ``sessions_day = demand_kwh_day / session_kwh``;
+    ``peak_hour_kw = demand_kwh_day * peak_hour_share`` (kWh in one hour).
+
+    Parameters
+    ----------
+    energy
+        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), of a city or by zone.
+    sessions
+        As `session_figures` returns them.
+
+    Returns
+    -------
+    DataFrame
+        `energy` with ``sessions_day``, ``session_kwh``, ``session_min``, ``peak_hour_share``,
+        ``peak_hour_sessions``, ``peak_hour_kw``.
+
+    Raises
+    ------
+    InputError
+        If a class has no session figures.
+
+    Examples
+    --------
+    >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
+    >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()
+    [[40.0, 85.0]]
+    """
+    classes = energy["vehicle_class"].astype(str)
+    lacking = tuple(dict.fromkeys(classes[~classes.isin(sessions["vehicle_class"])]))
+    if lacking:
+        raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
+    own = sessions.set_index("vehicle_class").loc[classes.to_list()]
+    load = energy.copy()
+    for column in _RANGED:
+        load[column] = own[column].to_numpy(dtype=float)
+    load["sessions_day"] = load["demand_kwh_day"] / load["session_kwh"]
+    load["peak_hour_sessions"] = load["sessions_day"] * load["peak_hour_share"]
+    load["peak_hour_kw"] = load["demand_kwh_day"] * load["peak_hour_share"]
+    return load

@@ -1,0 +1,413 @@
+"""People from GeoTIFF rasters (WorldPop, GHSL, HRSL): a window read, checked, summed to cells."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+from shapely import MultiPolygon, Polygon
+
+from siting.demand.cells import MOST_CELLS, also_faults, cells_on_roads, squares
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.files import extent
+from siting.roads import Network
+
+log = logging.getLogger(__name__)
+
+# A window this big takes about half a gigabyte; Karachi division in 30 m pixels has half of it.
+MOST_PIXELS = 20_000_000
+# Pixels of at most this share of a cell's width count whole in the cell of their centre …
+WHOLE_PIXEL = 1 / 4
+# … and others are split until that many parts fit into a cell's width.
+PARTS_PER_CELL = 16
+BLOCK = 1_000_000
+AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
+DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
+
+Area = Polygon | MultiPolygon | tuple[float, float, float, float]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Part of a raster: persons by pixel (0 where there is no data) and where the pixels lie."""
+
+    people: Floats
+    west: float
+    north: float
+    width: float
+    height: float
+    crs: pyproj.CRS
+    area: Polygon | MultiPolygon | None
+
+
+def read_raster(
+    path: Path,
+    area: Area | None = None,
+    *,
+    density: bool = False,
+    nodata: float | None = None,
+    pixel_squares: bool = False,
+) -> gpd.GeoDataFrame:
+    """Return where people live from a raster: pixel centres (or squares) with a head count.
+
+    Parameters
+    ----------
+    path
+        A GeoTIFF of one band, north up, in any coordinate reference system.
+    area
+        Polygon, or west, south, east, north, in lon/lat: pixels whose centre lies in it are taken;
+        none: all.
+    density
+        Whether the values are persons per km2, not persons per pixel.
+    nodata
+        The value that means no data, where the file does not say so itself.
+    pixel_squares
+        Whether to return each pixel's outline, so that its people spread over the cells it covers.
+        `raster_to_cells` does so by itself and is much quicker.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then west to
+        east.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not of one band or not north up; has no coordinate reference
+        system; does not overlap `area` (with both extents); has no data there; holds negative
+        values that are not marked as no data.
+    MissingExtraError
+        Without the package ``rasterio``.
+    """
+    window = _read(path, None if area is None else _polygon(area), density, nodata)
+    row, column = np.nonzero(window.people)
+    x = window.west + (column + 0.5) * window.width
+    y = window.north + (row + 0.5) * window.height
+    people = window.people[row, column]
+    if window.area is not None:
+        inside = _inside(window.area, x, y)
+        x, y, people = x[inside], y[inside], people[inside]
+    _require_people(people, path)
+    if pixel_squares:
+        half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
+        shapes = np.asarray(shapely.box(x - half_x, y - half_y, x + half_x, y + half_y))
+    else:
+        shapes = np.asarray(shapely.points(x, y))
+    return gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=window.crs).to_crs(4326)
+
+
+def raster_to_cells(
+    path: Path,
+    network: Network,
+    size_m: float = 500.0,
+    max_snap_m: float = 1000.0,
+    area: Area | None = None,
+    *,
+    density: bool = False,
+    nodata: float | None = None,
+    also: gpd.GeoDataFrame | None = None,
+) -> gpd.GeoDataFrame:
+    """Return square demand cells with their people (persons) straight from a raster.
+
+    The same squares as `siting.demand.make_cells` makes. A pixel counts in the cell of its centre;
+    one wider than a quarter of a cell is split into equal parts, each at most a sixteenth of a cell
+    wide, which do. The people in `area` are conserved.
+
+    Parameters
+    ----------
+    path
+        A GeoTIFF of one band, north up, in any coordinate reference system.
+    network
+        The roads.
+    size_m
+        Side of the squares in metres.
+    max_snap_m
+        Cells whose centre is farther than this from the nearest road get no node.
+    area
+        Polygon, or west, south, east, north, in lon/lat, to count people in; none: the box around
+        the roads, `max_snap_m` wider on each side.
+    density
+        Whether the values are persons per km2, not persons per pixel.
+    nodata
+        The value that means no data, where the file does not say so itself.
+    also
+        Places that get a cell though nobody lives there; see `siting.demand.make_cells`.
+
+    Returns
+    -------
+    GeoDataFrame
+        As `siting.demand.make_cells` returns it.
+
+    Raises
+    ------
+    InputError
+        As `read_raster`; if a size makes no sense; if nobody lives within `max_snap_m` of a road.
+    MissingExtraError
+        Without the package ``rasterio``.
+    """
+    faults = [
+        Fault(name, f"{value:g} m is not above 0", "give metres above 0")
+        for name, value in (("size_m", size_m), ("max_snap_m", max_snap_m))
+        if not (np.isfinite(value) and value > 0)
+    ]
+    faults += also_faults(also)
+    if faults:
+        raise InputError(faults)
+    around = _around(network, max_snap_m) if area is None else _polygon(area)
+    window = _read(path, around, density, nodata)
+    keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
+    for x, y, part in _parts(window, network.crs, size_m):
+        row = np.floor(y / size_m).astype(np.int64)
+        column = np.floor(x / size_m).astype(np.int64)
+        low, left = row.min(), column.min()
+        wide = int(column.max() - left) + 1
+        cells = (int(row.max() - low) + 1) * wide
+        if cells > 4 * MOST_CELLS:
+            raise InputError(
+                Fault(
+                    str(path), f"would make squares of {size_m:g} m by the million", "raise size_m"
+                )
+            )
+        sums = np.bincount((row - low) * wide + column - left, weights=part, minlength=cells)
+        filled = np.flatnonzero(sums)
+        keys.append(np.column_stack([filled // wide + low, filled % wide + left]))
+        people.append(sums[filled])
+    total = float(sum(p.sum() for p in people))
+    _require_people(np.array([total]), path)
+    if also is not None and len(also):
+        at = shapely.get_coordinates(also.geometry.to_crs(network.crs).representative_point())
+        keys.append(np.floor(at[:, ::-1] / size_m).astype(np.int64))
+        people.append(np.zeros(len(at)))
+    found, at_key = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
+    counts = np.bincount(at_key.ravel(), weights=np.concatenate(people), minlength=len(found))
+    log.info("%s: %s people in %s cells", path.name, f"{total:,.0f}", f"{len(found):,}")
+    corners = gpd.GeoSeries(_raster_box(window), crs=window.crs)
+    return cells_on_roads(squares(found, size_m), counts, network, max_snap_m, extent(corners))
+
+
+def _parts(window: _Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """Yield places in metres and people of parts of pixels, a block at a time."""
+    to_metres = pyproj.Transformer.from_crs(window.crs, crs, always_xy=True)
+    rows, columns = np.nonzero(window.people)
+    if not len(rows):
+        return
+    middle_x = window.west + np.median(columns) * window.width
+    middle_y = window.north + np.median(rows) * window.height
+    x, y = to_metres.transform(
+        [middle_x, middle_x + window.width, middle_x],
+        [middle_y, middle_y, middle_y + window.height],
+    )
+    pixel_m = max(math.hypot(x[1] - x[0], y[1] - y[0]), math.hypot(x[2] - x[0], y[2] - y[0]))
+    whole = pixel_m <= WHOLE_PIXEL * size_m * (1 + 1e-6)
+    split = 1 if whole else math.ceil(pixel_m * PARTS_PER_CELL / size_m - 1e-6)
+    if float(len(rows)) * split**2 > 100 * MOST_CELLS:
+        what = f"{len(rows):,} pixels of {pixel_m:,.0f} m are too many for cells of {size_m:g} m"
+        raise InputError(Fault("size_m", what, "raise size_m"))
+    offset = (np.arange(split) + 0.5) / split
+    step = max(1, BLOCK // split**2)
+    if window.area is not None:
+        shapely.prepare(window.area)
+    for at in range(0, len(rows), step):
+        row, column = rows[at : at + step], columns[at : at + step]
+        shape = (len(row), split, split)
+        px = window.west + (column[:, None, None] + offset[None, None, :]) * window.width
+        py = window.north + (row[:, None, None] + offset[None, :, None]) * window.height
+        px, py = np.broadcast_to(px, shape).ravel(), np.broadcast_to(py, shape).ravel()
+        part = np.repeat(window.people[row, column] / split**2, split**2)
+        if window.area is not None:
+            inside = _inside(window.area, px, py)
+            px, py, part = px[inside], py[inside], part[inside]
+        if len(part):
+            x, y = to_metres.transform(px, py)
+            yield np.asarray(x), np.asarray(y), part
+
+
+def _read(
+    path: Path, area: Polygon | MultiPolygon | None, density: bool, nodata: float | None
+) -> _Window:
+    try:
+        rasterio = import_module("rasterio")
+        errors = import_module("rasterio.errors")
+        windows = import_module("rasterio.windows")
+    except ImportError as err:
+        raise MissingExtraError(
+            'rasters need another package: pip install "siting[raster]"'
+        ) from err
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    try:
+        with warnings.catch_warnings():
+            # That a file has no place on earth is told below, with the fix.
+            warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
+            with rasterio.open(path) as source:
+                _require_usable(source, path)
+                crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
+                at = source.transform
+                own = None if area is None else _to_crs(area, crs)
+                column, row, wide, high = _extent_in_pixels(source, own, area, crs, path)
+                if wide * high > MOST_PIXELS:
+                    raise InputError(
+                        Fault(
+                            str(path), f"{wide * high:,} pixels are wanted", "give a smaller area"
+                        )
+                    )
+                part = windows.Window(column, row, wide, high)
+                band = source.read(1, window=part, masked=True)
+                scale, shift = source.scales[0], source.offsets[0]
+                said = " ".join(map(str, (path.name, source.descriptions[0], source.units[0])))
+    except errors.RasterioError as err:
+        first = (str(err).strip() or type(err).__name__).splitlines()[0]
+        raise InputError(Fault(str(path), f"cannot be read: {first}")) from err
+    west, north = at.c + column * at.a, at.f + row * at.e
+    people = _persons(band, nodata, scale, shift, (row, column), path)
+    if density:
+        people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
+    elif DENSITY_WORDS.search(said):
+        log.warning(
+            "%s is read as persons per pixel, but calls itself %r: give density=True if its values "
+            "are persons per km2",
+            path.name,
+            said,
+        )
+    return _Window(people, west, north, at.a, at.e, crs, own)
+
+
+def _require_usable(source: Any, path: Path) -> None:
+    faults = []
+    if source.count != 1:
+        what = f"has {source.count} bands, one is wanted"
+        faults.append(Fault(str(path), what, "save the band with the people by itself"))
+    if source.crs is None:
+        fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
+        faults.append(Fault(str(path), "has no coordinate reference system", fix))
+    if source.transform.is_identity:
+        fix = "take the GeoTIFF, not a picture of it"
+        faults.append(Fault(str(path), "does not say where its pixels lie", fix))
+    elif source.transform.b or source.transform.d:
+        faults.append(Fault(str(path), "is turned, not north up", "warp it, e.g. with gdalwarp"))
+    if faults:
+        raise InputError(faults)
+
+
+def _extent_in_pixels(
+    source: Any,
+    own: Polygon | MultiPolygon | None,
+    area: Polygon | MultiPolygon | None,
+    crs: pyproj.CRS,
+    path: Path,
+) -> tuple[int, int, int, int]:
+    """Return first column, first row, width and height of the pixels that touch the area."""
+    if own is None or area is None:
+        return 0, 0, source.width, source.height
+    at, bounds = source.transform, own.bounds
+    across = sorted((x - at.c) / at.a for x in (bounds[0], bounds[2]))
+    down = sorted((y - at.f) / at.e for y in (bounds[1], bounds[3]))
+    left, right = max(0, math.floor(across[0])), min(source.width, math.ceil(across[1]))
+    top, bottom = max(0, math.floor(down[0])), min(source.height, math.ceil(down[1]))
+    if left >= right or top >= bottom:
+        box = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs)
+        wanted = extent(gpd.GeoSeries([area], crs=4326))
+        raise InputError(
+            Fault(
+                str(path),
+                f"does not cover the area: it lies at {extent(box)}, the area at {wanted}",
+                "give the raster of this place",
+            )
+        )
+    return left, top, right - left, bottom - top
+
+
+def _persons(
+    band: Any, nodata: float | None, scale: float, shift: float, corner: tuple[int, int], path: Path
+) -> Floats:
+    """Return persons (or persons per km2) by pixel, 0 where there is no data."""
+    values = np.asarray(band.data, dtype=float)
+    missing = np.ma.getmaskarray(band) | np.isnan(values)
+    if nodata is not None:
+        missing |= values == nodata
+    if missing.all():
+        raise InputError(
+            Fault(str(path), "has no data in the area: every pixel is empty", "give another raster")
+        )
+    bad = ~missing & ((values < 0) | ~np.isfinite(values))
+    if bad.any():
+        rows, columns = np.nonzero(bad)
+        first = values[rows[0], columns[0]]
+        ids = tuple(
+            f"row {r + corner[0] + 1} column {c + corner[1] + 1}"
+            for r, c in zip(rows[:100], columns[:100], strict=True)
+        )
+        raise InputError(
+            Fault(
+                str(path),
+                f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
+                f"e.g. {first:g}",
+                f"if that value means no data, give nodata={first:g}",
+                ids,
+            )
+        )
+    values[missing] = 0.0
+    return np.where(missing, 0.0, values * scale + shift)
+
+
+def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows: int) -> Floats:
+    """Return the area of the pixels of each row, km2."""
+    if not crs.is_geographic:
+        metres = crs.axis_info[0].unit_conversion_factor
+        return np.full(rows, abs(width * height) * metres**2 / 1e6)
+    edges = np.sin(np.radians(north + np.arange(rows + 1) * height))
+    bands = np.abs(np.diff(edges)) * np.radians(abs(width)) * AUTHALIC_RADIUS_M**2
+    return np.asarray(bands / 1e6, dtype=float)
+
+
+def _inside(area: Polygon | MultiPolygon, x: Any, y: Any) -> npt.NDArray[np.bool_]:
+    return np.asarray(shapely.contains_xy(area, x, y), dtype=np.bool_)
+
+
+def _around(network: Network, margin_m: float) -> Polygon:
+    box = shapely.box(*network.nodes.total_bounds).buffer(margin_m, join_style="mitre")
+    degrees = gpd.GeoSeries([box.segmentize(1000.0)], crs=network.crs).to_crs(4326)
+    found: Polygon = degrees.iloc[0]
+    return found
+
+
+def _polygon(area: Area) -> Polygon | MultiPolygon:
+    shape = shapely.box(*area) if isinstance(area, tuple) else area
+    if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty or not shape.is_valid:
+        raise InputError(Fault("area", "is not a valid polygon", "give polygons in lon/lat"))
+    west, south, east, north = shape.bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise InputError(Fault("area", "is not in degrees", "give it in lon/lat (EPSG:4326)"))
+    return shape
+
+
+def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
+    # Straight in lon/lat is bent elsewhere: corners every 0.01 degrees follow it to a metre or so.
+    moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
+    found: Polygon | MultiPolygon = moved
+    return found
+
+
+def _raster_box(window: _Window) -> list[Polygon]:
+    rows, columns = window.people.shape
+    east, south = window.west + columns * window.width, window.north + rows * window.height
+    return [shapely.box(window.west, south, east, window.north)]
+
+
+def _require_people(people: Floats, path: Path) -> None:
+    if not people.sum() > 0:
+        raise InputError(Fault(str(path), "nobody lives in the area: every pixel is 0"))

@@ -1,0 +1,331 @@
+"""Electric vehicles in service, from what is sold, how much of it is electric, and what survives.
+
+For each vehicle class and each year t from 2026, with the figures of ``siting/reference/sales.csv``
+and the targets of a scenario in ``siting/reference/scenarios.csv``::
+
+    sales(t)          = sales_year * (1 + growth) ** (t - 2026)
+    electric_share(t) = K / (1 + exp(-z(t))),   K the saturation,
+                        z(t) a straight line from target to target, z = ln(s / (K - s)) at each
+    electric_sales(t) = sales(t) * electric_share(t)
+    survival(a)       = exp(-ln 2 * (a / life_years) ** life_shape)        (Weibull; half at life)
+    stock(T)          = sum over t <= T of electric_sales(t) * survival(T - t + 1/2)
+                        + opening_vehicles * survival(age + T - 2025) / survival(age)
+
+With two targets the share is the logistic curve through both; with more it passes through each of
+them exactly. A vehicle is half a year old at the end of the year it is sold in. Stocks are those at
+the end of a year; "2026" is the sales rate of the fiscal year 2025-26.
+
+Low and high: each figure is put to its low, then its high end, alone. The effects of figures that
+know nothing of each other are combined as the root of the sum of squares of their logarithms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.demand.figures import ENDS, Overrides
+from siting.demand.scenarios import BASE_YEAR, DEFAULT_SCENARIO, OPENING_YEAR, read_scenario
+from siting.errors import Fault, InputError
+
+RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
+OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Class:
+    """The figures of one vehicle class: each a mapping from ``low``, ``value``, ``high``."""
+
+    name: str
+    figures: Mapping[str, Mapping[str, float]]
+    years: Array
+    targets: Mapping[str, Array]
+
+    def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
+        """Return sales, share, electric sales and stock with some figures at an end of theirs."""
+        at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
+        targets = self.targets[ends.get("electric_share", "value")]
+        sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
+        share = s_curve(years, self.years, targets, at["saturation"])
+        age = at["opening_age_years"]
+        life = (at["life_years"], at["life_shape"])
+        ages = years[:, None] - years[None, :] + 0.5
+        alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
+        # One exponent rather than a ratio of two survivals, which may both be 0.
+        wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
+        opening = at["opening_vehicles"] * np.exp(-wear)
+        electric = sales * share
+        return {
+            "sales": sales,
+            "electric_share": share,
+            "electric_sales": electric,
+            "stock": alive @ electric + opening,
+        }
+
+
+def s_curve(
+    years: npt.ArrayLike, target_years: npt.ArrayLike, targets: npt.ArrayLike, saturation: float
+) -> Array:
+    """Return the electric share of sales in each year (0 to 1): logistic from target to target.
+
+    Parameters
+    ----------
+    years
+        The years wanted, within the target years.
+    target_years
+        Years of the targets, rising.
+    targets
+        The share in each, above 0 and below `saturation`.
+    saturation
+        The ceiling the curve tends to.
+
+    Raises
+    ------
+    InputError
+        If a target, its year or a year asked for is not as above.
+
+    Examples
+    --------
+    >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
+    [0.2, 0.5, 0.8]
+    """
+    at, pins = np.asarray(target_years, dtype=float), np.asarray(targets, dtype=float)
+    wanted = np.asarray(years, dtype=float)
+    if not ((np.diff(at) > 0).all() and (pins > 0).all() and (pins < saturation).all()):
+        raise InputError(
+            Fault("targets", f"years do not rise, or a share is not above 0 and below {saturation}")
+        )
+    if wanted.size and not (at[0] <= wanted.min() and wanted.max() <= at[-1]):
+        raise InputError(Fault("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year"))
+    z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
+    return np.asarray(saturation / (1 + np.exp(-z)))
+
+
+def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
+    """Return the share of vehicles in service at an age (0 to 1): Weibull, half at `life_years`.
+
+    Examples
+    --------
+    >>> survival([0, 10], life_years=10, shape=2.5).tolist()
+    [1.0, 0.5]
+    """
+    return np.asarray(np.exp(-hazard(age_years, life_years, shape)))
+
+
+def hazard(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
+    """Return minus the logarithm of the survival at an age: ``ln 2 * (age / life) ** shape``."""
+    age = np.asarray(age_years, dtype=float)
+    return np.asarray(np.log(2) * (age / life_years) ** shape)
+
+
+def fleet_model(
+    scenario: str = DEFAULT_SCENARIO,
+    until: int = 2040,
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+    *,
+    sales_path: Path | None = None,
+) -> pd.DataFrame:
+    """Return sales, electric share and electric stock of the country by year and vehicle class.
+
+    The formulas stand at the top of this module.
+
+    Parameters
+    ----------
+    scenario
+        ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, or one of `path`.
+    until
+        The last year, 2025 to the last target year of the scenario.
+    path
+        A user's own scenarios in place of the package's: a CSV with the columns of
+        ``siting/reference/scenarios.csv``.
+    overrides
+        Single figures to change: class, then ``sales_year``, ``growth``, ``life_years``,
+        ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or
+        ``share_2030`` for the target of a year. They have no range.
+    sales_path
+        A user's own figures with the columns of ``siting/reference/sales.csv``; its rows take the
+        place of the package's rows for the same class and figure.
+
+    Returns
+    -------
+    DataFrame
+        ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share`` (of
+        the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
+        the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known.
+
+    Raises
+    ------
+    InputError
+        If the scenario or a figure is unknown, a target lies outside 0 to the saturation, target
+        years do not rise or do not cover 2026 to `until`, or a class lacks figures or targets.
+
+    Examples
+    --------
+    >>> model = fleet_model("nev-2025-30", until=2030).set_index(["year", "vehicle_class"])
+    >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
+    0.3
+    """
+    classes = _classes(scenario, path, overrides or {}, sales_path)
+    _require_years(classes, until, scenario)
+    model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
+    # Years first: a reader compares the classes of a year. The sort keeps the classes' order.
+    return model.sort_values("year", kind="stable", ignore_index=True)
+
+
+def fleet_figures(
+    scenario: str = DEFAULT_SCENARIO,
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+    *,
+    sales_path: Path | None = None,
+) -> pd.DataFrame:
+    """Return every figure the stock of electric vehicles rests on, one row each, in its own unit.
+
+    Parameters
+    ----------
+    scenario, path, overrides, sales_path
+        As in `fleet_model`.
+
+    Returns
+    -------
+    DataFrame
+        ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
+        ``high``, ``unit``, ``source``, ``confidence``.
+
+    Examples
+    --------
+    >>> figures = fleet_figures("nev-2019").set_index(["vehicle_class", "figure"])
+    >>> float(figures.loc[("bus", "share_2030"), "value"])
+    0.5
+    """
+    figures, targets = read_scenario(scenario, path, overrides or {}, sales_path)
+    targets = targets.assign(figure="share_" + targets["year"].astype(int).astype(str))
+    columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
+    return pd.concat([figures[columns], targets[columns]], ignore_index=True)
+
+
+def fleet_swings(
+    year: int,
+    scenario: str = DEFAULT_SCENARIO,
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+    *,
+    sales_path: Path | None = None,
+) -> pd.DataFrame:
+    """Return how far each figure alone moves the year's electric stock, the strongest first.
+
+    Parameters
+    ----------
+    year
+        The year of the stock.
+    scenario, path, overrides, sales_path
+        As in `fleet_model`.
+
+    Returns
+    -------
+    DataFrame
+        ``figure`` (``electric_share``: all targets of the class together), ``vehicle_class``,
+        ``stock``, ``stock_low``, ``stock_high`` (vehicles of the class with the figure at an end),
+        ``swing_share`` of the stock of all classes.
+
+    Examples
+    --------
+    >>> fleet_swings(2030).loc[0, ["figure", "vehicle_class"]].to_list()
+    ['electric_share', 'two_wheeler']
+    """
+    classes = _classes(scenario, path, overrides or {}, sales_path)
+    _require_years(classes, year, scenario)
+    years = np.arange(BASE_YEAR, max(year, BASE_YEAR) + 1, dtype=float)
+
+    def stock(vehicle: _Class, ends: Mapping[str, str]) -> float:
+        if year == OPENING_YEAR:
+            return vehicle.figures["opening_vehicles"][ends.get("opening_vehicles", "value")]
+        return float(vehicle.run(years, ends)["stock"][-1])
+
+    swings = pd.DataFrame(
+        [
+            {
+                "figure": figure,
+                "vehicle_class": vehicle.name,
+                "stock": stock(vehicle, {}),
+                "stock_low": stock(vehicle, {figure: "low"}),
+                "stock_high": stock(vehicle, {figure: "high"}),
+            }
+            for vehicle in classes
+            for figure in RANGED
+        ]
+    )
+    total = sum(stock(vehicle, {}) for vehicle in classes)
+    swings["swing_share"] = (swings["stock_high"] - swings["stock_low"]) / total if total else 0.0
+    return swings.sort_values(
+        ["swing_share", "vehicle_class", "figure"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
+    """Return the years of one class with their ranges."""
+    years = np.arange(BASE_YEAR, until + 1, dtype=float)
+    frame = pd.DataFrame({"year": np.arange(OPENING_YEAR, until + 1)})
+    frame["vehicle_class"] = vehicle.name
+    central = vehicle.run(years, {})
+    alone = {
+        end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ("low", "high")
+    }
+    opening = vehicle.figures["opening_vehicles"]
+    for output in OUTPUTS:
+        for end, sign in (("value", 0), ("low", -1), ("high", 1)):
+            value = central[output]
+            if sign:
+                value = _combined(value, np.stack([run[output] for run in alone[end]]), sign)
+            first = opening[end] if output == "stock" else np.nan
+            frame[output if end == "value" else f"{output}_{end}"] = np.append(first, value)
+    return frame
+
+
+def _combined(central: Array, alone: Array, sign: int) -> Array:
+    """Return one end of a range from the effects of each figure alone: root of sum of squares."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(alone / central)
+    spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))
+    # 0 has no ratio to anything: its range is that of the strongest figure alone.
+    from_zero = alone.max(axis=0) if sign > 0 else np.zeros_like(central)
+    return np.where(central > 0, central * np.exp(sign * spread), from_zero)
+
+
+def _classes(
+    scenario: str, path: Path | None, overrides: Overrides, sales_path: Path | None
+) -> list[_Class]:
+    figures, targets = read_scenario(scenario, path, overrides, sales_path)
+    classes = []
+    for name in dict.fromkeys(figures["vehicle_class"]):
+        rows = figures[figures["vehicle_class"] == name].set_index("figure")
+        pins = targets[targets["vehicle_class"] == name]
+        classes.append(
+            _Class(
+                name,
+                {str(f): {end: float(rows.loc[f, end]) for end in ENDS} for f in rows.index},
+                pins["year"].to_numpy(dtype=float),
+                {end: pins[end].to_numpy(dtype=float) for end in ENDS},
+            )
+        )
+    return classes
+
+
+def _require_years(classes: Sequence[_Class], until: int, scenario: str) -> None:
+    last = int(min(vehicle.years[-1] for vehicle in classes))
+    if not OPENING_YEAR <= until <= last:
+        raise InputError(
+            Fault(
+                f"scenario {scenario}",
+                f"covers {OPENING_YEAR} to {last}, not {until}",
+                "give a target for a later year, or a fleet table of your own",
+            )
+        )

@@ -1,0 +1,184 @@
+"""Named scenarios of electric sales: the figures and targets behind a stock, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting.demand.figures import ENDS, Limits, Overrides, range_faults, read_figures
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+OPENING_YEAR = 2025
+BASE_YEAR = 2026
+DEFAULT_SCENARIO = "nev-2025-30"
+
+SALES_LIMITS = {
+    "sales_year": Limits("vehicles/year"),
+    "growth": Limits("share/year", least=-0.5, most=1.0),
+    "life_years": Limits("years", least=0.5, most=100.0),
+    "life_shape": Limits("1", least=0.5, most=20.0, default=2.5),
+    "opening_vehicles": Limits("vehicles", default=0.0),
+    "opening_age_years": Limits("years", most=100.0, default=1.5),
+    "saturation": Limits("share", least=0.01, most=1.0, default=0.98),
+}
+_TARGET = re.compile(r"share_(\d{4})")
+
+
+def scenario_names(path: Path | None = None) -> list[str]:
+    """Return the names of the scenarios there are, in the table's order.
+
+    Examples
+    --------
+    >>> scenario_names()
+    ['nev-2025-30', 'nev-2019', 'slow', 'fast']
+    """
+    return list(dict.fromkeys(table("scenarios", path)["scenario"].astype(str)))
+
+
+def read_scenario(
+    scenario: str,
+    path: Path | None = None,
+    overrides: Overrides | None = None,
+    sales_path: Path | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the figures by class, and the targets of the electric share of sales (0 to 1).
+
+    Parameters
+    ----------
+    scenario, path, overrides, sales_path
+        As in `siting.demand.fleet_model`.
+
+    Returns
+    -------
+    figures : DataFrame
+        ``vehicle_class``, ``figure``, ``value``, ``low``, ``high``, ``unit``, ``source``,
+        ``confidence``.
+    targets : DataFrame
+        ``vehicle_class``, ``year``, ``value``, ``low``, ``high``, ``unit``, ``source``,
+        ``confidence``; the years of a class rise.
+
+    Raises
+    ------
+    InputError
+        With every fault of figures and targets.
+    """
+    names = scenario_names(path)
+    where = str(path) if path else "scenarios table"
+    if scenario not in names:
+        raise InputError(Fault(where, f"has no {scenario}", "it has: " + ", ".join(names)))
+    rows = table("scenarios", path)
+    rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
+    faults = _row_faults(rows, where)
+    own, plain = _split(overrides or {})
+    faults += _override_faults(own)
+    try:
+        figures = read_figures("sales", SALES_LIMITS, sales_path, plain)
+    except InputError as err:
+        raise InputError([*faults, *err.faults]) from err
+    if faults:
+        raise InputError(faults)
+    changed = pd.DataFrame(
+        [
+            {
+                "vehicle_class": vehicle,
+                "year": year,
+                **dict.fromkeys(ENDS, float(share)),
+                "unit": "share of sales",
+                "source": "set by the user",
+                "confidence": "ASSUMPTION",
+            }
+            for vehicle, targets in own.items()
+            for year, share in targets.items()
+        ],
+        columns=[c for c in rows.columns if c != "scenario"],
+    )
+    if len(changed):
+        key = ["vehicle_class", "year"]
+        kept = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(changed[key]))
+        rows = pd.concat([rows[kept], changed], ignore_index=True)
+    targets = rows.drop(columns="scenario", errors="ignore").sort_values("year", kind="stable")
+    faults = _class_faults(figures, targets, where)
+    if faults:
+        raise InputError(faults)
+    return figures, targets.reset_index(drop=True)
+
+
+def _split(
+    overrides: Overrides,
+) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
+    """Return the overrides of targets by class and year, and all others by class and figure."""
+    targets: dict[str, dict[int, float]] = {}
+    plain: dict[str, dict[str, float]] = {}
+    for vehicle, changes in overrides.items():
+        for figure, value in changes.items():
+            if match := _TARGET.fullmatch(figure):
+                targets.setdefault(vehicle, {})[int(match[1])] = value
+            else:
+                plain.setdefault(vehicle, {})[figure] = value
+    return targets, plain
+
+
+def _override_faults(targets: dict[str, dict[int, float]]) -> list[Fault]:
+    return [
+        Fault(
+            f"scenario, {vehicle}.share_{year}",
+            f"{share} is not a share above 0 and at most 1",
+        )
+        for vehicle, by_year in targets.items()
+        for year, share in by_year.items()
+        if not isinstance(share, Real) or not 0 < share <= 1
+    ]
+
+
+def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
+    label = (rows["vehicle_class"].astype(str) + " " + rows["year"].astype(str)).to_list()
+    limit = Limits("share", most=1.0)
+    faults = range_faults(rows[list(ENDS)], limit, f"{where}, column share", label)
+    unsorted: list[str] = []
+    twice: list[str] = []
+    for name, years in rows.groupby("vehicle_class", sort=False)["year"]:
+        steps = np.diff(years.to_numpy(dtype=float))
+        if (steps < 0).any():
+            unsorted.append(str(name))
+        if years.duplicated().any():
+            twice.append(str(name))
+    for ids, what in ((unsorted, "years do not rise"), (twice, "a year is given twice")):
+        if ids:
+            faults.append(Fault(f"{where}, column year", what, "sort the targets", tuple(ids)))
+    return faults
+
+
+def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
+    """Return what is wrong with the targets beside the figures of each class."""
+    faults = []
+    ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
+    lacking: list[str] = []
+    late: list[str] = []
+    high: list[str] = []
+    for name, ceiling in ceilings.items():
+        pins = targets[targets["vehicle_class"] == name]
+        if pins.empty:
+            lacking.append(str(name))
+            continue
+        if pins["year"].iloc[0] > BASE_YEAR:
+            late.append(str(name))
+        shares = pins[list(ENDS)].to_numpy(dtype=float)
+        if not ((shares > 0) & (shares < ceiling)).all():
+            high.append(str(name))
+    strange = sorted(set(targets["vehicle_class"].astype(str)) - set(ceilings.index.astype(str)))
+    checks: Sequence[tuple[list[str], str, str, str]] = (
+        (lacking, "vehicle_class", "no target for a class that is sold", "add a target"),
+        (late, "year", f"the first target is later than {BASE_YEAR}", f"add one for {BASE_YEAR}"),
+        (high, "share", "not above 0 and below the saturation", "the curve never gets there"),
+        (strange, "vehicle_class", "a target for a class without sales", "give its sales figures"),
+    )
+    for ids, column, what, fix in checks:
+        if ids:
+            faults.append(Fault(f"{where}, column {column}", what, fix, tuple(ids)))
+    return faults

@@ -1,0 +1,154 @@
+"""What is known of a city, and its share of the country's electric vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting.demand.figures import Limits, range_faults
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+
+def city_figures(city: str, path: Path | None = None) -> pd.Series:
+    """Return what is known of a city: people (persons), DISCO, availability (share), speed group.
+
+    Parameters
+    ----------
+    city
+        Its name; capitals do not matter.
+    path
+        A user's own table of cities in place of the package's, with the same columns.
+
+    Raises
+    ------
+    InputError
+        If the table has no such city; the fault lists those it has.
+
+    Examples
+    --------
+    >>> int(city_figures("islamabad")["people_2023"])
+    1108872
+    """
+    return _city_row(table("cities", path), city, str(path or "city table"))
+
+
+def city_share(
+    cities: pd.DataFrame, city: str, classes: Sequence[str], path: Path | None = None
+) -> pd.DataFrame:
+    """Return a city's share of the country's electric vehicles, one row a vehicle class (0 to 1).
+
+    Taken from the first of these that is known: registrations of the class in the city, its
+    registrations of all classes together, the column ``share_of_fleet`` of `cities` (if there), the
+    city's people over the people of urban Pakistan. None of them is measured for electric vehicles;
+    the ranges span the estimates that were found.
+
+    Parameters
+    ----------
+    cities
+        The table of cities, ``siting.reference.table("cities")`` or a user's own.
+    city
+        Its name; capitals do not matter.
+    classes
+        The vehicle classes to give a row.
+    path
+        A user's own registrations in place of the package's: a CSV with the columns city,
+        vehicle_class (blank: all classes), share, low, high, source, confidence.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        If the table has no such city, a share is not above 0 and at most 1 or out of the order low,
+        share, high, or a row is given twice.
+
+    Examples
+    --------
+    >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
+    >>> shares[["city_share", "low", "high"]].to_numpy().tolist()
+    [[0.13, 0.1, 0.175], [0.18, 0.13, 0.25]]
+    >>> shares = city_share(table("cities"), "Quetta", ["car"])
+    >>> round(float(shares.loc[0, "city_share"]), 4)
+    0.0167
+    """
+    row = _city_row(cities, city, "city table")
+    registered = table("registrations", path)
+    where = str(path) if path else "registrations table"
+    label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
+    faults = range_faults(
+        registered[["low", "share", "high"]],
+        Limits("share", most=1.0),
+        f"{where}, column share",
+        label.str.strip().to_list(),
+    )
+    twice = label.str.casefold().duplicated(keep=False)
+    if twice.any():
+        ids = tuple(label[twice].str.strip().unique())
+        faults.append(Fault(f"{where}, column city, vehicle_class", "given twice", "", ids))
+    if faults:
+        raise InputError(faults)
+    own = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
+    by_class: dict[Any, Any] = own.set_index(own["vehicle_class"].fillna("")).to_dict("index")
+    fallback = by_class.get("") or _of_the_city(row)
+    shares = pd.DataFrame(
+        [
+            {
+                "vehicle_class": name,
+                "city_share": float(found["share"]),
+                "low": float(found["low"]),
+                "high": float(found["high"]),
+                "source": found["source"],
+                "confidence": found["confidence"],
+            }
+            for name in classes
+            for found in [by_class.get(name, fallback)]
+        ],
+        columns=["vehicle_class", "city_share", "low", "high", "source", "confidence"],
+    )
+    wrong = shares[~((shares["city_share"] > 0) & (shares["city_share"] <= 1))]
+    if len(wrong):
+        share = wrong["city_share"].iloc[0]
+        raise InputError(Fault("city table", f"{city} has a share of {share:g} of the fleet"))
+    return shares
+
+
+def _of_the_city(row: pd.Series) -> dict[str, Any]:
+    """Return the share of a city without registrations: stated in the table, or by people."""
+    if pd.notna(row.get("share_of_fleet")):
+        share = row["share_of_fleet"]
+        return {
+            "share": share,
+            "low": row.get("share_low", share),
+            "high": row.get("share_high", share),
+            "source": row["share_source"],
+            "confidence": row["share_confidence"],
+        }
+    country = table("country").set_index("item")
+    urban, head = country.loc["urban_people"], country.loc["evs_per_head"]
+    share = row["people_2023"] / urban["value"]
+    return {
+        "share": share * head["value"],
+        "low": share * head["low"],
+        "high": min(share * head["high"], 1.0),
+        "source": (
+            f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
+            f"({urban['source']}); {head['source']}"
+        ),
+        "confidence": "ASSUMPTION",  # that EVs go by heads
+    }
+
+
+def _city_row(cities: pd.DataFrame, city: str, where: str) -> pd.Series:
+    names = cities["city"].astype(str)
+    found = cities[names.str.casefold() == city.casefold()]
+    if len(found) != 1:
+        what = f"{len(found)} rows for {city}" if len(found) else f"has no {city}"
+        raise InputError(Fault(f"{where}, column city", what, "it has: " + ", ".join(names)))
+    return found.iloc[0]

@@ -1,0 +1,363 @@
+"""Where vehicles charge in public: near home, at a destination, or on the way.
+
+Each surface gives every cell a share, 0 to 1; the shares of a surface add up to 1:
+
+- home: the cell's people;
+- destination: the markets, offices, hospitals … in it, each with the weight of its OSM tags;
+- en route: vehicle-km of a traffic model in it, times how readily traffic on that class of road
+  stops to charge. The model drives sampled trips by the quickest way from homes to homes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from siting.demand.zones import along, streets_once
+from siting.errors import Fault, InputError
+from siting.reference import table
+from siting.roads import Network
+from siting.tables import CELLS, validate
+
+log = logging.getLogger(__name__)
+
+SURFACES = ("home", "destination", "en_route")
+MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
+# The row that a class of road without a row of its own takes.
+FALLBACK = "unclassified"
+STEP_M = 200.0
+# Trips searched at once: few enough that the dense block of a big city stays small.
+BATCH = 16
+LEAST_MIN = 1e-9  # a street of length 0 would be no street at all in a sparse matrix
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+
+def surfaces(
+    cells: gpd.GeoDataFrame,
+    network: Network,
+    pois: gpd.GeoDataFrame | None = None,
+    poi_weights: pd.DataFrame | None = None,
+    road_weights: pd.DataFrame | None = None,
+    *,
+    trips: int = 256,
+    trip_min: float = 30.0,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Return each cell's share of homes, destinations and passing traffic (0 to 1).
+
+    Parameters
+    ----------
+    cells
+        Demand cells, as `siting.demand.make_cells` returns them.
+    network
+        The roads.
+    pois
+        OSM features with their keys as columns (``amenity``, ``shop`` …); none: no destinations.
+    poi_weights
+        ``osm_key``, ``osm_value`` (``*``: any) and ``weight``; none: the package's table.
+    road_weights
+        ``highway`` and ``weight``; none: the package's table.
+    trips
+        How many places trips are driven from, to everywhere in reach; see `traffic`.
+    trip_min
+        The longest trip, minutes.
+    seed
+        Seed of the draw of those places.
+
+    Returns
+    -------
+    DataFrame
+        ``cell_id``, ``home``, ``destination``, ``en_route``. A surface of which nothing is known is
+        0 everywhere, and a text in ``attrs["notes"]`` says so.
+
+    Raises
+    ------
+    InputError
+        If a table breaks its rules, a setting makes no sense or `pois` has no coordinate reference
+        system.
+    """
+    validate(cells, CELLS)
+    people = cells["people"].to_numpy(dtype=float)
+    notes = []
+    found = {"home": people}
+    found["destination"] = np.zeros(len(cells))
+    if pois is None:
+        notes.append("destination: no places were given")
+    elif (destinations := poi_points(pois, poi_weights)).empty:
+        notes.append(f"destination: none of {len(pois):,} places has a tag with a weight")
+    else:
+        found["destination"] = _into_cells(cells, destinations, "destination", notes)
+    flow = traffic(network, cells, road_weights, trips=trips, trip_min=trip_min, seed=seed)
+    found["en_route"] = _into_cells(cells, flow, "en_route", notes)
+    frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
+    for name in SURFACES:
+        whole = found[name].sum()
+        frame[name] = found[name] / whole if whole > 0 else 0.0
+        if not whole > 0 and not any(note.startswith(name) for note in notes):
+            notes.append(f"{name}: nothing of it lies in any cell")
+    for note in notes:
+        log.info(note)
+    frame.attrs["notes"] = notes
+    return frame
+
+
+def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
+    """Return the places that draw vehicles, as points with a relative weight.
+
+    Parameters
+    ----------
+    pois
+        OSM features with their keys as columns.
+    weights
+        ``osm_key``, ``osm_value`` (``*``: any value but ``no``) and ``weight``; none: the package's
+        table. A place with several tags counts once, by the heaviest; a value named in the table
+        goes before ``*``.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``weight`` and a point, in the coordinate reference system of `pois`; only places with a
+        weight above 0.
+
+    Raises
+    ------
+    InputError
+        If `pois` has no coordinate reference system, or a weight is missing or negative.
+
+    Examples
+    --------
+    >>> pois = gpd.GeoDataFrame(
+    ...     {"amenity": ["bank", "bench"]},
+    ...     geometry=gpd.points_from_xy([73, 73], [33, 33]),
+    ...     crs=4326,
+    ... )
+    >>> poi_points(pois)["weight"].to_list()
+    [1.0]
+    """
+    if pois.crs is None:
+        raise InputError(
+            Fault("pois", "has no coordinate reference system", "declare it, e.g. EPSG:4326")
+        )
+    figures = _weights(weights, "poi_weights", ("osm_key", "osm_value"))
+    weight = np.zeros(len(pois))
+    for key, rows in figures.groupby("osm_key", sort=False):
+        if key not in pois.columns:
+            continue
+        by_value = dict(
+            zip(rows["osm_value"].astype(str), rows["weight"].astype(float), strict=True)
+        )
+        value = pois[key]
+        any_value = by_value.pop("*", 0.0)
+        tagged = value.notna() & (value.astype(str) != "no")
+        of_key = value.astype(str).map(by_value).fillna(any_value).where(tagged, 0.0)
+        weight = np.maximum(weight, of_key.to_numpy(dtype=float))
+    kept = (weight > 0) & ~(pois.geometry.isna() | pois.geometry.is_empty).to_numpy()
+    shapes = pois.geometry.to_numpy()[kept]
+    points = shapely.point_on_surface(shapes)
+    return gpd.GeoDataFrame({"weight": weight[kept]}, geometry=points, crs=pois.crs)
+
+
+def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
+    """Return points every 200 m at most along roads of some classes, in the network's metres.
+
+    For ``make_cells(also=…)``, so that main roads have cells where nobody lives.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    highway
+        The road classes.
+    """
+    points, _, _ = along(streets_once(network, highway), STEP_M)
+    return gpd.GeoDataFrame(geometry=points, crs=network.crs)
+
+
+def traffic(
+    network: Network,
+    cells: pd.DataFrame | None = None,
+    road_weights: pd.DataFrame | None = None,
+    *,
+    trips: int = 256,
+    trip_min: float = 30.0,
+    seed: int = 1,
+) -> gpd.GeoDataFrame:
+    """Return where traffic could stop to charge: points along roads with a relative weight.
+
+    A proxy, not a count: from sampled places a vehicle drives to every other by the quickest way,
+    in proportion to the people there, and each piece of road weighs its vehicles x its metres x the
+    weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001,
+    A faster algorithm for betweenness centrality, with one quickest way for each pair).
+
+    Parameters
+    ----------
+    network
+        The roads.
+    cells
+        ``people`` and ``node_id``: trips start and end in proportion to the people at a node. None,
+        or nobody at any node: at every node alike.
+    road_weights
+        ``highway`` and ``weight``; none: the package's table. Links count as their parents, classes
+        without a row as ``unclassified``.
+    trips
+        How many starting places are drawn, with probability in proportion to people; if there are
+        no more than this, all are used and nothing is drawn.
+    trip_min
+        The longest trip, minutes; ``inf`` for no limit.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``weight`` and a point, one row a piece of road of 200 m at most, in the network's metres.
+
+    Raises
+    ------
+    InputError
+        If a setting or a weight makes no sense, or the table lacks ``unclassified``.
+    """
+    faults = []
+    if trips < 1:
+        faults.append(Fault("trips", f"{trips} is not a number of places", "give 1 or more"))
+    if not trip_min > 0:
+        faults.append(Fault("trip_min", f"{trip_min:g} minutes is not above 0"))
+    figures = _weights(road_weights, "road_weights", ("highway",))
+    of_class = figures.set_index("highway")["weight"].astype(float)
+    if FALLBACK not in of_class.index:
+        faults.append(Fault("road_weights, column highway", f"no row {FALLBACK}", "add it"))
+    if faults:
+        raise InputError(faults)
+    flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
+    kinds = network.edges["highway"].astype(str)
+    kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))
+    weight = kinds.map(of_class).fillna(of_class[FALLBACK]).to_numpy(dtype=float)
+    driven = np.flatnonzero(flow * weight > 0)
+    points, line, length_m = along(network.edges.geometry.to_numpy()[driven], STEP_M)
+    return gpd.GeoDataFrame(
+        {"weight": (flow * weight)[driven][line] * length_m}, geometry=points, crs=network.crs
+    )
+
+
+def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:
+    figures = table(name) if given is None else given
+    lacking = [c for c in (*key, "weight") if c not in figures.columns]
+    if lacking:
+        raise InputError([Fault(f"{name}, column {c}", "missing") for c in lacking])
+    weight = pd.to_numeric(figures["weight"], errors="coerce").to_numpy(dtype=float)
+    rows = figures[list(key)].astype(str).agg(" ".join, axis=1).to_numpy()
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    faults = []
+    if bad.any():
+        faults.append(Fault(f"{name}, column weight", "missing or negative", "", tuple(rows[bad])))
+    twice = pd.Series(rows).duplicated().to_numpy()
+    if twice.any():
+        faults.append(Fault(name, "the same row twice", "keep one", tuple(rows[twice])))
+    if faults:
+        raise InputError(faults)
+    return figures
+
+
+def _into_cells(
+    cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame, name: str, notes: list[str]
+) -> Floats:
+    """Return the weight of the points in each cell; one in several cells counts in equal parts."""
+    shapes = cells.geometry.to_numpy()
+    spots = points.geometry.to_crs(cells.crs).to_numpy()
+    weight = points["weight"].to_numpy(dtype=float)
+    point, cell = shapely.STRtree(shapes).query(spots, predicate="intersects")
+    shared = np.bincount(point, minlength=len(points))
+    outside = shared == 0
+    if outside.any() and weight.sum() > 0:
+        notes.append(
+            f"{name}: {weight[outside].sum() / weight.sum():.1%} of it lies outside every cell and "
+            "is left out"
+        )
+    return np.bincount(cell, weights=(weight / np.maximum(shared, 1))[point], minlength=len(cells))
+
+
+def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
+    size = len(network.nodes)
+    if cells is None:
+        return np.ones(size)
+    placed = cells[cells["node_id"].notna()]
+    at = network.nodes.index.get_indexer(placed["node_id"].astype("int64"))
+    if (at < 0).any():
+        ids = tuple(dict.fromkeys(placed["node_id"][at < 0].astype(str)))
+        raise InputError(Fault("cells, column node_id", "not nodes of the network", "", ids))
+    people = np.bincount(at, weights=placed["people"].to_numpy(dtype=float), minlength=size)
+    return people if people.sum() > 0 else np.ones(size)
+
+
+def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: int) -> Floats:
+    """Return the relative number of vehicles on each edge."""
+    index = network.nodes.index
+    size = len(index)
+    u = index.get_indexer(network.edges.index.get_level_values("u"))
+    v = index.get_indexer(network.edges.index.get_level_values("v"))
+    minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
+    order = np.lexsort((minutes, v, u))
+    order = order[u[order] != v[order]]
+    # A sparse matrix would add parallel streets up: keep the first, the quickest, of each pair.
+    pair = u[order] * np.int64(size) + v[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = pair[1:] != pair[:-1]
+    order, pair = order[first], pair[first]
+    begin = np.concatenate([[0], np.cumsum(np.bincount(u[order], minlength=size))])
+    streets = csr_array((minutes[order], v[order], begin), shape=(size, size))
+    share = people / people.sum()
+    homes = np.flatnonzero(share > 0)
+    if len(homes) <= trips:
+        sources, count = homes, share[homes]
+    else:
+        drawn = np.random.default_rng(seed).choice(size, size=trips, p=share)
+        sources, times = np.unique(drawn, return_counts=True)
+        count = times / trips
+    through = np.zeros(len(order))
+    for at in range(0, len(sources), BATCH):
+        batch = sources[at : at + BATCH]
+        far_min, before = dijkstra(streets, indices=batch, limit=trip_min, return_predecessors=True)
+        for row, source in enumerate(batch):
+            reached = np.isfinite(far_min[row])
+            into = _subtrees(before[row], np.where(reached, share, 0.0), int(source))
+            driven = np.flatnonzero((before[row] >= 0) & (into > 0))
+            edge = np.searchsorted(pair, before[row][driven] * np.int64(size) + driven)
+            through[edge] += count[at + row] * into[driven]
+    flow = np.zeros(len(u))
+    flow[order] = through
+    return flow
+
+
+def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
+    """Return the weight of each node and of all that is reached through it, in a tree of drives.
+
+    The depth of every node is found by doubling (each node looks twice as far up each time), then
+    the levels are added up from the deepest, each in one stroke.
+    """
+    parent = np.where(before >= 0, before, root).astype(np.intp)
+    up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)
+    depth[before < 0] = 0
+    while True:
+        more = depth[up]
+        if not more.any():
+            break
+        depth += more
+        up = up[up]
+    total = weight.copy()
+    order = np.argsort(-depth, kind="stable")
+    ends = np.cumsum(np.bincount(depth)[::-1])
+    start = 0
+    for end in ends[:-1]:  # the last level is the root and what it does not reach
+        level = order[start:end]
+        np.add.at(total, parent[level], total[level])
+        start = end
+    return total

@@ -1,0 +1,345 @@
+"""How far the demand may be off: scenarios, seeded draws, and which figures matter most.
+
+Every figure of `siting.demand.demand_figures` has a low, a central and a high value. A figure is
+taken to know nothing of the others, but for a city's shares: those of one source are one figure,
+and move together from their low to their high ends. What moves all of a country's classes alike
+(a policy that fails) is not in the ranges: compare the scenarios of `fleet_model` for that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from siting.demand.energy import demand_figures, figure_values, zone_kwh
+from siting.demand.housing import Array, Housing, zone_class
+from siting.errors import Fault, InputError
+
+# More of these is less energy in public.
+LOWERING = ("home_share", "charging_efficiency")
+SCENARIOS = ("low", "central", "high")
+_CHUNK = 256  # draws at once: bounds the memory with many zones
+
+
+class _Case:
+    """The figures of one study area, grouped by what moves together, and the energy they give."""
+
+    def __init__(
+        self,
+        fleet: pd.DataFrame,
+        vehicles: pd.DataFrame,
+        city_share: pd.DataFrame,
+        zones: pd.DataFrame | None,
+        area_share: float,
+        effects: Mapping[str, float] | None,
+    ) -> None:
+        self.figures = demand_figures(
+            fleet, vehicles, city_share, area_share, zones=zones, effects=effects
+        )
+        self.classes = fleet["vehicle_class"].astype(str).to_list()
+        self.zones = Housing.from_table(zones)
+        self.vehicles = vehicles
+        ends = self.figures[["low", "value", "high"]].to_numpy(dtype=float)
+        wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
+        if wrong.any():
+            names = self.figures["figure"] + " " + self.figures["vehicle_class"]
+            what = "not low <= central <= high"
+            raise InputError(Fault("demand figures", what, "", tuple(names[wrong])))
+        shared = self.figures["figure"] == "city_share"
+        self.keys = (
+            self.figures["figure"]
+            + "|"
+            + self.figures["vehicle_class"].where(~shared, self.figures["source"])
+        )
+
+    def kwh(self, values: Array) -> Array:
+        """Return energy by zone and class with the figures at the given values (kWh/day)."""
+        at = self.figures.assign(at=values)
+        return zone_kwh(figure_values(at, self.vehicles, self.classes, "at"), self.zones)
+
+    def end(self, *, more: bool) -> Array:
+        """Return each figure at the end that gives more energy, or less."""
+        lowering = self.figures["figure"].isin(LOWERING).to_numpy()
+        low, high = (self.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
+        return np.where(lowering == more, low, high)
+
+
+def energy_scenarios(
+    fleet: pd.DataFrame,
+    vehicles: pd.DataFrame,
+    city_share: pd.DataFrame,
+    zones: pd.DataFrame | None = None,
+    area_share: float = 1.0,
+    effects: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return public energy by scenario, zone and vehicle class (kWh/day): low, central and high.
+
+    In ``low`` every figure stands at the end that gives less energy, all at once, in ``high`` at
+    the other: bounds, not likely outcomes. `draw_energy` gives those.
+
+    Parameters
+    ----------
+    fleet, vehicles, city_share, zones, area_share, effects
+        As in `siting.demand.zone_energy`.
+
+    Returns
+    -------
+    DataFrame
+        ``scenario`` (``low``, ``central``, ``high``), ``zone_id``, ``vehicle_class``,
+        ``demand_kwh_day``.
+
+    Examples
+    --------
+    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.reference import table
+    >>> fleet = national_fleet(2030)
+    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> runs = energy_scenarios(fleet, vehicle_figures(), shares)
+    >>> runs.groupby("scenario", sort=False)["demand_kwh_day"].sum().is_monotonic_increasing
+    True
+    """
+    case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
+    parts = []
+    central = case.figures["value"].to_numpy(dtype=float)
+    ends = (case.end(more=False), central, case.end(more=True))
+    for name, values in zip(SCENARIOS, ends, strict=True):
+        part = zone_class(case.zones.ids, case.classes)
+        part.insert(0, "scenario", name)
+        parts.append(part.assign(demand_kwh_day=case.kwh(values).ravel()))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_energy(
+    n: int,
+    seed: int,
+    fleet: pd.DataFrame,
+    vehicles: pd.DataFrame,
+    city_share: pd.DataFrame,
+    zones: pd.DataFrame | None = None,
+    area_share: float = 1.0,
+    effects: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return draws of the public energy of the study area by vehicle class (kWh/day).
+
+    Each figure is drawn from a triangular distribution from its low over its central to its high
+    value. Its random numbers come from the seed and its own name alone: the same whatever the order
+    of rows and whatever other figures there are, and the first draws of many are the draws of few.
+
+    Parameters
+    ----------
+    n
+        How many draws, at least 1.
+    seed
+        Any whole number from 0.
+    fleet, vehicles, city_share, zones, area_share, effects
+        As in `siting.demand.zone_energy`.
+
+    Returns
+    -------
+    DataFrame
+        ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones).
+
+    Raises
+    ------
+    InputError
+        If `n` or `seed` cannot be used, or as `siting.demand.zone_energy`.
+
+    Examples
+    --------
+    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.reference import table
+    >>> fleet = national_fleet(2030)
+    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> draws = draw_energy(100, 1, fleet, vehicle_figures(), shares)
+    >>> draws["draw"].nunique(), len(draws)
+    (100, 700)
+    """
+    faults = [
+        Fault(name, f"{value!r} is not a whole number of at least {least}")
+        for name, value, least in (("n", n, 1), ("seed", seed, 0))
+        if isinstance(value, bool) or not isinstance(value, int) or value < least
+    ]
+    if faults:
+        raise InputError(faults)
+    case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
+    low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
+    uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
+    drawn = np.stack(
+        [
+            _triangular(uniform[k], *ends)
+            for k, *ends in zip(case.keys, low, mode, high, strict=True)
+        ],
+        axis=1,
+    )
+    names = case.figures["figure"].to_numpy()
+    of = case.figures["vehicle_class"].to_numpy()
+    base = figure_values(case.figures, case.vehicles, case.classes)
+    columns = {
+        name: [
+            int(np.flatnonzero((names == name) & ((of == c) | (of == "")))[0]) for c in case.classes
+        ]
+        for name in dict.fromkeys(names)
+    }
+    energy = np.concatenate(
+        [
+            zone_kwh(
+                base | {k: drawn[i : i + _CHUNK, v] for k, v in columns.items()}, case.zones
+            ).sum(axis=-2)
+            for i in range(0, n, _CHUNK)
+        ]
+    )
+    return pd.DataFrame(
+        {
+            "draw": np.repeat(np.arange(1, n + 1), len(case.classes)),
+            "vehicle_class": np.tile(np.array(case.classes, dtype=object), n).astype(str),
+            "demand_kwh_day": energy.ravel(),
+        }
+    )
+
+
+def energy_quantiles(
+    draws: pd.DataFrame, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
+) -> pd.DataFrame:
+    """Return the mean and quantiles of drawn energy by vehicle class and of the total (kWh/day).
+
+    Parameters
+    ----------
+    draws
+        As `draw_energy` returns them.
+    quantiles
+        Which, each from 0 to 1.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class`` (the last row, ``all``, is the total of each draw), ``mean_kwh_day`` and
+        ``p05_kwh_day`` and so on.
+
+    Examples
+    --------
+    >>> draws = pd.DataFrame(
+    ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
+    ... )
+    >>> energy_quantiles(draws, [0.5]).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
+    [2.0, 2.0]
+    """
+    if not all(0 <= q <= 1 for q in quantiles):
+        raise InputError(Fault("quantiles", f"{list(quantiles)} are not all from 0 to 1"))
+    classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
+    wide = pd.DataFrame(
+        {
+            name: draws[draws["vehicle_class"] == name].set_index("draw")["demand_kwh_day"]
+            for name in classes
+        }
+    )
+    wide["all"] = wide.sum(axis=1)
+    found = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
+    found["mean_kwh_day"] = wide.mean().to_numpy()
+    for q in quantiles:
+        found[f"p{100 * q:02.0f}_kwh_day"] = wide.quantile(q).to_numpy()
+    return found
+
+
+def sensitivity(
+    fleet: pd.DataFrame,
+    vehicles: pd.DataFrame,
+    city_share: pd.DataFrame,
+    zones: pd.DataFrame | None = None,
+    area_share: float = 1.0,
+    effects: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return how far each figure alone moves the total and the map, the strongest first.
+
+    One figure at a time is put to its low and its high end, the others stay. What it moves on the
+    map is half the sum of the absolute changes of the shares that zones (or zones and classes) have
+    of the total: the share of all energy that would be elsewhere (or another vehicle's).
+
+    Parameters
+    ----------
+    fleet, vehicles, city_share, zones, area_share, effects
+        As in `siting.demand.zone_energy`.
+
+    Returns
+    -------
+    DataFrame
+        ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several:
+        shares of one source), ``low_kwh_day`` and ``high_kwh_day`` (totals with the figure at the
+        end that gives less, and more), ``swing_kwh_day``, ``swing_share`` (of the central total),
+        ``moved_share`` (zones and classes) and ``moved_zones_share`` (zones only), both the larger
+        of the two ends, ``source``, ``confidence``. Figures that move nothing are left out.
+
+    Examples
+    --------
+    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.reference import table
+    >>> fleet = national_fleet(2030)
+    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> ranked = sensitivity(fleet, vehicle_figures(), shares)
+    >>> ranked["swing_share"].is_monotonic_decreasing
+    True
+    """
+    case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
+    central = case.figures["value"].to_numpy(dtype=float)
+    less, more = case.end(more=False), case.end(more=True)
+    before = case.kwh(central)
+    total = float(before.sum())
+    if not total > 0:
+        raise InputError(Fault("demand figures", "no class wants any energy"))
+    rows = []
+    for key, group in case.figures.groupby(case.keys, sort=False):
+        moved = (case.keys == key).to_numpy()
+        if not (less[moved] != more[moved]).any():
+            continue
+        ends = [case.kwh(np.where(moved, end, central)) for end in (less, more)]
+        if all(np.array_equal(end, before) for end in ends):
+            continue
+        names = group["vehicle_class"].astype(str).to_list()
+        all_classes = len(names) == len(case.classes) > 1
+        rows.append(
+            {
+                "figure": group["figure"].iloc[0],
+                "vehicle_class": "" if all_classes else ", ".join(names),
+                "low_kwh_day": float(ends[0].sum()),
+                "high_kwh_day": float(ends[1].sum()),
+                "moved_share": max(_moved(before, end) for end in ends),
+                "moved_zones_share": max(_moved(before.sum(1), end.sum(1)) for end in ends),
+                "source": group["source"].iloc[0],
+                "confidence": group["confidence"].iloc[0],
+            }
+        )
+    columns = ["figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "moved_share"]
+    columns += ["moved_zones_share", "source", "confidence"]
+    ranked = pd.DataFrame(rows, columns=columns)
+    swing = (ranked["high_kwh_day"] - ranked["low_kwh_day"]).astype(float)
+    ranked.insert(4, "swing_kwh_day", swing)
+    ranked.insert(5, "swing_share", swing / total)
+    ranked = ranked.sort_values(
+        ["swing_share", "figure", "vehicle_class"], ascending=[False, True, True], ignore_index=True
+    )
+    ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
+    return ranked
+
+
+def _moved(before: Array, after: Array) -> float:
+    if not after.sum() > 0:
+        return 1.0
+    return float(np.abs(after / after.sum() - before / before.sum()).sum() / 2)
+
+
+def _uniform(key: str, seed: int, n: int) -> Array:
+    words = np.frombuffer(hashlib.sha256(key.encode()).digest(), dtype="<u4")
+    return np.random.default_rng([seed, *words.tolist()]).random(n)
+
+
+def _triangular(uniform: Array, low: float, mode: float, high: float) -> Array:
+    """Return the quantiles of the triangular distribution at the given probabilities."""
+    width = high - low
+    if width <= 0:
+        return np.full_like(uniform, mode)
+    turn = (mode - low) / width
+    rising = low + np.sqrt(uniform * width * (mode - low))
+    falling = high - np.sqrt((1 - uniform) * width * (high - mode))
+    return np.where(uniform < turn, rising, falling)

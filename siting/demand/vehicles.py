@@ -1,0 +1,108 @@
+"""What a vehicle of each class drives, wants and charges away from home."""
+
+from __future__ import annotations
+
+from numbers import Real
+from pathlib import Path
+
+import pandas as pd
+
+from siting.demand.figures import Limits, Overrides, read_figures, weakest
+from siting.errors import Fault, InputError
+
+VEHICLE_LIMITS = {
+    "kwh_km": Limits("kWh/km"),
+    "km_day": Limits("km/day"),
+    "charging_efficiency": Limits("share", least=0.1, most=1.0, default=1.0),
+    "home_share": Limits("share", most=1.0),
+    "housing_weight": Limits("share", most=1.0, default=0.0),
+}
+
+
+def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None) -> pd.DataFrame:
+    """Return use and energy by vehicle class: kWh/km, km/day, efficiency, shares at home and not.
+
+    The energy of a vehicle is ``km_day * kwh_km / charging_efficiency`` kWh a day at the charger.
+    The packaged ``kwh_km`` is measured at the wall, so its efficiency is 1 and losses count once.
+    Whoever gives ``kwh_km`` at the battery gives ``charging_efficiency`` (about 0.9) with it.
+
+    Parameters
+    ----------
+    path
+        A user's own table with the columns of ``siting/reference/vehicles.csv``; its rows take the
+        place of the package's rows for the same class and figure.
+    overrides
+        Single figures to change: class, then ``kwh_km``, ``km_day``, ``charging_efficiency``,
+        ``home_share``, ``housing_weight`` or ``public_share``. A ``public_share`` is taken to hold
+        in every zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and one of
+        ``home_share`` and ``public_share``.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class``; each figure with ``…_low``, ``…_high``, ``…_source``, ``…_confidence``;
+        ``public_share`` (1 - ``home_share``) with its range; ``source`` and ``confidence`` (the
+        weakest) of the class.
+
+    Raises
+    ------
+    InputError
+        With every unknown figure, incomplete new class and value that cannot be right.
+
+    Examples
+    --------
+    >>> figures = vehicle_figures(overrides={"car": {"km_day": 35}}).set_index("vehicle_class")
+    >>> figures.loc["car", ["kwh_km", "km_day"]].to_list()
+    [0.17, 35.0]
+    >>> round(float(figures.loc["car", "public_share"]), 2)
+    0.3
+    """
+    long = read_figures("vehicles", VEHICLE_LIMITS, path, _at_home(overrides or {}))
+    classes = list(dict.fromkeys(long["vehicle_class"]))
+    wide = pd.DataFrame({"vehicle_class": classes})
+    by_figure = long.set_index(["figure", "vehicle_class"])
+    for figure in VEHICLE_LIMITS:
+        rows = by_figure.loc[figure].loc[classes]
+        wide[figure] = rows["value"].to_numpy()
+        for column in ("low", "high", "source", "confidence"):
+            wide[f"{figure}_{column}"] = rows[column].to_numpy()
+    wide["public_share"] = 1 - wide["home_share"]
+    wide["public_share_low"] = 1 - wide["home_share_high"]
+    wide["public_share_high"] = 1 - wide["home_share_low"]
+    stated = long[long["figure"].isin(["kwh_km", "km_day", "home_share"])]
+    per_class = stated.assign(text=stated["figure"] + ": " + stated["source"]).groupby(
+        "vehicle_class"
+    )
+    wide["source"] = per_class["text"].agg("; ".join).loc[classes].to_numpy()
+    wide["confidence"] = (
+        per_class["confidence"].agg(lambda marks: weakest(list(marks))).loc[classes].to_numpy()
+    )
+    return wide
+
+
+def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
+    """Return the overrides with each public share turned into the home share it leaves."""
+    faults = []
+    turned = {}
+    for vehicle, changes in overrides.items():
+        given = dict(changes)
+        if "public_share" in given:
+            share = given.pop("public_share")
+            clash = sorted(given.keys() & {"home_share", "housing_weight"})
+            if clash:
+                what = f"public_share is given beside {', '.join(clash)}"
+                faults.append(Fault(f"vehicles figures, {vehicle}", what, "give one of them"))
+            if not isinstance(share, Real) or not 0 <= share <= 1:
+                where = f"vehicles figures, {vehicle}.public_share"
+                faults.append(Fault(where, f"{share} is not a share of at least 0 and at most 1"))
+                continue
+            given |= {"home_share": 1 - share, "housing_weight": 0.0}
+        turned[vehicle] = given
+    if faults:
+        # The rest is checked too, so that one run shows all faults.
+        try:
+            read_figures("vehicles", VEHICLE_LIMITS, None, turned)
+        except InputError as err:
+            faults += err.faults
+        raise InputError(faults)
+    return turned

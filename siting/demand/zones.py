@@ -1,0 +1,411 @@
+"""Zones with a head count: read and checked, then spread over streets, buildings or places."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from siting.demand.people import (
+    HOME_STREETS,
+    count_faults,
+    id_faults,
+    require_commas,
+    shape_faults,
+)
+from siting.errors import Fault, InputError
+from siting.files import read_layer, row_labels
+from siting.roads import Network
+from siting.roads.network import utm_epsg
+
+log = logging.getLogger(__name__)
+
+# Neighbours drawn by hand overlap by slivers; more than this share of the smaller zone is a fault.
+MOST_OVERLAP = 0.001
+# Holes smaller than this are slivers of drawing too, km2.
+LEAST_GAP_KM2 = 0.0001
+STEP_M = 100.0
+By = Literal["streets", "buildings", "pois"]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+Shapes = npt.NDArray[np.object_]
+
+
+def read_zones(
+    path: Path,
+    people_column: str = "people",
+    id_column: str | None = None,
+    name_column: str | None = None,
+    renting_column: str | None = None,
+    high_rise_column: str | None = None,
+) -> gpd.GeoDataFrame:
+    """Return zones with a head count, polygons in lon/lat (EPSG:4326), that fit together.
+
+    Parameters
+    ----------
+    path
+        A layer file of polygons: census tehsils, wards, union councils.
+    people_column
+        The column that holds the number of people.
+    id_column
+        The column that names a zone; ``zone_id`` or ``id`` if the layer has it, else ``z001`` ….
+    name_column
+        The column with what people call a zone; ``name`` if the layer has it, else the id.
+    renting_column, high_rise_column
+        Columns with the share of households that rent, and that live in high-rise buildings, 0 to
+        1; none: not known.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share`` where
+        asked for (0 to 1, blank where not known), ``geometry``; in the file's order. The outcome of
+        `zone_report` is in ``attrs["report"]``.
+
+    Raises
+    ------
+    InputError
+        With every fault of the file at once: columns that are missing; counts as in
+        `siting.demand.read_people`; shares outside 0 to 1; ids that are missing or come twice;
+        geometry that is missing, broken or no polygon; zones that overlap by more than 0.1 % of
+        the smaller one, with the square kilometres and ids.
+    """
+    require_commas(path)
+    layer = read_layer(path)
+    id_column = id_column or next((c for c in ("zone_id", "id") if c in layer.columns), None)
+    if name_column is None and "name" in layer.columns:
+        name_column = "name"
+    shares = {"renting_share": renting_column, "high_rise_share": high_rise_column}
+    faults = count_faults(layer, path, people_column)
+    have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+    for column in (id_column, name_column, *shares.values()):
+        if column is not None and column not in layer.columns:
+            faults.append(Fault(f"{path}, column {column}", "missing", f"it has: {have}"))
+    faults += shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons")
+    if id_column in layer.columns:
+        faults += id_faults(layer, path, (str(id_column),))
+        faults += _mask_fault(layer[id_column].isna(), path, str(id_column), "have no id")
+    for column in shares.values():
+        if column in layer.columns:
+            share = pd.to_numeric(layer[column], errors="coerce")
+            bad = layer[column].notna() & ~share.between(0, 1)
+            faults += _mask_fault(bad, path, str(column), "are not a share of 0 to 1")
+    if faults:
+        raise InputError(faults)
+    ids = (
+        [f"z{i:03d}" for i in range(1, len(layer) + 1)]
+        if id_column is None
+        else layer[id_column].astype(str).to_numpy()
+    )
+    columns: dict[str, Any] = {"zone_id": pd.array(ids, dtype="str")}
+    names = columns["zone_id"] if name_column is None else layer[name_column].astype("str")
+    columns["name"] = pd.array(names, dtype="str")
+    columns["people"] = pd.to_numeric(layer[people_column]).to_numpy(dtype=float)
+    for name, column in shares.items():
+        if column is not None:
+            columns[name] = pd.to_numeric(layer[column]).to_numpy(dtype=float, na_value=np.nan)
+    zones = gpd.GeoDataFrame(columns, geometry=layer.geometry.to_numpy(), crs=4326)
+    report = zone_report(zones)
+    if report["overlaps"]:
+        raise InputError(
+            [
+                Fault(
+                    f"{path}, geometry",
+                    f"zones overlap by {o['overlap_km2']:.3f} km2, {o['share']:.1%} of the smaller",
+                    "draw their border once: people in the overlap would count twice",
+                    (o["zone_id"], o["other_id"]),
+                )
+                for o in report["overlaps"]
+            ]
+        )
+    for warning in report["warnings"]:
+        log.warning("%s: %s", path, warning)
+    zones.attrs["report"] = report
+    return zones
+
+
+def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return how zones fit together: overlaps and gaps in km2, with the zones' ids.
+
+    Parameters
+    ----------
+    zones
+        Polygons with ``zone_id`` and a coordinate reference system.
+
+    Returns
+    -------
+    dict
+        ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one record
+        a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
+        ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes that no zone covers though
+        zones surround them (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: texts.
+
+    Examples
+    --------
+    >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
+    >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
+    >>> report = zone_report(zones)
+    >>> report["overlaps"], report["gaps"]
+    ([], [])
+    """
+    west, south, east, north = zones.to_crs(4326).total_bounds
+    utm = utm_epsg((west + east) / 2, (south + north) / 2)
+    shapes = zones.geometry.to_crs(utm).to_numpy()
+    ids = zones["zone_id"].astype(str).to_numpy()
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    one, other = one[one < other], other[one < other]
+    shared_km2 = shapely.area(shapely.intersection(shapes[one], shapes[other])) / 1e6
+    area_km2 = shapely.area(shapes) / 1e6
+    share = shared_km2 / np.minimum(area_km2[one], area_km2[other])
+    overlaps = [
+        {"zone_id": ids[i], "other_id": ids[j], "overlap_km2": float(a), "share": float(s)}
+        for i, j, a, s in zip(one, other, shared_km2, share, strict=True)
+        if s > MOST_OVERLAP
+    ]
+    parts = shapely.get_parts(shapely.union_all(shapes))
+    rings = [ring for part in parts if part.geom_type == "Polygon" for ring in part.interiors]
+    holes = gpd.GeoSeries([shapely.Polygon(ring) for ring in rings], crs=utm)
+    holes = holes[holes.area / 1e6 >= LEAST_GAP_KM2]
+    inside = holes.representative_point().to_crs(4326)
+    gaps = [
+        {"gap_km2": float(area / 1e6), "lon": float(at.x), "lat": float(at.y)}
+        for area, at in zip(holes.area, inside, strict=True)
+    ]
+    gap_km2 = float(sum(gap["gap_km2"] for gap in gaps))
+    warnings = []
+    if gaps:
+        at = max(gaps, key=lambda gap: gap["gap_km2"])
+        warnings.append(
+            f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
+            f"{at['lon']:.4f} E, {at['lat']:.4f} N: nobody is counted there"
+        )
+    return {
+        "area_km2": float(area_km2.sum()),
+        "overlap_km2": float(shared_km2.sum()),
+        "overlaps": overlaps,
+        "gap_km2": gap_km2,
+        "gaps": gaps,
+        "warnings": warnings,
+    }
+
+
+def spread_zones(
+    zones: gpd.GeoDataFrame,
+    network: Network | None = None,
+    buildings: gpd.GeoDataFrame | None = None,
+    pois: gpd.GeoDataFrame | None = None,
+    by: By | None = None,
+    highway: Collection[str] = HOME_STREETS,
+) -> gpd.GeoDataFrame:
+    """Return the zones' people spread inside each zone: points in lon/lat (EPSG:4326) with counts.
+
+    For zones of which only a total is known. That people live in proportion to the length of
+    residential street, the footprint of buildings or the number of places is an assumption, and the
+    caller has to say so. Each zone's points add up to its people.
+
+    Parameters
+    ----------
+    zones
+        Polygons with ``zone_id`` and ``people``, as `read_zones` returns them.
+    network
+        Roads, to go by the length of street inside the zone.
+    buildings
+        Footprints (polygons), to go by their area; each counts in the zone of a point inside it.
+    pois
+        Places, to go by their number, or by a column ``weight`` where there is one.
+    by
+        Which of the three to use; may be left out where only one is given.
+    highway
+        The road classes along which people live.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is what was gone by, or
+        ``zone`` where a zone has none of it: its people then stand at a point inside it. Those
+        zones are named in the log and in ``attrs["report"]["without"]``.
+
+    Raises
+    ------
+    InputError
+        If nothing or more than one thing to go by is given and `by` does not say which; no
+        coordinate reference system; counts that are missing or negative; zone ids that come twice.
+    """
+    basis = _basis({"streets": network, "buildings": buildings, "pois": pois}, by)
+    _require_zones(zones)
+    west, south, east, north = zones.to_crs(4326).total_bounds
+    utm = utm_epsg((west + east) / 2, (south + north) / 2) if network is None else network.crs
+    shapes = zones.geometry.to_crs(utm).to_numpy()
+    if basis == "streets":
+        assert network is not None
+        points, zone, weight = _on_streets(shapes, network, highway)
+    else:
+        layer = buildings if basis == "buildings" else pois
+        assert layer is not None
+        points, zone, weight = _on_places(shapes, layer, utm, basis)
+    people = zones["people"].to_numpy(dtype=float)
+    whole = np.bincount(zone, weights=weight, minlength=len(zones))
+    without = (whole <= 0) & (people > 0)
+    share = people[zone] * weight / np.where(whole > 0, whole, 1.0)[zone]
+    kept = share > 0
+    stand_in = shapely.point_on_surface(shapes[without])
+    zone = np.concatenate([zone[kept], np.flatnonzero(without)])
+    order = np.argsort(zone, kind="stable")
+    ids = zones["zone_id"].to_numpy()
+    spread = gpd.GeoDataFrame(
+        {
+            "zone_id": ids[zone[order]],
+            "people": np.concatenate([share[kept], people[without]])[order],
+            "basis": np.repeat([basis, "zone"], [kept.sum(), without.sum()])[order],
+        },
+        geometry=np.concatenate([points[kept], stand_in])[order],
+        crs=utm,
+    ).to_crs(4326)
+    named = ids[without].astype(str).tolist()
+    if named:
+        log.warning(
+            "%s zones with %s people have no %s inside: their people stand at one point each (%s)",
+            len(named),
+            f"{people[without].sum():,.0f}",
+            basis,
+            ", ".join(named[:5]) + (" …" if len(named) > 5 else ""),
+        )
+    spread.attrs["report"] = {"basis": basis, "without": named}
+    return spread
+
+
+def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
+    """Return points in the middle of equal pieces of lines, the line of each, its length in metres.
+
+    Parameters
+    ----------
+    lines
+        Lines in metres.
+    step_m
+        No piece is longer than this.
+
+    Examples
+    --------
+    >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
+    >>> [p.x for p in points], line.tolist(), length_m.tolist()
+    ([75.0, 225.0], [0, 0], [150.0, 150.0])
+    """
+    length_m = shapely.length(lines)
+    pieces = np.maximum(1, np.ceil(length_m / step_m - 1e-9)).astype(np.intp)
+    line = np.repeat(np.arange(len(lines)), pieces)
+    nth = np.arange(len(line)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    share = (nth + 0.5) / pieces[line]
+    points = shapely.line_interpolate_point(lines[line], share, normalized=True)
+    return points, line, length_m[line] / pieces[line]
+
+
+def streets_once(network: Network, highway: Collection[str]) -> Shapes:
+    """Return the lines of the streets of some classes, both directions of a street as one.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    highway
+        The road classes wanted.
+    """
+    edges = network.edges
+    lines = edges.geometry.to_numpy()[edges["highway"].isin(list(highway)).to_numpy()]
+    # A normalised line runs the same way whichever end it was drawn from.
+    lines = shapely.normalize(lines)
+    once: Shapes = lines[~pd.Series(shapely.to_wkb(lines)).duplicated().to_numpy()]
+    return once
+
+
+def _on_streets(
+    shapes: Shapes, network: Network, highway: Collection[str]
+) -> tuple[Shapes, Ints, Floats]:
+    lines = streets_once(network, highway)
+    tree = shapely.STRtree(lines)
+    zone, line = tree.query(shapes, predicate="intersects")
+    within = np.isin(zone * len(lines) + line, _pairs(tree, shapes, len(lines)))
+    cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
+    parts, of = shapely.get_parts(cut, return_index=True)
+    parts, more = shapely.get_parts(parts, return_index=True)  # lines of a mixed collection
+    of, is_line = of[more], shapely.get_type_id(parts) == 1
+    pieces = np.concatenate([lines[line[within]], parts[is_line]])
+    zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
+    points, piece, length_m = along(pieces, STEP_M)
+    return points, zone[piece], length_m
+
+
+def _pairs(tree: shapely.STRtree, shapes: Shapes, size: int) -> Ints:
+    zone, line = tree.query(shapes, predicate="contains")
+    return np.asarray(zone * size + line, dtype=np.intp)
+
+
+def _on_places(
+    shapes: Shapes, layer: gpd.GeoDataFrame, utm: Any, basis: str
+) -> tuple[Shapes, Ints, Floats]:
+    if layer.crs is None:
+        raise InputError(
+            Fault(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
+        )
+    local = layer.geometry.to_crs(utm).to_numpy()
+    local = local[~(shapely.is_missing(local) | shapely.is_empty(local))]
+    if basis == "buildings":
+        weight = shapely.area(local)
+    elif "weight" in layer.columns:
+        weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
+        bad = ~(np.isfinite(weight) & (weight >= 0))
+        if bad.any():
+            rows = tuple(layer.index[bad].astype(str))
+            raise InputError(Fault("pois, column weight", "missing or negative", "", rows))
+        weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
+    else:
+        weight = np.ones(len(local))
+    points = shapely.point_on_surface(local)
+    place, zone = shapely.STRtree(shapes).query(points, predicate="intersects")
+    return points[place], zone, weight[place]
+
+
+def _basis(given: dict[str, object], by: str | None) -> str:
+    have = [name for name, value in given.items() if value is not None]
+    needs = {"streets": "network", "buildings": "buildings", "pois": "pois"}
+    if by is not None and by not in needs:
+        raise InputError(Fault("by", f"{by} is not one", "use streets, buildings or pois"))
+    if by is not None and by not in have:
+        raise InputError(Fault("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}"))
+    if by is None and len(have) != 1:
+        what = "several things to go by" if have else "nothing to go by"
+        raise InputError(Fault("by", what, "give roads, buildings or places, and say by which"))
+    return by or have[0]
+
+
+def _require_zones(zones: gpd.GeoDataFrame) -> None:
+    missing = [c for c in ("zone_id", "people") if c not in zones.columns]
+    faults = [Fault(f"zones, column {c}", "missing") for c in missing]
+    if zones.crs is None:
+        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
+    if not missing:
+        people = zones["people"].to_numpy(dtype=float, na_value=np.nan)
+        ids = zones["zone_id"].astype(str)
+        for mask, column, what in (
+            (~(np.isfinite(people) & (people >= 0)), "people", "missing or negative"),
+            (ids.duplicated(keep=False).to_numpy(), "zone_id", "the same id in several rows"),
+        ):
+            if mask.any():
+                faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[mask])))
+    if faults:
+        raise InputError(faults)
+
+
+def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:
+    rows = np.flatnonzero(mask.to_numpy())
+    if not len(rows):
+        return []
+    return [
+        Fault(f"{path}, column {column}", f"{len(rows):,} rows {what}", "", row_labels(path, rows))
+    ]
