@@ -1,0 +1,40 @@
+"""What counts as proven: both senses, infinite bounds, and bounds a plan reaches."""
+
+import math
+
+import pytest
+
+from siting.solve import Proof
+
+
+def proof(objective, bound, **more):
+    return Proof.of(
+        objective, bound, **{"gap_asked": 0.01, "stopped": "time limit", "unit": "PKR", **more}
+    )
+
+
+def test_a_plan_within_the_gap_is_optimal_whatever_stopped_the_solver():
+    assert proof(100, 100.9).status == "optimal"
+    assert proof(100, 100.9).stopped == "gap reached"
+
+
+@pytest.mark.parametrize(("maximise", "bound"), [(True, 102), (False, 98)])
+def test_a_plan_outside_the_gap_is_only_feasible(maximise, bound):
+    found = proof(100, bound, maximise=maximise)
+    assert (found.status, found.stopped) == ("feasible", "time limit")
+    assert found.gap == pytest.approx(0.02)
+
+
+def test_without_a_bound_nothing_is_proven():
+    found = proof(100, math.inf)
+    assert found.status == "feasible"
+    assert "nothing proven" in str(found)
+
+
+def test_a_bound_the_plan_reaches_up_to_arithmetic_is_reached():
+    assert proof(100, 100 + 1e-8, gap_asked=0.0).gap == 0
+    assert proof(0, 0, gap_asked=0.0).status == "optimal"
+
+
+def test_an_interruption_stays_one():
+    assert proof(100, 100, stopped="interrupted").stopped == "interrupted"
