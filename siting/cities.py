@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -89,6 +90,59 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
     if whole_district:
         wanted = zones["district"].isin(zones["district"][wanted].to_list())
     return zones[wanted].reset_index(drop=True)
+
+
+def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
+    """Return the census row of each zone by its name: persons, and the share of households renting.
+
+    Parameters
+    ----------
+    names
+        Tehsils (in Karachi sub-divisions); capitals do not matter.
+    city
+        The city, whose zones and whose districts' zones are looked through first.
+    where
+        What to call the names in a message, such as a file's column.
+
+    Returns
+    -------
+    DataFrame
+        ``people`` (persons, 2023) and ``renting_share`` (0 to 1, blank: not given), in the order of
+        the names.
+
+    Raises
+    ------
+    InputError
+        With every name that the census table does not have, or has in several districts.
+
+    Examples
+    --------
+    >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
+    [3244906.0]
+    """
+    near, every = tehsils(city, whole_district=True), tehsils()
+    found, faults = [], []
+    for name in names:
+        for zones in (near, every):
+            rows = zones[zones["tehsil"].str.casefold() == name.strip().casefold()]
+            if len(rows):
+                break
+        if len(rows) == 1:
+            found.append(rows.iloc[0])
+            continue
+        close = difflib.get_close_matches(name.strip(), near["tehsil"].to_list(), n=1, cutoff=0.6)
+        fix = f"did you mean {close[0]}?" if close else "it has: " + ", ".join(near["tehsil"])
+        what = "stands in several districts" if len(rows) else "is not in the census table"
+        faults.append(Fault(where, f"{name!r} {what}", fix))
+    if faults:
+        raise InputError(faults)
+    table_ = pd.DataFrame(found)
+    return pd.DataFrame(
+        {
+            "people": table_["people_2023"].to_numpy(dtype=float),
+            "renting_share": table_["renting_share"].to_numpy(dtype=float),
+        }
+    )
 
 
 def find_city(name: str) -> pd.Series[Any]:

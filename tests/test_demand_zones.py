@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_demand_cells import X0, Y0, grid_network
 
 from siting.demand import make_cells, read_zones, spread_zones, zone_report
-from siting.demand.zones import along
+from siting.demand.streets import along
 from siting.errors import InputError
 from siting.roads import Network
 

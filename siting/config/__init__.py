@@ -1,14 +1,13 @@
 """The configuration: one YAML file a study, checked whole, with its schema and reference page."""
 
+from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
 from siting.config.pages import input_files, reference, schema, to_yaml
 from siting.config.reading import load
 from siting.config.sections import (
     Candidates,
     Config,
-    Demand,
     Download,
     Existing,
-    Figures,
     Offers,
     Output,
     Program,
@@ -20,7 +19,12 @@ from siting.config.sections import (
 from siting.config.sources import (
     H3Cells,
     PeoplePoints,
+    PeopleRaster,
     PeopleStreets,
+    PeopleZones,
+    PlacesLayer,
+    PlacesOsmDownload,
+    PlacesOsmFile,
     RoadsBbox,
     RoadsFile,
     RoadsPlace,
@@ -40,10 +44,16 @@ __all__ = [
     "Existing",
     "Figures",
     "H3Cells",
+    "Housing",
     "Offers",
     "Output",
     "PeoplePoints",
+    "PeopleRaster",
     "PeopleStreets",
+    "PeopleZones",
+    "PlacesLayer",
+    "PlacesOsmDownload",
+    "PlacesOsmFile",
     "Program",
     "Reach",
     "Roads",
@@ -58,6 +68,8 @@ __all__ = [
     "Solver",
     "SquareCells",
     "Subsidy",
+    "SurfaceWeights",
+    "Surfaces",
     "input_files",
     "load",
     "reference",

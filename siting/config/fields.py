@@ -135,6 +135,8 @@ LayerFile = Annotated[Path, BeforeValidator(_input_file(LAYER_SUFFIXES))]
 PolygonFile = Annotated[Path, BeforeValidator(_input_file(POLYGON_SUFFIXES))]
 OsmFile = Annotated[Path, BeforeValidator(_input_file(OSM_SUFFIXES))]
 RoadFile = Annotated[Path, BeforeValidator(_input_file(ROAD_SUFFIXES))]
+RasterFile = Annotated[Path, BeforeValidator(_input_file((".tif", ".tiff")))]
+SpreadFile = Annotated[Path, BeforeValidator(_input_file((*LAYER_SUFFIXES, *OSM_SUFFIXES)))]
 CsvFile = Annotated[Path, BeforeValidator(_input_file((".csv",)))]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 

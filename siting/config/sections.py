@@ -10,23 +10,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
+from siting.config.demand import Demand
 from siting.config.fields import (
     RUN_NAME,
     Address,
     CsvFile,
     Folder,
     Kilowatts,
-    KmDay,
     Kmh,
-    KwhKm,
     LayerFile,
     Metres,
     Minutes,
-    People,
     PositiveShare,
-    Refusal,
     Rupees,
     Seconds,
     Section,
@@ -34,17 +31,13 @@ from siting.config.fields import (
     TableName,
     Text,
     WholeSeconds,
-    did_you_mean,
     refuse,
 )
 from siting.config.sources import (
-    CellShape,
     Licence,
-    PeopleSource,
     RoadSource,
     SiteSource,
     Source,
-    SquareCells,
 )
 
 # Stations in service become offers of this name, so no configuration may bear it.
@@ -87,91 +80,6 @@ class Download(Section):
     cache_dir: Folder = Field(
         Path("../cache/osmnx"), description="folder that keeps what was downloaded"
     )
-
-
-class Figures(Section):
-    """Figures of one vehicle class that replace those of the packaged table."""
-
-    km_day: KmDay | None = Field(
-        None, gt=0, le=1000, description="distance a vehicle drives on a day, km; none: the table's"
-    )
-    kwh_km: KwhKm | None = Field(
-        None, gt=0, le=10, description="energy at the wall for a km, kWh; none: the table's"
-    )
-    public_share: Share | None = Field(
-        None, description="share of the energy charged in public; none: the table's"
-    )
-
-
-class Demand(Section):
-    """Who lives where, and what their vehicles want to charge in public."""
-
-    people: PeopleSource = Field(discriminator="kind", description="where the people live")
-    cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")
-    city: Text = Field(
-        description="row of the city table: its people, share of the fleet and availability"
-    )
-    city_people: People | None = Field(
-        None,
-        gt=0,
-        le=1e9,
-        description="people of the whole city, for the share of it in the area; "
-        "none: the city table's",
-    )
-    fleet_share: Mapping[TableName, Share] | None = Field(
-        None,
-        description="per vehicle class the city's share of the national electric fleet, 0 to 1; "
-        "none: the city table's",
-    )
-    vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        (
-            "two_wheeler",
-            "two_wheeler_delivery",
-            "three_wheeler",
-            "car",
-            "van",
-            "bus",
-            "truck",
-        ),
-        min_length=1,
-        description="vehicle classes to plan for",
-    )
-    scenario: Text = Field(
-        "nev-2025-30",
-        description="named scenario of the national fleet: nev-2025-30, nev-2019, slow or fast; "
-        "not used where fleet_csv is given",
-    )
-    fleet_csv: CsvFile | None = Field(
-        None, description="national electric fleet by year, in place of the packaged table"
-    )
-    vehicles_csv: CsvFile | None = Field(
-        None, description="figures of the vehicle classes, in place of the packaged table"
-    )
-    figures: Mapping[TableName, Figures] = Field(
-        {}, description="per vehicle class single figures that replace the table's"
-    )
-
-    @field_validator("vehicle_classes")
-    @classmethod
-    def _no_class_twice(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        refuse(
-            ((i,), f"{name!r} is listed twice", "")
-            for i, name in enumerate(classes)
-            if name in classes[:i]
-        )
-        return classes
-
-    @model_validator(mode="after")
-    def _overrides_are_for_listed_classes(self) -> Demand:
-        found: list[Refusal] = []
-        for key, names in (("fleet_share", self.fleet_share or {}), ("figures", self.figures)):
-            for name in names:
-                if name not in self.vehicle_classes:
-                    what = f"{name!r} is not among demand.vehicle_classes"
-                    fix = did_you_mean(name, self.vehicle_classes)
-                    found.append(((key, name), what, fix))
-        refuse(found)
-        return self
 
 
 class Existing(Section):

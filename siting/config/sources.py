@@ -14,8 +14,10 @@ from siting.config.fields import (
     OsmFile,
     People,
     PolygonFile,
+    RasterFile,
     RoadFile,
     Section,
+    SpreadFile,
     Tags,
     Text,
     refuse,
@@ -138,7 +140,115 @@ class PeopleStreets(Section):
     basis: Text = Field(description="where the total comes from; repeated in every output")
 
 
-PeopleSource = PeoplePoints | PeopleStreets
+class PeopleZones(Section):
+    """People counted by zone: census tehsils, wards, union councils."""
+
+    kind: Literal["zones"] = Field(description="people counted by zone, in polygons of a layer")
+    path: PolygonFile = Field(description="layer file with one polygon a zone")
+    counts: Literal["column", "census"] = Field(
+        "column",
+        description="column: people are counted in a column of the layer; census: the layer has "
+        "outlines only, people and renting shares are those of the census tehsil of that name",
+    )
+    column: Text = Field("people", description="column that holds the number of people")
+    id_column: Text | None = Field(
+        None, description="column that names a zone; none: zone_id or id, else numbered"
+    )
+    name_column: Text | None = Field(
+        None, description="column with what people call a zone; none: name, else the id"
+    )
+    renting_column: Text | None = Field(
+        None, description="column with the share of households that rent; none: not known"
+    )
+    high_rise_column: Text | None = Field(
+        None, description="column with the share of households in high-rises; none: not known"
+    )
+    spread_by: Literal["streets", "buildings", "places"] = Field(
+        "streets",
+        description="what a zone's people are spread by inside it: length of residential street, "
+        "footprint of buildings, or places",
+    )
+    spread_path: SpreadFile | None = Field(
+        None,
+        description="layer or OSM file with the buildings or places (a column weight counts); "
+        "not for streets",
+    )
+    clip_to_roads: bool = Field(
+        False,
+        description="whether to count only the share of a zone's area inside the outline of the "
+        "roads, for zones that reach beyond them; false: all its people are put inside",
+    )
+    source: Source = ""
+    licence: Licence = ""
+
+    @model_validator(mode="after")
+    def _spread_has_its_file(self) -> PeopleZones:
+        found = []
+        if self.spread_by == "streets" and self.spread_path is not None:
+            found.append((("spread_path",), "is not used where spread_by is streets", "leave out"))
+        if self.spread_by != "streets" and self.spread_path is None:
+            found.append((("spread_path",), f"missing, but spread_by is {self.spread_by}", ""))
+        if self.counts == "census":
+            found += [
+                ((key,), "is not used where counts is census", "leave it out")
+                for key in ("renting_column",)
+                if getattr(self, key) is not None
+            ]
+        refuse(found)
+        return self
+
+
+class PeopleRaster(Section):
+    """People from a raster: WorldPop, GHSL, HRSL; needs the extra ``raster``."""
+
+    kind: Literal["raster"] = Field(description="people from a GeoTIFF of one band")
+    path: RasterFile = Field(description="GeoTIFF with people a pixel")
+    density: bool = Field(
+        False, description="whether the values are people per km2, not people per pixel"
+    )
+    nodata: float | None = Field(
+        None, description="value that means no data, where the file does not say so itself"
+    )
+    source: Source = ""
+    licence: Licence = ""
+
+
+PeopleSource = PeoplePoints | PeopleStreets | PeopleZones | PeopleRaster
+
+
+class PlacesOsmFile(Section):
+    """Destinations from the points of interest in an OSM file."""
+
+    kind: Literal["osm_file"] = Field(description="points of interest of an OSM file")
+    path: OsmFile = Field(description="OSM file (XML plain, gz or bz2; PBF)")
+    source: Source = OSM_SOURCE
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+
+class PlacesOsmDownload(Section):
+    """Destinations from OpenStreetMap, downloaded through OSMnx."""
+
+    kind: Literal["osm_download"] = Field(
+        description="points of interest downloaded for the area of the roads"
+    )
+    source: Source = OSM_SOURCE
+    licence: Licence = OSM_LICENCE
+    attribution: Attribution = OSM_ATTRIBUTION
+
+
+class PlacesLayer(Section):
+    """Destinations from a layer with OSM keys as columns."""
+
+    kind: Literal["layer"] = Field(description="rows of a layer file")
+    path: LayerFile = Field(description="layer file with OSM keys (amenity, shop …) as columns")
+    source: Source = ""
+    licence: Licence = ""
+
+
+PlaceSource = Annotated[
+    PlacesOsmFile | PlacesOsmDownload | PlacesLayer, Field(discriminator="kind")
+]
 
 
 class SquareCells(Section):

@@ -1,6 +1,7 @@
 """Demand: people into cells, vehicles into energy, energy onto the cells."""
 
 from siting.demand.cells import make_cells
+from siting.demand.clip import clip_zones
 from siting.demand.energy import city_energy, demand_figures, zone_energy
 from siting.demand.fleet import fleet_check, national_fleet
 from siting.demand.housing import housing_effects, zone_public_share
@@ -10,7 +11,7 @@ from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, fleet_swings
 from siting.demand.scenarios import scenario_names
 from siting.demand.shares import city_figures, city_share
-from siting.demand.spread import spread_demand
+from siting.demand.spread import spread_demand, surface_weights
 from siting.demand.surfaces import poi_points, road_points, surfaces, traffic
 from siting.demand.uncertainty import (
     draw_energy,
@@ -25,6 +26,7 @@ __all__ = [
     "city_energy",
     "city_figures",
     "city_share",
+    "clip_zones",
     "demand_figures",
     "draw_energy",
     "energy_quantiles",
@@ -51,6 +53,7 @@ __all__ = [
     "session_load",
     "spread_demand",
     "spread_zones",
+    "surface_weights",
     "surfaces",
     "traffic",
     "vehicle_figures",

@@ -23,6 +23,9 @@ def national_fleet(
     scenario: str = DEFAULT_SCENARIO,
     path: Path | None = None,
     overrides: Overrides | None = None,
+    *,
+    scenarios_path: Path | None = None,
+    sales_path: Path | None = None,
 ) -> pd.DataFrame:
     """Return the electric vehicles of the whole country at the end of a year, by class (vehicles).
 
@@ -42,6 +45,8 @@ def national_fleet(
         vehicles, low, high, source, confidence.
     overrides
         Single figures of the model to change, as in `fleet_model`.
+    scenarios_path, sales_path
+        A user's own scenarios and figures of sales for the model, as in `fleet_model`.
 
     Returns
     -------
@@ -61,13 +66,10 @@ def national_fleet(
     2140000
     """
     if path is None:
-        return _modelled(year, scenario, overrides)
-    if overrides:
-        raise InputError(
-            Fault(
-                str(path), "overrides are of the fleet model", "change the table, or leave it out"
-            )
-        )
+        return _modelled(year, scenario, overrides, scenarios_path, sales_path)
+    if overrides or scenarios_path or sales_path:
+        what = "scenarios, sales figures and overrides are of the fleet model"
+        raise InputError(Fault(str(path), what, "change the table, or leave it out"))
     stock = table("fleet", path)
     _require_sound(stock, str(path))
     return _between(stock, year, str(path))
@@ -139,12 +141,18 @@ def fleet_check(
     return check[[*columns, "within", "source", "confidence"]]
 
 
-def _modelled(year: int, scenario: str, overrides: Overrides | None) -> pd.DataFrame:
-    model = fleet_model(scenario, year, overrides=overrides)
+def _modelled(
+    year: int,
+    scenario: str,
+    overrides: Overrides | None,
+    scenarios_path: Path | None,
+    sales_path: Path | None,
+) -> pd.DataFrame:
+    model = fleet_model(scenario, year, scenarios_path, overrides, sales_path=sales_path)
     fleet = model[model["year"] == year]
     fleet = fleet[["vehicle_class", "stock", "stock_low", "stock_high"]].reset_index(drop=True)
     fleet.columns = pd.Index(["vehicle_class", *FIGURES])
-    figures = fleet_figures(scenario, overrides=overrides)
+    figures = fleet_figures(scenario, scenarios_path, overrides, sales_path=sales_path)
     fleet["source"] = [
         f"stock-and-sales model, scenario {scenario}"
         + (f", with {changed} set by the user" if (changed := _changed(figures, name)) else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import geopandas as gpd
 import numpy as np
@@ -126,6 +127,52 @@ def spread_demand(
     demand.insert(0, "demand_id", [f"d{i:05d}" for i in range(1, len(demand) + 1)])
     demand.attrs["notes"] = list(notes)
     return demand
+
+
+def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
+    """Return how each vehicle class divides its public energy among the surfaces (shares).
+
+    Parameters
+    ----------
+    overrides
+        Class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 that need not
+        add up to 1. They take the place of the packaged table's row.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class``, ``home``, ``destination``, ``en_route`` (adding up to 1), ``unit``,
+        ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        If a class's weights are all 0, or one is negative or missing.
+
+    Examples
+    --------
+    >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
+    >>> weights.set_index("vehicle_class").loc["car", "en_route"]
+    0.5
+    """
+    rows = table("surface_weights").set_index("vehicle_class")
+    faults = []
+    for name, given in (overrides or {}).items():
+        values = np.array([given.get(surface, np.nan) for surface in SURFACES], dtype=float)
+        if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+            what = "not numbers of at least 0, one of them above 0"
+            faults.append(Fault(f"surface weights, {name}", what))
+            continue
+        unit = str(rows["unit"].iloc[0])
+        rows.loc[name, [*SURFACES, "unit", "source", "confidence"]] = [
+            *(values / values.sum()).tolist(),
+            unit,
+            "set by the user",
+            "ASSUMPTION",
+        ]
+    if faults:
+        raise InputError(faults)
+    return rows.reset_index()
 
 
 def _mixes(shares: Floats, division: Floats) -> tuple[list[Floats], list[tuple[bool, ...]]]:

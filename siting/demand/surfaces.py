@@ -21,7 +21,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from siting.demand.zones import along, streets_once
+from siting.demand.streets import along, streets_once
 from siting.errors import Fault, InputError
 from siting.reference import table
 from siting.roads import Network

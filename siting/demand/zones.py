@@ -20,6 +20,7 @@ from siting.demand.people import (
     require_commas,
     shape_faults,
 )
+from siting.demand.streets import along, streets_once
 from siting.errors import Fault, InputError
 from siting.files import read_layer, row_labels
 from siting.roads import Network
@@ -40,7 +41,7 @@ Shapes = npt.NDArray[np.object_]
 
 def read_zones(
     path: Path,
-    people_column: str = "people",
+    people_column: str | None = "people",
     id_column: str | None = None,
     name_column: str | None = None,
     renting_column: str | None = None,
@@ -53,7 +54,7 @@ def read_zones(
     path
         A layer file of polygons: census tehsils, wards, union councils.
     people_column
-        The column that holds the number of people.
+        The column that holds the number of people; none: outlines only, with 0 people each.
     id_column
         The column that names a zone; ``zone_id`` or ``id`` if the layer has it, else ``z001`` ….
     name_column
@@ -83,7 +84,7 @@ def read_zones(
     if name_column is None and "name" in layer.columns:
         name_column = "name"
     shares = {"renting_share": renting_column, "high_rise_share": high_rise_column}
-    faults = count_faults(layer, path, people_column)
+    faults = [] if people_column is None else count_faults(layer, path, people_column)
     have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
     for column in (id_column, name_column, *shares.values()):
         if column is not None and column not in layer.columns:
@@ -107,7 +108,9 @@ def read_zones(
     columns: dict[str, Any] = {"zone_id": pd.array(ids, dtype="str")}
     names = columns["zone_id"] if name_column is None else layer[name_column].astype("str")
     columns["name"] = pd.array(names, dtype="str")
-    columns["people"] = pd.to_numeric(layer[people_column]).to_numpy(dtype=float)
+    columns["people"] = 0.0
+    if people_column is not None:
+        columns["people"] = pd.to_numeric(layer[people_column]).to_numpy(dtype=float)
     for name, column in shares.items():
         if column is not None:
             columns[name] = pd.to_numeric(layer[column]).to_numpy(dtype=float, na_value=np.nan)
@@ -279,49 +282,6 @@ def spread_zones(
         )
     spread.attrs["report"] = {"basis": basis, "without": named}
     return spread
-
-
-def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return points in the middle of equal pieces of lines, the line of each, its length in metres.
-
-    Parameters
-    ----------
-    lines
-        Lines in metres.
-    step_m
-        No piece is longer than this.
-
-    Examples
-    --------
-    >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
-    >>> [p.x for p in points], line.tolist(), length_m.tolist()
-    ([75.0, 225.0], [0, 0], [150.0, 150.0])
-    """
-    length_m = shapely.length(lines)
-    pieces = np.maximum(1, np.ceil(length_m / step_m - 1e-9)).astype(np.intp)
-    line = np.repeat(np.arange(len(lines)), pieces)
-    nth = np.arange(len(line)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    share = (nth + 0.5) / pieces[line]
-    points = shapely.line_interpolate_point(lines[line], share, normalized=True)
-    return points, line, length_m[line] / pieces[line]
-
-
-def streets_once(network: Network, highway: Collection[str]) -> Shapes:
-    """Return the lines of the streets of some classes, both directions of a street as one.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    highway
-        The road classes wanted.
-    """
-    edges = network.edges
-    lines = edges.geometry.to_numpy()[edges["highway"].isin(list(highway)).to_numpy()]
-    # A normalised line runs the same way whichever end it was drawn from.
-    lines = shapely.normalize(lines)
-    once: Shapes = lines[~pd.Series(shapely.to_wkb(lines)).duplicated().to_numpy()]
-    return once
 
 
 def _on_streets(

@@ -7,6 +7,7 @@ from siting.sites.catalogue import (
     grid_figures,
 )
 from siting.sites.configurations import Subsidy, configuration_table
+from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.merge import OUTSIDE, merge_candidates
 from siting.sites.offers import make_offers
@@ -32,4 +33,5 @@ __all__ = [
     "grid_figures",
     "make_offers",
     "merge_candidates",
+    "read_destinations",
 ]

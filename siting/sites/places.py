@@ -46,7 +46,7 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """
     _require_tags(tags)
     if path.name.lower().endswith(OSM_SUFFIXES):
-        return _tagged(_read_osm(path, tags), tags, str(path), f"{OSM_CREDIT}, {path.name}")
+        return _tagged(read_osm_places(path, tags), tags, str(path), f"{OSM_CREDIT}, {path.name}")
     return _tagged(read_layer(path, unique_ids=False), tags, str(path), path.name)
 
 
@@ -175,7 +175,8 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
     return _places(picked, "name", kind[chosen].astype(str), source)
 
 
-def _read_osm(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the features of an OSM XML file that carry certain tags, their keys as columns."""
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
     wanted: dict[str, bool | str | list[str]] = {

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from siting import demand as people_to_energy
-from siting import reference, roads, sites
-from siting.config import Config, load
-from siting.errors import Fault, InfeasibleError, InputError
+from siting import roads, sites
+from siting.errors import Fault, InfeasibleError
 from siting.models import Instance
 from siting.plan import Plan, make_plan
-from siting.roads import Network
 from siting.solve import Progress, Solution, assign, solve
-from siting.study.sources import candidate_layers, read_people, read_roads, roads_key
-from siting.study.stages import Event, Report, stage
+from siting.study.demand import DemandStudy
+from siting.study.sources import candidate_layers
+from siting.study.stages import stage
 from siting.verify import verify
 
 
@@ -31,7 +23,7 @@ def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
     return dropped["reason"].astype(str).str.startswith(sites.OUTSIDE)
 
 
-class Study:
+class Study(DemandStudy):
     """One configuration, its stages as tables, and the plan.
 
     Each stage is computed when it is first asked for, and once. Nothing is written; see
@@ -52,168 +44,6 @@ class Study:
     >>> study.cells.explore("people")  # doctest: +SKIP
     >>> study.plan.headline()  # doctest: +SKIP
     """
-
-    def __init__(
-        self,
-        config: Config | Path | str,
-        overrides: Sequence[str] = (),
-        *,
-        progress: Report | None = None,
-        today: date | None = None,
-    ) -> None:
-        if not isinstance(config, Config):
-            config = load(Path(config), overrides, today)
-        self.config = config
-        self.seconds: dict[str, float] = {}
-        self._progress = progress
-        self._inner: list[float] = []
-
-    def __repr__(self) -> str:
-        """Return the study's name and what has been computed so far."""
-        done = ", ".join(self.seconds) or "nothing yet"
-        return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
-
-    @contextmanager
-    def _timing(self, name: str) -> Iterator[Callable[[str], None]]:
-        # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
-        said: list[str] = []
-        start = time.perf_counter()
-        self._inner.append(0.0)
-        try:
-            yield said.append
-        finally:
-            elapsed = time.perf_counter() - start
-            own = elapsed - self._inner.pop()
-            if self._inner:
-                self._inner[-1] += elapsed
-        self.seconds[name] = round(own, 3)
-        self._say(name, said[0], own, done=True)
-
-    def _say(self, stage: str, text: str, seconds: float, *, done: bool) -> None:
-        if self._progress is not None:
-            self._progress(Event(stage, text, seconds, done))
-
-    # --- roads -----------------------------------------------------------------------------------
-
-    @cached_property
-    def city(self) -> pd.Series[Any]:
-        """The row of the city table: people, DISCO, availability, speed group."""
-        return people_to_energy.city_figures(self.config.demand.city)
-
-    @stage("roads", lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges")
-    def network(self) -> Network:
-        """The road network, directed and strongly connected, in UTM metres."""
-        config = self.config
-        group = config.roads.speeds or str(self.city["speed_group"])
-        speeds = reference.table("speeds", config.roads.speeds_csv)
-        key = roads_key(config) | {
-            "speed_group": group,
-            "peak": config.roads.peak,
-            "speeds": speeds.to_csv(index=False),
-        }
-
-        def build() -> Network:
-            graph, source = read_roads(config)
-            return roads.build_network(graph, speeds, group, peak=config.roads.peak, source=source)
-
-        return roads.cached_network(config.output.cache_dir / "roads", key, build)
-
-    # --- demand ----------------------------------------------------------------------------------
-
-    @stage("people", lambda p: f"{p['people'].sum():,.0f} people in {len(p):,} rows")
-    def people(self) -> gpd.GeoDataFrame:
-        """Where people live, lon/lat."""
-        return read_people(self.config, self.network)
-
-    @stage(
-        "cells",
-        lambda c: (
-            f"{len(c):,} cells with {c['people'].sum():,.0f} people, "
-            f"{c['node_id'].notna().sum():,} near a road"
-        ),
-    )
-    def cells(self) -> gpd.GeoDataFrame:
-        """The demand cells (`siting.tables.CELLS`)."""
-        cells, far_m = self.config.demand.cells, self.config.reach.max_snap_m
-        if cells.shape == "h3":
-            return people_to_energy.make_cells(
-                self.people,
-                self.network,
-                shape="h3",
-                h3_resolution=cells.resolution,
-                max_snap_m=far_m,
-            )
-        return people_to_energy.make_cells(
-            self.people, self.network, cells.size_m, max_snap_m=far_m
-        )
-
-    @cached_property
-    def area_share(self) -> float:
-        """The share of the city's people who live in the study area, 0 to 1."""
-        whole = self.config.demand.city_people or float(self.city["people_2023"])
-        share = float(self.cells["people"].sum()) / whole
-        # A layer that stands for the whole city may differ from the table by rounding.
-        return min(share, 1.0) if share < 1.0 + 1e-6 else share
-
-    @cached_property
-    def fleet(self) -> pd.DataFrame:
-        """The country's electric vehicles of the target year, by class."""
-        fleet = people_to_energy.national_fleet(
-            self.config.year, self.config.demand.scenario, self.config.demand.fleet_csv
-        )
-        classes = list(self.config.demand.vehicle_classes)
-        missing = tuple(c for c in classes if c not in set(fleet["vehicle_class"]))
-        if missing:
-            raise InputError(
-                Fault(
-                    "demand.vehicle_classes",
-                    "not in the fleet table",
-                    "it has: " + ", ".join(fleet["vehicle_class"]),
-                    missing,
-                )
-            )
-        return fleet.set_index("vehicle_class").loc[classes].reset_index()
-
-    @cached_property
-    def vehicles(self) -> pd.DataFrame:
-        """Use and energy by vehicle class, with the configuration's overrides."""
-        overrides = {
-            name: {k: v for k, v in figures.model_dump().items() if v is not None}
-            for name, figures in self.config.demand.figures.items()
-        }
-        return people_to_energy.vehicle_figures(self.config.demand.vehicles_csv, overrides)
-
-    @cached_property
-    def fleet_share(self) -> pd.DataFrame:
-        """The city's share of the country's electric vehicles, by class."""
-        classes = list(self.config.demand.vehicle_classes)
-        shares = people_to_energy.city_share(
-            reference.table("cities"), self.config.demand.city, classes
-        )
-        own = self.config.demand.fleet_share or {}
-        given = shares["vehicle_class"].isin(list(own))
-        share = shares["vehicle_class"].map(dict(own)).where(given, shares["city_share"])
-        return shares.assign(
-            city_share=share.astype(float),
-            low=shares["low"].where(~given, share.astype(float)),
-            high=shares["high"].where(~given, share.astype(float)),
-            source=shares["source"].where(~given, "set in the configuration"),
-            confidence=shares["confidence"].where(~given, "ASSUMPTION"),
-        )
-
-    @cached_property
-    def energy(self) -> pd.DataFrame:
-        """The area's public charging energy by class, with every factor, its source and mark."""
-        return people_to_energy.city_energy(
-            self.fleet, self.vehicles, self.fleet_share, self.area_share
-        )
-
-    @stage(
-        "demand", lambda d: f"{len(d):,} rows, {d['demand_kwh_day'].sum():,.0f} kWh/day in public"
-    )
-    def demand(self) -> pd.DataFrame:
-        """The demand (`siting.tables.DEMAND`)."""
-        return people_to_energy.spread_demand(self.cells, self.energy)
 
     # --- sites -----------------------------------------------------------------------------------
 

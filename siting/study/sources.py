@@ -10,11 +10,12 @@ import networkx as nx
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting import demand, roads, sites
+from siting import reference, roads, sites
 from siting.config import Config
 from siting.errors import Fault, InputError
 from siting.files import read_layer, sha256
 from siting.roads import Network
+from siting.study.people import outline
 
 
 def download_settings(config: Config) -> roads.Download:
@@ -84,24 +85,20 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     return area
 
 
-def read_people(config: Config, network: Network) -> gpd.GeoDataFrame:
-    """Return where people live, lon/lat, with the column ``people``."""
-    source = config.demand.people
-    if source.kind == "streets":
-        return demand.people_on_streets(network, source.total)
-    people = demand.read_people(source.path, source.column, source.raster_deg)
-    if not source.clip_to_roads:
-        return people
-    inside = people[people.geometry.representative_point().within(outline(network))]
-    if inside.empty:
-        raise InputError(
-            Fault(
-                str(source.path),
-                f"none of its {len(people):,} rows lies inside the outline of the roads",
-                "give the layer of this area",
-            )
-        )
-    return inside.reset_index(drop=True)
+def read_destinations(config: Config, network: Network) -> gpd.GeoDataFrame | None:
+    """Return the places that draw vehicles, lon/lat, with OSM keys; none if not asked for."""
+    surfaces = config.demand.surfaces
+    if surfaces is None or surfaces.places is None:
+        return None
+    weights = reference.table("poi_weights", surfaces.poi_weights_csv)
+    tags: dict[str, bool | str | list[str]] = {}
+    for key, rows in weights.groupby("osm_key", sort=False):
+        values = rows["osm_value"].astype(str).to_list()
+        tags[str(key)] = True if "*" in values else values
+    source = surfaces.places
+    if source.kind == "osm_download":
+        return roads.download_features(_area_of(config, network), tags, download_settings(config))
+    return sites.read_destinations(source.path, tags)
 
 
 def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:
@@ -140,10 +137,3 @@ def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
 
 def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
     return outline(network) if config.roads.source.kind == "file" else area_polygon(config)
-
-
-def outline(network: Network) -> Polygon:
-    """Return the convex hull of the roads, lon/lat."""
-    hull = gpd.GeoSeries([network.nodes.geometry.union_all().convex_hull], crs=network.crs)
-    found: Polygon = hull.to_crs(4326).iloc[0]
-    return found

@@ -1,0 +1,207 @@
+"""The section ``demand``: people, cells, vehicles, and where and how certainly they charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from siting.config.fields import (
+    CsvFile,
+    KmDay,
+    KwhKm,
+    Minutes,
+    People,
+    PositiveShare,
+    Refusal,
+    Section,
+    Share,
+    TableName,
+    Text,
+    did_you_mean,
+    refuse,
+)
+from siting.config.sources import CellShape, PeopleSource, PlaceSource, SquareCells
+
+
+class Figures(Section):
+    """Figures of one vehicle class that replace those of the packaged table."""
+
+    km_day: KmDay | None = Field(
+        None, gt=0, le=1000, description="distance a vehicle drives on a day, km; none: the table's"
+    )
+    kwh_km: KwhKm | None = Field(
+        None, gt=0, le=10, description="energy at the wall for a km, kWh; none: the table's"
+    )
+    charging_efficiency: PositiveShare | None = Field(
+        None, description="share of the energy drawn that reaches kwh_km; none: the table's"
+    )
+    home_share: Share | None = Field(
+        None,
+        description="share of the energy charged at home or depot, before housing lowers it; "
+        "none: the table's",
+    )
+    public_share: Share | None = Field(
+        None,
+        description="share of the energy charged in public whatever the housing, in place of "
+        "home_share; none: the table's",
+    )
+
+
+class SurfaceWeights(Section):
+    """How one vehicle class divides its public energy; the three need not add up to 1."""
+
+    home: float = Field(ge=0, le=1e6, description="weight of where people live")
+    destination: float = Field(ge=0, le=1e6, description="weight of markets, offices, hospitals …")
+    en_route: float = Field(ge=0, le=1e6, description="weight of passing traffic")
+
+
+class Surfaces(Section):
+    """Where vehicles charge in public: near home, at a destination, on the way."""
+
+    places: PlaceSource | None = Field(
+        None,
+        discriminator="kind",
+        description="where destinations are taken from; none: their weight goes to the others",
+    )
+    weights: Mapping[TableName, SurfaceWeights] = Field(
+        {},
+        description="per vehicle class how its energy is divided; classes left out: the table's",
+    )
+    poi_weights_csv: CsvFile | None = Field(
+        None, description="weight of a place by OSM tag, in place of the packaged table"
+    )
+    road_weights_csv: CsvFile | None = Field(
+        None, description="readiness to stop by class of road, in place of the packaged table"
+    )
+    trips: int = Field(
+        256, ge=1, le=100_000, description="places that trips of the traffic model start from"
+    )
+    trip_min: Minutes = Field(
+        30, gt=0, le=600, description="longest trip of the traffic model, min; ASSUMPTION"
+    )
+    seed: int = Field(1, ge=0, le=2_147_483_647, description="seed of the draw of starting places")
+
+
+class Housing(Section):
+    """How far renting and high-rise living lower what is charged at home, where zones know it."""
+
+    renting_effect: Share | None = Field(
+        None, description="share of home charging that renting takes away; none: the table's"
+    )
+    high_rise_effect: Share | None = Field(
+        None, description="share of home charging that high-rises take away; none: the table's"
+    )
+
+
+class Demand(Section):
+    """Who lives where, and what their vehicles want to charge in public."""
+
+    people: PeopleSource = Field(discriminator="kind", description="where the people live")
+    cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")
+    city: Text = Field(
+        description="row of the city table: its people, share of the fleet and availability"
+    )
+    city_people: People | None = Field(
+        None,
+        gt=0,
+        le=1e9,
+        description="people of the whole city, for the share of it in the area; "
+        "none: the city table's",
+    )
+    fleet_share: Mapping[TableName, Share] | None = Field(
+        None,
+        description="per vehicle class the city's share of the national electric fleet, 0 to 1; "
+        "none: from registrations, else people",
+    )
+    vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
+        (
+            "two_wheeler",
+            "two_wheeler_delivery",
+            "three_wheeler",
+            "car",
+            "van",
+            "bus",
+            "truck",
+        ),
+        min_length=1,
+        description="vehicle classes to plan for",
+    )
+    scenario: Text = Field(
+        "nev-2025-30",
+        description="named scenario of the national fleet: nev-2025-30, nev-2019, slow or fast, or "
+        "one of scenarios_csv; not used where fleet_csv is given",
+    )
+    case: Literal["low", "central", "high"] = Field(
+        "central",
+        description="central: the figures as they stand; low, high: every figure at the end of its "
+        "range that gives less, or more, energy",
+    )
+    scenarios_csv: CsvFile | None = Field(
+        None, description="electric share of sales by scenario, in place of the packaged table"
+    )
+    sales_csv: CsvFile | None = Field(
+        None, description="figures of sales and survival that replace the packaged table's rows"
+    )
+    fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field(
+        {},
+        description="per vehicle class single figures of the fleet model that replace the tables': "
+        "sales_year, growth, life_years, life_shape, opening_vehicles, opening_age_years, "
+        "saturation, share_2030 …",
+    )
+    fleet_csv: CsvFile | None = Field(
+        None, description="national electric fleet by year, in place of the fleet model"
+    )
+    registrations_csv: CsvFile | None = Field(
+        None, description="city shares of registrations, in place of the packaged table"
+    )
+    vehicles_csv: CsvFile | None = Field(
+        None, description="figures of the vehicle classes that replace the packaged table's rows"
+    )
+    profiles_csv: CsvFile | None = Field(
+        None, description="sessions and hours of charging, in place of the packaged table"
+    )
+    figures: Mapping[TableName, Figures] = Field(
+        {}, description="per vehicle class single figures that replace the table's"
+    )
+    housing: Housing = Field(
+        Housing(), description="effect of housing on charging at home, by zone"
+    )
+    surfaces: Surfaces | None = Field(
+        None, description="where vehicles charge; none: all energy goes where people live"
+    )
+
+    @field_validator("vehicle_classes")
+    @classmethod
+    def _no_class_twice(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(
+            ((i,), f"{name!r} is listed twice", "")
+            for i, name in enumerate(classes)
+            if name in classes[:i]
+        )
+        return classes
+
+    @model_validator(mode="after")
+    def _overrides_are_for_listed_classes(self) -> Demand:
+        found: list[Refusal] = []
+        of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (
+            (("fleet_share",), self.fleet_share or {}),
+            (("figures",), self.figures),
+            (("fleet_figures",), self.fleet_figures),
+            (("surfaces", "weights"), self.surfaces.weights if self.surfaces else {}),
+        )
+        for key, names in of_class:
+            for name in names:
+                if name not in self.vehicle_classes:
+                    what = f"{name!r} is not among demand.vehicle_classes"
+                    fix = did_you_mean(name, self.vehicle_classes)
+                    found.append(((*key, name), what, fix))
+        if self.fleet_csv is not None:
+            found += [
+                ((key,), "is not used where fleet_csv is given", "leave one of them out")
+                for key in ("scenarios_csv", "sales_csv", "fleet_figures")
+                if getattr(self, key)
+            ]
+        refuse(found)
+        return self

@@ -1,0 +1,101 @@
+"""What every study has: its configuration, its roads, and the time each stage took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting import demand as people_to_energy
+from siting import reference, roads
+from siting.config import Config, load
+from siting.roads import Network
+from siting.study.sources import read_roads, roads_key
+from siting.study.stages import Event, Report, stage
+
+
+class RoadStudy:
+    """A configuration and its roads; see `siting.Study` for what is built on them.
+
+    Parameters
+    ----------
+    config
+        The configuration, or the path of its YAML file.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    progress
+        Called with an `Event` when a stage is done, and now and then while solving.
+    today
+        The day that dates in the configuration are held against.
+    """
+
+    def __init__(
+        self,
+        config: Config | Path | str,
+        overrides: Sequence[str] = (),
+        *,
+        progress: Report | None = None,
+        today: date | None = None,
+    ) -> None:
+        if not isinstance(config, Config):
+            config = load(Path(config), overrides, today)
+        self.config = config
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        self._inner: list[float] = []
+
+    def __repr__(self) -> str:
+        """Return the study's name and what has been computed so far."""
+        done = ", ".join(self.seconds) or "nothing yet"
+        return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
+
+    @contextmanager
+    def _timing(self, name: str) -> Iterator[Callable[[str], None]]:
+        # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
+        said: list[str] = []
+        start = time.perf_counter()
+        self._inner.append(0.0)
+        try:
+            yield said.append
+        finally:
+            elapsed = time.perf_counter() - start
+            own = elapsed - self._inner.pop()
+            if self._inner:
+                self._inner[-1] += elapsed
+        self.seconds[name] = round(own, 3)
+        self._say(name, said[0], own, done=True)
+
+    def _say(self, stage: str, text: str, seconds: float, *, done: bool) -> None:
+        if self._progress is not None:
+            self._progress(Event(stage, text, seconds, done))
+
+    # --- roads -----------------------------------------------------------------------------------
+
+    @cached_property
+    def city(self) -> pd.Series[Any]:
+        """The row of the city table: people, DISCO, availability, speed group."""
+        return people_to_energy.city_figures(self.config.demand.city)
+
+    @stage("roads", lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges")
+    def network(self) -> Network:
+        """The road network, directed and strongly connected, in UTM metres."""
+        config = self.config
+        group = config.roads.speeds or str(self.city["speed_group"])
+        speeds = reference.table("speeds", config.roads.speeds_csv)
+        key = roads_key(config) | {
+            "speed_group": group,
+            "peak": config.roads.peak,
+            "speeds": speeds.to_csv(index=False),
+        }
+
+        def build() -> Network:
+            graph, source = read_roads(config)
+            return roads.build_network(graph, speeds, group, peak=config.roads.peak, source=source)
+
+        return roads.cached_network(config.output.cache_dir / "roads", key, build)

@@ -1,0 +1,144 @@
+"""From the section ``demand.people`` to people on the map, and those left outside the area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+from shapely import MultiPolygon, Polygon
+
+from siting import demand, sites
+from siting.cities import census_zones
+from siting.config import Config, PeopleRaster, PeopleZones
+from siting.errors import Fault, InputError
+from siting.roads import Network
+
+# Zones that reach further beyond the roads than this share of their area are worth a word.
+MOST_OUTSIDE = 0.05
+
+
+@dataclass(frozen=True)
+class People:
+    """Where people live.
+
+    Parameters
+    ----------
+    rows
+        ``people`` and ``geometry``, lon/lat; ``zone_id`` where counted by zone.
+    outside
+        The same for those the study leaves out.
+    zones
+        The zones, or none.
+    notes
+        What a reader must know of how they were placed.
+    """
+
+    rows: gpd.GeoDataFrame
+    outside: gpd.GeoDataFrame
+    zones: gpd.GeoDataFrame | None = None
+    notes: tuple[str, ...] = ()
+
+
+def outline(network: Network, around_m: float = 0.0) -> Polygon:
+    """Return the convex hull of the roads, lon/lat, some metres wider."""
+    hull = network.nodes.geometry.union_all().convex_hull.buffer(around_m)
+    found: Polygon = gpd.GeoSeries([hull], crs=network.crs).to_crs(4326).iloc[0]
+    return found
+
+
+def read_people(config: Config, network: Network) -> People:
+    """Return where people live as the configuration says, lon/lat."""
+    source = config.demand.people
+    if source.kind == "streets":
+        rows = demand.people_on_streets(network, source.total)
+        note = (
+            "where people live is not known: a total was spread by length of residential street "
+            f"({source.basis})"
+        )
+        return People(rows, rows.iloc[:0], notes=(note,))
+    if source.kind == "zones":
+        return _zones(config, source, network)
+    if source.kind == "raster":
+        rows = _pixels(source, outline(network, config.reach.max_snap_m))
+        return People(rows, rows.iloc[:0])
+    people = demand.read_people(source.path, source.column, source.raster_deg)
+    if not source.clip_to_roads:
+        return People(people, people.iloc[:0])
+    inside = people.geometry.representative_point().within(outline(network))
+    if not inside.any():
+        raise InputError(
+            Fault(
+                str(source.path),
+                f"none of its {len(people):,} rows lies inside the outline of the roads",
+                "give the layer of this area",
+            )
+        )
+    return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
+
+
+def _pixels(source: PeopleRaster, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
+    return demand.read_raster(
+        source.path, area, density=source.density, nodata=source.nodata, pixel_squares=True
+    )
+
+
+def _zones(config: Config, source: PeopleZones, network: Network) -> People:
+    census = source.counts == "census"
+    zones = demand.read_zones(
+        source.path,
+        None if census else source.column,
+        source.id_column,
+        source.name_column,
+        source.renting_column,
+        source.high_rise_column,
+    )
+    notes = list(zones.attrs["report"]["warnings"])
+    if census:
+        where = f"{source.path}, column {source.name_column or 'name'}"
+        counts = census_zones(zones["name"].to_list(), config.demand.city, where)
+        zones = zones.assign(
+            people=counts["people"].to_numpy(), renting_share=counts["renting_share"].to_numpy()
+        )
+    inside = demand.clip_zones(zones, outline(network))
+    outside = zones.iloc[:0][["zone_id", "people", "geometry"]]
+    beyond = float(zones["people"].sum() - inside["people"].sum())
+    if source.clip_to_roads:
+        rest = zones.geometry.difference(outline(network))
+        left = (
+            zones["people"].to_numpy()
+            - inside.set_index("zone_id")["people"]
+            .reindex(zones["zone_id"], fill_value=0.0)
+            .to_numpy()
+        )
+        outside = zones[["zone_id"]].assign(people=np.maximum(left, 0.0))
+        outside = gpd.GeoDataFrame(outside, geometry=rest.to_numpy(), crs=4326)
+        outside = outside[(outside["people"] > 0) & ~rest.is_empty.to_numpy()]
+        zones = inside
+    elif beyond > MOST_OUTSIDE * zones["people"].sum():
+        notes.append(
+            f"{beyond / zones['people'].sum():.0%} of the zones' people would live outside the "
+            "outline of the roads if they lived evenly: all are put inside "
+            "(demand.people.clip_to_roads: true leaves that share out)"
+        )
+    if source.spread_by == "streets":
+        rows = demand.spread_zones(zones, network)
+    elif source.spread_by == "buildings":
+        assert source.spread_path is not None  # the section's own check
+        layer = sites.read_destinations(source.spread_path, {"building": True})
+        layer = layer[layer.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
+        rows = demand.spread_zones(zones, buildings=layer)
+    else:
+        assert source.spread_path is not None
+        layer = sites.read_destinations(source.spread_path, {"amenity": True, "shop": True})
+        rows = demand.spread_zones(zones, pois=layer)
+    notes.append(
+        f"people are known by zone only: inside each zone they were spread by {source.spread_by}"
+    )
+    without = rows.attrs["report"]["without"]
+    if without:
+        notes.append(
+            f"{len(without):,} zones have no {source.spread_by} inside: their people stand at one "
+            "point each (" + ", ".join(without[:5]) + (" …" if len(without) > 5 else "") + ")"
+        )
+    return People(rows, outside, zones, tuple(notes))
