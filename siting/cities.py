@@ -196,7 +196,7 @@ def new_config(city: str) -> str:
     Examples
     --------
     >>> print(new_config("multan").splitlines()[0])
-    # Multan: roads and fuel stations come from OpenStreetMap through OSMnx.
+    # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
     """
     row = find_city(city)
     name = str(row["city"])
@@ -226,7 +226,7 @@ def new_config(city: str) -> str:
         whole = f"""
   city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
     return f"""\
-# {name}: roads and fuel stations come from OpenStreetMap through OSMnx.
+# {name}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
 # Then offline: siting run {slug}.yaml
 #
@@ -254,6 +254,9 @@ demand:
   cells:
     shape: square
     size_m: {size_m}
+  surfaces:
+    places:
+      kind: osm_download      # markets, offices, hospitals …: where vehicles stand by day
 
 candidates:
   sources:

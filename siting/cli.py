@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siting.errors import InfeasibleError, SitingError
 
 if TYPE_CHECKING:
-    from siting.plan import Plan
     from siting.study import Event
 
 app = typer.Typer(
@@ -87,6 +86,7 @@ def run(
     """Make a plan: read, solve, recount, and write the run folder."""
     with _errors_explained(quiet=quiet):
         from siting import study
+        from siting.terminal import print_plan
 
         plan, folder = study.run_to_folder(
             config,
@@ -98,7 +98,45 @@ def run(
         if as_json:
             typer.echo(json.dumps(study.plain(plan.facts), indent=2, ensure_ascii=False))
         elif not quiet:
-            _print_plan(plan, folder)
+            print_plan(plan, folder)
+
+
+@app.command()
+def demand(
+    config: ConfigPath,
+    *,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The folder; by default runs/NAME-demand-TIME."),
+    ] = None,
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="Rank the figures by what moves the total and the map."),
+    ] = False,
+    draws: Annotated[
+        int, typer.Option("--draws", min=1, max=1_000_000, help="Random draws of all ranges.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Work out the demand alone: its layers, totals with ranges, and every figure with source."""
+    with _errors_explained(quiet=quiet):
+        from siting import study
+        from siting.terminal import print_demand
+
+        found, folder = study.demand_to_folder(
+            config,
+            overrides=overrides or [],
+            out=out,
+            sensitivity=sensitivity,
+            draws=draws,
+            seed=seed,
+            now=datetime.now(UTC).astimezone(),
+            progress=None if quiet else _progress(),
+        )
+        if not quiet:
+            print_demand(found, folder)
 
 
 @app.command()
@@ -241,78 +279,6 @@ def _progress() -> Callable[[Event], None]:
             typer.echo(f"\r\x1b[2K{line}", nl=False, err=True)
 
     return report
-
-
-def _print_plan(plan: Plan, folder: Path) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    console.print()
-    console.print(f"[bold]{plan.title}[/bold]")
-    if plan.note:
-        console.print(f"[yellow]{plan.note}[/yellow]")
-    head = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for what, value in plan.headline():
-        head.add_row(what, value)
-    console.print(head)
-    console.print()
-    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, justify in _class_columns():
-        classes.add_column(name, justify=justify)
-    for row in plan.classes.itertuples(index=False):
-        classes.add_row(
-            str(row.vehicle_class).replace("_", " "),
-            f"{row.demand_kwh_day:,.0f}",
-            f"{row.served_kwh_day:,.0f}",
-            f"{row.served_share:.1%}",
-        )
-    console.print(classes)
-    _print_sites(plan, console)
-    for line in plan.facts.get("warnings", []):
-        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
-    console.print(f"Written to {folder}", soft_wrap=True)
-
-
-def _class_columns() -> list[tuple[str, Any]]:
-    return [
-        ("Vehicle class", "left"),
-        ("Wanted kWh/day", "right"),
-        ("Served kWh/day", "right"),
-        ("Share", "right"),
-    ]
-
-
-def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
-    from rich import box
-    from rich.table import Table
-
-    new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
-    if new.empty:
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="ellipsis", max_width=28, no_wrap=True)
-    table.add_column("Build", overflow="ellipsis", max_width=14, no_wrap=True)
-    for name, width in (("PKR m", 6), ("kWh/day", 7), ("Use", 4)):
-        table.add_column(name, justify="right", no_wrap=True, min_width=width)
-    for row in new.head(most).itertuples(index=False):
-        table.add_row(
-            row.site_id,
-            row.name if isinstance(row.name, str) else "",
-            row.configuration,
-            f"{row.subsidy_pkr / 1e6:,.2f}",
-            f"{row.served_kwh_day:,.0f}",
-            f"{row.use_share:.0%}",
-        )
-    console.print(table)
-    if len(new) > most:
-        console.print(f"… and {len(new) - most:,} more in sites.csv (PKR m: subsidy)")
-    built = new.drop_duplicates("configuration").sort_values("configuration")
-    for row in built.itertuples(index=False):
-        console.print(f"  {row.configuration}: {row.chargers}", soft_wrap=True)
-    console.print()
 
 
 def main() -> None:

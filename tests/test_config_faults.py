@@ -75,58 +75,73 @@ ONE_FAULT = [
     ("    - boat", "    - Boat", 40, "demand.vehicle_classes.1", "'Boat' does not fit", ""),
     ("    - boat", "    - 5", 40, "demand.vehicle_classes.1", "5 is not text", "put it in quotes"),
     ("km_day: 35", "km_dya: 35", 46, "demand.figures.car.km_dya", "unknown key; did you mean "
-     "`km_day`?", "keys here: km_day, kwh_km, public_share"),
-    ("    - kind: osm_download", "    - kind: osm_fetch", 59, "candidates.sources.1.kind",
+     "`km_day`?", "keys here: km_day, kwh_km, charging_efficiency"),
+    ("    - kind: osm_download", "    - kind: osm_fetch", 85, "candidates.sources.1.kind",
      "'osm_fetch' is not one of osm_file, osm_download, layer, streets", ""),
     ("      tags:\n        shop:\n          - mall\n    - kind: layer",
-     "      tags: mall\n    - kind: layer", 60, "candidates.sources.1.tags",
+     "      tags: mall\n    - kind: layer", 86, "candidates.sources.1.tags",
      "'mall' is not a section of keys and values", ""),
-    ("          - fuel\n", "          - true\n", 55, "candidates.sources.0.tags.amenity.0",
+    ("          - fuel\n", "          - true\n", 81, "candidates.sources.0.tags.amenity.0",
      "true is not text", "put it in quotes"),
-    ("        building:\n          - yes", "        building: yes", 57,
+    ("        building:\n          - yes", "        building: yes", 83,
      "candidates.sources.0.tags.building", "'yes' is not a list", "write [a, b]"),
-    ("        building:\n          - yes", "        building: []", 57,
+    ("        building:\n          - yes", "        building: []", 83,
      "candidates.sources.0.tags.building", "is empty; at least one is needed", ""),
-    ("spacing_m: 400", "spacing_m: 49", 74, "candidates.sources.3.spacing_m",
+    ("spacing_m: 400", "spacing_m: 49", 100, "candidates.sources.3.spacing_m",
      "49 is less than 50", "expected: distance between neighbouring candidates, m"),
-    ("merge_within_m: 0", "merge_within_m: -1", 79, "candidates.merge_within_m",
+    ("merge_within_m: 0", "merge_within_m: -1", 105, "candidates.merge_within_m",
      "-1 is less than 0", ""),
-    ("      ac_22: 2", "      ac_22: 0", 84, "offers.configurations.pair.ac_22",
+    ("      ac_22: 2", "      ac_22: 0", 110, "offers.configurations.pair.ac_22",
      "0 is less than 1", "expected: number of chargers of this type"),
-    ("      ac_22: 2", "      ac_22: 1.5", 84, "offers.configurations.pair.ac_22",
+    ("      ac_22: 2", "      ac_22: 1.5", 110, "offers.configurations.pair.ac_22",
      "1.5 is not a whole number", "expected: number of chargers of this type"),
-    ("    pair:\n      ac_22: 2", "    pair: {}", 83, "offers.configurations.pair",
+    ("    pair:\n      ac_22: 2", "    pair: {}", 109, "offers.configurations.pair",
      "is empty; at least one is needed", ""),
-    ("    pair:\n      ac_22: 2", "    a:b: {ac_22: 2}", 83, "offers.configurations.a:b",
+    ("    pair:\n      ac_22: 2", "    a:b: {ac_22: 2}", 109, "offers.configurations.a:b",
      "'a:b' does not fit", ""),
-    ("    pair:\n", "    existing:\n", 83, "offers.configurations.existing",
+    ("    pair:\n", "    existing:\n", 109, "offers.configurations.existing",
      "'existing' is the name of what stands already", "name it otherwise"),
-    ("  configurations:\n    pair:\n      ac_22: 2", "  configurations: {}", 82,
+    ("  configurations:\n    pair:\n      ac_22: 2", "  configurations: {}", 108,
      "offers.configurations", "is empty; at least one is needed", ""),
-    ("utilisation: 1", "utilisation: 15", 88, "offers.utilisation", "15 is greater than 1", ""),
-    ("availability: 0.9", "availability: 0", 89, "offers.availability",
+    ("utilisation: 1", "utilisation: 15", 114, "offers.utilisation", "15 is greater than 1", ""),
+    ("availability: 0.9", "availability: 0", 115, "offers.availability",
      "0 is not greater than 0", ""),
-    ("fee_share: 0.25", "fee_share: -0.25", 93, "offers.subsidy.fee_share",
+    ("fee_share: 0.25", "fee_share: -0.25", 119, "offers.subsidy.fee_share",
      "-0.25 is less than 0", ""),
-    ("cutoff_min: 7.5", "cutoff_min: 0", 96, "reach.cutoff_min", "0 is not greater than 0", ""),
-    ("cutoff_min: 7.5", "cutoff_min: 240.5", 96, "reach.cutoff_min",
+    ("cutoff_min: 7.5", "cutoff_min: 0", 122, "reach.cutoff_min", "0 is not greater than 0", ""),
+    ("cutoff_min: 7.5", "cutoff_min: 240.5", 122, "reach.cutoff_min",
      "240.5 is greater than 240", ""),
-    ("cutoff_min: 7.5", "cutof_min: 7.5", 96, "reach.cutof_min",
+    ("cutoff_min: 7.5", "cutof_min: 7.5", 122, "reach.cutof_min",
      "unknown key; did you mean `cutoff_min`?", "keys here: cutoff_min, access_kmh, max_snap_m"),
-    ("budget_pkr: 0", "budget_pkr: -1", 101, "program.budget_pkr", "-1 is less than 0", ""),
-    ("  budget_pkr: 0\n", "", 99, "program.budget_pkr",
+    ("budget_pkr: 0", "budget_pkr: -1", 127, "program.budget_pkr", "-1 is less than 0", ""),
+    ("  budget_pkr: 0\n", "", 125, "program.budget_pkr",
      "missing (public money that may be spent in all, PKR)", ""),
-    ("model: coverage", "model: Coverage", 100, "program.model",
+    ("model: coverage", "model: Coverage", 126, "program.model",
      "'Coverage' is not one of capacitated, coverage", "did you mean `coverage`?"),
-    ("  gap: 0", "  gap: 1", 105, "solver.gap", "1 is not less than 1", ""),
-    ("time_limit_s: 0.5", "time_limit_s: .inf", 106, "solver.time_limit_s",
+    ("  gap: 0", "  gap: 1", 131, "solver.gap", "1 is not less than 1", ""),
+    ("time_limit_s: 0.5", "time_limit_s: .inf", 132, "solver.time_limit_s",
      "inf is not a finite number", ""),
-    ("output:\n", "solver2: {}\noutput:\n", 109, "solver2", "unknown key; did you mean `solver`?",
+    ("output:\n", "solver2: {}\noutput:\n", 135, "solver2", "unknown key; did you mean `solver`?",
      "keys here: name, title,"),
-    ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output:\n", 109, "output",
+    ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output:\n", 135, "output",
      "no value; expected: where results are kept", "leave the key out for the default"),
-    ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output: [1]\n", 109, "output",
+    ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output: [1]\n", 135, "output",
      "a list is not a section of keys and values", ""),
+    ("case: high", "case: middle", 49, "demand.case", "'middle' is not one of low, central, high",
+     ""),
+    ("      share_2030: 0.2", "      share_2030: much", 54, "demand.fleet_figures.car.share_2030",
+     "'much' is not a number", ""),
+    ("renting_effect: 0.4", "renting_effect: 4", 57, "demand.housing.renting_effect",
+     "4 is greater than 1", ""),
+    ("        home: 1\n        destination: 0\n        en_route: 2.5",
+     "        home: 0\n        destination: 0\n        en_route: 0", 66,
+     "demand.surfaces.weights.car", "all three weights are 0", "give one above 0"),
+    ("    weights:\n      car:", "    weights:\n      cars:", 66, "demand.surfaces.weights.cars",
+     "'cars' is not among demand.vehicle_classes", "did you mean `car`?"),
+    ("path: places.geojson", "path: places.tif", 62, "demand.surfaces.places.path",
+     "ending of places.tif is not one this reads", ""),
+    ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
+     "demand.figures.car.public_share", "is given beside home_share", "give one of them"),
 ]  # fmt: skip
 
 
@@ -140,6 +155,41 @@ def test_one_fault_is_told_with_line_and_key(
     assert fix in found[0].fix
     for jargon in ("Input", "valid ", "pydantic", "dictionary", "tuple", "None"):
         assert jargon not in str(found[0])
+
+
+def test_a_fleet_table_leaves_nothing_for_the_fleet_model(tmp_path: Path) -> None:
+    text = changed(FULL, "  registrations_csv: registrations.csv", "  fleet_csv: fleet.csv")
+    assert faults(write_study(tmp_path, text)) == [
+        Fault(
+            f"town.yaml, line {line}, key demand.{key}",
+            "is not used where fleet_csv is given",
+            "leave one of them out",
+        )
+        for line, key in ((50, "scenarios_csv"), (51, "sales_csv"), (52, "fleet_figures"))
+    ]
+
+
+ZONES = "kind: zones\n    path: area.geojson\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "what"),
+    [
+        ("    spread_by: places\n", "spread_path", "missing, but spread_by is places"),
+        ("    spread_path: area.geojson\n", "spread_path", "not used where spread_by is streets"),
+        (
+            "    counts: census\n    renting_column: renting\n",
+            "renting_column",
+            "not used where counts is census",
+        ),
+        ("    spread_by: roofs\n", "spread_by", "'roofs' is not one of streets, buildings, places"),
+    ],
+)
+def test_zones_and_what_they_are_spread_by(tmp_path: Path, more: str, key: str, what: str) -> None:
+    old = "kind: streets\n    total: 1e4\n    basis: a guess\n"
+    found = faults(write_study(tmp_path, changed(MINIMAL, old, ZONES + more)))
+    assert [fault.where.rpartition("key ")[2] for fault in found] == [f"demand.people.{key}"]
+    assert what in found[0].what
 
 
 def test_a_section_that_is_missing_is_told_without_a_line(tmp_path: Path) -> None:

@@ -73,13 +73,39 @@ demand:
     - car
     - boat
   scenario: fast
-  fleet_csv: fleet.csv
+  registrations_csv: registrations.csv
   vehicles_csv: vehicles.csv
   figures:
     car:
       km_day: 35
       kwh_km: 0.2
       public_share: 1
+  case: high
+  scenarios_csv: scenarios.csv
+  sales_csv: sales.csv
+  fleet_figures:
+    car:
+      share_2030: 0.2
+  profiles_csv: profiles.csv
+  housing:
+    renting_effect: 0.4
+    high_rise_effect: 0
+  surfaces:
+    places:
+      kind: layer
+      path: places.geojson
+      source: the town
+      licence: none
+    weights:
+      car:
+        home: 1
+        destination: 0
+        en_route: 2.5
+    poi_weights_csv: poi.csv
+    road_weights_csv: road.csv
+    trips: 10
+    trip_min: 20
+    seed: 7
 candidates:
   sources:
     - kind: osm_file
@@ -150,8 +176,15 @@ FILES = [
     "area.geojson",
     "speeds.csv",
     "people.csv",
-    "fleet.csv",
+    "registrations.csv",
     "vehicles.csv",
+    "scenarios.csv",
+    "sales.csv",
+    "profiles.csv",
+    "places.geojson",
+    "poi.csv",
+    "road.csv",
+    "fleet.csv",
     "sites.gpkg",
     "chargers.geojson",
     "chargers.csv",
@@ -269,6 +302,7 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found = {f"{type(section).__name__}.{k}" for k in type(section).model_fields}
     found -= {f"{type(section).__name__}.{k}" for k in section.model_fields_set}
     found -= {f"SitesOsm{k}" for k in ("File.source", "File.licence", "File.attribution")}
+    found -= {"Demand.fleet_csv"}  # goes with none of the keys of the fleet model
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():
         for inner in value if isinstance(value, tuple) else [value]:

@@ -19,7 +19,7 @@ from siting.demand import (
     vehicle_figures,
     zone_energy,
 )
-from siting.demand.uncertainty import _triangular
+from siting.demand.uncertainty import _split_triangle
 from siting.errors import InputError
 from siting.reference import table
 
@@ -82,21 +82,24 @@ def test_the_central_scenario_is_the_energy_and_the_others_enclose_it(lahore):
 # --- draws ---------------------------------------------------------------------------------------
 
 
-def test_the_triangle_by_hand():
-    u = np.array([0, 0.125, 0.25, 1 - 0.1875, 1])
-    # From 0 over 1 to 4: F(1) = 1/4; F(0.707) = 1/8; 1 - F(2.5) = (4 - 2.5)^2 / 12 = 0.1875.
-    assert _triangular(u, 0, 1, 4) == pytest.approx([0, math.sqrt(0.5), 1, 2.5, 4])
-    assert _triangular(u, 2, 2, 2).tolist() == [2] * 5
+def test_the_two_half_triangles_by_hand():
+    u = np.array([0, 0.125, 0.5, 0.875, 1])
+    # A quarter of the half below 1 lies below 0.5: (x / 1)^2 / 2 = 0.125; above, 1 - u = 0.125 is
+    # half the way from 4 back to 1.
+    assert _split_triangle(u, 0, 1, 4) == pytest.approx([0, 0.5, 1, 2.5, 4])
+    assert _split_triangle(u, 2, 2, 2).tolist() == [2] * 5
 
 
-def test_draws_have_the_mean_and_spread_of_the_triangle():
-    """Vehicles 500, 1000, 2100: mean 1200; variance (a2+b2+c2-ab-ac-bc)/18."""
-    draws = draw_energy(20_000, 7, *exact(vehicles=(500, 2100)))
+def test_draws_have_the_middle_and_spread_of_the_two_triangles():
+    """Vehicles 500, 1000, 2100: a half triangle's mean is a third of its width from its peak."""
+    n = 20_000
+    draws = draw_energy(n, 7, *exact(vehicles=(500, 2100)))
     vehicles = draws["demand_kwh_day"] / (0.5 * 0.2 * 30 * 0.3)
-    a, c, b = 500, 1000, 2100
-    spread = math.sqrt((a * a + b * b + c * c - a * b - a * c - b * c) / 18)
-    assert vehicles.mean() == pytest.approx(1200, abs=4 * spread / math.sqrt(20_000))
+    mean = 1000 + (1100 / 3 - 500 / 3) / 2
+    spread = math.sqrt((500**2 + 1100**2) / 12 - (mean - 1000) ** 2)  # E of a square: width^2 / 6
+    assert vehicles.mean() == pytest.approx(mean, abs=4 * spread / math.sqrt(n))
     assert vehicles.std() == pytest.approx(spread, rel=0.03)
+    assert (vehicles < 1000).mean() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(n))
     assert vehicles.min() >= 500
     assert vehicles.max() <= 2100
 

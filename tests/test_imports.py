@@ -23,6 +23,7 @@ ROOMS = [
     "verify",
     "export",
     "study",
+    "terminal",
     "cli",
 ]
 FILES = sorted((ROOT / "siting").rglob("*.py"))

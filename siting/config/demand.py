@@ -48,6 +48,12 @@ class Figures(Section):
         "home_share; none: the table's",
     )
 
+    @model_validator(mode="after")
+    def _one_share(self) -> Figures:
+        if self.home_share is not None and self.public_share is not None:
+            refuse([(("public_share",), "is given beside home_share", "give one of them")])
+        return self
+
 
 class SurfaceWeights(Section):
     """How one vehicle class divides its public energy; the three need not add up to 1."""
@@ -55,6 +61,12 @@ class SurfaceWeights(Section):
     home: float = Field(ge=0, le=1e6, description="weight of where people live")
     destination: float = Field(ge=0, le=1e6, description="weight of markets, offices, hospitals …")
     en_route: float = Field(ge=0, le=1e6, description="weight of passing traffic")
+
+    @model_validator(mode="after")
+    def _one_above_zero(self) -> SurfaceWeights:
+        if not self.home + self.destination + self.en_route > 0:
+            refuse([((), "all three weights are 0", "give one above 0")])
+        return self
 
 
 class Surfaces(Section):

@@ -5,14 +5,15 @@ from siting.demand.clip import clip_zones
 from siting.demand.energy import city_energy, demand_figures, zone_energy
 from siting.demand.fleet import fleet_check, national_fleet
 from siting.demand.housing import housing_effects, zone_public_share
+from siting.demand.map_swings import map_swings
 from siting.demand.people import people_on_streets, read_h3, read_people
-from siting.demand.profiles import hourly_profile, session_figures, session_load
+from siting.demand.profiles import HOURS, hourly_profile, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, fleet_swings
 from siting.demand.scenarios import scenario_names
 from siting.demand.shares import city_figures, city_share
 from siting.demand.spread import spread_demand, surface_weights
-from siting.demand.surfaces import poi_points, road_points, surfaces, traffic
+from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
 from siting.demand.uncertainty import (
     draw_energy,
     energy_quantiles,
@@ -23,11 +24,13 @@ from siting.demand.vehicles import vehicle_figures
 from siting.demand.zones import read_zones, spread_zones, zone_report
 
 __all__ = [
+    "HOURS",
     "city_energy",
     "city_figures",
     "city_share",
     "clip_zones",
     "demand_figures",
+    "destination_shares",
     "draw_energy",
     "energy_quantiles",
     "energy_scenarios",
@@ -38,6 +41,7 @@ __all__ = [
     "hourly_profile",
     "housing_effects",
     "make_cells",
+    "map_swings",
     "national_fleet",
     "people_on_streets",
     "poi_points",

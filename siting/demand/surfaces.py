@@ -87,15 +87,9 @@ def surfaces(
     """
     validate(cells, CELLS)
     people = cells["people"].to_numpy(dtype=float)
-    notes = []
+    notes: list[str] = []
     found = {"home": people}
-    found["destination"] = np.zeros(len(cells))
-    if pois is None:
-        notes.append("destination: no places were given")
-    elif (destinations := poi_points(pois, poi_weights)).empty:
-        notes.append(f"destination: none of {len(pois):,} places has a tag with a weight")
-    else:
-        found["destination"] = _into_cells(cells, destinations, "destination", notes)
+    found["destination"] = _destinations(cells, pois, poi_weights, notes)
     flow = traffic(network, cells, road_weights, trips=trips, trip_min=trip_min, seed=seed)
     found["en_route"] = _into_cells(cells, flow, "en_route", notes)
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
@@ -108,6 +102,37 @@ def surfaces(
         log.info(note)
     frame.attrs["notes"] = notes
     return frame
+
+
+def destination_shares(
+    cells: gpd.GeoDataFrame, pois: gpd.GeoDataFrame, poi_weights: pd.DataFrame | None = None
+) -> pd.Series[float]:
+    """Return each cell's share of the destinations (0 to 1), as `surfaces` does, by ``cell_id``.
+
+    Parameters
+    ----------
+    cells, pois, poi_weights
+        As in `surfaces`.
+    """
+    weight = _destinations(cells, pois, poi_weights, [])
+    whole = weight.sum()
+    share = weight / whole if whole > 0 else weight
+    return pd.Series(share, index=pd.Index(cells["cell_id"], name="cell_id"), name="destination")
+
+
+def _destinations(
+    cells: gpd.GeoDataFrame,
+    pois: gpd.GeoDataFrame | None,
+    poi_weights: pd.DataFrame | None,
+    notes: list[str],
+) -> Floats:
+    if pois is None:
+        notes.append("destination: no places were given")
+    elif (destinations := poi_points(pois, poi_weights)).empty:
+        notes.append(f"destination: none of {len(pois):,} places has a tag with a weight")
+    else:
+        return _into_cells(cells, destinations, "destination", notes)
+    return np.zeros(len(cells))
 
 
 def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:

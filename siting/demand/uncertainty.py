@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from siting.demand.energy import demand_figures, figure_values, zone_kwh
 from siting.demand.housing import Array, Housing, zone_class
@@ -124,9 +125,11 @@ def draw_energy(
 ) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is drawn from a triangular distribution from its low over its central to its high
-    value. Its random numbers come from the seed and its own name alone: the same whatever the order
-    of rows and whatever other figures there are, and the first draws of many are the draws of few.
+    Each figure is drawn below its central value as often as above, with a density that falls along
+    a straight line to its low and to its high end: ranges are wider upwards than downwards, and an
+    ordinary triangle would put the middle of the draws far above the central demand. Its random
+    numbers come from the seed and its own name alone: the same whatever the order of rows and
+    whatever other figures there are, and the first draws of many are the draws of few.
 
     Parameters
     ----------
@@ -169,7 +172,7 @@ def draw_energy(
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
     drawn = np.stack(
         [
-            _triangular(uniform[k], *ends)
+            _split_triangle(uniform[k], *ends)
             for k, *ends in zip(case.keys, low, mode, high, strict=True)
         ],
         axis=1,
@@ -250,17 +253,22 @@ def sensitivity(
     zones: pd.DataFrame | None = None,
     area_share: float = 1.0,
     effects: Mapping[str, float] | None = None,
+    *,
+    shares: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return how far each figure alone moves the total and the map, the strongest first.
 
     One figure at a time is put to its low and its high end, the others stay. What it moves on the
-    map is half the sum of the absolute changes of the shares that zones (or zones and classes) have
+    map is half the sum of the absolute changes of the shares that cells (or zones and classes) have
     of the total: the share of all energy that would be elsewhere (or another vehicle's).
 
     Parameters
     ----------
     fleet, vehicles, city_share, zones, area_share, effects
         As in `siting.demand.zone_energy`.
+    shares
+        ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: how the energy of a zone and class
+        goes over the cells; none: what moves between cells is left out.
 
     Returns
     -------
@@ -268,8 +276,9 @@ def sensitivity(
         ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several:
         shares of one source), ``low_kwh_day`` and ``high_kwh_day`` (totals with the figure at the
         end that gives less, and more), ``swing_kwh_day``, ``swing_share`` (of the central total),
-        ``moved_share`` (zones and classes) and ``moved_zones_share`` (zones only), both the larger
-        of the two ends, ``source``, ``confidence``. Figures that move nothing are left out.
+        ``moved_share`` (zones and classes), ``moved_zones_share`` (zones only) and
+        ``moved_cells_share`` (cells, if there are `shares`), each the larger of the two ends,
+        ``source``, ``confidence``. Figures that move nothing are left out.
 
     Examples
     --------
@@ -288,6 +297,7 @@ def sensitivity(
     total = float(before.sum())
     if not total > 0:
         raise InputError(Fault("demand figures", "no class wants any energy"))
+    on_map = None if shares is None else _on_map(case, shares)
     rows = []
     for key, group in case.figures.groupby(case.keys, sort=False):
         moved = (case.keys == key).to_numpy()
@@ -306,12 +316,15 @@ def sensitivity(
                 "high_kwh_day": float(ends[1].sum()),
                 "moved_share": max(_moved(before, end) for end in ends),
                 "moved_zones_share": max(_moved(before.sum(1), end.sum(1)) for end in ends),
+                "moved_cells_share": np.nan
+                if on_map is None
+                else max(_moved(on_map @ before.ravel(), on_map @ end.ravel()) for end in ends),
                 "source": group["source"].iloc[0],
                 "confidence": group["confidence"].iloc[0],
             }
         )
     columns = ["figure", "vehicle_class", "low_kwh_day", "high_kwh_day", "moved_share"]
-    columns += ["moved_zones_share", "source", "confidence"]
+    columns += ["moved_zones_share", "moved_cells_share", "source", "confidence"]
     ranked = pd.DataFrame(rows, columns=columns)
     swing = (ranked["high_kwh_day"] - ranked["low_kwh_day"]).astype(float)
     ranked.insert(4, "swing_kwh_day", swing)
@@ -321,6 +334,18 @@ def sensitivity(
     )
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
     return ranked
+
+
+def _on_map(case: _Case, shares: pd.DataFrame) -> csr_array:
+    """Return the matrix that takes energy by zone and class to energy by cell."""
+    cells = pd.factorize(shares["cell_id"])[0]
+    zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
+    of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
+    if (zone < 0).any() or (of_class < 0).any():
+        raise InputError(Fault("shares", "a zone or class that the energy does not have"))
+    column = zone * len(case.classes) + of_class
+    size = (int(cells.max()) + 1, len(case.zones.ids) * len(case.classes))
+    return csr_array((shares["share"].to_numpy(dtype=float), (cells, column)), shape=size)
 
 
 def _moved(before: Array, after: Array) -> float:
@@ -334,12 +359,8 @@ def _uniform(key: str, seed: int, n: int) -> Array:
     return np.random.default_rng([seed, *words.tolist()]).random(n)
 
 
-def _triangular(uniform: Array, low: float, mode: float, high: float) -> Array:
-    """Return the quantiles of the triangular distribution at the given probabilities."""
-    width = high - low
-    if width <= 0:
-        return np.full_like(uniform, mode)
-    turn = (mode - low) / width
-    rising = low + np.sqrt(uniform * width * (mode - low))
-    falling = high - np.sqrt((1 - uniform) * width * (high - mode))
-    return np.where(uniform < turn, rising, falling)
+def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> Array:
+    """Return quantiles of two half triangles that meet at their common median."""
+    down = middle - (middle - low) * (1 - np.sqrt(2 * np.minimum(uniform, 0.5)))
+    up = high - (high - middle) * np.sqrt(2 * np.minimum(1 - uniform, 0.5))
+    return np.where(uniform < 0.5, down, up)

@@ -87,6 +87,80 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     return gpd.GeoDataFrame(columns, geometry=cells.geometry.array, crs=cells.crs)
 
 
+def wanted_layer(
+    cells: gpd.GeoDataFrame, demand: pd.DataFrame, surfaces: pd.DataFrame | None = None
+) -> gpd.GeoDataFrame:
+    """Return one row a cell with the energy wanted there by class (kWh/day), before any plan.
+
+    Parameters
+    ----------
+    cells, demand
+        `siting.tables.CELLS` and `siting.tables.DEMAND`.
+    surfaces
+        Each cell's shares of home, destination and en route, if known.
+
+    Returns
+    -------
+    GeoDataFrame
+        As `demand_layer` without what is served; ``home_share``, ``destination_share`` and
+        ``en_route_share`` (0 to 1) where there are surfaces.
+    """
+    layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
+    served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
+    layer = layer.drop(columns=served)
+    if surfaces is not None:
+        own = surfaces.set_index("cell_id").loc[layer["cell_id"]]
+        for name in ("home", "destination", "en_route"):
+            layer.insert(3, f"{name}_share", own[name].to_numpy(dtype=float))
+    return layer
+
+
+def outside_layer(
+    cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """Return whom and what the network does not reach: people (persons) and kWh/day, with why.
+
+    Parameters
+    ----------
+    cells, demand
+        `siting.tables.CELLS` and `siting.tables.DEMAND`.
+    people_outside
+        People of the layer that the study leaves out, with ``people``.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``people``, ``demand_kwh_day`` (missing for people left out of the study), ``reason``,
+        ``geometry``; lon/lat. Cells first, then people left out.
+    """
+    far = cells[cells["node_id"].isna()]
+    wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
+    parts = [
+        gpd.GeoDataFrame(
+            {
+                "people": far["people"].to_numpy(dtype=float),
+                "demand_kwh_day": wanted.fillna(0.0).to_numpy(dtype=float),
+                "reason": "too far from a road of the network: wanted, cannot be served",
+            },
+            geometry=far.geometry.to_numpy(),
+            crs=cells.crs,
+        ).to_crs(4326),
+        gpd.GeoDataFrame(
+            {
+                "people": people_outside["people"].to_numpy(dtype=float),
+                "demand_kwh_day": np.nan,
+                "reason": "outside the area of the study: not counted",
+            },
+            geometry=people_outside.geometry.to_numpy(),
+            crs=people_outside.crs,
+        ).to_crs(4326),
+    ]
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return parts[0]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=4326)
+
+
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:

@@ -144,10 +144,11 @@ def draw_plan(
         x, y = _EDGE_IN / width, 1 - from_top_in / height
         # A title may hold "$", which is not mathematics here.
         figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
-    _save(figure, path)
+    save_picture(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG that is the same, byte by byte, for the same plan."""
     with warnings.catch_warnings():
         # Matplotlib's own font lacks some Urdu letters; a box in their place spoils no plan.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")

@@ -1,8 +1,22 @@
 """The pipeline and its run folder; the only room that unpacks a configuration."""
 
+from siting.study.demand import DemandStudy
+from siting.study.demand_run import DemandRun, demand_to_folder
 from siting.study.facts import plain
 from siting.study.pipeline import Study
 from siting.study.runs import CheckReport, check, fetch, run, run_to_folder
 from siting.study.stages import Event
 
-__all__ = ["CheckReport", "Event", "Study", "check", "fetch", "plain", "run", "run_to_folder"]
+__all__ = [
+    "CheckReport",
+    "DemandRun",
+    "DemandStudy",
+    "Event",
+    "Study",
+    "check",
+    "demand_to_folder",
+    "fetch",
+    "plain",
+    "run",
+    "run_to_folder",
+]

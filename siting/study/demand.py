@@ -259,6 +259,37 @@ class DemandStudy(RoadStudy):
         """The demand (`siting.tables.DEMAND`)."""
         return self.spread(self.zone_energy)
 
+    @cached_property
+    def demand_notes(self) -> list[str]:
+        """What a reader must know of the demand before using it, in plain words."""
+        lines = list(self._people.notes)
+        left_out = float(self.people_outside["people"].sum())
+        if left_out > 0:
+            lines.append(
+                f"{left_out:,.0f} people of the layer live outside the outline of the roads and "
+                "are not part of the study"
+            )
+        far = self.cells["node_id"].isna()
+        if far.any():
+            cells = self.cells.loc[far, "cell_id"]
+            kwh = self.demand.loc[self.demand["cell_id"].isin(cells), "demand_kwh_day"].sum()
+            lines.append(
+                f"{self.cells.loc[far, 'people'].sum():,.0f} of {self.cells['people'].sum():,.0f} "
+                f"people live further than {self.config.reach.max_snap_m:g} m from a road of the "
+                f"network: their demand ({kwh:,.0f} kWh/day) counts as wanted but cannot be served"
+            )
+        if self.surfaces is None:
+            lines.append("all energy is taken to be wanted where people live (no demand.surfaces)")
+        else:
+            lines += self.surfaces.attrs["notes"]
+        lines += self.demand.attrs["notes"]
+        if self.config.demand.case != "central":
+            lines.append(
+                f"case {self.config.demand.case}: every figure of the demand stands at the end of "
+                "its range at once, a bound and no likely outcome"
+            )
+        return lines
+
     def spread(self, energy: pd.DataFrame, weights: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return energy by zone and class spread over the cells of this study (kWh/day).
 

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import __version__, demand, reference
+from siting import __version__, reference
 from siting.config import input_files
 from siting.files import sha256
 from siting.plan import Plan, status_text
+from siting.study.demand import DemandStudy
+from siting.study.figures import figures_of
 from siting.study.pipeline import Study, outside_area
 
 FORMAT = 1
@@ -63,6 +65,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "existing_stations": int(plan.sites["existing"].sum()),
         "served_share": plan.served_share,
         "classes": plan.classes.to_dict("records"),
+        "demand": demand_facts(study),
         "sizes": {
             "nodes": len(study.network.nodes),
             "edges": len(study.network.edges),
@@ -93,13 +96,31 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     }
 
 
-def inputs_of(study: Study) -> list[dict[str, Any]]:
+def demand_facts(study: DemandStudy) -> dict[str, Any]:
+    """Return what the demand rests on, and its energy by class (kWh/day)."""
+    settings = study.config.demand
+    own = settings.fleet_csv
+    return {
+        "fleet": f"table {own.name}" if own else f"scenario {settings.scenario}",
+        "case": settings.case,
+        "city": settings.city,
+        "people": float(study.cells["people"].sum()),
+        "area_share": study.area_share,
+        "where": "people" if study.surfaces is None else "home, destination, en route",
+        "kwh_day": study.demand.groupby("vehicle_class")["demand_kwh_day"].sum().to_dict(),
+    }
+
+
+def inputs_of(study: DemandStudy) -> list[dict[str, Any]]:
     """Return one record an input file or download: key, file, SHA-256, source and licence."""
     config = study.config
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
         "demand.people": config.demand.people,
     }
+    surfaces = config.demand.surfaces
+    if surfaces is not None and surfaces.places is not None:
+        about["demand.surfaces.places"] = surfaces.places
     if config.candidates.existing is not None:
         about["candidates.existing"] = config.candidates.existing
     for i, source in enumerate(config.candidates.sources):
@@ -135,9 +156,7 @@ def assumptions_of(study: Study) -> pd.DataFrame:
         ``source``, ``confidence``.
     """
     config = study.config
-    figures = demand.demand_figures(
-        study.fleet, study.vehicles, study.fleet_share, study.area_share
-    ).rename(columns={"vehicle_class": "of"})
+    figures = figures_of(study).rename(columns={"vehicle_class": "of"})
     used = {name for counts in config.offers.configurations.values() for name in counts}
     chargers = reference.table("chargers", config.offers.chargers_csv)
     chargers = chargers[chargers["charger_id"].isin(used)]
@@ -185,21 +204,7 @@ def _settings(study: Study) -> pd.DataFrame:
 
 def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return in plain words what a reader of the plan must know before using it."""
-    lines = []
-    people = study.config.demand.people
-    if people.kind == "streets":
-        lines.append(
-            "where people live is not known: a total was spread by length of residential street "
-            f"({people.basis})"
-        )
-    cells = study.cells
-    lost = cells["node_id"].isna()
-    if lost.any():
-        lines.append(
-            f"{cells.loc[lost, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} people "
-            f"live further than {study.config.reach.max_snap_m:g} m from a road of the network: "
-            "their demand counts as wanted but cannot be served"
-        )
+    lines = list(study.demand_notes)
     outside = outside_area(study.dropped)
     if outside.any():
         lines.append(f"{outside.sum():,} places outside the area of the roads were left out")

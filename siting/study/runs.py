@@ -135,6 +135,10 @@ def check(
     attempt(lambda: study.fleet)
     attempt(lambda: study.vehicles)
     attempt(lambda: study.fleet_share)
+    attempt(lambda: study.sessions)
+    attempt(lambda: study.surface_weights)
+    attempt(lambda: study.poi_weights)
+    attempt(lambda: study.road_weights)
     attempt(lambda: sites.charger_catalogue(offers.chargers_csv))
     attempt(lambda: sites.grid_figures(offers.grid_csv))
     if attempt(lambda: study.network):
@@ -168,6 +172,10 @@ def fetch(
         lines.append(f"roads: {len(network.nodes):,} nodes, {len(network.edges):,} directed edges")
     if any(source.kind == "osm_download" for source in settings.candidates.sources):
         lines.append(f"points of interest: {len(study.candidates):,} candidate sites from them")
+    surfaces = settings.demand.surfaces
+    wanted = None if surfaces is None else surfaces.places
+    if wanted is not None and wanted.kind == "osm_download" and study.places is not None:
+        lines.append(f"destinations: {len(study.places):,} places that draw vehicles")
     if not lines:
         lines.append("nothing to fetch: every input is a file")
     return lines

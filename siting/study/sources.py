@@ -98,7 +98,11 @@ def read_destinations(config: Config, network: Network) -> gpd.GeoDataFrame | No
     source = surfaces.places
     if source.kind == "osm_download":
         return roads.download_features(_area_of(config, network), tags, download_settings(config))
-    return sites.read_destinations(source.path, tags)
+    places = sites.read_destinations(source.path, tags)
+    # A layer wider than the study would draw its energy to where no road is.
+    area = outline(network, config.reach.max_snap_m)
+    inside = places.geometry.representative_point().within(area)
+    return gpd.GeoDataFrame(places[inside].reset_index(drop=True))
 
 
 def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:

@@ -1,0 +1,99 @@
+"""Which assumptions about where vehicles charge move the map, while the total stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.demand.spread import spread_demand
+from siting.demand.surfaces import SURFACES, destination_shares
+
+# Nobody has published how a class divides its charging: each share is tried at these multiples.
+LEAST, MOST = 0.5, 1.5
+
+
+def map_swings(
+    cells: gpd.GeoDataFrame,
+    energy: pd.DataFrame,
+    surfaces: pd.DataFrame,
+    weights: pd.DataFrame,
+    pois: gpd.GeoDataFrame | None = None,
+    poi_weights: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return how far each assumption on where vehicles charge moves the map, the strongest first.
+
+    One figure at a time: each class's weight of a surface at half and one and a half times its
+    value, and each place's weight at the ends of its range. What moves is half the sum of the
+    absolute changes of the cells' shares of the total, the larger of the two ends.
+
+    Parameters
+    ----------
+    cells, energy, surfaces, weights
+        As in `siting.demand.spread_demand`.
+    pois, poi_weights
+        As in `siting.demand.surfaces`; without them only the surfaces' weights are tried.
+
+    Returns
+    -------
+    DataFrame
+        ``figure`` (``home``, ``destination``, ``en_route``, or ``poi_weight amenity=bank``),
+        ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``, ``confidence``.
+    """
+    before = _by_cell(spread_demand(cells, energy, surfaces, weights), cells)
+    rows = []
+
+    def moved(changed_surfaces: pd.DataFrame, changed_weights: pd.DataFrame) -> float:
+        after = _by_cell(spread_demand(cells, energy, changed_surfaces, changed_weights), cells)
+        return float(np.abs(after - before).sum() / 2 / before.sum())
+
+    wanted = set(energy["vehicle_class"])
+    for at, row in weights.iterrows():
+        for surface in SURFACES:
+            if row["vehicle_class"] not in wanted or not row[surface] > 0:
+                continue
+            ends = []
+            for factor in (LEAST, MOST):
+                changed = weights.copy()
+                changed.loc[at, surface] = row[surface] * factor
+                ends.append(moved(surfaces, changed))
+            source = f"{row['source']}; tried at {LEAST:g} to {MOST:g} times"
+            rows.append(_row(surface, row["vehicle_class"], max(ends), source, row["confidence"]))
+    if pois is not None and poi_weights is not None:
+        for at, row in poi_weights.iterrows():
+            ends = []
+            for end in ("low", "high"):
+                changed = poi_weights.copy()
+                changed.loc[at, "weight"] = row[end]
+                share = destination_shares(cells, pois, changed)
+                there = surfaces.assign(destination=share.loc[surfaces["cell_id"]].to_numpy())
+                ends.append(moved(there, weights))
+            name = f"poi_weight {row['osm_key']}={row['osm_value']}"
+            rows.append(_row(name, "", max(ends), row["source"], row["confidence"]))
+    columns = ["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]
+    swings = pd.DataFrame(rows, columns=columns)
+    swings = swings[swings["moved_cells_share"] > 0]
+    return swings.sort_values(
+        ["moved_cells_share", "figure", "vehicle_class"],
+        ascending=[False, True, True],
+        ignore_index=True,
+    )
+
+
+def _row(
+    figure: object, vehicle_class: object, moved: float, source: object, confidence: object
+) -> Mapping[str, object]:
+    return {
+        "figure": figure,
+        "vehicle_class": vehicle_class,
+        "moved_cells_share": moved,
+        "source": source,
+        "confidence": confidence,
+    }
+
+
+def _by_cell(demand: pd.DataFrame, cells: gpd.GeoDataFrame) -> np.ndarray:
+    sums = demand.groupby("cell_id")["demand_kwh_day"].sum()
+    return sums.reindex(cells["cell_id"]).fillna(0.0).to_numpy(dtype=float)

@@ -1,0 +1,139 @@
+"""A picture of the demand: all classes together, and each by itself, on the roads."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.export.ground import (
+    INK,
+    QUIET,
+    draw_cells,
+    draw_north,
+    draw_roads,
+    draw_scale,
+    energy_wanted,
+    find_ground,
+    nice,
+    shade,
+)
+from siting.export.layers import wanted_layer
+from siting.export.picture import save_picture
+
+PANEL_IN, GAP_IN, EDGE_IN = 3.1, 0.25, 0.3
+COLUMNS = 4
+
+
+def draw_demand(
+    path: Path,
+    *,
+    edges: gpd.GeoDataFrame,
+    cells: gpd.GeoDataFrame,
+    demand: pd.DataFrame,
+    title: str,
+    note: str = "",
+) -> None:
+    """Draw the energy wanted by cell as a PNG: one map of all classes and one a class.
+
+    Each map has its own scale, up to the value that 97 % of its cells stay below.
+
+    Parameters
+    ----------
+    path
+        The file; it appears whole or not at all.
+    edges
+        Roads with ``highway``, in a projected coordinate reference system (metres).
+    cells, demand
+        `siting.tables.CELLS` and `siting.tables.DEMAND`.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    InputError
+        If the roads are not in metres.
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as err:
+        raise MissingExtraError(
+            Fault("matplotlib", "is needed to draw demand", 'pip install "siting[map]"')
+        ) from err
+    if edges.crs is None or not edges.crs.is_projected:
+        raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
+    layer = wanted_layer(cells, demand).to_crs(edges.crs)
+    sums = demand.groupby("vehicle_class")["demand_kwh_day"].sum().sort_values(ascending=False)
+    panels = [("all classes", "demand_kwh_day", float(sums.sum()))]
+    panels += [(str(c), f"demand_{c}_kwh_day", float(kwh)) for c, kwh in sums.items()]
+    ground = find_ground(edges, layer, layer.iloc[:0])
+    tall_in = PANEL_IN * ground.height_m / ground.width_m
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    width = 2 * EDGE_IN + columns * PANEL_IN + (columns - 1) * GAP_IN
+    title_lines = textwrap.wrap(title, int(width * 7.4))
+    note_lines = textwrap.wrap(note, int(width * 14.0))
+    top_in = EDGE_IN + 0.3 * len(title_lines)
+    head_in, foot_in = 0.45, EDGE_IN + 0.15 * len(note_lines)
+    height = top_in + rows * (tall_in + head_in) + foot_in
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    for i, (name, column, kwh) in enumerate(panels):
+        row, col = divmod(i, columns)
+        left = EDGE_IN + col * (PANEL_IN + GAP_IN)
+        down = top_in + row * (tall_in + head_in) + head_in
+        land = figure.add_axes(
+            (left / width, 1 - (down + tall_in) / height, PANEL_IN / width, tall_in / height)
+        )
+        land.set(
+            xlim=(ground.west, ground.west + ground.width_m),
+            ylim=(ground.south, ground.south + ground.height_m),
+            xticks=[],
+            yticks=[],
+            facecolor="#f7f7f5",
+        )
+        land.spines[:].set_color("#d1d5db")
+        wanted, unit = energy_wanted(layer.assign(demand_kwh_day=layer[column]))
+        top = nice(float(np.quantile(wanted[wanted > 0], 0.97))) if (wanted > 0).any() else 1.0
+        draw_cells(land, ground, layer, shade(wanted / top, np.zeros(len(wanted))))
+        draw_roads(land, edges)
+        if i == 0:
+            draw_scale(land, ground)
+            draw_north(land)
+        label = f"{name.replace('_', ' ')}: {kwh:,.0f} kWh/day"
+        land.text(0, 1.075, label, transform=land.transAxes, size=9.5, weight="bold", color=INK)
+        land.text(
+            0,
+            1.02,
+            f"darkest: {top:,.3g} or more {unit}",
+            transform=land.transAxes,
+            size=7.5,
+            color=QUIET,
+        )
+    figure.text(
+        EDGE_IN / width,
+        1 - EDGE_IN / height,
+        "\n".join(title_lines),
+        va="top",
+        size=14,
+        weight="bold",
+        color=INK,
+        parse_math=False,
+    )
+    figure.text(
+        EDGE_IN / width,
+        (foot_in - 0.14) / height,
+        "\n".join(note_lines),
+        va="top",
+        size=7.5,
+        color=QUIET,
+        parse_math=False,
+    )
+    save_picture(figure, path)

@@ -1,0 +1,256 @@
+"""The demand by itself: its layers, and every figure it rests on, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from siting import __version__, demand, export
+from siting.config import to_yaml
+from siting.files import whole_folder
+from siting.study.demand import DemandStudy
+from siting.study.facts import demand_facts, inputs_of
+from siting.study.figures import all_figures
+from siting.study.stages import Report
+
+LAST_YEAR = 2040
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class DemandRun:
+    """What `demand_to_folder` found.
+
+    Parameters
+    ----------
+    title
+        Name of the study.
+    year
+        Its target year.
+    classes
+        One row a vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
+        ``high_kwh_day`` (all figures at one end), ``p05_kwh_day`` and ``p95_kwh_day`` (of the
+        draws), ``sessions_day``, ``peak_hour_kw``.
+    fleet
+        The fleet model beside what is published; empty where the fleet is a table.
+    total_swings, map_swings
+        Which figures move the total, and the map, most; empty where not asked for.
+    notes
+        What a reader must know.
+    """
+
+    title: str
+    year: int
+    classes: pd.DataFrame
+    fleet: pd.DataFrame
+    total_swings: pd.DataFrame
+    map_swings: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def demand_to_folder(
+    config: Path,
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    sensitivity: bool = False,
+    draws: int = DRAWS,
+    seed: int = 1,
+    now: datetime,
+    progress: Report | None = None,
+) -> tuple[DemandRun, Path]:
+    """Return the demand of a configuration and the folder its layers and tables were written to.
+
+    Parameters
+    ----------
+    config
+        The configuration's YAML file.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    out
+        The folder, new or empty; by default ``runs_dir/NAME-demand-TIME``.
+    sensitivity
+        Whether to rank the figures by how far they move the total and the map.
+    draws, seed
+        How many random draws of all ranges to take, and their seed.
+    now
+        The time, for the folder's name and the record.
+    progress
+        Called with an `Event` when a stage is done.
+
+    Raises
+    ------
+    SitingError
+        A child of it, with every fault found.
+    """
+    study = DemandStudy(config, overrides, progress=progress, today=now.date())
+    if out is None:
+        out = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"
+    with whole_folder(out) as folder:
+        found = _found(study, sensitivity=sensitivity, draws=draws, seed=seed)
+        _write(study, found, folder, now, draws, seed)
+    return found, out
+
+
+def _found(study: DemandStudy, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
+    parts = (study.fleet, study.vehicles, study.fleet_share, study.zone_table, study.area_share)
+    settings = study.config.demand
+    drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, *parts, study.housing))
+    runs = demand.energy_scenarios(*parts, study.housing)
+    ends = runs.pivot_table(
+        index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
+    )
+    wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
+    classes = pd.DataFrame({"vehicle_class": list(settings.vehicle_classes)})
+    name = classes["vehicle_class"]
+    classes["vehicles"] = study.energy.set_index("vehicle_class").loc[name, "vehicles"].to_numpy()
+    classes["demand_kwh_day"] = wanted.reindex(name).fillna(0.0).to_numpy(dtype=float)
+    for end in ("low", "high"):
+        classes[f"{end}_kwh_day"] = ends.loc[name, end].to_numpy(dtype=float)
+    load = demand.session_load(classes, study.sessions)
+    classes["sessions_day"] = load["sessions_day"]
+    classes["peak_hour_kw"] = load["peak_hour_kw"]
+    hours = study.sessions.set_index("vehicle_class").loc[name, demand.HOURS].to_numpy(dtype=float)
+    total = classes.drop(columns="vehicle_class").sum()
+    # The classes do not peak in the same hour.
+    total["peak_hour_kw"] = (classes["demand_kwh_day"].to_numpy() @ hours).max()
+    classes = pd.concat(
+        [classes, total.to_frame().T.assign(vehicle_class="all")], ignore_index=True
+    )[classes.columns]
+    quantiles = drawn.set_index("vehicle_class").loc[classes["vehicle_class"]]
+    for column in ("p05_kwh_day", "p95_kwh_day"):
+        classes.insert(5, column, quantiles[column].to_numpy(dtype=float))
+    swings = on_map = pd.DataFrame()
+    if sensitivity:
+        swings = demand.sensitivity(*parts, study.housing, shares=_shares(study))
+        on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
+        if study.surfaces is not None:
+            where = demand.map_swings(
+                study.cells,
+                study.zone_energy,
+                study.surfaces,
+                study.surface_weights,
+                study.places,
+                study.poi_weights,
+            )
+            on_map = pd.concat([on_map, where], ignore_index=True)
+        on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
+    return DemandRun(
+        title=study.config.title,
+        year=study.config.year,
+        classes=classes.astype({c: float for c in classes.columns if c != "vehicle_class"}),
+        fleet=_fleet_check(study),
+        total_swings=swings,
+        map_swings=on_map,
+        notes=tuple(study.demand_notes),
+    )
+
+
+def _shares(study: DemandStudy) -> pd.DataFrame:
+    """Return how one kWh of each zone and class goes over the cells."""
+    spread = study.spread(study.zone_energy.assign(demand_kwh_day=1.0))
+    spread = spread.rename(columns={"demand_kwh_day": "share"})
+    if study.zone_table is None:
+        return spread.assign(zone_id="all")
+    zone = study.cells.set_index("cell_id")["zone_id"]
+    return spread.assign(zone_id=zone.loc[spread["cell_id"]].to_numpy())
+
+
+def _fleet_check(study: DemandStudy) -> pd.DataFrame:
+    settings = study.config.demand
+    if settings.fleet_csv is not None:
+        return pd.DataFrame()
+    own = {name: dict(figures) for name, figures in settings.fleet_figures.items()}
+    return demand.fleet_check(
+        settings.scenario, settings.scenarios_csv, own, sales_path=settings.sales_csv
+    )
+
+
+def _write(
+    study: DemandStudy, found: DemandRun, folder: Path, now: datetime, draws: int, seed: int
+) -> None:
+    config, note = study.config, study.config.note
+    layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
+    export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
+    outside = export.outside_layer(study.cells, study.demand, study.people_outside)
+    layers = {"demand": layer, "outside": outside, "roads": study.network.edges.reset_index()}
+    if study.zones is not None:
+        layers["zones"] = study.zones
+    export.write_geojson(outside, folder / "outside.geojson", name="outside", note=note)
+    export.write_geopackage(
+        folder / "demand.gpkg",
+        layers,
+        descriptions={
+            "demand": "Demand cells: public charging energy wanted, kWh/day",
+            "outside": "People and energy that the network does not reach, with the reason",
+            "roads": "Drivable roads: length, speed and driving time",
+            "zones": "Zones that people are counted by",
+        },
+        geometry_types={"outside": "Polygon"} if outside.empty else None,
+    )
+    if find_spec("matplotlib") is not None:
+        export.draw_demand(
+            folder / "demand.png",
+            edges=study.network.edges,
+            cells=study.cells,
+            demand=study.demand,
+            title=f"{config.title}: public charging energy wanted in {config.year}",
+            note=note,
+        )
+    tables = {
+        "demand": study.demand,
+        "classes": found.classes,
+        "zone_energy": study.zone_energy,
+        "figures": all_figures(study),
+        "hours": _hours(study),
+        "fleet_check": found.fleet,
+        "sensitivity_total": found.total_swings,
+        "sensitivity_map": found.map_swings,
+    }
+    settings = config.demand
+    if settings.fleet_csv is None:
+        tables["fleet"] = demand.fleet_model(
+            settings.scenario,
+            LAST_YEAR,
+            settings.scenarios_csv,
+            {name: dict(figures) for name, figures in settings.fleet_figures.items()},
+            sales_path=settings.sales_csv,
+        )
+    for name, table in tables.items():
+        if len(table):
+            export.write_csv(table, folder / f"{name}.csv", note=note)
+    (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    export.write_json(
+        {
+            "siting": __version__,
+            "name": config.name,
+            "title": config.title,
+            "note": note,
+            "year": config.year,
+            "written": now.isoformat(timespec="seconds"),
+            "demand": demand_facts(study),
+            "classes": found.classes.to_dict("records"),
+            "draws": draws,
+            "seed": seed,
+            "notes": list(found.notes),
+            "inputs": inputs_of(study),
+            "seconds": dict(study.seconds),
+        },
+        folder / "demand.json",
+    )
+
+
+def _hours(study: DemandStudy) -> pd.DataFrame:
+    """Return the mean load of each hour of the day by vehicle class (kW)."""
+    wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
+    sessions = study.sessions.set_index("vehicle_class").loc[wanted.index, demand.HOURS]
+    load = sessions.mul(wanted, axis=0).T.reset_index(drop=True)
+    load.columns = [f"{name}_kw" for name in load.columns]
+    load.insert(0, "all_kw", load.sum(axis=1))
+    load.insert(0, "hour", range(24))
+    return load

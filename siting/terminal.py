@@ -1,0 +1,137 @@
+"""What the terminal shows of a plan and of a demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from siting.plan import Plan
+from siting.study import DemandRun
+
+
+def print_plan(plan: Plan, folder: Path) -> None:
+    """Print a plan: headline, classes served, the largest stations, and what to know."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(f"[bold]{plan.title}[/bold]")
+    if plan.note:
+        console.print(f"[yellow]{plan.note}[/yellow]")
+    head = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for what, value in plan.headline():
+        head.add_row(what, value)
+    console.print(head)
+    console.print()
+    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in _class_columns():
+        classes.add_column(name, justify=justify)
+    for row in plan.classes.itertuples(index=False):
+        classes.add_row(
+            str(row.vehicle_class).replace("_", " "),
+            f"{row.demand_kwh_day:,.0f}",
+            f"{row.served_kwh_day:,.0f}",
+            f"{row.served_share:.1%}",
+        )
+    console.print(classes)
+    _print_sites(plan, console)
+    for line in plan.facts.get("warnings", []):
+        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
+    console.print(f"Written to {folder}", soft_wrap=True)
+
+
+def _class_columns() -> list[tuple[str, Any]]:
+    return [
+        ("Vehicle class", "left"),
+        ("Wanted kWh/day", "right"),
+        ("Served kWh/day", "right"),
+        ("Share", "right"),
+    ]
+
+
+def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
+    new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
+    if new.empty:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Site", no_wrap=True, min_width=5)
+    table.add_column("Name", overflow="ellipsis", max_width=28, no_wrap=True)
+    table.add_column("Build", overflow="ellipsis", max_width=14, no_wrap=True)
+    for name, width in (("PKR m", 6), ("kWh/day", 7), ("Use", 4)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for row in new.head(most).itertuples(index=False):
+        table.add_row(
+            row.site_id,
+            row.name if isinstance(row.name, str) else "",
+            row.configuration,
+            f"{row.subsidy_pkr / 1e6:,.2f}",
+            f"{row.served_kwh_day:,.0f}",
+            f"{row.use_share:.0%}",
+        )
+    console.print(table)
+    if len(new) > most:
+        console.print(f"… and {len(new) - most:,} more in sites.csv (PKR m: subsidy)")
+    built = new.drop_duplicates("configuration").sort_values("configuration")
+    for row in built.itertuples(index=False):
+        console.print(f"  {row.configuration}: {row.chargers}", soft_wrap=True)
+    console.print()
+
+
+def print_demand(found: DemandRun, folder: Path) -> None:
+    """Print a demand: energy by class with ranges, the fleet, and what moves it."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(f"[bold]{found.title}: public charging energy wanted in {found.year}[/bold]")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Vehicle class", no_wrap=True)
+    for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in found.classes.itertuples(index=False):
+        table.add_row(
+            str(row.vehicle_class).replace("_", " "),
+            f"{row.vehicles:,.0f}",
+            f"{row.demand_kwh_day:,.0f}",
+            f"{row.p05_kwh_day:,.0f}-{row.p95_kwh_day:,.0f}",
+            f"{row.sessions_day:,.0f}",
+            f"{row.peak_hour_kw:,.0f}",
+            style="bold" if row.vehicle_class == "all" else None,
+        )
+    console.print(table)
+    for row in found.fleet.itertuples(index=False):
+        shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
+        verdict = "within" if row.within else "[red]outside[/red]"
+        console.print(
+            f"  {row.item}: model {shown.format(row.model)}, published "
+            f"{shown.format(row.published)} ({row.difference_share:+.1%}, {verdict} tolerance)",
+            soft_wrap=True,
+        )
+    for title, swings, column, unit in (
+        ("What moves the total most", found.total_swings, "swing_share", "of the total"),
+        ("What moves the map most", found.map_swings, "moved_cells_share", "of the energy moves"),
+    ):
+        if len(swings):
+            _print_swings(console, title, swings, column, unit)
+    for line in found.notes:
+        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
+    console.print(f"Written to {folder}", soft_wrap=True)
+
+
+def _print_swings(
+    console: Console, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
+) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table.add_column("Figure", no_wrap=True)
+    table.add_column("Of", overflow="ellipsis", no_wrap=True, max_width=30)
+    table.add_column(unit, justify="right", no_wrap=True)
+    table.add_column("Sure", no_wrap=True)
+    for row in swings.head(most).to_dict("records"):
+        table.add_row(
+            str(row["figure"]),
+            str(row["vehicle_class"]).replace("_", " ") or "all",
+            f"{row[column]:.1%}",
+            "assumed" if row["confidence"] == "ASSUMPTION" else str(row["confidence"]),
+        )
+    console.print(table)
