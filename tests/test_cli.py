@@ -200,7 +200,7 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     assert siting("new", "Multan", "--out", path).returncode == 0
     from siting.config import load
 
-    assert load(path).demand.city == "Multan"
+    assert load(path).demand.city == "multan"
     again = siting("new", "Multan", "--out", path)
     assert again.returncode == 2
     assert "is there already" in again.stderr

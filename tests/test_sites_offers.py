@@ -49,9 +49,7 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     row = configuration_table({"small": {"lev_3": 4, "ac_22": 1}}, **TABLES).iloc[0]
     assert row["power_kw"] == pytest.approx(4 * 3.3 + 22)  # 35.2 kW: no transformer
     assert row["chargers"] == "4 x lev_3 + 1 x ac_22"
-    assert row["vehicle_classes"] == (
-        "two_wheeler, two_wheeler_delivery, three_wheeler, car, van, bus, truck"
-    )
+    assert row["vehicle_classes"] == ("two_wheeler, two_wheeler_delivery, three_wheeler, car, van")
     assert row["charger_cost_pkr"] == 4 * 60_000 + 400_000
     assert row["grid_item"] == "lt_40"
     assert row["grid_cost_pkr"] == 300_000
@@ -136,7 +134,7 @@ def test_every_site_gets_every_configuration_and_a_standing_one_only_itself():
     assert standing["power_kw"] == 120
     assert standing["capacity_dc_kwh_day"] == pytest.approx(120 * 24 * 0.15)
     assert standing["capacity_lev_kwh_day"] == 0
-    assert standing["vehicle_classes"] == "car, van"
+    assert standing["vehicle_classes"] == "car, van, bus, truck"
     parts = offers[["charger_cost_pkr", "grid_cost_pkr", "fee_cost_pkr"]].sum(axis=1)
     assert parts.to_numpy() == pytest.approx(offers["cost_pkr"].to_numpy())
 

@@ -146,8 +146,11 @@ def _sections(
 
 
 def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or [part]
-    return [choice for choice in found if choice.get("type") != "null"]
+    found: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
+    if not found:
+        return [part]
+    # A section by kind that may be left out is a choice within a choice.
+    return [c for choice in found if choice.get("type") != "null" for c in _choices(choice)]
 
 
 def _follow(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
@@ -161,10 +164,12 @@ def _unit(part: dict[str, Any]) -> str:
 
 def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
     """Tell in words what may stand there."""
+    if "anyOf" in part:
+        (part,) = [choice for choice in part["anyOf"] if choice.get("type") != "null"]
     if "oneOf" in part:
         selector = part["discriminator"]["propertyName"]
         return f"section by {selector}: " + ", ".join(part["discriminator"]["mapping"])
-    (choice,) = _choices(part)
+    choice = part
     if "$ref" in choice:
         return "section"
     if "const" in choice:

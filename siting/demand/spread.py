@@ -152,7 +152,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     Examples
     --------
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
-    >>> weights.set_index("vehicle_class").loc["car", "en_route"]
+    >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
     0.5
     """
     rows = table("surface_weights").set_index("vehicle_class")

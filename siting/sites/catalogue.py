@@ -184,7 +184,7 @@ def compatibility(path: Path | None = None) -> pd.DataFrame:
     --------
     >>> pairs = compatibility()
     >>> pairs.loc[pairs["charger_group"] == "lev", "vehicle_class"].to_list()
-    ['two_wheeler', 'three_wheeler']
+    ['two_wheeler', 'two_wheeler_delivery', 'three_wheeler']
     """
     pairs = table("compatibility", path)
     validate(pairs, COMPATIBILITY, str(path) if path else "")
