@@ -79,7 +79,7 @@ def verify(
     hold("offers built, one a site and not ruled out", len(built), len(sites), recount.offers())
     hold(
         "existing stations kept",
-        built["existing"].sum(),
+        recount.standing(built).sum(),
         recount.all_offers["existing"].sum(),
         recount.existing(),
     )
@@ -105,7 +105,12 @@ def verify(
         )
     if headroom_kw is not None:
         new = built[~built["existing"]]
-        over = new["power_kw"].to_numpy() - new["site_id"].map(headroom_kw).to_numpy(dtype=float)
+        # What stands at the site already draws no new power; an upgrade has bought its own.
+        drawn = new["power_kw"].to_numpy(dtype=float)
+        for column in ("standing_kw", "upgrade_kw"):
+            if column in new.columns:
+                drawn = drawn - new[column].to_numpy(dtype=float)
+        over = drawn - new["site_id"].map(headroom_kw).to_numpy(dtype=float)
         hold(
             "largest excess of power over grid headroom, kW",
             over.max() if len(over) else 0.0,
@@ -163,9 +168,14 @@ class _Recount:
             faults += _over(pair["offer_id"], differs, column, "not what the offer says")
         return faults
 
+    def standing(self, offers: pd.DataFrame) -> pd.Series[bool]:
+        """Return which offers hold what stands at their site, extended or as it is."""
+        kept: pd.Series[bool] = offers["existing"].astype(bool)
+        return kept | offers["extends"].astype(bool) if "extends" in offers.columns else kept
+
     def existing(self) -> list[Fault]:
         kept = self.all_offers[self.all_offers["existing"]]
-        gone = ~kept["offer_id"].isin(self.sites["offer_id"])
+        gone = ~kept["site_id"].isin(self.built.loc[self.standing(self.built), "site_id"])
         return _over(kept["site_id"], gone, "existing", "closed by the plan")
 
     def money(self, spent: float, budget_pkr: float) -> list[Fault]:
@@ -174,6 +184,7 @@ class _Recount:
             what = f"{spent:,.0f} PKR spent, {budget_pkr:,.0f} PKR there"
             faults.append(Fault("sites, column subsidy_pkr", what))
         parts = ["charger_cost_pkr", "grid_cost_pkr", "fee_cost_pkr"]
+        parts += [c for c in ("civil_cost_pkr", "land_cost_pkr") if c in self.built.columns]
         total = self.built[parts].sum(axis=1)
         wrong = ~np.isclose(total, self.built["cost_pkr"], rtol=TOLERANCE, atol=1.0)
         faults += _over(self.built["offer_id"], wrong, "cost_pkr", "not the sum of its parts")

@@ -17,6 +17,7 @@ ROOMS = [
     "roads",
     "demand",
     "sites",
+    "economics",
     "models",
     "solve",
     "plan",

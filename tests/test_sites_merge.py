@@ -126,6 +126,16 @@ def test_headroom_and_ids_are_carried():
     assert sites["headroom_kw"].to_list() == [70, 50]
 
 
+def test_what_places_know_of_themselves_is_carried():
+    own = places([(0, 0), (200, 0)], bays=[np.nan, 9.0], availability=[0.7, np.nan])
+    other = places([(20, 0)], bays=[4.0], line_km=[0.3], existing_ports=[2.0])
+    sites, _ = merge_candidates([own, other], grid_network(), 50, 100)
+    assert sites["bays"].to_list() == [4, 9]
+    assert sites["availability"].iloc[0] == 0.7
+    assert sites["line_km"].iloc[0] == 0.3
+    assert sites["existing_ports"].iloc[0] == 2
+
+
 def test_row_order_changes_nothing():
     rng = np.random.default_rng(1)
     layer = places([tuple(p) for p in rng.uniform(0, 800, (60, 2))])

@@ -7,6 +7,7 @@ import pytest
 
 from siting.errors import InputError
 from siting.sites import (
+    COST_PARTS,
     Subsidy,
     charger_catalogue,
     compatibility,
@@ -50,16 +51,22 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     assert row["power_kw"] == pytest.approx(4 * 3.3 + 22)  # 35.2 kW: no transformer
     assert row["chargers"] == "4 x lev_3 + 1 x ac_22"
     assert row["vehicle_classes"] == ("two_wheeler, two_wheeler_delivery, three_wheeler, car, van")
-    assert row["charger_cost_pkr"] == 4 * 60_000 + 400_000
+    assert row["charger_cost_pkr"] == 640_000
     assert row["grid_item"] == "lt_40"
     assert row["grid_cost_pkr"] == 300_000
     assert row["line_cost_pkr"] == 0
     assert row["fee_cost_pkr"] == 50_000
-    assert row["cost_pkr"] == 990_000
+    # Four sockets on one car bay, one car at the AC port.
+    assert row["bays_needed"] == 2
+    assert row["civil_cost_pkr"] == 2 * 150_000
+    assert row["cost_pkr"] == 640_000 + 300_000 + 50_000 + 300_000
+    assert row["land_cost_pkr"] == 0
+    assert row["land_pkr_year"] == 2 * 30_000 * 12
+    assert row["om_pkr_year"] == pytest.approx(0.05 * 640_000)
     assert row["subsidy_pkr"] == 0.5 * 640_000 + 0.8 * 300_000
     assert row["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15)
     assert row["capacity_ac_kwh_day"] == pytest.approx(22 * 24 * 0.15)
-    assert row["pkr_per_kwh_day"] == pytest.approx(990_000 / (35.2 * 24 * 0.15))
+    assert row["pkr_per_kwh_day"] == pytest.approx(1_290_000 / (35.2 * 24 * 0.15))
     assert (row["neeca_level"], row["annual_fee_pkr"]) == ("L2", 35_000)
     assert row["reason"] == ""
 
@@ -77,7 +84,9 @@ def test_a_hub_behind_a_transformer_by_hand():
     assert row["grid_item"] == "pmt_400"
     assert row["grid_cost_pkr"] == 3_500_000 + 1.5 * 3_000_000
     assert row["charger_cost_pkr"] == 2 * 6_000_000 + 6 * 60_000
-    assert row["cost_pkr"] == 12_360_000 + 8_000_000 + 50_000
+    # 4 DC ports and 6 sockets: 5.5 car bays are 6.
+    assert row["civil_cost_pkr"] == 6 * 150_000
+    assert row["cost_pkr"] == 12_360_000 + 8_000_000 + 50_000 + 900_000
     assert row["subsidy_pkr"] == pytest.approx(0.4 * 12_360_000 + 0.9 * 8_000_000 + 50_000)
     assert row["capacity_dc_kwh_day"] == pytest.approx(240 * 24 * 0.10 * 0.85)
     assert row["neeca_level"] == "L4"
@@ -135,7 +144,9 @@ def test_every_site_gets_every_configuration_and_a_standing_one_only_itself():
     assert standing["capacity_dc_kwh_day"] == pytest.approx(120 * 24 * 0.15)
     assert standing["capacity_lev_kwh_day"] == 0
     assert standing["vehicle_classes"] == "car, van, bus, truck"
-    parts = offers[["charger_cost_pkr", "grid_cost_pkr", "fee_cost_pkr"]].sum(axis=1)
+    assert (standing["ports"], standing["standing_kw"]) == (2, 120)
+    assert standing["standing_kwh_day"] == standing["capacity_dc_kwh_day"]
+    parts = offers[list(COST_PARTS)].sum(axis=1)
     assert parts.to_numpy() == pytest.approx(offers["cost_pkr"].to_numpy())
 
 

@@ -118,6 +118,22 @@ def test_a_users_layer_with_kinds_ids_and_headroom(tmp_path):
     assert places.geometry.iloc[0].within(square)
 
 
+def test_a_users_layer_with_figures_of_its_sites(tmp_path):
+    figures = {"bays": [12, None], "availability": [0.7, 1.0], "line_km": [None, 0.4]}
+    path = layer_file(tmp_path, figures, [shapely.Point(73, 33.6), shapely.Point(73.05, 33.7)])
+    places = candidates_from_layer(path)
+    assert places["bays"].iloc[0] == 12
+    assert places["availability"].to_list() == [0.7, 1.0]
+    assert places["line_km"].iloc[1] == 0.4
+    wrong = {"bays": [-1, 2], "availability": [0.0, 1.5], "line_km": ["near", "1"]}
+    path = layer_file(tmp_path, wrong, [shapely.Point(73, 33.6), shapely.Point(73.05, 33.7)])
+    with pytest.raises(InputError) as caught:
+        candidates_from_layer(path)
+    assert [(f.where.split()[-1], f.ids) for f in caught.value.faults] == [
+        ("line_km", ("row 1",)), ("bays", ("row 1",)), ("availability", ("row 1", "row 2")),
+    ]  # fmt: skip
+
+
 def test_every_fault_of_a_users_layer_at_once(tmp_path):
     path = layer_file(tmp_path, {"id": [7, 7, 8], "headroom_kw": ["-1", "much", "3"]})
     with pytest.raises(InputError) as caught:
@@ -223,6 +239,20 @@ def test_stations_need_only_places_and_power(tmp_path):
     stations = existing_stations(stations_file(tmp_path, "lon,lat,power_kw\n73.05,33.7,22\n"))
     assert stations["existing"].all()
     assert stations["name"].isna().all()
+
+
+def test_ports_of_stations(tmp_path):
+    head = "lon,lat,power_kw,operational,ports\n"
+    rows = "73.05,33.7,120,yes,4\n73.06,33.7,60,yes,\n73.07,33.7,60,no,2\n"
+    stations = existing_stations(stations_file(tmp_path, head + rows))
+    assert stations["existing_ports"].iloc[0] == 4
+    assert stations["existing_ports"].iloc[1:].isna().all()
+    with pytest.raises(
+        InputError, match=r"ports: not whole numbers of at least 1 \(line 2, line 3"
+    ):
+        existing_stations(
+            stations_file(tmp_path, head + "73.05,33.7,9,yes,0\n73.06,33.7,9,yes,two\n")
+        )
 
 
 def test_every_fault_of_a_list_of_stations_at_once(tmp_path):

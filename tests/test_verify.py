@@ -134,6 +134,38 @@ def test_a_lie_in_a_claim_is_found(claim, expected):
     assert expected in faults_of(town() | claim)
 
 
+def test_civil_works_and_land_are_parts_of_the_cost():
+    plan = town()
+    plan["offers"] = plan["offers"].assign(civil_cost_pkr=7.0, land_cost_pkr=0.0)
+    assert "not the sum of its parts (s1:mix)" in faults_of(plan)
+    for table in ("offers", "sites"):
+        plan[table] = plan[table].assign(cost_pkr=plan[table]["cost_pkr"] + 7.0)
+    assert len(verify(**plan)) == 8
+
+
+def test_what_stands_and_what_is_bought_need_no_headroom():
+    plan = town() | {"headroom_kw": pd.Series({"s1": 20.0, "s2": 100.0})}
+    assert "more than the grid headroom (s1)" in faults_of(plan)
+    for column, kw in (("standing_kw", 10.0), ("upgrade_kw", 10.0)):
+        own = plan["offers"].assign(**{column: kw})
+        assert len(verify(**plan | {"offers": own})) == 8
+        less = own.assign(**{column: 9.0})
+        assert "more than the grid headroom (s1)" in faults_of(plan | {"offers": less})
+
+
+def test_an_extended_station_still_stands():
+    plan = town()
+    more = plan["offers"].iloc[[0]].assign(
+        offer_id="s1:existing", existing=True, charger_cost_pkr=0.0, grid_cost_pkr=0.0,
+        fee_cost_pkr=0.0, cost_pkr=0.0, subsidy_pkr=0.0,
+    )  # fmt: skip
+    plan["offers"] = pd.concat([plan["offers"], more], ignore_index=True).assign(extends=False)
+    assert "closed by the plan (s1)" in faults_of(plan)
+    plan["offers"].loc[0, "extends"] = True
+    checks = verify(**plan).set_index("check")
+    assert checks.loc["existing stations kept"].tolist() == [1, 1]
+
+
 def test_two_offers_at_one_site_are_found():
     plan = town()
     plan["sites"] = pd.concat([plan["sites"], plan["sites"]], ignore_index=True)

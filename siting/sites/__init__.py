@@ -1,14 +1,19 @@
 """Sites: where a station could stand, and what could be built there."""
 
 from siting.sites.catalogue import (
+    bay_figures,
     charger_catalogue,
+    charging_limits,
     compatibility,
     fee_figures,
     grid_figures,
+    parking_rule,
 )
-from siting.sites.configurations import Subsidy, configuration_table
+from siting.sites.configurations import configuration_table
+from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, site_costs, subsidy_pkr
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
+from siting.sites.grid import assign_feeders, nearest_line_km
 from siting.sites.merge import OUTSIDE, merge_candidates
 from siting.sites.offers import make_offers
 from siting.sites.places import (
@@ -16,22 +21,44 @@ from siting.sites.places import (
     candidates_from_layer,
     candidates_from_pois,
 )
+from siting.sites.standards import ServiceStandard, group_mix
 from siting.sites.streets import candidates_from_streets
+from siting.sites.waiting import (
+    capacity_kwh_day,
+    erlang_c,
+    largest_arrivals_per_h,
+    wait_probability,
+)
 
 __all__ = [
+    "COST_PARTS",
     "OUTSIDE",
+    "ServiceStandard",
+    "SiteCosts",
     "Subsidy",
+    "assign_feeders",
+    "bay_figures",
     "candidates_from_features",
     "candidates_from_layer",
     "candidates_from_pois",
     "candidates_from_streets",
+    "capacity_kwh_day",
     "charger_catalogue",
+    "charging_limits",
     "compatibility",
     "configuration_table",
+    "erlang_c",
     "existing_stations",
     "fee_figures",
     "grid_figures",
+    "group_mix",
+    "largest_arrivals_per_h",
     "make_offers",
     "merge_candidates",
+    "nearest_line_km",
+    "parking_rule",
     "read_destinations",
+    "site_costs",
+    "subsidy_pkr",
+    "wait_probability",
 ]

@@ -1,4 +1,4 @@
-"""Tables of figures for stations: chargers, grid connection, fees, who can plug in where."""
+"""Tables of figures for stations: chargers, grid connection, fees, bays, who can plug in where."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``item``, ``kind`` (connection, line, distance, factor, headroom), ``kva``, ``max_kw``
-        (filled in as kVA x power factor), ``value``, ``low``, ``high``, ``unit``, ``source``,
-        ``confidence``.
+        ``item``, ``kind`` (connection, line, distance, factor, headroom, upgrade), ``kva``,
+        ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``, ``unit``,
+        ``source``, ``confidence``.
 
     Raises
     ------
@@ -189,3 +189,134 @@ def compatibility(path: Path | None = None) -> pd.DataFrame:
     pairs = table("compatibility", path)
     validate(pairs, COMPATIBILITY, str(path) if path else "")
     return pairs
+
+
+def charging_limits(path: Path | None = None) -> pd.DataFrame:
+    """Return the most power (kW) that a vehicle class takes at a charger group, where it binds.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
+        ``confidence``; a pair that is absent has no limit but the pace of its sessions.
+
+    Raises
+    ------
+    InputError
+        If a limit is not above 0, or a pair is given twice.
+
+    Examples
+    --------
+    >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
+    >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
+    7
+    """
+    limits = table("charging_limits", path)
+    pairs = limits["charger_group"].astype(str) + " " + limits["vehicle_class"].astype(str)
+    where = str(path) if path else "table of charging limits"
+    faults = _twice(pairs, f"{where}, column charger_group + vehicle_class")
+    faults += _not_numbers(limits, "limit_kw", pairs, where, above=True)
+    if faults:
+        raise InputError(faults)
+    return limits
+
+
+def bay_figures(path: Path | None = None) -> pd.DataFrame:
+    """Return how many car bays a charger group needs, a port or a charger.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
+        ``confidence``; a group that is absent needs one bay a port.
+
+    Raises
+    ------
+    InputError
+        If a group is given twice, ``per`` is another word, or bays are negative.
+
+    Examples
+    --------
+    >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
+    0.25
+    """
+    bays = table("bays", path)
+    groups = bays["charger_group"].astype("str")
+    where = str(path) if path else "table of bays"
+    faults = _twice(groups, f"{where}, column charger_group")
+    odd = ~bays["per"].isin(("port", "charger"))
+    if odd.any():
+        faults.append(Fault(f"{where}, column per", "not port or charger", "", tuple(groups[odd])))
+    faults += _not_numbers(bays, "bays", groups, where, above=False)
+    if faults:
+        raise InputError(faults)
+    return bays
+
+
+def parking_rule(path: Path | None = None) -> pd.DataFrame:
+    """Return NEECA's parking rule: the charging points that a car park of so many bays must have.
+
+    The reports give 5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the
+    smaller number is taken.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of the package's, with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
+        first.
+
+    Raises
+    ------
+    InputError
+        If steps repeat, points fall as bays rise, or a number is negative.
+
+    Examples
+    --------
+    >>> parking_rule()["points"].to_list()
+    [0, 1, 2, 3, 3]
+    """
+    rule = table("parking", path)
+    where = str(path) if path else "parking table"
+    steps = rule["max_bays"].astype(float).fillna(np.inf)
+    rule = rule.assign(max_bays=steps).sort_values("max_bays", ignore_index=True)
+    labels = rule["max_bays"].map("{:g} bays".format)
+    faults = _twice(labels, f"{where}, column max_bays")
+    faults += _not_numbers(rule, "points", labels, where, above=False)
+    if not faults and (rule["points"].diff() < 0).any():
+        faults.append(Fault(f"{where}, column points", "fall as bays rise", "", tuple(labels)))
+    if (steps < 0).any():
+        faults.append(Fault(f"{where}, column max_bays", "not a number of at least 0"))
+    if faults:
+        raise InputError(faults)
+    return rule
+
+
+def _twice(labels: pd.Series, where: str) -> list[Fault]:
+    again = labels.duplicated(keep=False)
+    ids = tuple(dict.fromkeys(labels[again].astype(str)))
+    return [Fault(where, "given twice", "", ids)] if ids else []
+
+
+def _not_numbers(
+    rows: pd.DataFrame, column: str, labels: pd.Series, where: str, *, above: bool
+) -> list[Fault]:
+    values = rows[column].to_numpy(dtype=float, na_value=np.nan)
+    bad = ~(np.isfinite(values) & ((values > 0) if above else (values >= 0)))
+    least = "above 0" if above else "at least 0"
+    ids = tuple(labels[bad].astype(str))
+    return [Fault(f"{where}, column {column}", f"not a number {least}", "", ids)] if ids else []

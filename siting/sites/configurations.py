@@ -3,61 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from siting.demand import session_figures
 from siting.errors import Fault, InputError
+from siting.sites.catalogue import bay_figures, charging_limits
+from siting.sites.costs import (
+    COST_PARTS,
+    MONTHS,
+    SiteCosts,
+    Subsidy,
+    annual_fee,
+    bays_needed,
+    connection_tier,
+    site_costs,
+    subsidy_pkr,
+)
+from siting.sites.standards import Mix, ServiceStandard, group_capacity_kwh_day, group_mix
+from siting.tables import capacity_groups
 
 EXISTING = "existing"
-HOURS_A_DAY = 24.0
+EXTENDED = "existing+"
+UPGRADED = "+upgrade"
 
 Configurations = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Subsidy:
-    """What share of each cost part the public pays, and the most it pays for one station.
+class Rules:
+    """What turns chargers into offers: tables of figures, service standard, costs, subsidy."""
 
-    No rule per station has been published in Pakistan. The defaults are assumptions; India's PM
-    E-DRIVE pays 0.8 of the grid works and 0 to 0.7 of the chargers.
+    chargers: pd.DataFrame
+    grid: pd.DataFrame
+    fees: pd.DataFrame
+    compatibility: pd.DataFrame
+    service: ServiceStandard
+    costs: SiteCosts
+    bays: pd.DataFrame
+    subsidy: Subsidy
+    sessions: pd.DataFrame
+    limits: pd.DataFrame
+    energy_kwh_day: Mapping[str, float]
+    mixes: dict[str, Mix] = field(default_factory=dict, repr=False)
 
-    Parameters
-    ----------
-    charger_share, grid_share, fee_share
-        Shares of the chargers', the grid works' and the fees' cost, 0 to 1.
-    cap_per_station_pkr
-        The most for one station, in PKR; none by default.
+    def mix(self, group: str) -> Mix:
+        """Return the mean session of a charger group."""
+        if group not in self.mixes:
+            self.mixes[group] = group_mix(
+                group,
+                self.compatibility,
+                sessions=self.sessions,
+                limits=self.limits,
+                energy_kwh_day=self.energy_kwh_day,
+            )
+        return self.mixes[group]
 
-    Raises
-    ------
-    InputError
-        If a share is not between 0 and 1, or the cap is negative.
+    def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
+        """Return every fault of the sessions that the capacity of these chargers rests on."""
+        swaps = types["battery_kwh"].fillna(0.0) > 0
+        needed = types[swaps | (self.service.rule == "waiting")]
+        faults: list[Fault] = []
+        for group in dict.fromkeys(needed["charger_group"].astype(str)):
+            try:
+                self.mix(group)
+            except InputError as err:
+                faults += [fault for fault in err.faults if fault not in faults]
+        return faults
 
-    Examples
-    --------
-    >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
-    0.0
-    """
-
-    charger_share: float = 0.5
-    grid_share: float = 0.8
-    fee_share: float = 0.0
-    cap_per_station_pkr: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse shares and caps that cannot be right."""
-        faults = [
-            Fault(f"subsidy, {name}", f"{value} is not a share", "give 0 to 1")
-            for name in ("charger_share", "grid_share", "fee_share")
-            if not 0 <= (value := getattr(self, name)) <= 1
-        ]
-        cap = self.cap_per_station_pkr
-        if cap is not None and not cap >= 0:
-            faults.append(Fault("subsidy, cap_per_station_pkr", f"{cap} is not PKR of at least 0"))
-        if faults:
-            raise InputError(faults)
+    def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
+        """Return what chargers of one group can serve in a day (kWh), power always on."""
+        swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
+        needed = swaps or self.service.rule == "waiting"
+        mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
+        return group_capacity_kwh_day(types, number, mix, self.service)
 
 
 def configuration_table(
@@ -71,13 +92,19 @@ def configuration_table(
     availability: float = 1.0,
     subsidy: Subsidy | None = None,
     line_km: float | None = None,
+    service: ServiceStandard | None = None,
+    costs: SiteCosts | None = None,
+    bays: pd.DataFrame | None = None,
+    sessions: pd.DataFrame | None = None,
+    limits: pd.DataFrame | None = None,
+    energy_kwh_day: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return one row a configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
-    The capacity of a group is its chargers' number x kW x 24 h x utilisation x availability. The
-    grid connection is the smallest that carries the power; any that needs a transformer also needs
-    `line_km` of overhead 11 kV line. Fees are the NEECA application; its annual fee is a running
-    cost and only shown.
+    What a group can serve follows from the service standard (`siting.sites.standards`), the cost
+    parts from `siting.sites.costs`. The grid connection is the smallest that carries the power; any
+    that needs a transformer also needs `line_km` of overhead 11 kV line. Fees are the NEECA
+    application; its annual fee, O&M and a land lease are running costs and no part of the cost.
 
     Parameters
     ----------
@@ -86,24 +113,37 @@ def configuration_table(
     chargers, grid, fees, compatibility
         As `charger_catalogue`, `grid_figures`, `fee_figures` and `compatibility` return them.
     utilisation
-        The share of the day's full output that is sold, above 0 and at most 1; 0.15 is planned for
-        2030, 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
+        The share of the day's full output that is sold, above 0 and at most 1; a shorthand for
+        ``service=ServiceStandard(utilisation=...)``, which it gives way to.
     availability
         The share of time there is power, above 0 and at most 1.
     subsidy
         The rule; by default `Subsidy()`.
     line_km
         Distance to the nearest 11 kV point in km; by default the grid table's for a city.
+    service
+        The service standard.
+    costs
+        Civil works, land and O&M; by default `site_costs()`.
+    bays, sessions, limits
+        As `bay_figures`, `siting.demand.session_figures` and `charging_limits` return them; the
+        packaged tables by default.
+    energy_kwh_day
+        Public energy by vehicle class, which the sessions of a group are weighted with.
 
     Returns
     -------
     DataFrame
-        ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw``, ``ports``,
-        ``charger_cost_pkr``, ``battery_cost_pkr`` (the part of it that is swap batteries),
-        ``grid_item``, ``connection_cost_pkr``, ``line_cost_pkr``, ``grid_cost_pkr``,
-        ``fee_cost_pkr``, ``cost_pkr``, ``subsidy_pkr``, ``neeca_level``, ``annual_fee_pkr``,
-        ``capacity_<group>_kwh_day``, ``capacity_kwh_day``, ``pkr_per_kwh_day`` and ``reason``
-        (blank, or why no grid tier carries it: its grid cost is then only a lower limit).
+        ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw``, ``ports``, ``points``
+        (a swap cabinet is one), ``bays_needed`` (car bays), ``charger_cost_pkr``,
+        ``battery_cost_pkr`` (the part of it that is swap batteries), ``grid_item``,
+        ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their
+        sum), ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``, ``cost_pkr``,
+        ``subsidy_pkr``; running costs ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``;
+        ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
+        ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``, ``pkr_per_kwh_day``
+        and ``reason`` (blank, or why no grid tier carries it: its grid cost is then only a lower
+        limit).
 
     Raises
     ------
@@ -121,54 +161,108 @@ def configuration_table(
     ...     fees=fee_figures(),
     ...     compatibility=compatibility(),
     ... ).iloc[0]
-    >>> float(row["cost_pkr"])  # 2 x 3.5 m + 200 kVA 2.0 m + 0.15 km x 3.0 m + 0.05 m
-    9500000.0
+    >>> float(row["cost_pkr"])  # 2 x 3.5 m + 2.0 m + 0.15 km x 3.0 m + 0.05 m + 4 bays x 0.15 m
+    10100000.0
     """
-    rule = Subsidy() if subsidy is None else subsidy
     faults = configuration_faults(configurations, chargers)
     faults += share_faults(utilisation, availability)
     if line_km is not None and not (np.isfinite(line_km) and line_km >= 0):
         faults.append(Fault("line_km", f"{line_km} is not a distance", "give km of at least 0"))
     if faults:
         raise InputError(faults)
+    rules = Rules(
+        chargers=chargers,
+        grid=grid,
+        fees=fees,
+        compatibility=compatibility,
+        service=service or ServiceStandard(utilisation=utilisation),
+        costs=costs or site_costs(),
+        bays=bay_figures() if bays is None else bays,
+        subsidy=subsidy or Subsidy(),
+        sessions=session_figures() if sessions is None else sessions,
+        limits=charging_limits() if limits is None else limits,
+        energy_kwh_day=energy_kwh_day or {},
+    )
+    out = bare_configurations(configurations, rules)
+    km = _city_km(grid) if line_km is None else line_km
+    out["upgrade_cost_pkr"] = 0.0
+    out = with_costs(out.assign(line_km=km), rules).drop(columns="line_km")
+    capacity = [f"capacity_{group}_kwh_day" for group in capacity_groups(out.columns)]
+    out[capacity] *= availability
+    out["capacity_kwh_day"] = out[capacity].sum(axis=1)
+    out["pkr_per_kwh_day"] = out["cost_pkr"] / out["capacity_kwh_day"]
+    last = ["neeca_level", *capacity, "capacity_kwh_day", "pkr_per_kwh_day", "reason"]
+    return out[[column for column in out.columns if column not in last] + last]
+
+
+def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
+    """Return the configurations without what depends on the site: line, upgrade, availability.
+
+    Raises
+    ------
+    InputError
+        With every class that lacks the session figures the capacity needs.
+    """
     count = pd.DataFrame.from_dict(
         {name: dict(chosen) for name, chosen in configurations.items()}, orient="index"
     )
     count = count.fillna(0).astype(float)
+    chargers = rules.chargers
     types = chargers.set_index(chargers["charger_id"].astype(str)).loc[count.columns]
+    faults = rules.mix_faults(types)
+    if faults:
+        raise InputError(faults)
     n = count.to_numpy()
+    kw = types["power_kw"].to_numpy(dtype=float)
+    ports = types["ports"].to_numpy(dtype=float)
     battery = types["battery_kwh"].fillna(0) * types["battery_pkr_kwh"].fillna(0)
+    swap = (types["battery_kwh"].fillna(0) > 0).to_numpy()
     out = pd.DataFrame({"configuration": count.index.astype(str)})
     out["chargers"] = [
         " + ".join(f"{k} x {name}" for name, k in chosen.items())
         for chosen in configurations.values()
     ]
-    out["vehicle_classes"] = _classes(n, types, compatibility)
-    out["power_kw"] = n @ types["power_kw"].to_numpy(dtype=float)
-    out["ports"] = (n @ types["ports"].to_numpy(dtype=float)).astype(int)
+    out["vehicle_classes"] = _classes(n, types, rules.compatibility)
+    out["power_kw"] = n @ kw
+    out["ports"] = (n @ ports).astype(int)
+    out["points"] = (n @ np.where(swap, 1.0, ports)).astype(int)
+    out["bays_needed"] = bays_needed(n, types, rules.bays).astype(int)
     out["charger_cost_pkr"] = n @ (types["capex_pkr"] + battery).to_numpy(dtype=float)
     out["battery_cost_pkr"] = n @ battery.to_numpy(dtype=float)
-    out = pd.concat([out, _grid_cost(out["power_kw"].to_numpy(), grid, line_km)], axis=1)
-    reason = out.pop("reason")
+    out = pd.concat([out, connection_tier(out["power_kw"].to_numpy(), rules.grid)], axis=1)
+    fees = rules.fees
     out["fee_cost_pkr"] = float(fees.loc[fees["item"] == "application", "value"].sum())
-    out["cost_pkr"] = out["charger_cost_pkr"] + out["grid_cost_pkr"] + out["fee_cost_pkr"]
-    drawn = (
-        rule.charger_share * out["charger_cost_pkr"]
-        + rule.grid_share * out["grid_cost_pkr"]
-        + rule.fee_share * out["fee_cost_pkr"]
+    costs = rules.costs
+    upfront = costs.land_bay_upfront_pkr if costs.land == "upfront" else 0.0
+    lease = costs.land_bay_month_pkr * MONTHS if costs.land == "lease" else 0.0
+    out["civil_cost_pkr"] = out["bays_needed"] * costs.civil_bay_pkr
+    out["land_cost_pkr"] = out["bays_needed"] * upfront
+    largest = np.where(n > 0, kw, 0.0).max(axis=1)
+    out = pd.concat([out, annual_fee(largest, fees)], axis=1)
+    out["om_pkr_year"] = costs.om_share * (out["charger_cost_pkr"] - out["battery_cost_pkr"])
+    out["land_pkr_year"] = out["bays_needed"] * lease
+    out["charger_life_years"] = _shortest(n, types["life_years"])
+    out["battery_life_years"] = _shortest(n, types["battery_life_years"].where(swap))
+    groups = types["charger_group"].astype(str)
+    for group in dict.fromkeys(groups):
+        own = (groups == group).to_numpy()
+        out[f"capacity_{group}_kwh_day"] = [
+            rules.group_kwh_day(types[own], row[own]) if row[own].any() else 0.0 for row in n
+        ]
+    return out
+
+
+def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Return offers with line, grid, whole cost and subsidy from ``line_km`` and the upgrade."""
+    items = rules.grid.set_index("item")["value"].astype(float)
+    line = offers["line_km"] * float(items["overhead_11kv"])
+    out = offers.drop(columns="needs_line")
+    out["line_cost_pkr"] = line.where(offers["needs_line"].astype(bool), 0.0)
+    out["grid_cost_pkr"] = out[["connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"]].sum(
+        axis=1
     )
-    out["subsidy_pkr"] = drawn.clip(upper=rule.cap_per_station_pkr)
-    largest = np.where(n > 0, types["power_kw"].to_numpy(dtype=float), 0.0).max(axis=1)
-    out = pd.concat([out, _annual_fee(largest, fees)], axis=1)
-    output_kwh_day = n * types["power_kw"].to_numpy(dtype=float) * HOURS_A_DAY
-    for group in dict.fromkeys(types["charger_group"].astype(str)):
-        of_group = (types["charger_group"].astype(str) == group).to_numpy()
-        out[f"capacity_{group}_kwh_day"] = (
-            output_kwh_day[:, of_group].sum(axis=1) * utilisation * availability
-        )
-    out["capacity_kwh_day"] = output_kwh_day.sum(axis=1) * utilisation * availability
-    out["pkr_per_kwh_day"] = out["cost_pkr"] / out["capacity_kwh_day"]
-    out["reason"] = reason
+    out["cost_pkr"] = out[list(COST_PARTS)].sum(axis=1)
+    out["subsidy_pkr"] = subsidy_pkr(out, rules.subsidy)
     return out
 
 
@@ -184,6 +278,9 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
             faults.append(Fault("configurations", "one has no name"))
         if name == EXISTING:
             faults.append(Fault(where, "the name is kept for stations that stand", "rename it"))
+        if name.startswith(EXTENDED) or name.endswith(UPGRADED):
+            what = f"{EXTENDED}… and …{UPGRADED} are kept for extended and upgraded offers"
+            faults.append(Fault(where, what, "rename it"))
         if not chosen:
             faults.append(Fault(where, "has no chargers", "give a type and a number"))
         unknown = tuple(str(charger) for charger in chosen if charger not in known)
@@ -225,40 +322,12 @@ def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) ->
     ]
 
 
-def _grid_cost(power_kw: np.ndarray, grid: pd.DataFrame, line_km: float | None) -> pd.DataFrame:
-    items = grid.set_index("item")["value"].astype(float)
-    tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
-    limits = tiers["max_kw"].to_numpy(dtype=float)
-    at = np.searchsorted(limits, power_kw, side="left")
-    beyond = at == len(tiers)
-    tier = tiers.iloc[np.minimum(at, len(tiers) - 1)]
-    km = float(items["distance_city"]) if line_km is None else line_km
-    needs_line = tier["kva"].notna().to_numpy()
-    connection = tier["value"].to_numpy(dtype=float)
-    line = np.where(needs_line, km * float(items["overhead_11kv"]), 0.0)
-    return pd.DataFrame(
-        {
-            "grid_item": tier["item"].to_numpy(),
-            "connection_cost_pkr": connection,
-            "line_cost_pkr": line,
-            "grid_cost_pkr": connection + line,
-            "reason": [
-                f"needs {power:,.0f} kW, largest transformer tier {limits[-1]:,.0f} kW" if over
-                else "" for power, over in zip(power_kw, beyond, strict=True)
-            ],
-        }
-    )  # fmt: skip
+def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
+    """Return the shortest life (years) among the chargers of each configuration; NaN: none."""
+    lives = life_years.to_numpy(dtype=float, na_value=np.nan)
+    shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
+    return np.where(np.isfinite(shortest), shortest, np.nan)
 
 
-def _annual_fee(largest_kw: np.ndarray, fees: pd.DataFrame) -> pd.DataFrame:
-    levels = fees[fees["item"] == "annual"].copy()
-    levels["max_kw"] = levels["max_kw"].astype(float).fillna(np.inf)
-    levels = levels.sort_values("max_kw")
-    at = np.searchsorted(levels["max_kw"].to_numpy(), largest_kw, side="left")
-    level = levels.iloc[np.minimum(at, len(levels) - 1)]
-    return pd.DataFrame(
-        {
-            "neeca_level": level["level"].to_numpy(),
-            "annual_fee_pkr": level["value"].to_numpy(dtype=float),
-        }
-    )
+def _city_km(grid: pd.DataFrame) -> float:
+    return float(grid.loc[grid["item"] == "distance_city", "value"].iloc[0])

@@ -30,14 +30,15 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ----------
     path
         A CSV or layer with the columns ``name``, ``power_kw`` (kW; several separated by ``;``) and,
-        if there, ``operational`` and ``private`` (yes or no), or the columns of Open Charge Map
-        (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
+        if there, ``ports``, ``operational`` and ``private`` (yes or no), or the columns of Open
+        Charge Map (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
 
     Returns
     -------
     GeoDataFrame
         ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
-        existing), ``operational``, ``private``, ``source``, ``geometry``.
+        existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
+        ``source``, ``geometry``.
 
         Only a station in service and open to all is existing. The others are places like any
         other, of the kind "existing (not operating)" or "existing (private)". Where no power is
@@ -52,6 +53,13 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     """
     layer = read_layer(path)
     faults: list[Fault] = []
+    ports = pd.to_numeric(layer["ports"], errors="coerce") if "ports" in layer.columns else None
+    if ports is not None:
+        odd = layer["ports"].notna() & ~((ports >= 1) & (ports == ports.round()))
+        if odd.any():
+            rows = row_labels(path, np.flatnonzero(odd))
+            what = "not whole numbers of at least 1"
+            faults.append(Fault(f"{path}, column ports", what, "blank where unknown", rows))
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
         raise InputError(
@@ -94,7 +102,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     )
     given = np.where(np.isnan(power_kw), ASSUMED_POWER_KW, power_kw)
     shapes = layer.geometry
-    return gpd.GeoDataFrame(
+    stations = gpd.GeoDataFrame(
         {
             "name": _names(layer),
             "kind": kind,
@@ -107,6 +115,9 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         geometry=shapes.where(shapes.geom_type == "Point", shapes.representative_point()).array,
         crs=4326,
     )
+    if ports is not None:
+        stations.insert(4, "existing_ports", ports.where(existing).to_numpy(dtype=float))
+    return stations
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,9 @@ from siting.roads import Network, snap
 
 log = logging.getLogger(__name__)
 
+# What a place may know of itself: what it lacks, a site takes from the first that joined it.
+FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
+
 REQUIRED = ("name", "kind", "source", "geometry")
 ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide an order
 OUTSIDE = "outside the area of the roads"
@@ -40,7 +43,8 @@ def merge_candidates(
     ----------
     layers
         Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
-        ``existing_power_kw`` (kW), ``headroom_kw`` (kW) and ``user_id``.
+        ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
+        ``bays``, ``availability`` and ``user_id``.
     network
         The roads.
     merge_within_m
@@ -54,7 +58,7 @@ def merge_candidates(
     candidates : GeoDataFrame
         ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
         ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (how many places
-        joined it) and ``merged_names``; ``headroom_kw`` and ``user_id`` where a layer has them.
+        joined it) and ``merged_names``; the figures above and ``user_id`` where a layer has them.
         The point is where the place is, in the network's coordinate reference system.
     dropped : GeoDataFrame
         ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
@@ -220,10 +224,10 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
     sites["merged_names"] = names.agg("; ".join).reindex(sites.index).fillna("")
     columns = ["site_id", "name", "kind", "existing", "existing_power_kw", "source", "node_id",
                "snap_m", "merged", "merged_names"]  # fmt: skip
-    if "headroom_kw" in places.columns:
-        # What a place lacks it takes from the first of those that joined it.
-        sites["headroom_kw"] = places["headroom_kw"].groupby(into).first().reindex(sites.index)
-        columns.append("headroom_kw")
+    for column in FIGURES:
+        if column in places.columns:
+            sites[column] = places[column].groupby(into).first().reindex(sites.index)
+            columns.append(column)
     if "user_id" in places.columns:
         columns.append("user_id")
     y, x = (sites.geometry.y.round(ROUND_TO), sites.geometry.x.round(ROUND_TO))

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siting.demand import session_figures
 from siting.errors import Fault, InputError
+from siting.sites.catalogue import bay_figures, charging_limits, parking_rule
 from siting.sites.configurations import (
-    EXISTING,
-    HOURS_A_DAY,
-    Subsidy,
-    configuration_table,
+    UPGRADED,
+    Rules,
+    bare_configurations,
+    configuration_faults,
+    share_faults,
+    with_costs,
 )
-from siting.tables import CANDIDATES, capacity_groups, validate
+from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, points_required, site_costs
+from siting.sites.standards import ServiceStandard
+from siting.sites.standing import extended_offers, standing_offers
+from siting.tables import CANDIDATES, capacity_groups, find_faults
 
-# A station of up to 22 kW can only be AC Type 2: no DC unit in the catalogue is that small.
-LARGEST_AC_KW = 22.0
+POLICIES = ("keep", "extend", "ignore")
+MOTORWAY_KINDS = ("services", "rest_area", "motorway")
 
-TEXT = ("chargers", "vehicle_classes", "grid_item", "neeca_level")
+TEXT = ("grid_item", "neeca_level")
 MONEY = ("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_cost_pkr",
-         "grid_cost_pkr", "fee_cost_pkr", "cost_pkr", "subsidy_pkr", "annual_fee_pkr")  # fmt: skip
+         "upgrade_cost_pkr", *COST_PARTS[1:], "cost_pkr", "subsidy_pkr")  # fmt: skip
+RUNNING = ("annual_fee_pkr", "om_pkr_year", "land_pkr_year")
+LIVES = ("charger_life_years", "battery_life_years")
+
+# Figures a site may bring along: what they are, whether they must be above 0, and the most.
+SITE_COLUMNS = {
+    "headroom_kw": ("kW of at least 0", False, np.inf),
+    "line_km": ("km of at least 0", False, np.inf),
+    "bays": ("bays of at least 0", False, np.inf),
+    "availability": ("a share of time above 0 and at most 1", True, 1.0),
+    "existing_ports": ("a number above 0", True, np.inf),
+}
 
 
 def make_offers(
@@ -38,127 +57,230 @@ def make_offers(
     availability: float = 1.0,
     subsidy: Subsidy | None = None,
     line_km: float | None = None,
+    service: ServiceStandard | None = None,
+    costs: SiteCosts | None = None,
+    bays: pd.DataFrame | None = None,
+    parking: pd.DataFrame | None = None,
+    sessions: pd.DataFrame | None = None,
+    limits: pd.DataFrame | None = None,
+    energy_kwh_day: Mapping[str, float] | None = None,
+    existing_policy: Literal["keep", "extend", "ignore"] = "keep",
+    upgrade: bool = False,
 ) -> pd.DataFrame:
     """Return what could be built at each site: cost and subsidy (PKR), power (kW), kWh/day.
 
     Parameters
     ----------
     candidates
-        Sites, as `merge_candidates` returns them; a column ``headroom_kw`` (kW) counts before the
-        default where it has a value.
+        Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
+        11 kV line), ``bays``, ``availability`` (share of the time there is power) and
+        ``existing_ports`` count before the defaults where they have a value; ``feeder_id`` is
+        carried along.
     configurations
         Name, then charger type and number.
-    chargers, grid, fees, compatibility, utilisation, availability, subsidy, line_km
+    chargers, grid, fees, compatibility, utilisation, availability, subsidy, service, costs, bays
+        As in `configuration_table`.
+    sessions, limits, energy_kwh_day
         As in `configuration_table`.
     headroom_kw
         Spare grid power of a site about which nothing is known, in kW; 800 is an assumption for an
         11 kV feeder (200 to 2,000).
+    line_km
+        Distance to the nearest 11 kV point of a site about which nothing is known, in km; by
+        default the grid table's for a motorway where the site's kind is services, rest_area or
+        motorway, else that for a city.
+    parking
+        As `parking_rule` returns it; the packaged rule by default.
+    existing_policy
+        ``keep``: a station that stands has the one offer ``existing``, which costs nothing.
+        ``extend``: beside it one offer a configuration, ``existing+<configuration>``, with the
+        chargers of both at the price of the added ones. ``ignore``: as if nothing stood there.
+    upgrade
+        Where a configuration needs more than the headroom: offer it as ``<configuration>+upgrade``
+        at the price of a stronger feeder, instead of ruling it out.
 
     Returns
     -------
     DataFrame
         One row a site and configuration, in the order of the sites and then as given:
         ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
-        ``existing``, ``power_kw``, ``ports``, ``headroom_kw``, the cost parts and ``cost_pkr``,
-        ``subsidy_pkr``, the connection, NEECA level and annual fee, ``capacity_<group>_kwh_day``
-        and ``reason`` (blank where it can be built).
-
-        A station that stands has the one offer ``existing``, which costs nothing; it serves AC up
-        to 22 kW and DC above.
+        ``existing``, ``extends``, ``power_kw``, ``standing_kw`` (the part of it that stands),
+        ``upgrade_kw`` (headroom that the upgrade adds: ``power_kw - standing_kw - upgrade_kw`` is
+        within the headroom), ``ports``, ``points``, ``bays_needed``, ``site_bays``,
+        ``neeca_points`` (asked of the site's known bays), ``feeder_id`` where the sites have it,
+        ``headroom_kw``, ``line_km``, ``availability``, the cost parts and ``cost_pkr``,
+        ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
+        `configuration_table`, ``standing_kwh_day`` (the part of the capacity that stands),
+        ``capacity_<group>_kwh_day`` and ``reason`` (blank where it can be built).
 
     Raises
     ------
     InputError
         With every fault of candidates, configurations and settings.
     """
-    validate(candidates, CANDIDATES)
-    _require_headroom(candidates, headroom_kw)
-    choices = configuration_table(
-        configurations,
+    faults = find_faults(candidates, CANDIDATES)
+    faults += _site_faults(candidates)
+    faults += configuration_faults(configurations, chargers)
+    faults += share_faults(utilisation, availability)
+    for name, value in (("headroom_kw", headroom_kw), ("line_km", line_km)):
+        if value is not None and not (np.isfinite(value) and value >= 0):
+            faults.append(Fault(name, f"{value} is not {SITE_COLUMNS[name][0]}"))
+    if existing_policy not in POLICIES:
+        what = f"{existing_policy!r} is not a policy"
+        faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
+    if upgrade:
+        faults += [Fault("grid table, column item", f"has no {item}", "or switch upgrade off")
+                   for item in ("upgrade_fixed", "upgrade_kw")
+                   if (grid["item"] == item).sum() != 1]  # fmt: skip
+    if faults:
+        raise InputError(faults)
+    rules = Rules(
         chargers=chargers,
         grid=grid,
         fees=fees,
         compatibility=compatibility,
-        utilisation=utilisation,
-        availability=availability,
-        subsidy=subsidy,
-        line_km=line_km,
-    ).drop(columns=["capacity_kwh_day", "pkr_per_kwh_day"])
-    sites = pd.DataFrame(
+        service=service or ServiceStandard(utilisation=utilisation),
+        costs=costs or site_costs(),
+        bays=bay_figures() if bays is None else bays,
+        subsidy=subsidy or Subsidy(),
+        sessions=session_figures() if sessions is None else sessions,
+        limits=charging_limits() if limits is None else limits,
+        energy_kwh_day=energy_kwh_day or {},
+    )
+    sites = _sites(candidates, rules, headroom_kw, availability, line_km)
+    if existing_policy == "ignore":
+        sites["existing"] = False
+    choices = bare_configurations(configurations, rules)
+    standing = standing_offers(sites[sites["existing"]], rules)
+    new = sites[~sites["existing"]].merge(choices, how="cross")
+    parts = [new.assign(standing_kw=0.0, standing_kwh_day=0.0, extends=False)]
+    if existing_policy == "extend" and len(standing):
+        parts.append(extended_offers(standing, choices).assign(existing=False, extends=True))
+    built = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    built = _upgraded(built, grid, upgrade)
+    built = with_costs(built, rules)
+    rule = parking_rule() if parking is None else parking
+    built = _ruled_out(built.reset_index(drop=True), rule, rules.costs.neeca_points)
+    zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
+    standing = standing.assign(
+        extends=False, **zero, **dict.fromkeys(LIVES, np.nan), **dict.fromkeys(TEXT, "")
+    )
+    # Standing stations first, so that at a site they stand before what extends them.
+    frames = [frame for frame in (standing, built) if len(frame)]
+    offers = pd.concat(frames, ignore_index=True) if frames else built
+    offers = offers.sort_values("order", kind="stable", ignore_index=True)
+    groups = dict.fromkeys(capacity_groups(map(str, [*choices.columns, *standing.columns])))
+    capacity = [f"capacity_{group}_kwh_day" for group in groups]
+    output = offers.reindex(columns=capacity).astype(float).fillna(0.0)
+    offers[capacity] = output.mul(offers["availability"], axis=0)
+    offers["standing_kwh_day"] *= offers["availability"]
+    offers["offer_id"] = offers["site_id"] + ":" + offers["configuration"]
+    feeder = ["feeder_id"] if "feeder_id" in offers.columns else []
+    return offers[
+        ["offer_id", "site_id", "configuration", "chargers", "vehicle_classes", "existing",
+         "extends", "power_kw", "standing_kw", "upgrade_kw", "ports", "points", "bays_needed",
+         "site_bays", "neeca_points", *feeder, "headroom_kw", "line_km", "availability", *MONEY,
+         "grid_item", "neeca_level", *RUNNING, *LIVES, "standing_kwh_day", *capacity, "reason"]
+    ]  # fmt: skip
+
+
+def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
+    """Return a fault for each column of figures by site that holds something else."""
+    faults = []
+    names = candidates.get("site_id", pd.Series(candidates.index, candidates.index)).astype(str)
+    for column, (what, above, most) in SITE_COLUMNS.items():
+        if column not in candidates.columns:
+            continue
+        given = candidates[column]
+        numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        least = numbers > 0 if above else numbers >= 0
+        bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
+        if column == "existing_ports":
+            bad |= np.isfinite(numbers) & (numbers != np.round(numbers))
+        if bad.any():
+            where = f"candidates, column {column}"
+            faults.append(Fault(where, f"not {what}", "", tuple(names[bad])))
+    return faults
+
+
+def _sites(
+    candidates: gpd.GeoDataFrame,
+    rules: Rules,
+    headroom_kw: float,
+    availability: float,
+    line_km: float | None,
+) -> pd.DataFrame:
+    """Return what the offers of a site take from it, defaults filled in."""
+
+    def known(column: str) -> pd.Series[float]:
+        if column in candidates.columns:
+            given: pd.Series[float] = candidates[column].astype(float)
+            return given
+        return pd.Series(np.nan, index=candidates.index)
+
+    km = rules.grid.set_index("item")["value"].astype(float)
+    city = float(km["distance_city"])
+    motorway = candidates["kind"].isin(MOTORWAY_KINDS)
+    usual = pd.Series(city, index=candidates.index).mask(
+        motorway, float(km.get("distance_motorway", city))
+    )
+    out = pd.DataFrame(
         {
             "site_id": candidates["site_id"].astype(str),
             "existing": candidates["existing"].astype(bool),
             "existing_power_kw": candidates["existing_power_kw"].astype(float),
-            "headroom_kw": _headroom(candidates, headroom_kw),
+            "existing_ports": known("existing_ports"),
+            "headroom_kw": known("headroom_kw").fillna(headroom_kw),
+            "availability": known("availability").fillna(availability),
+            "line_km": known("line_km").fillna(usual if line_km is None else line_km),
+            "site_bays": known("bays").fillna(rules.costs.site_bays),
+            "bays_known": known("bays").notna(),
             "order": np.arange(len(candidates)),
         }
     )
-    new = sites[~sites["existing"]].merge(choices, how="cross")
-    over = (new["reason"] == "") & (new["power_kw"] > new["headroom_kw"])
-    new.loc[over, "reason"] = [
+    if "feeder_id" in candidates.columns:
+        out["feeder_id"] = candidates["feeder_id"]
+    return out
+
+
+def _upgraded(offers: pd.DataFrame, grid: pd.DataFrame, upgrade: bool) -> pd.DataFrame:
+    """Return the offers with the price of headroom, or the reason that it is too small."""
+    out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
+    added = out["power_kw"] - out["standing_kw"]
+    over = (out["reason"] == "") & (added > out["headroom_kw"])
+    if upgrade:
+        items = grid.set_index("item")["value"].astype(float)
+        kw = (added - out["headroom_kw"]).where(over, 0.0)
+        out["upgrade_kw"] = kw
+        price = items["upgrade_fixed"] + kw * items["upgrade_kw"]
+        out["upgrade_cost_pkr"] = price.where(over, 0.0)
+        named = out["configuration"] + UPGRADED
+        out["configuration"] = named.where(over, out["configuration"])
+        return out
+    out.loc[over, "reason"] = [
         f"needs {power:,.0f} kW, headroom {spare:,.0f} kW"
-        for power, spare in zip(new["power_kw"][over], new["headroom_kw"][over], strict=True)
+        for power, spare in zip(added[over], out["headroom_kw"][over], strict=True)
     ]
-    standing = _standing(
-        sites[sites["existing"]], compatibility, HOURS_A_DAY * utilisation * availability
+    return out
+
+
+def _ruled_out(offers: pd.DataFrame, parking: pd.DataFrame, points_rule: bool) -> pd.DataFrame:
+    """Return the offers with the reasons of bays and points beside those they have."""
+    out = offers.copy()
+    asked = points_required(
+        out["site_bays"].where(out["bays_known"].astype(bool)).to_numpy(dtype=float), parking
     )
-    parts = [part for part in (new, standing) if len(part)]
-    offers = pd.concat(parts, ignore_index=True) if parts else new
-    offers = offers.sort_values("order", kind="stable", ignore_index=True)
-    groups = capacity_groups(offers.columns)
-    capacity = [f"capacity_{group}_kwh_day" for group in groups]
-    offers[capacity] = offers[capacity].astype(float).fillna(0.0)
-    offers["offer_id"] = offers["site_id"] + ":" + offers["configuration"]
-    return offers[
-        ["offer_id", "site_id", "configuration", "chargers", "vehicle_classes", "existing",
-         "power_kw", "ports", "headroom_kw", *MONEY[:-1], "grid_item", "neeca_level",
-         "annual_fee_pkr", *capacity, "reason"]
-    ]  # fmt: skip
-
-
-def _require_headroom(candidates: gpd.GeoDataFrame, headroom_kw: float) -> None:
-    faults = []
-    if not (np.isfinite(headroom_kw) and headroom_kw >= 0):
-        faults.append(Fault("headroom_kw", f"{headroom_kw} is not kW of at least 0"))
-    if "headroom_kw" in candidates.columns:
-        given = candidates["headroom_kw"]
-        numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & (numbers >= 0))
-        if bad.any():
-            sites = tuple(candidates["site_id"][bad].astype(str))
-            faults.append(
-                Fault("candidates, column headroom_kw", "not kW of at least 0", "", sites)
-            )
-    if faults:
-        raise InputError(faults)
-
-
-def _headroom(candidates: gpd.GeoDataFrame, default: float) -> pd.Series:
-    if "headroom_kw" not in candidates.columns:
-        return pd.Series(float(default), index=candidates.index)
-    given: pd.Series = candidates["headroom_kw"].astype(float)
-    return given.fillna(default)
-
-
-def _standing(
-    sites: pd.DataFrame, compatibility: pd.DataFrame, kwh_day_per_kw: float
-) -> pd.DataFrame:
-    """Return the one offer of each station that stands."""
-    group = pd.Series(
-        np.where(sites["existing_power_kw"] <= LARGEST_AC_KW, "ac", "dc"), index=sites.index
-    )
-    classes = compatibility.groupby("charger_group")["vehicle_class"].agg(", ".join)
-    power = sites["existing_power_kw"]
-    out = sites.assign(
-        configuration=EXISTING,
-        power_kw=power,
-        ports=1,
-        reason="",
-        chargers=[f"1 x {kw:g} kW (stands)" for kw in power],
-        vehicle_classes=group.map(classes).fillna(""),
-        **dict.fromkeys(MONEY, 0.0),
-        **dict.fromkeys(TEXT[2:], ""),
-    )
-    for name in dict.fromkeys(group):
-        out[f"capacity_{name}_kwh_day"] = np.where(group == name, power * kwh_day_per_kw, 0.0)
+    out["neeca_points"] = asked
+    few = (out["points"] < asked) & points_rule
+    reasons = []
+    columns = ("reason", "bays_needed", "site_bays", "points")
+    rows = zip(*(out[c] for c in columns), asked, few, strict=True)
+    for reason, bays, there, points, wanted, short in rows:
+        found = [reason] if reason else []
+        if bays > there:
+            found.append(f"needs {bays:,} bays, the site has {there:g}")
+        if short:
+            found.append(f"{points} charging points, NEECA asks {wanted:g} of {there:g} bays")
+        reasons.append("; ".join(found))
+    out["reason"] = pd.Series(reasons, index=out.index, dtype="str")
     return out

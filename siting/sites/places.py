@@ -21,6 +21,14 @@ OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2")
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
 
+# What a layer may know of its sites: what it is, whether above 0 only, the most.
+SITE_FIGURES = {
+    "headroom_kw": ("a number of at least 0", False, np.inf),
+    "line_km": ("km of at least 0", False, np.inf),
+    "bays": ("a number of at least 0", False, np.inf),
+    "availability": ("a share above 0 and at most 1", True, 1.0),
+}
+
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file that carry certain OSM tags, as points in lon/lat (EPSG:4326).
@@ -108,14 +116,15 @@ def candidates_from_layer(
     Returns
     -------
     GeoDataFrame
-        ``name``, ``kind``, ``source``, ``geometry``; ``headroom_kw`` (kW) where the layer has it;
-        ``user_id`` from a column ``site_id`` or ``id``.
+        ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
+        (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time
+        there is power); ``user_id`` from a column ``site_id`` or ``id``.
 
     Raises
     ------
     InputError
-        With every fault at once: unreadable, columns missing, ids given twice, headroom that is
-        not a number of at least 0.
+        With every fault at once: unreadable, columns missing, ids given twice, figures of sites
+        that cannot be right.
     """
     layer = read_layer(path)
     faults = [
@@ -136,8 +145,9 @@ def candidates_from_layer(
             faults.append(
                 Fault(f"{path}, column {id_column}", "the same id in several rows", "", again)
             )
-    if "headroom_kw" in layer.columns:
-        faults += _headroom_faults(layer, path)
+    for column in SITE_FIGURES:
+        if column in layer.columns:
+            faults += _figure_faults(layer, column, path)
     if faults:
         raise InputError(faults)
     _require_shapes(layer, path)
@@ -149,8 +159,9 @@ def candidates_from_layer(
     places = _places(layer, name, kinds.astype(str), path.name)
     if id_column:
         places["user_id"] = layer[id_column].astype("str").where(layer[id_column].notna()).array
-    if "headroom_kw" in layer.columns:
-        places["headroom_kw"] = pd.to_numeric(layer["headroom_kw"]).astype(float).array
+    for column in SITE_FIGURES:
+        if column in layer.columns:
+            places[column] = pd.to_numeric(layer[column]).astype(float).array
     return places
 
 
@@ -221,14 +232,16 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
         )
 
 
-def _headroom_faults(layer: gpd.GeoDataFrame, path: Path) -> list[Fault]:
-    given = layer["headroom_kw"]
+def _figure_faults(layer: gpd.GeoDataFrame, column: str, path: Path) -> list[Fault]:
+    what, above, most = SITE_FIGURES[column]
+    given = layer[column]
     numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & (numbers >= 0))
+    least = numbers > 0 if above else numbers >= 0
+    bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
     if not bad.any():
         return []
     rows = row_labels(path, np.flatnonzero(bad))
-    return [Fault(f"{path}, column headroom_kw", "not a number of at least 0", "", rows)]
+    return [Fault(f"{path}, column {column}", f"not {what}", "", rows)]
 
 
 def _values(wanted: bool | str | Sequence[str]) -> list[str]:

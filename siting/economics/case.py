@@ -1,0 +1,209 @@
+"""The business case and the viability gap of each offer; see `siting.economics`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.economics.flows import (
+    efficiency,
+    fixed_costs,
+    margin_pkr_kwh,
+    payback_years,
+    present_value_factor,
+    replacements,
+    require_columns,
+)
+from siting.economics.rules import BusinessRules, ramp
+from siting.errors import Fault, InputError
+from siting.sites import Subsidy, subsidy_pkr
+
+Floats = npt.NDArray[np.float64]
+
+DAYS = 365.0
+
+
+def business_case(
+    offers: pd.DataFrame,
+    served_kwh_day: pd.Series | pd.DataFrame,
+    rules: BusinessRules,
+    subsidy: Subsidy | None = None,
+) -> pd.DataFrame:
+    """Return what each station earns, costs, is worth and lacks (PKR), with and without subsidy.
+
+    Parameters
+    ----------
+    offers
+        The offers to look at, one a site, as `siting.sites.make_offers` returns them. Existing
+        stations are left out: what they cost to run is not known, and nobody decides on them.
+    served_kwh_day
+        What each site sells (kWh/day), by ``site_id``: a series is the target year, which sales
+        grow towards (`siting.economics.ramp`); a table has a column a year and is taken as it is.
+        A site that is absent sells nothing.
+    rules
+        Prices and rates.
+    subsidy
+        The rule to apply; by default the offers' own ``subsidy_pkr``.
+
+    Returns
+    -------
+    DataFrame
+        One row an offer in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
+        year; an offer that extends a station counts what is above ``standing_kwh_day``),
+        ``margin_pkr_kwh``; of the last year ``revenue_pkr_year``, ``energy_pkr_year``,
+        ``payment_pkr_year``, ``om_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``,
+        ``annual_fee_pkr``, ``net_pkr_year``; ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
+        ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
+        ``lacking_pkr`` (what NPV lacks to 0), ``viability_gap_pkr`` (the same, capped),
+        ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
+        ``discounted_payback_subsidised_years``.
+
+    Raises
+    ------
+    InputError
+        With every column missing, figure out of its limits, site with several offers or unknown,
+        and year too few.
+
+    Examples
+    --------
+    >>> from siting.economics import business_rules
+    >>> offer = pd.DataFrame({"offer_id": ["s1:a"], "site_id": ["s1"], "existing": [False],
+    ...     "cost_pkr": [5e6], "subsidy_pkr": [1e6], "charger_cost_pkr": [4e6],
+    ...     "battery_cost_pkr": [0.0], "om_pkr_year": [2e5], "land_pkr_year": [0.0],
+    ...     "annual_fee_pkr": [0.0], "charger_life_years": [10.0],
+    ...     "battery_life_years": [float("nan")]})
+    >>> rules = business_rules(discount_rate=0.0, full_after_years=1)
+    >>> case = business_case(offer, pd.Series({"s1": 50.0}), rules)
+    >>> float(case["npv_pkr"].iloc[0])  # 10 (365 x 50 x 78.5 - 200,000) - 5 m
+    7326250.0
+    """
+    require_columns(offers)
+    own = offers[~offers["existing"].astype(bool)]
+    sold = _sold(own, served_kwh_day, rules)
+    share = efficiency(own, rules)
+    fixed = fixed_costs(own, rules)
+    again = replacements(own, rules.years)
+    margin = margin_pkr_kwh(rules, share)
+    yearly = DAYS * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
+    flows = yearly - again
+    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+    cost = own["cost_pkr"].to_numpy(dtype=float)
+    npv = flows @ discount - cost
+    lacking = np.maximum(0.0, -npv)
+    gap = np.minimum(lacking, _gap_cap(cost, subsidy or Subsidy()))
+    if subsidy is None:
+        paid = own["subsidy_pkr"].to_numpy(dtype=float)
+    elif subsidy.rule == "gap":
+        paid = gap
+    else:
+        paid = subsidy_pkr(own, subsidy).to_numpy(dtype=float)
+    kwh = DAYS * sold[:, -1]
+    revenue = kwh * rules.price_pkr_kwh
+    out = pd.DataFrame(
+        {
+            "site_id": own["site_id"].astype(str).to_numpy(),
+            "offer_id": own["offer_id"].astype(str).to_numpy(),
+            "sold_kwh_day": sold[:, -1],
+            "margin_pkr_kwh": margin,
+            "revenue_pkr_year": revenue,
+            "energy_pkr_year": kwh * rules.tariff_pkr_kwh / share,
+            "payment_pkr_year": revenue * rules.payment_share,
+        }
+    )
+    for column in fixed.columns:
+        out[column] = fixed[column].to_numpy()
+    out["net_pkr_year"] = yearly[:, -1]
+    out["cost_pkr"] = cost
+    out["replacement_pv_pkr"] = again @ discount
+    out["npv_pkr"] = npv
+    out["payback_years"] = _paybacks(cost, flows)
+    out["discounted_payback_years"] = _paybacks(cost, flows * discount)
+    out["lacking_pkr"] = lacking
+    out["viability_gap_pkr"] = gap
+    out["subsidy_pkr"] = paid
+    out["npv_subsidised_pkr"] = npv + paid
+    left = np.maximum(cost - paid, 0.0)
+    out["payback_subsidised_years"] = _paybacks(left, flows)
+    out["discounted_payback_subsidised_years"] = _paybacks(left, flows * discount)
+    return out
+
+
+def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
+    """Return the viability gap of each offer as a straight line in what it sells (PKR).
+
+    With q kWh/day sold in the target year, the business case lacks
+    ``need_pkr - worth_pkr_kwh_day x q`` where that is above 0, and is paid at most ``cap_pkr``.
+
+    Parameters
+    ----------
+    offers
+        As `siting.sites.make_offers` returns them.
+    rules
+        Prices and rates.
+    subsidy
+        ``gap_cap_share`` and ``cap_per_station_pkr`` count.
+
+    Returns
+    -------
+    DataFrame
+        ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; an
+        offer that extends a station counts what is sold above ``standing_kwh_day``.
+    """
+    require_columns(offers)
+    factor = float(present_value_factor(rules.discount_rate, rules.years))
+    fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
+    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+    again = replacements(offers, rules.years) @ discount
+    cost = offers["cost_pkr"].to_numpy(dtype=float)
+    margin = margin_pkr_kwh(rules, efficiency(offers, rules))
+    return pd.DataFrame(
+        {
+            "offer_id": offers["offer_id"].astype(str).to_numpy(),
+            "need_pkr": cost + factor * fixed + again,
+            "worth_pkr_kwh_day": DAYS * (ramp(rules) @ discount) * margin,
+            "cap_pkr": _gap_cap(cost, subsidy),
+        }
+    )
+
+
+def _gap_cap(cost: Floats, subsidy: Subsidy) -> Floats:
+    cap: Floats = subsidy.gap_cap_share * cost
+    if subsidy.cap_per_station_pkr is not None:
+        cap = np.minimum(cap, subsidy.cap_per_station_pkr)
+    return cap
+
+
+def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
+    return [payback_years(float(spent), row) for spent, row in zip(outlay, flows, strict=True)]
+
+
+def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
+    """Return what each offer sells in each year (kWh/day), standing capacity taken off."""
+    years = rules.years
+    table = served.to_frame() if isinstance(served, pd.Series) else served
+    ids = offers["site_id"].astype(str)
+    faults = []
+    twice = ids.duplicated(keep=False)
+    if twice.any():
+        again = tuple(dict.fromkeys(ids[twice]))
+        faults.append(Fault("offers, column site_id", "several offers at a site", "", again))
+    sites = table.index.astype(str)
+    if sites.has_duplicates:
+        again = tuple(dict.fromkeys(sites[sites.duplicated()]))
+        faults.append(Fault("served_kwh_day", "a site is given twice", "", again))
+    values = table.to_numpy(dtype=float, na_value=np.nan)
+    bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
+    if bad.any():
+        what = "not kWh/day of at least 0"
+        faults.append(Fault("served_kwh_day", what, "", tuple(sites[bad])))
+    if table.shape[1] not in (1, years):
+        what = f"{table.shape[1]} columns for a horizon of {years} years"
+        faults.append(Fault("served_kwh_day", what, "give one, or one a year"))
+    if faults:
+        raise InputError(faults)
+    by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)
+    stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))
+    above = np.maximum(by_site - stands.to_numpy(dtype=float)[:, None], 0.0)
+    sold: Floats = above * ramp(rules) if isinstance(served, pd.Series) else above * np.ones(years)
+    return sold

@@ -1,0 +1,173 @@
+"""What an offer earns and costs in each year (PKR), by the formulation of `siting.economics`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.economics.rules import BusinessRules
+from siting.errors import Fault, InputError
+from siting.tables import capacity_groups
+
+Floats = npt.NDArray[np.float64]
+
+MONTHS = 12.0
+# Groups that turn alternating into direct current themselves.
+RECTIFIED = ("dc", "swap")
+
+NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om_pkr_year",
+          "land_pkr_year", "annual_fee_pkr", "charger_life_years",
+          "battery_life_years")  # fmt: skip
+
+
+def margin_pkr_kwh(rules: BusinessRules, efficiency: float | Floats = 1.0) -> Floats:
+    """Return what is left of the price of a kWh after the power and the payment fees (PKR/kWh).
+
+    Parameters
+    ----------
+    rules
+        Prices and shares.
+    efficiency
+        Energy sold over energy bought, above 0 and at most 1.
+
+    Examples
+    --------
+    >>> from siting.economics import business_rules
+    >>> round(float(margin_pkr_kwh(business_rules(), 0.94)), 4)  # 120 x 0.985 - 39.70 / 0.94
+    75.966
+    """
+    kept = rules.price_pkr_kwh * (1.0 - rules.payment_share)
+    margin: Floats = kept - rules.tariff_pkr_kwh / np.asarray(efficiency, dtype=float)
+    return margin
+
+
+def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
+    """Return today's worth of 1 PKR at the end of each of so many years.
+
+    Parameters
+    ----------
+    rate
+        Discount rate a year, at least 0.
+    years
+        Number of years, at least 0.
+
+    Raises
+    ------
+    InputError
+        If a rate or a number of years is negative or not a number.
+
+    Examples
+    --------
+    >>> round(float(present_value_factor(0.15, 10)), 4), float(present_value_factor(0.0, 10))
+    (5.0188, 10.0)
+    """
+    r, n = np.broadcast_arrays(np.asarray(rate, float), np.asarray(years, float))
+    faults = [
+        Fault(name, "not a number of at least 0", "", tuple(f"{v:g}" for v in values[bad]))
+        for name, values in (("rate", np.atleast_1d(r)), ("years", np.atleast_1d(n)))
+        if (bad := ~(np.isfinite(values) & (values >= 0))).any()
+    ]
+    if faults:
+        raise InputError(faults)
+    # expm1 and log1p keep the digits of small rates.
+    safe = np.where(r > 0, r, 1.0)
+    factor: Floats = np.where(r > 0, -np.expm1(-n * np.log1p(safe)) / safe, n)
+    return factor
+
+
+def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
+    """Return the costs a year that do not depend on what is sold (PKR/year)."""
+    dc = offers.get("capacity_dc_kwh_day", pd.Series(0.0, index=offers.index)) > 0
+    # A standing station has its attendants.
+    new = ~offers.get("extends", pd.Series(False, index=offers.index)).astype(bool)
+    pay = rules.attendants * rules.attendant_month_pkr * MONTHS
+    return pd.DataFrame(
+        {
+            "om_pkr_year": offers["om_pkr_year"].astype(float),
+            "staff_pkr_year": (dc & new).astype(float) * pay,
+            "land_pkr_year": offers["land_pkr_year"].astype(float),
+            "annual_fee_pkr": offers["annual_fee_pkr"].astype(float),
+        }
+    )
+
+
+def efficiency(offers: pd.DataFrame, rules: BusinessRules) -> Floats:
+    """Return energy sold over energy bought, each group counted by its capacity."""
+    bought = np.zeros(len(offers))
+    sold = np.zeros(len(offers))
+    for group in capacity_groups(map(str, offers.columns)):
+        kwh = offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float)
+        own = rules.efficiency_dc if group.startswith(RECTIFIED) else rules.efficiency_other
+        sold += kwh
+        bought += kwh / own
+    mean: Floats = np.where(bought > 0, sold / np.where(bought > 0, bought, 1.0), 1.0)
+    return mean
+
+
+def replacements(offers: pd.DataFrame, years: int) -> Floats:
+    """Return what is spent at the end of each year on chargers and batteries again (PKR)."""
+    battery = offers["battery_cost_pkr"].to_numpy(dtype=float)
+    spent = np.zeros((len(offers), years))
+    for cost, column in (
+        (offers["charger_cost_pkr"].to_numpy(dtype=float) - battery, "charger_life_years"),
+        (battery, "battery_life_years"),
+    ):
+        life = offers[column].to_numpy(dtype=float, na_value=np.nan)
+        for i in np.flatnonzero((cost > 0) & np.isfinite(life)):
+            for k in range(1, int(np.ceil(years / life[i]))):
+                spent[i, max(int(np.floor(k * life[i])), 1) - 1] += cost[i]
+    return spent
+
+
+def require_columns(offers: pd.DataFrame) -> None:
+    """Refuse offers that lack what a business case needs, naming every column and row."""
+    have = ", ".join(map(str, offers.columns))
+    faults = [
+        Fault(f"offers, column {column}", "missing", f"it has: {have}")
+        for column in ("offer_id", "site_id", "existing", *NEEDED)
+        if column not in offers.columns
+    ]
+    if faults:
+        raise InputError(faults)
+    ids = offers["offer_id"].astype(str)
+    for column in NEEDED:
+        values = offers[column].to_numpy(dtype=float, na_value=np.nan)
+        life = column.endswith("_life_years")
+        bad = (np.isnan(values) & (not life)) | (values < 0) | (life & (values == 0))
+        if bad.any():
+            what = "not a number above 0" if life else "not a number of at least 0"
+            faults.append(Fault(f"offers, column {column}", what, "", tuple(ids[bad])))
+    if faults:
+        raise InputError(faults)
+
+
+def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
+    """Return the years after which the running total of the flows never falls below 0 again.
+
+    Parameters
+    ----------
+    outlay_pkr
+        What is spent at the start, at least 0.
+    flows_pkr
+        What comes in at the end of each year; within a year it comes in evenly.
+
+    Returns
+    -------
+    float
+        Years; 0 where nothing is spent and nothing lost; NaN where it is not within the flows.
+
+    Examples
+    --------
+    >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
+    (2.5, nan)
+    """
+    total = np.concatenate([[-outlay_pkr], np.cumsum(flows_pkr) - outlay_pkr])
+    # A billionth of the outlay is rounding.
+    below = np.flatnonzero(total < -1e-9 * max(outlay_pkr, 1.0))
+    if not len(below):
+        return 0.0
+    last = int(below[-1])
+    if last == len(total) - 1:
+        return float("nan")
+    return float(last + total[last] / (total[last] - total[last + 1]))

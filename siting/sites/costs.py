@@ -1,0 +1,300 @@
+"""The cost parts of an offer (PKR): grid works, fees, civil works, land, running costs, subsidy.
+
+    grid_cost   = connection tier that carries the added kW + km x PKR/km of 11 kV line, where the
+                  tier needs a transformer + upgrade of the feeder, where one is bought
+    civil_cost  = bays x PKR a bay
+    land        = bays x PKR a bay: a lease a year (running), or a price at the start (cost)
+    cost        = chargers + grid_cost + fees + civil_cost + land_cost
+    om          = share of the chargers' cost a year, swap batteries left out
+
+Figures and their sources are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+Floats = npt.NDArray[np.float64]
+
+LAND = ("lease", "upfront")
+SUBSIDY_RULES = ("share", "flat", "gap")
+COST_PARTS = (
+    "charger_cost_pkr",
+    "grid_cost_pkr",
+    "fee_cost_pkr",
+    "civil_cost_pkr",
+    "land_cost_pkr",
+)
+MONTHS = 12.0
+
+
+@dataclass(frozen=True)
+class SiteCosts:
+    """What a station costs beside chargers, grid works and fees, and how its land is paid.
+
+    Take one from `site_costs`, which fills in the packaged figures.
+
+    Parameters
+    ----------
+    civil_bay_pkr
+        Civil works of a car bay in PKR.
+    land_bay_month_pkr
+        Lease of a bay in PKR a month.
+    land_bay_upfront_pkr
+        A bay paid for at the start, in PKR.
+    om_share
+        Operation and maintenance: share of the chargers' cost a year, 0 to 1.
+    site_bays
+        Bays a site can give where its layer does not say; ``inf`` for no limit.
+    line_detour
+        Length of an 11 kV line over the straight distance, at least 1.
+    land
+        ``lease`` (running cost) or ``upfront`` (part of the cost).
+    neeca_points
+        Whether an offer with fewer points than NEECA's parking rule asks of the site's bays is
+        ruled out; only where the site's bays are known.
+
+    Raises
+    ------
+    InputError
+        With every figure that cannot be right.
+    """
+
+    civil_bay_pkr: float
+    land_bay_month_pkr: float
+    land_bay_upfront_pkr: float
+    om_share: float
+    site_bays: float
+    line_detour: float
+    land: Literal["lease", "upfront"] = "lease"
+    neeca_points: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be right, all at once."""
+        faults = []
+        for name in ("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr"):
+            if not 0 <= getattr(self, name) < np.inf:
+                what = f"{getattr(self, name)} is not PKR of at least 0"
+                faults.append(Fault(f"site costs, {name}", what))
+        if not 0 <= self.om_share <= 1:
+            what = f"{self.om_share} is not a share"
+            faults.append(Fault("site costs, om_share", what, "give 0 to 1"))
+        if not self.site_bays >= 0:
+            what = f"{self.site_bays} is not bays of at least 0"
+            faults.append(Fault("site costs, site_bays", what))
+        if not 1 <= self.line_detour < np.inf:
+            what = f"{self.line_detour} is not a factor of at least 1"
+            faults.append(Fault("site costs, line_detour", what))
+        if self.land not in LAND:
+            what = f"{self.land!r} is not a way to pay"
+            faults.append(Fault("site costs, land", what, "use " + " or ".join(LAND)))
+        if faults:
+            raise InputError(faults)
+
+
+def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
+    """Return the packaged figures for civil works, land and O&M (PKR), with a user's overrides.
+
+    Parameters
+    ----------
+    path
+        A user's own table in place of ``siting/reference/works.csv``, with the same columns.
+    **overrides
+        Fields of `SiteCosts`.
+
+    Raises
+    ------
+    InputError
+        With every item missing, unknown field and figure that cannot be right.
+
+    Examples
+    --------
+    >>> site_costs(land="upfront").civil_bay_pkr
+    150000.0
+    """
+    rows = table("works", path).set_index("item")["value"]
+    where = str(path) if path else "works table"
+    items = {
+        "civil_bay_pkr": "civil_bay",
+        "land_bay_month_pkr": "land_bay_month",
+        "land_bay_upfront_pkr": "land_bay_upfront",
+        "om_share": "om_share",
+        "site_bays": "site_bays",
+        "line_detour": "line_detour",
+    }
+    known = [field.name for field in fields(SiteCosts)]
+    faults = [Fault(f"{where}, column item", f"has no {item}")
+              for item in items.values() if (rows.index == item).sum() != 1]  # fmt: skip
+    faults += [Fault(f"site costs, {name}", "no such figure", "use " + ", ".join(known))
+               for name in overrides if name not in known]  # fmt: skip
+    if faults:
+        raise InputError(faults)
+    figures: dict[str, Any] = {name: float(rows[item]) for name, item in items.items()}
+    return SiteCosts(**(figures | overrides))
+
+
+@dataclass(frozen=True)
+class Subsidy:
+    """What the public pays of one station: the rule, its shares and its limits.
+
+    No rule per station has been published in Pakistan. The defaults are assumptions; India's PM
+    E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the chargers.
+
+    Parameters
+    ----------
+    charger_share, grid_share, fee_share, civil_share, land_share
+        Rule ``share``: shares of each cost part, 0 to 1.
+    cap_per_station_pkr
+        The most for one station, in PKR, under any rule; none by default.
+    rule
+        ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
+        business case lacks (`siting.economics`). What it lacks depends on what is served, so an
+        offer shows the most it could draw: `gap_cap_share` of its cost.
+    flat_pkr
+        Rule ``flat``: PKR a station.
+    gap_cap_share
+        Rule ``gap``: the largest share of the cost, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If a share is not between 0 and 1, a sum is negative, or there is no such rule.
+
+    Examples
+    --------
+    >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
+    0.0
+    """
+
+    charger_share: float = 0.5
+    grid_share: float = 0.8
+    fee_share: float = 0.0
+    cap_per_station_pkr: float | None = None
+    civil_share: float = 0.0
+    land_share: float = 0.0
+    rule: Literal["share", "flat", "gap"] = "share"
+    flat_pkr: float = 0.0
+    gap_cap_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse shares and sums that cannot be right, all at once."""
+        faults = [
+            Fault(f"subsidy, {name}", f"{value} is not a share", "give 0 to 1")
+            for name in ("charger_share", "grid_share", "fee_share", "civil_share", "land_share",
+                         "gap_cap_share")
+            if not 0 <= (value := getattr(self, name)) <= 1
+        ]  # fmt: skip
+        cap = self.cap_per_station_pkr
+        if cap is not None and not cap >= 0:
+            faults.append(Fault("subsidy, cap_per_station_pkr", f"{cap} is not PKR of at least 0"))
+        if not 0 <= self.flat_pkr < np.inf:
+            what = f"{self.flat_pkr} is not PKR of at least 0"
+            faults.append(Fault("subsidy, flat_pkr", what))
+        if self.rule not in SUBSIDY_RULES:
+            what = f"{self.rule!r} is not a rule"
+            faults.append(Fault("subsidy, rule", what, "use " + ", ".join(SUBSIDY_RULES)))
+        if faults:
+            raise InputError(faults)
+
+
+def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
+    """Return the subsidy of each offer in PKR; under the rule ``gap`` the most it could be.
+
+    Parameters
+    ----------
+    costs
+        The cost parts (`COST_PARTS`; civil works and land may be absent) and ``cost_pkr``.
+    rule
+        The rule.
+
+    Examples
+    --------
+    >>> parts = pd.DataFrame({"charger_cost_pkr": [8e6], "grid_cost_pkr": [2e6],
+    ...     "fee_cost_pkr": [5e4], "cost_pkr": [10_050_000.0]})
+    >>> float(subsidy_pkr(parts, Subsidy())[0])  # 0.5 x 8 m + 0.8 x 2 m
+    5600000.0
+    """
+    total = costs["cost_pkr"].astype(float)
+    if rule.rule == "share":
+        drawn = pd.Series(0.0, index=costs.index)
+        for part in COST_PARTS:
+            if part in costs.columns:
+                share = getattr(rule, part.removesuffix("_cost_pkr") + "_share")
+                drawn = drawn + share * costs[part].astype(float)
+    elif rule.rule == "flat":
+        drawn = total.clip(upper=rule.flat_pkr)
+    else:
+        drawn = rule.gap_cap_share * total
+    return drawn.clip(upper=rule.cap_per_station_pkr)
+
+
+def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
+    """Return the smallest grid connection that carries each power (kW), and its price (PKR).
+
+    Returns
+    -------
+    DataFrame
+        ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and
+        ``reason``: blank, or why none carries it.
+    """
+    tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
+    limits = tiers["max_kw"].to_numpy(dtype=float)
+    at = np.searchsorted(limits, power_kw, side="left")
+    tier = tiers.iloc[np.minimum(at, len(tiers) - 1)]
+    return pd.DataFrame(
+        {
+            "grid_item": tier["item"].to_numpy(),
+            "connection_cost_pkr": tier["value"].to_numpy(dtype=float),
+            "needs_line": tier["kva"].notna().to_numpy(),
+            "reason": [
+                "" if place < len(tiers) else
+                f"needs {power:,.0f} kW, largest transformer tier {limits[-1]:,.0f} kW"
+                for power, place in zip(power_kw, at, strict=True)
+            ],
+        }
+    )  # fmt: skip
+
+
+def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
+    """Return NEECA's level and annual fee (PKR a year) by the largest charger (kW)."""
+    levels = fees[fees["item"] == "annual"].copy()
+    levels["max_kw"] = levels["max_kw"].astype(float).fillna(np.inf)
+    levels = levels.sort_values("max_kw")
+    at = np.searchsorted(levels["max_kw"].to_numpy(), largest_kw, side="left")
+    level = levels.iloc[np.minimum(at, len(levels) - 1)]
+    return pd.DataFrame(
+        {
+            "neeca_level": level["level"].to_numpy(),
+            "annual_fee_pkr": level["value"].to_numpy(dtype=float),
+        }
+    )
+
+
+def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
+    """Return the whole car bays that each set of chargers (row of `number`) needs."""
+    own = bays.set_index("charger_group")
+    groups = types["charger_group"].astype(str)
+    per_unit = groups.map(own["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
+    per_port = (groups.map(own["per"]) != "charger").to_numpy()
+    units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
+    # A hair below, so that 3 x 1/3 of a bay is one bay.
+    whole: Floats = np.ceil(number @ (per_unit * units) - 1e-9)
+    return whole
+
+
+def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
+    """Return the charging points that NEECA's parking rule asks of so many bays; NaN: 0."""
+    steps = rule["max_bays"].to_numpy(dtype=float)
+    at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
+    points = rule["points"].to_numpy(dtype=float)[at]
+    asked: Floats = np.where(np.isfinite(site_bays), points, 0.0)
+    return asked

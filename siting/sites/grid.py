@@ -1,0 +1,177 @@
+"""The 11 kV network near each site, from layers: length of line, feeder, headroom.
+
+Feeder maps and loads are not public in Pakistan; OpenStreetMap has a part of the lines. Where a
+layer says nothing, the columns stay blank and `make_offers` takes the marked defaults.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.errors import Fault, InputError
+
+METRES = 1000.0
+
+
+def nearest_line_km(
+    candidates: gpd.GeoDataFrame, network: gpd.GeoDataFrame, detour: float = 1.3
+) -> gpd.GeoDataFrame:
+    """Return the candidates with ``line_km``: length of 11 kV line to the nearest point of a layer.
+
+    Parameters
+    ----------
+    candidates
+        Sites in a projected system in metres; a ``line_km`` that a site has already is kept.
+    network
+        11 kV lines, or points or areas of substations, in any system.
+    detour
+        Length along streets over the straight distance, at least 1.
+
+    Returns
+    -------
+    GeoDataFrame
+        A copy with ``line_km`` (km).
+
+    Raises
+    ------
+    InputError
+        With every fault: no shapes, a missing or geographic coordinate system, a detour below 1.
+
+    Examples
+    --------
+    >>> site = gpd.GeoDataFrame(
+    ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
+    ... )
+    >>> line = gpd.GeoDataFrame(geometry=[shapely.LineString([(-9, 0), (9, 0)])], crs=32643)
+    >>> float(nearest_line_km(site, line)["line_km"].iloc[0])  # 0.4 km x 1.3
+    0.52
+    """
+    faults = _layer_faults(candidates, network, "11 kV network")
+    if not (np.isfinite(detour) and detour >= 1):
+        faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
+    if faults:
+        raise InputError(faults)
+    _, away_m = _nearest(candidates, network)
+    out = candidates.copy()
+    measured = pd.Series(away_m / METRES * detour, index=candidates.index)
+    known = candidates.get("line_km")
+    out["line_km"] = measured if known is None else known.astype(float).fillna(measured)
+    return _geometry_last(out)
+
+
+def assign_feeders(
+    candidates: gpd.GeoDataFrame, feeders: gpd.GeoDataFrame, within_m: float = np.inf
+) -> gpd.GeoDataFrame:
+    """Return the candidates with the nearest feeder and its spare power: ``headroom_kw`` (kW).
+
+    Parameters
+    ----------
+    candidates
+        Sites in a projected system in metres; a ``headroom_kw`` that a site has already is kept.
+    feeders
+        ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any system.
+    within_m
+        Sites farther than this from any feeder get none.
+
+    Returns
+    -------
+    GeoDataFrame
+        A copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
+        ``feeder_m`` (m to it). Of feeders equally near, the first by id is taken.
+
+    Raises
+    ------
+    InputError
+        With every fault: columns missing, ids repeated or blank, headroom that is not a number of
+        at least 0, a coordinate system that is missing or geographic.
+
+    Examples
+    --------
+    >>> site = gpd.GeoDataFrame(
+    ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
+    ... )
+    >>> areas = gpd.GeoDataFrame({"feeder_id": ["f1"], "headroom_kw": [150.0]},
+    ...     geometry=[shapely.box(-9, 0, 9, 900)], crs=32643)
+    >>> assign_feeders(site, areas)[["feeder_id", "headroom_kw", "feeder_m"]].values.tolist()
+    [['f1', 150.0, 0.0]]
+    """
+    faults = _layer_faults(candidates, feeders, "feeders")
+    faults += _feeder_faults(feeders)
+    if not within_m >= 0:
+        faults.append(Fault("within_m", f"{within_m} is not metres of at least 0"))
+    if faults:
+        raise InputError(faults)
+    ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
+    ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
+    at, away_m = _nearest(candidates, ordered)
+    near = pd.Series(away_m <= within_m, index=candidates.index)
+    out = candidates.copy()
+    ids = pd.Series(ordered["feeder_id"].to_numpy(object)[at], index=candidates.index)
+    spare = pd.Series(ordered["headroom_kw"].to_numpy(float)[at], index=candidates.index)
+    out["feeder_id"] = ids.where(near)
+    known = candidates.get("headroom_kw")
+    spare = spare.where(near)
+    out["headroom_kw"] = spare if known is None else known.astype(float).fillna(spare)
+    out["feeder_m"] = pd.Series(away_m, index=candidates.index).where(near)
+    return _geometry_last(out)
+
+
+def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each site the first of the nearest rows of a layer, and the metres to it."""
+    local = layer.to_crs(sites.crs)
+    tree = shapely.STRtree(local.geometry.to_numpy())
+    pairs, away_m = tree.query_nearest(
+        sites.geometry.to_numpy(), return_distance=True, all_matches=True
+    )
+    order = np.lexsort((pairs[1], pairs[0]))
+    _, first = np.unique(pairs[0][order], return_index=True)
+    return pairs[1][order][first], away_m[order][first]
+
+
+def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: str) -> list[Fault]:
+    faults = []
+    if candidates.crs is None or not candidates.crs.is_projected:
+        what = "not in a projected coordinate system"
+        faults.append(Fault("candidates", what, "give metres, as merge_candidates does"))
+    if layer.empty:
+        return [*faults, Fault(name, "has no rows", "give a layer with some, or none at all")]
+    if layer.crs is None:
+        faults.append(Fault(name, "has no coordinate reference system", "declare it"))
+    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
+    if missing.any():
+        rows = tuple(f"row {i + 1}" for i in np.flatnonzero(missing))
+        faults.append(Fault(f"{name}, geometry", "missing", "leave these rows out", rows))
+    return faults
+
+
+def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
+    have = ", ".join(str(c) for c in feeders.columns if c != "geometry")
+    faults = [
+        Fault(f"feeders, column {column}", "missing", f"it has: {have}")
+        for column in ("feeder_id", "headroom_kw")
+        if column not in feeders.columns
+    ]
+    if faults:
+        return faults
+    ids = feeders["feeder_id"].astype("str").where(feeders["feeder_id"].notna(), "").str.strip()
+    if (ids == "").any():
+        rows = tuple(f"row {i + 1}" for i in np.flatnonzero(ids == ""))
+        faults.append(Fault("feeders, column feeder_id", "blank", "", rows))
+    twice = ids.duplicated(keep=False) & (ids != "")
+    if twice.any():
+        again = tuple(dict.fromkeys(ids[twice]))
+        faults.append(Fault("feeders, column feeder_id", "given twice", "one row a feeder", again))
+    spare = pd.to_numeric(feeders["headroom_kw"], errors="coerce").to_numpy(float, na_value=np.nan)
+    bad = ~(np.isfinite(spare) & (spare >= 0))
+    if bad.any():
+        faults.append(
+            Fault("feeders, column headroom_kw", "not kW of at least 0", "", tuple(ids[bad]))
+        )
+    return faults
+
+
+def _geometry_last(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    return sites[[c for c in sites.columns if c != "geometry"] + ["geometry"]]

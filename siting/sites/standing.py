@@ -1,0 +1,110 @@
+"""Stations that stand, as offers: kept as they are, or extended by a configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from siting.sites.configurations import EXISTING, EXTENDED, Rules
+from siting.sites.costs import bays_needed
+from siting.tables import capacity_groups
+
+# A station of up to 22 kW can only be AC Type 2: no DC unit in the catalogue is that small.
+LARGEST_AC_KW = 22.0
+
+
+def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Return the one offer of each station that stands, power always on: what it can serve (kWh).
+
+    It serves AC up to 22 kW and DC above. Its ports are those of the catalogue's charger of that
+    group nearest in power, where ``existing_ports`` does not say. Nobody knows what it costs to
+    run, so its running costs are 0 like its cost.
+
+    Parameters
+    ----------
+    sites
+        ``existing_power_kw`` (kW), ``existing_ports`` (blank: unknown) and what else an offer
+        takes from its site.
+    rules
+        Figures and rules.
+
+    Returns
+    -------
+    DataFrame
+        `sites` with ``configuration`` existing, ``chargers``, ``vehicle_classes``, ``power_kw``,
+        ``standing_kw``, ``ports``, ``points``, ``bays_needed``, ``standing_kwh_day``,
+        ``capacity_<group>_kwh_day``.
+    """
+    kw = sites["existing_power_kw"].to_numpy(dtype=float)
+    group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
+    likely = [_likely_ports(one, power, rules.chargers)
+              for one, power in zip(group, kw, strict=True)]  # fmt: skip
+    known = sites["existing_ports"].to_numpy(dtype=float)
+    ports = np.where(np.isnan(known), likely, known).astype(int)
+    classes = rules.compatibility.groupby("charger_group")["vehicle_class"].agg(", ".join)
+    units = pd.DataFrame(
+        {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
+    )
+    out = sites.assign(
+        configuration=EXISTING,
+        chargers=[f"1 x {power:g} kW (stands)" for power in kw],
+        vehicle_classes=pd.Series(group, dtype=object).map(classes).fillna("").to_numpy(),
+        power_kw=kw,
+        standing_kw=kw,
+        ports=ports,
+        points=ports,
+        bays_needed=[
+            int(bays_needed(np.ones((1, 1)), units.iloc[[i]], rules.bays)[0])
+            for i in range(len(units))
+        ],
+        reason="",
+    )
+    served = np.array(
+        [
+            rules.group_kwh_day(units.iloc[[i]], np.ones(1)) if kw[i] > 0 else 0.0
+            for i in range(len(units))
+        ]
+    )
+    out["standing_kwh_day"] = served
+    for name in dict.fromkeys(group):
+        out[f"capacity_{name}_kwh_day"] = np.where(group == name, served, 0.0)
+    return out
+
+
+def extended_offers(standing: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFrame:
+    """Return each standing station with each configuration added to it.
+
+    Power, ports, points, bays and capacity are those of both; every rupee and the grid connection
+    are those of the added chargers alone.
+
+    Parameters
+    ----------
+    standing
+        As `standing_offers`.
+    choices
+        As `siting.sites.configurations.bare_configurations`.
+    """
+    own = [c for c in standing.columns if c in choices.columns]
+    both = standing.rename(columns={c: f"{c}_stands" for c in own}).merge(choices, how="cross")
+    for column in ("power_kw", "ports", "points", "bays_needed"):
+        both[column] = both[column] + both[f"{column}_stands"]
+    groups = capacity_groups(map(str, [*standing.columns, *choices.columns]))
+    for group in dict.fromkeys(groups):
+        column = f"capacity_{group}_kwh_day"
+        parts = [both[c] for c in (column, f"{column}_stands") if c in both.columns]
+        both[column] = sum(part.astype(float) for part in parts)
+    both["configuration"] = EXTENDED + both["configuration"]
+    both["chargers"] = both["chargers_stands"] + " + " + both["chargers"]
+    both["vehicle_classes"] = [
+        ", ".join(dict.fromkeys(f"{had}, {gets}".strip(", ").split(", ")))
+        for had, gets in zip(both["vehicle_classes_stands"], both["vehicle_classes"], strict=True)
+    ]
+    return both.drop(columns=[f"{c}_stands" for c in own])
+
+
+def _likely_ports(group: str, power_kw: float, chargers: pd.DataFrame) -> int:
+    same = chargers[chargers["charger_group"].astype(str) == group].sort_values("power_kw")
+    if same.empty:
+        return 1
+    away = (same["power_kw"].astype(float) - power_kw).abs().to_numpy()
+    return int(same["ports"].iloc[int(np.argmin(away))])

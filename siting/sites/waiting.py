@@ -1,0 +1,280 @@
+"""How much a group of chargers can serve when drivers are not to wait long: Erlang C.
+
+Formulation
+-----------
+Drivers come at random (Poisson, rate r an hour), find n ports, and stay for a time that is
+exponential with mean s hours: the queue M/M/n. With the offered load a = r s in erlangs,
+
+    B(0) = 1,  B(k) = a B(k-1) / (k + a B(k-1))     Erlang B by recursion: no factorials
+    C(n, a) = n B(n) / (n - a (1 - B(n)))           Erlang C: the share that has to wait
+    P(wait > t) = C(n, a) exp(-(n - a) t / s)       first come, first served
+
+and 1 where a >= n: the queue grows without end. P rises with r, so the largest rate that keeps
+P(wait > t) <= alpha is found by bisection between 0 and n / s; the lower end of the last bracket
+is taken, for which it holds.
+
+Sources: A. K. Erlang (1917); R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section
+3.5; the recursion as in L. Kleinrock, Queueing Systems, vol. 1 (1975), section 3.6.
+
+Real charging times spread less than an exponential, and a peak hour ends before its queue has grown
+to the lasting one, so the wait is overstated and the capacity understated.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from siting.errors import Fault, InputError
+
+Numbers = npt.ArrayLike
+Floats = npt.NDArray[np.float64]
+
+MINUTES = 60.0
+HOURS_A_DAY = 24.0
+BISECTIONS = 60  # 2^-60 of n / s: below a double's own rounding
+
+
+def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
+    """Return the share of arrivals that have to wait, 0 to 1; 1 where the load fills the servers.
+
+    Parameters
+    ----------
+    servers
+        Whole numbers of at least 1: ports.
+    offered_load
+        Arrivals an hour times mean service in hours (erlangs), at least 0.
+
+    Returns
+    -------
+    ndarray
+        Of the shape the arguments broadcast to.
+
+    Raises
+    ------
+    InputError
+        If a number is not what it should be, with every fault.
+
+    Examples
+    --------
+    >>> float(erlang_c(1, 0.5))  # one server: the load itself
+    0.5
+    >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
+    [0.3333, 0.4092]
+    """
+    _require(_whole("servers", servers), _least("offered_load", offered_load))
+    n, a = np.broadcast_arrays(np.asarray(servers, float), np.asarray(offered_load, float))
+    return _erlang_c(n, a)
+
+
+def wait_probability(
+    servers: Numbers, arrivals_per_h: Numbers, session_min: Numbers, wait_min: Numbers
+) -> Floats:
+    """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
+
+    Parameters
+    ----------
+    servers
+        Ports, at least 1.
+    arrivals_per_h
+        Drivers an hour, at least 0.
+    session_min
+        Mean time at the port in minutes, above 0.
+    wait_min
+        The wait in minutes, at least 0.
+
+    Returns
+    -------
+    ndarray
+        Of the shape the arguments broadcast to.
+
+    Raises
+    ------
+    InputError
+        If a number is not what it should be, with every fault.
+
+    Examples
+    --------
+    >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
+    0.238844
+    """
+    _require(
+        _whole("servers", servers),
+        _least("arrivals_per_h", arrivals_per_h),
+        _above("session_min", session_min),
+        _least("wait_min", wait_min),
+    )
+    n, rate, service, wait = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (servers, arrivals_per_h, session_min, wait_min))
+    )
+    return _wait(n, rate * service / MINUTES, wait / service)
+
+
+def largest_arrivals_per_h(
+    servers: Numbers, session_min: Numbers, wait_min: Numbers, alpha: Numbers
+) -> Floats:
+    """Return the largest drivers an hour for whom P(wait > `wait_min`) is at most `alpha`.
+
+    Parameters
+    ----------
+    servers
+        Ports, at least 1.
+    session_min
+        Mean time at the port in minutes, above 0.
+    wait_min
+        The wait in minutes, at least 0.
+    alpha
+        The share of drivers who may wait longer, between 0 and 1 (neither of them).
+
+    Returns
+    -------
+    ndarray
+        Drivers an hour, below ``60 servers / session_min``.
+
+    Raises
+    ------
+    InputError
+        If a number is not what it should be, with every fault.
+
+    Examples
+    --------
+    >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
+    0.2
+    """
+    _require(
+        _whole("servers", servers),
+        _above("session_min", session_min),
+        _least("wait_min", wait_min),
+        _share("alpha", alpha),
+    )
+    n, service, wait, share = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (servers, session_min, wait_min, alpha))
+    )
+    low, high = np.zeros(n.shape), n.astype(float)
+    for _ in range(BISECTIONS):
+        load = (low + high) / 2
+        holds = _wait(n, load, wait / service) <= share
+        low, high = np.where(holds, load, low), np.where(holds, high, load)
+    arrivals: Floats = low * MINUTES / service
+    return arrivals
+
+
+def capacity_kwh_day(
+    ports: Numbers,
+    power_kw: Numbers,
+    session_kwh: Numbers,
+    session_min: Numbers,
+    wait_min: Numbers,
+    alpha: Numbers,
+    peak_hour_share: Numbers,
+    availability: Numbers = 1.0,
+) -> Floats:
+    """Return what equal ports can serve in a day (kWh/day) at a waiting-time standard.
+
+    ``largest rate in the peak hour / peak_hour_share x session_kwh x availability``, and never more
+    than ``power_kw x 24 h x availability``.
+
+    Parameters
+    ----------
+    ports
+        Number of ports, at least 1.
+    power_kw
+        Power of all of them together in kW, above 0.
+    session_kwh
+        Mean energy of a session in kWh, above 0.
+    session_min
+        Mean time at the port in minutes, above 0.
+    wait_min, alpha
+        At most the share `alpha` waits longer than `wait_min` minutes in the peak hour.
+    peak_hour_share
+        Share of the day's sessions that come in the peak hour, above 0 and at most 1.
+    availability
+        Share of the time there is power, above 0 and at most 1.
+
+    Returns
+    -------
+    ndarray
+        kWh/day.
+
+    Raises
+    ------
+    InputError
+        If a number is not what it should be, with every fault.
+
+    Examples
+    --------
+    >>> round(float(capacity_kwh_day(1, 60.0, 25.0, 30.0, 0.0, 0.1, 0.1)), 6)  # 0.2 / 0.1 x 25
+    50.0
+    """
+    _require(
+        _whole("ports", ports),
+        _above("power_kw", power_kw),
+        _above("session_kwh", session_kwh),
+        _above("session_min", session_min),
+        _least("wait_min", wait_min),
+        _share("alpha", alpha),
+        _unit("peak_hour_share", peak_hour_share),
+        _unit("availability", availability),
+    )
+    rate = largest_arrivals_per_h(ports, session_min, wait_min, alpha)
+    wanted = rate / np.asarray(peak_hour_share, float) * np.asarray(session_kwh, float)
+    physical = np.asarray(power_kw, float) * HOURS_A_DAY
+    capacity: Floats = np.minimum(wanted, physical) * np.asarray(availability, float)
+    return capacity
+
+
+def _erlang_c(servers: Floats, load: Floats) -> Floats:
+    blocked = np.ones(servers.shape)
+    at_end = np.ones(servers.shape)
+    for k in range(1, int(servers.max(initial=0)) + 1):
+        blocked = load * blocked / (k + load * blocked)
+        at_end = np.where(servers == k, blocked, at_end)
+    full = load >= servers
+    spare = np.where(full, 1.0, servers - load * (1.0 - at_end))
+    waits: Floats = np.where(full, 1.0, servers * at_end / spare)
+    return waits
+
+
+def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
+    spare = np.maximum(servers - load, 0.0)
+    waits: Floats = _erlang_c(servers, load) * np.exp(-spare * wait_in_services)
+    return waits
+
+
+def _require(*faults: Fault | None) -> None:
+    found = [fault for fault in faults if fault is not None]
+    if found:
+        raise InputError(found)
+
+
+def _fault(name: str, values: Numbers, good: npt.NDArray[np.bool_], what: str) -> Fault | None:
+    if good.all():
+        return None
+    odd = np.atleast_1d(np.asarray(values, float))[~np.atleast_1d(good)]
+    return Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd))
+
+
+def _whole(name: str, values: Numbers) -> Fault | None:
+    v = np.asarray(values, float)
+    good = np.isfinite(v) & (v >= 1) & (v == np.round(v))
+    return _fault(name, values, good, "a whole number of at least 1")
+
+
+def _least(name: str, values: Numbers) -> Fault | None:
+    v = np.asarray(values, float)
+    return _fault(name, values, np.isfinite(v) & (v >= 0), "a number of at least 0")
+
+
+def _above(name: str, values: Numbers) -> Fault | None:
+    v = np.asarray(values, float)
+    return _fault(name, values, np.isfinite(v) & (v > 0), "a number above 0")
+
+
+def _share(name: str, values: Numbers) -> Fault | None:
+    v = np.asarray(values, float)
+    return _fault(name, values, (v > 0) & (v < 1), "a share above 0 and below 1")
+
+
+def _unit(name: str, values: Numbers) -> Fault | None:
+    v = np.asarray(values, float)
+    return _fault(name, values, (v > 0) & (v <= 1), "a share above 0 and at most 1")

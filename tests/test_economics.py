@@ -1,0 +1,322 @@
+"""The business case of a station, worked by hand to the rupee."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siting.economics import (
+    BusinessRules,
+    business_case,
+    business_rules,
+    gap_terms,
+    margin_pkr_kwh,
+    money_figures,
+    payback_years,
+    present_value_factor,
+    ramp,
+)
+from siting.errors import InputError
+from siting.sites import (
+    Subsidy,
+    charger_catalogue,
+    compatibility,
+    configuration_table,
+    fee_figures,
+    grid_figures,
+)
+
+# Round figures: a margin of 100 x 0.98 - 38 / 1 = 60 PKR/kWh.
+PLAIN = BusinessRules(
+    price_pkr_kwh=100.0,
+    tariff_pkr_kwh=38.0,
+    discount_rate=0.10,
+    years=3,
+    payment_share=0.02,
+    attendant_month_pkr=0.0,
+    attendants=0.0,
+    efficiency_dc=1.0,
+    efficiency_other=1.0,
+    first_year_share=1.0,
+    full_after_years=1,
+)
+
+
+def offers(**changes):
+    """Return an offer of 1.0 m PKR with 100,000 PKR of running costs a year."""
+    row = {
+        "offer_id": "s1:a",
+        "site_id": "s1",
+        "existing": False,
+        "extends": False,
+        "charger_cost_pkr": 800_000.0,
+        "battery_cost_pkr": 0.0,
+        "grid_cost_pkr": 150_000.0,
+        "fee_cost_pkr": 50_000.0,
+        "civil_cost_pkr": 0.0,
+        "land_cost_pkr": 0.0,
+        "cost_pkr": 1_000_000.0,
+        "subsidy_pkr": 200_000.0,
+        "om_pkr_year": 40_000.0,
+        "land_pkr_year": 25_000.0,
+        "annual_fee_pkr": 35_000.0,
+        "charger_life_years": 10.0,
+        "battery_life_years": np.nan,
+        "standing_kwh_day": 0.0,
+        "capacity_dc_kwh_day": 100.0,
+    }
+    return pd.DataFrame([row | changes])
+
+
+def case_of(kwh_day, rules=PLAIN, subsidy=None, **changes):
+    return business_case(offers(**changes), pd.Series({"s1": kwh_day}), rules, subsidy).iloc[0]
+
+
+def test_a_case_that_pays_by_hand():
+    # 20 kWh/day: 7,300 kWh a year at 60 PKR are 438,000; less 100,000 are 338,000.
+    case = case_of(20.0)
+    assert case["revenue_pkr_year"] == pytest.approx(730_000)
+    assert case["energy_pkr_year"] == pytest.approx(277_400)
+    assert case["payment_pkr_year"] == pytest.approx(14_600)
+    assert case["net_pkr_year"] == pytest.approx(338_000)
+    # 338,000 (1/1.1 + 1/1.21 + 1/1.331) = 840,555.97: 159,444 short of the million.
+    assert case["npv_pkr"] == pytest.approx(-159_444.03, abs=0.01)
+    assert case["payback_years"] == pytest.approx(1_000_000 / 338_000)
+    assert np.isnan(case["discounted_payback_years"])
+    assert case["lacking_pkr"] == pytest.approx(159_444.03, abs=0.01)
+    assert case["viability_gap_pkr"] == case["lacking_pkr"]
+    # The offer's own subsidy of 200,000 more than fills it.
+    assert case["npv_subsidised_pkr"] == pytest.approx(40_555.97, abs=0.01)
+    assert case["payback_subsidised_years"] == pytest.approx(800_000 / 338_000)
+    # 307,272.73 + 279,338.84 leave 213,388.43 of 253,944.40 in the third year.
+    assert case["discounted_payback_subsidised_years"] == pytest.approx(
+        2 + 213_388.43 / 253_944.40, abs=1e-6
+    )
+
+
+def test_the_packaged_prices_by_hand():
+    rules = business_rules(discount_rate=0.0, full_after_years=1)
+    # DC: 120 x 0.985 - 39.70 / 0.94 = 75.965957; one attendant is 540,000 a year.
+    case = case_of(50.0, rules)
+    assert case["margin_pkr_kwh"] == pytest.approx(118.2 - 39.7 / 0.94)
+    assert case["staff_pkr_year"] == 540_000
+    net = 18_250 * (118.2 - 39.7 / 0.94) - 540_000 - 100_000
+    assert case["net_pkr_year"] == pytest.approx(net)
+    assert case["npv_pkr"] == pytest.approx(10 * net - 1_000_000)
+
+
+def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
+    money = money_figures().set_index("item")
+    assert money.loc["station_tariff", "value"] == 39.70
+    assert money.loc["driver_price", "value"] == 120
+    assert money.loc["driver_price", "low"] > money.loc["station_tariff", "high"]
+    with pytest.raises(InputError, match="the tariff is what the station pays"):
+        business_rules(price_pkr_kwh=39.70)
+    with pytest.raises(InputError, match="not above tariff_pkr_kwh"):
+        business_rules(tariff_pkr_kwh=120.0)
+
+
+def test_efficiency_by_what_the_groups_can_serve():
+    rules = business_rules()
+    # 300 kWh DC are 319.15 bought, 100 kWh of sockets 101.01.
+    mixed = case_of(10.0, rules, capacity_dc_kwh_day=300.0, capacity_lev_kwh_day=100.0)
+    share = 400 / (300 / 0.94 + 100 / 0.99)
+    assert mixed["margin_pkr_kwh"] == pytest.approx(float(margin_pkr_kwh(rules, share)))
+    sockets = case_of(10.0, rules, capacity_dc_kwh_day=0.0, capacity_lev_kwh_day=9.0)
+    assert sockets["margin_pkr_kwh"] == pytest.approx(118.2 - 39.7 / 0.99)
+    assert sockets["staff_pkr_year"] == 0  # attendants stand at DC only
+    swaps = case_of(10.0, rules, capacity_dc_kwh_day=0.0, capacity_swap_2w_kwh_day=9.0)
+    assert swaps["margin_pkr_kwh"] == pytest.approx(118.2 - 39.7 / 0.94)
+
+
+def test_batteries_and_chargers_are_bought_again():
+    rules = business_rules(
+        price_pkr_kwh=100, tariff_pkr_kwh=38, payment_share=0.02, discount_rate=0.1, years=12,
+        attendants=0, efficiency_dc=1, full_after_years=1,
+    )  # fmt: skip
+    case = case_of(20.0, rules, battery_cost_pkr=300_000.0, battery_life_years=4.5)
+    # Batteries at 4.5 and 9 years: at the ends of years 4 and 9; chargers at year 10.
+    again = 300_000 / 1.1**4 + 300_000 / 1.1**9 + 500_000 / 1.1**10
+    assert case["replacement_pv_pkr"] == pytest.approx(again)
+    factor = (1 - 1.1**-12) / 0.1
+    assert case["npv_pkr"] == pytest.approx(338_000 * factor - 1_000_000 - again)
+    # Nothing is bought for years beyond the horizon.
+    assert case_of(20.0, rules, charger_life_years=12.0)["replacement_pv_pkr"] == 0
+    short = case_of(20.0, rules, charger_life_years=0.5)
+    assert short["replacement_pv_pkr"] > 800_000 * (present_value_factor(0.1, 11))
+
+
+def test_a_replacement_puts_the_payback_off():
+    # 400 a year on 1,000: 2.5 years, but 900 are spent again in year 3.
+    flows = np.array([400.0, 400.0, 400.0 - 900.0, 400.0, 400.0, 400.0])
+    assert payback_years(1000.0, flows) == pytest.approx(4 + 300 / 400)
+    assert np.isnan(payback_years(1000.0, flows[:4]))
+    assert payback_years(0.0, np.array([1.0])) == 0.0
+    assert payback_years(0.0, np.array([-1.0, 2.0])) == pytest.approx(1.5)
+    assert np.isnan(payback_years(1.0, np.array([-1.0])))
+
+
+def test_the_gap_is_only_what_the_case_lacks_and_capped():
+    rich = case_of(60.0, subsidy=Subsidy(rule="gap"))
+    assert rich["npv_pkr"] > 0
+    assert rich[["lacking_pkr", "viability_gap_pkr", "subsidy_pkr"]].to_list() == [0, 0, 0]
+    some = case_of(20.0, subsidy=Subsidy(rule="gap"))
+    assert some["subsidy_pkr"] == pytest.approx(159_444.03, abs=0.01)
+    assert some["npv_subsidised_pkr"] == pytest.approx(0.0, abs=1e-6)
+    poor = case_of(1.0, subsidy=Subsidy(rule="gap", gap_cap_share=0.4))
+    assert poor["subsidy_pkr"] == 400_000
+    assert poor["npv_subsidised_pkr"] < 0
+    capped = case_of(1.0, subsidy=Subsidy(rule="gap", cap_per_station_pkr=123.0))
+    assert capped["viability_gap_pkr"] == 123
+
+
+def test_share_and_flat_by_hand():
+    share = case_of(20.0, subsidy=Subsidy(0.5, 0.8, 1.0))
+    assert share["subsidy_pkr"] == 400_000 + 120_000 + 50_000
+    flat = case_of(20.0, subsidy=Subsidy(rule="flat", flat_pkr=9e9))
+    assert flat["subsidy_pkr"] == 1_000_000
+    assert flat["payback_subsidised_years"] == 0
+
+
+def test_growing_sales_year_by_year():
+    served = pd.DataFrame({2027: [20.0], 2028: [30.0], 2029: [0.0]}, index=["s1"])
+    case = business_case(offers(), served, PLAIN).iloc[0]
+    assert case["npv_pkr"] == pytest.approx(
+        338_000 / 1.1 + (657_000 - 100_000) / 1.21 - 100_000 / 1.331 - 1_000_000
+    )
+
+
+def test_sales_grow_to_the_target_year_by_hand():
+    slow = replace(PLAIN, first_year_share=0.25, full_after_years=2)
+    case = case_of(20.0, slow)
+    # 438,000 at full sales, a quarter of it in the first year.
+    assert case["npv_pkr"] == pytest.approx(
+        (109_500 - 100_000) / 1.1 + 338_000 / 1.21 + 338_000 / 1.331 - 1_000_000
+    )
+    assert (case["sold_kwh_day"], case["net_pkr_year"]) == (20, pytest.approx(338_000))
+    assert ramp(slow).tolist() == [0.25, 1.0, 1.0]
+    assert ramp(business_rules()).tolist() == pytest.approx([0.67, 0.78, 0.89] + [1.0] * 7)
+    # A table of years is taken as it is.
+    flat = business_case(offers(), pd.DataFrame({"any": [20.0]}, index=["s1"]), slow).iloc[0]
+    assert flat["npv_pkr"] == pytest.approx(-159_444.03, abs=0.01)
+
+
+def test_the_use_seen_in_2024_does_not_pay():
+    """8 stations sold 94,000 kWh in a year: 32 kWh/day each (NEPRA hearing)."""
+    tables = {"chargers": charger_catalogue(), "grid": grid_figures(), "fees": fee_figures(),
+              "compatibility": compatibility()}  # fmt: skip
+    built = configuration_table({"dc": {"dc_60": 1}}, **tables).assign(
+        offer_id="s1:dc", site_id="s1", existing=False
+    )
+    rules = business_rules(full_after_years=1)
+    case = business_case(built, pd.Series({"s1": 94_000 / 8 / 365}), rules, Subsidy(rule="gap"))
+    assert case["npv_pkr"].item() < 0
+    assert np.isnan(case["payback_years"].item())
+    assert case["subsidy_pkr"].item() == pytest.approx(0.5 * built["cost_pkr"].item())
+    # At the planned 15 % it pays within two years, without a rupee of subsidy.
+    case = business_case(built, pd.Series({"s1": 216.0}), rules, Subsidy(rule="gap"))
+    assert 1 < case["payback_years"].item() < 2
+    assert case["subsidy_pkr"].item() == 0
+
+
+def test_an_extension_sells_what_is_above_the_standing_part():
+    case = case_of(50.0, extends=True, standing_kwh_day=30.0)
+    assert case["sold_kwh_day"] == 20
+    assert case["npv_pkr"] == pytest.approx(-159_444.03, abs=0.01)
+    assert case_of(10.0, extends=True, standing_kwh_day=30.0)["sold_kwh_day"] == 0
+    rules = business_rules()
+    assert case_of(50.0, rules, extends=True)["staff_pkr_year"] == 0
+
+
+def test_existing_stations_are_left_out_and_absent_sites_sell_nothing():
+    two = pd.concat([offers(existing=True), offers(site_id="s2", offer_id="s2:a")])
+    before = two.copy(deep=True)
+    found = business_case(two, pd.Series({"s1": 9.0}), PLAIN)
+    assert found["offer_id"].to_list() == ["s2:a"]
+    assert found["revenue_pkr_year"].to_list() == [0]
+    assert np.isnan(found["payback_years"]).all()
+    pd.testing.assert_frame_equal(two, before)
+    assert len(business_case(offers(existing=True), pd.Series({"s1": 9.0}), PLAIN)) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 300), st.floats(0, 0.4), st.integers(1, 25), st.floats(0, 1))
+def test_the_gap_is_a_straight_line_in_what_is_sold(kwh_day, rate, years, cap):
+    rules = business_rules(discount_rate=rate, years=years)
+    rule = Subsidy(rule="gap", gap_cap_share=cap)
+    case = case_of(kwh_day, rules, rule, battery_cost_pkr=100_000.0, battery_life_years=4.5)
+    own = offers(battery_cost_pkr=100_000.0, battery_life_years=4.5)
+    line = gap_terms(own, rules, rule).iloc[0]
+    lacks = line["need_pkr"] - line["worth_pkr_kwh_day"] * kwh_day
+    assert -case["npv_pkr"] == pytest.approx(lacks, rel=1e-9, abs=1e-3)
+    gap = min(max(lacks, 0.0), line["cap_pkr"])
+    assert case["viability_gap_pkr"] == pytest.approx(gap, rel=1e-9, abs=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(1, 300), st.floats(0, 0.4), st.integers(1, 25))
+def test_payback_and_npv_agree(kwh_day, rate, years):
+    # Nothing is bought again, so that discounting can only put the payback off.
+    rules = business_rules(discount_rate=rate, years=years)
+    case = case_of(kwh_day, rules, charger_life_years=np.nan)
+    if abs(case["npv_pkr"]) > 1:
+        assert np.isnan(case["discounted_payback_years"]) == (case["npv_pkr"] < 0)
+    if not np.isnan(case["discounted_payback_years"]):
+        assert case["discounted_payback_years"] >= case["payback_years"] * (1 - 1e-9)
+
+
+def test_the_present_value_factor():
+    assert float(present_value_factor(0.15, 10)) == pytest.approx(5.0187686, abs=1e-7)
+    assert float(present_value_factor(1e-12, 7)) == pytest.approx(7.0, rel=1e-10)
+    assert present_value_factor([0.0, 0.1], [4, 0]).tolist() == [4.0, 0.0]
+    with pytest.raises(InputError) as caught:
+        present_value_factor(-0.1, float("nan"))
+    assert [f.where for f in caught.value.faults] == ["rate", "years"]
+
+
+def test_every_fault_of_rules_at_once():
+    with pytest.raises(InputError) as caught:
+        BusinessRules(-1, float("nan"), 1.5, 0, 2, -1, -1, 0, 1.1, -0.1, 0)
+    assert len(caught.value.faults) == 11
+    with pytest.raises(InputError) as caught:
+        business_rules(prize=1, rate=2)
+    assert [f.where for f in caught.value.faults] == [
+        "business rules, prize", "business rules, rate",
+    ]  # fmt: skip
+    for years in (2.5, 0, float("inf"), float("nan")):
+        with pytest.raises(InputError, match=r"rules, years: .* is not a whole number"):
+            business_rules(years=years)
+
+
+def test_every_fault_of_offers_and_sales_at_once():
+    with pytest.raises(InputError) as caught:
+        business_case(offers().drop(columns=["om_pkr_year", "cost_pkr"]), pd.Series(dtype=float),
+                      PLAIN)  # fmt: skip
+    assert [f.where for f in caught.value.faults] == [
+        "offers, column cost_pkr", "offers, column om_pkr_year",
+    ]  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        gap_terms(offers(cost_pkr=-1.0, charger_life_years=0.0), PLAIN, Subsidy())
+    assert [f.ids for f in caught.value.faults] == [("s1:a",), ("s1:a",)]
+    twice = pd.concat([offers(), offers(offer_id="s1:b")])
+    served = pd.DataFrame([[1.0, 2.0], [1.0, -2.0]], index=["s1", "s1"])
+    with pytest.raises(InputError) as caught:
+        business_case(twice, served, PLAIN)
+    assert [f.where for f in caught.value.faults] == [
+        "offers, column site_id", "served_kwh_day", "served_kwh_day", "served_kwh_day",
+    ]  # fmt: skip
+
+
+def test_faults_of_an_own_table(tmp_path):
+    path = tmp_path / "money.csv"
+    rows = money_figures()
+    rows.loc[0, "low"] = 500.0
+    rows[rows["item"] != "horizon"].to_csv(path, index=False)
+    with pytest.raises(InputError) as caught:
+        money_figures(path)
+    assert [f.what for f in caught.value.faults] == [
+        "has no horizon", "low, value and high are out of order",
+    ]  # fmt: skip
