@@ -1,6 +1,7 @@
 """The configuration: one YAML file a study, checked whole, with its schema and reference page."""
 
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
+from siting.config.offers import Money, Offers, Service, SiteCosts, Subsidy
 from siting.config.pages import input_files, reference, schema, to_yaml
 from siting.config.reading import load
 from siting.config.sections import (
@@ -8,13 +9,11 @@ from siting.config.sections import (
     Config,
     Download,
     Existing,
-    Offers,
     Output,
     Program,
     Reach,
     Roads,
     Solver,
-    Subsidy,
 )
 from siting.config.sources import (
     H3Cells,
@@ -45,6 +44,7 @@ __all__ = [
     "Figures",
     "H3Cells",
     "Housing",
+    "Money",
     "Offers",
     "Output",
     "PeoplePoints",
@@ -61,6 +61,8 @@ __all__ = [
     "RoadsFile",
     "RoadsPlace",
     "RoadsPolygon",
+    "Service",
+    "SiteCosts",
     "SitesLayer",
     "SitesOsmDownload",
     "SitesOsmFile",

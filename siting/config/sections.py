@@ -6,11 +6,10 @@ here. Defaults marked ASSUMPTION are nobody's figures; they are there to be repl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from siting.config.demand import Demand
 from siting.config.fields import (
@@ -18,30 +17,24 @@ from siting.config.fields import (
     Address,
     CsvFile,
     Folder,
-    Kilowatts,
     Kmh,
     LayerFile,
     Metres,
     Minutes,
-    PositiveShare,
     Rupees,
     Seconds,
     Section,
     Share,
-    TableName,
     Text,
     WholeSeconds,
-    refuse,
 )
+from siting.config.offers import Money, Offers
 from siting.config.sources import (
     Licence,
     RoadSource,
     SiteSource,
     Source,
 )
-
-# Stations in service become offers of this name, so no configuration may bear it.
-EXISTING = "existing"
 
 
 class Roads(Section):
@@ -111,81 +104,6 @@ class Candidates(Section):
         le=10_000,
         description="sites further from a road than this are left out and reported, m; ASSUMPTION",
     )
-
-
-class Subsidy(Section):
-    """What the budget pays of a station; the rest is the investor's."""
-
-    charger_share: Share = Field(
-        0.5,
-        description="share of the chargers' cost that the budget pays; ASSUMPTION, no rule per "
-        "station is published",
-    )
-    grid_share: Share = Field(
-        0.8,
-        description="share of the grid works' cost that the budget pays; ASSUMPTION, as in "
-        "India's PM E-DRIVE",
-    )
-    fee_share: Share = Field(0.0, description="share of the fees that the budget pays; ASSUMPTION")
-    cap_per_station_pkr: Rupees | None = Field(
-        None, ge=0, description="most that the budget pays for one station, PKR; none: no cap"
-    )
-
-
-Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
-Chargers = Annotated[
-    Mapping[TableName, Count], Field(min_length=1, description="charger types, each with a number")
-]
-
-
-class Offers(Section):
-    """What can be built at a site, and what the budget pays of it."""
-
-    configurations: Mapping[TableName, Chargers] = Field(
-        {
-            "lev_hub": {"lev_3": 12},
-            "neighbourhood": {"lev_3": 6, "ac_22": 2},
-            "fast": {"dc_60": 1, "lev_3": 4},
-            "fast_twin": {"dc_60": 2},
-            "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
-            "trunk_hub": {"dc_180": 2, "dc_60": 2},
-        },
-        min_length=1,
-        description="sets of chargers that can be built at a site: for each its name, and how "
-        "many of each charger type of the catalogue",
-    )
-    chargers_csv: CsvFile | None = Field(
-        None, description="charger catalogue to use in place of the packaged one, same columns"
-    )
-    grid_csv: CsvFile | None = Field(
-        None, description="costs of grid works, in place of the packaged table"
-    )
-    headroom_kw: Kilowatts = Field(
-        800,
-        ge=0,
-        le=100_000,
-        description="power the grid has to spare at a site, kW; ASSUMPTION (200 to 2,000 for an "
-        "11 kV feeder), feeder loads are not public",
-    )
-    utilisation: PositiveShare = Field(
-        0.15,
-        description="share of the day that a charger delivers its full power; ASSUMPTION for 2030 "
-        "(0.05 to 0.25)",
-    )
-    availability: PositiveShare | None = Field(
-        None,
-        description="share of the time that grid and charger work; none: the city table's",
-    )
-    subsidy: Subsidy = Field(Subsidy(), description="what the budget pays of a station")
-
-    @field_validator("configurations")
-    @classmethod
-    def _existing_is_taken(
-        cls, configurations: Mapping[str, Mapping[str, int]]
-    ) -> Mapping[str, Mapping[str, int]]:
-        what = f"{EXISTING!r} is the name of what stands already"
-        refuse(((name,), what, "name it otherwise") for name in configurations if name == EXISTING)
-        return configurations
 
 
 class Reach(Section):
@@ -284,6 +202,7 @@ class Config(Section):
     demand: Demand = Field(description="people, cells and vehicles")
     candidates: Candidates = Field(description="places where a station could stand")
     offers: Offers = Field(Offers(), description="what can be built at a site")
+    money: Money = Field(Money(), description="prices and rates of a station's business case")
     reach: Reach = Field(Reach(), description="how far drivers go to charge")
     program: Program = Field(description="what is to be decided, and the budget")
     solver: Solver = Field(Solver(), description="how the program is solved")

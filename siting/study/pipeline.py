@@ -7,13 +7,13 @@ from functools import cached_property
 import geopandas as gpd
 import pandas as pd
 
-from siting import roads, sites
+from siting import economics, roads, sites
 from siting.errors import Fault, InfeasibleError
 from siting.models import Instance
 from siting.plan import Plan, make_plan
 from siting.solve import Progress, Solution, assign, solve
 from siting.study.demand import DemandStudy
-from siting.study.sources import candidate_layers
+from siting.study.sources import candidate_layers, on_the_grid
 from siting.study.stages import stage
 from siting.verify import verify
 
@@ -57,12 +57,13 @@ class Study(DemandStudy):
     )
     def _candidates_and_dropped(self) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
         config = self.config.candidates
-        return sites.merge_candidates(
+        found, dropped = sites.merge_candidates(
             candidate_layers(self.config, self.network),
             self.network,
             merge_within_m=config.merge_within_m,
             max_snap_m=config.max_snap_m,
         )
+        return on_the_grid(self.config, found, self.site_costs.line_detour), dropped
 
     @property
     def candidates(self) -> gpd.GeoDataFrame:
@@ -97,7 +98,29 @@ class Study(DemandStudy):
             utilisation=offers.utilisation,
             availability=self.availability,
             subsidy=sites.Subsidy(**offers.subsidy.model_dump()),
+            service=sites.ServiceStandard(
+                utilisation=offers.utilisation, **offers.service.model_dump()
+            ),
+            costs=self.site_costs,
+            sessions=self.sessions,
+            energy_kwh_day=dict(
+                zip(self.energy["vehicle_class"], self.energy["demand_kwh_day"], strict=True)
+            ),
+            existing_policy=offers.existing_policy,
+            upgrade=offers.upgrade,
         )
+
+    @cached_property
+    def site_costs(self) -> sites.SiteCosts:
+        """Civil works, land, bays and upkeep, with the configuration's overrides."""
+        own = self.config.offers.costs.model_dump()
+        return sites.site_costs(**{k: v for k, v in own.items() if v is not None})
+
+    @cached_property
+    def business_rules(self) -> economics.BusinessRules:
+        """Prices and rates of the business case, with the configuration's overrides."""
+        own = self.config.money.model_dump()
+        return economics.business_rules(**{k: v for k, v in own.items() if v is not None})
 
     @cached_property
     def availability(self) -> float:

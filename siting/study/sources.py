@@ -134,6 +134,19 @@ def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]
     return layers
 
 
+def on_the_grid(
+    config: Config, candidates: gpd.GeoDataFrame, line_detour: float
+) -> gpd.GeoDataFrame:
+    """Return the candidates with feeder, headroom and length of 11 kV line where layers say."""
+    offers = config.offers
+    if offers.feeders is not None:
+        within_m = float("inf") if offers.feeder_within_m is None else offers.feeder_within_m
+        candidates = sites.assign_feeders(candidates, read_layer(offers.feeders), within_m)
+    if offers.lines is not None:
+        candidates = sites.nearest_line_km(candidates, read_layer(offers.lines), line_detour)
+    return candidates
+
+
 def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
     """Return OSM tags as plain lists."""
     return {key: list(values) for key, values in source.tags.items()}

@@ -1,0 +1,229 @@
+"""The sections ``offers`` and ``money``: what can be built, who pays, and what it earns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from siting.config.fields import (
+    CsvFile,
+    Kilowatts,
+    LayerFile,
+    Metres,
+    Minutes,
+    PositiveShare,
+    Rupees,
+    Section,
+    Share,
+    TableName,
+    refuse,
+)
+
+# Stations in service become offers of this name, so no configuration may bear it.
+EXISTING = "existing"
+RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
+RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
+
+
+class Service(Section):
+    """The service standard: how much of a charger's output counts as capacity."""
+
+    rule: Literal["utilisation", "waiting"] = Field(
+        "utilisation",
+        description="utilisation: a share of the day's full output; waiting: what can be served in "
+        "the peak hour while few wait long (Erlang C)",
+    )
+    wait_min: Minutes = Field(
+        10, ge=0, le=240, description="longest wait that still counts as served well, min"
+    )
+    alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
+        0.1, gt=0, lt=1, description="share of drivers who may wait longer in the peak hour"
+    )
+    swap_depth: PositiveShare = Field(
+        0.8, description="share of a battery's energy that a swap gives; ASSUMPTION"
+    )
+    swap_taper: float = Field(
+        1.15, ge=1, le=10, description="time to recharge a battery over that at full power"
+    )
+
+
+class SiteCosts(Section):
+    """What a station costs beside chargers, grid works and fees; none: the package's figure."""
+
+    civil_bay_pkr: Rupees | None = Field(None, ge=0, description="civil works of a car bay, PKR")
+    land: Literal["lease", "upfront"] = Field(
+        "lease", description="whether land is leased (a running cost) or paid for at the start"
+    )
+    land_bay_month_pkr: RupeesMonth | None = Field(
+        None, ge=0, description="lease of a bay, PKR a month"
+    )
+    land_bay_upfront_pkr: Rupees | None = Field(
+        None, ge=0, description="price of a bay paid for at the start, PKR"
+    )
+    om_share: Share | None = Field(
+        None, description="operation and maintenance a year, share of the chargers' cost"
+    )
+    site_bays: float | None = Field(
+        None, ge=0, description="bays a site can give where its layer has no column bays"
+    )
+    line_detour: float | None = Field(
+        None, ge=1, le=10, description="length of an 11 kV line over the straight distance"
+    )
+    neeca_points: bool = Field(
+        True,
+        description="whether to rule out offers with fewer points than NEECA's parking rule asks "
+        "of a site whose bays are known",
+    )
+
+
+class Subsidy(Section):
+    """What the budget pays of a station; the rest is the investor's."""
+
+    charger_share: Share = Field(
+        0.5,
+        description="share of the chargers' cost that the budget pays; ASSUMPTION, no rule per "
+        "station is published",
+    )
+    grid_share: Share = Field(
+        0.8,
+        description="share of the grid works' cost that the budget pays; ASSUMPTION, as in "
+        "India's PM E-DRIVE",
+    )
+    fee_share: Share = Field(0.0, description="share of the fees that the budget pays; ASSUMPTION")
+    civil_share: Share = Field(
+        0.0, description="share of the civil works' cost that the budget pays; ASSUMPTION"
+    )
+    land_share: Share = Field(
+        0.0, description="share of land bought at the start that the budget pays; ASSUMPTION"
+    )
+    rule: Literal["share", "flat", "gap"] = Field(
+        "share",
+        description="share: shares of the cost parts; flat: the same sum a station; gap: what the "
+        "business case lacks, and no more (viability gap)",
+    )
+    flat_pkr: Rupees = Field(0, ge=0, description="sum a station gets under rule flat, PKR")
+    gap_cap_share: Share = Field(
+        0.5,
+        description="most of a station's cost that rule gap pays; ASSUMPTION, the formula is "
+        "not published",
+    )
+    cap_per_station_pkr: Rupees | None = Field(
+        None, ge=0, description="most that the budget pays for one station, PKR; none: no cap"
+    )
+
+
+Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
+Chargers = Annotated[
+    Mapping[TableName, Count], Field(min_length=1, description="charger types, each with a number")
+]
+
+
+class Offers(Section):
+    """What can be built at a site, and what the budget pays of it."""
+
+    configurations: Mapping[TableName, Chargers] = Field(
+        {
+            "lev_hub": {"lev_3": 12},
+            "neighbourhood": {"lev_3": 6, "ac_22": 2},
+            "fast": {"dc_60": 1, "lev_3": 4},
+            "fast_twin": {"dc_60": 2},
+            "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
+            "trunk_hub": {"dc_180": 2, "dc_60": 2},
+        },
+        min_length=1,
+        description="sets of chargers that can be built at a site: for each its name, and how "
+        "many of each charger type of the catalogue",
+    )
+    chargers_csv: CsvFile | None = Field(
+        None, description="charger catalogue to use in place of the packaged one, same columns"
+    )
+    grid_csv: CsvFile | None = Field(
+        None, description="costs of grid works, in place of the packaged table"
+    )
+    headroom_kw: Kilowatts = Field(
+        800,
+        ge=0,
+        le=100_000,
+        description="power the grid has to spare at a site, kW; ASSUMPTION (200 to 2,000 for an "
+        "11 kV feeder), feeder loads are not public",
+    )
+    utilisation: PositiveShare = Field(
+        0.15,
+        description="share of the day that a charger delivers its full power; ASSUMPTION for 2030 "
+        "(0.05 to 0.25)",
+    )
+    availability: PositiveShare | None = Field(
+        None,
+        description="share of the time that grid and charger work; none: the city table's",
+    )
+    service: Service = Field(Service(), description="how much of a charger counts as capacity")
+    costs: SiteCosts = Field(SiteCosts(), description="civil works, land, bays and upkeep")
+    existing_policy: Literal["keep", "extend", "ignore"] = Field(
+        "keep",
+        description="stations that stand: keep them as they are, extend them too, or plan as if "
+        "they were not there",
+    )
+    upgrade: bool = Field(
+        False,
+        description="whether more power than the headroom can be bought, at the grid table's price",
+    )
+    lines: LayerFile | None = Field(
+        None,
+        description="layer of the 11 kV network or substations, for the length of line; none: the "
+        "grid table's distance",
+    )
+    feeders: LayerFile | None = Field(
+        None,
+        description="layer of feeders with feeder_id and headroom_kw; none: every site for itself",
+    )
+    feeder_within_m: Metres | None = Field(
+        None, gt=0, le=100_000, description="farthest feeder that counts for a site, m; none: any"
+    )
+    subsidy: Subsidy = Field(Subsidy(), description="what the budget pays of a station")
+
+    @field_validator("configurations")
+    @classmethod
+    def _existing_is_taken(
+        cls, configurations: Mapping[str, Mapping[str, int]]
+    ) -> Mapping[str, Mapping[str, int]]:
+        what = f"{EXISTING!r} is the name of what stands already"
+        refuse(((name,), what, "name it otherwise") for name in configurations if name == EXISTING)
+        return configurations
+
+
+class Money(Section):
+    """Prices and rates of a station's business case; none: the package's figure."""
+
+    price_pkr_kwh: RupeesKwh | None = Field(
+        None, gt=0, le=1000, description="what drivers pay, PKR/kWh"
+    )
+    tariff_pkr_kwh: RupeesKwh | None = Field(
+        None, gt=0, le=1000, description="what the station pays for its power, PKR/kWh"
+    )
+    discount_rate: Share | None = Field(None, description="discount rate a year")
+    years: int | None = Field(None, ge=1, le=40, description="horizon of the business case, years")
+    payment_share: Share | None = Field(
+        None, description="share of revenue for payment and telecom"
+    )
+    attendant_month_pkr: RupeesMonth | None = Field(
+        None, ge=0, description="pay of an attendant, PKR a month"
+    )
+    attendants: float | None = Field(
+        None, ge=0, le=100, description="attendants of a new station with DC"
+    )
+    first_year_share: Share | None = Field(
+        None, description="sales of the first year over those of the target year"
+    )
+    full_after_years: int | None = Field(
+        None, ge=1, le=40, description="year of operation from which sales are full"
+    )
+
+    @model_validator(mode="after")
+    def _price_above_tariff(self) -> Money:
+        price, tariff = self.price_pkr_kwh, self.tariff_pkr_kwh
+        if price is not None and tariff is not None and price <= tariff:
+            what = f"{price:g} is not above tariff_pkr_kwh, {tariff:g}"
+            refuse([(("price_pkr_kwh",), what, "drivers pay more than the station does")])
+        return self
