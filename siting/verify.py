@@ -7,11 +7,13 @@ of its own rather than by the rows the model uses. A plan that fails is never wr
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-from siting.errors import Fault, SolveError, VerifyError
+from siting.errors import Fault, InputError, SolveError, VerifyError
 from siting.tables import capacity_groups
 
 # Relative to the figure compared: a kilowatt-hour in a million, a rupee in a million.
@@ -33,6 +35,10 @@ def verify(
     bound_kwh_day: float,
     gap: float,
     headroom_kw: pd.Series | None = None,
+    limits: pd.DataFrame | None = None,
+    limits_at_most: pd.DataFrame | None = None,
+    required_sites: Collection[str] = (),
+    forbidden_sites: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return one row a check that a plan passed; raise if it fails any.
 
@@ -56,6 +62,11 @@ def verify(
         What the solver claims: energy served, the proven limit on it, and the relative difference.
     headroom_kw
         Spare grid power in kW, indexed by ``site_id``; not checked where absent.
+    limits, limits_at_most
+        ``limit``, ``offer_id``, ``use``: what an offer uses of each limit; and ``limit``,
+        ``at_most``, if there is a ``unit`` with it: what there is. Not checked where absent.
+    required_sites, forbidden_sites
+        Sites that must have a station, and sites that must not.
 
     Returns
     -------
@@ -66,6 +77,8 @@ def verify(
     ------
     VerifyError
         Naming every figure that does not hold.
+    InputError
+        If the two tables of limits do not fit each other.
     """
     recount = _Recount(sites, service, demand, offers, reach, compatibility)
     faults: list[Fault] = []
@@ -78,8 +91,8 @@ def verify(
     built = recount.built
     hold("offers built, one a site and not ruled out", len(built), len(sites), recount.offers())
     hold(
-        "existing stations kept",
-        recount.standing(built).sum(),
+        "existing stations kept or extended",
+        (built["existing"] | recount.extends(built)).sum(),
         recount.all_offers["existing"].sum(),
         recount.existing(),
     )
@@ -105,11 +118,12 @@ def verify(
         )
     if headroom_kw is not None:
         new = built[~built["existing"]]
+        standing = offers[offers["existing"]].set_index("site_id")["power_kw"]
+        there = np.nan_to_num(new["site_id"].map(standing).to_numpy(dtype=float))
         # What stands at the site already draws no new power; an upgrade has bought its own.
-        drawn = new["power_kw"].to_numpy(dtype=float)
-        for column in ("standing_kw", "upgrade_kw"):
-            if column in new.columns:
-                drawn = drawn - new[column].to_numpy(dtype=float)
+        drawn = new["power_kw"].to_numpy(dtype=float) - there
+        if "upgrade_kw" in new.columns:
+            drawn = drawn - new["upgrade_kw"].to_numpy(dtype=float)
         over = drawn - new["site_id"].map(headroom_kw).to_numpy(dtype=float)
         hold(
             "largest excess of power over grid headroom, kW",
@@ -117,6 +131,21 @@ def verify(
             0.0,
             _over(new["site_id"], over > TOLERANCE, "power_kw", "more than the grid headroom"),
         )
+    for name, unit, used, at_most in _limit_sums(built, limits, limits_at_most):
+        what = f"{used:,.10g} {unit} used, {at_most:,.10g} {unit} there"
+        within = used <= at_most + TOLERANCE * max(1.0, at_most)
+        hold(f"{name}, {unit}", used, at_most, [] if within else [Fault(f"limit {name}", what)])
+    for word, ids in (("required", required_sites), ("forbidden", forbidden_sites)):
+        if len(ids):
+            named = pd.Series(sorted(set(map(str, ids))), dtype=object)
+            there = named.isin(set(sites["site_id"].astype(str)))
+            broken, what = (~there, "not built") if word == "required" else (there, "built")
+            hold(
+                f"{word} sites {'not ' * (word == 'forbidden')}built",
+                (~broken).sum(),
+                len(named),
+                _over(named, broken, "site_id", f"{word} and {what}"),
+            )
     hold(
         "objective, kWh/day",
         service["served_kwh_day"].sum(),
@@ -168,15 +197,18 @@ class _Recount:
             faults += _over(pair["offer_id"], differs, column, "not what the offer says")
         return faults
 
-    def standing(self, offers: pd.DataFrame) -> pd.Series[bool]:
-        """Return which offers hold what stands at their site, extended or as it is."""
-        kept: pd.Series[bool] = offers["existing"].astype(bool)
-        return kept | offers["extends"].astype(bool) if "extends" in offers.columns else kept
-
     def existing(self) -> list[Fault]:
         kept = self.all_offers[self.all_offers["existing"]]
-        gone = ~kept["site_id"].isin(self.built.loc[self.standing(self.built), "site_id"])
-        return _over(kept["site_id"], gone, "existing", "closed by the plan")
+        extended = self.built.loc[self.extends(self.built), "site_id"]
+        gone = ~kept["offer_id"].isin(self.sites["offer_id"]) & ~kept["site_id"].isin(extended)
+        faults = _over(kept["site_id"], gone, "existing", "closed by the plan")
+        bare = ~extended.isin(kept["site_id"])
+        return faults + _over(extended, bare, "extends", "extend what does not stand")
+
+    def extends(self, offers: pd.DataFrame) -> pd.Series:
+        if "extends" not in offers.columns:
+            return pd.Series(False, index=offers.index, dtype=bool)
+        return offers["extends"].eq(True)
 
     def money(self, spent: float, budget_pkr: float) -> list[Fault]:
         faults = []
@@ -327,6 +359,31 @@ class _Recount:
         if gap < true_gap - TOLERANCE:
             faults.append(Fault("gap", f"{gap:.6f} claimed, {true_gap:.6f} recounted"))
         return faults
+
+
+def _limit_sums(
+    built: pd.DataFrame, limits: pd.DataFrame | None, at_most: pd.DataFrame | None
+) -> list[tuple[str, str, float, float]]:
+    """Return name, unit, what the plan uses and what there is of each limit, by name."""
+    if limits is None and at_most is None:
+        return []
+    if limits is None or at_most is None:
+        raise InputError(Fault("limits", "one of the two tables is missing", "give both"))
+    stray = sorted(set(limits["limit"]) ^ set(at_most["limit"]))
+    # A limit that no offer uses has no rows in the table of uses; that is no fault.
+    unknown = tuple(name for name in stray if name in set(limits["limit"]))
+    twice = tuple(at_most.loc[at_most["limit"].duplicated(), "limit"])
+    if unknown or twice:
+        where = "limits, column limit"
+        raise InputError(
+            [Fault(where, "without at_most", "", unknown)] * bool(unknown)
+            + [Fault(where, "two rows of at_most", "", twice)] * bool(twice)
+        )
+    mine = limits[limits["offer_id"].astype(str).isin(set(built["offer_id"].astype(str)))]
+    used = mine.groupby("limit")["use"].sum()
+    unit = at_most["unit"] if "unit" in at_most.columns else pd.Series("", index=at_most.index)
+    rows = zip(at_most["limit"], unit, at_most["at_most"], strict=True)
+    return sorted((str(n), str(u), float(used.get(n, 0.0)), float(most)) for n, u, most in rows)
 
 
 def _over(

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from siting.errors import VerifyError
+from siting.errors import InputError, VerifyError
 from siting.verify import verify
 
 
@@ -188,3 +188,85 @@ def test_a_plan_with_nothing_built_is_honest_too():
     empty = {"sites": plan["sites"].iloc[:0], "service": plan["service"].iloc[:0]}
     checks = verify(**plan | empty | {"objective_kwh_day": 0.0, "bound_kwh_day": 0.0})
     assert checks["found"].sum() == 0
+
+
+def with_rules():
+    """The honest plan within two limits, with a site required and one forbidden."""
+    return town() | {
+        "limits": pd.DataFrame(
+            {
+                "limit": ["cars", "cars", "feeder F1", "feeder F1"],
+                "offer_id": ["s1:mix", "s2:fast", "s1:mix", "s2:fast"],
+                "use": [40.0, 70.0, 30.0, 60.0],
+            }
+        ),
+        "limits_at_most": pd.DataFrame(
+            {"limit": ["cars", "feeder F1"], "unit": ["PKR", "kW"], "at_most": [50.0, 30.0]}
+        ),
+        "required_sites": ["s1"],
+        "forbidden_sites": ["s2"],
+    }
+
+
+def test_limits_and_sites_are_recounted():
+    checks = verify(**with_rules()).set_index("check")
+    assert checks.loc["cars, PKR"].tolist() == [40.0, 50.0]
+    assert checks.loc["feeder F1, kW"].tolist() == [30.0, 30.0]
+    assert checks.loc["required sites built"].tolist() == [1.0, 1.0]
+    assert checks.loc["forbidden sites not built"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("change_to", "expected"),
+    [
+        (lambda p: change(p, "limits", 0, "use", 51.0), "limit cars: 51 PKR used, 50 PKR there"),
+        (
+            lambda p: change(p, "limits_at_most", 1, "at_most", 29.0),
+            "limit feeder F1: 30 kW used, 29 kW there",
+        ),
+        (lambda p: p | {"required_sites": ["s1", "s2"]}, "1 required and not built (s2)"),
+        (lambda p: p | {"forbidden_sites": ["s1"]}, "1 forbidden and built (s1)"),
+    ],
+)
+def test_a_lie_about_limits_and_sites_is_found(change_to, expected):
+    assert expected in faults_of(change_to(with_rules()))
+
+
+def test_limits_without_their_other_table_are_refused():
+    with pytest.raises(InputError, match="give both"):
+        verify(**with_rules() | {"limits_at_most": None})
+    with pytest.raises(InputError, match=r"without at_most \(cars\)"):
+        verify(**change(with_rules(), "limits_at_most", 0, "limit", "bikes"))
+
+
+def extended():
+    """The honest plan, with s1:mix as the extension of a small station at s1."""
+    plan = town()
+    small = plan["offers"].iloc[[0]].assign(
+        offer_id="s1:old", existing=True, power_kw=10.0, charger_cost_pkr=0.0, grid_cost_pkr=0.0,
+        fee_cost_pkr=0.0, cost_pkr=0.0, subsidy_pkr=0.0,
+    )  # fmt: skip
+    offers = pd.concat([plan["offers"], small], ignore_index=True)
+    offers["extends"] = offers["offer_id"] == "s1:mix"
+    return plan | {"offers": offers, "headroom_kw": pd.Series({"s1": 20.0, "s2": 100.0})}
+
+
+def test_an_extension_keeps_the_station_and_draws_what_is_added():
+    checks = verify(**extended()).set_index("check")
+    assert checks.loc["existing stations kept or extended"].tolist() == [1.0, 1.0]
+    assert checks.loc["largest excess of power over grid headroom, kW", "found"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change_to", "expected"),
+    [
+        (lambda p: change(p, "offers", 0, "extends", False), "closed by the plan (s1)"),
+        (lambda p: change(p, "offers", 3, "existing", False), "extend what does not stand (s1)"),
+        (
+            lambda p: p | {"headroom_kw": pd.Series({"s1": 19.0})},
+            "more than the grid headroom (s1)",
+        ),
+    ],
+)
+def test_a_lie_about_an_extension_is_found(change_to, expected):
+    assert expected in faults_of(change_to(extended()))

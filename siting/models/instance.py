@@ -7,14 +7,17 @@ nothing, and the reach is a sparse list of sites a cell, never a matrix of cells
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InfeasibleError, InputError
+from siting.models.limits import Limit
+from siting.models.obligations import find_contradictions, limit_rows, offers_left
 from siting.models.references import check_tables, find_reach_faults
 from siting.tables import capacity_groups
 
@@ -51,6 +54,13 @@ class Instance:
         ``reach_min`` minutes, sites in order.
     budget_pkr
         Public money there is (PKR).
+    limit_names, limit_kinds, limit_units, limit_most
+        The limits beside the budget, in the order of their names, and what there is of each.
+    limit_start, limit_offer, limit_amount
+        Limit ``r`` is used by the offers ``limit_offer[limit_start[r]:limit_start[r + 1]]``, each
+        with its amount in the limit's unit.
+    required_sites
+        Positions of the sites that must have a station.
     """
 
     demand_ids: Names
@@ -72,6 +82,14 @@ class Instance:
     reach_site: Ints
     reach_min: Floats
     budget_pkr: float
+    limit_names: tuple[str, ...] = ()
+    limit_kinds: tuple[str, ...] = ()
+    limit_units: tuple[str, ...] = ()
+    limit_most: Floats = field(default_factory=lambda: np.zeros(0))
+    limit_start: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    limit_offer: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    limit_amount: Floats = field(default_factory=lambda: np.zeros(0))
+    required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         """Lock the arrays: an instance is shared between stages that must not change it."""
@@ -89,11 +107,15 @@ class Instance:
         budget_pkr: float,
         *,
         cutoff_min: float | None = None,
+        limits: Iterable[Limit] = (),
+        required: Collection[str] = (),
+        forbidden: Collection[str] = (),
     ) -> Instance:
         """Return the instance the tables describe; the tables are not changed.
 
         Offers that are ruled out (a ``reason`` that is not blank) are left out. An existing station
-        is kept as it stands, so the other offers at its site are left out too.
+        is kept as it stands or extended: of the other offers at its site only those with a true
+        ``extends`` are left, which have its capacity and power in theirs and cost what is added.
 
         Parameters
         ----------
@@ -103,6 +125,10 @@ class Instance:
             Public money there is (PKR).
         cutoff_min
             Longest drive allowed (min); the reach table's own limit by default.
+        limits
+            Limits on the offers beside the budget.
+        required, forbidden
+            Sites that must have a station, and sites that must not.
 
         Returns
         -------
@@ -114,6 +140,8 @@ class Instance:
         InputError
             With every fault of the tables, of the references between them and of the budget; also
             where there is no demand at all, or none of it can reach a station it could use.
+        InfeasibleError
+            With every limit that what stands and what is required break by themselves.
 
         Examples
         --------
@@ -129,8 +157,19 @@ class Instance:
         >>> Instance.from_tables(demand, offers, reach, plugs, budget_pkr=5e6)
         Instance: 1 demand row (50 kWh/day), 1 offer at 1 site, 1 pair in reach, PKR 5,000,000
         """
-        check_tables(demand, offers, reach, compatibility, budget_pkr, cutoff_min)
-        left = _offers_left(offers)
+        limits = sorted(limits, key=lambda limit: limit.name)
+        check_tables(
+            demand,
+            offers,
+            reach,
+            compatibility,
+            budget_pkr,
+            cutoff_min,
+            limits=limits,
+            required=required,
+            forbidden=forbidden,
+        )
+        left = offers_left(offers, forbidden)
         groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
         classes = tuple(sorted(set(compatibility["vehicle_class"].astype(str))))
         wanted = demand.assign(
@@ -140,6 +179,7 @@ class Instance:
         sites = np.unique(left["site_id"].to_numpy(object))
         start, site, minutes = _sparse_reach(reach, cells, sites, cutoff_min)
         columns = [f"capacity_{group}_kwh_day" for group in groups]
+        limit_start, limit_offer, limit_amount = limit_rows(limits, left["offer_id"].tolist())
         instance = cls(
             demand_ids=wanted["demand_id"].to_numpy(object).copy(),
             demand_kwh=wanted["demand_kwh_day"].to_numpy(float, copy=True),
@@ -160,15 +200,42 @@ class Instance:
             reach_site=site,
             reach_min=minutes,
             budget_pkr=float(budget_pkr),
+            limit_names=tuple(limit.name for limit in limits),
+            limit_kinds=tuple(limit.kind for limit in limits),
+            limit_units=tuple(limit.unit for limit in limits),
+            limit_most=np.array([limit.at_most for limit in limits], dtype=float),
+            limit_start=limit_start,
+            limit_offer=limit_offer,
+            limit_amount=limit_amount,
+            required_sites=np.sort(_positions(sites, pd.Series(sorted(set(map(str, required)))))),
         )
         if not instance.served_pairs.any():
             raise InputError(find_reach_faults(demand, offers, left, reach, cutoff_min))
+        contradictions = find_contradictions(instance)
+        if contradictions:
+            raise InfeasibleError(contradictions)
         return instance
 
     @property
     def demand_kwh_day(self) -> float:
         """All the energy wanted, in reach or not (kWh/day)."""
         return float(self.demand_kwh.sum())
+
+    @property
+    def limit_use(self) -> sparse.csr_array:
+        """What each offer (column) uses of each limit (row), in the limit's unit."""
+        return sparse.csr_array(
+            (self.limit_amount, self.limit_offer, self.limit_start),
+            shape=(len(self.limit_names), len(self.offer_ids)),
+        )
+
+    @property
+    def must_sites(self) -> Flags:
+        """Whether each site must have one of its offers: one stands there, or it is required."""
+        out = np.zeros(len(self.site_ids), dtype=bool)
+        out[self.offer_site[self.offer_existing]] = True
+        out[self.required_sites] = True
+        return out
 
     @property
     def site_groups(self) -> Flags:
@@ -220,17 +287,6 @@ class Instance:
             f"{count(len(self.site_ids), 'site')}, {count(len(self.reach_site), 'pair')} in reach, "
             f"PKR {self.budget_pkr:,.0f}"
         )
-
-
-def _offers_left(offers: pd.DataFrame) -> pd.DataFrame:
-    """Return the offers that can be chosen or stand already, ids as text, in the order of ids."""
-    open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
-    out = offers[open_].assign(
-        offer_id=offers["offer_id"].astype(str), site_id=offers["site_id"].astype(str)
-    )
-    standing = set(out.loc[out["existing"], "site_id"])
-    out = out[out["existing"] | ~out["site_id"].isin(standing)]
-    return out.sort_values("offer_id", kind="stable", ignore_index=True)
 
 
 def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.models.limits import Limit
+from siting.models.obligations import find_obligation_faults
 from siting.tables import (
     COMPATIBILITY,
     DEMAND,
@@ -25,6 +28,10 @@ def check_tables(
     compatibility: pd.DataFrame,
     budget_pkr: float,
     cutoff_min: float | None,
+    *,
+    limits: Sequence[Limit] = (),
+    required: Collection[str] = (),
+    forbidden: Collection[str] = (),
 ) -> None:
     """Raise `InputError` with every fault of the tables, of their references and of the limits.
 
@@ -36,6 +43,8 @@ def check_tables(
         Public money there is (PKR).
     cutoff_min
         Longest drive allowed (min), if one is set here.
+    limits, required, forbidden
+        Limits beside the budget, sites that must have a station and sites that must not.
 
     Raises
     ------
@@ -50,6 +59,7 @@ def check_tables(
         faults += _reference_faults(demand, offers, reach, compatibility)
         faults += _existing_faults(offers)
         faults += _empty_faults(demand, offers)
+        faults += find_obligation_faults(offers, limits, required, forbidden)
     if faults:
         raise InputError(faults)
 

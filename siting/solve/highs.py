@@ -24,6 +24,8 @@ from siting.solve.clock import Clock
 from siting.solve.stdout import quiet_stdout
 
 WAIT_S = 0.05
+# An optimum farther than this from its own bound, relative, beyond the gap asked, is none.
+DISAGREE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -230,14 +232,37 @@ def run_highs(
     if relaxed and stats.status == pulp.LpSolveStatus.Optimal:
         bound = objective
     infinite = math.inf if prob.sense == pulp.LpMaximize else -math.inf
+    status = stats.status
+    if status == pulp.LpSolveStatus.Optimal and not _agree(objective, bound, gap):
+        # HiGHS 1.16 may take a start through its presolve for a better plan than there is, drop it
+        # on the way back and still say optimal. The bound is true; the plan is not the best.
+        if start:
+            return run_highs(
+                prob,
+                clock,
+                gap=gap,
+                threads=threads,
+                seed=seed,
+                seconds=seconds,
+                tells=tells,
+                **options,
+            )
+        status = pulp.LpSolveStatus.Undefined
     return Run(
-        status=stats.status,
+        status=status,
         found=bool(stats.has_solution),
         objective=-infinite if objective is None else float(objective),
         bound=infinite if bound is None else float(bound),
         nodes=max(int(info.mip_node_count), 0),
         first=solver.first,
     )
+
+
+def _agree(objective: float | None, bound: float | None, gap: float) -> bool:
+    """Return whether an optimum is within the gap of its own bound."""
+    if objective is None or bound is None:
+        return True
+    return abs(bound - objective) <= (gap + DISAGREE) * max(abs(objective), 1.0)
 
 
 def _native(prob: pulp.LpProblem) -> highspy.Highs:

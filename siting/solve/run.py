@@ -9,19 +9,29 @@ from typing import Any
 import numpy as np
 import pulp
 
-from siting.errors import Fault, InputError
 from siting.models.capacitated import capacitated
 from siting.models.coverage import coverage
 from siting.models.instance import Floats, Instance
 from siting.models.merge import merge_equal_reach
 from siting.models.program import Program, add_row
 from siting.solve.clock import Clock
+from siting.solve.greedy import best_single, guarantee
 from siting.solve.highs import highs_version
+from siting.solve.options import check_options
 from siting.solve.projection import Projection
 from siting.solve.relaxation import relax
+from siting.solve.repair import first_choice
 from siting.solve.search import exchange, fill, polish, round_relaxed
-from siting.solve.service import check_model, served_kwh_day
-from siting.solve.solution import ARITHMETIC, Progress, Solution, Stopped, TieBreak, relative_gap
+from siting.solve.service import served_kwh_day
+from siting.solve.solution import (
+    ARITHMETIC,
+    Method,
+    Progress,
+    Solution,
+    Stopped,
+    TieBreak,
+    relative_gap,
+)
 from siting.solve.solvers import HIGHS, check_solver, run_solver
 from siting.solve.ties import STRICT, break_ties
 from siting.solve.valuer import State, Valuer
@@ -42,6 +52,7 @@ def solve(
     instance: Instance,
     model: str = "capacitated",
     *,
+    method: Method = "exact",
     gap: float = 0.005,
     time_limit_s: float = 120.0,
     threads: int = 2,
@@ -60,6 +71,10 @@ def solve(
         The data of the program.
     model
         ``capacitated`` or ``coverage``.
+    method
+        ``exact`` goes on until the gap is proven. ``greedy`` takes the offers that serve most for
+        what they take, or those a relaxation takes first, and stops with that relaxation's bound;
+        seconds, not minutes.
     gap
         Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
     time_limit_s
@@ -80,14 +95,20 @@ def solve(
     ------
     InputError
         If an option makes no sense.
+    InfeasibleError
+        If no plan meets the requirements within the limits: what is in the conflict and its mend.
     SolveError
         If the solver is not installed, or fails.
     """
-    _check_options(model, gap, time_limit_s, threads)
+    check_options(model, method, gap, time_limit_s, threads)
     check_solver(solver)
     run = _Solve(instance, model, gap, Clock(time_limit_s, progress), solver, threads, seed)
+    run.method = method
     try:
-        run.work(time_limit_s)
+        if method == "greedy":
+            run.work_greedily()
+        else:
+            run.work(time_limit_s)
     except KeyboardInterrupt:
         run.clock.interrupted = True
     return run.answer()
@@ -112,7 +133,10 @@ class _Solve:
         self.exact = gap <= 1e-9
         self.demand = merge_equal_reach(instance)
         self.valuer = Valuer(instance, self.demand, capacitated=model == "capacitated")
+        self.valuer.base = first_choice(self.valuer, clock, **self.options)
         self.best = self.valuer.at(self.valuer.base)
+        self.method: Method = "exact"
+        self.guarantee = ""
         self.bound = self.demand.reachable_kwh_day
         self.nodes = 0
         self.tie_break: TieBreak = "polished"
@@ -168,7 +192,7 @@ class _Solve:
             self.tie_break = "exact"
             return
         with clock.phase("start", START_ENDS):
-            self.offer(fill(valuer, self.best, clock))
+            self._fill()
         if self.done:
             return
         if valuer.capacitated:
@@ -193,6 +217,37 @@ class _Solve:
         with clock.phase("ties", ends):
             if self.exact and self.proven and not clock.over:
                 self._break_ties(program)
+
+    def work_greedily(self) -> None:
+        """Take what serves most for its price, bound what any plan serves, round the bound's."""
+        with self.clock.phase("start", START_ENDS):
+            self._fill()
+            words = guarantee(self.valuer)
+            if words:
+                self.offer(best_single(self.valuer, self.best, self.clock))
+            self.guarantee = "" if self.clock.over else words  # cut short, nothing is sure
+        if self.proven or self.clock.over:
+            return
+        if self.valuer.capacitated:
+            with self.clock.phase("projection"):
+                projection = Projection(self.valuer, self.clock, **self.options)
+                bound, taken = projection.tighten()
+        else:
+            program = self._build()
+            with self.clock.phase("relaxation"):
+                bound, taken = relax(program, self.valuer, self.clock, **self.options)
+        self.limit(bound)
+        with self.clock.phase("start"):
+            for least in ROUND_FROM:
+                if taken is not None and not self.done:
+                    self.offer(round_relaxed(self.valuer, taken, least, self.clock))
+
+    def _fill(self) -> None:
+        """Fill from what must be there, by price; with limits, by rupees alone as well."""
+        base = self.best
+        self.offer(fill(self.valuer, base, self.clock))
+        if self.valuer.room.limited:
+            self.offer(fill(self.valuer, base, self.clock, price=self.valuer.subsidy))
 
     def _build(self) -> Program:
         with self.clock.phase("build"):
@@ -324,6 +379,8 @@ class _Solve:
             demand_kwh_day=instance.demand_kwh_day,
             solver=self.solver,
             solver_version=highs_version() if self.solver == HIGHS else "",
+            method=self.method,
+            guarantee=self.guarantee,
         )
 
     def _stopped(self, gap: float) -> Stopped:
@@ -331,21 +388,10 @@ class _Solve:
             return "interrupted"
         if gap <= self.gap:
             return "gap reached"
+        if self.method == "greedy":
+            return "time limit" if self.clock.over else "greedy ended"
         if self.status in (pulp.LpSolveStatus.NodeLimit, pulp.LpSolveStatus.SolutionLimit):
             return "node limit"
         # The clock may stop HiGHS, as an interruption, before HiGHS looks at its own.
         timely = (None, pulp.LpSolveStatus.TimeLimit, pulp.LpSolveStatus.Interrupted)
         return "time limit" if self.status in timely else "solver stopped"
-
-
-def _check_options(model: str, gap: float, time_limit_s: float, threads: int) -> None:
-    check_model(model)
-    faults = []
-    if not (math.isfinite(gap) and 0 <= gap < 1):
-        faults.append(Fault("gap", f"is {gap}", "give a share of at least 0 and below 1"))
-    if not (math.isfinite(time_limit_s) and time_limit_s > 0):
-        faults.append(Fault("time_limit_s", f"is {time_limit_s}", "give seconds above 0"))
-    if threads < 1:
-        faults.append(Fault("threads", f"is {threads}", "give 1 or more"))
-    if faults:
-        raise InputError(faults)

@@ -1,5 +1,8 @@
 """Good plans quickly: fill by energy per rupee, then exchange two sites at a time.
 
+Every choice here is within the budget and every limit (`siting.solve.room`). Where there are limits
+beside the budget, the price of an option is its share of all that is scarce instead of rupees.
+
 Everything is valued exactly by `siting.solve.valuer`; its bounds say which changes cannot help, so
 that few have to be valued at all. Nothing here is random, and ties go to the first site in the
 order of ids.
@@ -9,8 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from siting.models.instance import Flags, Floats, Ints
-from siting.models.program import BUDGET_TOLERANCE_PKR
+from siting.models.instance import Floats, Ints
 from siting.solve.clock import Clock
 from siting.solve.valuer import State, Valuer
 
@@ -21,8 +23,8 @@ PASSES = 60
 RECENT_CUTS = 8
 
 
-def fill(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice with offers added, or bettered, while the budget lasts.
+def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None) -> State:
+    """Return the choice with offers added, or bettered, while the budget and the limits last.
 
     The next is always the change that serves most more energy a rupee of subsidy; changes that draw
     no more subsidy than now come first. A gain can only shrink while others are added, so a gain
@@ -36,14 +38,17 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
         The choice to begin with.
     clock
         Stops the search early.
+    price
+        What each option costs in place of the valuer's own price.
     """
+    price = valuer.price if price is None else price
     known = np.full(valuer.option_offer.shape, np.inf)
     while not clock.over:
-        more_pkr = valuer.subsidy - valuer.subsidy[valuer.sites, state.choice][:, None]
+        more = price - price[valuer.sites, state.choice][:, None]
         gain = np.minimum(state.upper - state.value, known)
-        open_ = valuer.valid & (gain > valuer.noise) & _fits(valuer, state, more_pkr)
-        for group, pkr in ((open_ & (more_pkr <= 0), 1.0), (open_ & (more_pkr > 0), more_pkr)):
-            best = _best_change(valuer, state, np.where(group, gain, 0.0), known, pkr)
+        open_ = valuer.valid & (gain > valuer.noise) & valuer.room.fits(state.choice)
+        for group, paid in ((open_ & (more <= 0), 1.0), (open_ & (more > 0), more)):
+            best = _best_change(valuer, state, np.where(group, gain, 0.0), known, paid)
             if best is not None:
                 break
         else:
@@ -109,7 +114,10 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
             for *_, option in sorted(cheaper, key=lambda c: (c[0], c[1], c[2])):
                 if state.upper[j, option] < state.value - valuer.noise:
                     continue
-                after = valuer.at(_changed(state.choice, j, option))
+                changed = _changed(state.choice, j, option)
+                if valuer.room.limited and not valuer.affordable(changed):
+                    continue
+                after = valuer.at(changed)
                 if after.value >= state.value - valuer.noise:
                     state, found = after, True
                     break
@@ -129,25 +137,24 @@ def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> 
         Options below it are not taken in the first step.
     """
     choice = valuer.base.copy()
-    spent = valuer.spent(choice)
+    fits = valuer.room.fits(choice)
     for flat in np.argsort(-taken, axis=None, kind="stable").tolist():
         j, option = divmod(flat, taken.shape[1])
         if taken[j, option] < least:
             break
-        more = valuer.subsidy[j, option]
-        if option == 0 or choice[j] or not valuer.valid[j, option]:
+        if option == 0 or choice[j] != valuer.base[j] or not valuer.valid[j, option]:
             continue
-        if spent + more <= valuer.instance.budget_pkr + BUDGET_TOLERANCE_PKR:
+        if fits[j, option]:
             choice[j] = option
-            spent += more
+            fits = valuer.room.fits(choice)
     return fill(valuer, valuer.at(choice), clock)
 
 
 def _best_change(
-    valuer: Valuer, state: State, gain: Floats, known: Floats, pkr: Floats | float
+    valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float
 ) -> tuple[State, int] | None:
-    """Return the change with the most gain a rupee and its site; None if none gains at all."""
-    rate = gain / np.where(np.asarray(pkr) > 0, pkr, 1.0)
+    """Return the change with the most gain for its price and its site; None if none gains."""
+    rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
     best_rate = 0.0
     while rate.max() > best_rate:
@@ -166,11 +173,14 @@ def _best_change(
 def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
     """Return the first exchange found that serves more, or as much for less; None if none does."""
     choice = state.choice
-    now_pkr = valuer.subsidy[valuer.sites, choice]
-    down = valuer.valid & (valuer.subsidy < now_pkr[:, None])
+    saved = valuer.price[valuer.sites, choice][:, None] - valuer.price
+    down = valuer.valid & (saved > 0)
+    if valuer.room.limited:
+        down[:, 0] |= valuer.valid[:, 0] & (choice > 0)
+        down &= valuer.room.fits(choice)
     bounds, after_down = [], []
-    saved_pkr = now_pkr[:, None] - valuer.subsidy
-    loss = np.where(down, (state.value - state.upper) / np.where(down, saved_pkr, 1.0), np.inf)
+    per = np.where(saved > 0, saved, 1.0)
+    loss = np.where(down, (state.value - state.upper) / per, np.inf)
     steps = np.argsort(loss, axis=None, kind="stable")[: min(down.sum(), STEPS_DOWN_A_PASS)]
     for j, option in zip(*np.unravel_index(steps, down.shape), strict=True):
         if clock.over:
@@ -178,8 +188,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         lower = valuer.at(_changed(choice, j, option))
         if lower.value >= state.value - valuer.noise:
             return lower
-        more_pkr = valuer.subsidy - valuer.subsidy[valuer.sites, lower.choice][:, None]
-        allowed = valuer.valid & _fits(valuer, lower, more_pkr)
+        allowed = valuer.valid & valuer.room.fits(lower.choice)
         allowed[j] = False
         bounds.append(np.where(allowed, lower.upper, -np.inf))
         after_down.append(lower)
@@ -201,12 +210,6 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
             bound += valuer.change_bound(after_down[d].choice, cuts[-RECENT_CUTS:])
         np.minimum(upper[d], bound, out=upper[d])
     return None
-
-
-def _fits(valuer: Valuer, state: State, more_pkr: Floats) -> Flags:
-    left = valuer.instance.budget_pkr - valuer.spent(state.choice) + BUDGET_TOLERANCE_PKR
-    fits: Flags = more_pkr <= left
-    return fits
 
 
 def _changed(choice: Ints, site: int, option: int) -> Ints:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Status = Literal["optimal", "feasible"]
-Stopped = Literal["gap reached", "time limit", "interrupted", "node limit", "solver stopped"]
+Stopped = Literal[
+    "gap reached", "time limit", "interrupted", "node limit", "solver stopped", "greedy ended"
+]
+Method = Literal["exact", "greedy"]
 TieBreak = Literal["exact", "polished"]
 
 # A solver's own arithmetic: differences this small, relative to the objective, are none.
@@ -84,6 +87,11 @@ class Solution:
         All the energy wanted, within reach or not (kWh/day).
     solver, solver_version
         What solved it.
+    method
+        ``exact`` or ``greedy``.
+    guarantee
+        What the greedy method is known to reach at least on such an instance, with its source;
+        empty where nothing is known, or not needed.
     """
 
     model: str
@@ -103,14 +111,18 @@ class Solution:
     demand_kwh_day: float
     solver: str
     solver_version: str
+    method: Method = "exact"
+    guarantee: str = ""
 
     def __repr__(self) -> str:
         """Return the answer as a few lines a person can read."""
         proof = "gap" if self.status == "optimal" else "not proven optimal, gap"
         share = self.objective_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
+        method = "" if self.method == "exact" else f", {self.method}"
+        guarantee = [f"  sure    {self.guarantee}"] if self.guarantee else []
         return "\n".join(
             [
-                f"Solution ({self.model}): {self.status}, {proof} {self.gap:.2%} "
+                f"Solution ({self.model}{method}): {self.status}, {proof} {self.gap:.2%} "
                 f"(asked {self.gap_asked:.2%}), {self.stopped}",
                 f"  serves  {self.objective_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
                 f"({share:.1%}); no plan serves more than {self.bound_kwh_day:,.1f}",
@@ -119,6 +131,7 @@ class Solution:
                 f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
                 f"  solver  {self.solver} {self.solver_version}, {self.nodes:,} nodes, "
                 f"{self.seconds.get('total', 0.0):.1f} s",
+                *guarantee,
             ]
         )
 

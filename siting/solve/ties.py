@@ -52,13 +52,14 @@ def break_ties(
         Whether all three were proven; if not, the plan is the best of those that were.
     """
     prob, instance = program.prob, program.instance
-    if best.value <= 0:
+    if best.value > 0:
+        unit = best.value / UNITS
+        prob.addConstraint(
+            pulp.lpSum_vars_coefs([(v, 1.0 / unit) for v in program.served]) >= UNITS * (1 - EXACT),
+            "served",
+        )
+    elif not (valuer.valid[instance.must_sites].sum(axis=1) > 1).any():
         return valuer.at(valuer.base), True
-    unit = best.value / UNITS
-    prob.addConstraint(
-        pulp.lpSum_vars_coefs([(v, 1.0 / unit) for v in program.served]) >= UNITS * (1 - EXACT),
-        "served",
-    )
     prob.sense = pulp.LpMinimize
     options = STRICT if solver == HIGHS else {}
     rank = np.arange(1.0, len(instance.offer_ids) + 1)

@@ -28,8 +28,9 @@ from scipy import sparse
 from siting.models.capacitated import linked_parts
 from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.merge import MergedDemand
-from siting.models.program import within_budget, worthwhile_offers
+from siting.models.program import worthwhile_offers
 from siting.solve.flow import FlowGraph
+from siting.solve.room import Room
 
 LEVELS = 64
 KEPT_BYTES = 100e6
@@ -94,6 +95,16 @@ class Valuer:
         The data of the program.
     capacitated
         Whether capacities count.
+
+    Attributes
+    ----------
+    base
+        The choice that any other is made from: what stands, and, once `siting.solve.repair` has
+        found it, what is required.
+    valid
+        Whether each option (column) of a site (row) may be taken; option 0 is none.
+    subsidy, cost, price
+        Of each option: PKR, PKR, and what it takes of all that is scarce.
     """
 
     def __init__(self, instance: Instance, demand: MergedDemand, *, capacitated: bool) -> None:
@@ -105,12 +116,13 @@ class Valuer:
         self.sites = np.arange(len(instance.site_ids))
         taken = self.option_offer >= 0
         self.valid = taken.copy()
-        standing = np.zeros(len(self.sites), dtype=bool)
-        standing[instance.offer_site[instance.offer_existing]] = True
-        self.valid[:, 0] = ~standing
-        self.subsidy = np.where(taken, instance.offer_subsidy[self.option_offer], 0.0)
+        self.valid[:, 0] = ~instance.must_sites
+        self.room = Room(instance, self.option_offer)
+        self.subsidy, self.price = self.room.subsidy, self.room.price
         self.cost = np.where(taken, instance.offer_cost[self.option_offer], 0.0)
-        self.base = standing.astype(np.int64)
+        standing, option = np.nonzero(taken & instance.offer_existing[self.option_offer])
+        self.base = np.zeros(len(self.sites), dtype=np.int64)
+        self.base[standing] = option
         self.parts = [
             self._part(kinds, groups)
             for kinds, groups in linked_parts(demand.kinds)
@@ -127,7 +139,7 @@ class Valuer:
         return np.sort(taken[taken >= 0])
 
     def choice_of(self, offers: Ints) -> Ints:
-        """Return the choice that takes some offers (one a site) and what stands already."""
+        """Return the choice that takes some offers (one a site), elsewhere what must be there."""
         choice = self.base.copy()
         wanted = np.isin(self.option_offer, offers) & (self.option_offer >= 0)
         site, option = np.nonzero(wanted)
@@ -136,11 +148,12 @@ class Valuer:
 
     def spent(self, choice: Ints) -> float:
         """Return the subsidy a choice draws (PKR)."""
-        return float(self.subsidy[self.sites, choice].sum())
+        return self.room.spent(choice)
 
     def affordable(self, choice: Ints) -> bool:
-        """Return whether a choice is within the budget."""
-        return within_budget(self.instance, self.offers_of(choice))
+        """Return whether a choice is allowed: within the budget and limits, all that must be."""
+        there = bool(self.valid[self.sites, choice].all())
+        return there and self.room.within(choice)
 
     def at(self, choice: Ints) -> State:
         """Return the value of a choice and what single changes of it could be worth (kWh/day)."""

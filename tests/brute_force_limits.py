@@ -1,0 +1,143 @@
+"""Random towns with limits, required and forbidden sites and extensions; the best plan of each."""
+
+import itertools
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from brute_force import COMPATIBILITY, GROUPS, served, town
+
+from siting.errors import SitingError
+from siting.models import Instance
+from siting.models.limits import Limit, envelopes, feeders, number
+from siting.models.spacing import spacing
+
+
+def limited_town(seed, sites=5, **sizes):
+    """Return the tables of a random town, limits, and required and forbidden sites."""
+    demand, offers, reach = town(seed, sites=sites, **sizes)
+    rng = np.random.default_rng(seed + 77_000)
+    offers = with_extensions(offers, rng)
+    limits = some_limits(offers, sites, rng)
+    names = [f"s{j}" for j in range(1, sites)]
+    rng.shuffle(names)
+    required = names[: int(rng.integers(0, 3))]
+    forbidden = names[3 : 3 + int(rng.integers(0, 2))]
+    return {"demand": demand, "offers": offers, "reach": reach}, {
+        "limits": limits,
+        "required": required,
+        "forbidden": forbidden,
+    }
+
+
+def with_extensions(offers, rng):
+    """Return the offers with one or two that extend the station that stands."""
+    standing = offers[offers["existing"]]
+    columns = [f"capacity_{g}_kwh_day" for g in GROUPS]
+    more = []
+    for n in range(int(rng.integers(0, 3))):
+        cost = float(rng.integers(1, 4))
+        row = standing.assign(
+            offer_id=f"s0:x{n}", existing=False, extends=True, power_kw=standing["power_kw"] + 5.0,
+            charger_cost_pkr=cost, grid_cost_pkr=1.0, cost_pkr=cost + 1, subsidy_pkr=cost,
+        )  # fmt: skip
+        row[columns] = standing[columns] + rng.integers(0, 9, 3)
+        more.append(row)
+    return pd.concat([offers.assign(extends=False), *more], ignore_index=True)
+
+
+def some_limits(offers, sites, rng):
+    """Return a few limits of every kind, made as a study would make them."""
+    limits = []
+    if rng.random() < 0.6:
+        ids = offers.loc[~offers["existing"], "offer_id"]
+        share = rng.integers(0, 3, len(ids)) / 2
+        money = offers.set_index("offer_id").loc[ids, "subsidy_pkr"].to_numpy()
+        parts = pd.concat(
+            [
+                pd.DataFrame({"offer_id": ids, "envelope": "cars", "subsidy_pkr": share * money}),
+                pd.DataFrame(
+                    {"offer_id": ids, "envelope": "bikes", "subsidy_pkr": (1 - share) * money}
+                ),
+            ]
+        )
+        budgets = {"cars": float(rng.integers(2, 7)), "bikes": float(rng.integers(2, 7))}
+        limits += envelopes(offers, parts, budgets)
+    if rng.random() < 0.5:
+        on = {f"s{j}": f"F{j % 2}" for j in range(sites) if rng.random() < 0.8}
+        rooms = {f: float(rng.integers(5, 26)) for f in sorted(set(on.values()))}
+        limits += feeders(offers, on, rooms)
+    if rng.random() < 0.4:
+        limits.append(number(offers, int(rng.integers(1, 4))))
+    if rng.random() < 0.5:
+        places = gpd.GeoDataFrame(
+            {"site_id": [f"s{j}" for j in range(sites)], "kind": "fuel"},
+            geometry=gpd.points_from_xy(*rng.integers(0, 5, (2, sites))),
+            crs=32642,
+        )
+        limits += spacing(places, offers, 2.0)
+    if rng.random() < 0.4:
+        use = rng.integers(0, 5, len(offers)) * ~offers["existing"]
+        limits.append(
+            Limit("odd", "other", "t", 6.3, dict(zip(offers["offer_id"], use + 0.1, strict=True)))
+        )
+    return limits
+
+
+def instance_of(tables, rules, budget):
+    """Return the instance, or None where the town has nothing to serve or cannot be."""
+    try:
+        return Instance.from_tables(**tables, compatibility=COMPATIBILITY, budget_pkr=budget,
+                                    **rules)  # fmt: skip
+    except SitingError:
+        return None
+
+
+def plans(tables, rules, budget):
+    """Return every plan that is allowed, as ids, sorted, one tuple a plan."""
+    offers = tables["offers"].sort_values("offer_id")
+    open_ = offers[(offers["reason"] == "") & ~offers["site_id"].isin(rules["forbidden"])]
+    standing = set(open_.loc[open_["existing"], "site_id"])
+    open_ = open_[open_["existing"] | open_["extends"] | ~open_["site_id"].isin(standing)]
+    choices = []
+    for site, group in open_.groupby("site_id"):
+        must = site in standing or site in rules["required"]
+        choices.append([*group["offer_id"]] if must else [None, *group["offer_id"]])
+    if not set(rules["required"]) <= set(open_["site_id"]):
+        return [], []
+    money = open_.set_index("offer_id")["subsidy_pkr"].to_dict()
+    found = []
+    for pick in itertools.product(*choices):
+        ids = tuple(sorted(name for name in pick if name is not None))
+        if sum(money[n] for n in ids) > budget:
+            continue
+        if all(
+            sum(limit.use.get(n, 0.0) for n in ids) <= limit.at_most + 1e-9
+            for limit in rules["limits"]
+        ):
+            found.append(ids)
+    return found, open_["offer_id"].tolist()
+
+
+def best(tables, rules, budget, capacitated):
+    """Return energy, subsidy, cost, sum of ranks and ids of the first plan of all; None if none."""
+    allowed, left = plans(tables, rules, budget)
+    rank = {name: n for n, name in enumerate(left, 1)}
+    money = tables["offers"].set_index("offer_id")
+    found = []
+    for ids in allowed:
+        energy = served(tables["demand"], tables["offers"], tables["reach"], ids, capacitated)
+        chosen = money.loc[list(ids)]
+        found.append(
+            (
+                -round(energy, 6),
+                chosen["subsidy_pkr"].sum(),
+                chosen["cost_pkr"].sum(),
+                sum(rank[n] for n in ids),
+                ids,
+            )
+        )
+    if not found:
+        return None
+    first = min(found)
+    return -first[0], *first[1:4], [f[4] for f in found if f[:4] == first[:4]]
