@@ -21,6 +21,7 @@ ROOMS = [
     "solve",
     "plan",
     "verify",
+    "recheck",
     "export",
     "study",
     "cli",
