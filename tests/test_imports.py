@@ -22,6 +22,7 @@ ROOMS = [
     "solve",
     "plan",
     "verify",
+    "recheck",
     "export",
     "study",
     "terminal",
