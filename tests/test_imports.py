@@ -21,6 +21,7 @@ ROOMS = [
     "solve",
     "plan",
     "verify",
+    "recount",
     "export",
     "study",
     "cli",

@@ -3,9 +3,20 @@
 HiGHS is the solver, through PuLP; this is the only room that knows of either.
 """
 
+from siting.solve.alternatives import Alternatives, solve_alternatives
+from siting.solve.fairness import FairPlan, solve_fair
+from siting.solve.least_cost import LeastCostPlan, solve_least_cost
 from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import assign
+from siting.solve.settle import Effort
 from siting.solve.solution import Progress, Solution
+from siting.solve.viability import GapPlan, solve_viability
+from siting.solve.weighted import WeightedPlan, solve_weighted
+from siting.solve.whynot import why_not
+from siting.solve.zones import gini
 
 __all__ = ["Progress", "Proof", "Solution", "assign", "solve"]
+__all__ += ["Alternatives", "Effort", "FairPlan", "GapPlan", "LeastCostPlan", "WeightedPlan"]
+__all__ += ["gini", "solve_alternatives", "solve_fair", "solve_least_cost", "solve_viability"]
+__all__ += ["solve_weighted", "why_not"]
