@@ -23,6 +23,7 @@ ROOMS = [
     "plan",
     "verify",
     "recheck",
+    "recount",
     "export",
     "study",
     "terminal",

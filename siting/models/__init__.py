@@ -3,18 +3,27 @@ from siting.models.coverage import coverage
 from siting.models.instance import Instance
 from siting.models.limits import Limit, envelopes, feeders, limit_tables, number, parts_by_area
 from siting.models.merge import MergedDemand, merge_equal_reach
+from siting.models.objective import ExponentialDecay, GaussianDecay, LinearDecay, Objective, StepDecay, objective_of
 from siting.models.phased import Phases, phased
 from siting.models.program import Program
 from siting.models.scenarios import Scenarios, scenario_program
 from siting.models.spacing import spacing
+from siting.models.viability import GapRule, annuity
 
 __all__ = [
+    "ExponentialDecay",
+    "GapRule",
+    "GaussianDecay",
     "Instance",
     "Limit",
+    "LinearDecay",
     "MergedDemand",
+    "Objective",
     "Phases",
     "Program",
     "Scenarios",
+    "StepDecay",
+    "annuity",
     "capacitated",
     "coverage",
     "envelopes",
@@ -22,6 +31,7 @@ __all__ = [
     "limit_tables",
     "merge_equal_reach",
     "number",
+    "objective_of",
     "parts_by_area",
     "phased",
     "scenario_program",

@@ -1,0 +1,78 @@
+"""Who gets how much: figures by zone of what a plan serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from siting.models.instance import Floats, Instance
+from siting.models.rows import Zones
+
+
+def zone_table(
+    instance: Instance,
+    zones: Zones,
+    service: pd.DataFrame,
+    floors: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return one row a zone with what it wants and is served.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    zones
+        The zone of each demand row.
+    service
+        Who is served by what (`siting.tables.SERVICE`).
+    floors
+        Share that must be served, by zone.
+
+    Returns
+    -------
+    DataFrame
+        ``zone``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``floor_share``.
+    """
+    by_row = service.groupby("demand_id")["served_kwh_day"].sum()
+    ids = pd.Index(instance.demand_ids.astype(str))
+    served = by_row.reindex(ids).fillna(0.0).to_numpy(float)
+    inside = zones.of_demand >= 0
+    kwh = np.bincount(zones.of_demand[inside], served[inside], minlength=len(zones.names))
+    floors = floors or {}
+    return pd.DataFrame(
+        {
+            "zone": pd.Series(zones.names, dtype="str"),
+            "demand_kwh_day": zones.demand_kwh,
+            "served_kwh_day": kwh,
+            "served_share": kwh / zones.demand_kwh,
+            "floor_share": [float(floors.get(name, 0.0)) for name in zones.names],
+        }
+    )
+
+
+def gini(share: Floats, weight: Floats) -> float:
+    """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
+
+    Half the mean difference between two people (or kilowatt-hours wanted) drawn at random, over the
+    mean. Where nobody has anything all have the same: 0.
+
+    Parameters
+    ----------
+    share
+        Share served in each zone.
+    weight
+        People or demand of each zone.
+
+    Examples
+    --------
+    >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    0.5
+    """
+    part = weight / weight.sum()
+    mean = float(part @ share)
+    if mean <= 0:
+        return 0.0
+    differences = np.abs(share[:, None] - share[None, :])
+    return float(part @ differences @ part) / (2 * mean)
