@@ -1,9 +1,22 @@
-"""The mathematics of siting: an `Instance` from siting.models.capacitated import capacitated
+"""The mathematics of siting: an `Instance` from tables, and one file for each integer program.
+
+`coverage` and `capacitated` each return a `Program`: a PuLP problem together with the positions of
+its variables. Nothing here solves anything; `siting.solve` does.
+"""
+
+from siting.models.capacitated import capacitated
 from siting.models.coverage import coverage
 from siting.models.instance import Instance
 from siting.models.limits import Limit, envelopes, feeders, limit_tables, number, parts_by_area
 from siting.models.merge import MergedDemand, merge_equal_reach
-from siting.models.objective import ExponentialDecay, GaussianDecay, LinearDecay, Objective, StepDecay, objective_of
+from siting.models.objective import (
+    ExponentialDecay,
+    GaussianDecay,
+    LinearDecay,
+    Objective,
+    StepDecay,
+    objective_of,
+)
 from siting.models.phased import Phases, phased
 from siting.models.program import Program
 from siting.models.scenarios import Scenarios, scenario_program

@@ -1,4 +1,9 @@
-"""The answer of a program, how good it is proven to be, and who is served from siting.solve.alternatives import Alternatives, solve_alternatives
+"""The answer of a program, how good it is proven to be, and who is served from where.
+
+HiGHS is the solver, through PuLP; this is the only room that knows of either.
+"""
+
+from siting.solve.alternatives import Alternatives, solve_alternatives
 from siting.solve.fairness import FairPlan, solve_fair
 from siting.solve.least_cost import LeastCostPlan, solve_least_cost
 from siting.solve.phased import PhasedSolution, solve_phased
