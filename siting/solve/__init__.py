@@ -4,6 +4,7 @@ HiGHS is the solver, through PuLP; this is the only room that knows of either.
 """
 
 from siting.solve.alternatives import Alternatives, solve_alternatives
+from siting.solve.classics import ClassicSolution, solve_classic
 from siting.solve.fairness import FairPlan, solve_fair
 from siting.solve.least_cost import LeastCostPlan, solve_least_cost
 from siting.solve.phased import PhasedSolution, solve_phased
@@ -20,6 +21,7 @@ from siting.solve.zones import gini
 
 __all__ = [
     "Alternatives",
+    "ClassicSolution",
     "Effort",
     "FairPlan",
     "GapPlan",
@@ -34,6 +36,7 @@ __all__ = [
     "gini",
     "solve",
     "solve_alternatives",
+    "solve_classic",
     "solve_fair",
     "solve_least_cost",
     "solve_phased",
