@@ -120,6 +120,7 @@ def verify(
         new = built[~built["existing"]]
         standing = offers[offers["existing"]].set_index("site_id")["power_kw"]
         there = np.nan_to_num(new["site_id"].map(standing).to_numpy(dtype=float))
+        there = np.where(recount.extends(new), there, 0.0)
         # What stands at the site already draws no new power; an upgrade has bought its own.
         drawn = new["power_kw"].to_numpy(dtype=float) - there
         if "upgrade_kw" in new.columns:
