@@ -68,9 +68,9 @@ def test_the_written_config_runs_again_to_the_same_plan(town, tmp_path):
 
 def test_a_second_run_does_not_parse_the_roads_again(town, monkeypatch):
     first = Study(town).network
-    from siting.study import pipeline
+    from siting.study import base
 
-    monkeypatch.setattr(pipeline, "read_roads", lambda config: pytest.fail("parsed again"))
+    monkeypatch.setattr(base, "read_roads", lambda config: pytest.fail("parsed again"))
     again = Study(town).network
     pd.testing.assert_frame_equal(
         pd.DataFrame(first.edges.drop(columns="geometry")),
@@ -88,8 +88,8 @@ def test_progress_tells_each_stage_once_with_its_own_seconds(town):
     events = []
     Study(town, progress=events.append).plan  # noqa: B018
     done = [e.stage for e in events if e.done]
-    assert done == ["roads", "people", "cells", "demand", "candidates", "offers", "reach",
-                    "solve", "plan"]  # fmt: skip
+    assert done == ["roads", "people", "cells", "surfaces", "demand", "candidates", "offers",
+                    "reach", "solve", "plan"]  # fmt: skip
     assert all(e.text and e.seconds >= 0 for e in events)
 
 
