@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.solve import Solution
+from siting.solve import Proof, Solution
 from siting.tables import capacity_groups
 
 
@@ -43,6 +45,10 @@ class Plan:
         What the independent recount found (`siting.verify.verify`).
     facts
         What else belongs in ``run.json``: inputs, assumptions, seconds, versions.
+    goal, proof, lines
+        What was aimed at, what is proven of it, and headline figures of its variant.
+    tables
+        What else there is to tell, by name: business case, zones, years, scenarios, alternatives.
     """
 
     title: str
@@ -59,6 +65,10 @@ class Plan:
     solution: Solution
     checks: pd.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
+    goal: str = ""
+    proof: Proof | None = None
+    lines: tuple[tuple[str, str], ...] = ()
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
@@ -75,6 +85,17 @@ class Plan:
         """Return the plan with what the independent recount found."""
         return replace(self, checks=checks)
 
+    def with_variant(
+        self,
+        *,
+        goal: str,
+        proof: Proof,
+        lines: tuple[tuple[str, str], ...],
+        tables: dict[str, pd.DataFrame],
+    ) -> Plan:
+        """Return the plan with what its program aimed at, proved and has to tell besides."""
+        return replace(self, goal=goal, proof=proof, lines=lines, tables=tables)
+
     def with_facts(self, facts: dict[str, Any]) -> Plan:
         """Return the plan with what else belongs in ``run.json``."""
         return replace(self, facts=facts)
@@ -86,22 +107,24 @@ class Plan:
         wanted = self.classes["demand_kwh_day"].sum()
         lines = [
             ("Status", status_text(s)),
+            ("Aim", self.goal),
             (
                 "Energy served",
                 f"{s.objective_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
             ),
-            (
-                "Proven limit",
-                f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day",
-            ),
+            ("Proven limit", self._limit_text()),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
             (
                 "Subsidy",
-                f"PKR {s.subsidy_pkr / 1e6:,.2f} m of {s.budget_pkr / 1e6:,.2f} m budget",
+                f"PKR {s.subsidy_pkr / 1e6:,.2f} m"
+                + (
+                    f" of {s.budget_pkr / 1e6:,.2f} m budget" if math.isfinite(s.budget_pkr) else ""
+                ),
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
+        lines = [line for line in lines if line[1]] + list(self.lines)
         if new.empty:
             cheapest = self._cheapest_new_pkr()
             why = (
@@ -111,6 +134,12 @@ class Plan:
             )
             lines.insert(3, ("Built", why))
         return lines
+
+    def _limit_text(self) -> str:
+        s, proof = self.solution, self.proof
+        if proof is None or (proof.unit == "kWh/day" and proof.bound == s.bound_kwh_day):
+            return f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day"
+        return str(proof)
 
     def _cheapest_new_pkr(self) -> float:
         offers = self.offers
@@ -153,6 +182,7 @@ def make_plan(
     edges: gpd.GeoDataFrame,
     service: pd.DataFrame,
     solution: Solution,
+    subsidies: Mapping[str, float] | None = None,
 ) -> Plan:
     """Return the plan a solution stands for, with figures a site and a class; not yet verified.
 
@@ -166,6 +196,8 @@ def make_plan(
         Who is served by what (`siting.tables.SERVICE`).
     solution
         The offers chosen and what is proven of them.
+    subsidies
+        Subsidy by site (PKR) where the program decides on it; by default the offers' own.
     """
     served = service.groupby("demand_id")["served_kwh_day"].sum()
     demand = demand.assign(served_kwh_day=demand["demand_id"].map(served).astype(float).fillna(0.0))
@@ -177,6 +209,9 @@ def make_plan(
     sites = _site_table(
         candidates, offers, service, list(solution.offers), list(classes["vehicle_class"])
     )
+    if subsidies is not None:
+        own = sites["site_id"].map(dict(subsidies)).astype(float)
+        sites["subsidy_pkr"] = own.fillna(sites["subsidy_pkr"])
     return Plan(
         title=title,
         note=note,
@@ -203,12 +238,14 @@ def _site_table(
 ) -> gpd.GeoDataFrame:
     built = offers[offers["offer_id"].isin(chosen)]
     capacity = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, offers.columns))]
-    columns = ["site_id", "offer_id", "configuration", "chargers", "power_kw"]
+    # Whether something stands is told by the offer: a station may be extended, or planned anew.
+    columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)
     )
-    places = candidates[["site_id", "name", "kind", "existing", "geometry"]]
+    places = candidates[["site_id", "name", "kind", "geometry"]]
     sites = places.merge(built, on="site_id", how="inner", validate="one_to_one")
+    sites.insert(3, "existing", sites.pop("existing").astype(bool))
     by_site = service.groupby("site_id")
     total = by_site["served_kwh_day"].sum()
     sites["served_kwh_day"] = sites["site_id"].map(total).astype(float).fillna(0.0)

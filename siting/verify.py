@@ -33,7 +33,7 @@ def verify(
     capacitated: bool,
     objective_kwh_day: float,
     bound_kwh_day: float,
-    gap: float,
+    gap: float | None,
     headroom_kw: pd.Series | None = None,
     limits: pd.DataFrame | None = None,
     limits_at_most: pd.DataFrame | None = None,
@@ -59,7 +59,8 @@ def verify(
         Whether stations can serve no more than their chargers' kWh/day. If not, every demand within
         reach of a compatible station must be served whole.
     objective_kwh_day, bound_kwh_day, gap
-        What the solver claims: energy served, the proven limit on it, and the relative difference.
+        What the solver claims: energy served, the proven limit on it, and the relative difference
+        (None where energy was not what the solver aimed at).
     headroom_kw
         Spare grid power in kW, indexed by ``site_id``; not checked where absent.
     limits, limits_at_most
@@ -347,7 +348,7 @@ class _Recount:
         what = f"{served:,.3f} kWh/day served, {covered:,.3f} within reach of what is built"
         return [Fault("service, column served_kwh_day", what)]
 
-    def claims(self, objective: float, bound: float, gap: float) -> list[Fault]:
+    def claims(self, objective: float, bound: float, gap: float | None) -> list[Fault]:
         faults = []
         served = float(self.service["served_kwh_day"].sum())
         if not np.isclose(served, objective, rtol=TOLERANCE, atol=1e-4):
@@ -357,7 +358,7 @@ class _Recount:
             what = f"{bound:,.3f} kWh/day is below the objective {objective:,.3f}"
             faults.append(Fault("bound", what))
         true_gap = (bound - objective) / objective if objective > 0 else float(bound > TOLERANCE)
-        if gap < true_gap - TOLERANCE:
+        if gap is not None and gap < true_gap - TOLERANCE:
             faults.append(Fault("gap", f"{gap:.6f} claimed, {true_gap:.6f} recounted"))
         return faults
 

@@ -3,6 +3,7 @@
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
 from siting.config.offers import Money, Offers, Service, SiteCosts, Subsidy
 from siting.config.pages import input_files, reference, schema, to_yaml
+from siting.config.program import Program
 from siting.config.reading import load
 from siting.config.sections import (
     Candidates,
@@ -10,7 +11,6 @@ from siting.config.sections import (
     Download,
     Existing,
     Output,
-    Program,
     Reach,
     Roads,
     Solver,

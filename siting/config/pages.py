@@ -178,8 +178,10 @@ def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
         return " or ".join(f"`{word}`" for word in choice["enum"])
     match choice["type"]:
         case "object":
-            inner = next(iter(choice["patternProperties"].values()))
-            return f"{{NAME: {_type(inner, root)}}}"
+            if "patternProperties" in choice:
+                inner = next(iter(choice["patternProperties"].values()))
+                return f"{{NAME: {_type(inner, root)}}}"
+            return f"{{NUMBER: {_type(choice['additionalProperties'], root)}}}"
         case "array":
             return f"list of {_type(choice['items'], root)}"
         case "boolean":

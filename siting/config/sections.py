@@ -21,14 +21,13 @@ from siting.config.fields import (
     LayerFile,
     Metres,
     Minutes,
-    Rupees,
     Seconds,
     Section,
-    Share,
     Text,
     WholeSeconds,
 )
 from siting.config.offers import Money, Offers
+from siting.config.program import Program
 from siting.config.sources import (
     Licence,
     RoadSource,
@@ -126,24 +125,6 @@ class Reach(Section):
         gt=0,
         le=10_000,
         description="cells whose centre is further from a road are out of reach, m; ASSUMPTION",
-    )
-
-
-class Program(Section):
-    """What is to be decided, and for how much money."""
-
-    model: Literal["capacitated", "coverage"] = Field(
-        "capacitated",
-        description="capacitated: a station serves no more than its chargers deliver; "
-        "coverage: whatever is in reach counts as served",
-    )
-    budget_pkr: Rupees = Field(
-        ge=0, le=1e14, description="public money that may be spent in all, PKR"
-    )
-    min_served_share: Share = Field(
-        0.0,
-        description="share of the demand that the plan must serve at the least; the run stops with "
-        "what cannot hold where no plan does",
     )
 
 

@@ -8,14 +8,38 @@ import geopandas as gpd
 import pandas as pd
 
 from siting import economics, roads, sites
-from siting.errors import Fault, InfeasibleError
-from siting.models import Instance
+from siting.errors import Fault, InfeasibleError, InputError
+from siting.models import Instance, Limit, limit_tables
 from siting.plan import Plan, make_plan
-from siting.solve import Progress, Solution, assign, solve
+from siting.solve import Progress, Solution
+from siting.study.decide import decide
+from siting.study.decision import Decision
 from siting.study.demand import DemandStudy
+from siting.study.gap import GapCase, gap_case
+from siting.study.limits import limits_of, sites_named
 from siting.study.sources import candidate_layers, on_the_grid
 from siting.study.stages import stage
+from siting.study.zones import zone_of_cells
 from siting.verify import verify
+
+# What does not depend on year, scenario or case of the demand.
+SHARED = (
+    "city",
+    "network",
+    "_people",
+    "places",
+    "cells",
+    "surfaces",
+    "_candidates_and_dropped",
+    "compatibility",
+    "offers",
+    "availability",
+    "reach",
+    "cell_zones",
+    "limits",
+    "required_sites",
+    "forbidden_sites",
+)
 
 
 def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
@@ -141,71 +165,179 @@ class Study(DemandStudy):
         )
 
     @cached_property
+    def cell_zones(self) -> pd.Series | None:
+        """The zone of each cell, by ``cell_id``; none where the program has no zones."""
+        return zone_of_cells(self.config, self.cells)
+
+    @cached_property
+    def limits(self) -> tuple[Limit, ...]:
+        """What a plan must keep to beside the budget: numbers, spacing, envelopes, feeders."""
+        return limits_of(self)
+
+    @cached_property
+    def required_sites(self) -> tuple[str, ...]:
+        """Ids of the sites that must get a station."""
+        key = "program.limits.required_sites"
+        return sites_named(self.candidates, self.config.program.limits.required_sites, key)
+
+    @cached_property
+    def forbidden_sites(self) -> tuple[str, ...]:
+        """Ids of the sites that must get none."""
+        key = "program.limits.forbidden_sites"
+        return sites_named(self.candidates, self.config.program.limits.forbidden_sites, key)
+
+    @cached_property
     def instance(self) -> Instance:
         """The program's data."""
+        self._require_plain_limits()
         return Instance.from_tables(
             self.demand,
             self.offers,
             self.reach,
             self.compatibility,
             self.config.program.budget_pkr,
+            limits=self.limits,
+            required=self.required_sites,
+            forbidden=self.forbidden_sites,
         )
+
+    def _require_plain_limits(self) -> None:
+        """Refuse limits where the program asked for does not know them yet."""
+        program = self.config.program
+        gap = self.config.offers.subsidy.rule == "gap"
+        if (program.variant == "plain" and program.alternatives is None and not gap) or not (
+            self.limits or self.required_sites or self.forbidden_sites
+        ):
+            return
+        what = "offers.subsidy.rule gap" if gap else f"the program {program.variant}"
+        if program.alternatives is not None:
+            what = "program.alternatives"
+        raise InputError(
+            Fault(
+                "program.limits",
+                f"cannot go with {what} yet",
+                "leave out the limits, sites required or forbidden, and offers.feeders",
+            )
+        )
+
+    def in_other(
+        self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
+    ) -> Study:
+        """Return the same study with the demand of another year, scenario or case.
+
+        What the demand does not change is shared, so that sites and reach are worked out once.
+        """
+        demand = self.config.demand
+        demand = demand.model_copy(
+            update={"scenario": scenario or demand.scenario, "case": case or demand.case}
+        )
+        config = self.config.model_copy(update={"year": year or self.config.year, "demand": demand})
+        other = Study(config)
+        for name in SHARED:
+            other.__dict__[name] = getattr(self, name)
+        return other
+
+    @cached_property
+    def gap_case(self) -> GapCase:
+        """The program's data under subsidy rule gap."""
+        self._require_plain_limits()
+        return gap_case(self)
 
     @stage(
         "solve",
-        lambda s: f"{s.status}, {s.objective_kwh_day:,.0f} kWh/day, gap {s.gap:.2%}, {s.stopped}",
+        lambda d: f"{d.proof}",
     )
-    def solution(self) -> Solution:
-        """The solver's answer: offers chosen, bound, gap, why it stopped."""
-        solver = self.config.solver
+    def decision(self) -> Decision:
+        """What the program decides: offers, service, proof, and the tables of its variant."""
 
         def progress(now: Progress) -> None:
             self._say("solve", str(now), now.seconds, done=False)
 
-        return solve(
-            self.instance,
-            self.config.program.model,
-            gap=solver.gap,
-            time_limit_s=solver.time_limit_s,
-            threads=solver.threads,
-            seed=solver.seed,
-            solver=solver.name,
-            progress=progress if self._progress else None,
-        )
+        return decide(self, progress if self._progress else None)
+
+    @property
+    def solution(self) -> Solution:
+        """The solver's answer: offers chosen, bound, gap, why it stopped."""
+        return self.decision.solution
 
     @stage("plan", lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed")
     def plan(self) -> Plan:
-        """The plan, recounted by `siting.verify.verify`."""
-        model = self.config.program.model
-        self._require_floor()
+        """The plan, recounted by `siting.verify.verify` and the recount of its variant."""
+        program = self.config.program
+        found = self.decision
+        if program.variant == "plain":
+            self._require_floor()
+        demand = self.demand
+        if program.years is not None:
+            demand = self.in_other(year=max(program.years.budgets_pkr)).demand
         plan = make_plan(
             title=self.config.title,
             note=self.config.note,
             cells=self.cells,
-            demand=self.demand,
+            demand=demand,
             candidates=self.candidates,
             dropped=self.dropped,
             offers=self.offers,
             edges=self.network.edges,
-            service=assign(self.instance, self.solution.offers, model),
-            solution=self.solution,
+            service=found.service,
+            solution=found.solution,
+            subsidies=found.subsidies,
         )
+        plan = self._with_business(plan, found)
+        use, there = limit_tables(self.limits)
+        solution = found.solution
+        plain = program.variant == "plain" and found.subsidies is None
         checks = verify(
             sites=plan.sites,
             service=plan.service,
-            demand=self.demand,
-            offers=self.offers,
+            demand=demand,
+            offers=self._offers_as_drawn(plan, found),
             reach=self.reach,
             compatibility=self.compatibility,
             cutoff_min=self.config.reach.cutoff_min,
-            budget_pkr=self.config.program.budget_pkr,
-            capacitated=model == "capacitated",
-            objective_kwh_day=self.solution.objective_kwh_day,
-            bound_kwh_day=self.solution.bound_kwh_day,
-            gap=self.solution.gap,
+            budget_pkr=solution.budget_pkr,
+            # Only the plain programs serve all that is in reach where nothing holds them back.
+            capacitated=program.model == "capacitated" or not plain,
+            objective_kwh_day=solution.objective_kwh_day,
+            bound_kwh_day=solution.bound_kwh_day,
+            gap=solution.gap if plain else None,
             headroom_kw=self._headroom_kw(),
+            limits=use if self.limits else None,
+            limits_at_most=there if self.limits else None,
+            required_sites=self.required_sites,
+            forbidden_sites=self.forbidden_sites,
         )
-        return plan.with_checks(checks)
+        more = pd.DataFrame(found.checks, columns=["check", "found", "limit"])
+        return plan.with_checks(pd.concat([checks, more], ignore_index=True))
+
+    def _offers_as_drawn(self, plan: Plan, found: Decision) -> pd.DataFrame:
+        """Return the offers with the subsidy each draws, where the program decides on it."""
+        if found.subsidies is None:
+            return self.offers
+        drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
+        own = self.offers["offer_id"].map(drawn)
+        return self.offers.assign(subsidy_pkr=own.fillna(self.offers["subsidy_pkr"]))
+
+    def _with_business(self, plan: Plan, found: Decision) -> Plan:
+        """Return the plan with what each new station earns, and the tables of the variant."""
+        chosen = self._offers_as_drawn(plan, found)
+        chosen = chosen[chosen["offer_id"].isin(list(found.solution.offers))]
+        sold = plan.sites.set_index("site_id")["served_kwh_day"]
+        case = economics.business_case(chosen, sold, self.business_rules)
+        by_site = case.set_index("site_id")
+        shown = {
+            "npv_pkr": "npv_subsidised_pkr",
+            "payback_years": "payback_subsidised_years",
+            "viability_gap_pkr": "viability_gap_pkr",
+        }
+        table = plan.sites
+        for name, column in shown.items():
+            value = table["site_id"].map(by_site[column]).astype(float)
+            table.insert(table.shape[1] - 1, name, value)
+        tables = {"business": case, **found.tables}
+        return plan.with_variant(
+            goal=found.goal, proof=found.proof, lines=tuple(found.lines), tables=tables
+        )
 
     def _headroom_kw(self) -> pd.Series[float]:
         sites_ = self.candidates.set_index("site_id")

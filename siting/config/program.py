@@ -1,0 +1,338 @@
+"""The section ``program``: what is to be decided, under which rules, and for how much money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from siting.config.fields import (
+    Metres,
+    Minutes,
+    PolygonFile,
+    PositiveShare,
+    Refusal,
+    Rupees,
+    Section,
+    Share,
+    TableName,
+    Text,
+    refuse,
+)
+
+
+class StepDecay(Section):
+    """A kWh counts less from some minutes on, in steps."""
+
+    kind: Literal["step"] = Field(description="in steps")
+    factors: Mapping[Annotated[int, Field(ge=0, le=240)], PositiveShare] = Field(
+        min_length=1, description="minutes from which a factor holds, and the factor"
+    )
+
+
+class LinearDecay(Section):
+    """A kWh counts less the longer the drive, along a straight line."""
+
+    kind: Literal["linear"] = Field(description="along a straight line")
+    full_min: Minutes = Field(0, ge=0, le=240, description="drive up to which it counts in full")
+    end_min: Minutes = Field(gt=0, le=240, description="drive at which the line ends")
+    least: PositiveShare = Field(0.5, description="factor at the end of the line and beyond")
+
+
+class ExponentialDecay(Section):
+    """A kWh counts exp(-minutes / scale)."""
+
+    kind: Literal["exponential"] = Field(description="exp(-minutes / scale)")
+    scale_min: Minutes = Field(gt=0, le=1000, description="drive at which the factor is 1/e, min")
+
+
+class GaussianDecay(Section):
+    """A kWh counts exp(-minutes² / (2 sigma²))."""
+
+    kind: Literal["gaussian"] = Field(description="exp(-minutes² / (2 sigma²))")
+    sigma_min: Minutes = Field(gt=0, le=1000, description="sigma of the bell curve, min")
+
+
+Decay = Annotated[
+    StepDecay | LinearDecay | ExponentialDecay | GaussianDecay, Field(discriminator="kind")
+]
+
+
+class GridZones(Section):
+    """Zones as big squares of the area."""
+
+    kind: Literal["grid"] = Field(description="squares")
+    size_m: Metres = Field(2000, ge=100, le=100_000, description="edge of a zone, m")
+
+
+class LayerZones(Section):
+    """Zones from a layer of polygons: union councils, tehsils, districts."""
+
+    kind: Literal["layer"] = Field(description="polygons of a layer")
+    path: PolygonFile = Field(description="layer file with one polygon a zone")
+    name_column: Text = Field("name", description="column with the zone's name")
+
+
+class PeopleZones(Section):
+    """The zones that people are counted by (`demand.people` of kind zones)."""
+
+    kind: Literal["people"] = Field(description="the zones of demand.people")
+
+
+Zones = Annotated[GridZones | LayerZones | PeopleZones, Field(discriminator="kind")]
+
+
+class LeastCost(Section):
+    """The cheapest plan that serves a share, in place of the best plan for the budget."""
+
+    served_share: PositiveShare = Field(description="share of the demand that must be served")
+    of: Literal["demand", "reachable"] = Field(
+        "demand", description="share of all demand, or of what any site could reach"
+    )
+    money: Literal["subsidy_pkr", "cost_pkr"] = Field(
+        "subsidy_pkr", description="least public money, or least cost in all"
+    )
+
+
+class Years(Section):
+    """A plan in years: what is built when; nothing closes, the program's budget is not used."""
+
+    budgets_pkr: Mapping[Annotated[int, Field(ge=2025, le=2040)], Rupees] = Field(
+        min_length=1, description="public money granted in each year, PKR; the years of the plan"
+    )
+    carry_over: bool = Field(
+        False, description="whether money not spent in a year can be spent later"
+    )
+    upgrades: bool = Field(
+        False, description="whether a station can become a bigger one later, for the difference"
+    )
+    discount_rate: Share = Field(
+        0.08, description="share by which a kWh counts less for each year later; ASSUMPTION"
+    )
+    last_period_years: int = Field(
+        1, ge=1, le=30, description="years that the last year stands for"
+    )
+
+    @model_validator(mode="after")
+    def _years_rise(self) -> Years:
+        years = list(self.budgets_pkr)
+        if years != sorted(years):
+            refuse([(("budgets_pkr",), "the years do not rise", "put them in order")])
+        return self
+
+
+class Future(Section):
+    """One scenario of demand."""
+
+    probability: PositiveShare = Field(description="how likely it is; they add up to 1")
+    fleet: Text | None = Field(
+        None, description="scenario of the national fleet; none: demand.scenario"
+    )
+    case: Literal["low", "central", "high"] | None = Field(
+        None, description="ends of the figures' ranges; none: demand.case"
+    )
+
+
+class Scenarios(Section):
+    """One plan for several futures."""
+
+    of: Mapping[TableName, Future] = Field(min_length=2, description="name and demand of each")
+    criterion: Literal["expected", "regret", "cvar"] = Field(
+        "expected",
+        description="expected: most energy on average; regret: least worst regret; cvar: best "
+        "average of the worst outcomes",
+    )
+    alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
+        0.8, gt=0, lt=1, description="share of outcomes that cvar leaves out"
+    )
+    cvar_of: Literal["unserved", "served"] = Field(
+        "unserved", description="what cvar counts as outcome"
+    )
+
+    @model_validator(mode="after")
+    def _sure_of_one(self) -> Scenarios:
+        total = sum(future.probability for future in self.of.values())
+        if abs(total - 1) > 1e-6:
+            refuse([(("of",), f"probabilities add up to {total:g}, not 1", "")])
+        return self
+
+
+class Alternatives(Section):
+    """Further plans that differ from the best one."""
+
+    count: int = Field(3, ge=2, le=50, description="number of plans, the best among them")
+    differ_by: int = Field(
+        2, ge=1, le=1000, description="sites that stand in one of two plans only, at least"
+    )
+    within_share: Share | None = Field(
+        None, description="share of the best plan's worth that another may lose; none: any"
+    )
+
+
+class Envelope(Section):
+    """Public money kept for some chargers."""
+
+    budget_pkr: Rupees = Field(ge=0, description="money in the envelope, PKR")
+    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
+        min_length=1,
+        description="groups of the charger catalogue that draw on it (lev, ac, dc, swap_2w …), "
+        "each its share of an offer's subsidy by the chargers' cost",
+    )
+
+
+class AreaEnvelopes(Section):
+    """Public money kept for areas: provinces, districts, union councils."""
+
+    path: PolygonFile = Field(description="layer file with one polygon an area")
+    name_column: Text = Field("name", description="column with the area's name")
+    budgets_pkr: Mapping[Text, Rupees] = Field(
+        min_length=1, description="money in each area's envelope, PKR"
+    )
+
+
+Sites = Annotated[tuple[Text, ...], Field(strict=False)]
+
+
+class Limits(Section):
+    """What a plan must keep to beside the budget."""
+
+    most_new_stations: int | None = Field(
+        None, ge=0, le=1_000_000, description="new stations at most; none: any number"
+    )
+    spacing_m: Metres | None = Field(
+        None, gt=0, le=100_000, description="least distance between new stations, and to old ones"
+    )
+    spacing_kinds: Sites = Field((), description="kinds of site the spacing is for; none: all")
+    required_sites: Sites = Field((), description="sites that must get a station: id or name")
+    forbidden_sites: Sites = Field((), description="sites that must get none: id or name")
+    envelopes: Mapping[TableName, Envelope] = Field(
+        {}, description="money kept for groups of chargers, within the budget"
+    )
+    areas: AreaEnvelopes | None = Field(
+        None, description="money kept for areas, within the budget; none: none is kept"
+    )
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Limits:
+        both = [name for name in self.required_sites if name in self.forbidden_sites]
+        refuse((("required_sites",), f"{name!r} is among forbidden_sites too", "") for name in both)
+        return self
+
+
+def _no_section(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class Program(Section):
+    """What is to be decided, and for how much money."""
+
+    model: Literal["capacitated", "coverage"] = Field(
+        "capacitated",
+        description="capacitated: a station serves no more than its chargers deliver; "
+        "coverage: whatever is in reach counts as served",
+    )
+    budget_pkr: Rupees = Field(
+        ge=0, le=1e14, description="public money that may be spent in all, PKR"
+    )
+    method: Literal["exact", "greedy"] = Field(
+        "exact",
+        description="exact: until the gap is proven; greedy: a good plan quickly, with a bound",
+    )
+    min_served_share: Share = Field(
+        0.0,
+        description="share of the demand that the plan must serve at the least; the run stops with "
+        "what cannot hold where no plan does",
+    )
+    objective: Literal["energy", "people", "sessions"] = Field(
+        "energy", description="what the plan serves the most of"
+    )
+    decay: Decay | None = Field(
+        None, description="by how much less a kWh counts the longer the drive; none: all alike"
+    )
+    zones: Zones | None = Field(
+        None, description="zones for floors, fairness and the district table; none: none"
+    )
+    zone_floor: Share = Field(0.0, description="share of its demand served in every zone")
+    zone_floors: Mapping[Text, Share] = Field(
+        {}, description="share of its demand served in single zones, by name"
+    )
+    fairness: Literal["none", "max_min"] = Field(
+        "none", description="max_min: serve the worst zone best, then the most energy"
+    )
+    least_cost: LeastCost | None = Field(
+        None, description="the cheapest plan for a share served; none: the best for the budget"
+    )
+    years: Years | None = Field(None, description="a plan in years; none: one year")
+    scenarios: Scenarios | None = Field(
+        None, description="one plan for several futures; none: one demand"
+    )
+    alternatives: Alternatives | None = Field(
+        None, description="further plans that differ; none: one plan"
+    )
+    limits: Annotated[Limits, BeforeValidator(_no_section)] = Field(
+        Limits(), description="limits beside the budget"
+    )
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Program:
+        refuse(self._clashes())
+        return self
+
+    def _clashes(self) -> list[Refusal]:
+        found: list[Refusal] = []
+        weighted = {
+            "objective": self.objective != "energy",
+            "decay": self.decay is not None,
+            "zone_floor": self.zone_floor > 0,
+            "zone_floors": bool(self.zone_floors),
+        }
+        single = {
+            "fairness": self.fairness != "none",
+            "least_cost": self.least_cost is not None,
+            "years": self.years is not None,
+            "scenarios": self.scenarios is not None,
+        }
+        asked = [key for key, on in single.items() if on]
+        found += [
+            ((key,), f"cannot go with program.{asked[0]}", "leave one out") for key in asked[1:]
+        ]
+        floors = ("zone_floor", "zone_floors")
+        for key in asked[:1]:
+            for other, on in weighted.items():
+                if on and not (key == "least_cost" and other in floors):
+                    found.append(((other,), f"cannot go with program.{key}", "leave one out"))
+            if self.alternatives is not None:
+                found.append((("alternatives",), f"cannot go with program.{key}", "leave one out"))
+            if key != "least_cost" and self.min_served_share > 0:
+                what = f"cannot go with program.{key}"
+                found.append((("min_served_share",), what, "leave one out"))
+        if self.method == "greedy":
+            others = [*asked, *(k for k, on in weighted.items() if on)]
+            others += ["alternatives"] if self.alternatives is not None else []
+            if others:
+                what = f"greedy cannot go with program.{others[0]}"
+                found.append((("method",), what, "use exact"))
+        needs_zones = [key for key in floors if weighted[key]]
+        needs_zones += ["fairness"] if single["fairness"] else []
+        if self.zones is None:
+            found += [
+                ((key,), "needs program.zones", "say what the zones are") for key in needs_zones
+            ]
+        return found
+
+    @property
+    def variant(self) -> str:
+        """Which program is solved: plain, weighted, fair, least_cost, phased or scenarios."""
+        if self.fairness == "max_min":
+            return "fair"
+        if self.least_cost is not None:
+            return "least_cost"
+        if self.years is not None:
+            return "phased"
+        if self.scenarios is not None:
+            return "scenarios"
+        floors = self.zone_floor > 0 or self.zone_floors
+        if self.objective != "energy" or self.decay is not None or floors:
+            return "weighted"
+        return "plain"

@@ -1,0 +1,83 @@
+"""The zones of a program: which zone each cell, demand row and site lies in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.config import Config
+from siting.errors import Fault, InputError
+from siting.files import read_layer
+
+if TYPE_CHECKING:
+    from siting.study.pipeline import Study
+
+
+def zone_of_cells(config: Config, cells: gpd.GeoDataFrame) -> pd.Series | None:
+    """Return the zone of each cell, by ``cell_id``; none where no zones are asked for.
+
+    A cell lies where its centre does; it is blank where that is in no zone.
+    """
+    zones = config.program.zones
+    if zones is None:
+        return None
+    index = pd.Index(cells["cell_id"].astype(str))
+    if zones.kind == "people":
+        if "zone_id" not in cells.columns:
+            raise InputError(
+                Fault("program.zones", "people are not counted by zone", "give kind grid or layer")
+            )
+        return pd.Series(cells["zone_id"].astype(str).to_numpy(), index=index)
+    centres = cells.geometry.representative_point()
+    if zones.kind == "grid":
+        column = np.floor(centres.x / zones.size_m).astype(int)
+        row = np.floor(centres.y / zones.size_m).astype(int)
+        # Counted from the south-west corner of the city, so that names stay short.
+        column, row = column - column.min() + 1, row - row.min() + 1
+        names = "row " + row.astype(str) + " column " + column.astype(str)
+        return pd.Series(names.to_numpy(), index=index)
+    names = area_of_points(
+        gpd.GeoSeries(centres, crs=cells.crs), zones.path, zones.name_column, "program.zones"
+    )
+    return pd.Series(names, index=index)
+
+
+def area_of_points(points: gpd.GeoSeries, path: object, name_column: str, key: str) -> np.ndarray:
+    """Return the name of the first polygon of a layer that each point lies in; blank: in none."""
+    from pathlib import Path
+
+    layer = read_layer(Path(str(path)))
+    if name_column not in layer.columns:
+        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+        raise InputError(
+            Fault(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
+        )
+    shapes = layer.to_crs(points.crs).geometry
+    point, area = shapes.sindex.query(points, predicate="intersects")
+    first = pd.Series(area).groupby(point).min()
+    names = np.full(len(points), "", dtype=object)
+    names[first.index.to_numpy()] = layer[name_column].astype(str).to_numpy()[first.to_numpy()]
+    if not (names != "").any():
+        raise InputError(Fault(f"{key}, {path}", "none of its areas has any of the points in it"))
+    return names
+
+
+def zone_of_demand(study: Study) -> pd.Series | None:
+    """Return the zone of each demand row, by ``demand_id``; none where no zones are asked for."""
+    cells = study.cell_zones
+    if cells is None:
+        return None
+    zone = study.demand["cell_id"].astype(str).map(cells).fillna("")
+    return pd.Series(zone.to_numpy(), index=study.demand["demand_id"].astype(str))
+
+
+def people_of_zones(study: Study, zones: pd.Series) -> dict[str, float]:
+    """Return the people of each zone that wants energy."""
+    cells = study.cell_zones
+    assert cells is not None  # who asks has zones
+    people = study.cells["people"].groupby(cells.to_numpy()).sum()
+    wanted = {str(zone) for zone in zones.unique() if str(zone)}
+    return {str(zone): float(count) for zone, count in people.items() if str(zone) in wanted}
