@@ -147,11 +147,46 @@ offers:
   headroom_kw: 0
   utilisation: 1
   availability: 0.9
+  service:
+    rule: waiting
+    wait_min: 5
+    alpha: 0.2
+    swap_depth: 0.7
+    swap_taper: 1.2
+  costs:
+    civil_bay_pkr: 100_000
+    land: upfront
+    land_bay_month_pkr: 20_000
+    land_bay_upfront_pkr: 1e6
+    om_share: 0.04
+    site_bays: 8
+    line_detour: 1.5
+    neeca_points: false
+  existing_policy: extend
+  upgrade: true
+  lines: lines.gpkg
+  feeders: feeders.gpkg
+  feeder_within_m: 2000
   subsidy:
     charger_share: 1
     grid_share: 0
     fee_share: 0.25
+    civil_share: 0.1
+    land_share: 0.2
+    rule: flat
+    flat_pkr: 1e6
+    gap_cap_share: 0.6
     cap_per_station_pkr: 5e6
+money:
+  price_pkr_kwh: 100
+  tariff_pkr_kwh: 40
+  discount_rate: 0.1
+  years: 8
+  payment_share: 0.02
+  attendant_month_pkr: 40_000
+  attendants: 2
+  first_year_share: 0.5
+  full_after_years: 3
 reach:
   cutoff_min: 7.5
   access_kmh: 20
@@ -160,6 +195,42 @@ program:
   model: coverage
   budget_pkr: 0
   min_served_share: 0.5
+  method: exact
+  objective: people
+  decay:
+    kind: linear
+    full_min: 1
+    end_min: 5
+    least: 0.4
+  zones:
+    kind: grid
+    size_m: 3000
+  zone_floor: 0.1
+  zone_floors:
+    north: 0.2
+  alternatives:
+    count: 4
+    differ_by: 3
+    within_share: 0.1
+  limits:
+    most_new_stations: 20
+    spacing_m: 500
+    spacing_kinds:
+      - fuel
+    required_sites:
+      - s1
+    forbidden_sites:
+      - s2
+    envelopes:
+      bikes:
+        budget_pkr: 1e6
+        charger_groups:
+          - lev
+    areas:
+      path: area.geojson
+      name_column: label
+      budgets_pkr:
+        north: 1e6
 solver:
   name: CBC
   gap: 0
@@ -189,6 +260,8 @@ FILES = [
     "chargers.geojson",
     "chargers.csv",
     "grid.csv",
+    "lines.gpkg",
+    "feeders.gpkg",
 ]
 
 
@@ -263,14 +336,23 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "charger_share": 0.5,
         "grid_share": 0.8,
         "fee_share": 0.0,
+        "civil_share": 0.0,
+        "land_share": 0.0,
+        "rule": "share",
+        "flat_pkr": 0.0,
+        "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,
     }
     assert config.reach.model_dump() == {"cutoff_min": 10, "access_kmh": 15, "max_snap_m": 600}
-    assert config.program.model_dump() == {
-        "model": "capacitated",
-        "budget_pkr": 120e6,
-        "min_served_share": 0.0,
-    }
+    program = config.program
+    assert (program.model, program.budget_pkr, program.min_served_share) == (
+        "capacitated",
+        120e6,
+        0,
+    )
+    assert (program.variant, program.method, program.objective) == ("plain", "exact", "energy")
+    assert program.limits.model_dump(exclude_defaults=True) == {}
+    assert config.offers.service.rule == "utilisation"
     assert config.solver.model_dump() == {
         "name": "HiGHS",
         "gap": 0.005,
@@ -303,6 +385,8 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {f"{type(section).__name__}.{k}" for k in section.model_fields_set}
     found -= {f"SitesOsm{k}" for k in ("File.source", "File.licence", "File.attribution")}
     found -= {"Demand.fleet_csv"}  # goes with none of the keys of the fleet model
+    # Each of these is a program of its own.
+    found -= {f"Program.{key}" for key in ("fairness", "least_cost", "years", "scenarios")}
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():
         for inner in value if isinstance(value, tuple) else [value]:

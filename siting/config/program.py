@@ -22,11 +22,20 @@ from siting.config.fields import (
 )
 
 
+def _whole(value: Any) -> Any:
+    # Keys of a mapping reach us as text.
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+MinutesKey = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=240)]
+YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2040)]
+
+
 class StepDecay(Section):
     """A kWh counts less from some minutes on, in steps."""
 
     kind: Literal["step"] = Field(description="in steps")
-    factors: Mapping[Annotated[int, Field(ge=0, le=240)], PositiveShare] = Field(
+    factors: Mapping[MinutesKey, PositiveShare] = Field(
         min_length=1, description="minutes from which a factor holds, and the factor"
     )
 
@@ -98,7 +107,7 @@ class LeastCost(Section):
 class Years(Section):
     """A plan in years: what is built when; nothing closes, the program's budget is not used."""
 
-    budgets_pkr: Mapping[Annotated[int, Field(ge=2025, le=2040)], Rupees] = Field(
+    budgets_pkr: Mapping[YearKey, Rupees] = Field(
         min_length=1, description="public money granted in each year, PKR; the years of the plan"
     )
     carry_over: bool = Field(

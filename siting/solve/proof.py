@@ -94,10 +94,14 @@ class Proof:
 
     def __str__(self) -> str:
         """Return the proof on one line."""
+
+        def show(value: float) -> str:
+            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
+
         if not math.isfinite(self.bound):
-            return f"feasible, {self.objective:,.0f} {self.unit}, nothing proven, {self.stopped}"
+            return f"feasible, {show(self.objective)} {self.unit}, nothing proven, {self.stopped}"
         sure = "optimal" if self.status == "optimal" else "feasible, not proven optimal"
         return (
-            f"{sure}: {self.objective:,.0f} {self.unit}, bound {self.bound:,.0f}, "
+            f"{sure}: {show(self.objective)} {self.unit}, bound {show(self.bound)}, "
             f"gap {self.gap:.2%} (asked {self.gap_asked:.2%}), {self.stopped}"
         )

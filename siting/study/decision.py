@@ -63,6 +63,7 @@ def effort_of(study: Study) -> Effort:
 
 
 def share_of_zone(zones: pd.DataFrame, zone: str) -> float:
+    """Return the share of its demand that a zone is served, 0 to 1; 0 for an unknown zone."""
     found = zones.loc[zones["zone"] == zone, "served_share"]
     return float(found.iloc[0]) if len(found) else 0.0
 

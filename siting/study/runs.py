@@ -10,7 +10,7 @@ from pathlib import Path
 from siting import sites
 from siting.config import Config, load, to_yaml
 from siting.errors import Fault, SitingError
-from siting.export import write_json, write_run_tables
+from siting.export import write_csv, write_json, write_run_tables
 from siting.files import whole_folder
 from siting.plan import Plan
 from siting.study.facts import assumptions_of, run_facts
@@ -97,6 +97,8 @@ def _write(study: Study, out: Path, now: datetime) -> Plan:
             title=plan.title,
             note=plan.note,
         )
+        for name, table in plan.tables.items():
+            write_csv(table, folder / f"{name}.csv", note=plan.note)
         assumptions_of(study).to_csv(folder / "figures.csv", index=False)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         write_json(plan.facts, folder / "run.json")

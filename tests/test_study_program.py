@@ -1,0 +1,253 @@
+"""Every variant of the program from the configuration to a recounted plan, in the hand town.
+
+The town: 8 two-wheelers in the west, 4 in the east, each 1 kWh/day; one hub a side costs 1,000
+rupees, all subsidy, and delivers 10 kWh/day.
+"""
+
+import pandas as pd
+import pytest
+import yaml
+from town import LONS, write_town
+
+import siting
+from siting.errors import InfeasibleError, InputError
+from siting.study import Study, check
+
+
+@pytest.fixture
+def town(tmp_path):
+    return write_town(tmp_path / "town")
+
+
+def change(path, section="program", **keys):
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config[section] = config.get(section, {}) | keys
+    path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+ZONES = {"kind": "grid", "size_m": 3000}
+
+
+def built(plan):
+    return sorted(plan.new_sites["name"])
+
+
+def test_money_for_one_hub_goes_west_and_with_a_floor_east(town):
+    one = change(town, budget_pkr=1000)
+    assert built(siting.run(one)) == ["West pump"]
+    study = Study(one)
+    east = study.cells.loc[study.cells["people"] == 4, "cell_id"].item()
+    zones = Study(change(one, zones=ZONES)).cell_zones
+    assert zones.nunique() == 2
+    plan = siting.run(change(one, zone_floors={zones[east]: 0.9}))
+    assert built(plan) == ["East pump"]
+    assert plan.proof.objective == pytest.approx(4)
+    assert plan.tables["zones"].set_index("zone").loc[zones[east], "served_share"] == pytest.approx(
+        1
+    )
+
+
+def test_floors_that_no_plan_holds_are_told_with_have_need_and_fix(town):
+    with pytest.raises(InfeasibleError) as caught:
+        siting.run(change(town, budget_pkr=1000, zones=ZONES, zone_floor=0.5))
+    text = str(caught.value)
+    assert "need" in text
+    assert "budget" in text.lower()
+
+
+def test_max_min_needs_both_hubs_or_serves_no_zone_at_all(town):
+    plan = siting.run(change(town, budget_pkr=2000, zones=ZONES, fairness="max_min"))
+    assert built(plan) == ["East pump", "West pump"]
+    assert dict(plan.headline())["Worst-served zone"].endswith("(100.0%)")
+
+
+def test_least_cost_for_half_is_one_hub(town):
+    plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 0.5}))
+    assert built(plan) == ["West pump"]
+    assert plan.proof.unit == "PKR"
+    assert plan.proof.objective == plan.proof.bound == 1000
+
+
+def test_all_of_it_costs_two_hubs(town):
+    plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 1}))
+    assert plan.proof.objective == 2000
+
+
+def test_people_count_for_people(town):
+    (town.parent / "people.csv").write_text(
+        f"lon,lat,people\n{LONS[0]},33.6,8\n{LONS[-1]},33.6,4\n", encoding="utf-8"
+    )
+    plan = siting.run(change(town, budget_pkr=1000, objective="people"))
+    assert (plan.proof.unit, plan.proof.objective) == ("people", pytest.approx(8))
+    plan = siting.run(change(town, objective="sessions"))
+    assert plan.proof.objective == pytest.approx(8 / 1.2)
+
+
+@pytest.mark.parametrize(
+    "decay",
+    [
+        {"kind": "step", "factors": {0: 1.0, 1: 0.5}},
+        {"kind": "linear", "full_min": 0, "end_min": 4, "least": 0.2},
+        {"kind": "exponential", "scale_min": 3},
+        {"kind": "gaussian", "sigma_min": 3},
+    ],
+)
+def test_decay_counts_the_drive_and_is_recounted(town, decay):
+    plan = siting.run(change(town, decay=decay))
+    assert plan.solution.objective_kwh_day == pytest.approx(12)
+    assert 0 < plan.proof.objective < 12
+    assert "worth of what is served" in set(plan.checks["check"])
+
+
+def test_two_years_build_the_bigger_side_first(town):
+    fleet = town.parent / "fleet.csv"
+    rows = fleet.read_text(encoding="utf-8") + "2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n"
+    fleet.write_text(rows, encoding="utf-8")
+    plan = siting.run(change(town, years={"budgets_pkr": {2029: 1000, 2030: 1000}}))
+    years = plan.tables["years"].set_index("year")
+    # 2029: 6 vehicles, 4 of them in the west; 2030: all 12 served.
+    assert years["served_kwh_day"].to_list() == pytest.approx([4, 12])
+    opened = plan.tables["built"].drop_duplicates("site_id").set_index("site_id")["built_year"]
+    west = plan.sites.set_index("name").loc["West pump", "site_id"]
+    assert opened[west] == 2029
+    assert plan.solution.subsidy_pkr == 2000
+
+
+def test_several_futures_share_one_plan(town):
+    fleet = town.parent / "fleet.csv"
+    fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,18"), encoding="utf-8")
+    futures = {
+        "few": {"probability": 0.5, "case": "low"},
+        "many": {"probability": 0.5, "case": "high"},
+    }
+    plan = siting.run(change(town, budget_pkr=1000, scenarios={"of": futures}))
+    # West: 4 of the 6 if few; 10, the hub's most, of 12 if many.
+    found = plan.tables["scenarios"].set_index("scenario")
+    assert found["served_kwh_day"].to_dict() == pytest.approx({"few": 4, "many": 10})
+    assert built(plan) == ["West pump"]
+
+
+def test_alternatives_differ(town):
+    plan = siting.run(change(town, budget_pkr=1000, alternatives={"count": 2, "differ_by": 2}))
+    table = plan.tables["alternatives"]
+    assert table["worth"].to_list() == pytest.approx([8, 4])
+    assert plan.tables["alternative_sites"]["plans"].to_list() == [1, 1]
+
+
+def test_greedy_says_what_it_guarantees(town):
+    plan = siting.run(change(town, method="greedy"))
+    assert plan.solution.objective_kwh_day == pytest.approx(12)
+    assert plan.solution.method == "greedy"
+
+
+# ------------------------------------------------------------------------------------ limits
+
+
+def test_one_new_station_at_most(town):
+    plan = siting.run(change(town, limits={"most_new_stations": 1}))
+    assert built(plan) == ["West pump"]
+
+
+def test_a_site_by_name_is_required_or_ruled_out(town):
+    plan = siting.run(change(town, budget_pkr=1000, limits={"required_sites": ["east PUMP"]}))
+    assert built(plan) == ["East pump"]
+    plan = siting.run(change(town, budget_pkr=5000, limits={"forbidden_sites": ["East pump"]}))
+    assert built(plan) == ["West pump"]
+
+
+def test_a_site_that_is_not_there_is_told_with_the_nearest_name(town):
+    report = check(change(town, limits={"required_sites": ["Wset pump"]}))
+    assert [f.where for f in report.faults] == ["program.limits.required_sites"]
+    assert report.faults[0].fix == "did you mean West pump?"
+
+
+def test_envelopes_of_charger_groups(town):
+    limits = {"envelopes": {"bikes": {"budget_pkr": 1500, "charger_groups": ["lev"]}}}
+    plan = siting.run(change(town, budget_pkr=5000, limits=limits))
+    assert built(plan) == ["West pump"]
+    assert any("bikes" in str(check_) for check_ in plan.checks["check"])
+
+
+def test_an_envelope_of_an_unknown_group_is_told(town):
+    limits = {"envelopes": {"bikes": {"budget_pkr": 1500, "charger_groups": ["ufo"]}}}
+    with pytest.raises(InputError, match="no such charger group"):
+        siting.run(change(town, limits=limits))
+
+
+def test_stations_apart(town):
+    plan = siting.run(change(town, limits={"spacing_m": 10_000}))
+    assert len(plan.new_sites) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"fairness": "max_min"}, "program.fairness"),
+        ({"zone_floor": 0.5}, "program.zone_floor"),
+        (
+            {"least_cost": {"served_share": 1}, "years": {"budgets_pkr": {2030: 1}}},
+            "program.years",
+        ),
+        ({"method": "greedy", "decay": {"kind": "gaussian", "sigma_min": 1}}, "program.method"),
+        ({"years": {"budgets_pkr": {2030: 1, 2029: 1}}}, "program.years.budgets_pkr"),
+        ({"scenarios": {"of": {"a": {"probability": 0.5}, "b": {"probability": 0.4}}}},
+         "program.scenarios.of"),
+        ({"scenarios": {"of": {"a": {"probability": 1}, "b": {}}}},
+         "program.scenarios.of.b.probability"),
+        ({"decay": {"kind": "exponential", "scale_min": 0}}, "program.decay.scale_min"),
+        ({"limits": {"required_sites": ["a"], "forbidden_sites": ["a"]}},
+         "program.limits.required_sites"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, key):
+    report = check(change(town, **keys))
+    assert [f.where.rpartition("key ")[2] for f in report.faults] == [key]
+
+
+def test_limits_where_they_cannot_go_yet_are_refused(town):
+    with pytest.raises(InputError, match="cannot go with the program least_cost yet"):
+        siting.run(change(town, least_cost={"served_share": 0.5}, limits={"most_new_stations": 1}))
+
+
+# ------------------------------------------------------------------------------------ money
+
+
+NO_LAND = {"land_bay_month_pkr": 0, "civil_bay_pkr": 0}
+
+
+def test_each_new_station_has_its_business_case(town, tmp_path):
+    out = tmp_path / "run"
+    change(town, section="offers", costs=NO_LAND)
+    plan = siting.run(town, out=out)
+    case = pd.read_csv(out / "business.csv", encoding="utf-8-sig")
+    assert len(case) == len(plan.new_sites) == 2
+    assert {"npv_pkr", "payback_years", "viability_gap_pkr"} <= set(plan.new_sites.columns)
+    assert (plan.new_sites["npv_pkr"] > 0).all()
+
+
+def test_public_money_fills_the_gap_and_no_more(town):
+    subsidy = {"rule": "gap", "gap_cap_share": 1.0, "charger_share": 0.0}
+    free = siting.run(change(town, section="offers", subsidy=subsidy, costs=NO_LAND))
+    assert free.solution.subsidy_pkr == 0  # both sell enough at 120 rupees
+    assert free.solution.objective_kwh_day == pytest.approx(12)
+    dear = change(town, section="offers", costs={"land_bay_month_pkr": 200_000})
+    poor = siting.run(dear)
+    assert poor.solution.subsidy_pkr <= 5000
+    assert poor.new_sites.empty  # no case comes near, and 5,000 rupees fill nothing
+
+
+def test_a_station_that_stands_can_be_extended(town):
+    (town.parent / "old.csv").write_text(
+        f"lon,lat,name,power_kw\n{LONS[1]},33.6,Old,7\n", encoding="utf-8"
+    )
+    config = yaml.safe_load(town.read_text(encoding="utf-8"))
+    config["candidates"]["existing"] = {"path": "old.csv"}
+    config["candidates"]["merge_within_m"] = 100
+    config["offers"]["existing_policy"] = "extend"
+    town.write_text(yaml.safe_dump(config), encoding="utf-8")
+    plan = siting.run(town)
+    extended = plan.sites[plan.sites["configuration"] == "existing+hub"]
+    assert len(extended) == 1
+    assert not extended["existing"].any()
+    assert plan.solution.objective_kwh_day == pytest.approx(12)
