@@ -83,13 +83,13 @@ class LayerZones(Section):
     name_column: Text = Field("name", description="column with the zone's name")
 
 
-class PeopleZones(Section):
+class ZonesOfPeople(Section):
     """The zones that people are counted by (`demand.people` of kind zones)."""
 
     kind: Literal["people"] = Field(description="the zones of demand.people")
 
 
-Zones = Annotated[GridZones | LayerZones | PeopleZones, Field(discriminator="kind")]
+Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="kind")]
 
 
 class LeastCost(Section):
