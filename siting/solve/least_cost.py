@@ -25,7 +25,7 @@ from siting.solve.settle import Effort, Start, require_plan, settle
 from siting.solve.solution import ARITHMETIC
 from siting.solve.weighted import ids_of
 from siting.solve.whynot import raise_why_not
-from siting.solve.zones import zone_table
+from siting.solve.zones import require_in_reach, zone_table
 
 Base = Literal["demand", "reachable"]
 
@@ -116,6 +116,7 @@ def solve_least_cost(
         raise InputError(faults)
     if of == "reachable":
         share, floors = _of_all(instance, where, share, floors)
+    require_in_reach(instance, where, floors, share)
     variant = least_cost_variant(instance, where, floors, share, model, money)
     clock = Clock(effort.time_limit_s)
     starts = cheap_starts(variant.instance, share, model, effort, clock)

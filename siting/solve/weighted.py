@@ -19,7 +19,7 @@ from siting.solve.run import solve
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Start, require_plan, settle
 from siting.solve.whynot import raise_why_not
-from siting.solve.zones import zone_table
+from siting.solve.zones import require_in_reach, zone_table
 
 # Share of the time left that a plan of the plain program may take.
 PLAIN_SHARE = 0.3
@@ -91,6 +91,7 @@ def solve_weighted(
     effort.check()
     objective = objective_of(instance) if objective is None else objective
     where = zones_of(instance, zones)
+    require_in_reach(instance, where, floors, city_floor)
     variant = weighted_variant(instance, objective, where, floors, city_floor, model)
     clock = Clock(effort.time_limit_s)
     starts = plain_starts(instance, model, effort, clock, bounds=is_energy(instance, objective))

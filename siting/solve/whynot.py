@@ -37,6 +37,7 @@ BUDGET = "budget"
 COLUMNS = ("requirement", "have", "need", "unit", "alone", "fix")
 # The first plan will do where only feasibility is asked.
 ANY_GAP = 0.999
+UNKNOWN = "a figure not found in the time given (raise the time limit)"
 # Floors are mended in steps of this, downwards.
 STEP = 1e-4
 
@@ -219,9 +220,13 @@ class _Conflict:
         return dict(zip(COLUMNS, (label, have, need, unit, alone, fix), strict=True))
 
     def money(self, pkr: float) -> str:
+        if math.isnan(pkr):
+            return UNKNOWN
         return f"PKR {math.ceil(pkr - 1e-6):,}"
 
     def share(self, share: float) -> str:
+        if math.isnan(share):
+            return UNKNOWN
         return f"{math.floor(share / STEP + 1e-6) * STEP:.4f}"
 
     def wanted(self, name: str) -> float:

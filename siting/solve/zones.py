@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from siting.errors import Fault, InfeasibleError
 from siting.models.instance import Floats, Instance
 from siting.models.rows import Zones
 
@@ -76,3 +77,43 @@ def gini(share: Floats, weight: Floats) -> float:
         return 0.0
     differences = np.abs(share[:, None] - share[None, :])
     return float(part @ differences @ part) / (2 * mean)
+
+
+def require_in_reach(
+    instance: Instance,
+    zones: Zones,
+    floors: Mapping[str, float] | None,
+    city_floor: float | None,
+) -> None:
+    """Raise `InfeasibleError` for every floor above what lies in reach of any site at all.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    zones
+        The zones.
+    floors, city_floor
+        Share of its demand that must be served, by zone and in all.
+    """
+    kwh = np.where(instance.served_pairs, instance.demand_kwh, 0.0)
+    there = {
+        name: float(kwh[zones.of_demand == n].sum() / zones.demand_kwh[n])
+        for n, name in enumerate(zones.names)
+    }
+    there["city"] = float(kwh.sum() / instance.demand_kwh_day)
+    asked = {name: share for name, share in (floors or {}).items() if name in there}
+    if city_floor is not None:
+        asked["city"] = city_floor
+    faults = [
+        Fault(
+            f"floor, {name}",
+            f"have {there[name]:.1%} of its demand in reach of any site, need {share:.1%}",
+            f"lower it to {np.floor(1e4 * there[name]) / 1e4:.4f} or less, add candidate sites "
+            "there, or raise the cutoff",
+        )
+        for name, share in asked.items()
+        if share > there[name] + 1e-9
+    ]
+    if faults:
+        raise InfeasibleError(faults)
