@@ -251,3 +251,13 @@ def test_a_station_that_stands_can_be_extended(town):
     assert len(extended) == 1
     assert not extended["existing"].any()
     assert plan.solution.objective_kwh_day == pytest.approx(12)
+
+
+def test_a_floor_above_what_any_site_reaches_is_told_with_have_need_and_fix(town):
+    sites = town.parent / "sites.csv"
+    sites.write_text(f"lon,lat,name\n{LONS[1]},33.6,West pump\n", encoding="utf-8")
+    with pytest.raises(InfeasibleError) as caught:
+        siting.run(change(town, zones=ZONES, zone_floor=0.5))
+    (fault,) = caught.value.faults
+    assert "have 0.0% of its demand in reach of any site, need 50.0%" in fault.what
+    assert "lower it to 0.0000" in fault.fix

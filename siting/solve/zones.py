@@ -113,7 +113,7 @@ def require_in_reach(
             "there, or raise the cutoff",
         )
         for name, share in asked.items()
-        if share > there[name] + 1e-9
+        if there[name] + 1e-9 < share <= 1
     ]
     if faults:
         raise InfeasibleError(faults)
