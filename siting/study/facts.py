@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import __version__, reference
-from siting.config import input_files
+from siting import __version__, economics, reference
+from siting.config import Config, input_files
 from siting.files import sha256
 from siting.plan import Plan, status_text
 from siting.study.demand import DemandStudy
@@ -177,9 +177,15 @@ def assumptions_of(study: Study) -> pd.DataFrame:
         }
     )
     grid = reference.table("grid", config.offers.grid_csv)
-    grid = grid[grid["item"] != "headroom"].rename(columns={"item": "of"})
+    unused = ["headroom"] if config.offers.upgrade else ["headroom", "upgrade_fixed", "upgrade_kw"]
+    grid = grid[~grid["item"].isin(unused)].rename(columns={"item": "of"})
     grid = grid.assign(figure="grid works")[capex.columns]
-    return pd.concat([figures[capex.columns], _settings(study), capex, grid], ignore_index=True)
+    works = reference.table("works").rename(columns={"item": "of"})
+    works = works.assign(figure="site costs")[capex.columns]
+    money = economics.money_figures().rename(columns={"item": "of"})
+    money = money.assign(figure="business case")[capex.columns]
+    parts = [figures[capex.columns], _settings(study), capex, grid, works, money]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _settings(study: Study) -> pd.DataFrame:
@@ -192,7 +198,7 @@ def _settings(study: Study) -> pd.DataFrame:
         ("cutoff_min", config.reach.cutoff_min, "min", stated),
         ("access_kmh", config.reach.access_kmh, "km/h", stated),
         ("headroom_kw", config.offers.headroom_kw, "kW", "configuration; feeder loads not public"),
-        ("utilisation", config.offers.utilisation, "share", stated),
+        *_standard(config),
         ("subsidy.charger_share", subsidy.charger_share, "share", "configuration; rule not found"),
         ("subsidy.grid_share", subsidy.grid_share, "share", "configuration; rule not found"),
         ("subsidy.fee_share", subsidy.fee_share, "share", "configuration; rule not found"),
@@ -204,6 +210,17 @@ def _settings(study: Study) -> pd.DataFrame:
         rows.append(("availability", study.availability, "share", "configuration"))
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
     return frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
+
+
+def _standard(config: Config) -> list[tuple[str, float, str, str]]:
+    """Return the figures of the service standard that is used."""
+    service, stated = config.offers.service, "configuration; no published figure"
+    if service.rule == "utilisation":
+        return [("utilisation", config.offers.utilisation, "share", stated)]
+    return [
+        ("service.wait_min", service.wait_min, "min", stated),
+        ("service.alpha", service.alpha, "share", stated),
+    ]
 
 
 def warnings_of(study: Study, plan: Plan) -> list[str]:
