@@ -112,6 +112,10 @@ def test_two_years_build_the_bigger_side_first(town):
     west = plan.sites.set_index("name").loc["West pump", "site_id"]
     assert opened[west] == 2029
     assert plan.solution.subsidy_pkr == 2000
+    assert plan.sites.set_index("name")["built_year"].to_dict() == {
+        "West pump": 2029,
+        "East pump": 2030,
+    }
 
 
 def test_several_futures_share_one_plan(town):

@@ -334,6 +334,10 @@ class Study(DemandStudy):
         for name, column in shown.items():
             value = table["site_id"].map(by_site[column]).astype(float)
             table.insert(table.shape[1] - 1, name, value)
+        if "built" in found.tables:
+            built = found.tables["built"].drop_duplicates("site_id", keep="last")
+            year = table["site_id"].map(built.set_index("site_id")["built_year"])
+            table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
         tables = {"business": case, **found.tables}
         return plan.with_variant(
             goal=found.goal, proof=found.proof, lines=tuple(found.lines), tables=tables

@@ -146,6 +146,7 @@ def check(
     if attempt(lambda: study.network):
         demand_read = attempt(lambda: study.cells) and attempt(lambda: study.demand)
         sites_read = attempt(lambda: study.candidates) and attempt(lambda: study.offers)
+        attempt(lambda: study.cell_zones)
         if demand_read and sites_read and attempt(lambda: study.reach):
             attempt(lambda: study.instance)
     if not report.faults:

@@ -1,0 +1,74 @@
+"""What every program must hold, whatever it decides: one test over all of them."""
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from test_study_program import NO_LAND, ZONES, change
+from town import write_town
+
+from siting.study import Study, check
+
+PROGRAMS = {
+    "capacitated": {},
+    "coverage": {"model": "coverage"},
+    "greedy": {"method": "greedy"},
+    "people": {"objective": "people"},
+    "decay": {"decay": {"kind": "exponential", "scale_min": 3}},
+    "floors": {"zones": ZONES, "zone_floor": 0.5},
+    "max-min": {"zones": ZONES, "fairness": "max_min"},
+    "least cost": {"least_cost": {"served_share": 0.5}},
+    "set cover": {"model": "coverage", "least_cost": {"served_share": 1, "of": "reachable"}},
+    "years": {"years": {"budgets_pkr": {2029: 1000, 2030: 1000}, "carry_over": True}},
+    "expected": {"scenarios": {"of": {"a": {"probability": 0.5}, "b": {"probability": 0.5}}}},
+    "regret": {
+        "scenarios": {
+            "criterion": "regret",
+            "of": {"a": {"probability": 0.5}, "b": {"probability": 0.5}},
+        }
+    },
+    "cvar": {
+        "scenarios": {
+            "criterion": "cvar",
+            "of": {"a": {"probability": 0.5}, "b": {"probability": 0.5}},
+        }
+    },
+    "alternatives": {"alternatives": {"count": 2, "differ_by": 1}},
+    "limits": {"limits": {"most_new_stations": 1, "spacing_m": 100}},
+    "viability gap": {},
+}
+INPUTS = ("demand", "offers", "reach", "compatibility", "cells", "candidates")
+
+
+@pytest.fixture(params=PROGRAMS)
+def town(request, tmp_path):
+    path = write_town(tmp_path / "town")
+    fleet = path.parent / "fleet.csv"
+    rows = fleet.read_text(encoding="utf-8") + "2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n"
+    fleet.write_text(rows, encoding="utf-8")
+    if request.param == "viability gap":
+        change(path, section="offers", subsidy={"rule": "gap"}, costs=NO_LAND)
+    return change(path, **PROGRAMS[request.param])
+
+
+def test_a_program_keeps_its_promises(town):
+    assert check(town).faults == []
+    study = Study(town)
+    before = {name: getattr(study, name).copy() for name in INPUTS}
+    plan = study.plan
+
+    # inputs untouched, ids kept
+    for name, table in before.items():
+        assert_frame_equal(pd.DataFrame(getattr(study, name)), pd.DataFrame(table))
+    known = set(study.offers["offer_id"])
+    assert set(plan.solution.offers) <= known
+    assert set(plan.service["demand_id"]) <= set(study.demand["demand_id"])
+    assert set(plan.service["site_id"]) <= set(plan.sites["site_id"])
+
+    # proven or honest, and recounted
+    assert plan.proof.status == "optimal"
+    assert plan.proof.gap <= plan.proof.gap_asked + 1e-9
+    assert len(plan.checks) >= 7
+    assert plan.served_share > 0
+
+    # the same input gives the same plan
+    assert Study(town).plan.solution.offers == plan.solution.offers
