@@ -147,11 +147,46 @@ offers:
   headroom_kw: 0
   utilisation: 1
   availability: 0.9
+  service:
+    rule: waiting
+    wait_min: 5
+    alpha: 0.2
+    swap_depth: 0.7
+    swap_taper: 1.2
+  costs:
+    civil_bay_pkr: 100_000
+    land: upfront
+    land_bay_month_pkr: 4000
+    land_bay_upfront_pkr: 2e6
+    om_share: 0.03
+    site_bays: 6
+    line_detour: 1.4
+    neeca_points: false
+  existing_policy: extend
+  upgrade: true
+  lines: lines.geojson
+  feeders: feeders.geojson
+  feeder_within_m: 3000
   subsidy:
     charger_share: 1
     grid_share: 0
     fee_share: 0.25
+    civil_share: 0.1
+    land_share: 0.05
+    rule: gap
+    flat_pkr: 300_000
+    gap_cap_share: 0.4
     cap_per_station_pkr: 5e6
+money:
+  price_pkr_kwh: 80
+  tariff_pkr_kwh: 40
+  discount_rate: 0.12
+  years: 12
+  payment_share: 0.02
+  attendant_month_pkr: 45_000
+  attendants: 1.5
+  first_year_share: 0.3
+  full_after_years: 4
 reach:
   cutoff_min: 7.5
   access_kmh: 20
@@ -189,6 +224,8 @@ FILES = [
     "chargers.geojson",
     "chargers.csv",
     "grid.csv",
+    "lines.geojson",
+    "feeders.geojson",
 ]
 
 
@@ -263,8 +300,24 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "charger_share": 0.5,
         "grid_share": 0.8,
         "fee_share": 0.0,
+        "civil_share": 0.0,
+        "land_share": 0.0,
+        "rule": "share",
+        "flat_pkr": 0.0,
+        "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,
     }
+    assert config.offers.service.model_dump() == {
+        "rule": "utilisation",
+        "wait_min": 10,
+        "alpha": 0.1,
+        "swap_depth": 0.8,
+        "swap_taper": 1.15,
+    }
+    assert (config.offers.existing_policy, config.offers.upgrade) == ("keep", False)
+    assert (config.offers.lines, config.offers.feeders) == (None, None)
+    assert (config.offers.costs.land, config.offers.costs.neeca_points) == ("lease", True)
+    assert set(config.money.model_dump().values()) == {None}
     assert config.reach.model_dump() == {"cutoff_min": 10, "access_kmh": 15, "max_snap_m": 600}
     assert config.program.model_dump() == {
         "model": "capacitated",
@@ -293,6 +346,8 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
     assert config.candidates.sources[2].site_kind == "shop"
     assert config.candidates.existing.path == folder / "chargers.geojson"
     assert config.offers.subsidy.cap_per_station_pkr == 5e6
+    assert config.offers.feeders == folder / "feeders.geojson"
+    assert config.money.years == 12
     assert config.output.cache_dir == folder / "kept" / "parsed"
     # nothing was left at its default by a slip in a key's name
     assert _unset(config) == set()

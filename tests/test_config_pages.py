@@ -263,6 +263,7 @@ def test_every_key_has_a_meaning_and_every_measure_a_unit() -> None:
         "_kw": "kW",
         "_kmh": "km/h",
         "_deg": "degrees",
+        "_month_pkr": "PKR/month",
         "_pkr": "PKR",
         "_share": "share, 0 to 1",
         "km_day": "km/day",
