@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
 
 COMPATIBILITY = pd.DataFrame(
     [("lev", "two_wheeler"), ("lev", "three_wheeler"), ("ac", "car"), ("dc", "car"), ("dc", "bus")],
@@ -63,33 +65,65 @@ def town(seed, sites=5, cells=6, configurations=2, existing=True):
     return demand, offers, reach
 
 
+class Serving:
+    """What any choice of offers serves: by covering, or by a transport problem of its own."""
+
+    def __init__(self, demand, offers, reach):
+        long = offers.melt(
+            id_vars=["site_id", "offer_id"],
+            value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS],
+            value_name="q",
+        )
+        long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
+        arcs = (
+            demand.merge(reach, on="cell_id")
+            .merge(COMPATIBILITY, on="vehicle_class")
+            .merge(long[long["q"] > 0], on=["site_id", "charger_group"])
+        )
+        self.arc_offer = arcs["offer_id"].to_numpy(object)
+        self.arc_row = pd.factorize(arcs["demand_id"])[0]
+        self.arc_node = pd.factorize(arcs["offer_id"] + "/" + arcs["charger_group"])[0]
+        self.wanted = arcs["demand_kwh_day"].to_numpy(float)
+        self.room = arcs["q"].to_numpy(float)
+
+    def __call__(self, chosen, capacitated):
+        """Return the energy some offers serve, kWh/day."""
+        of = np.isin(self.arc_offer, np.array(list(chosen), dtype=object))
+        if not of.any():
+            return 0.0
+        rows, first = np.unique(self.arc_row[of], return_index=True)
+        wanted = self.wanted[of][first]
+        if not capacitated:
+            return float(wanted.sum())
+        nodes, first = np.unique(self.arc_node[of], return_index=True)
+        room = self.room[of][first]
+        row = np.searchsorted(rows, self.arc_row[of])
+        node = np.searchsorted(nodes, self.arc_node[of])
+        whole = all((x == np.rint(x)).all() for x in (wanted, room))
+        return (largest_flow if whole else largest_flow_by_lp)(row, node, wanted, room)
+
+
+def largest_flow(row, node, wanted, room):
+    """Return the largest flow of whole numbers from demand rows to charger nodes."""
+    n, m = len(wanted), len(room)
+    tail = np.concatenate([np.zeros(n, int), row + 1, np.arange(m) + n + 1])
+    head = np.concatenate([np.arange(n) + 1, node + n + 1, np.full(m, n + m + 1)])
+    most = np.concatenate([wanted, wanted[row], room]).astype(np.int32)
+    graph = csr_array((most, (tail, head)), shape=(n + m + 2, n + m + 2))
+    return float(maximum_flow(graph, 0, n + m + 1).flow_value)
+
+
+def largest_flow_by_lp(row, node, wanted, room):
+    """Return the largest flow from demand rows to charger nodes, by a linear program."""
+    matrix = np.zeros((len(wanted) + len(room), len(row)))
+    matrix[row, np.arange(len(row))] = 1
+    matrix[len(wanted) + node, np.arange(len(row))] = 1
+    return -float(linprog(-np.ones(len(row)), A_ub=matrix, b_ub=np.r_[wanted, room]).fun)
+
+
 def served(demand, offers, reach, chosen, capacitated):
-    """Return the energy some offers serve: by covering, or by a transport problem of its own."""
-    built = offers[offers["offer_id"].isin(chosen)]
-    long = built.melt(
-        id_vars="site_id", value_vars=[f"capacity_{g}_kwh_day" for g in GROUPS], value_name="q"
-    )
-    long["charger_group"] = long["variable"].str[len("capacity_") : -len("_kwh_day")]
-    long = long[long["q"] > 0]
-    arcs = (
-        demand.merge(reach, on="cell_id")
-        .merge(COMPATIBILITY, on="vehicle_class")
-        .merge(long[["site_id", "charger_group", "q"]], on=["site_id", "charger_group"])
-    )
-    if arcs.empty:
-        return 0.0
-    if not capacitated:
-        return float(arcs.drop_duplicates("demand_id")["demand_kwh_day"].sum())
-    rows = arcs["demand_id"].astype("category").cat.codes.to_numpy()
-    node = (arcs["site_id"] + arcs["charger_group"]).astype("category").cat.codes.to_numpy()
-    size = rows.max() + 1
-    matrix = np.zeros((size + node.max() + 1, len(arcs)))
-    matrix[rows, np.arange(len(arcs))] = 1
-    matrix[size + node, np.arange(len(arcs))] = 1
-    limit = np.zeros(len(matrix))
-    limit[rows] = arcs["demand_kwh_day"]
-    limit[size + node] = arcs["q"]
-    return -float(linprog(-np.ones(len(arcs)), A_ub=matrix, b_ub=limit).fun)
+    """Return the energy some offers serve, kWh/day."""
+    return Serving(demand, offers, reach)(chosen, capacitated)
 
 
 def best(demand, offers, reach, budget, capacitated):
@@ -104,15 +138,19 @@ def best(demand, offers, reach, budget, capacitated):
     for site, group in open_[~open_["existing"]].groupby("site_id"):
         if site not in set(open_.loc[open_["existing"], "site_id"]):
             choices.append([None, *group["offer_id"]])
-    money = open_.set_index("offer_id")
+    money = {
+        column: dict(zip(open_["offer_id"], open_[column], strict=True))
+        for column in ("subsidy_pkr", "cost_pkr")
+    }
+    energy_of = Serving(demand, offers, reach)
     found = []
     for pick in itertools.product(*choices):
         new = [name for name in pick if name is not None]
-        subsidy = money.loc[new, "subsidy_pkr"].sum()
+        subsidy = sum(money["subsidy_pkr"][name] for name in new)
         if subsidy > budget:
             continue
-        energy = served(demand, offers, reach, (*kept, *new), capacitated)
-        cost = money.loc[new, "cost_pkr"].sum()
+        energy = energy_of((*kept, *new), capacitated)
+        cost = sum(money["cost_pkr"][name] for name in new)
         ids = sorted((*kept, *new))
         found.append((-round(energy, 6), subsidy, cost, sum(rank[n] for n in new), ids))
     first = min(found)

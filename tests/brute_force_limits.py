@@ -5,7 +5,7 @@ import itertools
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from brute_force import COMPATIBILITY, GROUPS, served, town
+from brute_force import COMPATIBILITY, GROUPS, Serving, town
 
 from siting.errors import SitingError
 from siting.models import Instance
@@ -124,15 +124,16 @@ def best(tables, rules, budget, capacitated):
     allowed, left = plans(tables, rules, budget)
     rank = {name: n for n, name in enumerate(left, 1)}
     money = tables["offers"].set_index("offer_id")
+    subsidy, cost = (money[column].to_dict() for column in ("subsidy_pkr", "cost_pkr"))
+    energy_of = Serving(tables["demand"], tables["offers"], tables["reach"])
     found = []
     for ids in allowed:
-        energy = served(tables["demand"], tables["offers"], tables["reach"], ids, capacitated)
-        chosen = money.loc[list(ids)]
+        energy = energy_of(ids, capacitated)
         found.append(
             (
                 -round(energy, 6),
-                chosen["subsidy_pkr"].sum(),
-                chosen["cost_pkr"].sum(),
+                sum(subsidy[n] for n in ids),
+                sum(cost[n] for n in ids),
                 sum(rank[n] for n in ids),
                 ids,
             )

@@ -26,6 +26,10 @@ class SmallTown:
         self.wanted = wanted.groupby(self.zones).sum().to_dict()
         self.total = float(wanted.sum())
         self.all_arcs = self.join()
+        self.arc_offer = self.all_arcs["offer_id"].to_numpy(object)
+        self.money_of = {
+            column: self.money[column].to_dict() for column in ("subsidy_pkr", "cost_pkr")
+        }
 
     def plans(self, budget=None, *, useful=False):
         """Yield the offers of every plan within a budget; of offers of use only, if asked."""
@@ -43,12 +47,13 @@ class SmallTown:
         ]
         for pick in itertools.product(*choices):
             new = [name for name in pick if name]
-            if self.money.loc[new, "subsidy_pkr"].sum() <= budget + 1e-9:
+            if self.spent(new) <= budget + 1e-9:
                 yield tuple(sorted((*kept, *new)))
 
     def arcs(self, chosen):
         """Return demand row, site, charger group and minutes of all that can be served."""
-        return self.all_arcs[self.all_arcs["offer_id"].isin(chosen)].reset_index(drop=True)
+        of = np.isin(self.arc_offer, np.array(list(chosen), dtype=object))
+        return self.all_arcs[of].reset_index(drop=True)
 
     def join(self):
         """Return who could be served by which chargers of every offer."""
@@ -132,7 +137,7 @@ class SmallTown:
         return -float(linprog(cost, A_ub=np.array(rows), b_ub=limits).fun)
 
     def spent(self, chosen, column="subsidy_pkr"):
-        return float(self.money.loc[list(chosen), column].sum())
+        return float(sum(self.money_of[column][name] for name in chosen))
 
 
 def people_of(town, seed):

@@ -8,6 +8,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def seeds(first, quick, deep):
+    """Return seeds of random towns: some for every run, the rest for the slow one."""
+    every = range(first, first + deep)
+    return [*every[:quick], *(pytest.param(s, marks=pytest.mark.slow) for s in every[quick:])]
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder with real OSM extracts and published optima, or skip."""

@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
-from brute_force import COMPATIBILITY, GROUPS, served, town
+from brute_force import COMPATIBILITY, GROUPS, Serving, served, town
 
 from siting.models import Instance
 
@@ -46,9 +46,9 @@ def best_phased(offers, reach, by_year, budgets, weights, capacitated, carry_ove
     """Return the most energy, weighted over the years, of all plans that close nothing."""
     years = list(by_year)
     open_ = offers[offers["reason"] == ""]
-    money = open_.set_index("offer_id")["subsidy_pkr"]
+    money = open_.set_index("offer_id")["subsidy_pkr"].to_dict()
     columns = [f"capacity_{g}_kwh_day" for g in GROUPS]
-    capacity = open_.set_index("offer_id")[columns]
+    capacity = dict(zip(open_["offer_id"], open_[columns].to_numpy(), strict=True))
     kept = tuple(open_.loc[open_["existing"], "offer_id"])
     standing = set(open_.loc[open_["existing"], "site_id"])
 
@@ -56,7 +56,7 @@ def best_phased(offers, reach, by_year, budgets, weights, capacitated, carry_ove
         for before, after in itertools.pairwise(course):
             if before is None or before == after:
                 continue
-            if after is None or not upgrades or (capacity.loc[after] < capacity.loc[before]).any():
+            if after is None or not upgrades or (capacity[after] < capacity[before]).any():
                 return False
         return True
 
@@ -65,12 +65,13 @@ def best_phased(offers, reach, by_year, budgets, weights, capacitated, carry_ove
         for site, group in open_.groupby("site_id")
         if site not in standing
     ]
+    energy_of = {year: Serving(table, offers, reach) for year, table in by_year.items()}
     values = {}
 
     def value(year, chosen):
         key = (year, chosen)
         if key not in values:
-            values[key] = served(by_year[year], offers, reach, (*kept, *chosen), capacitated)
+            values[key] = energy_of[year]((*kept, *chosen), capacitated)
         return values[key]
 
     best = 0.0
@@ -107,10 +108,8 @@ def all_outcomes(offers, reach, by_name, budget, capacitated):
         new = tuple(name for name in pick if name is not None)
         if sum(money[name] for name in new) <= budget:
             plans.append((*kept, *new))
-    outcome = [
-        [served(table, offers, reach, plan, capacitated) for table in by_name.values()]
-        for plan in plans
-    ]
+    energies = [Serving(table, offers, reach) for table in by_name.values()]
+    outcome = [[energy_of(plan, capacitated) for energy_of in energies] for plan in plans]
     return np.array(outcome), plans
 
 

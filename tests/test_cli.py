@@ -6,18 +6,27 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import ROOT
 from town import write_town
+from typer.testing import CliRunner
 
-EMBEDDED = ROOT / "configs" / "islamabad.yaml"
+from siting.cli import app
 
 
-def siting(*words, **kwargs):
+def siting(*words):
+    """Run a command in a process of its own, as a user does: all that either stream gets."""
     command = [sys.executable, "-m", "siting.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def here(*words):
+    """Run a command in this process, which spares the imports; an error of Python goes through."""
+    done = CliRunner().invoke(app, [*map(str, words)], prog_name="siting", catch_exceptions=False)
+    return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
 
 
 @pytest.fixture
@@ -46,29 +55,31 @@ def test_a_run_prints_a_summary_and_writes_its_folder(town):
     assert str(runs[0]) in done.stdout
 
 
-def test_json_alone_stands_on_stdout(town, tmp_path):
-    done = siting("run", town, "--json", "--out", tmp_path / "out")
+def test_json_alone_stands_on_stdout(town, tmp_path, capfd):
+    done = here("run", town, "--json", "--out", tmp_path / "out")
+    assert capfd.readouterr().out == ""  # not even from a solver's own code
     facts = json.loads(done.stdout)
     assert facts["status"] == "optimal"
     assert facts == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
 
 
-def test_quiet_is_quiet(town, tmp_path):
-    done = siting("run", town, "--quiet", "--out", tmp_path / "out")
+def test_quiet_is_quiet(town, tmp_path, capfd):
+    done = here("run", town, "--quiet", "--out", tmp_path / "out")
+    assert capfd.readouterr() == ("", "")
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
     assert (tmp_path / "out" / "run.json").is_file()
 
 
 def test_two_runs_give_the_same_plan(town, tmp_path):
     for name in ("one", "two"):
-        assert siting("run", town, "-q", "--out", tmp_path / name).returncode == 0
+        assert here("run", town, "-q", "--out", tmp_path / name).returncode == 0
     for layer in ("sites.geojson", "service.geojson", "sites.csv", "offers.csv"):
         assert (tmp_path / "one" / layer).read_bytes() == (tmp_path / "two" / layer).read_bytes()
 
 
 def test_set_overrides_a_key(town, tmp_path):
     out = tmp_path / "out"
-    done = siting("run", town, "--set", "program.budget_pkr=999", "--out", out)
+    done = here("run", town, "--set", "program.budget_pkr=999", "--out", out)
     assert done.returncode == 0
     assert "cheapest offer needs" in done.stdout
     assert json.loads((out / "run.json").read_text())["new_stations"] == 0
@@ -116,7 +127,7 @@ def write(path, text):
 )  # fmt: skip
 def test_bad_input_is_one_clear_error_and_nothing_written(town, spoil, expected):
     spoil(town.parent)
-    done = siting("run", town)
+    done = here("run", town)
     assert done.returncode == 2, done.stderr
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
@@ -125,15 +136,24 @@ def test_bad_input_is_one_clear_error_and_nothing_written(town, spoil, expected)
     assert not runs.exists() or not list(runs.iterdir())
 
 
+def test_bad_input_ends_a_process_with_2_and_no_traceback(town):
+    write(town.parent / "people.csv", "lon,lat,people\n73.0,33.6,-1\n")
+    done = siting("run", town)
+    assert done.returncode == 2
+    assert "people.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
 def test_check_lists_all_faults_of_all_files(town, tmp_path):
     other = write_town(tmp_path / "other")
     change(town, reach={"cutoff_min": 0}, program={"budget_pkr": -1})
     write(other.parent / "people.csv", "lon,lat,people\n73.0,33.6,-1\n")
-    done = siting("check", town, other)
+    done = here("check", town, other)
     assert done.returncode == 2
     for words in ("cutoff_min", "budget_pkr", "people.csv"):
         assert words in done.stderr
-    good = siting("check", write_town(tmp_path / "good"))
+    good = here("check", write_town(tmp_path / "good"))
     assert good.returncode == 0
     assert "no fault" in good.stdout
 
@@ -148,7 +168,7 @@ def test_every_shipped_config_is_valid():
 
 
 def test_schema_is_json_that_names_every_section():
-    schema = json.loads(siting("schema").stdout)
+    schema = json.loads(here("schema").stdout)
     assert {"roads", "demand", "candidates", "offers", "reach", "program"} <= schema[
         "properties"
     ].keys()
@@ -193,17 +213,17 @@ def test_ctrl_c_leaves_nothing_half_written(town):
 
 
 def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
-    listed = siting("cities")
+    listed = here("cities")
     assert listed.returncode == 0, listed.stderr
     assert "Gujranwala" in listed.stdout
     path = tmp_path / "multan.yaml"
-    assert siting("new", "Multan", "--out", path).returncode == 0
+    assert here("new", "Multan", "--out", path).returncode == 0
     from siting.config import load
 
     assert load(path).demand.city == "multan"
-    again = siting("new", "Multan", "--out", path)
+    again = here("new", "Multan", "--out", path)
     assert again.returncode == 2
     assert "is there already" in again.stderr
-    unknown = siting("new", "Lahor", "--out", tmp_path / "x.yaml")
+    unknown = here("new", "Lahor", "--out", tmp_path / "x.yaml")
     assert unknown.returncode == 2
     assert "Lahore" in unknown.stderr

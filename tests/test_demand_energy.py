@@ -248,9 +248,17 @@ ROWS = st.lists(
 ).filter(lambda rows: sum(r[0] for r in rows) > 1)
 
 
-@settings(deadline=None, max_examples=40)
-@given(ROWS)
-def test_vehicles_and_energy_are_conserved_over_zones(rows):
+@pytest.fixture(scope="module")
+def city():
+    """Return fleet, figures and shares of a small city, and the energy of the whole of it."""
+    fleet, shares = small_fleet(car=10_000, bus=500), even_shares(["car", "bus"])
+    whole = city_energy(fleet, vehicle_figures(), shares).set_index("vehicle_class")
+    return (fleet, vehicle_figures(), shares), whole
+
+
+@settings(deadline=None, max_examples=30)
+@given(rows=ROWS)
+def test_vehicles_and_energy_are_conserved_over_zones(city, rows):
     people, renting, high_rise = zip(*rows, strict=True)
     zones = pd.DataFrame(
         {
@@ -260,10 +268,8 @@ def test_vehicles_and_energy_are_conserved_over_zones(rows):
             "high_rise_share": pd.Series(high_rise, dtype=float),
         }
     )
-    fleet = small_fleet(car=10_000, bus=500)
-    shares = even_shares(["car", "bus"])
-    whole = city_energy(fleet, vehicle_figures(), shares).set_index("vehicle_class")
-    energy = zone_energy(fleet, vehicle_figures(), shares, zones)
+    case, whole = city
+    energy = zone_energy(*case, zones)
     by_class = energy.groupby("vehicle_class")[["vehicles", "demand_kwh_day"]].sum()
     assert by_class["vehicles"].to_dict() == pytest.approx(whole["vehicles"].to_dict(), rel=1e-9)
     # All the energy, home and public together, is the same whatever the housing.

@@ -184,17 +184,24 @@ def test_slow_central_and_fast_are_in_order():
     assert (stock["nev-2025-30"] < stock["fast"]).all()
 
 
+@pytest.fixture(scope="module")
+def central():
+    """Return the figures of the fleet by class and name, and the fleet they make."""
+    return fleet_figures().set_index(["vehicle_class", "figure"]), fleet_model(until=2032)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
-    st.sampled_from(["sales_year", "growth", "life_years", "share_2030", "opening_vehicles"]),
-    st.sampled_from(CLASSES),
-    st.floats(1.01, 1.5),
+    figure=st.sampled_from(
+        ["sales_year", "growth", "life_years", "share_2030", "opening_vehicles"]
+    ),
+    name=st.sampled_from(CLASSES),
+    factor=st.floats(1.01, 1.5),
 )
-def test_more_of_a_figure_is_more_stock(figure, name, factor):
-    rows = fleet_figures().set_index(["vehicle_class", "figure"])
+def test_more_of_a_figure_is_more_stock(central, figure, name, factor):
+    rows, base = central
     value = rows.loc[(name, figure), "value"]
     more = fleet_model(until=2032, overrides={name: {figure: float(value * factor)}})
-    base = fleet_model(until=2032)
     same = more["vehicle_class"] != name
     assert (more["stock"] >= base["stock"] - 1e-6).all()
     assert more["stock"].iloc[-7:].sum() > base["stock"].iloc[-7:].sum()

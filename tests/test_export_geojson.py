@@ -251,7 +251,7 @@ def stars(draw: st.DrawFn) -> Polygon:
     return Polygon(ring, [hole] if draw(st.booleans()) else [])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(shapes=st.lists(stars(), min_size=1, max_size=3), multi=st.booleans())
 def test_polygons_keep_to_rfc_7946(
     shapes: list[Polygon], multi: bool, tmp_path_factory: pytest.TempPathFactory

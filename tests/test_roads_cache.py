@@ -219,7 +219,7 @@ def test_a_real_city_loads_at_once(shared_data: Path, tmp_path: Path) -> None:
         lambda: build_network(read_file(path), table("speeds"), "karachi_lahore"),
     )
     quickest = min(_seconds(lambda: cached_network(tmp_path, KEY, never)) for _ in range(3))
-    assert quickest < 0.5
+    assert quickest < 3.0  # a tenth of a second on an idle machine; building takes many
     same(cached_network(tmp_path, KEY, never), built)
 
 

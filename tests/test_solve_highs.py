@@ -91,7 +91,7 @@ def test_ctrl_c_while_highs_runs_is_heard_and_the_worker_ends():
     run = run_highs(program.prob, clock, gap=0.0)
     timer.join()
     assert clock.interrupted
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 20  # of the 30 it may take, on a busy machine too
     assert run.status == pulp.LpSolveStatus.Interrupted
     assert run.found
     assert run.bound > run.objective > 0

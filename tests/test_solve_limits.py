@@ -7,6 +7,7 @@ import pytest
 from brute_force import COMPATIBILITY, best, served, town
 from brute_force_limits import best as best_within
 from brute_force_limits import instance_of, limited_town, plans
+from conftest import seeds
 from test_solve_run import hard_tables
 
 from siting.errors import InfeasibleError, InputError
@@ -23,7 +24,7 @@ MODELS = ("capacitated", "coverage")
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(0, 40, 100))
 def test_the_best_plan_of_all_with_ties_or_no_plan_at_all(seed, model):
     tables, rules = limited_town(seed)
     budget = float(3 + seed % 7)
@@ -49,7 +50,7 @@ def test_the_best_plan_of_all_with_ties_or_no_plan_at_all(seed, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("seed", range(400, 424))
+@pytest.mark.parametrize("seed", seeds(400, 24, 60))
 def test_a_wide_gap_and_the_greedy_plan_have_true_bounds_and_pass_the_recount(seed, model):
     tables, rules = limited_town(seed)
     budget = float(5 + seed % 7)
@@ -87,7 +88,7 @@ def test_a_wide_gap_and_the_greedy_plan_have_true_bounds_and_pass_the_recount(se
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("seed", range(500, 520))
+@pytest.mark.parametrize("seed", seeds(500, 20, 60))
 def test_the_greedy_plan_keeps_its_guarantee(seed, model):
     demand, offers, reach = town(seed, sites=5, cells=5, configurations=1, existing=False)
     offers = offers.assign(reason="")
@@ -200,7 +201,7 @@ def test_an_offer_that_no_limit_allows_leaves_a_required_site_without_a_plan():
     assert "have 50 kW, need 60 kW" in str(caught.value)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(0, 24, 60))
 def test_a_first_plan_is_found_exactly_where_there_is_one(seed):
     tables, rules = limited_town(seed + 900)
     rules["required"] = [f"s{j}" for j in range(1, 5) if f"s{j}" not in rules["forbidden"]]

@@ -176,5 +176,5 @@ def test_a_city_is_assigned_in_seconds():
     instance = Instance.from_tables(demand, offers, reach, COMPATIBILITY, 9.0)
     began = perf_counter()
     service = assign(instance, names)
-    assert perf_counter() - began < 10
+    assert perf_counter() - began < 30  # a second on an idle machine
     assert service["served_kwh_day"].sum() > 0.9 * sites * 130 * 0.9

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from brute_force import COMPATIBILITY
 from brute_variants import SmallTown
+from conftest import seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_models_instance import small
@@ -334,7 +335,7 @@ def test_nothing_stands_in_the_way_of_what_can_be():
     assert why_not(instance_of(), city_floor=0.5, effort=EXACT).empty
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(0, 20, 50))
 def test_each_mend_is_the_smallest_that_does(seed):
     town = SmallTown(seed, budget=3.0)
     if len(town.wanted) < 2 or min(town.wanted.values()) <= 0:
