@@ -25,6 +25,7 @@ ROOMS = [
     "recheck",
     "recount",
     "export",
+    "report",
     "study",
     "terminal",
     "cli",

@@ -1,0 +1,5 @@
+"""What a planner reads of a run: one HTML file with map, money, stations and what it rests on."""
+
+from siting.report.page import write_report
+
+__all__ = ["write_report"]

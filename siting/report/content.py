@@ -1,0 +1,225 @@
+"""The plan in figures: headline, money, vehicle classes, what is built, and a card a station."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from siting.report.folder import COST_COLUMNS, RunFolder
+from siting.report.mapdata import site_name
+from siting.report.words import figure, label, missing, number, percent, rupees
+
+_COSTS = {
+    "charger_cost_pkr": "Chargers",
+    "battery_cost_pkr": "Batteries for swapping",
+    "connection_cost_pkr": "Grid connection and transformer",
+    "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Stronger feeder",
+    "fee_cost_pkr": "Fees",
+    "civil_cost_pkr": "Civil works",
+    "land_cost_pkr": "Land",
+}
+# Shown on a card where a run has worked them out.
+_BUSINESS = {
+    "payback_years": ("Payback, years", figure),
+    "npv_pkr": ("Net present value", rupees),
+    "gap_pkr": ("Viability gap", rupees),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure of the run: what it is, the number as stored, and as it is read."""
+
+    what: str
+    value: Any
+    text: str
+    more: str = ""
+
+
+def headline(run: RunFolder) -> list[Shown]:
+    """Return the first figures to read, as stored in ``run.json``."""
+    f = run.facts
+    wanted = sum(row["demand_kwh_day"] for row in f["classes"])
+    new = run.sites[~run.sites["existing"].astype(bool)]
+    bound = number(f["bound_kwh_day"])
+    limit = f"no plan for this money serves more than {bound} kWh/day"
+    kw = f"{number(new['power_kw'].sum())} kW"
+    return [
+        Shown(
+            "Energy served",
+            f["objective_kwh_day"],
+            number(f["objective_kwh_day"]),
+            f"kWh/day, of {number(wanted)} wanted in public in {f['year']}",
+        ),
+        Shown("Share served", f["served_share"], percent(f["served_share"])),
+        Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
+        Shown("Existing stations", f["existing_stations"], number(f["existing_stations"])),
+        Shown(
+            "Subsidy",
+            f["subsidy_pkr"],
+            rupees(f["subsidy_pkr"]),
+            f"of {rupees(f['budget_pkr'])} budget",
+        ),
+        Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"]), "subsidy included"),
+        Shown(
+            "Proven gap",
+            f["gap"],
+            percent(f["gap"], 2),
+            limit if f["bound_kwh_day"] is not None else "no limit proven",
+        ),
+    ]
+
+
+def money(run: RunFolder) -> dict[str, Any]:
+    """Return the budget, who pays the cost, and what the cost is made of, in PKR."""
+    f = run.facts
+    private = f["cost_pkr"] - f["subsidy_pkr"]
+    left = f["budget_pkr"] - f["subsidy_pkr"]
+    rows = [
+        Shown("Public budget", f["budget_pkr"], rupees(f["budget_pkr"])),
+        Shown("Subsidy paid", f["subsidy_pkr"], rupees(f["subsidy_pkr"])),
+        Shown("Budget left", left, rupees(left)),
+        Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"])),
+        Shown("Paid by operators", private, rupees(private)),
+    ]
+    served = f["objective_kwh_day"]
+    if served > 0:
+        a_kwh = f["subsidy_pkr"] / served
+        text = f"PKR {number(a_kwh)}"
+        rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
+    offers = _chosen(run)
+    parts = []
+    for column, name in _COSTS.items():
+        total = float(offers[column].fillna(0.0).sum())
+        if total:
+            share = total / f["cost_pkr"] if f["cost_pkr"] else None
+            parts.append(Shown(name, total, rupees(total), percent(share)))
+    return {"rows": rows, "parts": parts}
+
+
+def classes(run: RunFolder) -> list[dict[str, Any]]:
+    """Return one row a vehicle class: energy wanted, served and unserved, kWh/day."""
+    return [
+        {
+            "name": label(row["vehicle_class"]),
+            "wanted": Shown("wanted", row["demand_kwh_day"], number(row["demand_kwh_day"], 1)),
+            "served": Shown("served", row["served_kwh_day"], number(row["served_kwh_day"], 1)),
+            "unserved": number(max(row["demand_kwh_day"] - row["served_kwh_day"], 0.0), 1),
+            "share": Shown("share", row["served_share"], percent(row["served_share"])),
+            "bar": 0.0 if missing(row["served_share"]) else min(100 * row["served_share"], 100),
+        }
+        for row in run.facts["classes"]
+    ]
+
+
+def builds(run: RunFolder) -> list[dict[str, Any]]:
+    """Return one row a kind of new station: how many, what it is made of, power and money."""
+    new = run.sites[~run.sites["existing"].astype(bool)].copy()
+    rows = []
+    new["chargers"] = new["chargers"].fillna("").astype(str)
+    new["configuration"] = new["configuration"].fillna("").astype(str)
+    for (name, chargers), part in new.groupby(["configuration", "chargers"], sort=True):
+        rows.append(
+            {
+                "name": label(name),
+                "chargers": chargers,
+                "count": len(part),
+                "kw": number(part["power_kw"].sum()),
+                "cost": rupees(part["cost_pkr"].sum()),
+                "subsidy": rupees(part["subsidy_pkr"].sum()),
+                "served": number(part["served_kwh_day"].sum()),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
+
+
+def stations(run: RunFolder) -> list[dict[str, Any]]:
+    """Return one card a station, new ones first, the most energy first."""
+    offers = run.offers.set_index("offer_id")
+    texts = run.facts.get("alternatives")
+    why = texts if isinstance(texts, dict) else {}
+    order = run.sites.sort_values(
+        ["existing", "served_kwh_day", "site_id"], ascending=[True, False, True]
+    )
+    return [
+        _station(row, offers.loc[row["offer_id"]], run.classes, why)
+        for row in order.drop(columns="geometry").to_dict("records")
+    ]
+
+
+def _station(
+    row: dict[str, Any], offer: pd.Series, names: list[str], why: dict[str, Any]
+) -> dict[str, Any]:
+    served = row["served_kwh_day"]
+    by_class = [
+        {"name": label(name), "kwh": number(kwh, 1), "share": percent(kwh / served, 0)}
+        for name in names
+        if (kwh := row[f"served_{name}_kwh_day"]) > 0 and served > 0
+    ]
+    text = why.get(str(row["site_id"]), "")
+    return {
+        "id": str(row["site_id"]),
+        "name": site_name(row["name"], row["site_id"]),
+        "kind": label(row["kind"]) if not missing(row["kind"]) else "",
+        "existing": bool(row["existing"]),
+        "configuration": label(row["configuration"]),
+        "chargers": "" if missing(row["chargers"]) else str(row["chargers"]),
+        "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
+        "cost": Shown("cost", row["cost_pkr"], rupees(row["cost_pkr"])),
+        "subsidy": Shown("subsidy", row["subsidy_pkr"], rupees(row["subsidy_pkr"])),
+        "served": Shown("served", served, number(served, 1)),
+        "capacity": number(row["capacity_kwh_day"], 1),
+        "use": Shown("use", row["use_share"], percent(row["use_share"], 0)),
+        "minutes": Shown("minutes", row["mean_travel_min"], number(row["mean_travel_min"], 1)),
+        "cells": number(row["cells_served"]),
+        "classes": by_class,
+        "grid": _grid(offer),
+        "costs": [
+            (_COSTS[column], rupees(offer[column]))
+            for column in COST_COLUMNS
+            if not missing(offer[column]) and offer[column] > 0
+        ],
+        "business": [
+            (name, show(row[column]))
+            for column, (name, show) in _BUSINESS.items()
+            if column in row and not missing(row[column])
+        ],
+        "why": text if isinstance(text, str) else "",
+    }
+
+
+def _grid(offer: pd.Series) -> list[tuple[str, str]]:
+    """Return the grid works of an offer; an item or a distance that is not stated is left out."""
+    lines = []
+    if not missing(offer["grid_item"]):
+        lines.append(("Connection", grid_item(str(offer["grid_item"]))))
+    if not missing(offer["line_km"]) and offer["line_km"] > 0:
+        lines.append(("11 kV line", f"{figure(offer['line_km'])} km"))
+    if not missing(offer["headroom_kw"]):
+        lines.append(("Feeder headroom", f"{number(offer['headroom_kw'])} kW"))
+    if not missing(offer["upgrade_kw"]) and offer["upgrade_kw"] > 0:
+        lines.append(("Feeder made stronger by", f"{number(offer['upgrade_kw'])} kW"))
+    return lines
+
+
+def grid_item(name: str) -> str:
+    """Return an item of the grid price list in words.
+
+    Examples
+    --------
+    >>> grid_item("lt_40"), grid_item("pmt_400"), grid_item("own")
+    ('low tension, up to 40 kW (lt_40)', '400 kVA pole-mounted transformer (pmt_400)', 'own')
+    """
+    kind, _, size = name.partition("_")
+    words = {
+        "lt": f"low tension, up to {size} kW",
+        "pmt": f"{size} kVA pole-mounted transformer",
+    }
+    return f"{words[kind]} ({name})" if size.isdigit() and kind in words else name
+
+
+def _chosen(run: RunFolder) -> pd.DataFrame:
+    return run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]

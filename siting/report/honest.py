@@ -1,0 +1,175 @@
+"""What the plan rests on, and what it does not know: the page that no summary may leave out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from siting.report.content import Shown
+from siting.report.folder import RunFolder
+from siting.report.words import (
+    confidence,
+    figure,
+    label,
+    missing,
+    number,
+    percent,
+    rupees,
+    source_of,
+)
+
+_UNSTATED = "not stated"
+_DOUBTFUL = ("ASSUMPTION", "L")
+
+
+def proof(run: RunFolder) -> list[Shown]:
+    """Return what is proven of the plan and how the search ended."""
+    f, solver = run.facts, run.facts["solver"]
+    rows = [
+        Shown("Status", f["status"], f["status_text"]),
+        Shown(
+            "Energy served", f["objective_kwh_day"], f"{number(f['objective_kwh_day'], 1)} kWh/day"
+        ),
+        Shown(
+            "Proven limit",
+            f["bound_kwh_day"],
+            f"{number(f['bound_kwh_day'], 1)} kWh/day: no plan for this money serves more",
+        ),
+        Shown("Gap between the two", f["gap"], percent(f["gap"], 3)),
+        Shown("Gap asked for", f["asked_gap"], percent(f["asked_gap"], 3)),
+        Shown("Why the search stopped", f["stopped"], f["stopped"]),
+        Shown("Model", f["model"], f["model"]),
+    ]
+    for key, what, unit in (
+        ("name", "Solver", ""),
+        ("time_limit_s", "Time allowed", " s"),
+        ("seed", "Seed", ""),
+    ):
+        if not missing(solver.get(key)):
+            rows.append(Shown(what, solver[key], f"{figure(solver[key])}{unit}"))
+    return rows
+
+
+def sources(run: RunFolder) -> list[dict[str, str]]:
+    """Return one row an input: what, file, whose, licence, date, and the start of its SHA-256."""
+    return [
+        {
+            "what": source_of(str(row["key"])),
+            "key": str(row["key"]),
+            "file": str(row.get("file") or row.get("query") or row["kind"]),
+            "source": _stated(row["source"]),
+            "licence": _stated(row["licence"]),
+            "date": _date(row),
+            "basis": "" if missing(row.get("basis")) else str(row["basis"]),
+            "sha256": str(row.get("sha256") or "")[:12],
+        }
+        for row in run.facts["inputs"]
+    ]
+
+
+def assumptions(run: RunFolder) -> list[dict[str, Any]]:
+    """Return every figure behind the plan: value, range, unit, source and confidence."""
+    return [
+        {
+            "figure": label(row["figure"]),
+            "of": "" if missing(row["of"]) else label(row["of"]),
+            "value": Shown("value", row["value"], figure(row["value"])),
+            "range": _range(row),
+            "unit": "" if missing(row["unit"]) else str(row["unit"]),
+            "confidence": confidence(row["confidence"]),
+            "doubtful": row["confidence"] in _DOUBTFUL or missing(row["confidence"]),
+            "source": _stated(row["source"]),
+        }
+        for row in run.facts["assumptions"]
+    ]
+
+
+def checks(run: RunFolder) -> list[dict[str, str]]:
+    """Return what the independent recount found, one row a check; a plan that fails has no run."""
+
+    def show(check: str, value: Any) -> str:
+        return rupees(value) if check.endswith("PKR") else number(value, _places(value))
+
+    return [
+        {
+            "check": str(row["check"]),
+            "found": show(str(row["check"]), row["found"]),
+            "limit": show(str(row["check"]), row["limit"]),
+        }
+        for row in run.facts["checks"]
+    ]
+
+
+def lacking(run: RunFolder) -> list[str]:
+    """Return in plain words what the run had no data for, or did not work out."""
+    f, roads = run.facts, run.facts["roads"]
+    lines = []
+    if f["status"] != "optimal":
+        lines.append(
+            f"It is not proven that this plan is within {percent(f['asked_gap'], 2)} of the best: "
+            f"the search stopped ({f['stopped']}) with a gap of {percent(f['gap'], 2)}."
+        )
+    rows = sources(run)
+    for what, key in (("owner", "source"), ("licence", "licence"), ("date", "date")):
+        names = list(dict.fromkeys(row["what"].lower() for row in rows if row[key] == _UNSTATED))
+        if names:
+            lines.append(f"No {what} is stated for: {', '.join(names)}.")
+    kinds = sorted({row["what"].lower() for row in rows})
+    if "existing stations" not in kinds:
+        lines.append("No layer of existing stations was given: what stands today is not counted.")
+    settings = run.settings.get("offers")
+    if isinstance(settings, dict) and settings.get("feeders") is None:
+        lines.append(
+            "No layer of feeders was given: the spare power of the grid is one assumed figure for "
+            "every place."
+        )
+    if isinstance(settings, dict) and settings.get("lines") is None:
+        lines.append("No layer of 11 kV lines was given: the distance to one is assumed.")
+    share = roads.get("maxspeed_share")
+    if isinstance(share, int | float) and share < 1:
+        lines.append(f"Only {percent(share)} of the street length has a speed limit in the data.")
+    lost = roads.get("street_km_lost")
+    if isinstance(lost, int | float) and lost > 0:
+        lines.append(f"{figure(lost)} km of street are cut off from the rest and were left out.")
+    unreached = run.demand["in_network"] if "in_network" in run.demand.columns else None
+    if unreached is not None:
+        far = ~unreached.astype(bool)
+        if far.any():
+            kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
+            lines.append(
+                f"{number(int(far.sum()))} cells that want {kwh} kWh/day are too far from a road "
+                "and cannot be served."
+            )
+    nothing = [
+        label(row["vehicle_class"]).lower()
+        for row in f["classes"]
+        if row["demand_kwh_day"] > 0 and row["served_kwh_day"] <= 0
+    ]
+    if nothing:
+        lines.append(f"Nothing is served of: {', '.join(nothing)}.")
+    if "payback_years" not in run.sites.columns:
+        lines.append("Whether a station earns its cost back was not worked out in this run.")
+    if not run.facts.get("alternatives"):
+        lines.append("The next best place for each station was not worked out in this run.")
+    lines.append(
+        "Lines from a station to those it serves are straight; minutes are along the roads."
+    )
+    return lines
+
+
+def _stated(text: Any) -> str:
+    return _UNSTATED if missing(text) else str(text)
+
+
+def _date(row: dict[str, Any]) -> str:
+    return next((str(row[k]) for k in ("date", "retrieved") if not missing(row.get(k))), _UNSTATED)
+
+
+def _range(row: dict[str, Any]) -> str:
+    low, high = row["low"], row["high"]
+    if missing(low) or missing(high):
+        return "not stated"
+    return "fixed" if low == high else f"{figure(low)} – {figure(high)}"
+
+
+def _places(value: Any) -> int:
+    return 0 if missing(value) or float(value) == int(float(value)) else 1

@@ -1,0 +1,201 @@
+"""What the map draws, as arrays small enough for a page.
+
+A coordinate is a whole number of 1e-5 degrees (about a metre). A line is one flat list: longitude
+and latitude of its first point, then the step to each next one. Energy is in kWh/day.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from siting.report.folder import RunFolder
+
+SCALE = 100_000
+# Above this many characters the roads are drawn more coarsely, and at last without the small ones.
+MOST_ROAD_CHARS = 3_000_000
+_TOLERANCES_DEG = (2e-5, 5e-5, 1.5e-4)
+_MAIN = ("motorway", "trunk", "primary")
+_MIDDLE = ("secondary", "tertiary")
+_BINS = 5
+
+
+def map_data(run: RunFolder) -> dict[str, Any]:
+    """Return what the page's script draws.
+
+    Parameters
+    ----------
+    run
+        A stored run.
+
+    Returns
+    -------
+    dict
+        ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
+        (whether roads were left out); ``cells``: ``id``, ``shape`` (polygons of rings, or none
+        for a point), ``at`` (where service lines begin), ``km2``, ``wanted`` and ``served`` by
+        class; ``unit`` and ``breaks`` of the shading, by class and for all; ``sites``: ``id``,
+        ``name``, ``old``, ``kw``, ``at``, ``service`` (flat: cell, kWh/day, minutes).
+    """
+    cells, index = _cells(run)
+    polygons = all(cell["shape"] for cell in cells)
+    roads, coarse = _roads(run.roads)
+    return {
+        "scale": SCALE,
+        "classes": run.classes,
+        "roads": roads,
+        "coarse": coarse,
+        "cells": cells,
+        "unit": "kWh/day per km²" if polygons else "kWh/day",
+        "breaks": _breaks(cells, len(run.classes), polygons=polygons),
+        "sites": _sites(run, index),
+    }
+
+
+def _line(points: np.ndarray) -> list[int]:
+    whole = np.rint(np.asarray(points)[:, :2] * SCALE).astype(np.int64)
+    steps = np.diff(whole, axis=0)
+    steps = steps[(steps != 0).any(axis=1)]
+    return [*map(int, whole[0]), *map(int, steps.ravel())]
+
+
+def _roads(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
+    rank = [_rank(kind) for kind in roads["highway"]]
+    for tolerance in _TOLERANCES_DEG:
+        drawn = _road_lines(roads, rank, tolerance)
+        if len(json.dumps(drawn)) <= MOST_ROAD_CHARS:
+            return drawn, False
+    return [*drawn[:2], []], True
+
+
+def _road_lines(
+    roads: gpd.GeoDataFrame, rank: list[int], tolerance_deg: float
+) -> list[list[list[int]]]:
+    drawn: list[list[list[int]]] = [[], [], []]
+    seen: set[bytes] = set()
+    for row, line in zip(rank, shapely.simplify(roads.geometry, tolerance_deg), strict=True):
+        for part in shapely.get_parts(line):
+            points = shapely.get_coordinates(part)
+            if len(points) < 2:
+                continue
+            # A street with two directions is two edges; it is drawn once.
+            whole = np.rint(points * SCALE).astype(np.int64)
+            key = min(whole.tobytes(), whole[::-1].tobytes())
+            if key not in seen:
+                seen.add(key)
+                flat = _line(points)
+                if len(flat) > 2:
+                    drawn[row].append(flat)
+    return drawn
+
+
+def _rank(kind: Any) -> int:
+    """Return 0 for main roads, 1 for middle ones, 2 for the rest; a list counts as its first."""
+    name = str(kind).strip("[]'\" ").split("'")[0].removesuffix("_link")
+    return 0 if name in _MAIN else 1 if name in _MIDDLE else 2
+
+
+def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
+    if layer.empty:
+        return [], {}
+    metres = layer.to_crs(layer.estimate_utm_crs())
+    area_km2 = metres.area.to_numpy() / 1e6
+    first = run.service.drop_duplicates("cell_id")
+    begins = {
+        str(cell_id): shapely.get_coordinates(line)[0]
+        for cell_id, line in zip(list(first["cell_id"]), list(first.geometry), strict=True)
+    }
+    middle = shapely.get_coordinates(metres.representative_point().to_crs(4326))
+    wanted = _by_class(layer, run.classes, "demand")
+    served = _by_class(layer, run.classes, "served")
+    cells: list[dict[str, Any]] = []
+    for i, (cell_id, shape) in enumerate(zip(layer["cell_id"], layer.geometry, strict=True)):
+        at = begins.get(str(cell_id), middle[i])
+        cells.append(
+            {
+                "id": str(cell_id),
+                "shape": _polygons(shape),
+                "at": [round(float(v) * SCALE) for v in at],
+                "km2": round(float(area_km2[i]), 4),
+                "wanted": [_short(v) for v in wanted[i]],
+                "served": [_short(v) for v in served[i]],
+            }
+        )
+    return cells, {cell["id"]: i for i, cell in enumerate(cells)}
+
+
+def _by_class(layer: gpd.GeoDataFrame, classes: Iterable[str], what: str) -> np.ndarray:
+    columns = [f"{what}_{name}_kwh_day" for name in classes]
+    return np.asarray(layer[columns].fillna(0.0), dtype=float)
+
+
+def _polygons(shape: Any) -> list[list[list[int]]]:
+    return [
+        [_line(shapely.get_coordinates(ring)[:-1]) for ring in (part.exterior, *part.interiors)]
+        for part in shapely.get_parts(shape)
+        if part.geom_type == "Polygon"
+    ]
+
+
+def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
+    """Return the upper limits of all shades but the last: all classes first, then each."""
+    if not cells:
+        return [[] for _ in range(classes + 1)]
+    wanted = np.array([cell["wanted"] for cell in cells], dtype=float)
+    area = np.array([cell["km2"] for cell in cells]) if polygons else np.ones(len(cells))
+    columns = [wanted.sum(axis=1), *wanted.T]
+    return [_quantiles(column / np.where(area > 0, area, 1.0)) for column in columns]
+
+
+def _quantiles(values: np.ndarray) -> list[float]:
+    some = values[values > 0]
+    if not len(some):
+        return []
+    limits = np.quantile(some, np.linspace(0, 1, _BINS + 1)[1:-1])
+    return sorted({float(f"{limit:.2g}") for limit in limits})
+
+
+def _sites(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
+    flat: dict[str, list[float]] = {}
+    if len(run.service):
+        service = run.service.drop(columns="geometry")
+        service["weight"] = service["served_kwh_day"] * service["travel_min"]
+        summed = service.groupby(["site_id", "cell_id"], sort=True)[["served_kwh_day", "weight"]]
+        for (site_id, cell_id), kwh, weight in summed.sum().itertuples(name=None):
+            if kwh > 0 and str(cell_id) in index:
+                row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
+                flat.setdefault(str(site_id), []).extend(row)
+    return [
+        {
+            "id": str(row.site_id),
+            "name": site_name(row.name, row.site_id),
+            "old": bool(row.existing),
+            "kw": _short(row.power_kw),
+            "at": [round(row.geometry.x * SCALE), round(row.geometry.y * SCALE)],
+            "service": flat.get(str(row.site_id), []),
+        }
+        for row in run.sites.itertuples(index=False)
+    ]
+
+
+def site_name(name: Any, site_id: Any) -> str:
+    """Return what a site is called: its name, or its id where it has none.
+
+    Examples
+    --------
+    >>> site_name(None, "s0001"), site_name(" Pump ", "s0001")
+    ('s0001', 'Pump')
+    """
+    text = name.strip() if isinstance(name, str) else ""
+    return text or str(site_id)
+
+
+def _short(value: float, decimals: int = 2) -> float | int:
+    short = round(float(value), decimals)
+    return int(short) if short == int(short) else short

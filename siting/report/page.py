@@ -1,0 +1,139 @@
+"""The report as one HTML file: it fetches nothing and runs no script but its own two."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siting.errors import Fault, MissingExtraError
+from siting.files import write_whole
+from siting.report import content, honest
+from siting.report.agree import require_agreement
+from siting.report.folder import RunFolder, read_run
+from siting.report.leaflet import embedded_leaflet
+from siting.report.mapdata import map_data
+from siting.report.words import is_urdu
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def write_report(folder: Path, out: Path | None = None) -> Path:
+    """Write a stored run as one HTML file that needs no network and no server; return its path.
+
+    The same folder gives the same bytes.
+
+    Parameters
+    ----------
+    folder
+        A run folder, as `siting run` wrote it.
+    out
+        The file to write; by default ``report.html`` in the folder. It appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the folder is incomplete, was edited, or is of another format; every fault is named.
+    MissingExtraError
+        If the packages of the extra ``report`` are not installed.
+
+    Examples
+    --------
+    >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
+    PosixPath('runs/lahore-20261124-101500/report.html')
+    """
+    run = read_run(folder)
+    require_agreement(run)
+    text = render(run)
+    path = folder / "report.html" if out is None else out
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+    return path
+
+
+def render(run: RunFolder) -> str:
+    """Return the report of a run as the text of an HTML page."""
+    leaflet = embedded_leaflet()
+    own = _asset("page.js")
+    page = _environment().get_template("page.html")
+    data = map_data(run)
+    owners = [row["source"] for row in honest.sources(run) if row["source"] != "not stated"]
+    return page.render(
+        facts=run.facts,
+        written=_written(run.facts["written"]),
+        policy=_policy(leaflet.script, own),
+        leaflet=leaflet,
+        page_style=_asset("page.css"),
+        page_script=own,
+        data=_json_text({**data, "credits": list(dict.fromkeys(owners))}),
+        headline=content.headline(run),
+        money=content.money(run),
+        classes=content.classes(run),
+        builds=content.builds(run),
+        stations=content.stations(run),
+        proof=honest.proof(run),
+        sources=honest.sources(run),
+        assumptions=honest.assumptions(run),
+        checks=honest.checks(run),
+        lacking=honest.lacking(run),
+        class_names=[row["name"] for row in content.classes(run)],
+        coarse=data["coarse"],
+    )
+
+
+@cache
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+    except ImportError as err:
+        raise MissingExtraError(
+            Fault("jinja2", "is needed to make a report", 'pip install "siting[report]"')
+        ) from err
+    environment = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["urdu"] = is_urdu
+    environment.filters["exact"] = _exact
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (files("siting.report") / name).read_text(encoding="utf-8")
+
+
+def _policy(*scripts: str) -> str:
+    """Return a content security policy: these scripts by their hash, and no request at all."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
+        for s in scripts
+    )
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:"
+
+
+def _json_text(data: dict[str, Any]) -> str:
+    """Return JSON that cannot end the element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _exact(value: Any) -> str:
+    """Return a number as ``run.json`` has it, for machines that read the page."""
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _written(text: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(text):%d %B %Y, %H:%M %Z}".strip()
+    except ValueError:
+        return text

@@ -1,0 +1,130 @@
+"""Figures as a planner reads them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+# Letters of the Arabic script, in which Urdu is written.
+_URDU = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
+NONE = "–"
+
+_CONFIDENCE = {
+    "H": "high",
+    "M": "medium",
+    "L": "low",
+    "ASSUMPTION": "assumed",
+}
+_KEYS = {
+    "roads.source": "Roads",
+    "demand.people": "People",
+    "demand.surfaces.places": "Places that draw drivers",
+    "candidates.existing": "Existing stations",
+    "candidates.sources": "Candidate places",
+}
+
+
+def missing(value: Any) -> bool:
+    """Return whether there is nothing to show: ``None``, not a number, infinite or blank."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return value is None or str(value).strip() in ("", "nan", "<NA>")
+
+
+def number(value: Any, decimals: int = 0) -> str:
+    """Return a number with its thousands apart, or a dash.
+
+    Examples
+    --------
+    >>> number(13769.96), number(2.394, 1), number(None)
+    ('13,770', '2.4', '–')
+    """
+    return NONE if missing(value) else f"{float(value):,.{decimals}f}"
+
+
+def rupees(value: Any) -> str:
+    """Return an amount of money (PKR), in millions where it is a million or more.
+
+    Examples
+    --------
+    >>> rupees(59_900_000), rupees(1000), rupees(2.5e9)
+    ('PKR 59.90 m', 'PKR 1,000', 'PKR 2,500.00 m')
+    """
+    if missing(value):
+        return NONE
+    return f"PKR {value / 1e6:,.2f} m" if abs(value) >= 1e6 else f"PKR {value:,.0f}"
+
+
+def percent(value: Any, decimals: int = 1) -> str:
+    """Return a share (0 to 1) in per cent.
+
+    Examples
+    --------
+    >>> percent(0.66903), percent(0.00742, 2)
+    ('66.9 %', '0.74 %')
+    """
+    return NONE if missing(value) else f"{float(value) * 100:,.{decimals}f} %"
+
+
+def figure(value: Any) -> str:
+    """Return a figure of any size with about four digits.
+
+    Examples
+    --------
+    >>> [figure(v) for v in (1828691.48, 0.011821663, 12.0, 0, "text")]
+    ['1,828,691', '0.01182', '12', '0', 'text']
+    """
+    if missing(value):
+        return NONE
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def label(name: Any) -> str:
+    """Return a name of the tables as words.
+
+    Examples
+    --------
+    >>> label("two_wheeler_delivery"), label("grid works")
+    ('Two wheeler delivery', 'Grid works')
+    """
+    text = str(name).replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def source_of(key: str) -> str:
+    """Return what an input of the configuration is, in words.
+
+    Examples
+    --------
+    >>> source_of("candidates.sources.1"), source_of("offers.lines")
+    ('Candidate places', 'Offers lines')
+    """
+    stem = re.sub(r"\.\d+$", "", key)
+    return _KEYS.get(stem, label(stem.replace(".", " ")))
+
+
+def confidence(mark: Any) -> str:
+    """Return a confidence mark as a word.
+
+    Examples
+    --------
+    >>> confidence("ASSUMPTION"), confidence("H"), confidence(None)
+    ('assumed', 'high', 'not stated')
+    """
+    return "not stated" if missing(mark) else _CONFIDENCE.get(str(mark), str(mark))
+
+
+def is_urdu(text: Any) -> bool:
+    """Return whether a text has letters of the Arabic script.
+
+    Examples
+    --------
+    >>> is_urdu("صدر"), is_urdu("Saddar")
+    (True, False)
+    """
+    return bool(_URDU.search(str(text)))

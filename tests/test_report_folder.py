@@ -1,0 +1,157 @@
+"""What the report refuses: folders that are incomplete, edited, broken or of another format."""
+
+import json
+import shutil
+from itertools import cycle
+
+import pytest
+from report_page import edit_json, make_run
+
+from siting import report
+from siting.errors import InputError
+from siting.report.agree import require_agreement
+from siting.report.folder import read_run
+from siting.report.page import render
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("town") / "town")
+
+
+@pytest.fixture
+def run_copy(stored, tmp_path):
+    return shutil.copytree(stored, tmp_path / "run")
+
+
+def refused(folder):
+    with pytest.raises(InputError) as caught:
+        report.write_report(folder)
+    assert not (folder / "report.html").exists()
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    assert "no such run folder" in refused(tmp_path / "none")[0]
+    assert "no run.json" in refused(tmp_path)[0]
+
+
+def test_every_missing_file_is_named_at_once(run_copy):
+    for name in ("sites.geojson", "plan.gpkg", "figures.csv"):
+        (run_copy / name).unlink()
+    faults = refused(run_copy)
+    assert len(faults) == 3
+    assert all("missing from the run folder" in f and "make the run again" in f for f in faults)
+
+
+def test_another_format_is_the_only_fault_told(run_copy):
+    edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=2, siting="9.0")))
+    assert refused(run_copy) == [
+        f"{run_copy / 'run.json'}, key format: format 2, written by siting 9.0; this version reads "
+        "format 1; make the run again with `siting run`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("run.json", "{", "is not JSON"),
+        ("run.json", "[]", "is not a JSON object"),
+        ("sites.geojson", '{"type": "FeatureCollection"}', "not a GeoJSON feature collection"),
+        ("demand.geojson", '{"features": [{"type": "Feature"}]}', "cannot be read as GeoJSON"),
+        ("service.geojson", "\x00", "is not JSON"),
+        ("plan.gpkg", "no database", "cannot be read"),
+        ("config.yaml", "a: [", "is not YAML"),
+        ("config.yaml", "- a", "is not a mapping"),
+        ("figures.csv", "", "cannot be read as CSV"),
+        ("offers.csv", "offer_id\nx\n", "is missing"),
+    ],
+)
+def test_a_broken_file_is_named(run_copy, name, text, said):
+    (run_copy / name).write_text(text, encoding="utf-8")
+    faults = refused(run_copy)
+    assert all(str(run_copy / name) in fault for fault in faults)
+    assert said in faults[0]
+
+
+def test_missing_keys_are_named_together(run_copy):
+    def cut(facts):
+        del facts["gap"], facts["inputs"]
+        facts["budget_pkr"] = "much"
+        facts["checks"][0] = {"check": "x"}
+
+    edit_json(run_copy / "run.json", cut)
+    text = "\n".join(refused(run_copy))
+    for key in ("gap", "inputs", "budget_pkr", "checks"):
+        assert f"key {key}" in text
+
+
+def first(layer, **values):
+    return lambda data: data["features"][0]["properties"].update(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "where"),
+    [
+        ("sites.geojson", first("sites", subsidy_pkr=5), "sum of subsidy_pkr"),
+        ("sites.geojson", first("sites", served_kwh_day=5), "column served_kwh_day"),
+        ("sites.geojson", first("sites", existing=True), "existing stations"),
+        ("sites.geojson", first("sites", offer_id="s9:hub"), "column offer_id"),
+        ("sites.geojson", first("sites", power_kw="strong"), "column power_kw"),
+        ("sites.geojson", lambda d: d["features"].pop(), "new stations"),
+        ("sites.geojson", lambda d: d["features"][0].update(geometry=None), "without a geometry"),
+        ("demand.geojson", first("demand", served_two_wheeler_kwh_day=5), "sum of served_two"),
+        ("demand.geojson", lambda d: d["features"].pop(), "cells"),
+        ("service.geojson", first("service", site_id="s9999"), "column site_id"),
+        ("service.geojson", first("service", cell_id="c9"), "column cell_id"),
+        ("service.geojson", lambda d: d["features"].pop(), "two_wheeler served"),
+        ("run.json", lambda d: d.update(objective_kwh_day=11.0), "sum of served_kwh_day"),
+        ("run.json", lambda d: d.update(gap=0.5), "key gap"),
+        ("run.json", lambda d: d.update(served_share=0.5), "key served_share"),
+        ("run.json", lambda d: d.update(budget_pkr=1e9), "key program.budget_pkr"),
+        ("run.json", lambda d: d["assumptions"][0].update(value=1.5), "differ from the assumpt"),
+        ("run.json", lambda d: d["assumptions"].pop(), "assumptions"),
+        ("run.json", lambda d: d["sizes"].update(edges=3), "roads"),
+    ],
+)
+def test_an_edited_file_is_found(run_copy, name, change, where):
+    edit_json(run_copy / name, change)
+    text = "\n".join(refused(run_copy))
+    assert where in text
+    assert "make the run again" in text
+
+
+def leaves(node, path=()):
+    """Yield the place of every value in a JSON file; of a list, those of the first entry."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    elif isinstance(node, list) and node:
+        yield from leaves(node[0], (*path, 0))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("name", ["run.json", "sites.geojson", "demand.geojson", "service.geojson"])
+def test_no_value_however_odd_ends_in_a_traceback(run_copy, name):
+    """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
+    data = json.loads((run_copy / name).read_text(encoding="utf-8"))
+    ends = {"report": 0, "refused": 0}
+    # Facts that the report does not show.
+    places = [p for p in leaves(data) if p[0] not in ("packages", "seconds", "demand", "tie_break")]
+    for path, value in zip(places, cycle([None, "odd", -1]), strict=False):
+        changed = json.loads(json.dumps(data))
+        node = changed
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+        (run_copy / name).write_text(json.dumps(changed), encoding="utf-8")
+        try:
+            run = read_run(run_copy)
+            require_agreement(run)
+            render(run)
+            ends["report"] += 1
+        except InputError:
+            ends["refused"] += 1
+    assert ends["refused"] > 3
+    assert sum(ends.values()) == len(places) > 10
