@@ -185,6 +185,25 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None, quiet: Quiet = Fal
 
 
 @app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="By default report.html in the folder."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
+    with _errors_explained(quiet=quiet):
+        from siting.report import write_report
+
+        path = write_report(folder, out)
+        if not quiet:
+            typer.echo(f"Written to {path}")
+
+
+@app.command()
 def cities() -> None:
     """List the cities with figures in the package: people, power company, roads, area."""
     from rich import box

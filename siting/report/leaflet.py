@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 from siting.errors import Fault, MissingExtraError
@@ -20,6 +21,17 @@ class Leaflet:
     version: str
     script: str
     style: str
+
+
+def has_report() -> bool:
+    """Return whether the packages that a report needs are installed."""
+    if find_spec("jinja2") is None:
+        return False
+    try:
+        distribution(_PACKAGE)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def embedded_leaflet() -> Leaflet:

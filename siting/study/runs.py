@@ -13,6 +13,7 @@ from siting.errors import Fault, SitingError
 from siting.export import write_csv, write_json, write_run_tables
 from siting.files import whole_folder
 from siting.plan import Plan
+from siting.report import has_report, write_report
 from siting.study.facts import assumptions_of, run_facts
 from siting.study.pipeline import Study
 from siting.study.stages import Report
@@ -101,7 +102,13 @@ def _write(study: Study, out: Path, now: datetime) -> Plan:
             write_csv(table, folder / f"{name}.csv", note=plan.note)
         assumptions_of(study).to_csv(folder / "figures.csv", index=False)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
+        if not has_report():
+            plan.facts["warnings"].append(
+                'no report.html was written: it needs another package, pip install "siting[report]"'
+            )
         write_json(plan.facts, folder / "run.json")
+        if has_report():
+            write_report(folder)
     return plan
 
 
