@@ -6,6 +6,7 @@ from pandas.testing import assert_frame_equal
 from test_study_program import NO_LAND, ZONES, change
 from town import write_town
 
+import siting
 from siting.study import Study, check
 
 PROGRAMS = {
@@ -50,7 +51,7 @@ def town(request, tmp_path):
     return change(path, **PROGRAMS[request.param])
 
 
-def test_a_program_keeps_its_promises(town):
+def test_a_program_keeps_its_promises(town, tmp_path):
     assert check(town).faults == []
     study = Study(town)
     before = {name: getattr(study, name).copy() for name in INPUTS}
@@ -70,5 +71,9 @@ def test_a_program_keeps_its_promises(town):
     assert len(plan.checks) >= 7
     assert plan.served_share > 0
 
-    # the same input gives the same plan
-    assert Study(town).plan.solution.offers == plan.solution.offers
+    # the same input gives the same plan, and a folder that a report can be made of
+    again = siting.run(town, out=tmp_path / "run")
+    assert again.solution.offers == plan.solution.offers
+    assert "A town by hand" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    for name in plan.tables:
+        assert (tmp_path / "run" / f"{name}.csv").is_file()

@@ -16,6 +16,9 @@ FIX = "a file was edited or comes from another run: make the run again with `sit
 # Layers hold watt-hours and paisas; half of one may be lost a row.
 ROUNDED_KWH, ROUNDED_PKR, RELATIVE = 5e-4, 5e-3, 1e-6
 
+# Programs whose money is not the budget of the configuration.
+OWN_BUDGET = ("least_cost", "phased")
+
 
 def require_agreement(run: RunFolder) -> None:
     """Raise unless ``run.json``, the layers, the tables and the configuration agree.
@@ -148,6 +151,8 @@ def _settings(run: RunFolder) -> Iterator[Fault]:
     facts = run.facts
     program = run.settings.get("program")
     budget = program.get("budget_pkr") if isinstance(program, dict) else None
+    if facts.get("program") in OWN_BUDGET:
+        budget = facts["budget_pkr"]
     for key, found, said in (
         ("name", run.settings.get("name"), facts["name"]),
         ("title", run.settings.get("title"), facts["title"]),

@@ -81,6 +81,7 @@ def as_solution(
     given = study.instance if instance is None else instance
     chosen = given.positions_of(offers)
     served = float(service["served_kwh_day"].sum())
+    subsidy_pkr = float(given.offer_subsidy[chosen].sum())
     return Solution(
         model=study.config.program.model,
         status=proof.status,
@@ -93,9 +94,10 @@ def as_solution(
         nodes=proof.nodes,
         seconds=proof.seconds,
         tie_break="polished",
-        subsidy_pkr=float(given.offer_subsidy[chosen].sum()),
+        subsidy_pkr=subsidy_pkr,
         cost_pkr=float(given.offer_cost[chosen].sum()),
-        budget_pkr=study.config.program.budget_pkr if budget else float("inf"),
+        # A cheapest plan has no budget: the money there is, is the money it takes.
+        budget_pkr=study.config.program.budget_pkr if budget else subsidy_pkr,
         demand_kwh_day=given.demand_kwh_day,
         solver=study.config.solver.name,
         solver_version="",
