@@ -68,7 +68,7 @@ def headline(run: RunFolder) -> list[Shown]:
             "Proven gap",
             f["gap"],
             percent(f["gap"], 2),
-            limit if f["bound_kwh_day"] is not None else "no limit proven",
+            limit if f["bound_kwh_day"] is not None else f.get("proof_text", "no limit proven"),
         ),
     ]
 

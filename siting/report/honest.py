@@ -32,7 +32,9 @@ def proof(run: RunFolder) -> list[Shown]:
         Shown(
             "Proven limit",
             f["bound_kwh_day"],
-            f"{number(f['bound_kwh_day'], 1)} kWh/day: no plan for this money serves more",
+            f.get("proof_text", "nothing proven")
+            if f["bound_kwh_day"] is None
+            else f"{number(f['bound_kwh_day'], 1)} kWh/day: no plan for this money serves more",
         ),
         Shown("Gap between the two", f["gap"], percent(f["gap"], 3)),
         Shown("Gap asked for", f["asked_gap"], percent(f["asked_gap"], 3)),

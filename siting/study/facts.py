@@ -58,7 +58,9 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "proof": None if plan.proof is None else vars(plan.proof),
         "headline": dict(plan.lines),
         "objective_kwh_day": s.objective_kwh_day,
-        "bound_kwh_day": s.bound_kwh_day,
+        # Of what a variant aims at, the proof says what is proven; of energy nothing is.
+        "bound_kwh_day": s.bound_kwh_day if is_plain(study) else None,
+        "proof_text": str(plan.proof),
         "gap": s.gap,
         "asked_gap": config.solver.gap,
         "tie_break": s.tie_break,
@@ -98,6 +100,12 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": package_versions(),
     }
+
+
+def is_plain(study: Study) -> bool:
+    """Return whether the program aims at the most energy for the budget, and at nothing else."""
+    config = study.config
+    return config.program.variant == "plain" and config.offers.subsidy.rule != "gap"
 
 
 def demand_facts(study: DemandStudy) -> dict[str, Any]:
