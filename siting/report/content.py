@@ -25,7 +25,7 @@ _COSTS = {
 _BUSINESS = {
     "payback_years": ("Payback, years", figure),
     "npv_pkr": ("Net present value", rupees),
-    "gap_pkr": ("Viability gap", rupees),
+    "viability_gap_pkr": ("Viability gap", rupees),
 }
 
 

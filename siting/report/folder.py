@@ -77,9 +77,12 @@ OFFER_COLUMNS = (
     *("offer_id", "site_id", "headroom_kw", "upgrade_kw", "line_km", "grid_item"),
     *COST_COLUMNS,
 )
-_NUMBERS = ("_kwh_day", "_pkr", "_kw", "_min", "_share", "_km", "cells_served")
+_NUMBERS = ("_kwh_day", "_pkr", "_kw", "_min", "_share", "_km", "_years", "cells_served")
 # Missing where a station serves nobody, or where no figure is known.
+# What a station earns: runs of earlier versions do not have it.
+BUSINESS = ("npv_pkr", "payback_years", "viability_gap_pkr")
 _MAY_LACK = ("use_share", "mean_travel_min", "headroom_kw", "upgrade_kw", "line_km", *COST_COLUMNS)
+_MAY_LACK += BUSINESS
 _POINT, _LINE, _AREA = ("Point",), ("LineString",), ("Polygon", "MultiPolygon", "Point")
 _NAMES = ("site_id", "cell_id", "offer_id", "vehicle_class")
 
@@ -259,7 +262,7 @@ def _read_layer(path: Path, columns: tuple[str, ...], kinds: tuple[str, ...]) ->
         layer = gpd.GeoDataFrame.from_features(features, crs=4326)
     except (TypeError, LookupError, ValueError, AttributeError, ShapelyError) as err:
         raise InputError(Fault(str(path), f"cannot be read as GeoJSON: {err!r}", AGAIN)) from err
-    _require(layer, path, columns)
+    _require(layer, path, [*columns, *(c for c in BUSINESS if c in layer.columns)])
     west, south, east, north = layer.geometry.bounds.to_numpy(dtype=float).T
     # An empty shape has no bounds, and nothing compares with those.
     drawn = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
