@@ -8,7 +8,7 @@ table against.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ import pandas as pd
 from siting.errors import Fault, InputError
 
 Kind = Literal["id", "text", "number", "whole", "flag"]
+Labels = Callable[[np.ndarray], tuple[str, ...]]
 
 CAPACITY_COLUMN = re.compile(r"^capacity_(?P<group>[a-z0-9_]+)_kwh_day$")
 
@@ -243,7 +244,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
     if len(key) == len(table.key):
         twice = frame.duplicated(subset=key, keep=False).to_numpy()
         if twice.any():
-            ids = tuple(dict.fromkeys(labels[twice]))
+            ids = tuple(dict.fromkeys(labels(twice)))
             faults.append(Fault(f"{where}, column {' + '.join(key)}", "duplicate", "", ids))
     if table.geometry:
         faults += _geometry_faults(frame, table, labels, where)
@@ -291,18 +292,21 @@ def data_dictionary() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _row_labels(frame: pd.DataFrame, table: Table) -> np.ndarray:
-    """Name each row by its key where it has one, else by its position counted from 1."""
+def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
+    """Return what names the rows of a mask: their key, or where it lacks their place from 1."""
     key = [k for k in table.key if k in frame.columns]
-    if len(key) == len(table.key):
-        parts = frame[key].astype(str)
-        return parts.agg(" ".join, axis=1).to_numpy() if len(frame) else np.array([], dtype=object)
-    return np.array([f"row {i}" for i in range(1, len(frame) + 1)], dtype=object)
+
+    # Only faulty rows are named: names for all of a large table would take longer than its check.
+    def labels(mask: np.ndarray) -> tuple[str, ...]:
+        if len(key) < len(table.key):
+            return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
+        rows = frame.loc[mask, key].itertuples(index=False, name=None)
+        return tuple(" ".join(map(str, row)) for row in rows)
+
+    return labels
 
 
-def _column_faults(
-    frame: pd.DataFrame, column: Column, labels: np.ndarray, where: str
-) -> list[Fault]:
+def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: str) -> list[Fault]:
     place = f"{where}, column {column.name}"
     values = frame[column.name]
     missing = values.isna().to_numpy()
@@ -310,20 +314,18 @@ def _column_faults(
         missing = missing | (values.astype(str).str.strip() == "").to_numpy()
     faults = []
     if missing.any() and not column.nullable:
-        faults.append(
-            Fault(place, _count(missing, "is", "are", "missing"), "", _ids(labels, missing))
-        )
+        faults.append(Fault(place, _count(missing, "is", "are", "missing"), "", labels(missing)))
     if column.kind in ("number", "whole"):
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             numbers = pd.to_numeric(values, errors="coerce")
             bad = (numbers.isna() & ~values.isna()).to_numpy()
-            faults.append(Fault(place, f"not numbers but {values.dtype}", "", _ids(labels, bad)))
+            faults.append(Fault(place, f"not numbers but {values.dtype}", "", labels(bad)))
             return faults
         plain = values.to_numpy(dtype=float, na_value=np.nan)
         infinite = np.isinf(plain)
         if infinite.any():
             faults.append(
-                Fault(place, _count(infinite, "is", "are", "infinite"), "", _ids(labels, infinite))
+                Fault(place, _count(infinite, "is", "are", "infinite"), "", labels(infinite))
             )
         unit = f" {column.unit}" if column.unit else ""
         for limit, word, sign in ((column.low, "below", 1), (column.high, "above", -1)):
@@ -332,17 +334,17 @@ def _column_faults(
                 if bad.any():
                     plural = "value" if bad.sum() == 1 else "values"
                     what = f"{bad.sum():,} {plural} {word} {limit:g}{unit}"
-                    faults.append(Fault(place, what, "", _ids(labels, bad)))
+                    faults.append(Fault(place, what, "", labels(bad)))
         if column.kind == "whole":
             broken = ~missing & ~infinite & (plain != np.round(plain))
             if broken.any():
-                faults.append(Fault(place, "not whole numbers", "", _ids(labels, broken)))
+                faults.append(Fault(place, "not whole numbers", "", labels(broken)))
     if column.kind == "flag" and not pd.api.types.is_bool_dtype(values):
         faults.append(Fault(place, f"not true or false but {values.dtype}"))
     return faults
 
 
-def _capacity_faults(frame: pd.DataFrame, labels: np.ndarray, where: str) -> list[Fault]:
+def _capacity_faults(frame: pd.DataFrame, labels: Labels, where: str) -> list[Fault]:
     groups = capacity_groups(map(str, frame.columns))
     if not groups:
         return [
@@ -360,9 +362,7 @@ def _capacity_faults(frame: pd.DataFrame, labels: np.ndarray, where: str) -> lis
     ]
 
 
-def _geometry_faults(
-    frame: pd.DataFrame, table: Table, labels: np.ndarray, where: str
-) -> list[Fault]:
+def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: str) -> list[Fault]:
     if not isinstance(frame, gpd.GeoDataFrame) or frame.active_geometry_name is None:
         return [Fault(where, "has no geometry", f"give {' or '.join(table.geometry)}")]
     faults = []
@@ -373,14 +373,8 @@ def _geometry_faults(
     shapes = frame.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     if missing.any():
-        faults.append(
-            Fault(
-                f"{where}, geometry",
-                _count(missing, "is", "are", "missing"),
-                "",
-                _ids(labels, missing),
-            )
-        )
+        what = _count(missing, "is", "are", "missing")
+        faults.append(Fault(f"{where}, geometry", what, "", labels(missing)))
     wrong = (~shapes.geom_type.isin(table.geometry)).to_numpy() & ~missing
     if wrong.any():
         found = ", ".join(sorted(set(shapes.geom_type[wrong])))
@@ -389,7 +383,7 @@ def _geometry_faults(
                 f"{where}, geometry",
                 f"{found}, expected {' or '.join(table.geometry)}",
                 "",
-                _ids(labels, wrong),
+                labels(wrong),
             )
         )
     return faults
@@ -398,7 +392,3 @@ def _geometry_faults(
 def _count(mask: np.ndarray, one: str, many: str, what: str) -> str:
     total = int(mask.sum())
     return f"{total:,} {one if total == 1 else many} {what}"
-
-
-def _ids(labels: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
-    return tuple(str(label) for label in labels[mask])

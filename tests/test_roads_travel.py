@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import networkx as nx
@@ -12,11 +13,21 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import dijkstra
 from shapely import LineString, Point, box
 
 from siting.errors import InputError
 from siting.reference import table
-from siting.roads import Network, build_network, reach, read_file, snap, travel_times
+from siting.roads import (
+    Network,
+    build_network,
+    network_from_file,
+    reach,
+    read_file,
+    snap,
+    travel_times,
+)
+from siting.roads import travel as travel_way
 from siting.roads.travel import BATCH
 from siting.tables import REACH, find_faults
 
@@ -153,6 +164,61 @@ def test_equal_to_networkx_on_real_roads(shared_data: Path) -> None:
         assert mine.index.equals(pd.Index(want.index, name="node_id"))
         assert mine.to_numpy() == pytest.approx(want.to_numpy(), abs=1e-9)
     assert 10_000 < len(times) < len(roads.nodes) * len(targets)
+
+
+def whole_matrix(roads: Network, targets: pd.Index, cutoff: float) -> pd.DataFrame:
+    """What a plain search of all nodes from each target finds, in one go."""
+    at = roads.nodes.index.get_indexer(targets)
+    block = dijkstra(travel_way._reversed_matrix(roads), indices=at, limit=cutoff)
+    row, column = np.nonzero(np.isfinite(block))
+    return pd.DataFrame(
+        {
+            "node_id": roads.nodes.index.to_numpy()[column],
+            "target_node_id": targets.to_numpy()[row],
+            "travel_min": block[row, column],
+        }
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(towns(), st.floats(0.5, 12), st.sampled_from([1, 9, 10**6]), st.randoms())
+def test_cut_down_searches_are_whole_ones_to_the_last_bit(
+    streets: list[Street], cutoff: float, numbers: int, random: Any
+) -> None:
+    roads = network(streets)
+    targets = pd.Index(random.sample(roads.nodes.index.tolist(), len(roads.nodes)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(travel_way, "BLOCK_NUMBERS", numbers)
+        patch.setattr(travel_way, "BATCH", 3)
+        found = travel_times(roads, targets, cutoff)
+    pd.testing.assert_frame_equal(found, whole_matrix(roads, targets, cutoff), check_exact=True)
+
+
+@pytest.mark.parametrize("numbers", [5000, travel_way.BLOCK_NUMBERS])
+def test_real_searches_are_whole_ones_to_the_last_bit(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch, numbers: int
+) -> None:
+    monkeypatch.setattr(travel_way, "BLOCK_NUMBERS", numbers)
+    path = shared_data / "data" / "karachi" / "karachi_clifton_drive_20260319.osm.bz2"
+    roads = network_from_file(path, table("speeds"), "karachi_lahore")
+    rng = np.random.default_rng(5)
+    targets = pd.Index(rng.permutation(roads.nodes.index.to_numpy())[:150])
+    for cutoff in (0.5, 3.0, 60.0):
+        found, want = travel_times(roads, targets, cutoff), whole_matrix(roads, targets, cutoff)
+        pd.testing.assert_frame_equal(found, want, check_exact=True)
+    cells = places("cell_id", [(int(n), 30.0) for n in rng.choice(roads.nodes.index, 400)])
+    sites = places("site_id", [(int(n), 45.0) for n in targets])
+    near = reach(roads, cells, sites, 4.0, access_kmh=12)
+    drives = whole_matrix(roads, targets, 4.0).set_index(["node_id", "target_node_id"])
+    home = cells.set_index("cell_id")["node_id"][near["cell_id"]].to_numpy()
+    stop = sites.set_index("site_id")["node_id"][near["site_id"]].to_numpy()
+    ends = pd.MultiIndex.from_arrays([home, stop])
+    drive = drives["travel_min"].reindex(ends).to_numpy()
+    assert (near["travel_min"] == drive + 30 / 1000 / 12 * 60 + 45 / 1000 / 12 * 60).all()
+    pairs = cells.merge(sites, how="cross")
+    ends = pd.MultiIndex.from_frame(pairs[["node_id_x", "node_id_y"]])
+    total = drives["travel_min"].reindex(ends).to_numpy() + 30 / 1000 / 12 * 60
+    assert len(near) == ((total + 45 / 1000 / 12 * 60) <= 4.0).sum() > 1000
 
 
 def places(key: str, rows: list[tuple[int | None, float]]) -> pd.DataFrame:

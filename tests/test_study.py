@@ -70,7 +70,7 @@ def test_a_second_run_does_not_parse_the_roads_again(town, monkeypatch):
     first = Study(town).network
     from siting.study import base
 
-    monkeypatch.setattr(base, "read_roads", lambda config: pytest.fail("parsed again"))
+    monkeypatch.setattr(base, "read_network", lambda *_: pytest.fail("parsed again"))
     again = Study(town).network
     pd.testing.assert_frame_equal(
         pd.DataFrame(first.edges.drop(columns="geometry")),

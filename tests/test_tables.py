@@ -79,6 +79,18 @@ def test_a_wrong_value_is_named_with_its_row(column, values, expected):
     assert expected in faults[0]
 
 
+def test_rows_without_a_name_are_faults_all_the_same():
+    frame = good_demand().assign(demand_id=["d1", None], demand_kwh_day=-1.0)
+    assert texts(frame, DEMAND) == [
+        "demand, column demand_id: 1 is missing (nan)",
+        "demand, column demand_kwh_day: 2 values below 0 kWh/day (d1, nan)",
+    ]
+    nameless = frame.drop(columns="demand_id")
+    assert texts(nameless, DEMAND)[1:] == [
+        "demand, column demand_kwh_day: 2 values below 0 kWh/day (row 1, row 2)"
+    ]
+
+
 def test_whole_numbers_and_flags_are_held_to():
     cells = good_cells().assign(node_id=[1.5])
     assert texts(cells, CELLS) == ["cells, column node_id: not whole numbers (c1)"]

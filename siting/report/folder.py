@@ -81,8 +81,15 @@ _NUMBERS = ("_kwh_day", "_pkr", "_kw", "_min", "_share", "_km", "_years", "cells
 # Missing where a station serves nobody, or where no figure is known.
 # What a station earns: runs of earlier versions do not have it.
 BUSINESS = ("npv_pkr", "payback_years", "viability_gap_pkr")
-_MAY_LACK = ("use_share", "mean_travel_min", "headroom_kw", "upgrade_kw", "line_km", *COST_COLUMNS)
-_MAY_LACK += BUSINESS
+_MAY_LACK = (
+    "use_share",
+    "mean_travel_min",
+    "headroom_kw",
+    "upgrade_kw",
+    "line_km",
+    *COST_COLUMNS,
+    *BUSINESS,
+)
 _POINT, _LINE, _AREA = ("Point",), ("LineString",), ("Polygon", "MultiPolygon", "Point")
 _NAMES = ("site_id", "cell_id", "offer_id", "vehicle_class")
 

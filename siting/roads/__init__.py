@@ -2,6 +2,7 @@
 
 from siting.roads.build import build_network
 from siting.roads.cache import cached_network
+from siting.roads.direct import network_from_file
 from siting.roads.download import (
     OSM_SOURCE,
     Download,
@@ -27,6 +28,7 @@ __all__ = [
     "download_place",
     "download_polygon",
     "geocode",
+    "network_from_file",
     "parse_maxspeed",
     "reach",
     "read_file",

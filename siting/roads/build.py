@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -79,32 +80,94 @@ def build_network(
     """
     classes = class_speeds(speeds, city)
     nodes, edges = graph_tables(graph)
-    street_km_read = _street_km(edges.index, _length_m(edges))
-    kept, bus_only = without_bus_only(graph)
+    kept, bus_only_ways = without_bus_only(graph)
+    bus_only = np.zeros(len(edges), dtype=bool)
     if kept is not graph:
-        if not kept.number_of_edges():
-            raise InputError(Fault("graph", "holds no street cars may use, only bus ways"))
-        edges = edges[edges.index.isin(list(kept.edges(keys=True)))]
-    bus_only += int(graph.graph.get("bus_only_ways", 0))
-    length_m = _length_m(edges)
-    frame = edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes)
-    factor = frame["peak_factor"].to_numpy() if peak else 1.0
-    streets = gpd.GeoDataFrame(
-        {
-            "name": joined_names(tag_values(edges, "name")),
-            "highway": frame["highway"].array,
-            "length_m": length_m,
-            "speed_kmh": frame["speed_kmh"].to_numpy(),
-            "speed_source": frame["speed_source"].array,
-            "travel_min": length_m / 1000 / frame["speed_kmh"].to_numpy() * 60 * factor,
-        },
-        geometry=edges.geometry.to_numpy(),
+        bus_only = ~edges.index.isin(list(kept.edges(keys=True)))
+    streets = Streets(
         index=edges.index,
-        crs=edges.crs,
+        geometry=edges.geometry.to_numpy(),
+        length_m=_length_m(edges),
+        name=joined_names(tag_values(edges, "name")),
+        speed=edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes),
+        bus_only=bus_only,
     )
-    nodes_left, streets_left = _strongest_part(nodes, streets)
-    before_km = _street_km(streets.index, length_m)
-    street_km = _street_km(streets_left.index, streets_left["length_m"].to_numpy())
+    bus_only_ways += int(graph.graph.get("bus_only_ways", 0))
+    return network_of(nodes, streets, classes, bus_only_ways, city=city, peak=peak, source=source)
+
+
+@dataclass(frozen=True)
+class Streets:
+    """Directed streets as read, sorted by index, one row each.
+
+    Parameters
+    ----------
+    index
+        ``u``, ``v``, ``key``.
+    geometry
+        Lines, UTM metres.
+    length_m, name
+        Metres; texts, missing where there is none.
+    speed
+        The outcome of `siting.roads.speeds.edge_speeds`.
+    bus_only
+        Which streets only buses may use.
+    """
+
+    index: pd.MultiIndex
+    geometry: np.ndarray
+    length_m: np.ndarray
+    name: Any
+    speed: pd.DataFrame
+    bus_only: np.ndarray
+
+
+def network_of(
+    nodes: gpd.GeoDataFrame,
+    read: Streets,
+    classes: pd.DataFrame,
+    bus_only_ways: int,
+    *,
+    city: str,
+    peak: bool,
+    source: dict[str, Any] | None,
+) -> Network:
+    """Return the network of streets that have their speeds: bus-only ones out, one part kept.
+
+    Parameters
+    ----------
+    nodes
+        ``node_id`` -> ``geometry``, UTM metres, sorted.
+    read
+        The streets.
+    classes
+        The outcome of `siting.roads.speeds.class_speeds`.
+    bus_only_ways
+        How many ways only buses may use.
+    city, peak, source
+        See `build_network`, also for what is raised.
+    """
+    if read.bus_only.all():
+        raise InputError(Fault("graph", "holds no street cars may use, only bus ways"))
+    cars = ~read.bus_only
+    before_km = _street_km(read.index[cars], read.length_m[cars])
+    node_left, left = _strongest_part(nodes, read.index, cars)
+    nodes_left, speed, length_m = nodes[node_left], read.speed[left], read.length_m[left]
+    factor = speed["peak_factor"].to_numpy() if peak else 1.0
+    streets_left = gpd.GeoDataFrame(
+        {
+            "name": read.name[left],
+            "highway": speed["highway"].array,
+            "length_m": length_m,
+            "speed_kmh": speed["speed_kmh"].to_numpy(),
+            "speed_source": speed["speed_source"].array,
+            "travel_min": length_m / 1000 / speed["speed_kmh"].to_numpy() * 60 * factor,
+        },
+        geometry=read.geometry[left],
+        index=read.index[left],
+        crs=nodes.crs,
+    )
+    street_km = _street_km(streets_left.index, length_m)
     lost_km = max(before_km - street_km, 0.0)
     directed_m = streets_left["length_m"]
     posted = directed_m[streets_left["speed_source"] == "maxspeed"].sum()
@@ -115,9 +178,9 @@ def build_network(
         "city_group": city,
         "peak": peak,
         "nodes_read": len(nodes),
-        "edges_read": graph.number_of_edges(),
-        "street_km_read": street_km_read,
-        "bus_only_ways_dropped": bus_only,
+        "edges_read": len(read.index),
+        "street_km_read": _street_km(read.index, read.length_m),
+        "bus_only_ways_dropped": bus_only_ways,
         "street_km_lost": lost_km,
         "share_lost": lost_km / before_km if before_km else 0.0,
         "nodes": len(nodes_left),
@@ -135,7 +198,7 @@ def build_network(
         network,
         lost_km,
         100 * report["share_lost"],
-        bus_only,
+        bus_only_ways,
         100 * report["maxspeed_share"],
     )
     return network
@@ -156,13 +219,17 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
 
 
 def _strongest_part(
-    nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame
-) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Return the largest strongly connected part; of equals, the one with the smallest node id."""
-    u = nodes.index.get_indexer(edges.index.get_level_values("u"))
-    v = nodes.index.get_indexer(edges.index.get_level_values("v"))
+    nodes: gpd.GeoDataFrame, index: pd.MultiIndex, cars: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which nodes and streets are the largest part that is strongly connected for cars.
+
+    Of equals it is the one with the smallest node id.
+    """
+    u = nodes.index.get_indexer(index.get_level_values("u"))
+    v = nodes.index.get_indexer(index.get_level_values("v"))
     size = (len(nodes), len(nodes))
-    links = coo_array((np.ones(len(u), dtype=np.int8), (u, v)), shape=size).tocsr()
+    ends = (u[cars], v[cars])
+    links = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
     _, part = connected_components(links, directed=True, connection="strong")
     count = np.bincount(part)
     # Nodes are sorted by id: the first node in a part of greatest count settles a tie.
@@ -175,7 +242,8 @@ def _strongest_part(
                 "take a larger extract; check that one-ways have their counterpart",
             )
         )
-    return nodes[part == largest], edges[(part[u] == largest) & (part[v] == largest)]
+    inside = part == largest
+    return inside, cars & inside[u] & inside[v]
 
 
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:

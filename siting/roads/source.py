@@ -1,4 +1,4 @@
-"""Road files in: OSM XML, OSM PBF and GraphML, each to an OSMnx graph."""
+"""Road files in: OSM XML and PBF to ways or an OSMnx graph, GraphML to an OSMnx graph."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
 from siting.roads.drive import only_drivable
+from siting.roads.osmnx_graph import graph_from_pieces
+from siting.roads.pieces import Pieces, pieces_of
 from siting.roads.settings import osmnx_settings
-from siting.roads.ways import graph_from_ways, read_pbf, read_xml
+from siting.roads.ways import read_pbf, read_xml
 
 _XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
@@ -59,33 +61,46 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         If a PBF file is given and pyosmium is not installed.
     """
     path = Path(path)
-    suffix = _suffix(path)
-    if suffix is None:
-        raise InputError(
-            Fault(
-                str(path),
-                f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a road file this reads",
-                "use one of " + ", ".join(ROAD_SUFFIXES),
-            )
-        )
-    if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
-    if suffix in _PBF:
-        return graph_from_ways(read_pbf(path, clip), clip, path)
+    suffix = _checked_suffix(path)
+    if suffix not in _GRAPHML:
+        return graph_from_pieces(read_pieces(path, clip))
     with tempfile.TemporaryDirectory(prefix="siting-") as folder:
         plain = Path(folder) / "plain"
-        try:
-            with _unpacked(path, suffix) as file, plain.open("wb") as copy:
-                shutil.copyfileobj(file, copy, 1 << 20)
-        except (OSError, EOFError, zlib.error) as err:
-            raise InputError(
-                Fault(str(path), f"cannot be unpacked: {err}", "get the file again")
-            ) from err
-        if suffix in _GRAPHML:
-            return _graphml(plain, clip, path)
-        with plain.open("rb") as file:
-            ways = read_xml(file, path)
-    return graph_from_ways(ways, clip, path)
+        with _unpacked(path, suffix) as file, plain.open("wb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+        return _graphml(plain, clip, path)
+
+
+def is_osm(path: Path) -> bool:
+    """Return whether a road file is of OSM's own forms, XML or PBF, by its ending.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or has an ending this does not read.
+    """
+    return _checked_suffix(path) not in _GRAPHML
+
+
+def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
+    """Return the drivable ways of an OSM XML or PBF file.
+
+    Parameters
+    ----------
+    path, clip
+        As in `read_file`, which see for what it raises.
+    """
+    suffix = _checked_suffix(path)
+    if suffix in _PBF:
+        return pieces_of(read_pbf(path, clip), clip, path)
+    with _unpacked(path, suffix) as file:
+        ways = read_xml(file, path)
+    return pieces_of(ways, clip, path)
 
 
 def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx.MultiDiGraph[Any]:
@@ -149,19 +164,36 @@ def _require_osmnx_form(graph: nx.MultiDiGraph[Any], path: Path) -> None:
         raise InputError(faults)
 
 
-def _suffix(path: Path) -> str | None:
+def _checked_suffix(path: Path) -> str:
     name = path.name.lower()
-    return next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
+    suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
+    if suffix is None:
+        raise InputError(
+            Fault(
+                str(path),
+                f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a road file this reads",
+                "use one of " + ", ".join(ROAD_SUFFIXES),
+            )
+        )
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    return suffix
 
 
 @contextmanager
 def _unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    if suffix.endswith(".gz"):
-        with gzip.open(path, "rb") as packed:
-            yield cast(IO[bytes], packed)
-    elif suffix.endswith(".bz2"):
-        with bz2.open(path, "rb") as squeezed:
-            yield cast(IO[bytes], squeezed)
-    else:
-        with path.open("rb") as file:
-            yield file
+    """Open a file, unpacking it as it is read; whatever is wrong with the packing is said."""
+    try:
+        if suffix.endswith(".gz"):
+            with gzip.open(path, "rb") as packed:
+                yield cast(IO[bytes], packed)
+        elif suffix.endswith(".bz2"):
+            with bz2.open(path, "rb") as squeezed:
+                yield cast(IO[bytes], squeezed)
+        else:
+            with path.open("rb") as file:
+                yield file
+    except (OSError, EOFError, zlib.error) as err:
+        raise InputError(
+            Fault(str(path), f"cannot be unpacked: {err}", "get the file again")
+        ) from err

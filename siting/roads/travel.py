@@ -15,8 +15,10 @@ from scipy.spatial import cKDTree
 from siting.errors import Fault, InputError
 from siting.roads.network import Network
 
-# Targets searched at once: enough to be quick, few enough that the dense block stays small.
+# Targets searched at once, neighbours of one another; see `_blocks`.
 BATCH = 32
+# Minutes held at once, in numbers: 64 MB. Of a wide search fewer targets are taken at a time.
+BLOCK_NUMBERS = 8_000_000
 # A street of length 0 would be no street at all in a sparse matrix; 60 ns is no time to drive.
 LEAST_MIN = 1e-9
 
@@ -50,18 +52,18 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     _require_above_0("cutoff_min", cutoff_min, "minutes")
     wanted = pd.Index(pd.unique(pd.Series(targets, dtype="Int64").dropna().astype("int64")))
     at = _positions(network, wanted, "targets")
-    rows, columns, minutes = [], [], []
-    for first, block in _blocks(network, at, cutoff_min):
-        row, column = np.nonzero(np.isfinite(block))
-        rows.append(row + first)
-        columns.append(column)
-        minutes.append(block[row, column])
-    node_id = network.nodes.index.to_numpy()
     empty = np.array([], dtype=np.int64)
+    near, minutes = [empty] * len(at), [np.array([], dtype=float)] * len(at)
+    for rows, nodes, block in _blocks(network, at, cutoff_min):
+        for row, line in zip(rows.tolist(), block, strict=True):
+            reached = np.isfinite(line)
+            near[row], minutes[row] = nodes[reached], line[reached]
     return pd.DataFrame(
         {
-            "node_id": node_id[np.concatenate([empty, *columns])],
-            "target_node_id": wanted.to_numpy()[np.concatenate([empty, *rows])],
+            "node_id": network.nodes.index.to_numpy()[np.concatenate([empty, *near])],
+            "target_node_id": np.repeat(
+                wanted.to_numpy(), np.array([len(nodes) for nodes in near], dtype=np.int64)
+            ),
             "travel_min": np.concatenate([np.array([], dtype=float), *minutes]),
         }
     )
@@ -172,40 +174,89 @@ def reach(
     home_at = _positions(network, pd.Index(homes["node_id"]), "cells, column node_id")
     site_at = _positions(network, pd.Index(sites["node_id"]), "candidates, column node_id")
     home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
-    rows, columns, minutes = [], [], []
+    found = _Pairs()
     if len(homes) and len(sites):
         # Access eats from the drive; the least of it shortens the search. The hair left on top is
         # for rounding: the sum below decides.
         drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
         if drive_min > 0:
-            for first, block in _blocks(network, site_at, drive_min):
-                total = block[:, home_at] + home_min
-                total += site_min[first : first + len(block), None]
+            for rows, nodes, block in _blocks(network, site_at, drive_min):
+                place = np.minimum(np.searchsorted(nodes, home_at), len(nodes) - 1)
+                near = np.flatnonzero(nodes[place] == home_at)
+                total = block[:, place[near]] + home_min[near]
+                total += site_min[rows, None]
                 row, column = np.nonzero(total <= cutoff_min)
-                rows.append(row + first)
-                columns.append(column)
-                minutes.append(total[row, column])
-    empty = np.array([], dtype=np.int64)
-    row, column = np.concatenate([empty, *rows]), np.concatenate([empty, *columns])
+                found.add(rows[row], near[column], total[row, column])
     # Both tables are sorted by id, so positions sort as ids do.
-    order = np.lexsort((row, column))
+    row, column, minutes = found.sorted(len(sites))
     return pd.DataFrame(
         {
-            "cell_id": homes["cell_id"].array[column[order]],
-            "site_id": sites["site_id"].array[row[order]],
-            "travel_min": np.concatenate([np.array([], dtype=float), *minutes])[order],
+            "cell_id": homes["cell_id"].array[column],
+            "site_id": sites["site_id"].array[row],
+            "travel_min": minutes,
         }
     )
 
 
+class _Pairs:
+    """Targets (rows), places (columns) and minutes, gathered batch by batch."""
+
+    def __init__(self) -> None:
+        self._rows = [np.array([], dtype=np.int32)]
+        self._columns = [np.array([], dtype=np.int32)]
+        self._minutes = [np.array([], dtype=float)]
+
+    def add(self, rows: np.ndarray, columns: np.ndarray, minutes: np.ndarray) -> None:
+        self._rows.append(rows.astype(np.int32))
+        self._columns.append(columns.astype(np.int32))
+        self._minutes.append(minutes)
+
+    def sorted(self, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rows, of which there are so many at most, columns and minutes, by column, row."""
+        row, column = np.concatenate(self._rows), np.concatenate(self._columns)
+        order = np.argsort(column.astype(np.int64) * rows + row)  # no pair comes twice
+        return row[order], column[order], np.concatenate(self._minutes)[order]
+
+
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the place of the first target of a batch and minutes to it from every node."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield places of some targets, of the nodes near them, and minutes from each to each.
+
+    A search of scipy's first clears its notes on every node of the matrix, which for a short drive
+    in a large city takes longer than the drive. So targets that lie together are taken together,
+    one search from all of them finds the nodes that any can be reached from, and the matrix is cut
+    down to those: the same minutes to the last bit, since no way within the limit leaves them.
+    scipy searches under Python's lock, so that threads gain nothing, and the start of another
+    process takes about as long as all the searches of a city.
+    """
     streets = _reversed_matrix(network)
-    for first in range(0, len(targets), BATCH):
-        batch = targets[first : first + BATCH]
-        yield first, dijkstra(streets, directed=True, indices=batch, limit=limit_min)
+    order = _side_by_side(network, targets)
+    for first in range(0, len(order), BATCH):
+        batch = order[first : first + BATCH]
+        nearest = dijkstra(streets, indices=targets[batch], limit=limit_min, min_only=True)
+        nodes = np.flatnonzero(np.isfinite(nearest))
+        near = streets[nodes][:, nodes]
+        at = np.searchsorted(nodes, targets[batch])
+        step = max(BLOCK_NUMBERS // len(nodes), 1)
+        for begin in range(0, len(batch), step):
+            part = slice(begin, begin + step)
+            yield batch[part], nodes, dijkstra(near, indices=at[part], limit=limit_min)
+
+
+def _side_by_side(network: Network, targets: np.ndarray) -> np.ndarray:
+    """Return the places of targets so that neighbours come together (Morton's order)."""
+    points = network.nodes.geometry.iloc[targets]
+    spots = np.column_stack([points.x, points.y])
+    if not len(spots):
+        return np.array([], dtype=np.int64)
+    spots -= spots.min(axis=0)
+    grid = (spots / max(spots.max(), 1.0) * 1023).astype(np.int64)
+    code = np.zeros(len(grid), dtype=np.int64)
+    for bit in range(10):
+        code |= ((grid[:, 0] >> bit) & 1) << (2 * bit) | ((grid[:, 1] >> bit) & 1) << (2 * bit + 1)
+    order: np.ndarray = np.argsort(code, kind="stable")
+    return order
 
 
 def _reversed_matrix(network: Network) -> csr_array:

@@ -16,7 +16,7 @@ from siting import demand as people_to_energy
 from siting import reference, roads
 from siting.config import Config, load
 from siting.roads import Network
-from siting.study.sources import read_roads, roads_key
+from siting.study.sources import read_network, roads_key
 from siting.study.stages import Event, Report, stage
 
 
@@ -95,7 +95,6 @@ class RoadStudy:
         }
 
         def build() -> Network:
-            graph, source = read_roads(config)
-            return roads.build_network(graph, speeds, group, peak=config.roads.peak, source=source)
+            return read_network(config, speeds, group)
 
         return roads.cached_network(config.output.cache_dir / "roads", key, build)

@@ -7,6 +7,7 @@ from typing import Any
 
 import geopandas as gpd
 import networkx as nx
+import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
 
@@ -44,18 +45,32 @@ def roads_key(config: Config) -> dict[str, Any]:
     return key
 
 
-def read_roads(config: Config) -> tuple[nx.MultiDiGraph[Any], dict[str, Any]]:
-    """Return the OSMnx graph that the configuration names, and what to say of its source."""
+def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Network:
+    """Return the road network that the configuration names: from its file, or downloaded."""
     source = config.roads.source
-    about: dict[str, Any] = {
-        "kind": source.kind,
-        "licence": source.licence,
-        "attribution": source.attribution,
-    }
-    if source.kind == "file":
-        about |= {"file": source.path.name, "sha256": sha256(source.path)}
-        clip = None if source.clip is None else read_area(source.clip)
-        return roads.read_file(source.path, clip), about
+    if source.kind != "file":
+        graph, about = read_roads(config)
+        return roads.build_network(graph, speeds, city_group, peak=config.roads.peak, source=about)
+    clip = None if source.clip is None else read_area(source.clip)
+    return roads.network_from_file(
+        source.path,
+        speeds,
+        city_group,
+        peak=config.roads.peak,
+        source=_about(config) | {"file": source.path.name, "sha256": sha256(source.path)},
+        clip=clip,
+    )
+
+
+def _about(config: Config) -> dict[str, Any]:
+    source = config.roads.source
+    return {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
+
+
+def read_roads(config: Config) -> tuple[nx.MultiDiGraph[Any], dict[str, Any]]:
+    """Return the OSMnx graph that the configuration downloads, and what to say of its source."""
+    source = config.roads.source
+    about = _about(config)
     if source.kind == "place":
         about["query"] = source.query
         return roads.download_place(source.query, download_settings(config)), about

@@ -1,0 +1,147 @@
+"""From an OSM file straight to a `Network`, through arrays and without an OSMnx graph.
+
+The network is the one that `siting.roads.read_file` and `build_network` make through OSMnx, row by
+row; tests hold the two against each other on every extract and on random files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from shapely import MultiPolygon, Polygon
+
+from siting.errors import Fault, InputError
+from siting.roads.build import Streets, build_network, network_of
+from siting.roads.drive import is_bus_only
+from siting.roads.network import Network, joined_names, utm_epsg
+from siting.roads.pieces import Pieces
+from siting.roads.simplify import Edges, Segments, segments_of, simplify
+from siting.roads.source import is_osm, read_file, read_pieces
+from siting.roads.speeds import class_speeds, edge_speeds
+
+
+def network_from_file(
+    path: Path,
+    speeds: pd.DataFrame,
+    city: str,
+    peak: bool = True,
+    source: dict[str, Any] | None = None,
+    clip: Polygon | MultiPolygon | None = None,
+) -> Network:
+    """Return the network of a road file, as ``build_network(read_file(path, clip), …)`` would.
+
+    OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
+    is read by OSMnx.
+
+    Parameters
+    ----------
+    path, clip
+        The file, and a polygon in lon/lat that streets must have a node in; see
+        `siting.roads.read_file`.
+    speeds, city, peak, source
+        See `siting.roads.build_network`.
+
+    Returns
+    -------
+    Network
+        With the report that `siting.roads.build_network` describes.
+
+    Raises
+    ------
+    InputError
+        As `siting.roads.read_file` and `siting.roads.build_network`.
+    MissingExtraError
+        If a PBF file is given and pyosmium is not installed.
+    """
+    path = Path(path)
+    if not is_osm(path):
+        return build_network(read_file(path, clip), speeds, city, peak, source)
+    classes = class_speeds(speeds, city)
+    pieces = read_pieces(path, clip)
+    segments = segments_of(pieces)
+    edges = simplify(segments, pieces.node_id)
+    if not len(edges.u):
+        raise InputError(Fault("graph", "holds no street", "take an extract with roads"))
+    nodes, geometry = _drawn(pieces, segments, edges)
+    edge = np.repeat(np.arange(len(edges.u)), edges.size)
+    merged, which = _merged(edge, pieces.kind[segments.piece[edges.segments]])
+    tags = [_together(pieces, kinds) for kinds in merged]
+    bus = np.array(
+        [len(kinds) > 1 and is_bus_only(t) for kinds, t in zip(merged, tags, strict=True)]
+    )
+    gone = segments.piece[edges.segments][bus[which][edge]]
+    frame = edge_speeds(
+        [t.get("highway") for t in tags], [t.get("maxspeed") for t in tags], classes
+    )
+    streets = Streets(
+        index=pd.MultiIndex.from_arrays(
+            [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key],
+            names=["u", "v", "key"],
+        ),
+        geometry=geometry,
+        # Added up in the order driven, as OSMnx does, so that the last digit is the same.
+        length_m=np.bincount(edge, weights=segments.length_m[edges.segments]),
+        name=joined_names([t.get("name") for t in tags])[which],
+        speed=frame.iloc[which],
+        bus_only=bus[which],
+    )
+    bus_ways = pieces.bus_only + len(np.unique(pieces.way_id[gone]))
+    del pieces, segments, edges, edge, gone, geometry, frame, which  # before more is made
+    return network_of(nodes, streets, classes, bus_ways, city=city, peak=peak, source=source)
+
+
+def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+    """Return the nodes kept and the edges' lines, in UTM metres."""
+    lon, lat = pieces.lon, pieces.lat
+    left_lon, left_lat = lon[edges.kept], lat[edges.kept]
+    zone = utm_epsg((left_lon.min() + left_lon.max()) / 2, (left_lat.min() + left_lat.max()) / 2)
+    x, y = pyproj.Transformer.from_crs(4326, zone, always_xy=True).transform(lon, lat)
+    nodes = gpd.GeoDataFrame(
+        geometry=gpd.points_from_xy(x[edges.kept], y[edges.kept]),
+        index=pd.Index(pieces.node_id[edges.kept], dtype="int64", name="node_id"),
+        crs=zone,
+    )
+    # A line's corners: where its first segment begins, and where each segment ends.
+    first = np.cumsum(edges.size) - edges.size
+    corner = np.insert(segments.v[edges.segments], first, edges.u)
+    spots = np.empty((len(corner), 2))
+    spots[:, 0], spots[:, 1] = x[corner], y[corner]
+    del corner, x, y
+    which = np.repeat(np.arange(len(edges.u)), edges.size + 1)
+    return nodes, np.asarray(shapely.linestrings(spots, indices=which))
+
+
+def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
+    """Return the sets of kinds of ways that edges are made of, and which set each edge has."""
+    kinds = int(kind.max()) + 1
+    pairs = np.sort(edge * kinds + kind)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    edge, kind = pairs // kinds, (pairs % kinds).astype(np.int32)
+    first = np.flatnonzero(np.diff(edge, prepend=-1))
+    size = np.diff(first, append=len(edge))
+    which = np.empty(len(first), dtype=np.int32)
+    # Most edges are of one kind of way; only the others are looked at one by one.
+    alone = size == 1
+    single, which[alone] = np.unique(kind[first[alone]], return_inverse=True)
+    sets: dict[tuple[int, ...], int] = {(one,): i for i, one in enumerate(single.tolist())}
+    for row in np.flatnonzero(~alone).tolist():
+        several = tuple(kind[first[row] : first[row] + size[row]].tolist())
+        which[row] = sets.setdefault(several, len(sets))
+    return list(sets), which
+
+
+def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
+    """Return the tags of merged ways: the value they share, or a list of all there are."""
+    values: dict[str, list[str]] = {}
+    for kind in kinds:
+        for tag, value in pieces.tags[kind].items():
+            if value not in values.setdefault(tag, []):
+                values[tag].append(value)
+    return {tag: found[0] if len(found) == 1 else found for tag, found in values.items()}

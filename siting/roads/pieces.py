@@ -1,0 +1,138 @@
+"""Which ways of a file are kept, and where they are cut for want of a node."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from siting.errors import Fault, InputError
+from siting.roads.ways import Tags, Ways
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Ways, or what is left of them, as flat arrays.
+
+    Parameters
+    ----------
+    node_id, lon, lat
+        The nodes in use, by id; degrees.
+    way_id, kind, size
+        One row a piece: its OSM way (or an id that no way has, where a way was cut), its place in
+        `tags`, how many nodes it has.
+    refs
+        The nodes of each piece, one piece behind the other, as places in `node_id`.
+    tags
+        Sets of tags.
+    bus_only
+        How many ways were left out because only buses may use them.
+    """
+
+    node_id: np.ndarray
+    lon: np.ndarray
+    lat: np.ndarray
+    way_id: np.ndarray
+    kind: np.ndarray
+    size: np.ndarray
+    refs: np.ndarray
+    tags: list[Tags]
+    bus_only: int
+
+
+def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
+    """Return the ways to keep, cut where the file lacks a node.
+
+    Parameters
+    ----------
+    ways
+        The ways; see `siting.roads.ways`.
+    clip
+        A polygon in lon/lat, or ``None``: a way is kept, whole, if any of its nodes lies inside.
+    path
+        What to call the file in errors.
+
+    Raises
+    ------
+    InputError
+        If there is no drivable way, or none in the polygon, or a node is nowhere on the globe.
+    """
+    if not ways.way_id:
+        raise InputError(
+            Fault(
+                str(path),
+                f"holds no street cars may use ({ways.seen:,} ways with a highway tag)",
+                "take an extract with roads",
+            )
+        )
+    # Of a node that comes twice the first position counts.
+    node_id, order = np.unique(np.frombuffer(ways.node_id, dtype=np.int64), return_index=True)
+    lon = np.frombuffer(ways.lon, dtype=float)[order]
+    lat = np.frombuffer(ways.lat, dtype=float)[order]
+    size = np.frombuffer(ways.size, dtype=np.int64)
+    at, there = _places(node_id, np.frombuffer(ways.refs, dtype=np.int64))
+    way = np.repeat(np.arange(len(size)), size)
+    within = there
+    if clip is not None and len(node_id):
+        shapely.prepare(clip)
+        within = there & shapely.contains_xy(clip, lon, lat)[at]
+    keep = np.bincount(way[within], minlength=len(size)) > 0
+    whole = np.bincount(way[~there], minlength=len(size)) == 0
+    if cut := int((keep & ~whole).sum()):
+        logger.warning("%s lacks nodes of %s ways; these end at the gap", path, f"{cut:,}")
+    there = there & keep[way]
+    # A run of nodes that are there is a piece, if it has two ends.
+    begins = there.copy()
+    begins[1:] &= ~there[:-1] | (way[1:] != way[:-1])
+    run = np.cumsum(begins) - 1
+    run_way, run_size = way[begins], np.bincount(run[there], minlength=begins.sum())
+    long = run_size > 1
+    refs = at[there][np.repeat(long, run_size)]
+    run_way, run_size = run_way[long], run_size[long]
+    if not len(run_way):
+        raise InputError(
+            Fault(
+                str(path),
+                "holds no street cars may use inside the polygon",
+                "check that file and polygon are of the same place",
+            )
+        )
+    way_id = np.frombuffer(ways.way_id, dtype=np.int64)
+    part = ~whole[run_way]
+    run_id = way_id[run_way]
+    run_id[part] = way_id.max() + 1 + np.arange(part.sum())
+    used, refs = np.unique(refs, return_inverse=True)
+    node_id, lon, lat = node_id[used], lon[used], lat[used]
+    _require_on_the_globe(node_id, lon, lat, path)
+    kind = np.frombuffer(ways.kind, dtype=np.int64)[run_way]
+    return Pieces(node_id, lon, lat, run_id, kind, run_size, refs, ways.tags, ways.bus_only)
+
+
+def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each node of a way is among the file's, and whether it is there at all."""
+    at = np.searchsorted(node_id, refs)
+    at[at == len(node_id)] = 0
+    there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)
+    return at, there
+
+
+def _require_on_the_globe(
+    node_id: np.ndarray, lon: np.ndarray, lat: np.ndarray, path: Path
+) -> None:
+    off = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
+    if off.any():
+        ids = tuple(map(str, node_id[off].tolist()))
+        raise InputError(
+            Fault(
+                f"{path}, nodes",
+                f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude",
+                "get the file again",
+                ids,
+            )
+        )

@@ -1,0 +1,283 @@
+"""Street segments from ways, and their simplification, as arrays; all of it as OSMnx 2.1 does it.
+
+A way of k + 1 nodes is k segments, two-way ones also in the other direction. A node where a driver
+has no choice is no end of a street: the segments on either side become one edge. The rule is that
+of Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection Miscount
+Problem, Transactions in GIS 29 (3), e70037, as OSMnx's ``simplify_graph`` applies it: a node is
+kept if a street begins and ends in it, if nothing leads in or nothing out, or unless it has just
+two neighbours and two or four segments.
+
+The order of rows is OSMnx's too, so that parallel streets get the same keys.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+import osmnx as ox
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from siting.roads.pieces import Pieces
+from siting.roads.ways import Tags
+
+_ONE_WAY = frozenset({"yes", "true", "1", "-1", "reverse", "T", "F"})
+_REVERSED = frozenset({"-1", "reverse", "T"})
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Directed segments between neighbouring nodes of a way: from, to (places), piece, metres."""
+
+    u: np.ndarray
+    v: np.ndarray
+    piece: np.ndarray
+    length_m: np.ndarray
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Streets between the nodes that are kept.
+
+    Parameters
+    ----------
+    u, v, key
+        From node, to node (places), number among parallels.
+    segments, size
+        The segments of each edge in the order they are driven, one edge behind the other, and how
+        many an edge has.
+    kept
+        Which nodes are kept.
+    """
+
+    u: np.ndarray
+    v: np.ndarray
+    key: np.ndarray
+    segments: np.ndarray
+    size: np.ndarray
+    kept: np.ndarray
+
+
+def segments_of(pieces: Pieces) -> Segments:
+    """Return the segments of ways; a one-way against its nodes (``oneway=-1``) is turned round.
+
+    Parameters
+    ----------
+    pieces
+        The ways; where a way's id comes twice, the last counts, in the place of the first.
+    """
+    begin = np.cumsum(pieces.size) - pieces.size
+    row = {way: i for i, way in enumerate(pieces.way_id.tolist())}
+    chosen = np.fromiter(row.values(), dtype=np.int64, count=len(row))
+    del row
+    size = pieces.size[chosen]
+    refs = pieces.refs[_ranges(begin[chosen], size)].astype(np.int32)
+    place = np.repeat(np.arange(len(chosen), dtype=np.int32), size)
+    # A node that follows itself is one node.
+    fresh = np.ones(len(refs), dtype=bool)
+    fresh[1:] = (refs[1:] != refs[:-1]) | (place[1:] != place[:-1])
+    refs, place = refs[fresh], place[fresh]
+    inside = place[1:] == place[:-1]
+    a, b, place = refs[:-1][inside], refs[1:][inside], place[1:][inside]
+    length_m = _metres(pieces, a, b)
+    # Ways in order; of each all segments along it, then, of a two-way, all against it.
+    kind = pieces.kind[chosen]
+    one_way = np.array([_is_one_way(tags) for tags in pieces.tags])[kind]
+    turned = np.array([_is_reversed(tags) for tags in pieces.tags])[kind][place]
+    count = np.bincount(place, minlength=len(chosen))
+    rows = np.where(one_way, count, 2 * count)
+    first = np.cumsum(rows) - rows
+    step = np.arange(len(a)) - (np.cumsum(count) - count)[place]
+    pick = np.empty(rows.sum(), dtype=np.int32)
+    against = np.zeros(len(pick), dtype=bool)
+    along = first[place] + np.where(turned, count[place] - 1 - step, step)
+    pick[along] = np.arange(len(a))
+    against[along] = turned
+    two_way = ~one_way[place]
+    back = (first[place] + count[place] + step)[two_way]
+    pick[back] = np.flatnonzero(two_way)
+    against[back] = True
+    u, v = np.where(against, b[pick], a[pick]), np.where(against, a[pick], b[pick])
+    return Segments(u, v, chosen[place[pick]].astype(np.int32), length_m[pick])
+
+
+def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    lat, lon = pieces.lat, pieces.lon
+    length_m: np.ndarray = ox.distance.great_circle(lat[a], lon[a], lat[b], lon[b])
+    return length_m
+
+
+def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
+    """Return the streets between ends, each made of one or more segments; lone rings are dropped.
+
+    Parameters
+    ----------
+    segments
+        The segments; see `segments_of`.
+    node_id
+        The nodes' ids, sorted.
+    """
+    u, v = segments.u, segments.v
+    near = _neighbours(u, v, len(node_id))
+    end = _ends(u, v, near)
+    paths, path_size = _paths(u, v, end, near, node_id)
+    last = np.cumsum(path_size) - 1
+    passed = np.ones(len(paths), dtype=bool)
+    passed[last] = False
+    kept = np.ones(len(node_id), dtype=bool)
+    kept[v[paths[passed]]] = False
+    # Single segments come first, as they are in OSMnx's graph before the merged ones.
+    edge_u = np.concatenate([u, u[paths[last - path_size + 1]]])
+    edge_v = np.concatenate([v, v[paths[last]]])
+    size = np.concatenate([np.ones(len(u), dtype=np.int64), path_size])
+    parts = np.concatenate([np.arange(len(u)), paths])
+    left = kept[edge_u] & kept[edge_v]
+    parts, size = parts[np.repeat(left, size)], size[left]
+    edge_u, edge_v = edge_u[left], edge_v[left]
+    lone = _lone_rings(edge_u, edge_v, kept)
+    kept &= ~lone
+    left = ~lone[edge_u]
+    parts, size = parts[np.repeat(left, size)], size[left]
+    edge_u, edge_v = edge_u[left], edge_v[left]
+    order = np.lexsort((edge_v, edge_u))  # stable: parallels stay in their order
+    begin = (np.cumsum(size) - size)[order]
+    edge_u, edge_v, size = edge_u[order], edge_v[order], size[order]
+    parts = parts[_ranges(begin, size)]
+    return Edges(edge_u, edge_v, _key(edge_u, edge_v), parts, size, kept)
+
+
+def _is_one_way(tags: Tags) -> bool:
+    return tags.get("oneway") in _ONE_WAY or tags.get("junction") == "roundabout"
+
+
+def _is_reversed(tags: Tags) -> bool:
+    return tags.get("oneway") in _REVERSED
+
+
+def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return begin, begin + 1, … for each row, `size` of them, one row behind the other."""
+    ahead = np.cumsum(size) - size
+    return np.repeat(begin - ahead, size) + np.arange(size.sum())
+
+
+def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the number of each row among those of the same ends, which stand together."""
+    fresh = np.ones(len(u), dtype=bool)
+    fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
+    first = np.flatnonzero(fresh)
+    return np.arange(len(u)) - np.repeat(first, np.diff(np.append(first, len(u))))
+
+
+def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each node's neighbours, in or out, once each and sorted, and how many a node has."""
+    pairs = np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)])
+    pairs.sort()
+    fresh = np.ones(len(pairs), dtype=bool)
+    fresh[1:] = pairs[1:] != pairs[:-1]
+    pairs = pairs[fresh]
+    return (pairs % nodes).astype(np.int32), np.bincount(pairs // nodes, minlength=nodes)
+
+
+def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
+    """Return one number for each row that sorts as from and to node do."""
+    pair: np.ndarray = u.astype(np.int64) * nodes + v
+    return pair
+
+
+def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return which nodes a street ends in; see the top of the file for the rule."""
+    _, neighbours = near
+    leaving = np.bincount(u, minlength=len(neighbours))
+    arriving = np.bincount(v, minlength=len(neighbours))
+    degree = leaving + arriving
+    passing = (leaving > 0) & (arriving > 0) & (neighbours == 2) & ((degree == 2) | (degree == 4))
+    passing[u[u == v]] = False
+    end: np.ndarray = ~passing
+    return end
+
+
+def _paths(
+    u: np.ndarray,
+    v: np.ndarray,
+    end: np.ndarray,
+    near: tuple[np.ndarray, np.ndarray],
+    node_id: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the segments from each end along nodes that are none, and how many each path has.
+
+    A path that cannot go on where it must, for want of a segment in its direction, stops there.
+    """
+    nodes = len(node_id)
+    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # of parallels the first
+    # The two neighbours of a node that is no end, and the segment to each, -1 where there is none.
+    neighbour, count = near
+    node = np.flatnonzero(~end)
+    first = (np.cumsum(count) - count)[node]
+    one, to_one = _way_out(node, neighbour[first], pairs, segment, nodes)
+    other, to_other = _way_out(node, neighbour[first + 1], pairs, segment, nodes)
+    place = np.full(nodes, -1)
+    place[node] = np.arange(len(node))
+    where = _quick(place)
+    paths, sizes = array("q"), array("q")
+    for begin in _starts(pairs, segment, end, node_id).tolist():
+        before, now = int(u[begin]), int(v[begin])
+        size = 1
+        paths.append(begin)
+        while (row := where[now]) >= 0:
+            if one[row] == before:
+                step, ahead = to_other[row], other[row]
+            else:
+                step, ahead = to_one[row], one[row]
+            if step < 0:
+                break
+            paths.append(step)
+            size += 1
+            before, now = now, ahead
+        sizes.append(size)
+    return np.frombuffer(paths, dtype=np.int64), np.frombuffer(sizes, dtype=np.int64)
+
+
+def _way_out(
+    node: np.ndarray, neighbour: np.ndarray, pairs: np.ndarray, segment: np.ndarray, nodes: int
+) -> tuple[array[int], array[int]]:
+    wanted = _pair(node, neighbour, nodes)
+    at = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
+    return _quick(neighbour), _quick(np.where(pairs[at] == wanted, segment[at], -1))
+
+
+def _quick(values: np.ndarray) -> array[int]:
+    """Return whole numbers where Python reads one by one quickly, in a fifth of a list's memory."""
+    return array("q", values.astype(np.int64).tobytes())
+
+
+def _starts(
+    pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
+) -> np.ndarray:
+    """Return the segments from an end to a node that is none, in the order OSMnx takes them.
+
+    OSMnx goes through its ends in the order of a Python set of their ids. That order decides which
+    of parallel streets gets which key, and nothing else.
+    """
+    nodes = len(node_id)
+    ids = node_id[end].tolist()
+    taken = np.fromiter({node for node in ids}, dtype=np.int64, count=len(ids))  # noqa: C416
+    rank = np.full(nodes, -1)
+    rank[np.searchsorted(node_id, taken)] = np.arange(len(taken))
+    u, v = pairs // nodes, pairs % nodes
+    start = end[u] & ~end[v]
+    u, segment = u[start], segment[start]
+    ordered: np.ndarray = segment[np.lexsort((segment, rank[u]))]
+    return ordered
+
+
+def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return the nodes of parts of the graph in which no street ends."""
+    nodes = len(kept)
+    links = coo_array((np.ones(len(u), dtype=np.int8), (u, v)), shape=(nodes, nodes))
+    _, part = connected_components(links, directed=True, connection="weak")
+    with_end = np.zeros(nodes, dtype=bool)
+    with_end[part[_ends(u, v, _neighbours(u, v, nodes)) & kept]] = True
+    lone: np.ndarray = kept & ~with_end[part]
+    return lone
