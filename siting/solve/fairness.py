@@ -9,8 +9,9 @@ which a plan serves as much as that one and still holds the floors.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -21,18 +22,19 @@ from siting.models.instance import Instance, Ints
 from siting.models.objective import objective_of
 from siting.models.rows import Zones, weigh_rows, zone_floors, zones_of
 from siting.solve.clock import Clock
-from siting.solve.least_cost import least_cost_variant, richer_starts
+from siting.solve.least_cost import least_cost_starts, least_cost_variant, richer_starts
 from siting.solve.outcome import Built, Outcome, Variant, outcome_of, service_table
 from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import check_model
-from siting.solve.settle import Effort, require_plan, settle
+from siting.solve.settle import Effort, Start, require_plan, settle
 from siting.solve.solution import Solution
-from siting.solve.weighted import ids_of, weighted_variant
+from siting.solve.union_search import worst_starts
+from siting.solve.weighted import above_floors, ids_of, weighted_variant
 from siting.solve.zones import gini, zone_table
 
 # Shares of the time limit by which the three solves before the last end.
-PLAIN_BY, WORST_BY, MOST_BY = 0.25, 0.55, 0.8
+PLAIN_BY, WORST_BY, MOST_BY = 0.2, 0.65, 0.85
 # Later floors may fall short of the share reached by this much of it.
 TOLERANCE = 1e-6
 
@@ -140,15 +142,21 @@ def solve_fair(
     start = instance.positions_of(plain.offers)
     # No zone can be served more than all of them together are, nor they more than the city.
     share = min(1.0, plain.bound_kwh_day / float(where.demand_kwh.sum()))
+    strong = model == "capacitated"
     fair_variant = _worst_variant(instance, where, model)
     with clock.phase("worst zone", WORST_BY):
-        settled = settle(fair_variant, effort, clock, [share, start], shortest=False)
+        known: list[Start] = [share, start]
+        starts = chain(known, _fairer(instance, where, model, effort, clock))
+        settled = settle(fair_variant, effort, clock, starts, shortest=False, strong=strong)
     worst, worst_proof = require_plan(settled, "zones")
     floor = float(math.floor(worst_proof.objective * (1 - TOLERANCE) * 1e9) / 1e9)
     shares = dict.fromkeys(where.names, floor)
     energy = weighted_variant(instance, objective_of(instance), where, shares, None, model)
     with clock.phase("energy", MOST_BY):
-        settled = settle(energy, effort, clock, [plain.bound_kwh_day, worst.offers, start])
+        known = [plain.bound_kwh_day, worst.offers, start]
+        more = above_floors(instance, where, shares, None, effort, clock)
+        starts = chain(known, more if strong else ())
+        settled = settle(energy, effort, clock, starts, strong=strong)
     outcome, proof = require_plan(settled, "zones")
     service = service_table(instance, outcome)
     table = zone_table(instance, where, service, shares)
@@ -199,6 +207,17 @@ def _worst_variant(instance: Instance, zones: Zones, model: str) -> Variant:
     )
 
 
+def _fairer(
+    instance: Instance, zones: Zones, model: str, effort: Effort, clock: Clock
+) -> Iterator[Start]:
+    """Return plans of the largest share in the worst zone and bounds, where capacities count."""
+    if model != "capacitated":
+        return iter(())
+    rows = weigh_rows(instance, objective_of(instance), zones)
+    options = {"threads": effort.threads, "seed": effort.seed}
+    return worst_starts(instance, rows, zone_floors(rows), clock, effort.gap, **options)
+
+
 def _served(instance: Instance, zones: Zones, model: str, offers: Ints) -> Outcome:
     """Return who is served by the plan that only serves the most."""
     variant = weighted_variant(instance, objective_of(instance), zones, None, None, model)
@@ -222,8 +241,13 @@ def _extra(
         return 0.0, None
     city = plain.objective_kwh_day * (1 - TOLERANCE) / instance.demand_kwh_day
     variant = least_cost_variant(instance, zones, shares, city, model, "subsidy_pkr")
-    starts = richer_starts(variant, instance.budget_pkr, model, effort, clock)
-    proof = settle(variant, effort, clock, starts, shortest=False).proof
+    strong = model == "capacitated"
+    if strong:
+        rich = variant.instance
+        starts = least_cost_starts(rich, zones, shares, city, "subsidy_pkr", effort, clock)
+    else:
+        starts = richer_starts(variant, instance.budget_pkr, model, effort, clock)
+    proof = settle(variant, effort, clock, starts, shortest=False, strong=strong).proof
     return (None if proof is None else max(0.0, proof.objective - instance.budget_pkr)), proof
 
 

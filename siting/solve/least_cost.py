@@ -23,6 +23,7 @@ from siting.solve.run import solve
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Start, require_plan, settle
 from siting.solve.solution import ARITHMETIC
+from siting.solve.union_search import cost_starts
 from siting.solve.weighted import ids_of
 from siting.solve.whynot import raise_why_not
 from siting.solve.zones import require_in_reach, zone_table
@@ -119,8 +120,12 @@ def solve_least_cost(
     require_in_reach(instance, where, floors, share)
     variant = least_cost_variant(instance, where, floors, share, model, money)
     clock = Clock(effort.time_limit_s)
-    starts = cheap_starts(variant.instance, share, model, effort, clock)
-    settled = settle(variant, effort, clock, starts)
+    strong = model == "capacitated"
+    if strong:
+        starts = least_cost_starts(variant.instance, where, floors, share, money, effort, clock)
+    else:
+        starts = cheap_starts(variant.instance, share, model, effort, clock)
+    settled = settle(variant, effort, clock, starts, strong=strong)
     if settled.infeasible:
         raise_why_not(variant.instance, where, floors, share, model, effort, budget=False)
     outcome, proof = require_plan(settled, "share")
@@ -162,8 +167,26 @@ def least_cost_variant(
         fits=lambda outcome: outcome.holds_floors(),
         unit="PKR",
         unit_size=price_unit(instance, money),
+        maximise=False,
         covers=model == "coverage",
     )
+
+
+def least_cost_starts(
+    instance: Instance,
+    zones: Zones,
+    floors: Mapping[str, float] | None,
+    city: float | None,
+    money: Money,
+    effort: Effort,
+    clock: Clock,
+) -> Iterator[Start]:
+    """Return plans above floors and bounds on their money, for the model with capacities."""
+    rows = weigh_rows(instance, objective_of(instance), zones)
+    kept = floors_of(rows, floors, city)
+    price = prices_of(instance, money)
+    options = {"threads": effort.threads, "seed": effort.seed}
+    return cost_starts(instance, rows, kept, price, clock, effort.gap, **options)
 
 
 def cheap_starts(

@@ -98,6 +98,8 @@ class Variant:
         Options of HiGHS for the relaxation.
     ceiling
         A bound on the program's objective that needs no solver.
+    maximise
+        Whether more of the objective is better.
     """
 
     instance: Instance
@@ -110,6 +112,7 @@ class Variant:
     covers: bool = False
     options: dict[str, Any] | None = None
     ceiling: Callable[[Built], float] | None = None
+    maximise: bool = True
 
 
 def all_worth(built: Built) -> float:

@@ -121,7 +121,7 @@ class Projection:
             broken = [
                 cut
                 for cut in cuts
-                if served[cut.part] > _at(cut, taken) + 1e-7 * self._kwh[cut.part]
+                if served[cut.part] > bound_at(cut, taken) + 1e-7 * self._kwh[cut.part]
             ]
             for cut in broken:
                 self.add(cut)
@@ -139,5 +139,6 @@ class Projection:
         return run.bound + self._refund, self._valuer.choice_of(self._offer[taken])
 
 
-def _at(cut: Cut, taken: Floats) -> float:
+def bound_at(cut: Cut, taken: Floats) -> float:
+    """Return a cut's bound (kWh/day) at options taken in part."""
     return cut.constant + float((cut.coefficient * taken).sum())

@@ -24,10 +24,16 @@ class Room:
         The data of the program.
     option_offer
         The offer of each site (row) and option (column); -1 for none.
+
+    Attributes
+    ----------
+    budget_pkr
+        The budget (PKR); a search for less money may lower it on its way.
     """
 
     def __init__(self, instance: Instance, option_offer: Ints) -> None:
         self.instance = instance
+        self.budget_pkr = instance.budget_pkr
         self.sites = np.arange(len(option_offer))
         taken = option_offer >= 0
         self.subsidy = np.where(taken, instance.offer_subsidy[option_offer], 0.0)
@@ -58,6 +64,8 @@ class Room:
         """Return whether a choice is within the budget and every limit."""
         taken = self._option_offer[self.sites, choice]
         offers = np.sort(taken[taken >= 0])
+        if self.spent(choice) > self.budget_pkr + BUDGET_TOLERANCE_PKR:
+            return False
         return within_budget(self.instance, offers) and within_limits(self.instance, offers)
 
     def fits(self, choice: Ints) -> Flags:
@@ -69,7 +77,7 @@ class Room:
             For each site and option, whether the choice with that option there is within.
         """
         more_pkr = self.subsidy - self.subsidy[self.sites, choice][:, None]
-        left = self.instance.budget_pkr - self.spent(choice) + BUDGET_TOLERANCE_PKR
+        left = self.budget_pkr - self.spent(choice) + BUDGET_TOLERANCE_PKR
         fits: Flags = more_pkr <= left
         if len(self._amount):
             now = np.where(self._option == choice[self._site], self._amount, 0.0)

@@ -110,13 +110,13 @@ def served_kwh_day(instance: Instance, demand: MergedDemand, offers: Ints) -> fl
     able = np.stack([(capacity[:, list(g)] > 0).any(axis=1) for g in demand.kinds], axis=1)
     row, site = demand.row, demand.site
     keep = able[site, demand.kind[row]]
-    flow = _Flow(demand.kwh, demand.kind, demand.kinds, row[keep], site[keep], capacity)
+    flow = Flow(demand.kwh, demand.kind, demand.kinds, row[keep], site[keep], capacity)
     ones, clock = np.ones(len(flow.row)), Clock(math.inf)
     return float(sum(part.best(clock, ones[part.pairs]).sum() for part in flow.parts()))
 
 
 @dataclass(frozen=True, eq=False)
-class _Flow:
+class Flow:
     """A transport problem: rows of some kinds, the pairs that can serve them, and capacities."""
 
     kwh: Floats
@@ -126,23 +126,24 @@ class _Flow:
     site: Ints
     capacity: Floats
 
-    def parts(self) -> list[_FlowPart]:
+    def parts(self) -> list[FlowPart]:
         """Return the parts that share no charger group; each can be solved alone."""
         out = []
         for kinds, _ in linked_parts(self.kinds):
             mine = np.flatnonzero(np.isin(self.kind[self.row], kinds))
             if len(mine):
-                out.append(_FlowPart(self, mine))
+                out.append(FlowPart(self, mine))
         return out
 
 
-class _FlowPart:
+class FlowPart:
     """The linear program of one part of a transport problem, in HiGHS."""
 
-    def __init__(self, flow: _Flow, pairs: Ints) -> None:
+    def __init__(self, flow: Flow, pairs: Ints) -> None:
         self.pairs = pairs
         rows, row = np.unique(flow.row[pairs], return_inverse=True)
         site, kind = flow.site[pairs], flow.kind[flow.row[pairs]]
+        self.rows = rows
         limits = [flow.kwh[rows]]
         at, of = [row], [np.arange(len(pairs))]
         count = len(rows)
@@ -196,6 +197,15 @@ class _FlowPart:
         out: Floats = flow * shrink
         return out
 
+    def prices(self) -> tuple[Ints, Floats]:
+        """Return the rows, and what another kilowatt-hour of each would be worth in the last run.
+
+        Beyond the solver's arithmetic they are never below 0, and any prices of 0 or more do for a
+        bound.
+        """
+        dual = np.array(self.model.getSolution().row_dual)[: len(self.rows)]
+        return self.rows, np.maximum(dual, 0.0)
+
 
 def _open_pairs(instance: Instance, capacity: Floats) -> tuple[Ints, Ints, Floats]:
     """Return the pairs of a demand row and an open site it can reach and use, with minutes."""
@@ -222,7 +232,7 @@ def _capacitated(
     kwh = np.bincount(merged, instance.demand_kwh)
     pair_key = merged[row] * len(instance.site_ids) + site
     pairs, first, pair = np.unique(pair_key, return_index=True, return_inverse=True)
-    flow = _Flow(kwh, keys % len(kinds), kinds, merged[row[first]], site[first], capacity)
+    flow = Flow(kwh, keys % len(kinds), kinds, merged[row[first]], site[first], capacity)
     served = np.zeros(len(pairs))
     clock = Clock(math.inf)
     drive = minutes[first]

@@ -2,8 +2,10 @@
 
 The relaxation gives a bound. Plans come from outside (the fast solver of the plain program knows
 many), and from rounding the relaxation (`siting.solve.dive`). The best of them is handed to HiGHS,
-which goes on with the time that is left. Every plan is worked out anew from its offers alone; one
-that only the solver's arithmetic allows is ruled out, and the search goes on.
+which goes on with the time that is left. Strong starts (`siting.solve.union_search`,
+`siting.solve.worth_search`) bring bounds too, and may leave nothing to do. Every plan is worked out
+anew from its offers alone; one that only the solver's arithmetic allows is ruled out, and the
+search goes on.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ Start = Ints | float
 
 # Shares of the time limit by which phases end.
 STARTED_BY, RELAXED_BY, DIVED_BY = 0.35, 0.65, 0.85
+# The first of these where starts are strong: they bound and search by themselves.
+STRONG_BY = 0.9
+# Handing a program to the solver takes about so many times as long as building it.
+HAND_OVER = 2.0
 # Seconds kept for the answer, at most this share of the time limit.
 RESERVE_S, RESERVE_SHARE = 3.0, 0.1
 
@@ -105,6 +111,7 @@ def settle(
     starts: Iterable[Start] = (),
     *,
     shortest: bool = True,
+    strong: bool = False,
 ) -> Settled:
     """Return the best plan of a variant and what is proven of it.
 
@@ -121,10 +128,16 @@ def settle(
         variant's unit; asked for one by one while there is time.
     shortest
         Whether the plan's service takes the shortest drives, of all that is as good.
+    strong
+        Whether the starts bring bounds that may do alone: then they get most of the time, and the
+        program is built only if they leave something.
     """
     run = _Settle(variant, effort, clock)
     try:
-        run.work(starts)
+        if strong:
+            run.start(starts, STRONG_BY)
+        if not (strong and run.done):
+            run.work(() if strong else starts)
     except KeyboardInterrupt:
         clock.interrupted = True
     return run.answer(shortest=shortest)
@@ -137,7 +150,7 @@ class _Settle:
         self.variant, self.effort, self.clock = variant, effort, clock
         self.options: dict[str, Any] = {"threads": effort.threads, "seed": effort.seed}
         self.program: Program | None = None
-        self.sign = 1.0
+        self.sign = 1.0 if variant.maximise else -1.0
         self.best: Outcome | None = None
         self.objective = -math.inf
         self.bound = math.inf
@@ -175,15 +188,9 @@ class _Settle:
         self.sign = 1.0 if built.program.prob.sense == pulp.LpMaximize else -1.0
         if self.variant.ceiling is not None:
             self.limit(self.variant.ceiling(built))
-        with clock.phase("start", self.ends(STARTED_BY)):
-            for start in starts:
-                if isinstance(start, float):
-                    self.bound = min(self.bound, self.sign * start)
-                else:
-                    self.offer(start)
-                if self.done:
-                    break
-        if clock.interrupted:
+        self.start(starts, STARTED_BY)
+        hand_over_s = HAND_OVER * clock.seconds.get("build", 0.0)
+        if clock.interrupted or (self.best is not None and clock.left_s < hand_over_s):
             return
         with clock.phase("relaxation", self.ends(RELAXED_BY)):
             more = self.variant.options or {}
@@ -204,6 +211,17 @@ class _Settle:
         with clock.phase("search", self.ends(1 - reserve)):
             if not self.done:
                 self.search(built.program)
+
+    def start(self, starts: Iterable[Start], share: float) -> None:
+        """Take plans and bounds while there is time, up to a share of all."""
+        with self.clock.phase("start", self.ends(share)):
+            for start in starts:
+                if isinstance(start, float):
+                    self.bound = min(self.bound, self.sign * start)
+                else:
+                    self.offer(start)
+                if self.done:
+                    break
 
     def limit(self, bound: float) -> None:
         """Keep a bound, in the program's own sense and units, if it says more."""

@@ -20,6 +20,7 @@ site leaves the parts it does not touch as they were. Coverage is the case of un
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,8 +190,13 @@ class Valuer:
         taken
             How much of each option is taken, 0 to 1.
         """
+        return self.cuts_of(range(len(self.parts)), taken)
+
+    def cuts_of(self, parts: Iterable[int], taken: Floats) -> list[Cut]:
+        """Return those of `cuts_between` of some parts."""
         out = []
-        for p, part in enumerate(self.parts):
+        for p in parts:
+            part = self.parts[p]
             capacity = (part.capacity * taken[:, :, None]).sum(axis=1)
             out += [self.cut(p, side.astype(float)) for side in part.graph.cut_sides(capacity)]
         return out
@@ -227,9 +233,9 @@ class Valuer:
         out[site[order], number + 1] = self.offers[order]
         return out
 
-    def _part(self, kinds: list[int], groups: set[int]) -> _Part:
+    def _part(self, kinds: list[int], groups: set[int], among: Flags | None = None) -> _Part:
         demand = self.demand
-        rows = np.flatnonzero(np.isin(demand.kind, kinds))
+        rows = np.flatnonzero(np.isin(demand.kind, kinds) & (True if among is None else among))
         local = np.full(len(demand.kwh), -1, dtype=np.int64)
         local[rows] = np.arange(len(rows))
         inside = local[demand.row] >= 0
@@ -246,7 +252,9 @@ class Valuer:
         )
         if not self.capacitated:
             capacity = np.where(capacity > 0, np.inf, 0.0)
-        own_capacity = capacity[:, :, sorted(groups)]
+        # Where nobody of the part is near, all options are the same to it.
+        close = np.sum([np.diff(n.indptr) for n in near], axis=0) > 0
+        own_capacity = np.where(close[:, None, None], capacity[:, :, sorted(groups)], 0.0)
         _, ids = np.unique(own_capacity.reshape(-1, len(groups)), axis=0, return_inverse=True)
         sets: list[tuple[Floats, list[int]]] = []
         seen = {frozenset[int]()}

@@ -18,7 +18,9 @@ from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Start, require_plan, settle
+from siting.solve.union_search import floor_starts
 from siting.solve.whynot import raise_why_not
+from siting.solve.worth_search import worth_starts
 from siting.solve.zones import require_in_reach, zone_table
 
 # Share of the time left that a plan of the plain program may take.
@@ -94,8 +96,18 @@ def solve_weighted(
     require_in_reach(instance, where, floors, city_floor)
     variant = weighted_variant(instance, objective, where, floors, city_floor, model)
     clock = Clock(effort.time_limit_s)
-    starts = plain_starts(instance, model, effort, clock, bounds=is_energy(instance, objective))
-    settled = settle(variant, effort, clock, starts)
+    energy = is_energy(instance, objective)
+    floored = bool(floors or city_floor)
+    strong = model == "capacitated" and energy == floored
+    if strong and floored:
+        starts = above_floors(instance, where, floors, city_floor, effort, clock)
+    elif strong:
+        rows = weigh_rows(instance, objective)
+        options = {"threads": effort.threads, "seed": effort.seed}
+        starts = worth_starts(instance, rows, clock, effort.gap, **options)
+    else:
+        starts = plain_starts(instance, model, effort, clock, bounds=energy)
+    settled = settle(variant, effort, clock, starts, strong=strong)
     if settled.infeasible:
         raise_why_not(instance, where, floors, city_floor, model, effort)
     outcome, proof = require_plan(settled, "floors")
@@ -129,6 +141,20 @@ def weighted_variant(
         unit=objective.unit,
         covers=model == "coverage",
     )
+
+
+def above_floors(
+    instance: Instance,
+    zones: Zones,
+    floors: Mapping[str, float] | None,
+    city: float | None,
+    effort: Effort,
+    clock: Clock,
+) -> Iterator[Start]:
+    """Return plans of the most energy above floors and bounds, for the model with capacities."""
+    rows = weigh_rows(instance, objective_of(instance), zones)
+    options = {"threads": effort.threads, "seed": effort.seed}
+    return floor_starts(instance, rows, floors_of(rows, floors, city), clock, effort.gap, **options)
 
 
 def plain_starts(
