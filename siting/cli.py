@@ -185,6 +185,37 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None, quiet: Quiet = Fal
 
 
 @app.command()
+def frontier(
+    config: ConfigPath,
+    budgets: Annotated[
+        str, typer.Option("--budgets", metavar="LOW:HIGH:COUNT", help="Budgets, PKR: 2e7:1e8:5.")
+    ],
+    *,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="By default runs/NAME-frontier-TIME."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Plan for many budgets: what more money serves, with bounds, and where it stops paying."""
+    with _errors_explained(quiet=quiet):
+        from siting import study
+        from siting.terminal import print_frontier
+
+        table, folder = study.frontier_to_folder(
+            config,
+            study.budgets_of(budgets),
+            overrides=overrides or [],
+            out=out,
+            now=datetime.now(UTC).astimezone(),
+            progress=None if quiet else _progress(),
+        )
+        if not quiet:
+            print_frontier(table, folder)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     *,

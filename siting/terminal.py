@@ -135,3 +135,26 @@ def _print_swings(
             "assumed" if row["confidence"] == "ASSUMPTION" else str(row["confidence"]),
         )
     console.print(table)
+
+
+def print_frontier(found: pd.DataFrame, folder: Path) -> None:
+    """Print what each budget serves, with its bound."""
+    console = Console(highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("PKR m", "kWh/day", "Share", "At most", "Gap", "Stations", "PKR a kWh/day", ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in found.to_dict("records"):
+        more = row["pkr_per_kwh_day"]
+        table.add_row(
+            f"{row['budget_pkr'] / 1e6:,.1f}",
+            f"{row['served_kwh_day']:,.0f}",
+            f"{row['served_share']:.1%}",
+            f"{row['bound_kwh_day']:,.0f}",
+            f"{row['gap']:.2%}",
+            f"{row['new_stations']:,}",
+            "" if pd.isna(more) else f"{more:,.0f}",
+            "knee" if row["knee"] else "",
+        )
+    console.print(table)
+    console.print("PKR a kWh/day: more subsidy over more energy than the budget before.")
+    console.print(f"Written to {folder}", soft_wrap=True)

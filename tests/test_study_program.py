@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 import yaml
 from town import LONS, write_town
+from typer.testing import CliRunner
 
 import siting
+from siting.cli import app
 from siting.errors import InfeasibleError, InputError
-from siting.study import Study, check
+from siting.study import Study, budgets_of, check, frontier
 
 
 @pytest.fixture
@@ -265,3 +267,32 @@ def test_a_floor_above_what_any_site_reaches_is_told_with_have_need_and_fix(town
     (fault,) = caught.value.faults
     assert "have 0.0% of its demand in reach of any site, need 50.0%" in fault.what
     assert "lower it to 0.0000" in fault.fix
+
+
+# ------------------------------------------------------------------------------------ frontier
+
+
+def test_the_frontier_of_the_town_by_hand(town, tmp_path):
+    out = tmp_path / "frontier"
+    done = CliRunner().invoke(
+        app, ["frontier", str(town), "--budgets", "0:3000:4", "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(out / "frontier.csv", encoding="utf-8-sig")
+    assert table["served_kwh_day"].to_list() == pytest.approx([0, 8, 12, 12])
+    assert table["bound_kwh_day"].to_list() == pytest.approx([0, 8, 12, 12])
+    assert table["new_stations"].to_list() == [0, 1, 2, 2]
+    assert table["pkr_per_kwh_day"].to_list()[1:3] == [125, 250]
+    assert table["knee"].to_list() == [False, True, False, False]
+    assert (out / "frontier.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("text", ["1e6", "a:b:c", "1:2", "-5,3", "0:1e9:100000"])
+def test_budgets_that_are_none(text):
+    with pytest.raises(InputError, match="budgets"):
+        budgets_of(text)
+
+
+def test_a_frontier_of_another_question_is_refused(town):
+    with pytest.raises(InputError, match="least_cost"):
+        frontier(Study(change(town, least_cost={"served_share": 0.5})), [0, 1000])

@@ -2,6 +2,7 @@
 
 from siting.export.demand_picture import draw_demand
 from siting.export.flat import write_csv, write_json
+from siting.export.frontier_picture import draw_frontier
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import demand_layer, outside_layer, service_layer, wanted_layer
@@ -12,6 +13,7 @@ from siting.export.run import write_run_tables
 __all__ = [
     "demand_layer",
     "draw_demand",
+    "draw_frontier",
     "draw_plan",
     "outside_layer",
     "service_layer",

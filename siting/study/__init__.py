@@ -3,6 +3,7 @@
 from siting.study.demand import DemandStudy
 from siting.study.demand_run import DemandRun, demand_to_folder
 from siting.study.facts import plain
+from siting.study.frontier import budgets_of, frontier, frontier_to_folder
 from siting.study.pipeline import Study
 from siting.study.runs import CheckReport, check, fetch, run, run_to_folder
 from siting.study.stages import Event
@@ -13,9 +14,12 @@ __all__ = [
     "DemandStudy",
     "Event",
     "Study",
+    "budgets_of",
     "check",
     "demand_to_folder",
     "fetch",
+    "frontier",
+    "frontier_to_folder",
     "plain",
     "run",
     "run_to_folder",

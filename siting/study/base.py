@@ -71,6 +71,10 @@ class RoadStudy:
         self.seconds[name] = round(own, 3)
         self._say(name, said[0], own, done=True)
 
+    def tell(self, stage: str, text: str) -> None:
+        """Report a step inside a stage that takes long."""
+        self._say(stage, text, 0.0, done=True)
+
     def _say(self, stage: str, text: str, seconds: float, *, done: bool) -> None:
         if self._progress is not None:
             self._progress(Event(stage, text, seconds, done))

@@ -1,0 +1,193 @@
+"""Energy served against money: the plan of one study for many budgets, each with its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting import __version__, export
+from siting.config import to_yaml
+from siting.errors import Fault, InputError
+from siting.files import whole_folder
+from siting.solve import assign, solve
+from siting.study.facts import demand_facts, inputs_of
+from siting.study.pipeline import Study
+from siting.study.stages import Report
+
+MOST_BUDGETS = 200
+
+
+def budgets_of(text: str) -> list[float]:
+    """Return the budgets that a text names: ``low:high:count``, or a list with commas (PKR).
+
+    Raises
+    ------
+    InputError
+        If the text is neither, or a budget makes no sense.
+
+    Examples
+    --------
+    >>> budgets_of("0:2e6:3")
+    [0.0, 1000000.0, 2000000.0]
+    >>> budgets_of("5e6,1e6")
+    [1000000.0, 5000000.0]
+    """
+    fix = "give low:high:count, such as 2e7:1e8:5, or a list such as 2e7,5e7"
+    try:
+        if ":" in text:
+            low, high, count = text.split(":")
+            found = np.linspace(float(low), float(high), int(count)).tolist()
+        else:
+            found = sorted({float(part) for part in text.split(",")})
+    except ValueError as err:
+        raise InputError(Fault("budgets", f"{text!r} is not a list of budgets", fix)) from err
+    odd = tuple(f"{pkr:g}" for pkr in found if not (np.isfinite(pkr) and pkr >= 0))
+    if odd:
+        raise InputError(Fault("budgets", "not PKR of 0 or more", fix, odd))
+    if not 2 <= len(found) <= MOST_BUDGETS:
+        what = f"{len(found)} budgets"
+        raise InputError(Fault("budgets", what, f"give 2 to {MOST_BUDGETS}"))
+    return [float(pkr) for pkr in found]
+
+
+def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
+    """Return what the best plan serves for each budget (kWh/day), with its bound.
+
+    Roads, demand, offers and reach are worked out once.
+
+    Parameters
+    ----------
+    study
+        The study; its own budget is not used.
+    budgets_pkr
+        The budgets (PKR).
+
+    Returns
+    -------
+    DataFrame
+        One row a budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
+        ``bound_kwh_day``, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``, ``cost_pkr``,
+        ``worst_class_share`` (served of the vehicle class served least), ``pkr_per_kwh_day`` (more
+        money over more energy than the budget before; blank where nothing more is served) and
+        ``knee``, true at the budget beyond which another rupee serves least more.
+
+    Raises
+    ------
+    InputError
+        If the study asks for anything but the most energy for the budget.
+    """
+    config = study.config
+    if config.program.variant != "plain" or config.offers.subsidy.rule == "gap":
+        what = f"is for the most energy for the budget, not for {config.program.variant}"
+        raise InputError(Fault("frontier", what, "leave the variant out of program"))
+    rows = []
+    for budget in sorted(budgets_pkr):
+        instance = replace(study.instance, budget_pkr=float(budget))
+        solver = config.solver
+        found = solve(
+            instance,
+            config.program.model,
+            gap=solver.gap,
+            time_limit_s=solver.time_limit_s,
+            threads=solver.threads,
+            seed=solver.seed,
+            solver=solver.name,
+            method=config.program.method,
+        )
+        service = assign(instance, found.offers, config.program.model)
+        wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
+        served = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(wanted.index)
+        new = instance.offer_existing[instance.positions_of(found.offers)]
+        rows.append(
+            {
+                "budget_pkr": float(budget),
+                "served_kwh_day": found.objective_kwh_day,
+                "served_share": found.objective_kwh_day / instance.demand_kwh_day,
+                "bound_kwh_day": found.bound_kwh_day,
+                "gap": found.gap,
+                "status": found.status,
+                "new_stations": int((~new).sum()),
+                "subsidy_pkr": found.subsidy_pkr,
+                "cost_pkr": found.cost_pkr,
+                "worst_class_share": float((served.fillna(0.0) / wanted).min()),
+            }
+        )
+        study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: {found.objective_kwh_day:,.0f} kWh/day")
+    table = pd.DataFrame(rows)
+    more = table["served_kwh_day"].diff()
+    table["pkr_per_kwh_day"] = (table["subsidy_pkr"].diff() / more).where(more > 1e-9)
+    table["knee"] = np.arange(len(table)) == _knee(table)
+    return table
+
+
+def frontier_to_folder(
+    config: Path,
+    budgets_pkr: Sequence[float],
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    now: datetime,
+    progress: Report | None = None,
+) -> tuple[pd.DataFrame, Path]:
+    """Return the frontier of a configuration and the folder with its table and chart.
+
+    Parameters
+    ----------
+    config
+        The configuration's YAML file.
+    budgets_pkr
+        The budgets (PKR).
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    out
+        The folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``.
+    now
+        The time, for the folder's name and the record.
+    progress
+        Called with an `Event` when a stage is done, and for each budget.
+    """
+    study = Study(config, overrides, progress=progress, today=now.date())
+    if out is None:
+        out = study.config.output.runs_dir / f"{study.config.name}-frontier-{now:%Y%m%d-%H%M%S}"
+    with whole_folder(out) as folder:
+        table = frontier(study, budgets_pkr)
+        export.write_csv(table, folder / "frontier.csv", note=study.config.note)
+        if find_spec("matplotlib") is not None:
+            export.draw_frontier(
+                folder / "frontier.png",
+                table,
+                title=f"{study.config.title}: energy served for public money",
+                note=study.config.note,
+            )
+        (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
+        export.write_json(
+            {
+                "siting": __version__,
+                "name": study.config.name,
+                "title": study.config.title,
+                "note": study.config.note,
+                "written": now.isoformat(timespec="seconds"),
+                "demand": demand_facts(study),
+                "frontier": table.to_dict("records"),
+                "inputs": inputs_of(study),
+                "seconds": dict(study.seconds),
+            },
+            folder / "frontier.json",
+        )
+    return table, out
+
+
+def _knee(table: pd.DataFrame) -> int:
+    """Return the row farthest above the straight line from the first budget to the last."""
+    x = table["budget_pkr"].to_numpy(dtype=float)
+    y = table["served_kwh_day"].to_numpy(dtype=float)
+    if len(table) < 3 or not y[-1] > y[0]:
+        return 0
+    above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
+    return int(np.round(above, 9).argmax())  # of equals the cheaper
