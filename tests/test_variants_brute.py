@@ -9,6 +9,7 @@ from conftest import seeds
 
 from siting.errors import InfeasibleError, InputError
 from siting.models import ExponentialDecay, GapRule, LinearDecay, objective_of
+from siting.models.viability import margins_of
 from siting.solve import (
     Effort,
     solve_alternatives,
@@ -17,6 +18,8 @@ from siting.solve import (
     solve_viability,
     solve_weighted,
 )
+from siting.solve.clock import Clock
+from siting.solve.viability import viable_part
 
 EXACT = Effort(gap=0.0, time_limit_s=30, threads=1)
 LOOSE = Effort(gap=0.1, time_limit_s=30, threads=1)
@@ -178,6 +181,21 @@ def test_viability_gap(seed):
     assert plan.subsidy_pkr <= town.budget + 1e-5
     loose = solve_viability(town.instance, GapRule(margin, cap), effort=LOOSE)
     assert loose.proof.objective <= best + 1e-4 <= loose.proof.bound + 2e-4
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_left_of_a_plan_is_viable(seed):
+    """Of any plan, the stations kept are ones that the rule allows, by the brute force."""
+    town = small_town(seed, 3.0)
+    margin = {"two_wheeler": 0.6, "three_wheeler": 0.3, "car": 0.4, "bus": 0.1}
+    rule, instance = GapRule(margin, 0.4), town.instance
+    everything = max(town.plans(budget=1e9), key=len)
+    offers = instance.positions_of(everything)
+    left = viable_part(instance, offers, rule, margins_of(instance, rule), Clock(10))
+    kept = set(instance.offer_ids[left].tolist())
+    assert kept <= set(everything)
+    assert set(instance.offer_ids[offers][instance.offer_existing[offers]]) <= kept
+    assert town.value(tuple(sorted(kept)), rule=(margin, 0.4)) is not None
 
 
 @pytest.mark.parametrize("seed", SEEDS)

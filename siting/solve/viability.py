@@ -18,6 +18,7 @@ from siting.solve.clock import Clock
 from siting.solve.outcome import Built, Outcome, Variant, all_worth, service_table, with_offers
 from siting.solve.proof import Proof
 from siting.solve.run import solve
+from siting.solve.service import assign
 from siting.solve.settle import Effort, require_plan, settle
 from siting.solve.weighted import ids_of
 from siting.solve.zones import zone_table
@@ -27,6 +28,8 @@ TOLERANCE = 1e-6
 # Shares of the energy an offer could sell that starts count on, and of the budget they spend.
 HOPES = ((1.0, 1.0), (0.95, 0.97), (0.85, 0.9), (0.7, 0.8), (0.5, 0.6))
 START_SHARE = 0.2
+# Of the stations whose case fails, one in so many is dropped at a time.
+DROPPED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +182,52 @@ def _starts(
             seed=effort.seed,
         )
         clock.interrupted |= found.stopped == "interrupted"
-        yield instance.positions_of(found.offers)
+        chosen = instance.positions_of(found.offers)
+        yield chosen
         if clock.over:
             return
+        yield viable_part(instance, chosen, rule, margin, clock)
+        if clock.over:
+            return
+
+
+def viable_part(
+    instance: Instance, offers: Ints, rule: GapRule, margin: Floats, clock: Clock
+) -> Ints:
+    """Return a plan without the stations whose case fails even at the cap, worst dropped first.
+
+    What a dropped station sold goes to its neighbours, whose case it may save: a few are dropped
+    at a time, and the rest is served anew.
+
+    Parameters
+    ----------
+    instance
+        The data of the program; the cost of an offer is what its case has to earn.
+    offers
+        Positions of the offers, one a site.
+    rule, margin
+        The rule, and the present value of a kWh/day by vehicle class (PKR).
+    clock
+        Stops it early.
+    """
+    of_demand = pd.Series(margin[instance.demand_class], index=instance.demand_ids)
+    offers = np.sort(offers)
+    while not clock.over:
+        service = assign(instance, instance.offer_ids[offers].tolist())
+        value = service["served_kwh_day"] * service["demand_id"].map(of_demand).astype(float)
+        earned = value.groupby(service["site_id"]).sum()
+        sites = pd.Series(instance.site_ids[instance.offer_site[offers]])
+        cost = instance.offer_cost[offers]
+        gap = np.maximum(cost - sites.map(earned).fillna(0.0).to_numpy(dtype=float), 0.0)
+        allowed = rule.cap_share * cost
+        new = ~instance.offer_existing[offers]
+        slack = TOLERANCE * max(float(instance.offer_cost.max(initial=0.0)), 1.0)
+        failing = np.flatnonzero(new & (gap > allowed + slack))
+        if not len(failing) and gap[new].sum() > instance.budget_pkr:
+            failing = np.flatnonzero(new & (gap > 0))
+        if not len(failing):
+            break
+        share = gap[failing] / np.maximum(cost[failing], 1.0)
+        worst = failing[np.argsort(-share, kind="stable")[: max(1, len(failing) // DROPPED)]]
+        offers = np.delete(offers, worst)
+    return offers
