@@ -201,6 +201,7 @@ def test_stations_apart(town):
          "program.scenarios.of"),
         ({"scenarios": {"of": {"a": {"probability": 1}, "b": {}}}},
          "program.scenarios.of.b.probability"),
+        ({"years": {"budgets_pkr": {2028: 1, 2029: 1}}}, "program.years.budgets_pkr"),
         ({"decay": {"kind": "exponential", "scale_min": 0}}, "program.decay.scale_min"),
         ({"limits": {"required_sites": ["a"], "forbidden_sites": ["a"]}},
          "program.limits.required_sites"),
@@ -209,6 +210,23 @@ def test_stations_apart(town):
 def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, key):
     report = check(change(town, **keys))
     assert [f.where.rpartition("key ")[2] for f in report.faults] == [key]
+
+
+def test_the_viability_gap_is_not_asked_beside_another_question(town):
+    change(town, section="offers", subsidy={"rule": "gap"})
+    change(town, model="coverage", decay={"kind": "gaussian", "sigma_min": 3})
+    report = check(change(town, alternatives={"count": 2}))
+    assert sorted(f.where.rpartition("key ")[2] for f in report.faults) == [
+        "program.alternatives",
+        "program.decay",
+        "program.model",
+    ]
+
+
+def test_years_and_scenarios_are_not_handed_to_another_solver(town):
+    change(town, section="solver", name="CBC")
+    report = check(change(town, years={"budgets_pkr": {2030: 1000}}))
+    assert [f.what for f in report.faults] == ["CBC cannot solve years or scenarios"]
 
 
 def test_limits_where_they_cannot_go_yet_are_refused(town):

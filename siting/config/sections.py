@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from siting.config.demand import Demand
 from siting.config.fields import (
@@ -21,10 +21,12 @@ from siting.config.fields import (
     LayerFile,
     Metres,
     Minutes,
+    Refusal,
     Seconds,
     Section,
     Text,
     WholeSeconds,
+    refuse,
 )
 from siting.config.offers import Money, Offers
 from siting.config.program import Program
@@ -188,3 +190,34 @@ class Config(Section):
     program: Program = Field(description="what is to be decided, and the budget")
     solver: Solver = Field(Solver(), description="how the program is solved")
     output: Output = Field(Output(), description="where results are kept")
+
+    @model_validator(mode="after")
+    def _sections_go_together(self) -> Config:
+        program = self.program
+        found: list[Refusal] = []
+        years = program.years
+        if years is not None and max(years.budgets_pkr) != self.year:
+            what = f"ends in {max(years.budgets_pkr)}, not in the target year {self.year}"
+            found.append((("program", "years", "budgets_pkr"), what, "set year to its last year"))
+        if self.offers.subsidy.rule == "gap":
+            others = {
+                "objective": program.objective != "energy",
+                "decay": program.decay is not None,
+                "alternatives": program.alternatives is not None,
+                "method": program.method != "exact",
+                "model": program.model != "capacitated",
+                "least_cost": program.least_cost is not None,
+                "fairness": program.variant == "fair",
+                "years": years is not None,
+                "scenarios": program.scenarios is not None,
+            }
+            found += [
+                (("program", key), "cannot go with offers.subsidy.rule gap", "leave one out")
+                for key, on in others.items()
+                if on
+            ]
+        if self.solver.name != "HiGHS" and program.variant in ("phased", "scenarios"):
+            what = f"{self.solver.name} cannot solve years or scenarios"
+            found.append((("solver", "name"), what, "use HiGHS"))
+        refuse(found)
+        return self

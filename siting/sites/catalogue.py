@@ -61,21 +61,15 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
                 tuple(ids[odd]),
             )
         )
-    for column, least in (
-        ("power_kw", "above 0"),
-        ("ports", "above 0"),
-        ("life_years", "above 0"),
-        ("capex_pkr", "at least 0"),
-        ("battery_kwh", "at least 0"),
-        ("battery_pkr_kwh", "at least 0"),
+    for column, above in (
+        ("power_kw", True),
+        ("ports", True),
+        ("life_years", True),
+        ("capex_pkr", False),
+        ("battery_kwh", False),
+        ("battery_pkr_kwh", False),
     ):
-        values = chargers[column].to_numpy(dtype=float, na_value=np.nan)
-        good = values > 0 if least == "above 0" else values >= 0
-        bad = ~(np.isfinite(values) & good)
-        if bad.any():
-            faults.append(
-                Fault(f"{where}, column {column}", f"not a number {least}", "", tuple(ids[bad]))
-            )
+        faults += _not_numbers(chargers, column, ids, where, above=above)
     if faults:
         raise InputError(faults)
     return chargers

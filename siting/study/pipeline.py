@@ -267,14 +267,11 @@ class Study(DemandStudy):
         found = self.decision
         if program.variant == "plain":
             self._require_floor()
-        demand = self.demand
-        if program.years is not None:
-            demand = self.in_other(year=max(program.years.budgets_pkr)).demand
         plan = make_plan(
             title=self.config.title,
             note=self.config.note,
             cells=self.cells,
-            demand=demand,
+            demand=self.demand,
             candidates=self.candidates,
             dropped=self.dropped,
             offers=self.offers,
@@ -290,7 +287,7 @@ class Study(DemandStudy):
         checks = verify(
             sites=plan.sites,
             service=plan.service,
-            demand=demand,
+            demand=self.demand,
             offers=self._offers_as_drawn(plan, found),
             reach=self.reach,
             compatibility=self.compatibility,
