@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan and of a demand."""
+"""What the terminal shows of a plan, a demand and a frontier."""
 
 from __future__ import annotations
 

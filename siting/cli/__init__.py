@@ -1,0 +1,15 @@
+"""The terminal: one verb a command, one clear error, and JSON alone on stdout when asked for.
+
+Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 130 stopped by Ctrl-C
+before there was a plan.
+"""
+
+from siting.cli import planning, stored, library  # isort: skip  # their order is that of --help
+from siting.cli.app import app
+
+__all__ = ["app", "library", "main", "planning", "stored"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="siting")

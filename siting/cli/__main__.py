@@ -1,0 +1,5 @@
+"""``python -m siting.cli``."""
+
+from siting.cli import main
+
+main()

@@ -1,0 +1,101 @@
+"""What all verbs share: arguments, errors in words, and the progress on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siting.errors import InfeasibleError, SitingError
+
+if TYPE_CHECKING:
+    from siting.study import Event
+
+app = typer.Typer(
+    name="siting",
+    help="Where electric-vehicle chargers go, which kind and with how much public money.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from siting import __version__
+
+        typer.echo(f"siting {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and stop.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that go before a command."""
+
+
+@contextmanager
+def errors_explained(*, quiet: bool = False) -> Iterator[None]:
+    """Turn an error of ours into its text and an exit code; let any other show itself."""
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(format="Note: %(message)s", level=level)
+    try:
+        yield
+    except InfeasibleError as err:
+        _print_error("This cannot hold", err)
+        raise typer.Exit(1) from err
+    except SitingError as err:
+        _print_error("Error", err)
+        raise typer.Exit(2) from err
+    except KeyboardInterrupt:
+        typer.echo("Stopped before there was a plan; nothing was written.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _print_error(heading: str, err: SitingError) -> None:
+    more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
+    typer.echo(f"{heading}{more}:", err=True)
+    for line in str(err).splitlines():
+        typer.echo(f"  {line}", err=True)
+
+
+def stage_lines() -> Callable[[Event], None]:
+    """Return a reporter that writes one line a stage to stderr, and a live line while solving."""
+    live = sys.stderr.isatty()
+
+    def report(event: Event) -> None:
+        line = f"{event.stage:<11} {event.text}"
+        if event.done:
+            clear = "\r\x1b[2K" if live else ""
+            typer.echo(f"{clear}{line}  {event.seconds:,.1f} s", err=True)
+        elif live:
+            typer.echo(f"\r\x1b[2K{line}", nl=False, err=True)
+
+    return report

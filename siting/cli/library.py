@@ -1,0 +1,68 @@
+"""Verbs that say what is in the package: cities, new, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siting.cli.app import app, errors_explained
+
+
+@app.command()
+def cities() -> None:
+    """List the cities with figures in the package: people, power company, roads, area."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from siting.cities import library
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("City", "People 2023", "DISCO", "Grid up", "Speeds", "Census zones"):
+        right = name in ("People 2023", "Grid up", "Census zones")
+        table.add_column(name, justify="right" if right else "left")
+    for row in library().itertuples(index=False):
+        table.add_row(
+            str(row.city),
+            f"{row.people_2023:,.0f}",
+            str(row.disco),
+            f"{row.availability:.0%}",
+            str(row.speed_group),
+            f"{row.zones:,}",
+        )
+    Console(highlight=False).print(table)
+    typer.echo("siting new CITY writes a configuration for one of them.")
+
+
+@app.command()
+def new(
+    city: Annotated[str, typer.Argument(metavar="CITY", help="A city of `siting cities`.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
+    ] = None,
+) -> None:
+    """Write a commented configuration for a city, ready for `siting check`."""
+    with errors_explained():
+        from siting.cities import new_config
+        from siting.errors import Fault, InputError
+        from siting.files import write_whole
+
+        text = new_config(city)
+        path = out or Path(f"{city.lower()}.yaml")
+        if path.exists():
+            raise InputError(Fault(str(path), "is there already", "name another file with --out"))
+        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+        typer.echo(f"Written to {path}. Next: siting check {path}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration file."""
+    from siting import config
+
+    typer.echo(json.dumps(config.schema(), indent=2, ensure_ascii=False))

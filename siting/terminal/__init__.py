@@ -1,0 +1,5 @@
+"""What the terminal shows: a plan, a demand, a frontier, and what is asked of stored runs."""
+
+from siting.terminal.plans import print_demand, print_frontier, print_plan
+
+__all__ = ["print_demand", "print_frontier", "print_plan"]
