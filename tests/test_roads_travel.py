@@ -248,6 +248,17 @@ def test_reach_by_hand() -> None:
     assert find_faults(table_, REACH) == []
 
 
+def test_reach_tells_how_many_sites_are_searched() -> None:
+    roads = network([(1, 2, 4), (2, 1, 4)])
+    cells = places("cell_id", [(10, 100)])
+    sites = places("site_id", [(10, 0)] * 40 + [(20, 0)] * 30)
+    told: list[tuple[int, int]] = []
+    reach(roads, cells, sites, 7, 12, lambda done, of: told.append((done, of)))
+    assert told[-1] == (70, 70)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert len(told) > 1
+
+
 @settings(max_examples=100, deadline=None)
 @given(towns(), st.data())
 def test_reach_is_the_sum_of_its_parts(streets: list[Street], data: st.DataObject) -> None:

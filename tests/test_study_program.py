@@ -64,6 +64,26 @@ def test_max_min_needs_both_hubs_or_serves_no_zone_at_all(town):
     assert dict(plan.headline())["Worst-served zone"].endswith("(100.0%)")
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"fairness": "max_min", "zones": ZONES},
+        {"decay": {"kind": "exponential", "scale_min": 5}},
+        {"least_cost": {"served_share": 0.5}, "budget_pkr": 0},
+        {"years": {"budgets_pkr": {2030: 1000}}},
+    ],
+    ids=lambda keys: next(iter(keys)),
+)
+def test_every_variant_tells_what_it_is_doing_while_it_solves(town, keys, monkeypatch):
+    monkeypatch.setattr("siting.solve.clock.REPORT_EVERY_S", 0.0)
+    events = []
+    plan = Study(change(town, **keys), progress=events.append).plan
+    told = [e.text for e in events if e.stage == "solve" and not e.done]
+    assert told
+    assert all(told)
+    assert plan.proof.status == "optimal"
+
+
 def test_least_cost_for_half_is_one_hub(town):
     plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 0.5}))
     assert built(plan) == ["West pump"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import geopandas as gpd
 import numpy as np
@@ -136,6 +136,7 @@ def reach(
     candidates: pd.DataFrame,
     cutoff_min: float,
     access_kmh: float,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Return which sites each cell's drivers reach within the cutoff, and in how many minutes.
 
@@ -155,6 +156,8 @@ def reach(
         The longest drive that counts, minutes, access included.
     access_kmh
         Speed between the place and its road node, km/h.
+    progress
+        Called now and then with the number of sites searched so far, and of all.
 
     Returns
     -------
@@ -180,6 +183,7 @@ def reach(
         # for rounding: the sum below decides.
         drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
         if drive_min > 0:
+            done = 0
             for rows, nodes, block in _blocks(network, site_at, drive_min):
                 place = np.minimum(np.searchsorted(nodes, home_at), len(nodes) - 1)
                 near = np.flatnonzero(nodes[place] == home_at)
@@ -187,6 +191,9 @@ def reach(
                 total += site_min[rows, None]
                 row, column = np.nonzero(total <= cutoff_min)
                 found.add(rows[row], near[column], total[row, column])
+                done += len(rows)
+                if progress is not None:
+                    progress(done, len(sites))
     # Both tables are sorted by id, so positions sort as ids do.
     row, column, minutes = found.sorted(len(sites))
     return pd.DataFrame(

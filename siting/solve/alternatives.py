@@ -117,7 +117,7 @@ def solve_alternatives(
     objective = objective_of(instance) if objective is None else objective
     where = zones_of(instance, zones)
     base = weighted_variant(instance, objective, where, floors, city_floor, model)
-    clock = Clock(effort.time_limit_s)
+    clock = Clock(effort.time_limit_s, effort.progress)
     energy = is_energy(instance, objective)
     found: list[tuple[Outcome, Proof]] = []
     complete = True

@@ -127,7 +127,7 @@ def solve_fair(
     where = zones_of(instance, zones)
     weight = _weights(where, people)
     _check_reach(instance, where)
-    clock = Clock(effort.time_limit_s)
+    clock = Clock(effort.time_limit_s, effort.progress)
     with clock.phase("plain", PLAIN_BY):
         plain = solve(
             instance,

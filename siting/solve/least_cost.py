@@ -119,7 +119,7 @@ def solve_least_cost(
         share, floors = _of_all(instance, where, share, floors)
     require_in_reach(instance, where, floors, share)
     variant = least_cost_variant(instance, where, floors, share, model, money)
-    clock = Clock(effort.time_limit_s)
+    clock = Clock(effort.time_limit_s, effort.progress)
     strong = model == "capacitated"
     if strong:
         starts = least_cost_starts(variant.instance, where, floors, share, money, effort, clock)

@@ -11,8 +11,8 @@ search goes on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from siting.solve.dive import Relaxation
 from siting.solve.highs import Run
 from siting.solve.outcome import Outcome, Variant, outcome_of
 from siting.solve.proof import Proof
-from siting.solve.solution import ARITHMETIC, Stopped
+from siting.solve.solution import ARITHMETIC, Progress, Stopped
 from siting.solve.solvers import HIGHS, check_solver, run_solver
 from siting.solve.ties import STRICT
 
@@ -57,6 +57,8 @@ class Effort:
         Threads of the solver and its random seed.
     solver
         Name of a solver PuLP knows; bounds and starts come from HiGHS all the same.
+    progress
+        Called now and then with a `Progress`.
     """
 
     gap: float = 0.005
@@ -64,6 +66,7 @@ class Effort:
     threads: int = 2
     seed: int = 1
     solver: str = HIGHS
+    progress: Callable[[Progress], None] | None = field(default=None, compare=False)
 
     def check(self) -> None:
         """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""

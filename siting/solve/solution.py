@@ -42,7 +42,9 @@ class Progress:
     seconds: float
 
     def __str__(self) -> str:
-        """Return the progress on one line."""
+        """Return the progress on one line; the phase alone where no plan was heard of yet."""
+        if not math.isfinite(self.bound_kwh_day) and self.incumbent_kwh_day <= 0:
+            return self.phase or "start"
         if not math.isfinite(self.bound_kwh_day):
             return f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, no bound yet"
         return (

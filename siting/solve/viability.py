@@ -121,7 +121,7 @@ def solve_viability(
         fits=fits,
         unit=ENERGY_UNIT,
     )
-    clock = Clock(effort.time_limit_s)
+    clock = Clock(effort.time_limit_s, effort.progress)
     settled = settle(variant, effort, clock, _starts(instance, rule, margin, effort, clock))
     if settled.infeasible:
         what = "no plan holds the floors with these margins, cap and budget"

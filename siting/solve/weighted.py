@@ -95,7 +95,7 @@ def solve_weighted(
     where = zones_of(instance, zones)
     require_in_reach(instance, where, floors, city_floor)
     variant = weighted_variant(instance, objective, where, floors, city_floor, model)
-    clock = Clock(effort.time_limit_s)
+    clock = Clock(effort.time_limit_s, effort.progress)
     energy = is_energy(instance, objective)
     floored = bool(floors or city_floor)
     strong = model == "capacitated" and energy == floored

@@ -17,7 +17,7 @@ from siting import reference, roads
 from siting.config import Config, load
 from siting.roads import Network
 from siting.study.sources import read_network, roads_key
-from siting.study.stages import Event, Report, stage
+from siting.study.stages import Event, Report, bar, stage
 
 
 class RoadStudy:
@@ -74,6 +74,18 @@ class RoadStudy:
     def tell(self, stage: str, text: str) -> None:
         """Report a step inside a stage that takes long."""
         self._say(stage, text, 0.0, done=True)
+
+    def _counting(self, stage: str, things: str) -> Callable[[int, int], None] | None:
+        """Return what reports how many of all things of a stage are done; none if nobody hears."""
+        if self._progress is None:
+            return None
+        begun = time.perf_counter()
+
+        def count(done: int, of: int) -> None:
+            text = f"{bar(done, of)} {done:,} of {of:,} {things}"
+            self._say(stage, text, time.perf_counter() - begun, done=False)
+
+        return count
 
     def _say(self, stage: str, text: str, seconds: float, *, done: bool) -> None:
         if self._progress is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +9,6 @@ import pandas as pd
 from siting import recount
 from siting.models import GapRule
 from siting.solve import (
-    Progress,
     Proof,
     assign,
     solve,
@@ -29,28 +27,26 @@ if TYPE_CHECKING:
     from siting.study.pipeline import Study
 
 
-def decide(study: Study, progress: Callable[[Progress], None] | None) -> Decision:
+def decide(study: Study) -> Decision:
     """Return the decision of the program that the configuration asks for."""
     program = study.config.program
     variant = program.variant
     if study.config.offers.subsidy.rule == "gap":
         return _viable(study)
-    if variant == "plain":
-        found = _plain(study, progress)
-    else:
-        found = {
-            "weighted": _weighted,
-            "fair": _fair,
-            "least_cost": _least_cost,
-            "phased": phased,
-            "scenarios": several_futures,
-        }[variant](study)
+    found = {
+        "plain": _plain,
+        "weighted": _weighted,
+        "fair": _fair,
+        "least_cost": _least_cost,
+        "phased": phased,
+        "scenarios": several_futures,
+    }[variant](study)
     if program.alternatives is not None:
         found.tables.update(_alternatives(study))
     return found
 
 
-def _plain(study: Study, progress: Callable[[Progress], None] | None) -> Decision:
+def _plain(study: Study) -> Decision:
     solver, program = study.config.solver, study.config.program
     solution = solve(
         study.instance,
@@ -61,7 +57,7 @@ def _plain(study: Study, progress: Callable[[Progress], None] | None) -> Decisio
         seed=solver.seed,
         solver=solver.name,
         method=program.method,
-        progress=progress,
+        progress=study.solve_progress,
     )
     service = assign(study.instance, solution.offers, program.model)
     proof = Proof.of(

@@ -59,6 +59,7 @@ def effort_of(study: Study) -> Effort:
         threads=solver.threads,
         seed=solver.seed,
         solver=solver.name,
+        progress=study.solve_progress,
     )
 
 

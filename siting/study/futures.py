@@ -31,6 +31,7 @@ def phased(study: Study) -> Decision:
         time_limit_s=solver.time_limit_s,
         threads=solver.threads,
         seed=solver.seed,
+        progress=study.solve_progress,
     )
     checks = recheck.recheck_years(
         offers_by_year=found.offers_by_year,
@@ -91,6 +92,7 @@ def several_futures(study: Study) -> Decision:
         time_limit_s=solver.time_limit_s,
         threads=solver.threads,
         seed=solver.seed,
+        progress=study.solve_progress,
     )
     checks = recheck.recheck_scenarios(
         chosen=found.offers,

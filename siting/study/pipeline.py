@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import geopandas as gpd
@@ -162,6 +163,7 @@ class Study(DemandStudy):
             self.candidates,
             self.config.reach.cutoff_min,
             self.config.reach.access_kmh,
+            self._counting("reach", "sites"),
         )
 
     @cached_property
@@ -249,11 +251,14 @@ class Study(DemandStudy):
     )
     def decision(self) -> Decision:
         """What the program decides: offers, service, proof, and the tables of its variant."""
+        return decide(self)
 
-        def progress(now: Progress) -> None:
-            self._say("solve", str(now), now.seconds, done=False)
-
-        return decide(self, progress if self._progress else None)
+    @property
+    def solve_progress(self) -> Callable[[Progress], None] | None:
+        """What a solve tells how far it is; none if nobody listens."""
+        if self._progress is None:
+            return None
+        return lambda now: self._say("solve", str(now), now.seconds, done=False)
 
     @property
     def solution(self) -> Solution:

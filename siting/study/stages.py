@@ -21,6 +21,18 @@ class Event:
 Report = Callable[[Event], None]
 
 
+def bar(done: int, of: int, width: int = 20) -> str:
+    """Return a bar of text that is filled as far as the work is done.
+
+    Examples
+    --------
+    >>> bar(3, 12, 8)
+    '━━──────'
+    """
+    full = width if of <= 0 else min(width * done // of, width)
+    return "━" * full + "─" * (width - full)
+
+
 def stage[T](
     name: str, describe: Callable[[Any], str]
 ) -> Callable[[Callable[[Any], T]], cached_property[T]]:
