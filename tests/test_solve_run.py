@@ -177,7 +177,7 @@ def test_two_runs_of_two_threads_give_the_same_plan():
     assert first.bound_kwh_day == again.bound_kwh_day
 
 
-@pytest.mark.parametrize("phase", ["_project", "_search", "_break_ties"])
+@pytest.mark.parametrize("phase", ["project", "_search", "_break_ties"])
 def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase):
     def interrupted(*_args):
         raise KeyboardInterrupt

@@ -76,7 +76,7 @@ def test_the_projection_bounds_the_best_plan_and_its_relaxation(seed):
     most = max(valuer.at(c).value for c in choices(valuer) if valuer.affordable(c))
     projection = Projection(valuer, clock, threads=1, seed=1)
     relaxed, _ = projection.tighten()
-    bound, choice = projection.solve(0.0, 1000)
+    bound, _, choice = projection.solve(0.0, 1000)
     assert most - 1e-5 <= bound <= relaxed * 1.011 + 1e-5
     assert valuer.affordable(choice)
     flows = capacitated(valuer.instance, valuer.demand)

@@ -43,6 +43,11 @@ class Clock:
         return time.perf_counter() - self._start
 
     @property
+    def share(self) -> float:
+        """Share of the whole time limit that has passed."""
+        return self.elapsed_s / self._limit_s
+
+    @property
     def left_s(self) -> float:
         """Seconds until the end of the phase or the time limit, never below 0."""
         return max(0.0, self._until - time.perf_counter())

@@ -44,26 +44,45 @@ class FlowGraph:
         capacity
             Energy that each site (row) delivers from each charger group (kWh/day).
         """
-        node, row, room = self._arcs(capacity)
+        return self.cut_sides_of(np.arange(len(capacity)), capacity)
+
+    def cut_sides_of(
+        self, site: Ints, capacity: Floats, share: Floats | None = None
+    ) -> tuple[Flags, Flags]:
+        """Return the same for stations that are taken in part.
+
+        Parameters
+        ----------
+        site
+            The site of each station; a site may have several.
+        capacity
+            Energy that each station (row) delivers from each charger group, as far as it is taken
+            (kWh/day).
+        share
+            How much of each is taken, 0 to 1: it serves no more of a row than that share. None:
+            all.
+        """
+        node, row, room, link = self._arcs(site, capacity, share)
         rows, nodes = len(self._units), len(room)
         if not nodes:
             return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
-        flow = self._flow(node, row, room)
+        flow = self._flow(node, row, room, link)
         used = flow > 0
+        more = np.ones(len(flow), dtype=bool) if share is None else flow < link
         unsaturated = self._units > np.bincount(row, flow, minlength=rows)
         slack = room > np.bincount(node, flow, minlength=nodes)
 
         unserved, count = unsaturated, -1
         while count != (count := int(unserved.sum())):
             reached = np.zeros(nodes, dtype=bool)
-            reached[node[unserved[row]]] = True
+            reached[node[unserved[row] & more]] = True
             unserved = unserved.copy()
             unserved[row[reached[node] & used]] = True
 
         roomy, count = slack, -1
         served = np.zeros(rows, dtype=bool)
         while count != (count := int(roomy.sum())):
-            served[row[roomy[node]]] = True
+            served[row[roomy[node] & more]] = True
             roomy = roomy.copy()
             roomy[node[served[row] & used]] = True
         return unserved, ~served
@@ -71,20 +90,30 @@ class FlowGraph:
     def _whole(self, kwh: Floats) -> Ints:
         return np.floor(np.minimum(kwh, self._total) * (UNITS / self._total)).astype(np.int64)
 
-    def _arcs(self, capacity: Floats) -> tuple[Ints, Ints, Ints]:
-        """Return the arcs, as node and row, and the room of each node; a node is a site's group."""
-        nodes, rows, rooms, count = [], [], [], 0
-        for g, (start, near) in enumerate(self._near):
-            sites = np.flatnonzero(capacity[:, g] > 0)
-            length = start[sites + 1] - start[sites]
-            first = np.repeat(start[sites] - np.cumsum(length) + length, length)
-            rows.append(near[first + np.arange(len(first))])
-            nodes.append(np.repeat(np.arange(len(sites)), length) + count)
-            rooms.append(self._whole(capacity[sites, g]))
-            count += len(sites)
-        return np.concatenate(nodes), np.concatenate(rows), np.concatenate(rooms)
+    def _arcs(
+        self, site: Ints, capacity: Floats, share: Floats | None
+    ) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return node and row of each arc, room of each node, and the most each arc carries.
 
-    def _flow(self, node: Ints, row: Ints, room: Ints) -> Ints:
+        A node is a station's charger group.
+        """
+        nodes, rows, rooms, links, count = [], [], [], [], 0
+        for g, (start, near) in enumerate(self._near):
+            here = np.flatnonzero(capacity[:, g] > 0)
+            own = site[here]
+            length = start[own + 1] - start[own]
+            first = np.repeat(start[own] - np.cumsum(length) + length, length)
+            rows.append(near[first + np.arange(len(first))])
+            nodes.append(np.repeat(np.arange(len(here)), length) + count)
+            rooms.append(self._whole(capacity[here, g]))
+            most = self._units[rows[-1]]
+            if share is not None:
+                most = np.floor(most * np.repeat(share[here], length)).astype(np.int64)
+            links.append(most)
+            count += len(here)
+        return tuple(np.concatenate(parts) for parts in (nodes, rows, rooms, links))  # type: ignore[return-value]
+
+    def _flow(self, node: Ints, row: Ints, room: Ints, link: Ints) -> Ints:
         """Return the flow on each arc of a maximum flow: source -> nodes -> rows -> sink."""
         nodes, rows, arcs = len(room), len(self._units), len(node)
         size = nodes + rows + 2
@@ -94,7 +123,7 @@ class FlowGraph:
         start[nodes + 2 : -1] = nodes + arcs + np.arange(1, rows + 1)
         start[-1] = start[-2]
         to = np.concatenate([np.arange(1, nodes + 1), nodes + 1 + row, np.full(rows, size - 1)])
-        room_of = np.concatenate([room, self._units[row], self._units])
+        room_of = np.concatenate([room, link, self._units])
         graph = sparse.csr_array(
             (room_of.astype(np.int32), to.astype(np.int32), start), shape=(size, size)
         )

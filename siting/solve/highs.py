@@ -122,6 +122,26 @@ def new_model(**options: Any) -> highspy.Highs:
     return model
 
 
+def pass_program(model: highspy.Highs, prob: pulp.LpProblem) -> dict[int, int]:
+    """Hand the relaxation of a problem to a native model; return the column of each variable id.
+
+    Parameters
+    ----------
+    model
+        An empty native model, as of `new_model`.
+    prob
+        The problem. A variable that stands in no row gets a column as well.
+    """
+    prob.solverModel = model
+    pulp.HiGHS(msg=False, mip=False).buildSolverModel(prob)
+    column = {int(v.id): j for j, v in enumerate(prob.exported_variables())}
+    for variable in prob.variables():
+        if int(variable.id) not in column:
+            column[int(variable.id)] = len(column)
+            model.addVar(variable.lowBound, variable.upBound)
+    return column
+
+
 def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
     """Run a native model on a thread of its own; stop it at the deadline or at Ctrl-C.
 

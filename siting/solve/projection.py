@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pulp
 
-from siting.models.instance import Floats, Ints
+from siting.models.instance import Flags, Floats, Ints
 from siting.models.program import add_row, start_program
 from siting.solve.clock import Clock
 from siting.solve.highs import run_highs
@@ -78,6 +78,26 @@ class Projection:
         for cut in valuer.plain_cuts():
             self.add(cut)
 
+    @property
+    def variables(self) -> tuple[list[pulp.LpVariable], list[pulp.LpVariable]]:
+        """The variables of the offers, and of the energy of each part."""
+        return self._z, self._t
+
+    @property
+    def where(self) -> tuple[Ints, Ints]:
+        """Site and option of each offer variable."""
+        return self._where
+
+    @property
+    def kwh(self) -> Floats:
+        """Energy in reach of each part (kWh/day)."""
+        return np.array(self._kwh)
+
+    @property
+    def refund(self) -> float:
+        """What the price on money took from the bound (kWh/day)."""
+        return self._refund
+
     def add(self, cut: Cut) -> None:
         """Add a cut, in units of the energy of its part."""
         coefficient = cut.coefficient[self._where]
@@ -89,6 +109,11 @@ class Projection:
         ]
         add_row(self.prob, terms, cut.constant / unit, f"cut_{self._count}")
         self._count += 1
+
+    def close(self, hopeless: Flags) -> None:
+        """Take options (column) of sites (row) out of the program for good."""
+        for n in np.flatnonzero(hopeless[self._where]).tolist():
+            self._z[n].upBound = 0
 
     def tighten(self) -> tuple[float, Floats | None]:
         """Return the relaxed bound (kWh/day) after adding cuts to it, and what it takes.
@@ -130,13 +155,24 @@ class Projection:
             self._clock.report()
         return min(bounds, default=math.inf), taken
 
-    def solve(self, gap: float, nodes: int) -> tuple[float, Ints | None]:
-        """Return a bound on any choice (kWh/day), and the best choice under the cuts so far."""
+    def solve(self, gap: float, nodes: int) -> tuple[float, float, Ints | None]:
+        """Solve in integers under the cuts so far.
+
+        Returns
+        -------
+        bound
+            No choice serves more (kWh/day).
+        objective
+            What the cuts say that the choice serves (kWh/day).
+        choice
+            The best one found; None if there is none.
+        """
         run = run_highs(self.prob, self._clock, gap=gap, mip_max_nodes=nodes, **self._options)
         if not run.found:
-            return run.bound + self._refund, None
+            return run.bound + self._refund, -math.inf, None
         taken = np.array([(v.varValue or 0.0) > 0.5 for v in self._z])
-        return run.bound + self._refund, self._valuer.choice_of(self._offer[taken])
+        choice = self._valuer.choice_of(self._offer[taken])
+        return run.bound + self._refund, run.objective + self._refund, choice
 
 
 def bound_at(cut: Cut, taken: Floats) -> float:

@@ -11,17 +11,16 @@ import pulp
 
 from siting.models.capacitated import capacitated
 from siting.models.coverage import coverage
-from siting.models.instance import Floats, Instance
-from siting.models.merge import merge_equal_reach
+from siting.models.instance import Instance
 from siting.models.program import Program, add_row
 from siting.solve.clock import Clock
 from siting.solve.greedy import best_single, guarantee
 from siting.solve.highs import highs_version
 from siting.solve.options import check_options
+from siting.solve.projected import ROUND_FROM, Search
 from siting.solve.projection import Projection
 from siting.solve.relaxation import relax
-from siting.solve.repair import first_choice
-from siting.solve.search import exchange, fill, polish, round_relaxed
+from siting.solve.search import fill, polish, round_relaxed
 from siting.solve.service import served_kwh_day
 from siting.solve.solution import (
     ARITHMETIC,
@@ -29,23 +28,13 @@ from siting.solve.solution import (
     Progress,
     Solution,
     Stopped,
-    TieBreak,
     relative_gap,
 )
 from siting.solve.solvers import HIGHS, check_solver, run_solver
 from siting.solve.ties import STRICT, break_ties
-from siting.solve.valuer import State, Valuer
 
-# Options of a relaxation at or above these are taken when it is rounded, before filling up.
-ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-STARTS = 3
-# The projected program is solved so often, to this share of the gap asked, with so many nodes; with
-# more once that stops to help.
-PROJECTED_ROUNDS, PROJECTED_GAP = 40, 0.6
-PROJECTED_NODES, MOST_NODES = 100, 30_000
-STALLED = 1e-5
 # Shares of the time limit by which phases end; what is left at the end is for the answer itself.
-START_ENDS, PROJECTION_ENDS, RESERVE_S = 0.25, 0.75, 2.0
+START_ENDS, PROJECTION_ENDS, TREE_ENDS, RESERVE_S = 0.25, 0.75, 0.94, 2.0
 
 
 def solve(
@@ -114,73 +103,8 @@ def solve(
     return run.answer()
 
 
-class _Solve:
-    """The best plan and bound so far, and the phases that better them."""
-
-    def __init__(
-        self,
-        instance: Instance,
-        model: str,
-        gap: float,
-        clock: Clock,
-        solver: str,
-        threads: int,
-        seed: int,
-    ) -> None:
-        self.instance, self.model, self.gap, self.clock = instance, model, gap, clock
-        self.solver = solver
-        self.options: dict[str, Any] = {"threads": threads, "seed": seed}
-        self.exact = gap <= 1e-9
-        self.demand = merge_equal_reach(instance)
-        self.valuer = Valuer(instance, self.demand, capacitated=model == "capacitated")
-        self.valuer.base = first_choice(self.valuer, clock, **self.options)
-        self.best = self.valuer.at(self.valuer.base)
-        self.method: Method = "exact"
-        self.guarantee = ""
-        self.bound = self.demand.reachable_kwh_day
-        self.nodes = 0
-        self.tie_break: TieBreak = "polished"
-        self.status: pulp.LpSolveStatus | None = None
-
-    # --- what is known -----------------------------------------------------------------------
-
-    @property
-    def proven(self) -> bool:
-        """Whether the gap is at or below the asked one."""
-        return relative_gap(self.best.value, self.bound) <= max(self.gap, ARITHMETIC)
-
-    @property
-    def done(self) -> bool:
-        """Whether to go on no further."""
-        return self.clock.over or (self.proven and not self.exact)
-
-    @property
-    def enough(self) -> float:
-        """Energy at which the asked gap is reached (kWh/day)."""
-        return self.bound / (1 + self.gap)
-
-    def offer(self, state: State) -> None:
-        """Keep a plan if it serves more, or as much for less."""
-        noise = self.valuer.noise
-        better = state.value > self.best.value + noise
-        as_good = state.value >= self.best.value - noise
-        cheaper = self._money(state) < self._money(self.best)
-        if (better or (as_good and cheaper)) and self.valuer.affordable(state.choice):
-            self.best = state
-        self.clock.hear(self.best.value, self.bound)
-        self.clock.report()
-
-    def limit(self, bound: float) -> None:
-        """Keep a bound if it is lower."""
-        self.bound = min(self.bound, bound)
-        self.clock.hear(self.best.value, self.bound)
-        self.clock.report()
-
-    def _money(self, state: State) -> tuple[float, float]:
-        return (
-            self.valuer.spent(state.choice),
-            float(self.valuer.cost[self.valuer.sites, state.choice].sum()),
-        )
+class _Solve(Search):
+    """The phases of a solve, and its answer."""
 
     # --- phases ------------------------------------------------------------------------------
 
@@ -196,13 +120,12 @@ class _Solve:
         if self.done:
             return
         if valuer.capacitated:
-            with clock.phase("projection", PROJECTION_ENDS):
-                self._project()
+            self.project(PROJECTION_ENDS, TREE_ENDS if self.solver == HIGHS else PROJECTION_ENDS)
         else:
             program = self._build()
             with clock.phase("relaxation", PROJECTION_ENDS):
                 self._relax(program)
-        if self.done:
+        if self.done or (clock.share > TREE_ENDS and not self.exact):
             return
         if valuer.capacitated:
             program = self._build()
@@ -258,53 +181,11 @@ class _Solve:
         bound, taken = relax(program, self.valuer, self.clock, **self.options)
         self.limit(bound)
         if taken is not None:
-            self._round(taken)
-
-    def _project(self) -> None:
-        """Bound the plan on the offers alone, and search from what the bounds suggest."""
-        projection = Projection(self.valuer, self.clock, **self.options)
-        bound, taken = projection.tighten()
-        self.limit(bound)
-        if taken is None:
-            return
-        self._round(taken)
-        nodes = PROJECTED_NODES
-        for _ in range(PROJECTED_ROUNDS):
-            if self.done or self.exact or nodes > MOST_NODES:
-                return
-            before = self.bound - self.best.value
-            bound, choice = projection.solve(PROJECTED_GAP * self.gap, nodes)
-            self.limit(bound)
-            if choice is None:
-                return
-            for cut in self.valuer.cuts_at(choice):
-                projection.add(cut)
-            state = polish(self.valuer, self.valuer.at(choice), self.clock)
-            self._improve(fill(self.valuer, state, self.clock))
-            if self.bound - self.best.value > before - STALLED * self.bound:
-                nodes *= 4
-
-    def _round(self, taken: Floats) -> None:
-        """Search from a relaxation, rounded in several ways, and from the plan so far."""
-        starts = [self.best]
-        for least in ROUND_FROM:
-            starts.append(round_relaxed(self.valuer, taken, least, self.clock))
-            self.offer(starts[-1])
-        starts.sort(key=lambda state: -state.value)
-        tried: list[bytes] = []
-        for state in starts:
-            if self.done or len(tried) == STARTS:
-                return
-            if state.choice.tobytes() not in tried:
-                tried.append(state.choice.tobytes())
-                self._improve(state)
-
-    def _improve(self, state: State) -> None:
-        self.offer(state)
-        self.offer(exchange(self.valuer, state, self.clock, enough=self.enough))
+            self.round(taken)
 
     def _search(self, program: Program) -> None:
         """Let the solver prove it on the full program, from the best plan so far."""
+        closed = self._close(program)
         strict: dict[str, Any] = STRICT if self.exact and self.solver == HIGHS else {}
         ruled_out = 0
         while True:
@@ -323,7 +204,7 @@ class _Solve:
             )
             self.nodes += run.nodes
             self.status = run.status
-            self.limit(run.bound)
+            self.limit(max(run.bound, closed))
             if not run.found:
                 return
             chosen = np.flatnonzero([(v.varValue or 0.0) > 0.5 for v in program.z])
@@ -335,6 +216,16 @@ class _Solve:
             terms = [(program.z[n], 1.0) for n in chosen.tolist()]
             add_row(program.prob, terms, len(terms) - 1.0, f"over_budget_{ruled_out}")
             ruled_out += 1
+
+    def _close(self, program: Program) -> float:
+        """Take out what no better plan takes; return a bound on what that could serve."""
+        if self.root is None or self.exact:
+            return 0.0
+        hopeless, closed = self.root.hopeless(self.of_interest_from)
+        offers = self.valuer.option_offer[hopeless]
+        for n in np.flatnonzero(np.isin(program.offer, offers)).tolist():
+            program.z[n].upBound = 0
+        return closed
 
     def _break_ties(self, program: Program) -> None:
         state, proven = break_ties(

@@ -36,6 +36,7 @@ from siting.solve.room import Room
 LEVELS = 64
 KEPT_BYTES = 100e6
 KEPT_CUTS = 48
+LEAST_TAKEN = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +200,28 @@ class Valuer:
             part = self.parts[p]
             capacity = (part.capacity * taken[:, :, None]).sum(axis=1)
             out += [self.cut(p, side.astype(float)) for side in part.graph.cut_sides(capacity)]
+        return out
+
+    def linked_cuts(self, taken: Floats) -> list[Cut]:
+        """Return bounds that are lowest at options taken in part, of those with weights 0 and 1.
+
+        An option that is taken in part serves no more of a row than that part of it: the minimum
+        cut under that rule is the bound that a plan relaxed so breaks most.
+
+        Parameters
+        ----------
+        taken
+            How much of each option is taken, 0 to 1.
+        """
+        site, option = np.nonzero((taken > LEAST_TAKEN) & (self.option_offer >= 0))
+        share = taken[site, option]
+        out = []
+        for p, part in enumerate(self.parts):
+            capacity = part.capacity[site, option] * share[:, None]
+            out += [
+                self.cut(p, side.astype(float))
+                for side in part.graph.cut_sides_of(site, capacity, share)
+            ]
         return out
 
     def cut(self, p: int, weights: Floats) -> Cut:
