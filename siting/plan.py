@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siting.export import explore_plan, plot_plan, save_plan_pictures
 from siting.solve import Proof, Solution
 from siting.tables import capacity_groups
+
+if TYPE_CHECKING:
+    import folium
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,68 @@ class Plan:
             )
             lines.insert(3, ("Built", why))
         return lines
+
+    def plot(self, what: str = "map") -> Figure:
+        """Return a picture of the plan as a Matplotlib figure, which a notebook shows.
+
+        Parameters
+        ----------
+        what
+            ``map``; or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR by
+            part and payer), ``use`` (kWh/day by station), ``years`` (of a plan in years), or
+            ``frontier`` where `tables` has one.
+
+        Raises
+        ------
+        InputError
+            If there is no such picture, or the plan lacks the table it shows.
+        MissingExtraError
+            If Matplotlib is not installed (``pip install "siting[map]"``).
+
+        Examples
+        --------
+        >>> plan.plot("classes").savefig("classes.pdf")  # doctest: +SKIP
+        """
+        return plot_plan(self, what)
+
+    def save_pictures(
+        self, folder: Path | str, formats: Sequence[str] = ("png", "svg")
+    ) -> list[Path]:
+        """Write the map and every chart the plan has the tables for; return the files.
+
+        The same plan gives the same files, byte by byte. Text in SVG and PDF stays text.
+
+        Parameters
+        ----------
+        folder
+            Where to; it is made if it is missing, and pictures of the same name are replaced.
+        formats
+            Any of ``png``, ``svg`` and ``pdf``.
+
+        Raises
+        ------
+        InputError
+            If a format is not known.
+        MissingExtraError
+            If Matplotlib is not installed (``pip install "siting[map]"``).
+        """
+        return save_plan_pictures(self, folder, formats)
+
+    def explore(self, *, background: bool = True) -> folium.Map:
+        """Return the plan as a map to move about in: roads, demand by class, stations, popups.
+
+        Parameters
+        ----------
+        background
+            Whether to draw OpenStreetMap's own map below, which asks its server for pictures. The
+            map loads Leaflet from the internet too; ``report.html`` needs no network at all.
+
+        Raises
+        ------
+        MissingExtraError
+            If folium is not installed (``pip install "siting[map]"``).
+        """
+        return explore_plan(self, background=background)
 
     def _limit_text(self) -> str:
         s, proof = self.solution, self.proof

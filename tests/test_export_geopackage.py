@@ -105,6 +105,16 @@ def test_columns_that_sqlite_would_mix_up(tmp_path: Path) -> None:
     assert "Feature Count: 2" in ogrinfo(path)
 
 
+def test_columns_that_read_the_same_in_words(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a_b": [1], "a b": [2], "A b": [3], "plain": [4]})
+    write_geopackage(tmp_path / "x.gpkg", {"facts": frame.drop(columns="A b")})
+    named = stored(tmp_path / "x.gpkg", "gpkg_data_columns")
+    assert named["name"] == ["A b", "a b", "Plain"]
+    write_geopackage(tmp_path / "y.gpkg", {"facts": frame.drop(columns="a b")})
+    named = stored(tmp_path / "y.gpkg", "gpkg_data_columns")
+    assert len(set(named["name"])) == 3
+
+
 def test_polygons_of_one_and_of_many_parts_share_a_layer(tmp_path: Path) -> None:
     many = MultiPolygon([box(73, 33, 73.1, 33.1), box(74, 33, 74.1, 33.1)])
     layer = gpd.GeoDataFrame({"n": [1, 2]}, geometry=[box(73, 34, 73.1, 34.1), many], crs=4326)

@@ -33,12 +33,17 @@ def test_run_has_its_files(tmp_path: Path) -> None:
     written = write_town(tmp_path / "run")
     assert [p.name for p in written] == [
         "sites.geojson",
+        "sites.qml",
         "demand.geojson",
+        "demand.qml",
         "service.geojson",
+        "service.qml",
         "candidates.geojson",
+        "candidates.qml",
         "plan.gpkg",
         "sites.csv",
         "offers.csv",
+        "dictionary.csv",
     ]
     assert sorted((tmp_path / "run").iterdir()) == sorted(written)
     layers = dict(pyogrio.list_layers(tmp_path / "run/plan.gpkg"))
@@ -51,6 +56,8 @@ def test_run_has_its_files(tmp_path: Path) -> None:
         "roads": "LineString",
         "offers": None,
         "run": None,
+        "dictionary": None,
+        "layer_styles": None,
     }
 
 
@@ -61,6 +68,8 @@ def test_every_layer_says_that_it_is_schematic(tmp_path: Path) -> None:
         assert parsed["description"].startswith("Town. ")
         assert NOTE in parsed["description"]
     for name, _ in pyogrio.list_layers(tmp_path / "run/plan.gpkg"):
+        if name == "layer_styles":  # QGIS's own table
+            continue
         info = pyogrio.read_info(tmp_path / "run/plan.gpkg", layer=name)
         assert NOTE in info["layer_metadata"]["DESCRIPTION"], name
     for name in ("sites.csv", "offers.csv"):
@@ -95,7 +104,7 @@ def test_offers_and_dropped_keep_their_reasons(tmp_path: Path) -> None:
 
 def test_gdal_reads_the_run_without_a_warning(tmp_path: Path) -> None:
     for path in write_town(tmp_path / "run"):
-        if path.suffix != ".csv":
+        if path.suffix not in (".csv", ".qml"):
             ogrinfo(path)
 
 
@@ -112,7 +121,7 @@ def test_nothing_built_is_a_run_too(tmp_path: Path) -> None:
     assert layers["sites"] == "Point"
     assert layers["service"] == "LineString"
     for path in (tmp_path / "run").iterdir():
-        if path.suffix != ".csv":
+        if path.suffix not in (".csv", ".qml"):
             ogrinfo(path)
     header = (tmp_path / "run/sites.csv").read_text("utf-8-sig").splitlines()
     assert len(header) == 1

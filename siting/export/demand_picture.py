@@ -9,7 +9,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError
+from siting.export.figure import new_figure, save_figure
 from siting.export.ground import (
     INK,
     QUIET,
@@ -23,7 +24,7 @@ from siting.export.ground import (
     shade,
 )
 from siting.export.layers import wanted_layer
-from siting.export.picture import save_picture
+from siting.export.letters import legible
 
 PANEL_IN, GAP_IN, EDGE_IN = 3.1, 0.25, 0.3
 COLUMNS = 4
@@ -38,7 +39,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as a PNG: one map of all classes and one a class.
+    """Draw the energy wanted by cell as a PNG, SVG or PDF: one map of all classes and one a class.
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
@@ -60,16 +61,10 @@ def draw_demand(
     MissingExtraError
         If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as err:
-        raise MissingExtraError(
-            Fault("matplotlib", "is needed to draw demand", 'pip install "siting[map]"')
-        ) from err
     if edges.crs is None or not edges.crs.is_projected:
         raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
+    title, _, note, fonts = legible(title, "", note)
     sums = demand.groupby("vehicle_class")["demand_kwh_day"].sum().sort_values(ascending=False)
     panels = [("all classes", "demand_kwh_day", float(sums.sum()))]
     panels += [(str(c), f"demand_{c}_kwh_day", float(kwh)) for c, kwh in sums.items()]
@@ -83,8 +78,7 @@ def draw_demand(
     top_in = EDGE_IN + 0.3 * len(title_lines)
     head_in, foot_in = 0.45, EDGE_IN + 0.15 * len(note_lines)
     height = top_in + rows * (tall_in + head_in) + foot_in
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     for i, (name, column, kwh) in enumerate(panels):
         row, col = divmod(i, columns)
         left = EDGE_IN + col * (PANEL_IN + GAP_IN)
@@ -126,6 +120,7 @@ def draw_demand(
         weight="bold",
         color=INK,
         parse_math=False,
+        **fonts,
     )
     figure.text(
         EDGE_IN / width,
@@ -135,5 +130,6 @@ def draw_demand(
         size=7.5,
         color=QUIET,
         parse_math=False,
+        **fonts,
     )
-    save_picture(figure, path)
+    save_figure(figure, path)

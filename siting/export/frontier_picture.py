@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from siting.errors import Fault, MissingExtraError
+from siting.export.charts import GRID, finish, new_chart
+from siting.export.figure import save_figure
 from siting.export.ground import INK, NEW, QUIET
-from siting.export.picture import save_picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_frontier(path: Path, table: pd.DataFrame, *, title: str, note: str = "") -> None:
-    """Draw what is served for each budget as a PNG, with the proven limit above it.
+    """Draw what is served for each budget as PNG, SVG or PDF; what `frontier_figure` returns.
 
     Parameters
     ----------
     path
         The file; it appears whole or not at all.
+    table, title, note
+        As in `frontier_figure`.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    save_figure(frontier_figure(table, title=title, note=note), path)
+
+
+def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return a chart of the share served for each budget, with the proven limit above it.
+
+    Parameters
+    ----------
     table
         ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
         ``worst_class_share``.
@@ -30,16 +49,7 @@ def draw_frontier(path: Path, table: pd.DataFrame, *, title: str, note: str = ""
     MissingExtraError
         If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as err:
-        raise MissingExtraError(
-            Fault("matplotlib", "is needed to draw a chart", 'pip install "siting[map]"')
-        ) from err
-    figure = Figure(figsize=(8, 5), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    chart = figure.add_subplot()
+    figure, chart = new_chart(8, 5)
     money = table["budget_pkr"] / 1e6
     whole_kwh = (
         table["served_kwh_day"] / table["served_share"].where(table["served_share"] > 0)
@@ -66,12 +76,6 @@ def draw_frontier(path: Path, table: pd.DataFrame, *, title: str, note: str = ""
             color=INK,
         )
     chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
-    chart.set_title("\n".join(textwrap.wrap(title, 70)), loc="left", color=INK, weight="bold")
-    chart.grid(color="#e5e7eb")
-    chart.spines[["top", "right"]].set_visible(False)
+    chart.grid(color=GRID)
     chart.legend(frameon=False, loc="lower right")
-    if note:
-        figure.supxlabel(
-            "\n".join(textwrap.wrap(note, 120)), size=7, color=QUIET, x=0.02, ha="left"
-        )
-    save_picture(figure, path)
+    return finish(figure, chart, title, note)

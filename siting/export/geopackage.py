@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
+from siting.export.dictionary import data_dictionary_of
+from siting.export.geopackage_styles import add_meanings, add_styles
 from siting.export.lonlat import to_lonlat
+from siting.export.styles import Style
 from siting.files import write_whole
 
 
@@ -20,11 +23,13 @@ def write_geopackage(
     *,
     descriptions: Mapping[str, str] | None = None,
     geometry_types: Mapping[str, str] | None = None,
+    styles: Mapping[str, Sequence[Style]] | None = None,
 ) -> None:
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
     Coordinates are those of the GeoJSON files; other numbers are written in full. Whole numbers,
-    flags and text keep their type, and what is missing is NULL.
+    flags and text keep their type, and what is missing is NULL. Each field carries its name in
+    words and its meaning, as the schema extension of GeoPackage has it.
 
     Parameters
     ----------
@@ -37,6 +42,9 @@ def write_geopackage(
         What a GIS shows as each layer's description.
     geometry_types
         The geometry type of a layer, needed only where it may be empty.
+    styles
+        QGIS styles of each layer (`styles_of`), put into the table ``layer_styles``; the first one
+        is the one the layer opens with.
 
     Raises
     ------
@@ -45,6 +53,7 @@ def write_geopackage(
     """
 
     def write(part: Path) -> None:
+        fields: dict[str, list[str]] = {}
         for name, layer in layers.items():
             options: dict[str, Any] = {}
             if descriptions and name in descriptions:
@@ -59,7 +68,11 @@ def write_geopackage(
             options["FID"] = _free_name("fid", frame)
             if isinstance(frame, gpd.GeoDataFrame):
                 options["GEOMETRY_NAME"] = _free_name("geom", frame)
+            fields[name] = [str(c) for c in frame.columns if str(c) != "geometry"]
             pyogrio.write_dataframe(frame, part, layer=name, driver="GPKG", **options)
+        if styles:
+            add_styles(part, styles)
+        add_meanings(part, data_dictionary_of(fields))
 
     write_whole(path, write)
 

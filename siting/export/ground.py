@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
@@ -35,6 +36,7 @@ _SHADES = np.array(
     ]
 )
 NEW, EXISTING, INK, QUIET = "#1e3a8a", "#111827", "#1f2937", "#6b7280"
+HATCH = "#a8623a"
 _LONGEST_IN = (8.6, 7.4)  # the map at most, across and up
 _ASPECT = (0.72, 1.5)
 _LARGEST_PT2, _SMALLEST_PT2 = 330.0, 26.0
@@ -128,6 +130,34 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
     )
 
 
+def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
+    """Hatch the cells of which less than half is served: colours are lost in a grey print."""
+    from matplotlib.collections import PathCollection
+
+    shapes = np.asarray(cells.geometry.array)
+    lacking = (served_share(cells) < 0.5) & (cells["demand_kwh_day"].to_numpy(dtype=float) > 0)
+    chosen = shapes[lacking & (shapely.get_type_id(shapes) != 0)]
+    if not len(chosen):
+        return
+    with thin_hatch():
+        lines = PathCollection(
+            [_outline(shapely.union_all(chosen))],
+            facecolors="none",
+            edgecolors=HATCH,
+            hatch="/////",
+            linewidths=0,
+            zorder=1.5,
+        )
+    land.add_collection(lines, autolim=False)
+
+
+def thin_hatch() -> Any:
+    """Return a context in which what is made is hatched thinly; the width is fixed when made."""
+    from matplotlib import rc_context
+
+    return rc_context({"hatch.linewidth": 0.5})
+
+
 def _spacing_m(xy: Array) -> float:
     """Return the median distance from a point to its nearest other one, in metres."""
     if len(xy) < 2:
@@ -149,6 +179,9 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
     """Draw the roads in grey, main roads heavier and on top."""
     from matplotlib.collections import LineCollection
 
+    # A street with two directions is two edges; drawn twice it would only be a larger file.
+    shapes = shapely.normalize(np.asarray(edges.geometry.array))
+    edges = edges[~pd.Series(shapely.to_wkb(shapes)).duplicated().to_numpy()]
     kinds = edges["highway"].map(_road_kind)
     for order, kind in enumerate(["street", *_MAIN_ROADS]):
         lines = np.asarray(edges.geometry.array)[(kinds == kind).to_numpy()]

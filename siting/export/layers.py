@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
 
@@ -198,6 +199,53 @@ def service_layer(
     lines = shapely.linestrings(np.stack([start, end], axis=1))
     table = service[list(_SERVICE_COLUMNS)].reset_index(drop=True)
     return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(lines, crs=cells.crs))
+
+
+def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table that has ``site_id`` as points at those sites, its columns and rows kept.
+
+    Parameters
+    ----------
+    table
+        One row a site, or several.
+    sites
+        Points with ``site_id``.
+
+    Raises
+    ------
+    InputError
+        If a row names a site that is not there.
+    """
+    _require_known(table, "table", "site_id", sites)
+    rows = pd.Index(sites["site_id"]).get_indexer(table["site_id"])
+    points = np.asarray(sites.geometry.array, dtype=object)[rows]
+    return gpd.GeoDataFrame(table.reset_index(drop=True), geometry=points, crs=sites.crs)
+
+
+def zone_layer(
+    zones: pd.DataFrame, cells: gpd.GeoDataFrame, zone_of_cells: pd.Series
+) -> gpd.GeoDataFrame:
+    """Return the zones of a program as the cells they are made of, their columns and rows kept.
+
+    Parameters
+    ----------
+    zones
+        One row a zone, named by ``zone``.
+    cells
+        `siting.tables.CELLS`.
+    zone_of_cells
+        The zone of each cell, by ``cell_id``; blank where a cell is in none.
+
+    Returns
+    -------
+    GeoDataFrame
+        A zone without cells has no shape.
+    """
+    zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
+    shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)
+    joined = shapes.dissolve("zone").geometry.reindex(zones["zone"].astype(str))
+    drawn = [MultiPolygon([shape]) if isinstance(shape, Polygon) else shape for shape in joined]
+    return gpd.GeoDataFrame(zones.reset_index(drop=True), geometry=drawn, crs=cells.crs)
 
 
 def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:

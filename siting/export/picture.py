@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError
+from siting.export.figure import new_figure, save_figure
 from siting.export.ground import (
     EXISTING,
+    HATCH,
     INK,
     NEW,
     QUIET,
@@ -22,6 +23,7 @@ from siting.export.ground import (
     draw_roads,
     draw_scale,
     draw_sites,
+    draw_unserved,
     energy_wanted,
     find_ground,
     largest_kw,
@@ -29,8 +31,9 @@ from siting.export.ground import (
     nice,
     served_share,
     shade,
+    thin_hatch,
 )
-from siting.files import write_whole
+from siting.export.letters import legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,16 +52,51 @@ def draw_plan(
     note: str = "",
     subtitle: str = "",
 ) -> None:
-    """Draw a plan as a PNG: roads, kWh/day wanted and served by cell, stations by kW.
-
-    A cell is the darker the more energy it wants a day (per km², or per cell where cells are
-    points), and turns from orange to green with the share of it that is served. New stations are
-    circles and existing ones diamonds, their areas in proportion to their power.
+    """Draw a plan as a PNG, SVG or PDF, by the file's ending; what `plan_figure` returns.
 
     Parameters
     ----------
     path
         The file; it appears whole or not at all.
+    edges, cells_layer, sites, title, note, subtitle
+        As in `plan_figure`.
+
+    Raises
+    ------
+    InputError
+        If the roads are not in metres, there is nothing to draw, or the ending is not known.
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    figure = plan_figure(
+        edges=edges,
+        cells_layer=cells_layer,
+        sites=sites,
+        title=title,
+        note=note,
+        subtitle=subtitle,
+    )
+    save_figure(figure, path)
+
+
+def plan_figure(
+    *,
+    edges: gpd.GeoDataFrame,
+    cells_layer: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    title: str,
+    note: str = "",
+    subtitle: str = "",
+) -> Figure:
+    """Return the map of a plan: roads, kWh/day wanted and served by cell, stations by kW.
+
+    A cell is the darker the more energy it wants a day (per km², or per cell where cells are
+    points), and turns from orange to green with the share of it that is served. New stations are
+    circles and existing ones diamonds, their areas in proportion to their power. Cells of which
+    less than half is served are hatched, so that a grey print tells them too.
+
+    Parameters
+    ----------
     edges
         Roads with ``highway``, in a projected coordinate reference system (metres).
     cells_layer
@@ -66,8 +104,7 @@ def draw_plan(
     sites
         Stations of the plan with ``existing`` and ``power_kw``.
     title, subtitle
-        The lines above the map. Letters that Matplotlib's font lacks, some of Urdu's among them,
-        come out as boxes.
+        The lines above the map. Urdu that cannot be drawn right is left out, and the note says so.
     note
         The line below it: whose data it is, and e.g. that it is schematic.
 
@@ -78,13 +115,7 @@ def draw_plan(
     MissingExtraError
         If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as err:
-        raise MissingExtraError(
-            Fault("matplotlib", "is needed to draw a plan", 'pip install "siting[map]"')
-        ) from err
+    title, subtitle, note, fonts = legible(title, subtitle, note)
     if edges.crs is None or not edges.crs.is_projected:
         raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
@@ -100,9 +131,7 @@ def draw_plan(
     bottom = _EDGE_IN + 0.15 * len(note_lines)
     width = inner_in + 2 * _EDGE_IN
     height = _EDGE_IN + title_in + 0.05 + subtitle_in + 0.14 + ground.height_in + bottom
-    # A figure of its own, not one of pyplot's: those are global.
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     land = figure.add_axes(
         (
             _EDGE_IN / width,
@@ -120,6 +149,7 @@ def draw_plan(
     )
     land.spines[:].set_color("#d1d5db")
     draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
+    draw_unserved(land, cells)
     draw_roads(land, edges)
     power = stations["power_kw"].to_numpy(dtype=float, na_value=np.nan)
     draw_sites(land, stations, power)
@@ -143,20 +173,8 @@ def draw_plan(
     for from_top_in, lines, style in texts:
         x, y = _EDGE_IN / width, 1 - from_top_in / height
         # A title may hold "$", which is not mathematics here.
-        figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
-    save_picture(figure, path)
-
-
-def save_picture(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG that is the same, byte by byte, for the same plan."""
-    with warnings.catch_warnings():
-        # Matplotlib's own font lacks some Urdu letters; a box in their place spoils no plan.
-        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
-        # Without the version of the software in it, the same plan gives the same bytes.
-        write_whole(
-            path,
-            lambda part: figure.savefig(part, format="png", dpi=160, metadata={"Software": None}),
-        )
+        figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style, **fonts)
+    return figure
 
 
 def _draw_key(
@@ -169,6 +187,8 @@ def _draw_key(
     unit: str,
 ) -> None:
     """Draw the key from the top down; the axes' units are inches."""
+    from matplotlib.patches import Rectangle
+
     side.set(xlim=(0, _SIDE_IN - 0.25), ylim=(-height_in, 0))
     side.axis("off")
     existing = stations["existing"].to_numpy(dtype=bool)
@@ -205,7 +225,13 @@ def _draw_key(
     side.text(0, y, "0 %", size=8, color=INK, va="top")
     side.text(wide, y, "100 %", size=8, color=INK, va="top", ha="right")
     side.text(wide / 2, y - 0.15, "served", size=8, color=QUIET, va="top", ha="center")
-    y -= 0.52
+    y -= 0.42
+    with thin_hatch():
+        box = Rectangle((0, y - 0.14), 0.26, 0.16, facecolor="#f7f7f5", edgecolor=HATCH)
+        box.set(hatch="/////", linewidth=0)
+    side.add_patch(box)
+    side.text(0.36, y, "less than half served", size=8, color=INK, va="top")
+    y -= 0.36
 
     side.text(0, y, "Stations", size=9, weight="bold", color=INK, va="top")
     y -= 0.36

@@ -1,4 +1,4 @@
-"""The tables of one run as files in a folder."""
+"""The tables of one run as files in a folder, drawn and explained."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from siting.export.dictionary import data_dictionary_of, fields_of
 from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
-from siting.export.layers import demand_layer, service_layer
+from siting.export.layers import demand_layer, service_layer, site_table_layer, zone_layer
+from siting.export.qml_files import write_qml
+from siting.export.styles import styles_of
 from siting.export.values import plain
 
 # Name of each layer: what one row of it is, and its geometry type where it is empty.
@@ -25,7 +28,27 @@ _LAYERS = {
     "roads": ("Drivable roads: length, speed and driving time", "LineString"),
     "offers": ("What could be built at each place, at what cost, to serve how much", ""),
     "run": ("Facts of the run", ""),
+    "zones": ("Zones of the program: energy wanted and served, kWh/day", "MultiPolygon"),
+    "built": ("When each station is built or extended", "Point"),
+    "alternative_sites": ("In how many near-best plans each place is built", "Point"),
+    "robust": ("Which places every scenario's own plan builds", "Point"),
+    "viability": ("What the business case of each station lacks", "Point"),
+    "business": ("Business case of each new station", ""),
+    "years": ("The plan year by year", ""),
+    "scenarios": ("The plan in each scenario", ""),
+    "alternatives": ("Near-best plans", ""),
+    "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
+# Tables of a variant that are drawn at their sites; others become tables of the GeoPackage.
+_AT_SITES = ("built", "alternative_sites", "robust", "viability")
+# A GIS that does not sort what it opens draws the first one on top.
+_DRAWN = ("sites", *_AT_SITES, "candidates", "dropped", "service", "roads", "zones", "demand")
+# Columns that only the CSV files have.
+_CSV_ONLY = {
+    "sites": ["lon", "lat", "note"],
+    "figures": ["figure", "of", "value", "low", "high", "unit", "source", "confidence"],
+}
+_GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id"}
 
 
 def write_run_tables(
@@ -42,6 +65,8 @@ def write_run_tables(
     note: str,
     title: str,
     facts: Mapping[str, Any] | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    zone_of_cells: pd.Series | None = None,
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
@@ -68,12 +93,18 @@ def write_run_tables(
         Name of the study, the first words of each layer's description.
     facts
         Facts of the run for the table ``run`` of the GeoPackage.
+    tables
+        Tables of the program's variant, by name, for the GeoPackage and the dictionary: those with
+        ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn there.
+    zone_of_cells
+        The zone of each cell, by ``cell_id``; the table ``zones`` is then drawn as polygons.
 
     Returns
     -------
     list of Path
-        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``,
-        ``plan.gpkg``, ``sites.csv``, ``offers.csv``.
+        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``, each
+        with a ``.qml`` that QGIS draws it by; ``plan.gpkg``, which holds such styles itself;
+        ``sites.csv``, ``offers.csv``, ``dictionary.csv``.
 
     Raises
     ------
@@ -90,26 +121,42 @@ def write_run_tables(
         "offers": offers,
         "run": _fact_table({"title": title, "note": note, **(facts or {})}),
     }
-    descriptions = {name: _describe(title, text, note) for name, (text, _) in _LAYERS.items()}
+    places = _places(sites, candidates)
+    for name, table in (tables or {}).items():
+        if name == "zones" and zone_of_cells is not None:
+            layers[name] = zone_layer(table, cells, zone_of_cells)
+        elif name in _AT_SITES:
+            layers[name] = site_table_layer(table, places)
+        else:
+            layers[name] = table
+    layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
+    beside = {name: ["note"] for name in ("offers", *(tables or {}))} | _CSV_ONLY
+    layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
+    descriptions = {name: _describe(title, _LAYERS.get(name, ("", ""))[0], note) for name in layers}
+    layers = {name: layers[name] for name in sorted(layers, key=_place_in_drawing)}
+    styles = {name: styles_of(name, layer) for name, layer in layers.items()}
     written = []
-    for name, key in (
-        ("sites", "site_id"),
-        ("demand", "cell_id"),
-        ("service", None),
-        ("candidates", "site_id"),
-    ):
+    for name, key in _GEOJSON.items():
         path = folder / f"{name}.geojson"
         write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
-        written.append(path)
+        written += [path, *write_qml(path, styles[name])]
     write_geopackage(
         folder / "plan.gpkg",
         layers,
         descriptions=descriptions,
         geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
+        styles=styles,
     )
     write_csv(sites, folder / "sites.csv", note=note)
     write_csv(offers, folder / "offers.csv", note=note)
-    return [*written, folder / "plan.gpkg", folder / "sites.csv", folder / "offers.csv"]
+    write_csv(layers["dictionary"], folder / "dictionary.csv")
+    names = ("plan.gpkg", "sites.csv", "offers.csv", "dictionary.csv")
+    return [*written, *(folder / name for name in names)]
+
+
+def _place_in_drawing(name: str) -> int:
+    """Return where a layer stands in the legend: points on top, cells below, tables last."""
+    return _DRAWN.index(name) if name in _DRAWN else len(_DRAWN)
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

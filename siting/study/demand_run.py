@@ -178,10 +178,16 @@ def _write(
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
     export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
-    layers = {"demand": layer, "outside": outside, "roads": study.network.edges.reset_index()}
+    # A GIS that does not sort what it opens draws the first one on top.
+    layers = {"roads": study.network.edges.reset_index()}
     if study.zones is not None:
         layers["zones"] = study.zones
+    layers |= {"outside": outside, "demand": layer}
     export.write_geojson(outside, folder / "outside.geojson", name="outside", note=note)
+    styles = {name: export.styles_of(name, drawn) for name, drawn in layers.items()}
+    for name in ("demand", "outside"):
+        export.write_qml(folder / f"{name}.geojson", styles[name])
+    layers["dictionary"] = export.data_dictionary_of(export.fields_of(layers))
     export.write_geopackage(
         folder / "demand.gpkg",
         layers,
@@ -190,8 +196,10 @@ def _write(
             "outside": "People and energy that the network does not reach, with the reason",
             "roads": "Drivable roads: length, speed and driving time",
             "zones": "Zones that people are counted by",
+            "dictionary": "What each field of each layer means, with its unit",
         },
         geometry_types={"outside": "Polygon"} if outside.empty else None,
+        styles=styles,
     )
     if find_spec("matplotlib") is not None:
         export.draw_demand(
@@ -221,9 +229,13 @@ def _write(
             {name: dict(figures) for name, figures in settings.fleet_figures.items()},
             sales_path=settings.sales_csv,
         )
+    tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
-        if len(table):
-            export.write_csv(table, folder / f"{name}.csv", note=note)
+        export.write_csv(table, folder / f"{name}.csv", note=note)
+    # The table of demand by cell and class comes after the layer of that name, in the same rows.
+    beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
+    dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
+    export.write_csv(dictionary, folder / "dictionary.csv")
     (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     export.write_json(
         {

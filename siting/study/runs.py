@@ -97,6 +97,8 @@ def _write(study: Study, out: Path, now: datetime) -> Plan:
             edges=plan.edges,
             title=plan.title,
             note=plan.note,
+            tables=plan.tables,
+            zone_of_cells=study.cell_zones,
         )
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)

@@ -1,0 +1,302 @@
+"""Charts of a plan for papers: by vehicle class, by cost and payer, by use of stations, by year.
+
+Colours differ in lightness as much as in hue, and what is not served or stands already is hatched
+too, so that a chart still tells in a grey print and to a colour-blind reader.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from siting.export.figure import new_figure
+from siting.export.ground import INK, QUIET
+from siting.export.letters import legible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
+GRID = "#e5e7eb"
+# What is written over the lines of the grid.
+_CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+# Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
+_GRID_PARTS = {
+    "connection_cost_pkr": "Grid connection",
+    "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Grid upgrade",
+}
+_PARTS = {
+    "charger_cost_pkr": "Chargers",
+    "grid_cost_pkr": "Grid works",
+    "civil_cost_pkr": "Civil works",
+    "land_cost_pkr": "Land",
+    "fee_cost_pkr": "Fees",
+}
+
+
+def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return bars of the energy wanted and served by vehicle class (kWh/day), largest first.
+
+    Parameters
+    ----------
+    classes
+        ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    rows = classes.sort_values("demand_kwh_day", kind="stable")
+    figure, chart = new_chart(8, 1.6 + 0.42 * max(len(rows), 1))
+    names = [str(name).replace("_", " ") for name in rows["vehicle_class"]]
+    wanted = rows["demand_kwh_day"].to_numpy(dtype=float)
+    served = rows["served_kwh_day"].to_numpy(dtype=float)
+    at = np.arange(len(rows))
+    chart.barh(at, served, color=SERVED, height=0.66, label="served")
+    chart.barh(
+        at,
+        np.maximum(wanted - served, 0),
+        left=served,
+        color=LACKING,
+        edgecolor=LACKING_EDGE,
+        hatch="////",
+        linewidth=0.6,
+        height=0.66,
+        label="not served",
+    )
+    for y, all_, got in zip(at.tolist(), wanted, served, strict=True):
+        _beside(chart, max(all_, got), y, f"{_percent(got, all_)} of {all_:,.0f}")
+    chart.set_yticks(at, names)
+    chart.set(xlabel="kWh/day", xlim=(0, max(wanted.max(initial=0.0), 1.0) * 1.24))
+    _across(chart)
+    chart.legend(frameon=False, loc="lower right")
+    return finish(figure, chart, title, note)
+
+
+def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return bars of what the new stations cost (PKR million), by part and by payer.
+
+    Parameters
+    ----------
+    sites
+        Stations of the plan: ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``.
+    offers
+        `siting.tables.OFFERS`; parts it does not split show as other costs.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    new = sites[~sites["existing"].astype(bool)]
+    parts = cost_parts(new, offers)
+    paid = float(new["subsidy_pkr"].sum())
+    cost = float(new["cost_pkr"].sum())
+    payers = {"Public money": paid, "Operators": max(cost - paid, 0.0)}
+    figure, chart = new_chart(8, 1.9 + 0.42 * (len(parts) + 2))
+    labels = [*parts, *payers]
+    amounts = np.array([*parts.values(), *payers.values()]) / 1e6
+    # A gap parts what it is spent on from who spends it.
+    at = -np.arange(len(labels), dtype=float) - np.where(
+        np.arange(len(labels)) < len(parts), 0, 0.9
+    )
+    hatch = [""] * (len(labels) - 1) + ["////"]
+    colours = [QUIET] * len(parts) + [PUBLIC, "#cfe3f2"]
+    for y, amount, colour, lines in zip(at, amounts, colours, hatch, strict=True):
+        edge = PUBLIC if lines else colour
+        chart.barh(y, amount, color=colour, edgecolor=edge, hatch=lines, height=0.66, linewidth=0.6)
+        share = _percent(amount, cost / 1e6)
+        _beside(chart, amount, y, f"{amount:,.1f} ({share})")
+    chart.set_yticks(at, labels)
+    heads = {"What it is spent on": at[0] if parts else np.nan, "Who pays": at[len(parts)]}
+    for words, y in heads.items():
+        chart.text(0, y + 0.42, words, size=8.5, weight="bold", color=INK, va="bottom")
+    chart.set(xlabel="PKR million", xlim=(0, max(amounts.max(initial=0.0), 1e-6) * 1.24))
+    chart.set_ylim(at[-1] - 0.5, 0.95)
+    _across(chart)
+    return finish(figure, chart, title, note)
+
+
+def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
+    """Return what the new stations cost by part, in PKR; parts that cost nothing are left out."""
+    built = offers[offers["offer_id"].isin(new["offer_id"])]
+    known = dict(_PARTS)
+    if set(_GRID_PARTS) <= set(offers.columns):
+        del known["grid_cost_pkr"]
+        known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
+    sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
+    other = float(new["cost_pkr"].sum()) - sum(sums.values())
+    # Rounding of rupees is no part.
+    return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}
+
+
+def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return a bar a station, largest first: what it can serve and serves (kWh/day).
+
+    Parameters
+    ----------
+    sites
+        Stations of the plan: ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    rows = sites.assign(
+        # Rounded, so that stations of one size come by use and not by the last digit.
+        room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
+        got=sites["served_kwh_day"].astype(float).round(3),
+    ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
+    figure, chart = new_chart(8, 4.4)
+    at = np.arange(len(rows))
+    room = rows["room"].to_numpy(dtype=float)
+    served = rows["served_kwh_day"].to_numpy(dtype=float)
+    standing = rows["existing"].to_numpy(dtype=bool)
+    left = room > served * 1.001 + 1e-6
+    chart.bar(
+        at[left],
+        (room - served)[left],
+        bottom=served[left],
+        color=LACKING,
+        edgecolor=LACKING_EDGE,
+        hatch="////",
+        linewidth=0.5,
+        width=0.8,
+        label="room left",
+    )
+    chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
+    if standing.any():
+        chart.bar(
+            at[standing],
+            served[standing],
+            color="#f0c419",
+            edgecolor=INK,
+            hatch="....",
+            linewidth=0.5,
+            width=0.8,
+            label="served, existing",
+        )
+    if len(rows) <= 45:
+        chart.set_xticks(at, rows["site_id"], rotation=90, size=8)
+    else:
+        chart.set_xticks([])
+    busy = _percent(served.sum(), room.sum())
+    chart.set(ylabel="kWh/day", xlim=(-0.8, max(len(rows) - 0.2, 1)))
+    chart.set_xlabel(
+        f"{len(rows):,} station{'' if len(rows) == 1 else 's'}, the largest first; "
+        f"{busy} of what they can serve is used"
+    )
+    chart.grid(axis="y", color=GRID)
+    chart.yaxis.set_major_formatter("{x:,.0f}")
+    chart.legend(frameon=False, loc="upper right")
+    return finish(figure, chart, title, note)
+
+
+def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return bars of the energy wanted and served year by year (kWh/day), with the money spent.
+
+    Parameters
+    ----------
+    years
+        ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    figure, chart = new_chart(8, 4.4)
+    at = np.arange(len(years))
+    wanted = years["demand_kwh_day"].to_numpy(dtype=float)
+    served = years["served_kwh_day"].to_numpy(dtype=float)
+    chart.bar(at, wanted, color=LACKING, edgecolor=LACKING_EDGE, hatch="////", linewidth=0.6,
+              width=0.6, label="wanted")  # fmt: skip
+    chart.bar(at, served, color=SERVED, width=0.6, label="served")
+    for x, all_, got in zip(at.tolist(), wanted, served, strict=True):
+        chart.text(x, all_, _percent(got, all_), ha="center", va="bottom", size=9, color=INK)
+    spent = years["spent_pkr"].to_numpy(dtype=float) / 1e6
+    names = [f"{year}\nPKR {m:,.1f} m" for year, m in zip(years["year"], spent, strict=True)]
+    chart.set_xticks(at, names)
+    chart.set(ylabel="kWh/day", ylim=(0, max(wanted.max(initial=0.0), 1.0) * 1.12))
+    chart.grid(axis="y", color=GRID)
+    chart.yaxis.set_major_formatter("{x:,.0f}")
+    chart.legend(frameon=False, loc="upper left")
+    return finish(figure, chart, title, note)
+
+
+def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+    """Return a figure with one chart, its frame open above and to the right."""
+    figure = new_figure(width_in, height_in, layout="constrained")
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.15, h_pad=0.1)
+    chart = figure.add_subplot()
+    chart.spines[["top", "right"]].set_visible(False)
+    chart.set_axisbelow(True)
+    return figure, chart
+
+
+def finish(figure: Figure, chart: Axes, title: str, note: str) -> Figure:
+    """Return the chart with its title above and its note below."""
+    title, _, note, fonts = legible(title, "", note)
+    width = figure.get_size_inches()[0]
+    style: dict[str, Any] = {"parse_math": False, "color": INK, "weight": "bold", **fonts}
+    figure.suptitle(
+        "\n".join(textwrap.wrap(title, int(width * 9))), x=0.02, ha="left", size=12, **style
+    )
+    if note:
+        lines = "\n".join(textwrap.wrap(note, int(width * 16)))
+        figure.supxlabel(lines, size=7, color=QUIET, x=0.02, ha="left", parse_math=False, **fonts)
+    return figure
+
+
+def _beside(chart: Axes, x: float, y: float, text: str) -> None:
+    """Write a text just right of where a bar ends, clear of the lines of the grid."""
+    chart.annotate(
+        text,
+        (x, y),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        size=8.5,
+        color=INK,
+        bbox=_CLEAR,
+    )
+
+
+def _across(chart: Axes) -> None:
+    chart.grid(axis="x", color=GRID)
+    chart.xaxis.set_major_formatter("{x:,.0f}")
+    chart.tick_params(axis="y", length=0)
+
+
+def _percent(part: float, whole: float) -> str:
+    """Return a share in words; "100 %" and "0 %" only where it is all or nothing.
+
+    Examples
+    --------
+    >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
+    ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']
+    """
+    if whole <= 0:
+        return "0 %"
+    share = 100 * part / whole
+    if 0 < share < 0.5:
+        return "under 1 %" if share > 1e-6 else "0 %"
+    if 99.5 <= share < 100:
+        return "over 99 %" if share < 100 - 1e-6 else "100 %"
+    return f"{share:.0f} %"

@@ -1,0 +1,165 @@
+"""What every field of every layer and table means, in which unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from siting import tables
+
+# Read with the csv module of pandas, blank where there is no unit.
+_FIELDS = Path(__file__).with_name("fields.csv")
+# What a layer's rows are specified by, where `siting.tables` does.
+_SPECIFIED = {
+    "demand": (tables.CELLS, tables.DEMAND),
+    "service": (tables.SERVICE,),
+    "candidates": (tables.CANDIDATES,),
+    "dropped": (tables.CANDIDATES,),
+    "offers": (tables.OFFERS,),
+}
+# Endings that are a unit, and how a planner reads them; the longest first.
+_UNITS = (
+    ("_pkr_kwh", "PKR/kWh"),
+    ("_pkr_year", "PKR/year"),
+    ("_kwh_day", "kWh/day"),
+    ("_kwh", "kWh"),
+    ("_kmh", "km/h"),
+    ("_pkr", "PKR"),
+    ("_kw", "kW"),
+    ("_km", "km"),
+    ("_min", "min"),
+    ("_years", "years"),
+    ("_m", "m"),
+)
+_WORDS = {
+    "npv": "NPV",
+    "neeca": "NEECA",
+    "om": "upkeep",
+    "pv": "present value",
+    "id": "id",
+    "osm": "OSM",
+    "lev": "light vehicle charger",
+    "ac": "AC",
+    "dc": "DC",
+    "h3": "H3",
+}
+UNEXPLAINED = "column of an input, passed on as it came"
+
+
+def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
+    """Return what each field of each layer or table means, with its unit.
+
+    Parameters
+    ----------
+    layers
+        Each layer's or table's name, and the names of its fields (`fields_of`).
+
+    Returns
+    -------
+    DataFrame
+        One row a field in the order given: ``layer``, ``field``, ``alias``
+        (the field in words), ``unit`` (blank for names and flags), ``meaning``. A field that an
+        input brought and nobody here knows says so (`UNEXPLAINED`).
+
+    Examples
+    --------
+    >>> found = data_dictionary_of({"sites": ["power_kw", "served_car_kwh_day"]})
+    >>> found["alias"].to_list()
+    ['Power, kW', 'Served car, kWh/day']
+    >>> found["unit"].to_list()
+    ['kW', 'kWh/day']
+    """
+    rows = [
+        (layer, name, alias(name), *explain(layer, name))
+        for layer, fields in layers.items()
+        for name in fields
+    ]
+    return pd.DataFrame(rows, columns=["layer", "field", "alias", "unit", "meaning"], dtype="str")
+
+
+def fields_of(
+    layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, list[str]]:
+    """Return the fields of each layer, geometry left out, and those its CSV has beside them.
+
+    Parameters
+    ----------
+    layers
+        Layers and tables by name.
+    beside
+        More fields by layer, such as ``lon`` and ``lat``; or all of a table that is none of them.
+    """
+    fields = {
+        name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
+        for name, layer in layers.items()
+    }
+    for name, more in (beside or {}).items():
+        own = fields.setdefault(name, [])
+        own += [field for field in more if field not in own]
+    return fields
+
+
+def explain(layer: str, field: str) -> tuple[str, str]:
+    """Return the unit and the meaning of one field.
+
+    Examples
+    --------
+    >>> explain("roads", "travel_min")
+    ('min', 'time to drive it')
+    >>> explain("demand", "sector")
+    ('', 'column of an input, passed on as it came')
+    """
+    own = _known().get(layer, ())
+    for known in (own, _specified(layer), _known()["*"]):
+        for pattern, unit, meaning in known:
+            if pattern.fullmatch(field):
+                return unit, meaning
+    return "", UNEXPLAINED
+
+
+def alias(field: str) -> str:
+    """Return a field's name in words, its unit after a comma.
+
+    Examples
+    --------
+    >>> [alias(f) for f in ("capacity_lev_kwh_day", "npv_pkr", "use_share", "in_network")]
+    ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']
+    """
+    unit = next((text for ending, text in _UNITS if field.endswith(ending)), "")
+    ending = next((e for e, _ in _UNITS if field.endswith(e)), "")
+    words = [_WORDS.get(word, word) for word in field.removesuffix(ending).split("_") if word]
+    text = " ".join(words) or field
+    return text[:1].upper() + text[1:] + (f", {unit}" if unit else "")
+
+
+Known = tuple[tuple[re.Pattern[str], str, str], ...]
+
+
+@cache
+def _known() -> dict[str, Known]:
+    """Return the fields by layer, patterns with ``<…>`` after names that are spelt out."""
+    table = pd.read_csv(_FIELDS, dtype="str", keep_default_na=False)
+    table["open"] = table["field"].str.contains("<")
+    found: dict[str, Known] = {}
+    for layer, rows in table.sort_values("open", kind="stable").groupby("layer", sort=False):
+        found[str(layer)] = tuple(
+            (_pattern(row["field"]), row["unit"], row["meaning"]) for row in rows.to_dict("records")
+        )
+    return found
+
+
+def _pattern(field: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"<\w+>", "[a-z0-9_]+", field))
+
+
+@cache
+def _specified(layer: str) -> Known:
+    return tuple(
+        (re.compile(re.escape(column.name)), column.unit, column.meaning)
+        for table in _SPECIFIED.get(layer, ())
+        for column in table.columns
+    )

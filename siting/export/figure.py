@@ -1,0 +1,103 @@
+"""Figures of Matplotlib: made without pyplot, shown by notebooks, saved the same each time."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg", "pdf")
+# Real text in SVG and PDF, and names of clip paths that do not change from run to run.
+_SAVED: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "siting",
+    "pdf.fonttype": 42,
+}
+_NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+_DPI = 160
+
+
+def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
+    """Return a white figure of that size in inches, one of its own and not of pyplot's.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    kind, canvas = _kinds()
+    figure: Figure = kind(figsize=(width_in, height_in), facecolor="white", **options)
+    canvas(figure)
+    return figure
+
+
+def _kinds() -> tuple[Any, Any]:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as err:
+        raise MissingExtraError(
+            Fault("matplotlib", "is needed to draw a picture", 'pip install "siting[map]"')
+        ) from err
+    return _shown_by_notebooks(Figure), FigureCanvasAgg
+
+
+@cache
+def _shown_by_notebooks(kind: Any) -> Any:
+    """Return a figure that a notebook shows even where nothing has loaded pyplot."""
+
+    class Picture(kind):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            from io import BytesIO
+
+            from matplotlib import rc_context
+
+            held = BytesIO()
+            with rc_context(_SAVED):
+                self.savefig(held, format="png", dpi=100)
+            return held.getvalue()
+
+    return Picture
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF by the file's ending; the same figure, the same bytes.
+
+    Text stays text in SVG and PDF, so that it can be searched, and set in the paper's own font.
+
+    Parameters
+    ----------
+    figure
+        What `new_figure` returned.
+    path
+        The file; it appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the ending is none of these.
+    """
+    from matplotlib import rc_context
+
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        raise InputError(
+            Fault(path.name, "no such format of a picture", f"use {', '.join(FORMATS)}")
+        )
+    with rc_context(_SAVED):
+        write_whole(
+            path,
+            lambda part: figure.savefig(
+                part, format=ending, dpi=_DPI, metadata=_NOTHING_OF_WHEN[ending]
+            ),
+        )

@@ -1,0 +1,115 @@
+"""Whether a picture can show a name: Urdu needs a font with its letters, and joined forms.
+
+Browsers and QGIS join Urdu letters and look for a font by themselves. Matplotlib does not look for
+one, and joins them only where it was built with libraqm (3.11 and later). A name that cannot be
+drawn right is not drawn at all: boxes and loose letters are worse than an id.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+# Arabic script and its presentation forms, with the marks and spaces between such words.
+_URDU = re.compile(
+    "[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]"
+    "(?:[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff\u200c-\u200f\\s]*"
+    "[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff])?"
+)
+# Fonts that have every letter of Urdu, as they are called on Linux, Windows and macOS.
+URDU_FONTS = (
+    "Noto Naskh Arabic",
+    "Noto Sans Arabic",
+    "Noto Nastaliq Urdu",
+    "Segoe UI",
+    "Tahoma",
+    "Geeza Pro",
+    "DejaVu Sans",
+)
+LEFT_OUT = "Names in Urdu are left out: no font at hand here has their letters."
+
+
+def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
+    """Return a text as Matplotlib can draw it right, and the font to draw it in.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    instead
+        What stands for the words that cannot be drawn, such as a site's id; by default nothing.
+
+    Returns
+    -------
+    str
+        The text, without the Urdu in it where that cannot be drawn.
+    dict
+        Arguments for Matplotlib's ``text``: empty, or ``fontfamily``.
+
+    Examples
+    --------
+    >>> written("Blue Area")
+    ('Blue Area', {})
+    """
+    found = _URDU.findall(text)
+    if not found:
+        return text, {}
+    letters = frozenset("".join(found)) - set(" \u200c\u200d\u200e\u200f\t\n")
+    font = _font_with(letters)
+    if font is not None:
+        return text, {"fontfamily": [font, "DejaVu Sans"]}
+    return without_urdu(text, instead), {}
+
+
+def without_urdu(text: str, instead: str = "") -> str:
+    """Return a text with something else for its words in Urdu, and no brackets left empty.
+
+    Examples
+    --------
+    >>> without_urdu("F-8 (ایف ۸), Islamabad")
+    'F-8, Islamabad'
+    >>> without_urdu("عبد الستار ایدھی روڈ", "s0177")
+    's0177'
+    """
+    left = re.sub(r"\s+", " ", _URDU.sub(instead, text))
+    left = re.sub(r"\s*\(\s*\)", "", left).strip(" ,;:–—-")
+    return left or instead
+
+
+def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
+    """Return a picture's texts as they can be drawn, the note telling of what is not; their font.
+
+    Examples
+    --------
+    >>> legible("Town", "", "© OpenStreetMap contributors")
+    ('Town', '', '© OpenStreetMap contributors', {})
+    """
+    whole = "\n".join((title, subtitle, note))
+    text, fonts = written(whole)
+    if text == whole:
+        return title, subtitle, note, fonts
+    title, subtitle, note = (without_urdu(part) for part in (title, subtitle, note))
+    return title, subtitle, f"{note} {LEFT_OUT}".strip(), {}
+
+
+@cache
+def _font_with(letters: frozenset[str]) -> str | None:
+    """Return the first font at hand that has all the letters; none where they are not joined."""
+    from matplotlib import font_manager, ft2font
+
+    if not hasattr(ft2font, "__libraqm_version__"):
+        return None
+    wanted = {ord(letter) for letter in letters}
+    # A title is bold, a note is not.
+    faces = [font_manager.FontProperties(weight=weight) for weight in ("normal", "bold")]
+    for name in URDU_FONTS:
+        try:
+            for face in faces:
+                face.set_family(name)
+            paths = {font_manager.findfont(face, fallback_to_default=False) for face in faces}
+        except ValueError:  # no such font
+            continue
+        if all(wanted <= set(ft2font.FT2Font(path).get_charmap()) for path in paths):
+            return name
+    return None

@@ -1,0 +1,144 @@
+"""Every picture of a plan by name, for its ``plot`` and ``save_pictures``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import geopandas as gpd
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.export.charts import classes_figure, cost_figure, use_figure, years_figure
+from siting.export.figure import FORMATS, save_figure
+from siting.export.frontier_picture import frontier_figure
+from siting.export.layers import demand_layer
+from siting.export.picture import plan_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Name of each picture: what it shows, and the table of `Plan.tables` it needs besides.
+PICTURES = {
+    "map": ("the plan on the map", ""),
+    "classes": ("energy served by vehicle class", ""),
+    "cost": ("what the new stations cost, and who pays", ""),
+    "use": ("use of the stations", ""),
+    "years": ("energy served year by year", "years"),
+    "frontier": ("energy served for public money", "frontier"),
+}
+
+
+class PlanTables(Protocol):
+    """What a picture takes from a plan; `siting.Plan` has it."""
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def note(self) -> str: ...  # noqa: D102
+    @property
+    def sites(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    @property
+    def classes(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def demand(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def cells(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    @property
+    def candidates(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    @property
+    def offers(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def edges(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    @property
+    def facts(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]: ...  # noqa: D102
+
+
+def plot_plan(plan: PlanTables, what: str = "map") -> Figure:
+    """Return a picture of a plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    what
+        One of `PICTURES`.
+
+    Raises
+    ------
+    InputError
+        If there is no such picture, or the plan lacks the table it shows.
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    if what not in PICTURES:
+        raise InputError(Fault("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}"))
+    meaning, needed = PICTURES[what]
+    if needed and needed not in plan.tables:
+        fix = {
+            "years": "give program.years a budget for each year",
+            "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
+        }[needed]
+        raise InputError(Fault("plot", f"the plan has no table {needed} to draw", fix))
+    title = plan.title if what == "map" else f"{plan.title}: {meaning}"
+    note = " ".join(filter(None, (plan.note, attribution(plan))))
+    if what == "map":
+        layer = demand_layer(plan.cells, plan.demand)
+        return plan_figure(
+            edges=plan.edges, cells_layer=layer, sites=plan.sites, title=title, note=note
+        )
+    if what == "classes":
+        return classes_figure(plan.classes, title=title, note=note)
+    if what == "cost":
+        return cost_figure(plan.sites, plan.offers, title=title, note=note)
+    if what == "use":
+        return use_figure(plan.sites, title=title, note=note)
+    draw = years_figure if what == "years" else frontier_figure
+    return draw(plan.tables[needed], title=title, note=note)
+
+
+def save_plan_pictures(
+    plan: PlanTables, folder: Path | str, formats: Sequence[str] = ("png", "svg")
+) -> list[Path]:
+    """Write every picture that a plan has the tables for; return the files.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    folder
+        Where to; it is made if it is missing, and pictures of the same name are replaced.
+    formats
+        Any of ``png``, ``svg`` and ``pdf``.
+
+    Raises
+    ------
+    InputError
+        If a format is not known.
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    given = (formats,) if isinstance(formats, str) else tuple(formats)
+    odd = tuple(str(f) for f in given if f not in FORMATS)
+    if odd:
+        raise InputError(Fault("formats", "not known", f"use {', '.join(FORMATS)}", odd))
+    folder = Path(folder)
+    written = []
+    for what, (_, needed) in PICTURES.items():
+        if needed and needed not in plan.tables:
+            continue
+        figure = plot_plan(plan, what)
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending in given:
+            save_figure(figure, folder / f"{what}.{ending}")
+            written.append(folder / f"{what}.{ending}")
+    return written
+
+
+def attribution(plan: PlanTables) -> str:
+    """Return whose roads they are, as far as the plan's facts tell."""
+    source = plan.facts.get("roads", {}).get("source", {})
+    return str(source.get("attribution") or "")

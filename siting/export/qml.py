@@ -1,0 +1,347 @@
+"""QGIS styles as XML (QML): symbols, renderers, labels, and the document around them.
+
+Only what differs from QGIS's own defaults is written; QGIS 3.22 and later fill in the rest. Sizes
+are millimetres on paper, scales are denominators: a layer with ``scale=50_000`` shows at 1:50,000
+and closer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element, SubElement
+
+QGIS_VERSION = "3.22.0"
+_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+# Property kinds of QGIS: by a field, by an expression.
+_FIELD, _EXPRESSION = 2, 3
+_AREA = 1  # a marker's area in proportion to the value
+# Fonts tried in turn; the first ones draw Urdu the way it is read in Pakistan.
+FONTS = ("Noto Sans", "Open Sans", "Segoe UI", "DejaVu Sans", "Noto Naskh Arabic")
+
+
+class Class(NamedTuple):
+    """One class of a layer: its value or limits, its line in the legend, and its symbol."""
+
+    value: Any
+    label: str
+    symbol: Element
+
+
+class Rule(NamedTuple):
+    """One rule: which features, its line in the legend, its symbol, the widest scale it is at."""
+
+    where: str
+    label: str
+    symbol: Element
+    scale: int = 0
+
+
+class Size(NamedTuple):
+    """How a marker's area goes by a field: from 0 to `most`, of the field, `most_mm` across."""
+
+    field: str
+    most: float
+    least_mm: float
+    most_mm: float
+    title: str
+    examples: tuple[tuple[float, str], ...]
+
+
+def colour(hex_: str, alpha: float = 1.0) -> str:
+    """Return a colour as QGIS writes it.
+
+    Examples
+    --------
+    >>> colour("#0072b2", 0.5)
+    '0,114,178,128'
+    """
+    red, green, blue = (int(hex_[i : i + 2], 16) for i in (1, 3, 5))
+    return f"{red},{green},{blue},{round(255 * alpha)}"
+
+
+def marker(
+    shape: str,
+    fill: str,
+    size_mm: float,
+    *,
+    outline: str = "#ffffff",
+    outline_mm: float = 0.3,
+    size: Size | None = None,
+) -> Element:
+    """Return a marker: ``circle``, ``square``, ``triangle``, ``diamond``, ``cross2`` …"""
+    part = {
+        "name": shape,
+        "color": colour(fill),
+        "outline_color": colour(outline),
+        "outline_width": f"{outline_mm:g}",
+        "outline_width_unit": "MM",
+        "size": f"{size_mm:g}",
+        "size_unit": "MM",
+        "scale_method": "diameter",
+    }
+    driven = {}
+    if size is not None:
+        driven["size"] = {
+            "active": True,
+            "field": size.field,
+            "transformer": {
+                "d": {
+                    "exponent": 0.5,
+                    "minSize": size.least_mm,
+                    "maxSize": size.most_mm,
+                    "minValue": 0.0,
+                    "maxValue": float(size.most),
+                    "nullSize": 2.0,
+                    "scaleType": _AREA,
+                },
+                "t": 1,
+            },
+            "type": _FIELD,
+        }
+    return _symbol("marker", "SimpleMarker", part, driven)
+
+
+def line(hex_: str, width_mm: float, *, alpha: float = 1.0, level: int = 0, width_by: str = "",
+         dashed: bool = False) -> Element:  # fmt: skip
+    """Return a line; `width_by` is an expression of its width in millimetres."""
+    part = {
+        "line_color": colour(hex_, alpha),
+        "line_width": f"{width_mm:g}",
+        "line_width_unit": "MM",
+        "line_style": "dash" if dashed else "solid",
+        "capstyle": "round",
+        "joinstyle": "round",
+    }
+    driven = {}
+    if width_by:
+        driven["outlineWidth"] = {"active": True, "expression": width_by, "type": _EXPRESSION}
+    return _symbol("line", "SimpleLine", part, driven, level=level)
+
+
+def fill(
+    hex_: str,
+    *,
+    alpha: float = 1.0,
+    outline: str = "#ffffff",
+    outline_mm: float = 0.08,
+    style: str = "solid",
+) -> Element:
+    """Return a fill; `style` is ``solid``, ``no`` (outline only) or a hatch (``b_diagonal``)."""
+    part = {
+        "color": colour(hex_, alpha),
+        "style": style,
+        "outline_color": colour(outline),
+        "outline_style": "solid" if outline_mm else "no",
+        "outline_width": f"{outline_mm:g}",
+        "outline_width_unit": "MM",
+        "joinstyle": "bevel",
+    }
+    return _symbol("fill", "SimpleFill", part, {})
+
+
+def single(symbol: Element, size: Size | None = None) -> Element:
+    """Return a renderer with one symbol for every feature."""
+    renderer = _renderer("singleSymbol", [symbol])
+    _add_size_legend(renderer, size, symbol)
+    return renderer
+
+
+def categorised(expression: str, classes: Sequence[Class], size: Size | None = None) -> Element:
+    """Return a renderer with a symbol for each value of an expression."""
+    renderer = _renderer("categorizedSymbol", [c.symbol for c in classes], attr=expression)
+    categories = Element("categories")
+    for i, (value, label, _) in enumerate(classes):
+        kind = {bool: "bool", int: "integer"}.get(type(value), "string")
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        SubElement(categories, "category", value=text, type=kind, label=label, symbol=str(i),
+                   render="true")  # fmt: skip
+    renderer.insert(0, categories)
+    if classes:
+        _add_size_legend(renderer, size, classes[0].symbol)
+    return renderer
+
+
+def graduated(field: str, classes: Sequence[Class], size: Size | None = None) -> Element:
+    """Return a renderer with a symbol for each range ``(low, high)`` of a field."""
+    renderer = _renderer("graduatedSymbol", [c.symbol for c in classes], attr=field)
+    renderer.set("graduatedMethod", "GraduatedColor")
+    ranges = Element("ranges")
+    for i, (value, label, _) in enumerate(classes):
+        low, high = value
+        SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}", label=label,
+                   symbol=str(i), render="true")  # fmt: skip
+    renderer.insert(0, ranges)
+    if classes:
+        _add_size_legend(renderer, size, classes[0].symbol)
+    return renderer
+
+
+def rules(found: Sequence[Rule]) -> Element:
+    """Return a renderer by rules; symbols of a higher level are drawn on top."""
+    renderer = _renderer("RuleRenderer", [rule.symbol for rule in found])
+    renderer.set("symbollevels", "1")
+    root = Element("rules", key="{root}")
+    for i, rule in enumerate(found):
+        made = SubElement(root, "rule", key=f"{{rule{i}}}", symbol=str(i), label=rule.label,
+                          filter=rule.where)  # fmt: skip
+        if rule.scale:
+            made.set("scalemaxdenom", str(rule.scale))
+            made.set("scalemindenom", "1")
+    renderer.insert(0, root)
+    return renderer
+
+
+def labels(
+    expression: str,
+    *,
+    scale: int,
+    size_pt: float = 8.0,
+    hex_: str = "#1f2937",
+    along_line: bool = False,
+    away_mm: float = 0.0,
+    bold: bool = False,
+    priority: int = 5,
+) -> Element:
+    """Return labels by an expression, with a white halo, at `scale` and closer."""
+    labeling = Element("labeling", type="simple")
+    settings = SubElement(labeling, "settings", calloutType="simple")
+    style = SubElement(settings, "text-style", fieldName=expression, isExpression="1",
+                       fontFamily=FONTS[0], fontSize=f"{size_pt:g}", fontSizeUnit="Point",
+                       textColor=colour(hex_), fontWeight="75" if bold else "50",
+                       namedStyle="Bold" if bold else "", multilineHeight="0.95")  # fmt: skip
+    families = SubElement(style, "families")
+    for name in FONTS:
+        SubElement(families, "family", name=name)
+    SubElement(style, "text-buffer", bufferDraw="1", bufferSize="0.7", bufferSizeUnits="MM",
+               bufferColor=colour("#ffffff", 0.9), bufferNoFill="1", bufferOpacity="1")  # fmt: skip
+    # Each line of a label reads from its own side: Urdu from the right, Latin from the left.
+    SubElement(settings, "text-format", multilineAlign="1", autoWrapLength="30")
+    placement = SubElement(settings, "placement", priority=str(priority))
+    if along_line:
+        where = {"placement": "2", "placementFlags": "9", "repeatDistance": "60"}
+        where["repeatDistanceUnits"] = "MM"
+    else:
+        where = {"placement": "6", "dist": f"{away_mm:g}", "distUnits": "MM", "offsetType": "1"}
+        where["predefinedPositionOrder"] = "TR,TL,BR,BL,R,L,TSR,BSR"
+    placement.attrib.update(where)
+    SubElement(settings, "rendering", drawLabels="1", scaleVisibility="1", scaleMin="1",
+               scaleMax=str(scale), mergeLines="1" if along_line else "0", obstacle="1",
+               upsidedownLabels="0")  # fmt: skip
+    return labeling
+
+
+def area_labels(expression: str, *, scale: int, size_pt: float = 9.0) -> Element:
+    """Return labels in the middle of polygons."""
+    labeling = labels(expression, scale=scale, size_pt=size_pt, hex_="#374151", bold=True)
+    placement = labeling.find("settings/placement")
+    assert placement is not None
+    placement.set("placement", "1")
+    placement.set("centroidInside", "1")
+    return labeling
+
+
+def document(
+    renderer: Element,
+    *,
+    labeling: Element | None = None,
+    aliases: Iterable[tuple[str, str]] = (),
+    shown_by: str = "",
+    scale: int = 0,
+    opacity: float = 1.0,
+) -> str:
+    """Return the style of a layer as QML.
+
+    Parameters
+    ----------
+    renderer, labeling
+        How it is drawn and labelled.
+    aliases
+        Each field and its name in words.
+    shown_by
+        The expression a feature is listed by.
+    scale
+        The widest scale (denominator) it shows at; 0: at any.
+    opacity
+        Of the whole layer, 0 to 1.
+    """
+    root = Element("qgis", version=QGIS_VERSION,
+                   styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",
+                   hasScaleBasedVisibilityFlag="1" if scale else "0",
+                   minScale=str(scale or 100_000_000), maxScale="0",
+                   labelsEnabled="1" if labeling is not None else "0")  # fmt: skip
+    root.append(renderer)
+    if labeling is not None:
+        root.append(labeling)
+    SubElement(root, "blendMode").text = "0"
+    SubElement(root, "layerOpacity").text = f"{opacity:g}"
+    named = SubElement(root, "aliases")
+    for i, (field, words) in enumerate(aliases):
+        SubElement(named, "alias", index=str(i), field=field, name=words)
+    if shown_by:
+        SubElement(root, "previewExpression").text = shown_by
+    ET.indent(root, " ")
+    return _DOCTYPE + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:
+    renderer = Element("renderer-v2", type=kind, symbollevels="0", enableorderby="0")
+    if attr:
+        renderer.set("attr", attr)
+    held = SubElement(renderer, "symbols")
+    for i, symbol in enumerate(symbols):
+        symbol.set("name", str(i))
+        held.append(symbol)
+    SubElement(renderer, "rotation")
+    SubElement(renderer, "sizescale")
+    return renderer
+
+
+def _symbol(
+    kind: str,
+    layer: str,
+    part: Mapping[str, str],
+    driven: Mapping[str, object],
+    level: int = 0,
+) -> Element:
+    symbol = Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
+    made = SubElement(symbol, "layer", {"class": layer, "pass": str(level), "enabled": "1",
+                                        "locked": "0"})  # fmt: skip
+    made.append(_option("", dict(part)))
+    if driven:
+        properties = SubElement(made, "data_defined_properties")
+        held = {"name": "", "properties": dict(driven), "type": "collection"}
+        properties.append(_option("", held))
+    return symbol
+
+
+def _option(name: str, value: object) -> Element:
+    """Return a value as QGIS nests them: maps, texts, numbers and flags."""
+    option = Element("Option")
+    if name:
+        option.set("name", name)
+    if isinstance(value, dict):
+        option.set("type", "Map")
+        option.extend(_option(key, inner) for key, inner in value.items())
+        return option
+    kind = {bool: "bool", int: "int", float: "double"}.get(type(value), "QString")
+    option.set("type", kind)
+    option.set("value", str(value).lower() if isinstance(value, bool) else str(value))
+    return option
+
+
+def _add_size_legend(renderer: Element, size: Size | None, symbol: Element) -> None:
+    if size is None:
+        return
+    if renderer.get("type") != "singleSymbol":
+        # The legend's markers are drawn after this symbol, as large as the field makes them.
+        source = SubElement(renderer, "source-symbol")
+        copy = ET.fromstring(ET.tostring(symbol))
+        copy.set("name", "0")
+        source.append(copy)
+    legend = SubElement(renderer, "data-defined-size-legend", type="separated", title=size.title,
+                        valign="bottom")  # fmt: skip
+    classes = SubElement(legend, "classes")
+    for value, text in size.examples:
+        SubElement(classes, "class", size=f"{value:g}", label=text)

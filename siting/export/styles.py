@@ -1,0 +1,359 @@
+"""How each layer is drawn in QGIS: colours, sizes and classes worked out from its own rows.
+
+Colours are those of the report: blue for what is wanted, orange for what is not served, one colour
+and one shape for each kind of new station, yellow diamonds with a dark rim for what stands. Every
+ramp goes from light to dark, so that it is still read in a grey print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.export import qml
+from siting.export.dictionary import alias
+from siting.export.qml import Class, Rule, Size
+
+UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
+WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
+SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
+NOTHING = "#e3f3ef"  # all served
+EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
+# Shape and colour of a new station by kind of place; both, for whoever cannot tell the colours.
+KINDS = {
+    "fuel": ("circle", "#0072b2"),
+    "parking": ("square", "#117733"),
+    "mall": ("triangle", "#882255"),
+    "street": ("hexagon", "#332288"),
+    "bus_station": ("pentagon", "#aa4499"),
+    "marketplace": ("star", "#1b7f79"),
+}
+OTHER_KINDS = (
+    ("equilateral_triangle", "#4d4d4d"),
+    ("octagon", "#3b6fb6"),
+    ("circle", "#5b3a1a"),
+    ("square", "#6b2c91"),
+)
+CLOSE, STREETS, DETAIL = 25_000, 150_000, 60_000  # scale denominators
+_ROADS = (
+    ("Motorway, trunk road", ("motorway", "trunk"), 0.75, "#858c96", 4),
+    ("Primary road", ("primary",), 0.55, "#989fa8", 3),
+    ("Secondary road", ("secondary",), 0.45, "#a8afb8", 2),
+    ("Tertiary road", ("tertiary",), 0.3, "#b9bfc7", 1),
+)
+
+
+class Style(NamedTuple):
+    """One style of a layer: its name in QGIS, what it shows, and its QML."""
+
+    name: str
+    meaning: str
+    qml: str
+
+
+def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
+    """Return the styles of a layer, the one it opens with first; none for a table.
+
+    Parameters
+    ----------
+    name
+        The layer's name, e.g. ``sites`` or ``demand``. A name that is not known gets a plain style
+        by the kind of its geometry.
+    layer
+        Its rows, from which classes and sizes are worked out.
+    """
+    if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
+        return []
+    aliases = [(str(c), alias(str(c))) for c in layer.columns[layer.dtypes != "geometry"]]
+    drawn = _LAYERS.get(name, _plain)(layer)
+    return [
+        Style(title, meaning, qml.document(aliases=aliases, **how)) for title, meaning, how in drawn
+    ]
+
+
+def breaks(values: Any, count: int = 5) -> list[float]:
+    """Return up to `count` rising round upper limits that part positive values evenly.
+
+    The last one is at least the largest value. Nothing positive: none.
+
+    Examples
+    --------
+    >>> breaks([0.0, 1.0, 2.0, 4.0, 8.0, 16.0])
+    [2.0, 4.0, 6.0, 10.0, 20.0]
+    >>> breaks([0.0])
+    []
+    """
+    numbers = np.asarray(values, dtype=float)
+    numbers = numbers[np.isfinite(numbers)]
+    # What is left of a solver's last digit is not a class of its own.
+    numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
+    if not len(numbers):
+        return []
+    # The top class is the highest twentieth: a city's demand has few very dense cells.
+    parts = [*np.linspace(0, 0.95, count)[1:], 1.0] if len(numbers) > 20 else np.linspace(
+        0, 1, count + 1
+    )[1:]  # fmt: skip
+    tops = [float(np.quantile(numbers, part)) for part in parts]
+    coarse, fine = (sorted({_round_up(top, steps) for top in tops}) for steps in (_COARSE, _FINE))
+    # Values that lie close together need limits that do too.
+    return coarse if len(coarse) == len(parts) else fine
+
+
+_COARSE = np.array([1, 1.5, 2, 3, 4, 5, 6, 8, 10])
+_FINE = np.arange(10, 101) / 10
+
+
+def _round_up(value: float, steps: Any = _COARSE) -> float:
+    scaled = steps * 10.0 ** np.floor(np.log10(value))
+    return float(f"{scaled[scaled >= value * (1 - 1e-9)].min():.3g}")
+
+
+Drawn = list[tuple[str, str, dict[str, Any]]]
+
+
+def _ranges(
+    layer: gpd.GeoDataFrame, field: str, colours: tuple[str, ...], nothing: tuple[str, str]
+) -> dict[str, Any]:
+    """Return a class for nothing, and classes up to round limits of what there is."""
+    limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
+    draw = _area_symbol(layer)
+    # What is below a thousandth of the largest is nothing on a map.
+    floor = limits[-1] / 1000 if limits else 0.05
+    limits = [limit for limit in limits if limit > floor]
+    classes = [Class((-1e-9, floor), nothing[0], draw(nothing[1]))]
+    chosen = [colours[i] for i in np.linspace(0, len(colours) - 1, len(limits)).round().astype(int)]
+    low = floor
+    for limit, hex_ in zip(limits, chosen, strict=True):
+        shown = "up to" if low == floor else f"{low:,g} to"
+        classes.append(Class((low, limit), f"{shown} {limit:,g} kWh/day", draw(hex_)))
+        low = limit
+    return {"renderer": qml.graduated(field, classes), "shown_by": '"cell_id"'}
+
+
+def _area_symbol(layer: gpd.GeoDataFrame) -> Callable[[str], Any]:
+    """Return what makes a cell's symbol of its colour; cells may be points."""
+    if len(layer) and layer.geom_type.dropna().isin(["Point", "MultiPoint"]).all():
+        return lambda hex_: qml.marker("square", hex_, 2.5, outline_mm=0.1)
+    return lambda hex_: qml.fill(hex_)
+
+
+def _shares(layer: gpd.GeoDataFrame) -> dict[str, Any]:
+    draw = _area_symbol(layer)
+    limits = (0.0, 0.2, 0.4, 0.6, 0.8, 1.000001)
+    classes = [
+        Class((low, high), f"{low:.0%} to {min(high, 1):.0%}", draw(hex_))
+        for low, high, hex_ in zip(limits, limits[1:], SERVED, strict=False)
+    ]
+    return {"renderer": qml.graduated("served_share", classes)}
+
+
+def _demand(layer: gpd.GeoDataFrame) -> Drawn:
+    how = _ranges(layer, "demand_kwh_day", WANTED, ("nothing wanted", "#eef1ee"))
+    drawn: Drawn = [("Energy wanted", "kWh/day wanted in each cell", how)]
+    if "unserved_kwh_day" in layer:
+        how = _ranges(
+            layer, "unserved_kwh_day", UNSERVED, ("all served, or nothing wanted", NOTHING)
+        )
+        drawn.insert(0, ("Energy not served", "kWh/day wanted but not served in each cell", how))
+        drawn.append(("Share served", "share of the energy that is served", _shares(layer)))
+    return drawn
+
+
+def _stations(layer: gpd.GeoDataFrame) -> Drawn:
+    power = layer["power_kw"].to_numpy(dtype=float, na_value=np.nan)
+    size = _size("power_kw", power, "kW", "Power")
+    standing = layer["existing"].to_numpy(dtype=bool)
+    kinds = sorted(layer["kind"][~standing].astype(str).unique())
+    looks = _looks(kinds)
+    classes = [Class(kind, _new(kind), qml.marker(*looks[kind], 3.0, size=size)) for kind in kinds]
+    # QGIS explains sizes only where every class has the same.
+    standing_symbol = qml.marker(
+        "diamond", EXISTING, 3.0, outline=EXISTING_RIM, outline_mm=0.3, size=size
+    )
+    classes.append(Class("(standing)", "Existing station", standing_symbol))
+    by = 'CASE WHEN "existing" THEN \'(standing)\' ELSE "kind" END'
+    text = (
+        "if(coalesce(\"name\", '') = '', '', \"name\" || '\\n') || \"site_id\" || ', ' || "
+        "format_number(\"power_kw\", 0) || ' kW, ' || "
+        "format_number(\"served_kwh_day\", 0) || ' kWh/day'"
+    )
+    how = {
+        "renderer": qml.categorised(by, classes, size),
+        "labeling": qml.labels(text, scale=CLOSE, away_mm=1.0, priority=9),
+        "shown_by": 'coalesce("name", "site_id")',
+    }
+    return [("Stations", "kind of place by shape and colour, area by kW", how)]
+
+
+def _looks(kinds: list[str]) -> dict[str, tuple[str, str]]:
+    others = [kind for kind in kinds if kind not in KINDS]
+    return {kind: KINDS[kind] for kind in kinds if kind in KINDS} | {
+        kind: OTHER_KINDS[i % len(OTHER_KINDS)] for i, kind in enumerate(others)
+    }
+
+
+def _new(kind: str) -> str:
+    # A place where a station stood is a kind of place too: "existing (not operating)".
+    text = kind.replace("_", " ")
+    return f"New, at a station {text.split('(')[-1].rstrip(')')}" if "existing" in kind else (
+        f"New: {text}"
+    )  # fmt: skip
+
+
+def _size(field: str, values: Any, unit: str, title: str) -> Size:
+    known = values[np.isfinite(values) & (values > 0)]
+    most = _round_up(float(known.max())) if len(known) else 1.0
+    examples = dict.fromkeys([_round_up(most / 8), _round_up(most / 3), most])
+    return Size(
+        field,
+        most,
+        least_mm=1.0,
+        most_mm=8.0,
+        title=title,
+        examples=tuple((value, f"{value:,g} {unit}") for value in examples),
+    )
+
+
+def _service(layer: gpd.GeoDataFrame) -> Drawn:
+    most = max(float(layer["served_kwh_day"].max()) if len(layer) else 1.0, 1e-9)
+    width = f'0.05 + 0.45 * sqrt("served_kwh_day" / {most:.6g})'
+    symbol = qml.line("#b5179e", 0.2, alpha=0.4, width_by=width)
+    how = {"renderer": qml.single(symbol), "scale": CLOSE, "shown_by": '"demand_id"'}
+    return [("Who is served from where", "straight lines, the wider the more kWh/day", how)]
+
+
+def _roads(layer: gpd.GeoDataFrame) -> Drawn:
+    found = [
+        Rule(" OR ".join(f"\"highway\" LIKE '{name}%'" for name in names), label,
+             qml.line(hex_, width, level=level))
+        for label, names, width, hex_, level in _ROADS
+    ]  # fmt: skip
+    found.append(Rule("ELSE", "Street", qml.line("#cfd3d8", 0.15), STREETS))
+    how: dict[str, Any] = {"renderer": qml.rules(found), "shown_by": '"name"'}
+    if "name" in layer:
+        how["labeling"] = qml.labels('"name"', scale=8_000, size_pt=7, hex_="#6b7280",
+                                     along_line=True, priority=2)  # fmt: skip
+    return [("Roads by class", "grey, main roads wider", how)]
+
+
+def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
+    symbol = qml.marker("circle", "#ffffff", 1.1, outline="#6b7280", outline_mm=0.2)
+    how = {"renderer": qml.single(symbol), "scale": STREETS,
+           "labeling": qml.labels('coalesce("name", "site_id")', scale=8_000, size_pt=7,
+                                  hex_="#4b5563", priority=3),
+           "shown_by": 'coalesce("name", "site_id")'}  # fmt: skip
+    return [("Candidates", "places where a station could stand", how)]
+
+
+def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
+    symbol = qml.marker("cross2", "#9ca3af", 1.0, outline="#9ca3af", outline_mm=0.2)
+    how = {"renderer": qml.single(symbol), "scale": DETAIL, "shown_by": '"reason"'}
+    return [("Left out", "too far from a road; small, and shown close up only", how)]
+
+
+def _outside(layer: gpd.GeoDataFrame) -> Drawn:
+    reasons = list(dict.fromkeys(layer["reason"].astype(str)))
+    styles = ("b_diagonal", "f_diagonal", "dense6")
+    classes = [
+        Class(reason, reason, _hatch(layer, styles[i % 3])) for i, reason in enumerate(reasons)
+    ]
+    return [("Not reached", "by reason", {"renderer": qml.categorised("reason", classes)})]
+
+
+def _hatch(layer: gpd.GeoDataFrame, style: str) -> Any:
+    if len(layer) and layer.geom_type.dropna().isin(["Point", "MultiPoint"]).all():
+        return qml.marker("cross2", "#7f2704", 1.2, outline="#7f2704", outline_mm=0.2)
+    return qml.fill("#7f2704", style=style, outline="#7f2704", outline_mm=0.15)
+
+
+def _zones(layer: gpd.GeoDataFrame) -> Drawn:
+    if len(layer) and not layer.geom_type.dropna().isin(["Polygon", "MultiPolygon"]).all():
+        return _plain(layer)
+    symbol = qml.fill("#ffffff", style="no", outline="#5b21b6", outline_mm=0.45)
+    name = next((c for c in ("name", "zone", "zone_id") if c in layer), "")
+    text = f'"{name}"'
+    if "served_share" in layer:
+        text += " || '\\n' || format_number(100 * \"served_share\", 0) || ' % served'"
+    how: dict[str, Any] = {"renderer": qml.single(symbol), "shown_by": f'"{name}"'}
+    if name:
+        how["labeling"] = qml.area_labels(text, scale=400_000)
+    drawn: Drawn = [("Zones", "outlines, named", how)]
+    if "served_share" in layer:
+        share = _shares(layer) | {"labeling": qml.area_labels(text, scale=400_000)}
+        drawn.append(("Share served", "share of each zone's energy that is served", share))
+    return drawn
+
+
+def _built(layer: gpd.GeoDataFrame) -> Drawn:
+    years = sorted(int(year) for year in layer["year"].unique())
+    ramp = np.linspace(4, 1, len(years)).round().astype(int).tolist()
+    classes = [
+        Class(year, f"bought in {year}", qml.marker("circle", WANTED[i], 3.6, outline=EXISTING_RIM))
+        for year, i in zip(years, ramp, strict=True)
+    ]
+    how = {"renderer": qml.categorised('"year"', classes), "shown_by": '"offer_id"',
+           "labeling": qml.labels('"year"', scale=CLOSE, away_mm=1.0)}  # fmt: skip
+    return [("Year", "when each station is built or extended", how)]
+
+
+def _alternatives(layer: gpd.GeoDataFrame) -> Drawn:
+    limits = ((0.0, 0.5), (0.5, 0.999), (0.999, 1.0))
+    text = ("in up to half of the plans", "in more than half of the plans", "in every plan")
+    classes = [
+        Class(limit, words, qml.marker("circle", WANTED[i], 2.4 + i / 2, outline=EXISTING_RIM))
+        for i, (limit, words) in zip((0, 2, 4), zip(limits, text, strict=True), strict=True)
+    ]
+    how = {"renderer": qml.graduated("share", classes), "shown_by": '"site_id"'}
+    return [("In how many plans", "share of the near-best plans that build there", how)]
+
+
+def _robust(layer: gpd.GeoDataFrame) -> Drawn:
+    classes = [
+        Class(True, "in every scenario's own plan",
+              qml.marker("circle", WANTED[4], 3.6, outline=EXISTING_RIM)),
+        Class(False, "in some scenario's own plan",
+              qml.marker("circle", "#ffffff", 2.6, outline=WANTED[4])),
+    ]  # fmt: skip
+    how = {"renderer": qml.categorised('"robust"', classes), "shown_by": '"site_id"'}
+    return [("Robust sites", "whether every scenario would build there", how)]
+
+
+def _viability(layer: gpd.GeoDataFrame) -> Drawn:
+    money = layer["subsidy_pkr"].to_numpy(dtype=float, na_value=np.nan)
+    size = _size("subsidy_pkr", money / 1e6, "m PKR", "Subsidy")
+    size = size._replace(most=size.most * 1e6,
+                         examples=tuple((v * 1e6, t) for v, t in size.examples))  # fmt: skip
+    symbol = qml.marker("circle", "#c44103", 3.0, outline=EXISTING_RIM, size=size)
+    how = {"renderer": qml.single(symbol, size), "shown_by": '"site_id"'}
+    return [("Subsidy", "public money by area", how)]
+
+
+def _plain(layer: gpd.GeoDataFrame) -> Drawn:
+    kinds = set(layer.geom_type.dropna()) or {"Point"}
+    if kinds <= {"Point", "MultiPoint"}:
+        symbol = qml.marker("circle", "#4b5563", 2.0)
+    elif kinds <= {"LineString", "MultiLineString"}:
+        symbol = qml.line("#4b5563", 0.3)
+    else:
+        symbol = qml.fill("#9ca3af", alpha=0.3, outline="#4b5563", outline_mm=0.2)
+    return [("Plain", "every feature alike", {"renderer": qml.single(symbol)})]
+
+
+_LAYERS: Mapping[str, Callable[[gpd.GeoDataFrame], Drawn]] = {
+    "demand": _demand,
+    "sites": _stations,
+    "service": _service,
+    "roads": _roads,
+    "candidates": _candidates,
+    "dropped": _dropped,
+    "outside": _outside,
+    "zones": _zones,
+    "built": _built,
+    "alternative_sites": _alternatives,
+    "robust": _robust,
+    "viability": _viability,
+}

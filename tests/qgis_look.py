@@ -1,0 +1,120 @@
+"""Run by the Python that QGIS comes with, not by pytest: loads layers, draws maps, and reports.
+
+Reads ``{"layers": {name: uri}, "maps": {png: {"layers": [name], "scale": number or 0}}}`` from the
+standard input and writes JSON to the standard output.
+"""
+
+import json
+import os
+import sys
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from qgis.core import (
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsMapRendererParallelJob,
+    QgsMapSettings,
+    QgsProject,
+    QgsRectangle,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
+
+SIZE, DPI = (900, 700), 96
+
+
+def main():
+    asked = json.load(sys.stdin)
+    app = QgsApplication([], False)
+    app.initQgis()
+    said = []
+    log = QgsApplication.messageLog()
+    log.messageReceived.connect(lambda text, tag, level: said.append([tag, text, int(level)]))
+    layers = {name: QgsVectorLayer(uri, name, "ogr") for name, uri in asked["layers"].items()}
+    seen = {name: look(layer) for name, layer in layers.items()}
+    maps = {
+        png: draw(png, [layers[n] for n in what["layers"]], what["scale"])
+        for png, what in asked["maps"].items()
+    }
+    json.dump({"layers": seen, "maps": maps, "log": said}, sys.stdout)
+    sys.stdout.flush()
+    # QGIS is known to fall over while its parts are taken down in the wrong order.
+    os._exit(0)
+
+
+def look(layer):
+    found = {"valid": layer.isValid(), "features": layer.featureCount()}
+    if not layer.isValid() or layer.renderer() is None:
+        return found
+    renderer = layer.renderer()
+    legend = [(i.label(), i.symbol().color().name() if i.symbol() else "")
+              for i in renderer.legendSymbolItems()]  # fmt: skip
+    names = [f.name() for f in layer.fields()]
+    styles = layer.listStylesInDatabase()[2] if "gpkg" in layer.source() else []
+    found.update(
+        renderer=renderer.type(),
+        legend=legend,
+        labels=layer.labelsEnabled(),
+        scale=layer.minimumScale() if layer.hasScaleBasedVisibility() else 0,
+        aliases={n: layer.attributeAlias(i) for i, n in enumerate(names)},
+        comments={f.name(): f.comment() for f in layer.fields()},
+        shown_by=layer.displayExpression(),
+        styles=list(styles),
+        crs=layer.crs().authid(),
+        unmatched=unmatched(layer, renderer),
+    )
+    if layer.labelsEnabled():
+        settings = layer.labeling().settings()
+        written = settings.format()  # kept, because its halo dies with it
+        found["label"] = {
+            "text": settings.fieldName,
+            "scale": settings.minimumScale,
+            "halo": written.buffer().enabled(),
+        }
+    return found
+
+
+def unmatched(layer, renderer):
+    """Count features that no class of the renderer draws."""
+    from qgis.core import QgsRenderContext
+
+    context = QgsRenderContext()
+    context.expressionContext().appendScope(layer.createExpressionContextScope())
+    context.setRendererScale(1000)
+    renderer.startRender(context, layer.fields())
+    missing = 0
+    for feature in layer.getFeatures():
+        context.expressionContext().setFeature(feature)
+        missing += not renderer.willRenderFeature(feature, context)
+    renderer.stopRender(context)
+    return missing
+
+
+def draw(png, layers, scale):
+    settings = QgsMapSettings()
+    settings.setLayers(layers)
+    settings.setOutputSize(QSize(*SIZE))
+    settings.setOutputDpi(DPI)
+    settings.setBackgroundColor(QColor("#ffffff"))
+    metres = QgsCoordinateReferenceSystem("EPSG:32643")
+    settings.setDestinationCrs(metres)
+    to_metres = QgsCoordinateTransform(layers[-1].crs(), metres, QgsProject.instance())
+    extent = to_metres.transformBoundingBox(layers[-1].extent())
+    extent.scale(1.05)
+    if scale:
+        centre = extent.center()
+        half = [scale * pixels / DPI * 0.0254 / 2 for pixels in SIZE]
+        extent = QgsRectangle(centre.x() - half[0], centre.y() - half[1],
+                              centre.x() + half[0], centre.y() + half[1])  # fmt: skip
+    settings.setExtent(extent)
+    job = QgsMapRendererParallelJob(settings)
+    job.start()
+    job.waitForFinished()
+    job.renderedImage().save(png)
+    return {"errors": [e.message for e in job.errors()], "scale": settings.scale()}
+
+
+main()
