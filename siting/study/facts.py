@@ -20,7 +20,7 @@ from siting.study.alternatives_text import alternatives_of
 from siting.study.demand import DemandStudy
 from siting.study.figures import figures_of
 from siting.study.pipeline import Study, outside_area
-from siting.study.stored import file_date, limits_used
+from siting.study.run_extras import file_date, limits_used
 
 FORMAT = 1
 PACKAGES = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from siting import recheck
 from siting.solve import assign, solve_phased, solve_scenarios
 from siting.study.decision import Decision, as_solution, with_subsidy
-from siting.study.stored import cells_by_year
+from siting.study.run_extras import cells_by_year
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
