@@ -13,7 +13,8 @@ from report_page import URDU, WILD, Page, edit_json, make_run
 from siting import report
 from siting.errors import MissingExtraError
 from siting.report.folder import READS_FORMAT, read_run
-from siting.report.mapdata import MOST_ROAD_CHARS, SCALE, map_data
+from siting.report.mapdata import MOST_ROAD_CHARS, map_data
+from siting.report.shapes import SCALE
 from siting.study.facts import FORMAT
 
 PLACES = 1e-5
@@ -129,11 +130,17 @@ def test_an_unproven_plan_says_so_first_and_among_what_is_missing(run_copy):
 
 
 def test_alternatives_stand_on_the_card_only_if_the_run_has_them(run_copy, page):
-    assert not page.all("p", class_="why")
-    text = "Without it <b>4 kWh/day</b> are lost."
-    edit_json(run_copy / "run.json", lambda f: f.update(alternatives={"s0002": text}))
+    # Two pumps are built, and each is told what is lost without it.
+    assert len(page.all("p", class_="why")) == 2
+    lines = ["Without it <b>4 kWh/day</b> are lost.", "Nearest: " + URDU]
+    edit_json(run_copy / "run.json", lambda f: f.update(alternatives={"s0002": "\n".join(lines)}))
     told = Page(report.write_report(run_copy).read_text(encoding="utf-8"))
-    assert [e["text"] for e in told.all("p", class_="why")] == [text]
+    assert [e["text"] for e in told.all("p", class_="why")] == ["".join(lines)]
+    assert [e["text"] for e in told.all("span", dir="auto")] == lines
+    edit_json(run_copy / "run.json", lambda f: f.pop("alternatives"))
+    bare = Page(report.write_report(run_copy).read_text(encoding="utf-8"))
+    assert not bare.all("p", class_="why")
+    assert "next best place" in bare.all("ul", id="lacking")[0]["text"]
 
 
 def test_odd_names_are_shown_as_text_and_nothing_else(page):

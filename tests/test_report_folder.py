@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from itertools import cycle
 
 import pytest
@@ -9,6 +10,7 @@ from report_page import edit_json, make_run
 
 from siting import report
 from siting.errors import InputError
+from siting.report import folder
 from siting.report.agree import require_agreement
 from siting.report.folder import read_run
 from siting.report.page import render
@@ -24,10 +26,10 @@ def run_copy(stored, tmp_path):
     return shutil.copytree(stored, tmp_path / "run")
 
 
-def refused(folder):
+def refused(path):
     with pytest.raises(InputError) as caught:
-        report.write_report(folder)
-    assert not (folder / "report.html").exists()
+        report.write_report(path)
+    assert not (path / "report.html").exists()
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -72,6 +74,34 @@ def test_a_broken_file_is_named(run_copy, name, text, said):
     faults = refused(run_copy)
     assert all(str(run_copy / name) in fault for fault in faults)
     assert said in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("limits", 5),
+        ("limits", [{"limit": "a"}]),
+        ("alternatives", ["s0001"]),
+        ("alternatives", {"s0001": 5}),
+        ("headline", {"Aim": None}),
+        ("aim", 7),
+        ("program", []),
+    ],
+)
+def test_an_odd_value_of_a_newer_key_is_named(run_copy, key, value):
+    edit_json(run_copy / "run.json", lambda facts: facts.update({key: value}))
+    assert f"key {key}" in "\n".join(refused(run_copy))
+
+
+def test_a_run_of_an_earlier_version_has_a_report_without_the_newer_parts(run_copy):
+    def cut(facts):
+        for key in ("limits", "alternatives", "headline", "aim", "program", "demand"):
+            del facts[key]
+        for row in facts["inputs"]:
+            row.pop("file_date", None)
+
+    edit_json(run_copy / "run.json", cut)
+    assert report.write_report(run_copy).stat().st_size > 100_000
 
 
 def test_missing_keys_are_named_together(run_copy):
@@ -133,8 +163,12 @@ def leaves(node, path=()):
 
 
 @pytest.mark.parametrize("name", ["run.json", "sites.geojson", "demand.geojson", "service.geojson"])
-def test_no_value_however_odd_ends_in_a_traceback(run_copy, name):
+def test_no_value_however_odd_ends_in_a_traceback(run_copy, name, monkeypatch):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
+    if name == "run.json":
+        # The other files do not change: they are read once.
+        for reader in ("read_layer", "_read_roads", "_read_places", "read_yaml"):
+            monkeypatch.setattr(folder, reader, cache(getattr(folder, reader)))
     data = json.loads((run_copy / name).read_text(encoding="utf-8"))
     ends = {"report": 0, "refused": 0}
     # Facts that the report does not show.

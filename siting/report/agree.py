@@ -11,6 +11,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.report.folder import RunFolder
+from siting.report.reading import read_csv
 
 FIX = "a file was edited or comes from another run: make the run again with `siting run`"
 # Layers hold watt-hours and paisas; half of one may be lost a row.
@@ -33,7 +34,15 @@ def require_agreement(run: RunFolder) -> None:
     InputError
         Naming every figure that two files give differently.
     """
-    faults = [*_counts(run), *_sums(run), *_links(run), *_figures(run), *_settings(run)]
+    faults = [
+        *_counts(run),
+        *_sums(run),
+        *_links(run),
+        *_figures(run),
+        *_settings(run),
+        *_zones(run),
+        *_years(run),
+    ]
     if faults:
         raise InputError(faults)
 
@@ -161,6 +170,56 @@ def _settings(run: RunFolder) -> Iterator[Fault]:
     ):
         if found != said:
             yield _differs(run, "config.yaml", f"key {key}", f"{found!r}", f"{said!r}")
+
+
+def _zones(run: RunFolder) -> Iterator[Fault]:
+    """Yield what the table of the program's zones says otherwise than the cells."""
+    path = run.path / "zones.csv"
+    if not path.is_file() or "zone" not in run.demand.columns:
+        return
+    try:
+        table = read_csv(path, ("zone", "demand_kwh_day", "served_kwh_day"))
+    except InputError as err:
+        yield from err.faults
+        return
+    inside = run.demand[run.demand["zone"].fillna("").astype(str) != ""]
+    for column in ("demand_kwh_day", "served_kwh_day"):
+        found, said = float(table[column].sum()), float(inside[column].sum())
+        slack = ROUNDED_KWH * (len(inside) + len(table) + 1)
+        if not math.isclose(found, said, rel_tol=RELATIVE, abs_tol=slack):
+            what = f"sum of {column} is {found:,.2f}, where demand.geojson has {said:,.2f}"
+            yield Fault(str(path), what, FIX)
+
+
+def _years(run: RunFolder) -> Iterator[Fault]:
+    """Yield what the tables of a plan in years say differently."""
+    if run.years is None:
+        return
+    cells, facts = run.years.cells, run.facts
+    for row in run.years.years.to_dict("records"):
+        here = cells[cells["year"] == row["year"]]
+        for column in ("demand_kwh_day", "served_kwh_day"):
+            found, slack = float(here[column].sum()), ROUNDED_KWH * (len(here) + 1)
+            if not math.isclose(found, row[column], rel_tol=RELATIVE, abs_tol=slack):
+                what = f"sum of {column} in {row['year']:.0f} is {found:,.2f}"
+                yield Fault(
+                    f"{run.path / 'year_cells.csv'}",
+                    f"{what}, where years.csv says {row[column]:,.2f}",
+                    FIX,
+                )
+    last = run.years.years.iloc[-1]
+    for what, got, said in (
+        ("served_kwh_day of the last year", last["served_kwh_day"], facts["objective_kwh_day"]),
+        ("sum of spent_pkr", run.years.years["spent_pkr"].sum(), facts["subsidy_pkr"]),
+    ):
+        if not math.isclose(got, said, rel_tol=RELATIVE, abs_tol=0.02):
+            yield _differs(run, "years.csv", what, f"{got:,.2f}", f"{said:,.2f}")
+    built = run.years.built
+    for column, known in (("site_id", run.sites["site_id"]), ("offer_id", run.offers["offer_id"])):
+        stray = tuple(dict.fromkeys(built.loc[~built[column].isin(known), column].astype(str)))
+        if stray:
+            where = f"{run.path / 'built.csv'}, column {column}"
+            yield Fault(where, "not among those of the run", FIX, stray)
 
 
 def _differs(run: RunFolder, file: str, what: str, found: str, said: str) -> Fault:

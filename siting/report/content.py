@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from siting.report.folder import COST_COLUMNS, RunFolder
+from siting.report.folder import RunFolder
 from siting.report.mapdata import site_name
+from siting.report.reading import COST_COLUMNS
 from siting.report.words import figure, label, missing, number, percent, rupees
 
 _COSTS = {
@@ -21,9 +23,15 @@ _COSTS = {
     "civil_cost_pkr": "Civil works",
     "land_cost_pkr": "Land",
 }
+
+
+def _one_decimal(value: Any) -> str:
+    return number(value, 1)
+
+
 # Shown on a card where a run has worked them out.
 _BUSINESS = {
-    "payback_years": ("Payback, years", figure),
+    "payback_years": ("Payback, years", _one_decimal),
     "npv_pkr": ("Net present value", rupees),
     "viability_gap_pkr": ("Viability gap", rupees),
 }
@@ -41,36 +49,48 @@ class Shown:
 
 def headline(run: RunFolder) -> list[Shown]:
     """Return the first figures to read, as stored in ``run.json``."""
-    f = run.facts
+    f, program = run.facts, run.facts.get("program", "plain")
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
     new = run.sites[~run.sites["existing"].astype(bool)]
-    bound = number(f["bound_kwh_day"])
-    limit = f"no plan for this money serves more than {bound} kWh/day"
     kw = f"{number(new['power_kw'].sum())} kW"
+    if f["bound_kwh_day"] is not None:
+        limit = f"no plan for this money serves more than {number(f['bound_kwh_day'])} kWh/day"
+    else:
+        limit = (
+            "no limit is proven" if f["gap"] is None else "at most, to the best plan for this aim"
+        )
+    of_budget = f"of {rupees(f['budget_pkr'])} budget"
+    if program == "least_cost":
+        of_budget = "public money this plan needs"
+    elif program == "phased":
+        of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
     return [
         Shown(
             "Energy served",
             f["objective_kwh_day"],
             number(f["objective_kwh_day"]),
-            f"kWh/day, of {number(wanted)} wanted in public in {f['year']}",
+            f"kWh/day, of {number(wanted)} wanted in public in {run.year}",
         ),
-        Shown("Share served", f["served_share"], percent(f["served_share"])),
+        Shown("Share served", f["served_share"], percent(f["served_share"]), f"in {run.year}"),
         Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
         Shown("Existing stations", f["existing_stations"], number(f["existing_stations"])),
-        Shown(
-            "Subsidy",
-            f["subsidy_pkr"],
-            rupees(f["subsidy_pkr"]),
-            f"of {rupees(f['budget_pkr'])} budget",
-        ),
+        Shown("Subsidy", f["subsidy_pkr"], rupees(f["subsidy_pkr"]), of_budget),
         Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"]), "subsidy included"),
-        Shown(
-            "Proven gap",
-            f["gap"],
-            percent(f["gap"], 2),
-            limit if f["bound_kwh_day"] is not None else f.get("proof_text", "no limit proven"),
-        ),
+        Shown("Proven gap", f["gap"], percent(f["gap"], 2), limit),
     ]
+
+
+def aims(run: RunFolder) -> list[tuple[str, str]]:
+    """Return what the plan aimed at and what its variant has to tell, in the run's own words."""
+    f = run.facts
+    lines = [("Aim", f["aim"])] if f.get("aim") else []
+    # What is told year by year has a table of its own.
+    own = [(k, v) for k, v in f.get("headline", {}).items() if not k.startswith("In 20")]
+    demand = f.get("demand")
+    if f.get("program") == "scenarios" and isinstance(demand, dict):
+        which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
+        own.append(("Figures of this page", f"for the demand of the configuration: {which}"))
+    return [*lines, *own]
 
 
 def money(run: RunFolder) -> dict[str, Any]:
@@ -78,10 +98,19 @@ def money(run: RunFolder) -> dict[str, Any]:
     f = run.facts
     private = f["cost_pkr"] - f["subsidy_pkr"]
     left = f["budget_pkr"] - f["subsidy_pkr"]
-    rows = [
+    budget = [
         Shown("Public budget", f["budget_pkr"], rupees(f["budget_pkr"])),
         Shown("Subsidy paid", f["subsidy_pkr"], rupees(f["subsidy_pkr"])),
         Shown("Budget left", left, rupees(left)),
+    ]
+    if f.get("program") == "phased":
+        text = "Granted over the years"
+        budget[0] = Shown(text, f["budget_pkr"], rupees(f["budget_pkr"]))
+    if f.get("program") == "least_cost":
+        # It has no budget: the money there is, is the money it takes.
+        budget = [Shown("Subsidy needed", f["subsidy_pkr"], rupees(f["subsidy_pkr"]))]
+    rows = [
+        *budget,
         Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"])),
         Shown("Paid by operators", private, rupees(private)),
     ]
@@ -136,11 +165,41 @@ def builds(run: RunFolder) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
 
 
+def chargers_in_words(run: RunFolder) -> list[tuple[str, str]]:
+    """Return what the names of the chargers that stand mean, where they are of the usual form.
+
+    ``lev_3`` is a socket of about 3 kW for light electric vehicles, ``swap_2w`` a cabinet of
+    batteries for two-wheelers.
+    """
+    texts = " ".join(str(text) for text in run.sites["chargers"].dropna())
+    names = sorted(set(re.findall(r"\b(?:lev|ac|dc)_\d+\b|\bswap_[23]w\b", texts)))
+    return [(name, _charger(name)) for name in names]
+
+
+def _charger(name: str) -> str:
+    """Return a charger in words.
+
+    Examples
+    --------
+    >>> _charger("lev_3"), _charger("dc_120"), _charger("swap_3w")
+    ('socket for two- and three-wheelers, 3 kW', 'fast charger (DC), 120 kW', \
+'cabinet of batteries to swap, three-wheelers')
+    """
+    kind, _, size = name.partition("_")
+    if kind == "swap":
+        return f"cabinet of batteries to swap, {'two' if size == '2w' else 'three'}-wheelers"
+    words = {
+        "lev": "socket for two- and three-wheelers",
+        "ac": "charger (AC)",
+        "dc": "fast charger (DC)",
+    }
+    return f"{words[kind]}, {size} kW"
+
+
 def stations(run: RunFolder) -> list[dict[str, Any]]:
     """Return one card a station, new ones first, the most energy first."""
     offers = run.offers.set_index("offer_id")
-    texts = run.facts.get("alternatives")
-    why = texts if isinstance(texts, dict) else {}
+    why = run.facts.get("alternatives", {})
     order = run.sites.sort_values(
         ["existing", "served_kwh_day", "site_id"], ascending=[True, False, True]
     )
@@ -187,8 +246,13 @@ def _station(
             for column, (name, show) in _BUSINESS.items()
             if column in row and not missing(row[column])
         ],
-        "why": text if isinstance(text, str) else "",
+        "built_year": _year(row.get("built_year")),
+        "why": text.splitlines(),
     }
+
+
+def _year(value: Any) -> str:
+    return "" if missing(value) else str(int(float(value)))
 
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyogrio
 import pyogrio.errors
-import yaml
-from shapely.errors import ShapelyError
 
 from siting.errors import Fault, InputError
+from siting.report.reading import (
+    AGAIN,
+    COST_COLUMNS,
+    fits,
+    read_csv,
+    read_json,
+    read_layer,
+    read_yaml,
+)
+from siting.report.yearly import YearTables, read_years
 
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
 READS_FORMAT = 1
-AGAIN = "make the run again with `siting run`"
 
 FILES = (
     "run.json",
@@ -61,6 +65,14 @@ _RECORDS: Mapping[str, Kinds] = {
     },
     "inputs": dict.fromkeys(("key", "kind", "source", "licence"), _TEXT),
 }
+# What runs of earlier versions do not have: shown where it is there.
+_MAYBE_RECORDS: Mapping[str, Kinds] = {
+    "limits": {
+        **dict.fromkeys(("limit", "kind", "unit"), _TEXT),
+        **dict.fromkeys(("used", "at_most"), _NUMBER),
+    },
+}
+_MAYBE_TEXTS = ("alternatives", "headline")
 _SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers"), _WHOLE)
 SITE_COLUMNS = (
     *("site_id", "name", "kind", "existing", "offer_id", "configuration", "chargers"),
@@ -69,29 +81,11 @@ SITE_COLUMNS = (
 )
 DEMAND_COLUMNS = ("cell_id", "demand_kwh_day", "served_kwh_day")
 SERVICE_COLUMNS = ("cell_id", "vehicle_class", "site_id", "served_kwh_day", "travel_min")
-COST_COLUMNS = (
-    *("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_cost_pkr"),
-    *("upgrade_cost_pkr", "fee_cost_pkr", "civil_cost_pkr", "land_cost_pkr"),
-)
 OFFER_COLUMNS = (
-    *("offer_id", "site_id", "headroom_kw", "upgrade_kw", "line_km", "grid_item"),
+    *("offer_id", "site_id", "power_kw", "headroom_kw", "upgrade_kw", "line_km", "grid_item"),
     *COST_COLUMNS,
-)
-_NUMBERS = ("_kwh_day", "_pkr", "_kw", "_min", "_share", "_km", "_years", "cells_served")
-# Missing where a station serves nobody, or where no figure is known.
-# What a station earns: runs of earlier versions do not have it.
-BUSINESS = ("npv_pkr", "payback_years", "viability_gap_pkr")
-_MAY_LACK = (
-    "use_share",
-    "mean_travel_min",
-    "headroom_kw",
-    "upgrade_kw",
-    "line_km",
-    *COST_COLUMNS,
-    *BUSINESS,
 )
 _POINT, _LINE, _AREA = ("Point",), ("LineString",), ("Polygon", "MultiPolygon", "Point")
-_NAMES = ("site_id", "cell_id", "offer_id", "vehicle_class")
 
 
 @dataclass(frozen=True)
@@ -112,6 +106,10 @@ class RunFolder:
         What could be built at each place, rows of ``offers.csv``.
     figures
         The assumptions, rows of ``figures.csv``.
+    places
+        Places with a name, points in lon/lat, for telling where something is; may be empty.
+    years
+        What stands and is served in each year; none where the plan is not one in years.
     """
 
     path: Path
@@ -123,6 +121,13 @@ class RunFolder:
     roads: gpd.GeoDataFrame
     offers: pd.DataFrame
     figures: pd.DataFrame
+    places: gpd.GeoDataFrame
+    years: YearTables | None = None
+
+    @property
+    def year(self) -> int:
+        """The year the plan's figures are of: the last one where it is a plan in years."""
+        return int(self.facts["year"]) if self.years is None else self.years.last
 
     @property
     def classes(self) -> list[str]:
@@ -149,7 +154,7 @@ def read_run(folder: Path) -> RunFolder:
     if not (folder / "run.json").is_file():
         what = "is not a run folder: it has no run.json"
         raise InputError(Fault(str(folder), what, "name one that siting run wrote"))
-    facts = _read_json(folder / "run.json")
+    facts = read_json(folder / "run.json")
     if facts.get("format") != READS_FORMAT:
         what = (
             f"format {facts.get('format', 'not stated')}, written by siting "
@@ -174,15 +179,17 @@ def read_run(folder: Path) -> RunFolder:
             faults.extend(err.faults)
             return None
 
-    settings = attempt(lambda: _read_yaml(folder / "config.yaml"))
-    sites = attempt(lambda: _read_layer(folder / "sites.geojson", (*SITE_COLUMNS, *served), _POINT))
+    settings = attempt(lambda: read_yaml(folder / "config.yaml"))
+    sites = attempt(lambda: read_layer(folder / "sites.geojson", (*SITE_COLUMNS, *served), _POINT))
     demand = attempt(
-        lambda: _read_layer(folder / "demand.geojson", (*DEMAND_COLUMNS, *wanted, *served), _AREA)
+        lambda: read_layer(folder / "demand.geojson", (*DEMAND_COLUMNS, *wanted, *served), _AREA)
     )
-    service = attempt(lambda: _read_layer(folder / "service.geojson", SERVICE_COLUMNS, _LINE))
+    service = attempt(lambda: read_layer(folder / "service.geojson", SERVICE_COLUMNS, _LINE))
     roads = attempt(lambda: _read_roads(folder / "plan.gpkg"))
-    offers = attempt(lambda: _read_csv(folder / "offers.csv", OFFER_COLUMNS))
-    figures = attempt(lambda: _read_csv(folder / "figures.csv", tuple(_RECORDS["assumptions"])))
+    offers = attempt(lambda: read_csv(folder / "offers.csv", OFFER_COLUMNS))
+    figures = attempt(lambda: read_csv(folder / "figures.csv", tuple(_RECORDS["assumptions"])))
+    places = _read_places(folder / "plan.gpkg") if roads is not None else None
+    years = attempt(lambda: read_years(folder)) if facts.get("program") == "phased" else None
     if (
         faults
         or settings is None
@@ -192,9 +199,12 @@ def read_run(folder: Path) -> RunFolder:
         or roads is None
         or offers is None
         or figures is None
+        or places is None
     ):
         raise InputError(faults)
-    return RunFolder(folder, facts, settings, sites, demand, service, roads, offers, figures)
+    return RunFolder(
+        folder, facts, settings, sites, demand, service, roads, offers, figures, places, years
+    )
 
 
 def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
@@ -204,81 +214,43 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
         where = f"{path}, key {key}"
         if key not in found:
             faults.append(Fault(where, "is missing", AGAIN))
-        elif not _fits(found[key], kinds):
+        elif not fits(found[key], kinds):
             faults.append(Fault(where, f"{found[key]!r:.40} has another type", AGAIN))
         elif key in _RECORDS:
-            bad = [
-                str(i)
-                for i, row in enumerate(found[key], start=1)
-                if not isinstance(row, dict)
-                or any(n not in row or not _fits(row[n], k) for n, k in _RECORDS[key].items())
-            ]
-            if bad:
-                what = f"entries without {', '.join(_RECORDS[key])}, or of another type"
-                faults.append(Fault(where, what, AGAIN, tuple(bad)))
+            faults += _record_faults(where, found[key], _RECORDS[key])
         elif key == "warnings" and not all(isinstance(line, str) for line in found[key]):
             faults.append(Fault(where, "has entries that are no text", AGAIN))
+    for key, columns in _MAYBE_RECORDS.items():
+        if key in facts:
+            where = f"{path}, key {key}"
+            if isinstance(facts[key], list):
+                faults += _record_faults(where, facts[key], columns)
+            else:
+                faults.append(Fault(where, "has another type", AGAIN))
+    for key in _MAYBE_TEXTS:
+        if not isinstance(facts.get(key, {}), dict) or not all(
+            isinstance(text, str) for text in facts.get(key, {}).values()
+        ):
+            faults.append(Fault(f"{path}, key {key}", "is no mapping to texts", AGAIN))
+    for key in ("aim", "program", "proof_text"):
+        if not isinstance(facts.get(key, ""), str):
+            faults.append(Fault(f"{path}, key {key}", "is no text", AGAIN))
     return faults
+
+
+def _record_faults(where: str, rows: list[Any], columns: Kinds) -> list[Fault]:
+    bad = [
+        str(i)
+        for i, row in enumerate(rows, start=1)
+        if not isinstance(row, dict)
+        or any(n not in row or not fits(row[n], k) for n, k in columns.items())
+    ]
+    what = f"entries without {', '.join(columns)}, or of another type"
+    return [Fault(where, what, AGAIN, tuple(bad))] if bad else []
 
 
 def _entries(value: Any) -> Iterable[tuple[Any, Any]]:
     return value.items() if isinstance(value, dict) else ()
-
-
-def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        return False
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(Fault(str(path), f"cannot be read: {err}", AGAIN)) from err
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(_read_text(path))
-    except (json.JSONDecodeError, RecursionError) as err:
-        raise InputError(Fault(str(path), f"is not JSON: {err}", AGAIN)) from err
-    if not isinstance(found, dict):
-        raise InputError(Fault(str(path), "is not a JSON object", AGAIN))
-    return found
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(_read_text(path))
-    except yaml.YAMLError as err:
-        raise InputError(Fault(str(path), f"is not YAML: {err}".split("\n")[0], AGAIN)) from err
-    if not isinstance(found, dict):
-        raise InputError(Fault(str(path), "is not a mapping", AGAIN))
-    return found
-
-
-def _read_layer(path: Path, columns: tuple[str, ...], kinds: tuple[str, ...]) -> gpd.GeoDataFrame:
-    """Return a GeoJSON's features as they stand; GDAL would drop the columns of an empty one."""
-    features = _read_json(path).get("features")
-    if not isinstance(features, list):
-        raise InputError(Fault(str(path), "is not a GeoJSON feature collection", AGAIN))
-    if not features:
-        return gpd.GeoDataFrame({name: [] for name in columns}, geometry=[], crs=4326)
-    try:
-        layer = gpd.GeoDataFrame.from_features(features, crs=4326)
-    except (TypeError, LookupError, ValueError, AttributeError, ShapelyError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as GeoJSON: {err!r}", AGAIN)) from err
-    _require(layer, path, [*columns, *(c for c in BUSINESS if c in layer.columns)])
-    west, south, east, north = layer.geometry.bounds.to_numpy(dtype=float).T
-    # An empty shape has no bounds, and nothing compares with those.
-    drawn = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
-    bad = ~(drawn & layer.geom_type.isin(kinds).to_numpy())
-    if bad.any():
-        rows = tuple(str(i + 1) for i in bad.nonzero()[0])
-        what = f"features without a geometry in degrees ({' or '.join(kinds)})"
-        raise InputError(Fault(str(path), what, AGAIN, rows))
-    return layer
 
 
 def _read_roads(path: Path) -> gpd.GeoDataFrame:
@@ -296,50 +268,14 @@ def _read_roads(path: Path) -> gpd.GeoDataFrame:
     return roads.to_crs(4326)
 
 
-def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, encoding="utf-8-sig")
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as CSV: {err}", AGAIN)) from err
-    _require(frame, path, columns)
-    return frame
-
-
-def _require(frame: pd.DataFrame, path: Path, columns: Iterable[str]) -> None:
-    names = list(columns)
-    faults = [
-        Fault(f"{path}, column {name}", "is missing", AGAIN)
-        for name in names
-        if name not in frame.columns
-    ]
-    for name in (n for n in names if n in frame.columns):
-        if name.endswith(_NUMBERS):
-            values = pd.to_numeric(frame[name], errors="coerce").astype(float)
-            bad = ~np.isfinite(values.to_numpy())
-            if name in _MAY_LACK:
-                bad &= frame[name].notna().to_numpy()
-            what = "is not a number"
-            frame[name] = values
-        elif name in _NAMES:
-            bad, what = _unlike(frame[name], _is_name), "is not a name"
-        elif name == "existing":
-            bad, what = _unlike(frame[name], _is_flag), "is not true or false"
-        else:
-            continue
-        if bad.any():
-            rows = tuple(str(i + 1) for i in bad.nonzero()[0])
-            faults.append(Fault(f"{path}, column {name}", what, AGAIN, rows))
-    if faults:
-        raise InputError(faults)
-
-
-def _unlike(values: pd.Series, fits: Callable[[Any], bool]) -> np.ndarray:
-    return np.array([not fits(value) for value in values], dtype=bool)
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_)
+def _read_places(path: Path) -> gpd.GeoDataFrame:
+    """Return the named candidates, as far as the file has them."""
+    none = gpd.GeoDataFrame({"name": []}, geometry=[], crs=4326)
+    if "candidates" not in {str(name) for name, _ in pyogrio.list_layers(path)}:
+        return none
+    places = gpd.read_file(path, layer="candidates")
+    if "name" not in places.columns or places.crs is None:
+        return none
+    named = places["name"].fillna("").astype(str).str.strip() != ""
+    points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
+    return places.loc[named.to_numpy() & points, ["name", "geometry"]].to_crs(4326)

@@ -61,6 +61,7 @@ def sources(run: RunFolder) -> list[dict[str, str]]:
             "source": _stated(row["source"]),
             "licence": _stated(row["licence"]),
             "date": _date(row),
+            "saved": "" if missing(row.get("file_date")) else str(row["file_date"]),
             "basis": "" if missing(row.get("basis")) else str(row["basis"]),
             "sha256": str(row.get("sha256") or "")[:12],
         }

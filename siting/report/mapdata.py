@@ -14,9 +14,10 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from siting.report.areas import service_areas
 from siting.report.folder import RunFolder
+from siting.report.shapes import SCALE, flat_line, polygons_of, utm_of
 
-SCALE = 100_000
 # Above this many characters the roads are drawn more coarsely, and at last without the small ones.
 MOST_ROAD_CHARS = 3_000_000
 _TOLERANCES_DEG = (2e-5, 5e-5, 1.5e-4)
@@ -40,7 +41,10 @@ def map_data(run: RunFolder) -> dict[str, Any]:
         (whether roads were left out); ``cells``: ``id``, ``shape`` (polygons of rings, or none
         for a point), ``at`` (where service lines begin), ``km2``, ``wanted`` and ``served`` by
         class; ``unit`` and ``breaks`` of the shading, by class and for all; ``sites``: ``id``,
-        ``name``, ``old``, ``kw``, ``at``, ``service`` (flat: cell, kWh/day, minutes).
+        ``name``, ``old``, ``kw``, ``at``, ``service`` (flat: cell, kWh/day, minutes);
+        ``areas`` of service, by year; ``years``, empty where the plan is not one in years:
+        ``year``, ``kw`` by site (none: it does not stand yet), ``wanted`` and ``served`` by cell
+        and class.
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
@@ -54,14 +58,42 @@ def map_data(run: RunFolder) -> dict[str, Any]:
         "unit": "kWh/day per km²" if polygons else "kWh/day",
         "breaks": _breaks(cells, len(run.classes), polygons=polygons),
         "sites": _sites(run, index),
+        "areas": service_areas(run),
+        "years": _years(run, index),
     }
 
 
-def _line(points: np.ndarray) -> list[int]:
-    whole = np.rint(np.asarray(points)[:, :2] * SCALE).astype(np.int64)
-    steps = np.diff(whole, axis=0)
-    steps = steps[(steps != 0).any(axis=1)]
-    return [*map(int, whole[0]), *map(int, steps.ravel())]
+def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
+    if run.years is None:
+        return []
+    kw = dict(zip(run.offers["offer_id"], run.offers["power_kw"], strict=True))
+    column = {name: i for i, name in enumerate(run.classes)}
+    cells = run.years.cells
+    out = []
+    for year in run.years.all:
+        here = run.years.built[run.years.built["year"] == year]
+        standing = {
+            str(site): _short(kw.get(offer, 0.0))
+            for site, offer in zip(here["site_id"], here["offer_id"], strict=True)
+        }
+        values = np.zeros((2, len(index), len(column)))
+        rows = cells[(cells["year"] == year).to_numpy()]
+        names = ("cell_id", "vehicle_class", "demand_kwh_day", "served_kwh_day")
+        for cell, name, wanted, served in zip(*(rows[n] for n in names), strict=True):
+            if str(cell) in index and name in column:
+                values[:, index[str(cell)], column[name]] += (wanted, served)
+        wanted_cells, served_cells = (
+            [[_short(v, 1) for v in cell] for cell in part] for part in values.tolist()
+        )
+        out.append(
+            {
+                "year": year,
+                "kw": [standing.get(str(site)) for site in run.sites["site_id"]],
+                "wanted": wanted_cells,
+                "served": served_cells,
+            }
+        )
+    return out
 
 
 def _roads(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
@@ -88,7 +120,7 @@ def _road_lines(
             key = min(whole.tobytes(), whole[::-1].tobytes())
             if key not in seen:
                 seen.add(key)
-                flat = _line(points)
+                flat = flat_line(points)
                 if len(flat) > 2:
                     drawn[row].append(flat)
     return drawn
@@ -104,7 +136,7 @@ def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return [], {}
-    metres = layer.to_crs(layer.estimate_utm_crs())
+    metres = layer.to_crs(utm_of(layer))
     area_km2 = metres.area.to_numpy() / 1e6
     first = run.service.drop_duplicates("cell_id")
     begins = {
@@ -120,7 +152,7 @@ def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
         cells.append(
             {
                 "id": str(cell_id),
-                "shape": _polygons(shape),
+                "shape": polygons_of(shape),
                 "at": [round(float(v) * SCALE) for v in at],
                 "km2": round(float(area_km2[i]), 4),
                 "wanted": [_short(v) for v in wanted[i]],
@@ -133,14 +165,6 @@ def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
 def _by_class(layer: gpd.GeoDataFrame, classes: Iterable[str], what: str) -> np.ndarray:
     columns = [f"{what}_{name}_kwh_day" for name in classes]
     return np.asarray(layer[columns].fillna(0.0), dtype=float)
-
-
-def _polygons(shape: Any) -> list[list[list[int]]]:
-    return [
-        [_line(shapely.get_coordinates(ring)[:-1]) for ring in (part.exterior, *part.interiors)]
-        for part in shapely.get_parts(shape)
-        if part.geom_type == "Polygon"
-    ]
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:

@@ -15,16 +15,21 @@ from siting.errors import Fault, MissingExtraError
 from siting.files import write_whole
 from siting.report import content, honest
 from siting.report.agree import require_agreement
+from siting.report.budgets import budget_bars, other_limits
+from siting.report.curve import Frontier, curve, read_frontier
+from siting.report.districts import districts
 from siting.report.folder import RunFolder, read_run
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import map_data
+from siting.report.summary import summary
 from siting.report.words import is_urdu
+from siting.report.yearly import year_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def write_report(folder: Path, out: Path | None = None) -> Path:
+def write_report(folder: Path, out: Path | None = None, frontier: Path | None = None) -> Path:
     """Write a stored run as one HTML file that needs no network and no server; return its path.
 
     The same folder gives the same bytes.
@@ -35,6 +40,8 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
         A run folder, as `siting run` wrote it.
     out
         The file to write; by default ``report.html`` in the folder. It appears whole or not at all.
+    frontier
+        A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
 
     Raises
     ------
@@ -50,18 +57,20 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     """
     run = read_run(folder)
     require_agreement(run)
-    text = render(run)
+    text = render(run, None if frontier is None else read_frontier(frontier, run))
     path = folder / "report.html" if out is None else out
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
     return path
 
 
-def render(run: RunFolder) -> str:
-    """Return the report of a run as the text of an HTML page."""
+def render(run: RunFolder, frontier: Frontier | None = None) -> str:
+    """Return the report of a run, perhaps with a budget curve, as the text of an HTML page."""
     leaflet = embedded_leaflet()
     own = _asset("page.js")
     page = _environment().get_template("page.html")
     data = map_data(run)
+    parts = districts(run)
+    years = year_rows(run.years)
     owners = [row["source"] for row in honest.sources(run) if row["source"] != "not stated"]
     return page.render(
         facts=run.facts,
@@ -70,11 +79,23 @@ def render(run: RunFolder) -> str:
         leaflet=leaflet,
         page_style=_asset("page.css"),
         page_script=own,
-        data=_json_text({**data, "credits": list(dict.fromkeys(owners))}),
+        data=_json_text(
+            {**data, "districts": parts["shapes"], "credits": list(dict.fromkeys(owners))}
+        ),
+        period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
+        summary=summary(run, parts),
+        aims=content.aims(run),
+        years=years,
+        districts=parts,
+        budgets=budget_bars(run),
+        limits=other_limits(run),
+        curve=curve(frontier, run),
+        areas=any(data["areas"]),
         headline=content.headline(run),
         money=content.money(run),
         classes=content.classes(run),
         builds=content.builds(run),
+        chargers=content.chargers_in_words(run),
         stations=content.stations(run),
         proof=honest.proof(run),
         sources=honest.sources(run),

@@ -16,9 +16,11 @@ from siting import __version__, economics, reference
 from siting.config import Config, input_files
 from siting.files import sha256
 from siting.plan import Plan, status_text
+from siting.study.alternatives_text import alternatives_of
 from siting.study.demand import DemandStudy
 from siting.study.figures import figures_of
 from siting.study.pipeline import Study, outside_area
+from siting.study.run_extras import file_date, limits_used
 
 FORMAT = 1
 PACKAGES = (
@@ -81,6 +83,8 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "offers": len(study.offers),
             "reach_pairs": len(study.reach),
         },
+        "limits": limits_used(study.limits, s.offers),
+        "alternatives": alternatives_of(study, plan),
         "warnings": warnings_of(study, plan),
         "checks": plan.checks.to_dict("records"),
         "assumptions": assumptions_of(study).to_dict("records"),
@@ -124,7 +128,7 @@ def demand_facts(study: DemandStudy) -> dict[str, Any]:
 
 
 def inputs_of(study: DemandStudy) -> list[dict[str, Any]]:
-    """Return one record an input file or download: key, file, SHA-256, source and licence."""
+    """Return one record an input: key, file with its date and SHA-256, source and licence."""
     config = study.config
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -154,7 +158,7 @@ def inputs_of(study: DemandStudy) -> list[dict[str, Any]]:
         if owner is None or "file" in owner:
             owner = {"key": key, "kind": "table", "source": "given by the user", "licence": ""}
             records.append(owner)
-        owner |= {"file": path.name, "sha256": sha256(path)}
+        owner |= {"file": path.name, "file_date": file_date(path), "sha256": sha256(path)}
     return records
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from siting import recheck
 from siting.solve import assign, solve_phased, solve_scenarios
 from siting.study.decision import Decision, as_solution, with_subsidy
+from siting.study.run_extras import cells_by_year
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
@@ -53,7 +54,11 @@ def phased(study: Study) -> Decision:
     )
     last = max(budgets)
     offers = found.offers_in(last)
-    service = assign(parts[last].instance, offers, program.model)
+    services = {
+        year: assign(part.instance, found.offers_in(year), program.model)
+        for year, part in parts.items()
+    }
+    service = services[last]
     solution = as_solution(study, offers, service, found.proof, instance=parts[last].instance)
     solution = with_subsidy(solution, float(found.money["spent_pkr"].sum()), sum(budgets.values()))
     lines = [
@@ -65,7 +70,12 @@ def phased(study: Study) -> Decision:
         for row in found.served.itertuples()
     ]
     lines.append(("Worth of planning ahead", f"{found.foresight:,.0f} kWh/day, weighted"))
-    tables = {"years": found.served.merge(found.money, on="year"), "built": found.offers_by_year}
+    wanted = {year: part.demand for year, part in parts.items()}
+    tables = {
+        "years": found.served.merge(found.money, on="year"),
+        "built": found.offers_by_year,
+        "year_cells": cells_by_year(wanted, services),
+    }
     goal = "the most energy over the years, discounted"
     held = list(checks[["check", "found", "limit"]].itertuples(index=False, name=None))
     return Decision(solution, service, goal, found.proof, tables, lines, held)

@@ -17,6 +17,7 @@ from siting.report import has_report, write_report
 from siting.study.facts import assumptions_of, run_facts
 from siting.study.pipeline import Study
 from siting.study.stages import Report
+from siting.study.run_extras import with_zones
 
 
 @dataclass
@@ -88,7 +89,7 @@ def _write(study: Study, out: Path, now: datetime) -> Plan:
         write_run_tables(
             folder,
             sites=plan.sites,
-            cells=plan.cells,
+            cells=with_zones(plan.cells, study.cell_zones),
             demand=plan.demand,
             service=plan.service,
             candidates=plan.candidates,

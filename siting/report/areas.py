@@ -1,0 +1,105 @@
+"""The area each station serves: the cells that get most of their energy from it, made one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.report.folder import RunFolder
+from siting.report.shapes import SCALE, polygons_of
+
+HUES = 6
+
+
+def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
+    """Return the service areas of a run: one list a year of the plan, or one in all.
+
+    Parameters
+    ----------
+    run
+        A stored run.
+
+    Returns
+    -------
+    list of list of dict
+        ``site`` (position in the layer of sites), ``hue`` (0 to `HUES` - 1, another one than its
+        neighbours' as far as there are enough) and ``shape`` (polygons of rings). Empty where the
+        cells are points.
+    """
+    cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
+    shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
+    position = {str(name): i for i, name in enumerate(run.sites["site_id"])}
+    return [_areas(part, shapes, position) for part in _served_parts(run)]
+
+
+def _served_parts(run: RunFolder) -> list[pd.DataFrame]:
+    """Return ``cell_id``, ``site_id`` and ``served_kwh_day``, one table a year."""
+    columns = ["cell_id", "site_id", "served_kwh_day"]
+    if run.years is None:
+        return [pd.DataFrame(run.service[columns])]
+    cells = run.years.cells
+    return [cells.loc[(cells["year"] == year).to_numpy(), columns] for year in run.years.all]
+
+
+def main_sites(service: pd.DataFrame) -> dict[str, str]:
+    """Return the station that serves most of each cell; the first by id of equals.
+
+    Examples
+    --------
+    >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
+    ...     "served_kwh_day": [1.0, 1.5, 1.0]}))
+    {'a': 's2'}
+    """
+    some = service[(service["served_kwh_day"] > 0) & service["site_id"].notna()]
+    groups = some.groupby(["cell_id", "site_id"])["served_kwh_day"]
+    summed = groups.sum().reset_index()
+    ranked = summed.sort_values(
+        ["cell_id", "served_kwh_day", "site_id"], ascending=[True, False, True]
+    ).drop_duplicates("cell_id")
+    return dict(zip(ranked["cell_id"].astype(str), ranked["site_id"].astype(str), strict=True))
+
+
+def _areas(
+    service: pd.DataFrame, shapes: dict[str, Any], position: dict[str, int]
+) -> list[dict[str, Any]]:
+    by_site: dict[str, list[Any]] = {}
+    for cell, site in main_sites(service).items():
+        if cell in shapes and site in position:
+            by_site.setdefault(site, []).append(shapes[cell])
+    names = sorted(by_site)
+    areas = [dissolved(by_site[name]) for name in names]
+    hues = _hues(areas)
+    return [
+        {"site": position[name], "hue": hue, "shape": polygons_of(area)}
+        for name, area, hue in zip(names, areas, hues, strict=True)
+        if not area.is_empty
+    ]
+
+
+def dissolved(shapes: list[Any]) -> Any:
+    """Return shapes as one, its corners on the grid of the page (about a metre)."""
+    # Cells share corners; on one grid they do so to the last digit, and no sliver is left.
+    on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
+    whole = shapely.union_all(shapely.make_valid(on_grid))
+    return shapely.simplify(whole, 1 / SCALE)
+
+
+def _hues(areas: list[Any]) -> list[int]:
+    """Return a hue an area: of those its neighbours do not have, the one used least."""
+    if not areas:
+        return []
+    near = gpd.GeoSeries(areas).sindex.query(areas, predicate="intersects")
+    beside: list[set[int]] = [set() for _ in areas]
+    for i, j in near.T.tolist():
+        if i != j:
+            beside[i].add(j)
+    hues, used = [-1] * len(areas), [0] * HUES
+    for i in sorted(range(len(areas)), key=lambda k: (-len(beside[k]), k)):
+        taken = [hues[j] for j in beside[i]]
+        hues[i] = min(range(HUES), key=lambda hue: (taken.count(hue), used[hue], hue))
+        used[hues[i]] += 1
+    return hues

@@ -1,0 +1,61 @@
+"""The money against what there is: in all, by envelope, by year; and other limits of the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from siting.report.folder import RunFolder
+from siting.report.words import figure, label, rupees
+from siting.report.yearly import year_rows
+
+# Of feeders there may be hundreds; these are the fullest.
+MOST_FEEDERS = 12
+
+
+def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
+    """Return one bar for the budget, or one a year, and one an envelope: used, there, per cent."""
+    f = run.facts
+    bars = []
+    if run.years is not None:
+        for row, text in zip(run.years.years.to_dict("records"), year_rows(run.years), strict=True):
+            there = row["budget_pkr"] + row["carried_pkr"]
+            name = f"{text['year']}, with what is left of earlier years" * (row["carried_pkr"] > 0)
+            bars.append(_bar(name or text["year"], row["spent_pkr"], there, "PKR"))
+    elif f.get("program") != "least_cost":
+        bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
+    envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]
+    bars += [_bar(r["limit"], r["used"], r["at_most"], r["unit"]) for r in envelopes]
+    return bars
+
+
+def other_limits(run: RunFolder) -> list[dict[str, Any]]:
+    """Return one bar a limit that is not of money; of feeders the fullest."""
+    rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
+    bars = [_bar(r["limit"], r["used"], r["at_most"], r["unit"], r["kind"]) for r in rows]
+    feeders = sorted((b for b in bars if b["kind"] == "feeder"), key=lambda b: -b["percent"])
+    return [b for b in bars if b["kind"] != "feeder"] + feeders[:MOST_FEEDERS]
+
+
+def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dict[str, Any]:
+    """Return a bar with its numbers.
+
+    Examples
+    --------
+    >>> _bar("bikes", 3e6, 4e6, "PKR")["text"], _bar("F7", 30.0, 0.0, "kW")["percent"]
+    ('PKR 3.00 m of PKR 4.00 m', 100.0)
+    """
+    share = used / there if there > 0 else float(used > 0)
+
+    def say(value: float) -> str:
+        return rupees(value) if unit == "PKR" else f"{figure(value)} {unit}"
+
+    return {
+        "name": label(name),
+        "kind": kind,
+        "used": used,
+        "there": there,
+        "percent": 100 * share,
+        "width": min(max(100 * share, 0.0), 100.0),
+        "text": f"{say(used) if unit == 'PKR' else figure(used)} of {say(there)}",
+        "left": say(there - used),
+    }

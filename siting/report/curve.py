@@ -1,0 +1,212 @@
+"""The budget curve, if one was run: energy served against money, its bound, knee and fairness."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.report.folder import RunFolder
+from siting.report.reading import read_csv, read_json, read_yaml
+from siting.report.words import number, percent, rupees
+
+_COLUMNS = (
+    *("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations"),
+    *("worst_class_share", "knee"),
+)
+_FIX = "make it again with `siting frontier`"
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
+# Other measures of fairness that a frontier may have, and what they are called.
+_FAIRNESS = {
+    "worst_zone_share": "Worst-served zone",
+    "worst_class_share": "Vehicle class served least",
+    "gini": "Gini of shares served by zone (0: all alike)",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """A stored budget curve.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    rows
+        One row a budget, rising.
+    differs
+        Sections of the configuration that are not those of the run, the budget aside.
+    """
+
+    path: Path
+    rows: pd.DataFrame
+    differs: tuple[str, ...] = ()
+
+
+def read_frontier(folder: Path, run: RunFolder) -> Frontier:
+    """Return the budget curve in a folder that `siting frontier` wrote.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    run
+        The run it is shown with; it must be of the same study.
+
+    Raises
+    ------
+    InputError
+        If the folder is none, is incomplete or was edited, or is of another study.
+    """
+    for name in ("frontier.csv", "frontier.json", "config.yaml"):
+        if not (folder / name).is_file():
+            what = f"is no folder that siting frontier wrote: it has no {name}"
+            raise InputError(Fault(str(folder), what, "name one, or leave it out"))
+    facts = read_json(folder / "frontier.json")
+    rows = read_csv(folder / "frontier.csv", _COLUMNS)
+    faults = []
+    if facts.get("name") != run.facts["name"]:
+        what = f"is of the study {facts.get('name')!r}, the run is of {run.facts['name']!r}"
+        faults.append(Fault(f"{folder / 'frontier.json'}, key name", what, "name another folder"))
+    table = str(folder / "frontier.csv")
+    if len(rows) < 2:
+        faults.append(Fault(table, f"{len(rows)} budgets", _FIX))
+    if not rows["budget_pkr"].is_monotonic_increasing:
+        faults.append(Fault(f"{table}, column budget_pkr", "does not rise", _FIX))
+    over = (rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3).to_numpy()
+    if over.any():
+        ids = tuple(str(i + 2) for i in np.flatnonzero(over))
+        faults.append(Fault(f"{table}, column served_kwh_day", "above its bound", _FIX, ids))
+    said = facts.get("frontier")
+    told = [r.get("served_kwh_day") for r in said if isinstance(r, dict)] if said else []
+    if len(told) != len(rows) or not all(
+        isinstance(a, int | float) and math.isclose(a, b, rel_tol=1e-4, abs_tol=0.01)
+        for a, b in zip(told, rows["served_kwh_day"], strict=False)
+    ):
+        faults.append(Fault(table, "differs from frontier.json", _FIX))
+    if faults:
+        raise InputError(faults)
+    return Frontier(folder, rows, _differs(read_yaml(folder / "config.yaml"), run.settings))
+
+
+def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
+    """Return the sections that two configurations do not share, but for budget and solving."""
+
+    def bare(section: Any) -> Any:
+        if not isinstance(section, dict):
+            return section
+        return {k: v for k, v in section.items() if k != "budget_pkr"}
+
+    names = sorted({*one, *other} - {"output", "solver", "name", "title", "note"})
+    return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))
+
+
+def curve(frontier: Frontier | None, run: RunFolder) -> dict[str, Any] | None:
+    """Return what the page draws of a budget curve: two charts and a table; none without one."""
+    if frontier is None:
+        return None
+    rows = frontier.rows
+    x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
+    wanted = sum(row["demand_kwh_day"] for row in run.facts["classes"])
+    knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
+    served = _Line("Energy served", rows["served_kwh_day"].to_numpy(dtype=float), "served")
+    bound = _Line("No plan serves more", rows["bound_kwh_day"].to_numpy(dtype=float), "bound")
+    fair = [
+        _Line(name, rows[column].to_numpy(dtype=float), f"fair{i}")
+        for i, (column, name) in enumerate(
+            (c, n) for c, n in _FAIRNESS.items() if c in rows.columns and rows[c].notna().all()
+        )
+    ]
+    share = _Line("Of all vehicles", rows["served_share"].to_numpy(dtype=float), "served")
+    mark = int(np.flatnonzero(knee)[0]) if knee.any() else None
+    here = run.facts["budget_pkr"] / 1e6
+    return {
+        "charts": [
+            _chart("Energy served, kWh/day", x, [served, bound], wanted, mark, here),
+            _chart("Share served", x, [share, *fair], 1.0, mark, here, per_cent=True),
+        ],
+        "differs": ", ".join(frontier.differs),
+        "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
+        "rows": [
+            {
+                "budget": rupees(r["budget_pkr"]),
+                "served": number(r["served_kwh_day"]),
+                "bound": number(r["bound_kwh_day"]),
+                "share": percent(r["served_share"]),
+                "worst": percent(r["worst_class_share"]),
+                "stations": number(r["new_stations"]),
+                "price": f"PKR {number(r['pkr_per_kwh_day'])}"
+                if np.isfinite(r.get("pkr_per_kwh_day", math.nan))
+                else "–",
+                "knee": bool(k),
+            }
+            for r, k in zip(rows.to_dict("records"), knee, strict=True)
+        ],
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    name: str
+    y: np.ndarray
+    kind: str
+
+
+def _chart(
+    title: str,
+    x: np.ndarray,
+    lines: list[_Line],
+    ceiling: float,
+    mark: int | None,
+    here: float,
+    *,
+    per_cent: bool = False,
+) -> dict[str, Any]:
+    """Return a line chart as positions in a drawing of `WIDTH` by `HEIGHT`."""
+    top = ceiling if per_cent else max(float(line.y.max()) for line in lines)
+    y_ticks = np.linspace(0, 1, 6) if per_cent else _ticks(0, top)
+    top = max(top, float(y_ticks[-1]))
+    right = max(float(x[-1]), 1e-9)
+    inner_w, inner_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def across(value: float) -> float:
+        return round(LEFT + inner_w * value / right, 1)
+
+    def up(value: float) -> float:
+        return round(TOP + inner_h * (1 - value / top), 1)
+
+    return {
+        "title": title,
+        "lines": [
+            {
+                "name": line.name,
+                "kind": line.kind,
+                "points": [(across(a), up(b)) for a, b in zip(x, line.y, strict=True)],
+            }
+            # The last is drawn on top.
+            for line in reversed(lines)
+        ],
+        "x_ticks": [(across(t), f"{t:,.10g}") for t in _ticks(0, right) if t <= right * 1.0001],
+        "y_ticks": [(up(t), percent(t, 0) if per_cent else f"{t:,.10g}") for t in y_ticks],
+        "knee": None if mark is None else (across(float(x[mark])), up(float(lines[0].y[mark]))),
+        "here": across(here) if 0 <= here <= right else None,
+    }
+
+
+def _ticks(low: float, high: float) -> np.ndarray:
+    """Return round numbers from `low` to the first at or above `high`.
+
+    Examples
+    --------
+    >>> _ticks(0, 87.0).tolist()
+    [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+    """
+    span = max(high - low, 1e-9)
+    step = 10.0 ** math.floor(math.log10(span / 4))
+    step *= next(m for m in (1, 2, 2.5, 5, 10) if span / (step * m) <= 5)
+    return np.arange(low, high + step * 0.999, step)

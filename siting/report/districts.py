@@ -1,0 +1,168 @@
+"""How each part of the city fares, the worst served first.
+
+The parts are the zones of the program; where it has none, those in which people were counted, if
+there are few enough to read; else squares, which are no administrative districts and say so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.report.areas import dissolved
+from siting.report.folder import RunFolder
+from siting.report.shapes import polygons_of, utm_of
+from siting.report.words import number, percent, rupees
+
+SQUARE_M = 2500
+MOST_COUNTED_ZONES = 60
+# A part that wants less than this share of the city's energy is listed after the others.
+LITTLE_SHARE = 0.002
+OUTSIDE = "in none of them"
+
+
+def districts(run: RunFolder) -> dict[str, Any]:
+    """Return what the table of districts shows, and their outlines for the map.
+
+    Parameters
+    ----------
+    run
+        A stored run.
+
+    Returns
+    -------
+    dict
+        ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
+        ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``,
+        ``subsidy``, and ``little``), the worst served first and those that want little at the end;
+        and ``shapes``, polygons of rings in the order of the rows.
+    """
+    layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
+    if layer.empty:
+        return {"what": "", "rows": [], "shapes": [], "little": 0}
+    metres = layer.to_crs(utm_of(layer))
+    what, names = _parts(run, metres)
+    layer = layer.assign(part=names)
+    stations = _stations(run, metres, names)
+    total = float(layer["demand_kwh_day"].sum())
+    near = _near(run, layer, metres) if "squares" in what else {}
+    found: list[dict[str, Any]] = []
+    for name, part in layer.groupby("part", sort=True):
+        wanted = float(part["demand_kwh_day"].sum())
+        served = float(part["served_kwh_day"].sum())
+        here = stations[stations["part"] == name]
+        new = here[~here["existing"]]
+        share = served / wanted
+        found.append(
+            {
+                "name": str(name),
+                "near": near.get(str(name), ""),
+                "people": _people(part),
+                "wanted": (wanted, number(wanted)),
+                "served": (served, number(served)),
+                "unserved": (wanted - served, number(max(wanted - served, 0.0))),
+                "share": (share, percent(share)),
+                "bar": min(100 * share, 100.0),
+                "new": (len(new), number(len(new))),
+                "old": len(here) - len(new),
+                "subsidy": (float(new["subsidy_pkr"].sum()), rupees(new["subsidy_pkr"].sum())),
+                "little": wanted < LITTLE_SHARE * total,
+                "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
+            }
+        )
+    found.sort(key=lambda row: (row["little"], round(row["share"][0], 9), row["name"]))
+    shapes = [row.pop("shape") for row in found]
+    little = sum(row["little"] for row in found)
+    return {"what": what, "rows": found, "shapes": shapes, "little": little}
+
+
+def _parts(run: RunFolder, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
+    """Return what the parts are, and the name of the part each cell lies in."""
+    zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
+    if zone is not None and (zone != "").any():
+        return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()
+    if "zone_id" in metres.columns:
+        counted = metres["zone_id"].fillna("").astype(str)
+        if 2 <= counted.nunique() <= MOST_COUNTED_ZONES:
+            return "zones in which people were counted", counted.to_numpy()
+    middle = metres.geometry.representative_point()
+    column = np.floor(middle.x / SQUARE_M).astype(int)
+    row = np.floor(middle.y / SQUARE_M).astype(int)
+    # As in an atlas: letters from west to east, numbers from north to south.
+    letters = [_letters(i) for i in (column - column.min()).tolist()]
+    names = [f"{a}{b}" for a, b in zip(letters, (row.max() - row + 1).tolist(), strict=True)]
+    return f"squares of {SQUARE_M / 1000:g} km, no administrative districts", np.array(names)
+
+
+def _zones_text(run: RunFolder) -> str:
+    program = run.settings.get("program")
+    zones = program.get("zones") if isinstance(program, dict) else None
+    kind = zones.get("kind") if isinstance(zones, dict) else None
+    if kind == "grid" and isinstance(zones, dict):
+        size = zones.get("size_m", 2000)
+        width = f"{size / 1000:g} km" if isinstance(size, int | float) else f"{size} m"
+        return f"squares of {width}, the zones of this plan"
+    return "zones of this plan"
+
+
+def _letters(i: int) -> str:
+    """Return A, B, …, Z, AA, AB, …
+
+    Examples
+    --------
+    >>> [_letters(i) for i in (0, 25, 26, 53)]
+    ['A', 'Z', 'AA', 'BB']
+    """
+    return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("A") + i % 26)
+
+
+def _people(part: pd.DataFrame) -> tuple[float | None, str]:
+    if "people" not in part.columns:
+        return None, number(None)
+    people = float(pd.to_numeric(part["people"], errors="coerce").fillna(0.0).sum())
+    return people, number(people)
+
+
+def _stations(run: RunFolder, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
+    """Return the stations with the part of the cell each stands in, or next to."""
+    sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
+    if sites.empty:
+        return pd.DataFrame({"existing": [], "subsidy_pkr": [], "part": []}).astype(
+            {"existing": bool}
+        )
+    points = run.sites.geometry.to_crs(metres.crs)
+    site, cell = metres.sindex.nearest(points, return_all=False)
+    part = np.empty(len(sites), dtype=object)
+    part[site] = names[cell]
+    return pd.DataFrame(sites).assign(part=part)
+
+
+def _near(run: RunFolder, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
+    """Return a known place within each part, the nearest to where its demand is."""
+    places = run.places
+    if places.empty:
+        return {}
+    points = places.geometry.to_crs(metres.crs)
+    middle = metres.geometry.representative_point()
+    place, cell = metres.sindex.nearest(points, return_all=False)
+    out = {}
+    xy = np.column_stack([points.x, points.y])
+    for name, part in layer.groupby("part", sort=True):
+        weight = part["demand_kwh_day"].to_numpy(dtype=float)
+        here = middle.iloc[part.index.to_numpy()]
+        at = np.average(np.column_stack([here.x, here.y]), axis=0, weights=weight)
+        mine = place[np.isin(cell, part.index.to_numpy())]
+        if len(mine):
+            far_m = np.hypot(*(xy[mine] - at).T)
+            out[str(name)] = str(places["name"].iloc[int(mine[far_m.argmin()])]).strip()
+    return out
+
+
+def _box(part: gpd.GeoDataFrame) -> list[list[list[int]]]:
+    """Return the rectangle about cells that are points."""
+    west, south, east, north = part.total_bounds
+    return polygons_of(shapely.box(west - 1e-3, south - 1e-3, east + 1e-3, north + 1e-3))

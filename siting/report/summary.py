@@ -1,0 +1,110 @@
+"""The plan in a few sentences, for a reader who reads nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from siting.report.folder import RunFolder
+from siting.report.words import label, missing, number, percent, rupees
+
+# From this share on a district is as good as served whole.
+WHOLE_SHARE = 0.995
+
+
+Part = tuple[str, bool]
+
+
+def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
+    """Return sentences in parts: a text, and whether it is a name.
+
+    Names stand apart because they may be written from right to left.
+
+    Parameters
+    ----------
+    run
+        A stored run.
+    districts
+        What `siting.report.districts.districts` returned.
+    """
+    lines: list[list[Part]] = [[(text, False)] for text in (_served(run), _vehicles(run)) if text]
+    worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
+    if worst is not None and not worst["little"] and worst["share"][0] < WHOLE_SHARE:
+        what = districts["what"].split(",")[0]
+        near = [(", near ", False), (worst["near"], True)] if worst["near"] else []
+        told = (
+            f": {worst['share'][1]} of its energy is served, {worst['unserved'][1]} kWh/day are "
+            "not."
+        )
+        name = (worst["name"], True)
+        lines.append([(f"Of the {what} the worst served is ", False), name, *near, (told, False)])
+    lines.append([(proven(run.facts), False)])
+    return lines
+
+
+def _served(run: RunFolder) -> str:
+    f = run.facts
+    wanted = sum(row["demand_kwh_day"] for row in f["classes"])
+    new, old = f["new_stations"], f["existing_stations"]
+    of = f"the {number(wanted)} kWh/day that vehicles want from public chargers in {run.year}"
+    share = percent(f["served_share"], 0)
+    if wanted <= 0:
+        return "No energy is wanted from public chargers in this run, so nothing can be served."
+    if not new:
+        stand = f"The {number(old)} that stand serve" if old else "Without any, the plan serves"
+        return f"No new station is built. {stand} {share} of {of}."
+    stations = "1 new station" if new == 1 else f"{number(new)} new stations"
+    stand = f" beside {number(old)} that stand" if old else ""
+    money = rupees(f["subsidy_pkr"])
+    return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
+
+
+def _vehicles(run: RunFolder) -> str:
+    rows = [
+        row
+        for row in run.facts["classes"]
+        if not missing(row["served_share"]) and row["demand_kwh_day"] > 0
+    ]
+    if len(rows) < 2:
+        return ""
+    low = min(rows, key=lambda row: row["served_share"])
+    top = max(rows, key=lambda row: row["served_share"])
+    if top["served_share"] - low["served_share"] <= 1 - WHOLE_SHARE:
+        return ""
+    told = (
+        f"{label(r['vehicle_class']).lower()} {percent(r['served_share'], 0)}" for r in (top, low)
+    )
+    return f"Not all vehicles are served alike: {', '.join(told)}."
+
+
+def proven(facts: dict[str, Any]) -> str:
+    """Return in one sentence what is proven of a plan.
+
+    Examples
+    --------
+    >>> proven({"gap": 0.0, "bound_kwh_day": 12.0, "status": "optimal"})
+    'It is proven that no plan for this money serves more.'
+    >>> proven({"gap": 0.003, "bound_kwh_day": 12.0, "status": "optimal"})
+    'It is proven that no plan for this money serves more than 0.30 % above this one.'
+    >>> proven({"gap": 0.02, "bound_kwh_day": None, "program": "least_cost"})
+    'It is proven that no plan that serves as much needs less public money by more than 2.00 %.'
+    """
+    gap, program = facts["gap"], facts.get("program", "plain")
+    if gap is None:
+        return "Nothing is proven of how good this plan is."
+    by = f" by more than {percent(gap, 2)}" if gap > 0 else ""
+    if program == "least_cost":
+        # Whether the money is public is told by the aim.
+        what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
+        return f"It is proven that no plan that serves as much needs less {what}{by}."
+    if program == "fair":
+        rest = "what is proven of the worst zone itself stands below"
+        return (
+            f"It is proven that no plan that serves the worst zone as well serves more{by}; {rest}."
+        )
+    if facts["bound_kwh_day"] is None:
+        return f"It is proven that no plan is better at what was aimed at{by}."
+    if gap <= 0:
+        return "It is proven that no plan for this money serves more."
+    rest = "; the search stopped before it came closer" if facts["status"] != "optimal" else ""
+    over = f"{percent(gap, 2)} above this one"
+    return f"It is proven that no plan for this money serves more than {over}{rest}."

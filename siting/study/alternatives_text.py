@@ -1,0 +1,227 @@
+"""What a planner asks of each new station: what is lost without it, and where else it could stand.
+
+What is lost is the energy that all other stations together cannot take over within reach and
+capacity (`siting.solve.without`). The place named is the nearest one where a station could be built
+and none stands; with it goes the share of the station's energy that could drive there too.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.models import Instance
+from siting.plan import Plan
+from siting.solve.without import lost_without
+
+if TYPE_CHECKING:
+    from siting.study.pipeline import Study
+
+# Shares of a station's energy below and above which it is none or all of it.
+NONE_SHARE, ALL_SHARE = 0.005, 0.995
+# Stations times pairs of a cell and a site: above this the flows take minutes and are left out.
+MOST_WORK = 40_000_000
+
+
+def alternatives_of(study: Study, plan: Plan) -> dict[str, str]:
+    """Return three lines of text on each new station of a plan, by ``site_id``.
+
+    Parameters
+    ----------
+    study
+        The study the plan was made by.
+    plan
+        The plan, with its service.
+    """
+    new = plan.new_sites["site_id"].astype(str).tolist()
+    lost: Mapping[str, float] = {}
+    if new and len(new) * len(study.reach) <= MOST_WORK:
+        model = study.config.program.model
+        lost = lost_without(_instance_of(study), plan.solution.offers, new, model)
+    offers = study.offers
+    ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
+    open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))
+    places = nearest_places(
+        plan.sites,
+        study.candidates,
+        plan.service,
+        study.reach,
+        open_sites - set(study.forbidden_sites),
+    )
+    served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
+    return {
+        name: "\n".join(
+            [
+                *([_lost_text(float(served[name]), lost[name])] if name in lost else []),
+                *_place_texts(places.loc[name]),
+            ]
+        )
+        for name in new
+    }
+
+
+def _instance_of(study: Study) -> Instance:
+    """Return the data that the plan was made for: of a plan in years, that of the last year."""
+    program = study.config.program
+    if program.years is not None:
+        return study.in_other(year=max(program.years.budgets_pkr)).instance
+    if study.config.offers.subsidy.rule == "gap":
+        return study.gap_case.instance
+    return study.instance
+
+
+def nearest_places(
+    sites: gpd.GeoDataFrame,
+    candidates: gpd.GeoDataFrame,
+    service: pd.DataFrame,
+    reach: pd.DataFrame,
+    open_sites: Collection[str],
+) -> pd.DataFrame:
+    """Return the nearest free place and the nearest other station of each station.
+
+    Parameters
+    ----------
+    sites
+        Stations that stand or are built: ``site_id``, ``name``, ``geometry`` (metres).
+    candidates
+        All places: ``site_id``, ``name``, ``geometry`` (metres).
+    service, reach
+        `siting.tables.SERVICE` and `siting.tables.REACH`.
+    open_sites
+        Ids of the places where something could be built.
+
+    Returns
+    -------
+    DataFrame
+        By ``site_id``: ``place``, ``place_m`` and ``place_share`` (of the station's energy, from
+        cells that reach the place too, 0 to 1); ``station`` and ``station_m``. Distances are
+        straight, in metres; what is not there is blank.
+    """
+    ids = sites["site_id"].astype(str).to_numpy()
+    free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
+    place, place_m = _nearest(sites, free, own=False)
+    station, station_m = _nearest(sites, sites, own=True)
+    out = pd.DataFrame(
+        {
+            "place": _called(free, place),
+            "place_m": place_m,
+            "place_share": np.nan,
+            "station": _called(sites, station),
+            "station_m": station_m,
+        },
+        index=pd.Index(ids, name="site_id"),
+    )
+    if len(free) and len(service):
+        there = dict(zip(ids, free["site_id"].astype(str).to_numpy()[place], strict=True))
+        pairs = set(zip(reach["cell_id"].astype(str), reach["site_id"].astype(str), strict=True))
+        columns = (service[c] for c in ("site_id", "cell_id", "served_kwh_day"))
+        total, could = dict.fromkeys(ids, 0.0), dict.fromkeys(ids, 0.0)
+        for site, cell, kwh in zip(*columns, strict=True):
+            total[str(site)] += kwh
+            could[str(site)] += kwh if (str(cell), there[str(site)]) in pairs else 0.0
+        out["place_share"] = [could[s] / total[s] if total[s] > 0 else np.nan for s in ids]
+    return out
+
+
+def _nearest(
+    sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, own: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return position and distance (m) of the nearest of others; -1 and blank where there is none.
+
+    With `own`, `others` are the sites themselves and a site is no neighbour of its own.
+    """
+    count = len(sites)
+    if len(others) <= int(own):
+        return np.full(count, -1), np.full(count, np.nan)
+    here = np.column_stack([sites.geometry.x, sites.geometry.y])
+    there = np.column_stack([others.geometry.x, others.geometry.y])
+    far_m = np.hypot(*(here[:, None, :] - there[None, :, :]).transpose(2, 0, 1))
+    if own:
+        np.fill_diagonal(far_m, np.inf)
+    position = far_m.argmin(axis=1)
+    return position, far_m[np.arange(count), position]
+
+
+def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
+    ids = sites["site_id"].astype(str).to_numpy()
+    names = sites["name"].fillna("").astype(str).str.strip().to_numpy()
+    return [
+        None if i < 0 else f"{_apart(names[i])} ({ids[i]})" if names[i] else ids[i]
+        for i in positions.tolist()
+    ]
+
+
+def _apart(name: str) -> str:
+    """Return a name that keeps its direction to itself where it is written from right to left.
+
+    Examples
+    --------
+    >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
+    ('Saddar', True)
+    """
+    leftward = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if leftward else name
+
+
+def _lost_text(served_kwh: float, lost_kwh: float) -> str:
+    """Return in words what is lost without a station that serves so much (kWh/day).
+
+    Examples
+    --------
+    >>> _lost_text(200.0, 41.0)
+    'Without it 41 of its 200 kWh/day would go unserved; other stations have room for the rest.'
+    >>> _lost_text(200.0, 0.0)
+    'Without it nothing would go unserved: other stations in reach have room for all it serves.'
+    """
+    share = lost_kwh / served_kwh if served_kwh > 0 else 0.0
+    if share <= NONE_SHARE:
+        return (
+            "Without it nothing would go unserved: other stations in reach have room for all it "
+            "serves."
+            if served_kwh > 0
+            else "It serves nobody, so nothing would go unserved without it."
+        )
+    if share >= ALL_SHARE:
+        return (
+            f"Without it all of its {_kwh(served_kwh)} kWh/day would go unserved: the other "
+            "stations are full or out of reach."
+        )
+    return (
+        f"Without it {_kwh(lost_kwh)} of its {_kwh(served_kwh)} kWh/day would go unserved; other "
+        "stations have room for the rest."
+    )
+
+
+def _place_texts(row: pd.Series) -> list[str]:
+    lines = []
+    if isinstance(row["place"], str):
+        text = f"Nearest place where one could be built instead: {row['place']}, "
+        text += f"{_far(row['place_m'])} away in a straight line"
+        if np.isfinite(row["place_share"]):
+            text += f"; {row['place_share']:.0%} of the energy served here could drive there"
+        lines.append(text + ".")
+    else:
+        lines.append("There is no other place where one could be built instead.")
+    if isinstance(row["station"], str):
+        lines.append(f"Nearest other station: {row['station']}, {_far(row['station_m'])} away.")
+    return lines
+
+
+def _kwh(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:,.1f}"
+
+
+def _far(metres: float) -> str:
+    """Return a distance as it is read.
+
+    Examples
+    --------
+    >>> _far(643.2), _far(1249.0)
+    ('640 m', '1.2 km')
+    """
+    return f"{metres / 1000:,.1f} km" if metres >= 995 else f"{round(metres, -1):,.0f} m"

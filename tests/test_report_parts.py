@@ -1,0 +1,308 @@
+"""The parts of the report: districts, service areas, years, money, sources."""
+
+import json
+import shutil
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from report_page import YEARS, edit_json, make_run, page_of
+
+from siting import report
+from siting.errors import InputError
+from siting.models import Limit
+from siting.report.areas import HUES, _hues, dissolved, service_areas
+from siting.report.budgets import budget_bars, other_limits
+from siting.report.districts import districts
+from siting.report.folder import read_run
+from siting.report.shapes import SCALE
+from siting.study.run_extras import cells_by_year, limits_used, with_zones
+
+YEARLY = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("town") / "town", program={"budget_pkr": 1000})
+
+
+@pytest.fixture(scope="module")
+def phased(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("years") / "town"
+    return make_run(folder, program={"budget_pkr": 0, "years": YEARLY})
+
+
+@pytest.fixture
+def run_copy(stored, tmp_path):
+    return shutil.copytree(stored, tmp_path / "run")
+
+
+@pytest.fixture
+def phased_copy(phased, tmp_path):
+    return shutil.copytree(phased, tmp_path / "run")
+
+
+# Districts
+
+
+def test_squares_are_named_as_such_and_the_worst_served_comes_first(stored):
+    found = districts(read_run(stored))
+    assert found["what"] == "squares of 2.5 km, no administrative districts"
+    east, west = found["rows"]
+    # Eight people in the west are served by the pump there; four in the east are not.
+    assert (west["wanted"][0], west["served"][0], west["people"][0]) == (8, 8, 8)
+    assert (east["wanted"][0], east["served"][0], east["unserved"][0]) == (4, 0, 4)
+    assert (west["share"][0], east["share"][0]) == (1, 0)
+    assert (west["new"][0], east["new"][0]) == (1, 0)
+    assert (west["subsidy"][0], east["subsidy"][0]) == (1000, 0)
+    assert [len(shape) for shape in found["shapes"]] == [1, 1]
+    # A is the westernmost column, 1 the northernmost row.
+    assert west["name"] == "A1"
+    assert east["name"][0] > "A"
+
+
+def test_zones_of_the_program_are_the_districts(tmp_path):
+    zones = {"kind": "grid", "size_m": 2000}
+    folder = make_run(
+        tmp_path / "town", program={"budget_pkr": 1000, "zones": zones, "fairness": "max_min"}
+    )
+    run = read_run(folder)
+    found = districts(run)
+    assert found["what"] == "squares of 2 km, the zones of this plan"
+    told = pd.read_csv(folder / "zones.csv", encoding="utf-8-sig").set_index("zone")
+    assert sorted(row["name"] for row in found["rows"]) == sorted(told.index)
+    for row in found["rows"]:
+        assert row["wanted"][0] == pytest.approx(told.loc[row["name"], "demand_kwh_day"])
+        assert row["served"][0] == pytest.approx(told.loc[row["name"], "served_kwh_day"])
+    page = page_of(folder)
+    table = page.all("table", id="district-table")[0]["text"]
+    assert found["rows"][0]["name"] in table
+    assert "Gini" in page.all("section", id="headline")[0]["text"]
+    edited = told.reset_index().assign(served_kwh_day=5.0)
+    edited.to_csv(folder / "zones.csv", index=False)
+    with pytest.raises(InputError, match=r"zones\.csv: sum of served_kwh_day is 10\.00"):
+        report.write_report(folder)
+
+
+def test_zones_of_the_census_are_taken_where_they_are_few(stored):
+    run = read_run(stored)
+    run.demand["zone_id"] = ["Saddar", "Clifton"]
+    found = districts(run)
+    assert found["what"] == "zones in which people were counted"
+    assert {row["name"] for row in found["rows"]} == {"Saddar", "Clifton"}
+    run.demand["zone_id"] = "all"
+    assert "squares" in districts(run)["what"]
+
+
+def test_parts_that_want_little_come_last(stored):
+    run = read_run(stored)
+    run.demand["zone"] = ["big", "small"]
+    run.demand["demand_kwh_day"] = [1000.0, 1.0]
+    run.demand["served_kwh_day"] = [900.0, 0.0]
+    found = districts(run)
+    assert [(row["name"], row["little"]) for row in found["rows"]] == [
+        ("big", False),
+        ("small", True),
+    ]
+    assert found["little"] == 1
+
+
+def test_with_no_demand_there_are_no_districts(stored):
+    run = read_run(stored)
+    run.demand["demand_kwh_day"] = 0.0
+    assert districts(run)["rows"] == []
+
+
+# Service areas
+
+
+def test_a_service_area_is_made_of_the_cells_served_mostly(stored):
+    run = read_run(stored)
+    ((area,),) = service_areas(run)
+    cell = run.demand.loc[run.demand["served_kwh_day"] > 0].geometry.iloc[0]
+    assert area["site"] == 0
+    (rings,) = area["shape"]
+    ring = np.cumsum(np.array(rings[0]).reshape(-1, 2), axis=0) / SCALE
+    assert shapely.Polygon(ring).symmetric_difference(cell).area < 0.01 * cell.area
+
+
+def test_cells_side_by_side_become_one_shape_and_neighbours_differ_in_hue():
+    boxes = [shapely.box(x / 100, y / 100, (x + 1) / 100, (y + 1) / 100)
+             for x in range(4) for y in range(4)]  # fmt: skip
+    whole = dissolved(boxes)
+    assert whole.geom_type == "Polygon"
+    assert len(whole.exterior.coords) == 5
+    hues = _hues(boxes)
+    assert set(hues) <= set(range(HUES))
+    for i, a in enumerate(boxes):
+        for j in range(i):
+            if a.intersects(boxes[j]):
+                assert hues[i] != hues[j]
+
+
+# Years
+
+
+def test_the_page_shows_what_stands_and_is_served_in_each_year(phased):
+    page = page_of(phased)
+    rows = [e for e in page.all("tr") if "data-year" in e["attrs"]]
+    assert [row["text"][:4] for row in rows] == ["2028", "2029", "2030"]
+    years = page.data["years"]
+    assert [year["year"] for year in years] == [2028, 2029, 2030]
+    # Two thirds live in the west, where the first pump is built; the second comes with the money.
+    assert [sum(map(sum, year["wanted"])) for year in years] == list(YEARS.values())
+    assert [sum(map(sum, year["served"])) for year in years] == [4, 6, 12]
+    assert [sum(kw is not None for kw in year["kw"]) for year in years] == [1, 1, 2]
+    assert [len(areas) for areas in page.data["areas"]] == [1, 1, 2]
+    assert page.figure("Energy served") == 12
+    assert page.figure("Subsidy") == 2000
+    assert "for 2028 to 2030" in page.all("p", class_="kicker")[0]["text"]
+    assert "granted over the years" in page.all("dl")[0]["text"]
+
+
+def test_a_plan_of_one_year_has_no_slider(stored):
+    page = page_of(stored)
+    assert not page.all("input", id="year")
+    assert page.data["years"] == []
+    assert not [e for e in page.all("tr") if "data-year" in e["attrs"]]
+
+
+def refused(folder):
+    with pytest.raises(InputError) as caught:
+        report.write_report(folder)
+    return "\n".join(str(fault) for fault in caught.value.faults)
+
+
+def table(path):
+    return pd.read_csv(path, encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("years", None, "years.csv: is missing"),
+        ("year_cells", None, "year_cells.csv: is missing"),
+        ("built", lambda t: t.drop(columns="offer_id"), "built.csv, column offer_id: is missing"),
+        ("built", lambda t: t.assign(year=2027), "not those of years.csv: 2028, 2029, 2030"),
+        ("built", lambda t: t.assign(site_id="s9"), "not among those of the run"),
+        ("years", lambda t: t.assign(year="soon"), "column year: is no year"),
+        ("years", lambda t: t.assign(spent_pkr=5), "sum of spent_pkr"),
+        ("year_cells", lambda t: t.iloc[2:], "its years are not those"),
+        ("year_cells", lambda t: t.assign(served_kwh_day=1.0), "sum of served_kwh_day in 2028"),
+        ("year_cells", lambda t: t.assign(demand_kwh_day="much"), "is not a number"),
+    ],
+)
+def test_a_year_that_was_edited_or_is_missing_is_found(phased_copy, name, change, said):
+    path = phased_copy / f"{name}.csv"
+    if change is None:
+        path.unlink()
+    else:
+        changed = change(table(path))
+        changed.to_csv(path, index=False)
+    assert said in refused(phased_copy)
+
+
+def test_the_tables_of_a_run_hold_what_the_report_needs():
+    demand = {
+        2028: pd.DataFrame(
+            {
+                "demand_id": ["d1", "d2"],
+                "cell_id": ["a", "b"],
+                "vehicle_class": "car",
+                "demand_kwh_day": [5.0, 2.0],
+            }
+        )
+    }
+    service = {
+        2028: pd.DataFrame(
+            {"demand_id": "d1", "site_id": ["s1", "s3", "s2"], "served_kwh_day": [1.0, 2.0, 2.0]}
+        )
+    }
+    rows = cells_by_year(demand, service)
+    # Of two that serve as much the first by id is named; nobody serves b.
+    assert rows["site_id"].tolist()[0] == "s2"
+    assert rows["site_id"].isna().tolist() == [False, True]
+    assert rows["served_kwh_day"].tolist() == [5.0, 0.0]
+    assert rows["year"].tolist() == [2028, 2028]
+    cells = gpd.GeoDataFrame({"cell_id": ["a", "b"]}, geometry=shapely.points([[0, 0], [1, 1]]))
+    zoned = with_zones(cells, pd.Series({"a": "Saddar"}))
+    assert zoned["zone"].tolist() == ["Saddar", ""]
+    assert list(zoned.columns) == ["cell_id", "zone", "geometry"]
+    assert with_zones(cells, None) is cells
+    assert "zone" not in cells.columns
+    limits = (
+        Limit("b", "spacing", "stations", 1.0, {"x": 1.0}),
+        Limit("a", "feeder", "kW", 9.0, {"y": 4.0}),
+    )
+    assert limits_used(limits, ("x",)) == [
+        {"limit": "a", "kind": "feeder", "unit": "kW", "used": 0.0, "at_most": 9.0}
+    ]
+
+
+# Money
+
+
+def test_envelopes_and_limits_are_shown_against_what_there_is(tmp_path):
+    limits = {
+        "most_new_stations": 1,
+        "envelopes": {"bikes": {"budget_pkr": 1500, "charger_groups": ["lev"]}},
+    }
+    folder = make_run(tmp_path / "town", program={"budget_pkr": 5000, "limits": limits})
+    run = read_run(folder)
+    told = [(b["name"], b["used"], b["there"], b["text"]) for b in budget_bars(run)]
+    assert told == [
+        ("Public budget", 1000, 5000, "PKR 1,000 of PKR 5,000"),
+        ("Bikes", 1000, 1500, "PKR 1,000 of PKR 1,500"),
+    ]
+    assert [(b["text"], b["percent"]) for b in other_limits(run)] == [("1 of 1 stations", 100)]
+    text = " ".join(page_of(folder).all("section", id="money")[0]["text"].split())
+    assert "PKR 1,000 of PKR 1,500 66.7 %" in text
+
+
+def test_years_have_a_bar_each(phased):
+    assert [(b["name"], b["text"]) for b in budget_bars(read_run(phased))] == [
+        ("2028", "PKR 1,000 of PKR 1,000"),
+        ("2029", "PKR 0 of PKR 0"),
+        ("2030", "PKR 1,000 of PKR 1,000"),
+    ]
+
+
+# The honest page
+
+
+def test_each_file_is_told_with_its_day_and_hash(stored):
+    facts = json.loads((stored / "run.json").read_text(encoding="utf-8"))
+    text = page_of(stored).all("section", id="honest")[0]["text"]
+    files = [row for row in facts["inputs"] if "file" in row]
+    assert len(files) > 3
+    for row in files:
+        assert row["file_date"] in text
+        assert row["sha256"][:12] in text
+
+
+def test_a_run_with_no_demand_is_readable(run_copy):
+    for name in ("demand.geojson", "service.geojson", "sites.geojson"):
+        edit_json(run_copy / name, lambda data: data.update(features=[]))
+    edit_json(
+        run_copy / "run.json",
+        lambda f: f.update(
+            classes=[dict(c, demand_kwh_day=0, served_kwh_day=0, served_share=None)
+                     for c in f["classes"]],
+            sizes=f["sizes"] | {"cells": 0}, new_stations=0, objective_kwh_day=0,
+            bound_kwh_day=0, gap=0, served_share=0, subsidy_pkr=0, cost_pkr=0, alternatives={},
+        ),
+    )  # fmt: skip
+    text = " ".join(page_of(run_copy).all("main")[0]["text"].split())
+    assert "No energy is wanted from public chargers in this run" in text
+    assert "there is nothing to compare" in text
+    assert "No new station is built" in text
+
+
+def test_layers_of_points_have_no_service_areas(stored):
+    run = read_run(stored)
+    points = gpd.GeoDataFrame(run.demand, geometry=run.demand.representative_point(), crs=4326)
+    other = run.__class__(**{**vars(run), "demand": points})
+    assert service_areas(other) == [[]]
+    assert len(districts(other)["shapes"]) == 2

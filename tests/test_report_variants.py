@@ -1,0 +1,59 @@
+"""The report of each variant of the program: the figures that stand first are those of the run."""
+
+import json
+
+import pytest
+from report_page import make_run, page_of
+
+VARIANTS = {
+    "least_cost": {"program": {"budget_pkr": 5000, "least_cost": {"served_share": 0.5}}},
+    "scenarios": {
+        "program": {
+            "budget_pkr": 1000,
+            "scenarios": {
+                "of": {"a": {"probability": 0.5}, "b": {"probability": 0.5, "case": "high"}},
+                "criterion": "regret",
+            },
+        }
+    },
+    "weighted": {"program": {"budget_pkr": 1000, "objective": "people"}},
+    "coverage": {"program": {"budget_pkr": 1000, "model": "coverage"}},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_each_variant_has_a_readable_report(tmp_path, name):
+    folder = make_run(tmp_path / "town", **VARIANTS[name])
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    page = page_of(folder)
+    assert page.figure("Energy served") == facts["objective_kwh_day"] == pytest.approx(8)
+    assert page.figure("Subsidy") == facts["subsidy_pkr"] == 1000
+    assert page.figure("Proven gap") == facts["gap"] == 0
+    first = " ".join(page.all("section", id="headline")[0]["text"].split())
+    assert "For PKR 1,000 of public money, 1 new station would serve 67 % of the 12" in first
+    for what, text in facts["headline"].items():
+        assert f"{what} {text}" in first
+    assert facts["aim"] in first
+    proven = {
+        "least_cost": "no plan that serves as much needs less public money.",
+        "coverage": "no plan for this money serves more.",
+    }.get(name, "no plan is better at what was aimed at.")
+    assert f"It is proven that {proven}" in first
+    budgets = page.all("table", **{"aria-label": "Public money, used of what there is"})
+    assert len(budgets) == (0 if name == "least_cost" else 1)
+
+
+def test_a_plan_that_pays_what_the_business_case_lacks(tmp_path):
+    offers = {
+        "configurations": {"hub": {"socket": 1}},
+        "chargers_csv": "chargers.csv",
+        "utilisation": 1.0,
+        "availability": 1.0,
+        "subsidy": {"rule": "gap"},
+    }
+    page = page_of(make_run(tmp_path / "town", offers=offers))
+    # Sockets that sell so little never earn their grid connection: nothing is built.
+    assert page.figure("New stations") == page.figure("Energy served") == 0
+    text = " ".join(page.all("section", id="headline")[0]["text"].split())
+    assert "No new station is built. Without any, the plan serves 0 % of the 12 kWh/day" in text
+    assert "where public money fills what the business case lacks" in text
