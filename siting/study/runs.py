@@ -16,8 +16,8 @@ from siting.plan import Plan
 from siting.report import has_report, write_report
 from siting.study.facts import assumptions_of, run_facts
 from siting.study.pipeline import Study
-from siting.study.stages import Report
 from siting.study.run_extras import with_zones
+from siting.study.stages import Report
 
 
 @dataclass
