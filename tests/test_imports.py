@@ -24,6 +24,7 @@ ROOMS = [
     "verify",
     "recheck",
     "recount",
+    "simulation",
     "export",
     "report",
     "study",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from siting.solve.solution import (
 from siting.solve.solvers import HIGHS, check_solver, run_solver
 from siting.solve.ties import STRICT, break_ties
 from siting.solve.valuer import State, Valuer
+from siting.solve.warm import mended
 
 # Options of a relaxation at or above these are taken when it is rounded, before filling up.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
@@ -59,6 +60,7 @@ def solve(
     seed: int = 1,
     solver: str = HIGHS,
     progress: Callable[[Progress], None] | None = None,
+    start: Sequence[str] | None = None,
 ) -> Solution:
     """Return the offers to choose, the energy they serve (kWh/day), and how good that is proven.
 
@@ -85,6 +87,9 @@ def solve(
         Name of a solver PuLP knows; bounds and starts come from HiGHS all the same.
     progress
         Called now and then with a `Progress`.
+    start
+        Offers of an earlier plan to begin with, mended where they do not fit here. The proof is
+        made anew; the plan found may be another one of those within the gap.
 
     Returns
     -------
@@ -104,6 +109,7 @@ def solve(
     check_solver(solver)
     run = _Solve(instance, model, gap, Clock(time_limit_s, progress), solver, threads, seed)
     run.method = method
+    run.start = () if start is None else tuple(start)
     try:
         if method == "greedy":
             run.work_greedily()
@@ -136,6 +142,7 @@ class _Solve:
         self.valuer.base = first_choice(self.valuer, clock, **self.options)
         self.best = self.valuer.at(self.valuer.base)
         self.method: Method = "exact"
+        self.start: tuple[str, ...] = ()
         self.guarantee = ""
         self.bound = self.demand.reachable_kwh_day
         self.nodes = 0
@@ -192,7 +199,10 @@ class _Solve:
             self.tie_break = "exact"
             return
         with clock.phase("start", START_ENDS):
-            self._fill()
+            if self.start:
+                self.offer(mended(valuer, self.start, clock))
+            else:
+                self._fill()
         if self.done:
             return
         if valuer.capacitated:
@@ -286,6 +296,12 @@ class _Solve:
 
     def _round(self, taken: Floats) -> None:
         """Search from a relaxation, rounded in several ways, and from the plan so far."""
+        if self.start:
+            # A second thought is easier to follow the less of the earlier plan it changes.
+            if not self.done:
+                self._improve(self.best)
+            if self.done and not self.exact:
+                return
         starts = [self.best]
         for least in ROUND_FROM:
             starts.append(round_relaxed(self.valuer, taken, least, self.clock))

@@ -62,6 +62,7 @@ def _plain(study: Study, progress: Callable[[Progress], None] | None) -> Decisio
         solver=solver.name,
         method=program.method,
         progress=progress,
+        start=study.start or None,
     )
     service = assign(study.instance, solution.offers, program.model)
     proof = Proof.of(
