@@ -23,6 +23,7 @@ ROOMS = [
     "verify",
     "recheck",
     "recount",
+    "simulation",
     "export",
     "plan",
     "report",

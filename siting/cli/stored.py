@@ -1,18 +1,22 @@
-"""Verbs that work from stored runs: report."""
+"""Verbs that work from stored runs: report, explain, replan."""
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siting.cli.app import Quiet, app, errors_explained
+from siting.cli.app import Overrides, Quiet, app, errors_explained, stage_lines
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: Run,
     *,
     out: Annotated[
         Path | None,
@@ -27,3 +31,112 @@ def report(
         path = write_report(folder, out)
         if not quiet:
             typer.echo(f"Written to {path}")
+
+
+@app.command()
+def replan(
+    folder: Run,
+    *,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", metavar="SITE", help="A site that gets none. May be repeated."),
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option("--require", metavar="SITE", help="A site that gets one. May be repeated."),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="PKR", min=0, help="Another budget.")
+    ] = None,
+    add: Annotated[
+        Path | None,
+        typer.Option("--add", metavar="LAYER", help="Further places where one could stand."),
+    ] = None,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="By default RUN-replan-TIME beside the run."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print run.json and changes on stdout, nothing else.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Plan a stored run again with other wishes, and show what changes."""
+    with errors_explained(quiet=quiet):
+        from siting import study
+        from siting.terminal.replan import print_replan
+
+        found = study.replan(
+            folder,
+            drop=drop or [],
+            require=require or [],
+            budget_pkr=budget,
+            add=add,
+            overrides=overrides or [],
+            out=out,
+            now=datetime.now(UTC).astimezone(),
+            progress=None if quiet else stage_lines(),
+        )
+        if as_json:
+            said = {**found.after.facts, "changes": found.changes.to_dict("records")}
+            typer.echo(json.dumps(study.plain(said), indent=2, ensure_ascii=False))
+        elif not quiet:
+            print_replan(found)
+
+
+@app.command()
+def explain(
+    folder: Run,
+    site: Annotated[
+        str | None, typer.Argument(metavar="[SITE]", help="A place, by id or name; none: all.")
+    ] = None,
+    *,
+    alternatives: Annotated[
+        int,
+        typer.Option("--alternatives", metavar="N", min=0, max=50,
+                     help="Near-optimal plans to compare a place in; 0: none."),
+    ] = 5,
+    seconds: Annotated[
+        float,
+        typer.Option("--seconds", metavar="S", min=1, max=3600,
+                     help="Seconds that each question to the solver may take."),
+    ] = 30.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the reasons as JSON on stdout, nothing else.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Say why a place gets its station or none; or list all stations, the most doubtful first."""
+    with errors_explained(quiet=quiet):
+        from siting import study
+        from siting.study.explain import explain_site
+        from siting.study.explain_plan import explain_plan
+        from siting.study.opened import Explained
+        from siting.terminal.explain import print_plan_reasons, print_site_reasons
+
+        run = Explained(folder)
+        if site is None:
+            found = explain_plan(run, time_limit_s=seconds)
+            said = {
+                "binding": dict(found.binding),
+                **found.figures,
+                "stations": found.stations.to_dict("records"),
+            }
+            if not as_json:
+                print_plan_reasons(found, run.plan)
+        else:
+            why = explain_site(run, site, alternatives=alternatives, time_limit_s=seconds)
+            said = {
+                "site_id": why.site_id,
+                "name": why.name,
+                "state": why.state,
+                "reasons": dict(why.reasons),
+                **why.figures,
+                "classes": why.classes.to_dict("records"),
+                "offers": why.offers.to_dict("records"),
+            }
+            if not as_json:
+                print_site_reasons(why, run.plan)
+        if as_json:
+            typer.echo(json.dumps(study.plain(said), indent=2, ensure_ascii=False))

@@ -48,7 +48,7 @@ def map_data(run: RunFolder) -> dict[str, Any]:
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
-    roads, coarse = _roads(run.roads)
+    roads, coarse = road_lines(run.roads)
     return {
         "scale": SCALE,
         "classes": run.classes,
@@ -96,7 +96,7 @@ def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
     return out
 
 
-def _roads(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
+def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
     rank = [_rank(kind) for kind in roads["highway"]]
     for tolerance in _TOLERANCES_DEG:
         drawn = _road_lines(roads, rank, tolerance)

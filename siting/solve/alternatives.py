@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -83,6 +83,7 @@ def solve_alternatives(
     city_floor: float | None = None,
     model: str = "capacitated",
     effort: Effort | None = None,
+    start: Sequence[str] | None = None,
 ) -> Alternatives:
     """Return the best plans that differ from each other by a number of sites.
 
@@ -100,6 +101,8 @@ def solve_alternatives(
         As for `siting.solve.solve_weighted`.
     effort
         Gap, threads, seed and solver of each plan; the time limit is for all together.
+    start
+        Offers of a plan found earlier, to begin with.
 
     Raises
     ------
@@ -132,9 +135,17 @@ def solve_alternatives(
             variant = replace(variant, ceiling=partial(_least_bound, found))
         with clock.phase(f"plan {n + 1}", (n + 1) / count):
             starts = (
-                _near(instance, [outcome for outcome, _ in found], differ_by, model, effort, clock)
+                _near(
+                    instance,
+                    [outcome for outcome, _ in found],
+                    differ_by,
+                    model,
+                    effort,
+                    clock,
+                    start,
+                )
                 if found
-                else plain_starts(instance, model, effort, clock, bounds=energy)
+                else plain_starts(instance, model, effort, clock, bounds=energy, start=start)
             )
             settled: Settled = settle(variant, effort, clock, starts)
         if settled.infeasible and not found:
@@ -202,6 +213,7 @@ def _near(
     model: str,
     effort: Effort,
     clock: Clock,
+    start: Sequence[str] | None,
 ) -> Iterator[Ints]:
     """Yield good plans without those sites of the plans so far that serve the least.
 
@@ -224,7 +236,7 @@ def _near(
         given = with_offers(instance, kept)
         if not len(kept) or not given.served_pairs.any():
             return
-        for at in plain_starts(given, model, effort, clock, START_SHARE):
+        for at in plain_starts(given, model, effort, clock, START_SHARE, start=start):
             if not isinstance(at, float):
                 yield kept[at]
         if clock.over:

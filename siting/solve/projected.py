@@ -61,6 +61,7 @@ class Search:
         self.valuer.base = first_choice(self.valuer, clock, **self.options)
         self.best = self.valuer.at(self.valuer.base)
         self.method: Method = "exact"
+        self.start: tuple[str, ...] = ()
         self.guarantee = ""
         self.bound = self.demand.reachable_kwh_day
         self.nodes = 0
@@ -186,6 +187,12 @@ class Search:
 
     def round(self, taken: Floats) -> None:
         """Search from a relaxation, rounded in several ways, and from the plan so far."""
+        if self.start:
+            # A second thought is easier to follow the less of the earlier plan it changes.
+            if not self.done:
+                self.improve(self.best)
+            if self.done and not self.exact:
+                return
         starts = [self.best]
         for least in ROUND_FROM:
             starts.append(round_relaxed(self.valuer, taken, least, self.clock))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from siting.solve.solution import (
 )
 from siting.solve.solvers import HIGHS, check_solver, run_solver
 from siting.solve.ties import STRICT, break_ties
+from siting.solve.warm import mended
 
 # Shares of the time limit by which phases end; what is left at the end is for the answer itself.
 START_ENDS, PROJECTION_ENDS, TREE_ENDS, RESERVE_S = 0.25, 0.75, 0.94, 2.0
@@ -48,6 +49,7 @@ def solve(
     seed: int = 1,
     solver: str = HIGHS,
     progress: Callable[[Progress], None] | None = None,
+    start: Sequence[str] | None = None,
 ) -> Solution:
     """Return the offers to choose, the energy they serve (kWh/day), and how good that is proven.
 
@@ -74,6 +76,9 @@ def solve(
         Name of a solver PuLP knows; bounds and starts come from HiGHS all the same.
     progress
         Called now and then with a `Progress`.
+    start
+        Offers of an earlier plan to begin with, mended where they do not fit here. The proof is
+        made anew; the plan found may be another one of those within the gap.
 
     Returns
     -------
@@ -93,6 +98,7 @@ def solve(
     check_solver(solver)
     run = _Solve(instance, model, gap, Clock(time_limit_s, progress), solver, threads, seed)
     run.method = method
+    run.start = () if start is None else tuple(start)
     try:
         if method == "greedy":
             run.work_greedily()
@@ -116,7 +122,10 @@ class _Solve(Search):
             self.tie_break = "exact"
             return
         with clock.phase("start", START_ENDS):
-            self._fill()
+            if self.start:
+                self.offer(mended(valuer, self.start, clock))
+            else:
+                self._fill()
         if self.done:
             return
         if valuer.capacitated:

@@ -48,7 +48,7 @@ def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None
         gain = np.minimum(state.upper - state.value, known)
         open_ = valuer.valid & (gain > valuer.noise) & valuer.room.fits(state.choice)
         for group, paid in ((open_ & (more <= 0), 1.0), (open_ & (more > 0), more)):
-            best = _best_change(valuer, state, np.where(group, gain, 0.0), known, paid)
+            best = best_change(valuer, state, np.where(group, gain, 0.0), known, paid)
             if best is not None:
                 break
         else:
@@ -150,7 +150,7 @@ def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> 
     return fill(valuer, valuer.at(choice), clock)
 
 
-def _best_change(
+def best_change(
     valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float
 ) -> tuple[State, int] | None:
     """Return the change with the most gain for its price and its site; None if none gains."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,8 +165,12 @@ def plain_starts(
     share: float = PLAIN_SHARE,
     *,
     bounds: bool = False,
+    start: Sequence[str] | None = None,
 ) -> Iterator[Start]:
-    """Yield the plan of the plain program as positions of offers, after its bound if asked for."""
+    """Yield the plan of the plain program as positions of offers, after its bound if asked for.
+
+    It may begin from the offers of an earlier plan.
+    """
     found = solve(
         instance,
         model,
@@ -174,6 +178,7 @@ def plain_starts(
         time_limit_s=max(share * clock.left_s, 0.05),
         threads=effort.threads,
         seed=effort.seed,
+        start=start,
     )
     if found.stopped == "interrupted":
         clock.interrupted = True

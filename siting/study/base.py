@@ -33,6 +33,15 @@ class RoadStudy:
         Called with an `Event` when a stage is done, and now and then while solving.
     today
         The day that dates in the configuration are held against.
+
+    Attributes
+    ----------
+    reused
+        Stages taken from a run folder instead of worked out.
+    start
+        Offers of that folder's plan, the first plan of another solve.
+    known_inputs, known_figures
+        What that folder says of the inputs of those stages, by key, and of the figures.
     """
 
     def __init__(
@@ -49,6 +58,11 @@ class RoadStudy:
         self.seconds: dict[str, float] = {}
         self._progress = progress
         self._inner: list[float] = []
+        # Of a study that was opened from a run folder: see `siting.study.stored`.
+        self.reused: tuple[str, ...] = ()
+        self.start: tuple[str, ...] = ()
+        self.known_inputs: dict[str, dict[str, Any]] = {}
+        self.known_figures: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         """Return the study's name and what has been computed so far."""

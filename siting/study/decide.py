@@ -58,6 +58,7 @@ def _plain(study: Study) -> Decision:
         solver=solver.name,
         method=program.method,
         progress=study.solve_progress,
+        start=study.start or None,
     )
     service = assign(study.instance, solution.offers, program.model)
     proof = Proof.of(

@@ -34,6 +34,11 @@ class DemandStudy(RoadStudy):
         return self._people.rows
 
     @property
+    def people_notes(self) -> tuple[str, ...]:
+        """What a reader must know of how people were placed, in plain words."""
+        return self._people.notes
+
+    @property
     def people_outside(self) -> gpd.GeoDataFrame:
         """People of the layer that the study leaves out as outside its area, lon/lat."""
         return self._people.outside
@@ -262,7 +267,7 @@ class DemandStudy(RoadStudy):
     @cached_property
     def demand_notes(self) -> list[str]:
         """What a reader must know of the demand before using it, in plain words."""
-        lines = list(self._people.notes)
+        lines = list(self.people_notes)
         left_out = float(self.people_outside["people"].sum())
         if left_out > 0:
             lines.append(

@@ -141,9 +141,12 @@ def inputs_of(study: DemandStudy) -> list[dict[str, Any]]:
         about["candidates.existing"] = config.candidates.existing
     for i, source in enumerate(config.candidates.sources):
         about[f"candidates.sources.{i}"] = source
-    files = input_files(config)
+    files = {k: p for k, p in input_files(config).items() if k not in study.known_inputs}
     records = []
     for key, section in about.items():
+        if key in study.known_inputs:
+            records.append(dict(study.known_inputs[key]))
+            continue
         record: dict[str, Any] = {"key": key, "kind": getattr(section, "kind", "layer")}
         for name in ("query", "basis"):
             if hasattr(section, name):
@@ -154,11 +157,16 @@ def inputs_of(study: DemandStudy) -> list[dict[str, Any]]:
         records.append(record)
     by_key = {record["key"]: record for record in records}
     for key, path in files.items():
-        owner = by_key.get(key.rpartition(".")[0])
+        section_key = key.rpartition(".")[0]
+        if section_key in study.known_inputs:
+            continue
+        owner = by_key.get(section_key)
         if owner is None or "file" in owner:
             owner = {"key": key, "kind": "table", "source": "given by the user", "licence": ""}
             records.append(owner)
         owner |= {"file": path.name, "file_date": file_date(path), "sha256": sha256(path)}
+    said = {record["key"] for record in records}
+    records += [dict(known) for key, known in study.known_inputs.items() if key not in said]
     return records
 
 
@@ -172,6 +180,11 @@ def assumptions_of(study: Study) -> pd.DataFrame:
         ``source``, ``confidence``.
     """
     config = study.config
+    if study.known_figures is not None:
+        settings = _settings(study)
+        others = study.known_figures[~study.known_figures["figure"].isin(settings["figure"])]
+        at = int((others["figure"] != "capex_pkr").cummin().sum())
+        return pd.concat([others[:at], settings[others.columns], others[at:]], ignore_index=True)
     figures = figures_of(study).rename(columns={"vehicle_class": "of"})
     used = {name for counts in config.offers.configurations.values() for name in counts}
     chargers = reference.table("chargers", config.offers.chargers_csv)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from siting import __version__, export
 from siting.config import to_yaml
+from siting.config.program import GridZones
 from siting.errors import Fault, InputError
 from siting.files import whole_folder
-from siting.solve import assign, solve
+from siting.models.rows import zones_of
+from siting.solve import assign, gini, solve
+from siting.solve.solution import relative_gap
+from siting.solve.zones import zone_table
 from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study
 from siting.study.stages import Report
+from siting.study.zones import zone_of_cells, zone_of_demand
 
 MOST_BUDGETS = 200
 
@@ -59,7 +66,9 @@ def budgets_of(text: str) -> list[float]:
 def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return what the best plan serves for each budget (kWh/day), with its bound.
 
-    Roads, demand, offers and reach are worked out once.
+    Roads, demand, offers and reach are worked out once. Each plan is the first plan of the next
+    budget, so that more money never serves less, and what is proven for a budget is proven for
+    every smaller one.
 
     Parameters
     ----------
@@ -73,7 +82,8 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     DataFrame
         One row a budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
         ``bound_kwh_day``, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``, ``cost_pkr``,
-        ``worst_class_share`` (served of the vehicle class served least), ``pkr_per_kwh_day`` (more
+        ``worst_class_share`` (served of the vehicle class served least), ``worst_zone_share`` and
+        ``gini`` (of the shares served by zone, weighted by demand), ``pkr_per_kwh_day`` (more
         money over more energy than the budget before; blank where nothing more is served) and
         ``knee``, true at the budget beyond which another rupee serves least more.
 
@@ -86,7 +96,10 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     if config.program.variant != "plain" or config.offers.subsidy.rule == "gap":
         what = f"is for the most energy for the budget, not for {config.program.variant}"
         raise InputError(Fault("frontier", what, "leave the variant out of program"))
-    rows = []
+    rows: list[dict[str, Any]] = []
+    of_demand, _ = zones_for(study)
+    zones = zones_of(study.instance, of_demand)
+    start: tuple[str, ...] = study.start
     for budget in sorted(budgets_pkr):
         instance = replace(study.instance, budget_pkr=float(budget))
         solver = config.solver
@@ -99,8 +112,11 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             seed=solver.seed,
             solver=solver.name,
             method=config.program.method,
+            start=start or None,
         )
+        start = found.offers
         service = assign(instance, found.offers, config.program.model)
+        shares = zone_table(instance, zones, service)
         wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
         served = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(wanted.index)
         new = instance.offer_existing[instance.positions_of(found.offers)]
@@ -116,9 +132,14 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "subsidy_pkr": found.subsidy_pkr,
                 "cost_pkr": found.cost_pkr,
                 "worst_class_share": float((served.fillna(0.0) / wanted).min()),
+                "worst_zone_share": float(shares["served_share"].min()),
+                "gini": gini(
+                    shares["served_share"].to_numpy(float), shares["demand_kwh_day"].to_numpy(float)
+                ),
             }
         )
         study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: {found.objective_kwh_day:,.0f} kWh/day")
+    _share_bounds(rows, config.solver.gap)
     table = pd.DataFrame(rows)
     more = table["served_kwh_day"].diff()
     table["pkr_per_kwh_day"] = (table["subsidy_pkr"].diff() / more).where(more > 1e-9)
@@ -174,6 +195,7 @@ def frontier_to_folder(
                 "note": study.config.note,
                 "written": now.isoformat(timespec="seconds"),
                 "demand": demand_facts(study),
+                "zones": zones_for(study)[1],
                 "frontier": table.to_dict("records"),
                 "inputs": inputs_of(study),
                 "seconds": dict(study.seconds),
@@ -181,6 +203,32 @@ def frontier_to_folder(
             folder / "frontier.json",
         )
     return table, out
+
+
+def _share_bounds(rows: list[dict[str, Any]], gap_asked: float) -> None:
+    """Lower each bound to that of the next larger budget: less money serves no more."""
+    for row, larger in reversed(list(itertools.pairwise(rows))):
+        if larger["bound_kwh_day"] < row["bound_kwh_day"]:
+            row["bound_kwh_day"] = max(larger["bound_kwh_day"], row["served_kwh_day"])
+            row["gap"] = relative_gap(row["served_kwh_day"], row["bound_kwh_day"])
+            row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"
+
+
+def zones_for(study: Study) -> tuple[pd.Series, str]:
+    """Return the zone of each demand row, by ``demand_id``, and what the zones are, in words.
+
+    Where the program has no zones they are squares.
+    """
+    own = zone_of_demand(study)
+    if own is not None:
+        return own, "the zones of the program"
+    squares = GridZones(kind="grid")
+    program = study.config.program.model_copy(update={"zones": squares})
+    cells = zone_of_cells(study.config.model_copy(update={"program": program}), study.cells)
+    assert cells is not None
+    zone = study.demand["cell_id"].astype(str).map(cells).fillna("")
+    of_demand = pd.Series(zone.to_numpy(), index=study.demand["demand_id"].astype(str))
+    return of_demand, f"squares of {squares.size_m:,.0f} m"
 
 
 def _knee(table: pd.DataFrame) -> int:

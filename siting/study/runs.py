@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from siting import sites
 from siting.config import Config, load, to_yaml
@@ -18,6 +19,7 @@ from siting.study.facts import assumptions_of, run_facts
 from siting.study.pipeline import Study
 from siting.study.run_extras import with_zones
 from siting.study.stages import Report
+from siting.study.stored import write_stages
 
 
 @dataclass
@@ -63,7 +65,7 @@ def run(
     if out is None:
         plan = study.plan
         return plan.with_facts(run_facts(study, plan, now))
-    return _write(study, Path(out), now)
+    return write_run(study, Path(out), now)
 
 
 def run_to_folder(
@@ -78,14 +80,40 @@ def run_to_folder(
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
-    return _write(study, out, now), out
+    return write_run(study, out, now), out
 
 
-def _write(study: Study, out: Path, now: datetime) -> Plan:
+def write_run(
+    study: Study,
+    out: Path,
+    now: datetime,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+    also: Callable[[Path, Plan], None] | None = None,
+) -> Plan:
+    """Return a study's plan, written to a run folder that appears whole or not at all.
+
+    Parameters
+    ----------
+    study
+        The study.
+    out
+        The folder: new, or empty.
+    now
+        The time, for the record.
+    facts, warnings
+        What else ``run.json`` shall say, and what a reader must know besides.
+    also
+        Called with the folder and the plan to write further files.
+    """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     with whole_folder(out) as folder:
         plan = study.plan
-        plan = plan.with_facts(run_facts(study, plan, now))
+        plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
+        plan.facts["warnings"][:0] = warnings
+        if also is not None:
+            also(folder, plan)
         write_run_tables(
             folder,
             sites=plan.sites,
@@ -110,6 +138,7 @@ def _write(study: Study, out: Path, now: datetime) -> Plan:
                 'no report.html was written: it needs another package, pip install "siting[report]"'
             )
         write_json(plan.facts, folder / "run.json")
+        write_stages(study, folder)
         if has_report():
             write_report(folder)
     return plan

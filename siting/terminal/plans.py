@@ -141,7 +141,8 @@ def print_frontier(found: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
     console = Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("PKR m", "kWh/day", "Share", "At most", "Gap", "Stations", "PKR a kWh/day", ""):
+    names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.to_dict("records"):
         more = row["pkr_per_kwh_day"]
@@ -153,8 +154,14 @@ def print_frontier(found: pd.DataFrame, folder: Path) -> None:
             f"{row['gap']:.2%}",
             f"{row['new_stations']:,}",
             "" if pd.isna(more) else f"{more:,.0f}",
+            f"{row['worst_zone_share']:.0%}",
+            f"{row['gini']:.2f}",
             "knee" if row["knee"] else "",
         )
     console.print(table)
-    console.print("PKR a kWh/day: more subsidy over more energy than the budget before.")
+    console.print(
+        "PKR a kWh: more subsidy over more kWh/day than the budget before. Worst: share served in "
+        "the zone served least; Gini: of the shares served by zone, 0 where all have the same.",
+        soft_wrap=True,
+    )
     console.print(f"Written to {folder}", soft_wrap=True)

@@ -1,0 +1,189 @@
+"""Several stored runs as one HTML page: figures, what was asked, and a map of where they differ."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siting.report.leaflet import embedded_leaflet
+from siting.report.mapdata import road_lines
+from siting.report.page import _asset, _environment, _json_text, _policy
+from siting.report.shapes import SCALE
+
+# Figures by name; the rest are told by their own words.
+_NAMES = {
+    "budget_pkr": "Budget, PKR m",
+    "subsidy_pkr": "Subsidy, PKR m",
+    "cost_pkr": "Cost in all, PKR m",
+    "wanted_kwh_day": "Energy wanted, kWh/day",
+    "served_kwh_day": "Energy served, kWh/day",
+    "served_share": "  share of what is wanted",
+    "new_power_kw": "New power, kW",
+    "mean_travel_min": "Mean drive, min",
+    "gap": "Proven gap",
+    "bound_kwh_day": "No plan serves more than, kWh/day",
+}
+
+
+def figure_name(figure: str) -> str:
+    """Return a figure in a planner's words.
+
+    Examples
+    --------
+    >>> figure_name("served_two_wheeler_share"), figure_name("new_stations")
+    ('  two wheeler', 'New stations')
+    """
+    if figure in _NAMES:
+        return _NAMES[figure]
+    if figure.startswith("served_"):
+        return "  " + figure.removeprefix("served_").removesuffix("_share").replace("_", " ")
+    return figure.replace("_", " ").capitalize()
+
+
+def figure_text(figure: str, value: Any) -> str:
+    """Return a figure's value as people read it; blank where it is missing.
+
+    Examples
+    --------
+    >>> figure_text("cost_pkr", 2_500_000), figure_text("served_share", 0.5)
+    ('2.50', '50.0%')
+    """
+    if is_missing(value):
+        return ""
+    if figure.endswith("_pkr"):
+        return f"{float(value) / 1e6:,.2f}"
+    if figure.endswith("_share"):
+        return f"{float(value):.1%}"
+    if figure == "gap":
+        return f"{float(value):.2%}"
+    if figure.endswith("_min"):
+        return f"{float(value):.1f}"
+    if figure.endswith(("_kwh_day", "_kw", "_stations")):
+        return f"{float(value):,.0f}"
+    return str(value)
+
+
+def setting_text(value: Any) -> str:
+    """Return a setting as people read it; a dash where a run has none."""
+    if is_missing(value):
+        return "–"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether there is no value."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def render_differences(
+    *,
+    runs: list[str],
+    title: str,
+    notes: list[str],
+    owners: list[str],
+    figures: pd.DataFrame,
+    settings: pd.DataFrame,
+    sites: gpd.GeoDataFrame,
+    counts: dict[str, int],
+    roads: gpd.GeoDataFrame,
+    version: str,
+) -> str:
+    """Return runs side by side as the text of an HTML page that needs no network.
+
+    Parameters
+    ----------
+    runs
+        What the runs are called.
+    title, notes, owners
+        The study's title, caveats, and whose data it is.
+    figures, settings
+        ``figure`` or ``key`` and one column a run.
+    sites
+        Stations with ``status``, ``in_runs`` and, for run n, ``chargers_n``, ``served_n_kwh_day``.
+    counts
+        New stations by what became of them.
+    roads
+        Roads with ``highway``, lon/lat.
+    version
+        The version of this package.
+
+    Raises
+    ------
+    MissingExtraError
+        If the packages of the extra ``report`` are not installed.
+    """
+    leaflet, own = embedded_leaflet(), _asset("differences.js")
+    lines, _ = road_lines(roads)
+    data = {
+        "scale": SCALE,
+        "roads": lines,
+        "runs": runs,
+        "credits": owners,
+        "sites": [_site(row, len(runs)) for row in sites.to_dict("records")],
+    }
+    return (
+        _environment()
+        .get_template("differences.html")
+        .render(
+            title=title,
+            notes=notes,
+            runs=runs,
+            figures=[
+                (
+                    figure_name(str(row["figure"])),
+                    [figure_text(str(row["figure"]), row[n]) for n in runs],
+                )
+                for row in figures.to_dict("records")
+            ],
+            settings=[
+                (str(row["key"]), [setting_text(row[n]) for n in runs])
+                for row in settings.to_dict("records")
+            ],
+            counts=[
+                (f"{n:,}", {"all": "the same in all", "changed": "other chargers"}.get(what, what))
+                for what, n in counts.items()
+            ],
+            stations=[
+                _station(row, len(runs))
+                for row in sites.to_dict("records")
+                if row["status"] != "all"
+            ],
+            policy=_policy(leaflet.script, own),
+            leaflet=leaflet,
+            page_style=_asset("page.css"),
+            page_script=own,
+            data=_json_text(data),
+            version=version,
+        )
+    )
+
+
+def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
+    return {
+        "id": str(row["site_id"]),
+        "name": row["name"] if isinstance(row["name"], str) else "",
+        "old": bool(row["existing"]),
+        "status": row["status"],
+        "in": row["in_runs"],
+        "at": [round(row["geometry"].x * SCALE), round(row["geometry"].y * SCALE)],
+        "chargers": [_or_blank(row[f"chargers_{n}"]) for n in range(1, runs + 1)],
+        "kwh": [
+            None if is_missing(row[f"served_{n}_kwh_day"]) else round(row[f"served_{n}_kwh_day"], 1)
+            for n in range(1, runs + 1)
+        ],
+    }
+
+
+def _station(row: dict[str, Any], runs: int) -> dict[str, Any]:
+    return {
+        "id": str(row["site_id"]),
+        "name": row["name"] if isinstance(row["name"], str) else "",
+        "chargers": [_or_blank(row[f"chargers_{n}"]) or "–" for n in range(1, runs + 1)],
+    }
+
+
+def _or_blank(value: Any) -> str:
+    return "" if is_missing(value) else str(value)

@@ -1,0 +1,37 @@
+"""A plan's day, driver by driver: who comes, who waits, who is turned away."""
+
+from siting.simulation.count import (
+    Days,
+    class_table,
+    count_day,
+    hour_table,
+    peak_late,
+    simulate_days,
+    station_table,
+    use_table,
+)
+from siting.simulation.day import Queues, choices_of, sessions_per_day, simulate
+from siting.simulation.drivers import draw_drivers
+from siting.simulation.erlang import expected_waits, split_load, standard_kwh_day
+from siting.simulation.ports import Sessions, station_ports
+
+__all__ = [
+    "Days",
+    "Queues",
+    "Sessions",
+    "choices_of",
+    "class_table",
+    "count_day",
+    "draw_drivers",
+    "expected_waits",
+    "hour_table",
+    "peak_late",
+    "sessions_per_day",
+    "simulate",
+    "simulate_days",
+    "split_load",
+    "standard_kwh_day",
+    "station_ports",
+    "station_table",
+    "use_table",
+]

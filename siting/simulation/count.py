@@ -1,0 +1,307 @@
+"""What a simulated day comes to: by station, by class and by hour, and over many days.
+
+Counting. The day that counts begins after a day of warm-up, at midnight. Drivers are counted where
+they ask or arrive within it, and followed to the end, so that no wait is cut short. At its end
+
+    arrivals = charged + turned away + still waiting            (charged: began within the day)
+
+Ports and energy are counted over the same 24 hours by the time that sessions overlap with them,
+those of drivers of the day before included. Days are drawn anew each, with their own warm-up, so
+that they are independent and
+
+    mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
+
+is a 95 % confidence interval of the mean.
+
+Source: A. M. Law: Simulation Modeling and Analysis, 5th ed. (2015), section 9.5.2 (replication and
+deletion).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from siting.simulation.day import (
+    CHARGED,
+    OUT_OF_REACH,
+    TURNED_AWAY,
+    TURNED_ROUND,
+    Choices,
+    Queues,
+    simulate,
+)
+from siting.simulation.drivers import DAY_MIN, HOUR_MIN, HOURS, draw_drivers
+from siting.simulation.ports import Sessions
+
+WARM_UP_DAYS = 1
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Day:
+    """The counts of one day: rows are queues, classes or hours."""
+
+    by_queue: pd.DataFrame
+    by_class: pd.DataFrame
+    by_hour: pd.DataFrame
+    by_queue_hour: np.ndarray
+    waits: pd.DataFrame
+
+
+def count_day(
+    log: pd.DataFrame, queues: Queues, sessions: Sessions, wait_min: float, first_min: float
+) -> Day:
+    """Return the counts of the 24 hours that begin at a minute.
+
+    Parameters
+    ----------
+    log
+        As `siting.simulation.simulate`.
+    queues, sessions
+        The queues and sessions.
+    wait_min
+        A wait longer than this is late (minutes).
+    first_min
+        When the day begins.
+
+    Returns
+    -------
+    Day
+        ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer, or
+        turned away), ``wait_sum_min`` (of those who stayed), ``kwh`` and ``busy_min`` (within the
+        24 hours); of classes and hours ``out_of_reach`` too. ``waits``: queue, class, hour and wait
+        of each driver who stayed.
+    """
+    last_min = first_min + DAY_MIN
+    arrive = log["arrive_min"].to_numpy(dtype=float)
+    outcome = log["outcome"].to_numpy(dtype=int)
+    start = log["start_min"].to_numpy(dtype=float)
+    inside = (arrive >= first_min) & (arrive < last_min)
+    stayed = outcome == CHARGED
+    turned = np.isin(outcome, (TURNED_AWAY, TURNED_ROUND))
+    wait = np.where(stayed, start - arrive, 0.0)
+    waiting = stayed & (start >= last_min)
+    each = pd.DataFrame(
+        {
+            "queue": log["queue"].to_numpy(int),
+            "of": log["of"].to_numpy(int),
+            "hour": ((arrive - first_min) // HOUR_MIN).astype(int),
+            "arrivals": (outcome != OUT_OF_REACH).astype(float),
+            "out_of_reach": (outcome == OUT_OF_REACH).astype(float),
+            "charged": (stayed & ~waiting).astype(float),
+            "turned_away": turned.astype(float),
+            "waiting_at_end": waiting.astype(float),
+            "late": (turned | (stayed & (wait > wait_min))).astype(float),
+            "wait_sum_min": wait,
+            "stayed": stayed.astype(float),
+        }
+    )
+    counts = [c for c in each.columns if c not in ("queue", "of", "hour")]
+    mine = each[inside]
+    busy, kwh = _overlaps(log, first_min)
+    own = np.flatnonzero(stayed)
+    queue, of = each["queue"].to_numpy()[own], each["of"].to_numpy()[own]
+    at_queue = np.zeros((len(queues.table), HOURS))
+    np.add.at(at_queue, queue, busy)
+    by_queue = mine.groupby("queue")[counts].sum().reindex(range(len(queues.table)), fill_value=0.0)
+    by_queue["busy_min"] = at_queue.sum(axis=1)
+    by_queue["kwh"] = np.bincount(queue, kwh.sum(axis=1), minlength=len(queues.table))
+    size = len(sessions.classes)
+    by_class = mine.groupby("of")[counts].sum().reindex(range(size), fill_value=0.0)
+    by_class["kwh"] = np.bincount(of, kwh.sum(axis=1), minlength=size)
+    by_hour = mine.groupby("hour")[counts].sum().reindex(range(HOURS), fill_value=0.0)
+    by_hour["busy_min"], by_hour["kwh"] = at_queue.sum(axis=0), kwh.sum(axis=0)
+    waits = mine.loc[mine["stayed"] > 0, ["queue", "of", "hour", "wait_sum_min"]]
+    waits = waits.rename(columns={"wait_sum_min": "wait_min"})
+    return Day(by_queue, by_class, by_hour, at_queue, waits)
+
+
+def _overlaps(log: pd.DataFrame, first_min: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the minutes and kWh of each session that fall into each hour of a day."""
+    done = log[log["outcome"] == CHARGED]
+    start = done["start_min"].to_numpy(dtype=float)[:, None]
+    end = done["end_min"].to_numpy(dtype=float)[:, None]
+    begins = first_min + HOUR_MIN * np.arange(HOURS)[None, :]
+    minutes = np.clip(np.minimum(end, begins + HOUR_MIN) - np.maximum(start, begins), 0.0, None)
+    length = np.maximum(end - start, 1e-12)
+    return minutes, minutes / length * done["kwh"].to_numpy(dtype=float)[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Days:
+    """Many independent days of one plan under one way of choosing."""
+
+    days: tuple[Day, ...]
+    queues: Queues
+    sessions: Sessions
+    wait_min: float
+
+
+def simulate_days(
+    rows: pd.DataFrame,
+    choices: Sequence[Choices],
+    queues: Queues,
+    sessions: Sessions,
+    *,
+    days: int,
+    seed: int,
+    spread: float,
+    patience_min: float,
+    wait_min: float,
+) -> Days:
+    """Return so many independent days, each after a day of warm-up of its own.
+
+    Parameters
+    ----------
+    rows
+        ``vehicle_class`` and ``kwh_day``, one row a place and class.
+    choices
+        The choices of each row (`siting.simulation.choices_of`).
+    queues, sessions
+        The queues and sessions.
+    days
+        How many.
+    seed
+        The same seed gives the same days.
+    spread, patience_min
+        As in `draw_drivers` and `simulate`.
+    wait_min
+        A wait longer than this is late (minutes).
+    """
+    found = []
+    for child in np.random.SeedSequence(seed).spawn(days):
+        drivers = draw_drivers(
+            rows, sessions, days=WARM_UP_DAYS + 1, spread=spread, rng=np.random.default_rng(child)
+        )
+        log = simulate(drivers, choices, queues, patience_min=patience_min)
+        found.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
+    return Days(tuple(found), queues, sessions, wait_min)
+
+
+def station_table(found: Days) -> pd.DataFrame:
+    """Return a row a station: means a day with 95 % half-widths, waits (min), utilisation.
+
+    Returns
+    -------
+    DataFrame
+        ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
+        ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of those
+        who stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
+        ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
+    """
+    table = found.queues.table
+    site = table["site_id"].astype(str)
+    parts = [day.by_queue.groupby(site.to_numpy()).sum() for day in found.days]
+    ports = table.groupby(site.to_numpy())["ports"].sum()
+    waits = pd.concat([day.waits for day in found.days], ignore_index=True)
+    waits["site_id"] = site.to_numpy()[waits["queue"].to_numpy(int)]
+    tail = waits.groupby("site_id")["wait_min"].quantile(0.95)
+    out = _means(parts, ports.index)
+    out.insert(0, "ports", ports)
+    out["use_share"] = out.pop("busy_min") / (ports * DAY_MIN)
+    out.insert(_after(out, "wait_mean_min"), "wait_p95_min", tail.reindex(ports.index))
+    return out.rename_axis("site_id").reset_index()
+
+
+def class_table(found: Days) -> pd.DataFrame:
+    """Return a row a class, and one of all: as `station_table`, with ``out_of_reach_day``."""
+    names = [*found.sessions.classes, "all"]
+    parts = []
+    for day in found.days:
+        part = day.by_class
+        parts.append(pd.concat([part, part.sum().to_frame().T]).set_axis(names))
+    waits = pd.concat([day.waits for day in found.days], ignore_index=True)
+    tail = waits.groupby("of")["wait_min"].quantile(0.95)
+    tail.index = [found.sessions.classes[int(i)] for i in tail.index]
+    tail["all"] = waits["wait_min"].quantile(0.95) if len(waits) else np.nan
+    out = _means(parts, pd.Index(names))
+    out.insert(0, "out_of_reach_day", _mean([part["out_of_reach"] for part in parts])[0])
+    out.insert(_after(out, "wait_mean_min"), "wait_p95_min", tail.reindex(names))
+    return out.rename_axis("vehicle_class").reset_index()
+
+
+def hour_table(found: Days) -> pd.DataFrame:
+    """Return a row an hour of the day: drivers, waits (min), kWh, and use of the ports."""
+    parts = [day.by_hour for day in found.days]
+    out = _means(parts, pd.RangeIndex(HOURS))
+    ports = float(found.queues.table["ports"].sum())
+    out["use_share"] = out.pop("busy_min") / (ports * HOUR_MIN)
+    return out.rename_axis("hour").reset_index()
+
+
+def use_table(found: Days) -> pd.DataFrame:
+    """Return a row a station: the share of its ports' time in use in each hour, ``h00`` to ``h23``.
+
+    Parameters
+    ----------
+    found
+        The days; the shares are means over them.
+    """
+    site = found.queues.table["site_id"].astype(str).to_numpy()
+    busy = np.mean([day.by_queue_hour for day in found.days], axis=0)
+    names = [f"h{hour:02d}" for hour in range(HOURS)]
+    by_site = pd.DataFrame(busy, columns=names).groupby(site).sum()
+    ports = found.queues.table.groupby(site)["ports"].sum()
+    return by_site.div(ports * HOUR_MIN, axis=0).rename_axis("site_id").reset_index()
+
+
+def peak_late(found: Days) -> tuple[float, float]:
+    """Return the late share of drivers who come in the busiest hour, with its half-width."""
+    arrivals = np.array([day.by_hour["arrivals"] for day in found.days])
+    late = np.array([day.by_hour["late"] for day in found.days])
+    hour = int(arrivals.sum(axis=0).argmax())
+    return _ratio(late[:, hour], arrivals[:, hour])
+
+
+def _after(table: pd.DataFrame, column: str) -> int:
+    """Return the position behind a column."""
+    return list(table.columns).index(column) + 1
+
+
+def _means(parts: Sequence[pd.DataFrame], index: pd.Index[Any]) -> pd.DataFrame:
+    """Return the means over days of what is counted, and the shares that follow from them."""
+    out = pd.DataFrame(index=index)
+    for name in ("arrivals", "charged", "turned_away"):
+        out[f"{name}_day"] = _mean([part[name] for part in parts])[0]
+    out["waiting_at_end"] = _mean([part["waiting_at_end"] for part in parts])[0]
+    summed = sum(parts[1:], start=parts[0])
+    asked = summed["arrivals"].where(summed["arrivals"] > 0)
+    out["turned_away_share"] = summed["turned_away"] / asked
+    out["wait_mean_min"] = summed["wait_sum_min"] / summed["stayed"].where(summed["stayed"] > 0)
+    out["late_share"] = summed["late"] / asked
+    late = np.array([part["late"] for part in parts], dtype=float)
+    came = np.array([part["arrivals"] for part in parts], dtype=float)
+    out["late_share_ci"] = [_ratio(late[:, i], came[:, i])[1] for i in range(late.shape[1])]
+    if "busy_min" in parts[0].columns:
+        out["busy_min"] = _mean([part["busy_min"] for part in parts])[0]
+    out["delivered_kwh_day"], out["delivered_kwh_day_ci"] = _mean([part["kwh"] for part in parts])
+    return out
+
+
+def _mean(values: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean over days and the half-width of its 95 % interval; NaN for one day."""
+    each = np.array(values, dtype=float)
+    n = len(each)
+    if n < 2:
+        return each.mean(axis=0), np.full(each.shape[1:], np.nan)
+    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    return each.mean(axis=0), factor * each.std(axis=0, ddof=1) / np.sqrt(n)
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
+    """Return a ratio of sums over days and its half-width, days being the sample (Cochran)."""
+    if bottom.sum() <= 0:
+        return float("nan"), float("nan")
+    ratio = float(top.sum() / bottom.sum())
+    n = len(top)
+    if n < 2:
+        return ratio, float("nan")
+    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    rest = top - ratio * bottom
+    return ratio, factor * float(rest.std(ddof=1)) / float(np.sqrt(n) * bottom.mean())

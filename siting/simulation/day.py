@@ -1,0 +1,249 @@
+"""Drivers at the stations of a plan, one by one, with SimPy.
+
+A driver who wants to charge looks at every station in reach that fits, as an application would show
+it, and takes the one where drive, expected wait and charging together are the shortest, among those
+where the expected wait is within the driver's patience. Where there is none, the driver is turned
+away from the one that would be quickest. On arrival the queue may have grown: who would now wait
+longer than the patience turns round. Who stays queues first come, first served, for the ports of
+one charger group of the station, takes the fastest that is free, and keeps it until the session is
+done.
+
+The expected wait is 0 where a port is free, else (drivers waiting + 1) over the sessions an hour
+that the group's ports end on average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, MissingExtraError
+from siting.simulation.ports import MINUTES, Sessions
+
+# What became of a driver.
+OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
+# (drive in minutes, queue, minutes a kWh at its ports) of each choice a driver has, shortest drive
+# first.
+Choices = Sequence[tuple[float, int, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Queues:
+    """The queues of a plan: one a station and charger group.
+
+    Parameters
+    ----------
+    table
+        ``site_id``, ``charger_group``, ``ports``, one row a queue.
+    port_rows
+        Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
+    pace
+        Minutes that a kWh keeps a port: a row of the table of ports, a class.
+    ends_per_min
+        Sessions that the ports of each queue end in a minute when all are taken.
+    """
+
+    table: pd.DataFrame
+    port_rows: tuple[tuple[int, ...], ...]
+    pace: np.ndarray
+    ends_per_min: np.ndarray
+
+    @classmethod
+    def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
+        """Return the queues of a table of ports.
+
+        Parameters
+        ----------
+        ports
+            As `siting.simulation.station_ports`.
+        sessions
+            The sessions.
+        count
+            Sessions a day by class, which the mean session of a group is weighted with.
+        """
+        groups = ports["charger_group"].to_numpy(object)
+        pace = np.full((len(ports), len(sessions.classes)), np.inf)
+        for g, name in enumerate(sessions.groups):
+            mine = np.flatnonzero(groups == name)
+            for c in np.flatnonzero(sessions.uses[:, g]):
+                pace[mine, c] = sessions.minutes(int(c), g, ports.iloc[mine]) / sessions.kwh[c]
+        rows, per_queue, ends = [], [], []
+        for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
+            at = ports.index.get_indexer(part.index)
+            uses = sessions.uses[:, sessions.groups.index(str(group))]
+            weight = np.where(uses, count, 0.0)
+            weight = weight if weight.sum() > 0 else uses.astype(float)
+            # Of ports that no class of the study can use nothing is asked: they end no session.
+            minutes = np.full(len(at), np.inf)
+            if uses.any():
+                minutes = pace[at][:, uses] * sessions.kwh[uses] @ weight[uses] / weight.sum()
+            fastest = np.argsort(minutes, kind="stable")
+            size = part["ports"].to_numpy(dtype=int)
+            per_queue.append(tuple(int(at[i]) for i in fastest for _ in range(size[i])))
+            ends.append(float((size / minutes).sum()))
+            rows.append((site_id, group, int(size.sum())))
+        table = pd.DataFrame(rows, columns=["site_id", "charger_group", "ports"])
+        return cls(table, tuple(per_queue), pace, np.array(ends))
+
+
+def choices_of(
+    rows: pd.DataFrame, reach: pd.DataFrame, queues: Queues, sessions: Sessions
+) -> list[Choices]:
+    """Return the choices of each row: every queue in reach whose ports fit the class.
+
+    Parameters
+    ----------
+    rows
+        ``place`` and ``vehicle_class``, one row a place and class.
+    reach
+        ``place``, ``site_id``, ``travel_min``.
+    queues, sessions
+        The queues and the sessions.
+    """
+    of_site: dict[str, list[int]] = {}
+    for q, site_id in enumerate(queues.table["site_id"].astype(str)):
+        of_site.setdefault(site_id, []).append(q)
+    near = reach[reach["site_id"].astype(str).isin(of_site)]
+    by_place: dict[str, list[tuple[float, str]]] = {}
+    for place, site_id, minutes in near[["place", "site_id", "travel_min"]].itertuples(
+        index=False, name=None
+    ):
+        by_place.setdefault(str(place), []).append((float(minutes), str(site_id)))
+    mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
+    found: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
+    out: list[Choices] = []
+    for place, name in (
+        rows[["place", "vehicle_class"]].astype(str).itertuples(index=False, name=None)
+    ):
+        if (place, name) not in found:
+            c = sessions.classes.index(name)
+            found[place, name] = [
+                (minutes, q, float(mean[q][c]))
+                for minutes, site_id in sorted(by_place.get(place, []))
+                for q in of_site[site_id]
+                if np.isfinite(mean[q][c])
+            ]
+        out.append(found[place, name])
+    return out
+
+
+def simulate(
+    drivers: pd.DataFrame,
+    choices: Sequence[Choices],
+    queues: Queues,
+    *,
+    patience_min: float,
+) -> pd.DataFrame:
+    """Return what became of each driver, every one followed until the session is done.
+
+    Parameters
+    ----------
+    drivers
+        As `siting.simulation.draw_drivers`.
+    choices
+        The choices of each row.
+    queues
+        The queues.
+    patience_min
+        The longest expected wait that a driver puts up with, minutes; may be infinite.
+
+    Returns
+    -------
+    DataFrame
+        `drivers` with ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2 turned
+        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; for
+        who never set out the moment of asking), ``start_min``, ``end_min``, ``port`` (row of the
+        table of ports).
+
+    Raises
+    ------
+    MissingExtraError
+        If SimPy is not installed.
+    """
+    try:
+        import simpy
+    except ImportError as err:
+        raise MissingExtraError(
+            Fault("simpy", "is needed to simulate a day", 'pip install "siting[simulate]"')
+        ) from err
+    n = len(drivers)
+    time = drivers["time_min"].to_numpy(dtype=float).tolist()
+    row, of = drivers["row"].to_numpy(int).tolist(), drivers["of"].to_numpy(int).tolist()
+    kwh = drivers["kwh"].to_numpy(dtype=float).tolist()
+    outcome, queue, port = [OUT_OF_REACH] * n, [-1] * n, [-1] * n
+    arrive, start, end = list(time), [np.nan] * n, [np.nan] * n
+    ends, pace = queues.ends_per_min.tolist(), queues.pace.tolist()
+    quickest_kwh = [min((c[2] for c in own), default=0.0) for own in choices]
+    env = simpy.Environment()
+    stores = []
+    for rows in queues.port_rows:
+        store = simpy.PriorityStore(env)
+        store.items = [simpy.PriorityItem(rank, at) for rank, at in enumerate(rows)]
+        stores.append(store)
+
+    def wait_min(q: int) -> float:
+        store = stores[q]
+        return 0.0 if store.items else (len(store.get_queue) + 1) / ends[q]
+
+    def choose(k: int) -> tuple[float, int, bool]:
+        """Return the drive and queue that a driver takes, and whether it is within patience."""
+        need = kwh[k]
+        least = need * quickest_kwh[row[k]]
+        best, quickest = (np.inf, 0.0, -1), (np.inf, 0.0, -1)
+        for drive, q, minutes_kwh in choices[row[k]]:
+            if drive + least >= best[0]:
+                break  # nothing farther can be quicker
+            wait = wait_min(q)
+            total = drive + wait + minutes_kwh * need
+            if wait <= patience_min and total < best[0]:
+                best = (total, drive, q)
+            if total < quickest[0]:
+                quickest = (total, drive, q)
+        chosen = best if best[2] >= 0 else quickest
+        return chosen[1], chosen[2], best[2] >= 0
+
+    def drive_and_charge(k: int, drive: float, q: int) -> Generator[Any, Any, None]:
+        if drive > 0:
+            yield env.timeout(drive)
+        arrive[k] = env.now
+        if wait_min(q) > patience_min:
+            outcome[k] = TURNED_ROUND
+            return
+        taken = yield stores[q].get()
+        start[k], port[k] = env.now, taken.item
+        yield env.timeout(kwh[k] * pace[taken.item][of[k]])
+        end[k], outcome[k] = env.now, CHARGED
+        stores[q].put(taken)
+
+    def traffic() -> Generator[Any, Any, None]:
+        for k in range(n):
+            if time[k] > env.now:
+                yield env.timeout(time[k] - env.now)
+            drive, q, patient = choose(k)
+            if q < 0:
+                continue
+            queue[k] = q
+            if not patient:
+                outcome[k] = TURNED_AWAY
+                continue
+            env.process(drive_and_charge(k, drive, q))
+
+    env.process(traffic())
+    env.run()
+    return drivers.assign(outcome=outcome, queue=queue, arrive_min=arrive, start_min=start,
+                          end_min=end, port=port)  # fmt: skip
+
+
+def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
+    """Return the sessions a day by class that energy wanted (``kwh_day``) comes to."""
+    kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
+    own = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
+    count: np.ndarray = own / sessions.kwh
+    return count
+
+
+__all__ = ["MINUTES", "Choices", "Queues", "choices_of", "sessions_per_day", "simulate"]

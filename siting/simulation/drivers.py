@@ -1,0 +1,84 @@
+"""Who comes to charge on a day: drivers drawn at random from energy wanted by place and class.
+
+Formulation
+-----------
+The drivers of class c come as a Poisson process whose rate in hour h is
+
+    (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
+
+so the number of an hour is Poisson, each comes at a moment drawn evenly from the hour, and belongs
+to a row (a place) with the odds of the row's energy. The energy of a session is drawn from a gamma
+distribution with the class's mean and a coefficient of variation that is given: 0 is the same for
+all, 1 is exponential as Erlang C has it.
+
+Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
+Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for the rates by piece.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from siting.simulation.ports import Sessions
+
+DAY_MIN = 1440.0
+HOUR_MIN = 60.0
+HOURS = 24
+
+
+def draw_drivers(
+    rows: pd.DataFrame,
+    sessions: Sessions,
+    *,
+    days: int,
+    spread: float,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return the drivers of some days in the order in which they want to charge.
+
+    Parameters
+    ----------
+    rows
+        ``vehicle_class`` and ``kwh_day``: energy wanted, one row a place and class.
+    sessions
+        The sessions.
+    days
+        How many days, one after the other.
+    spread
+        Coefficient of variation of a session's energy, 0 or more.
+    rng
+        Where chance comes from.
+
+    Returns
+    -------
+    DataFrame
+        ``time_min`` from the first midnight, ``row`` (position in `rows`), ``of`` (position of the
+        class), ``kwh``.
+    """
+    of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
+    energy = rows["kwh_day"].to_numpy(dtype=float)
+    times, at, of = [], [], []
+    for c in range(len(sessions.classes)):
+        mine = np.flatnonzero((of_row == c) & (energy > 0))
+        if not len(mine):
+            continue
+        rate = energy[mine].sum() / sessions.kwh[c] * sessions.hours[c]
+        count = rng.poisson(np.tile(rate, days))
+        hour = np.repeat(np.arange(HOURS * days), count)
+        times.append((hour + rng.random(len(hour))) * HOUR_MIN)
+        odds = np.cumsum(energy[mine])
+        picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")
+        at.append(mine[np.minimum(picked, len(mine) - 1)])
+        of.append(np.full(len(hour), c))
+    if not times:
+        return pd.DataFrame({"time_min": [], "row": [], "of": [], "kwh": []}).astype(
+            {"time_min": float, "row": int, "of": int, "kwh": float}
+        )
+    time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
+    mean = sessions.kwh[kind]
+    kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))
+    order = np.argsort(time, kind="stable")
+    return pd.DataFrame(
+        {"time_min": time[order], "row": row[order], "of": kind[order], "kwh": kwh[order]}
+    )

@@ -1,0 +1,190 @@
+"""What Erlang C expects at each station when the drivers come whom a plan sends there.
+
+Formulation
+-----------
+The energy that the plan sends to a station by class becomes sessions an hour, by the class's mean
+session and its share of the day in that hour. Classes that fit several charger groups of the
+station are divided so that the groups are equally busy, in steps of a hundredth. Each group is one
+queue M/M/n: n its ports, a its offered load in erlangs (sessions an hour times the mean hours at
+its ports). With C(n, a) of `siting.sites.waiting`,
+
+    P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
+
+and every driver waits longer than t, without end, where a >= n. A peak hour ends before its queue
+has grown to the lasting one, so both are an upper reading of the hour.
+
+Source: as `siting.sites.waiting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from siting.simulation.ports import MINUTES, Sessions
+from siting.sites import ServiceStandard, erlang_c, group_mix
+from siting.sites.standards import group_capacity_kwh_day
+
+STEPS = 100
+
+
+def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> pd.DataFrame:
+    """Return how much of each class's energy (kWh/day) goes to each charger group of a station.
+
+    Parameters
+    ----------
+    ports
+        As `siting.simulation.station_ports`.
+    load
+        ``site_id``, ``vehicle_class``, ``kwh_day``: what is sent to each station.
+    sessions
+        The sessions.
+
+    Returns
+    -------
+    DataFrame
+        ``site_id``, ``charger_group``, ``vehicle_class``, ``kwh_day``, ``minutes`` (mean at the
+        ports of the group). Energy that fits no port of the station is left out.
+    """
+    rows = []
+    by_site = dict(list(ports.groupby("site_id", sort=False)))
+    for site_id, wanted in load.groupby("site_id", sort=True):
+        if site_id not in by_site:
+            continue
+        here = by_site[site_id]
+        groups = {str(g): part for g, part in here.groupby("charger_group", sort=True)}
+        work = dict.fromkeys(groups, 0.0)
+        total = wanted.groupby("vehicle_class")["kwh_day"].sum()
+        fits = {}
+        for name in total.index[total > 0]:
+            c = sessions.classes.index(str(name))
+            fits[str(name)] = {
+                g: _mean_minutes(sessions, c, sessions.groups.index(g), part)
+                for g, part in groups.items()
+                if g in sessions.groups and sessions.uses[c, sessions.groups.index(g)]
+            }
+        size = {g: float(part["ports"].sum()) for g, part in groups.items()}
+        # Who has no choice comes first.
+        for name in sorted(fits, key=lambda n: (len(fits[n]), n)):
+            choice, kwh = fits[name], float(total[name])
+            if not choice:
+                continue
+            count = kwh / sessions.kwh[sessions.classes.index(name)]
+            given = dict.fromkeys(choice, 0)
+            for _ in range(STEPS if len(choice) > 1 else 1):
+                g = min(choice, key=lambda o: (work[o] + count * choice[o] / STEPS) / size[o])
+                given[g] += 1
+                work[g] += count * choice[g] / (STEPS if len(choice) > 1 else 1)
+            parts = sum(given.values())
+            rows += [(site_id, g, name, kwh * n / parts, choice[g]) for g, n in given.items() if n]
+    columns = ["site_id", "charger_group", "vehicle_class", "kwh_day", "minutes"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def expected_waits(
+    ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions, wait_min: float
+) -> pd.DataFrame:
+    """Return what Erlang C expects in the busiest hour of each charger group of each station.
+
+    Parameters
+    ----------
+    ports, load, sessions
+        As in `split_load`.
+    wait_min
+        A wait longer than this counts as late (minutes).
+
+    Returns
+    -------
+    DataFrame
+        ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour`` (0
+        to 23), ``peak_sessions`` (an hour), ``erlangs`` (offered load in it), ``late_share``
+        (P(wait > wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
+
+    Examples
+    --------
+    >>> from siting.demand import session_figures
+    >>> from siting.sites import compatibility
+    >>> sessions = Sessions.from_tables(["car"], session_figures(), compatibility())
+    >>> ports = pd.DataFrame({"site_id": ["s1"], "charger_group": ["dc"], "charger": ["dc_60"],
+    ...     "ports": [2], "port_kw": [60.0], "battery_kwh": [0.0], "availability": [1.0]})
+    >>> load = pd.DataFrame({"site_id": ["s1"], "vehicle_class": ["car"], "kwh_day": [500.0]})
+    >>> found = expected_waits(ports, load, sessions, 10.0).iloc[0]
+    >>> round(float(found["peak_sessions"]), 4), round(float(found["erlangs"]), 4)  # x 35/60 h
+    (1.7, 0.9917)
+    """
+    parts = split_load(ports, load, sessions)
+    size = ports.groupby(["site_id", "charger_group"])["ports"].sum().to_dict()
+    rows = []
+    for (site_id, group), part in parts.groupby(["site_id", "charger_group"], sort=True):
+        at = [sessions.classes.index(str(name)) for name in part["vehicle_class"]]
+        count = part["kwh_day"].to_numpy(dtype=float) / sessions.kwh[at]
+        by_hour = count[:, None] * sessions.hours[at]
+        erlangs = part["minutes"].to_numpy(dtype=float) @ by_hour / MINUTES
+        hour = int(erlangs.argmax())
+        n, a, rate = (
+            int(size[(site_id, group)]),
+            float(erlangs[hour]),
+            float(by_hour[:, hour].sum()),
+        )
+        late, mean = 1.0, np.inf
+        if a < n:
+            waits = float(erlang_c(n, a))
+            service = a / rate * MINUTES if rate > 0 else 0.0
+            late = waits * float(np.exp(-(n - a) * wait_min / service)) if service > 0 else 0.0
+            mean = waits * service / (n - a)
+        kwh = float(part["kwh_day"].sum())
+        rows.append((site_id, group, n, kwh, float(count.sum()), hour, rate, a, late, mean))
+    columns = ["site_id", "charger_group", "ports", "kwh_day", "sessions_day", "peak_hour",
+               "peak_sessions", "erlangs", "late_share", "wait_mean_min"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def standard_kwh_day(
+    ports: pd.DataFrame,
+    standard: ServiceStandard,
+    sessions: pd.DataFrame,
+    compatibility: pd.DataFrame,
+    energy_kwh_day: Mapping[str, float],
+) -> pd.Series[float]:
+    """Return what each station can serve (kWh/day) if few are to wait long in the peak hour.
+
+    Parameters
+    ----------
+    ports
+        As `siting.simulation.station_ports`.
+    standard
+        Its waiting time and share count, whatever its rule.
+    sessions, compatibility
+        The profile table, and which charger group serves which class.
+    energy_kwh_day
+        Public energy by class, which the sessions of a group are weighted with.
+
+    Returns
+    -------
+    Series
+        kWh/day by ``site_id``: `siting.sites.waiting.capacity_kwh_day` over all its chargers.
+    """
+    waiting = replace(standard, rule="waiting")
+    found: dict[str, float] = {}
+    known: dict[tuple[object, ...], float] = {}  # most stations have one of a few sets of chargers
+    for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
+        types = part[["ports", "port_kw", "battery_kwh"]]
+        key = (group, *types.itertuples(index=False, name=None))
+        if key not in known:
+            mix = group_mix(
+                str(group), compatibility, sessions=sessions, energy_kwh_day=energy_kwh_day
+            )
+            types = types.assign(power_kw=types["ports"] * types["port_kw"])
+            known[key] = group_capacity_kwh_day(types, np.ones(len(types)), mix, waiting)
+        on = float(part["availability"].iloc[0])
+        found[str(site_id)] = found.get(str(site_id), 0.0) + known[key] * on
+    return pd.Series(found, dtype=float)
+
+
+def _mean_minutes(sessions: Sessions, of: int, group: int, ports: pd.DataFrame) -> float:
+    """Return the mean minutes of a class at the ports of a group, port by port."""
+    count = ports["ports"].to_numpy(dtype=float)
+    return float(sessions.minutes(of, group, ports) @ count / count.sum())

@@ -1,0 +1,195 @@
+"""The ports of each station, and how long a session of each vehicle class keeps one.
+
+A session of class c that takes e kWh keeps a port of p kW for
+
+    minutes(c, p) = 60 e / min(p, limit(c)) / availability
+
+with limit(c) the vehicle's own: its on-board charger where the table of limits has the pair, and
+never more than the pace of the profile table (session_kwh over session_min). The availability
+stretches the session, as if the power were off for short spells: charging stops and goes on. The
+slot of a swap cabinet is kept for the time that recharges what the driver took,
+60 e / p x taper / availability. This is the reading of `siting.sites.standards`, session by
+session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.sites import charging_limits
+from siting.sites.in_words import charger_counts
+from siting.sites.standing import LARGEST_AC_KW
+
+MINUTES = 60.0
+COLUMNS = [
+    *("site_id", "charger_group", "charger", "ports", "port_kw", "battery_kwh"),
+    "availability",
+]
+
+
+def station_ports(
+    sites: pd.DataFrame, offers: pd.DataFrame, chargers: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the ports of each station by charger type, with their power (kW).
+
+    Parameters
+    ----------
+    sites
+        ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them.
+    offers
+        ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time
+        there is power), as the plan's offers have them.
+    chargers
+        The charger catalogue.
+
+    Returns
+    -------
+    DataFrame
+        ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port in
+        use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
+        port first.
+
+    Raises
+    ------
+    InputError
+        Naming every station whose chargers cannot be read or are not in the catalogue.
+    """
+    types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
+    standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]
+    share = offers.set_index("offer_id")["availability"]
+    rows: list[tuple[str, str, str, int, float, float, float]] = []
+    faults, unknown = [], []
+    for site_id, offer_id, text in sites[["site_id", "offer_id", "chargers"]].itertuples(
+        index=False, name=None
+    ):
+        try:
+            counts, standing_kw = charger_counts(str(text))
+        except ValueError as err:
+            faults.append(Fault(f"sites, column chargers, {site_id}", str(err)))
+            continue
+        on = float(share.get(offer_id, 1.0))
+        if standing_kw is not None and standing_kw > 0:
+            group = "ac" if standing_kw <= LARGEST_AC_KW else "dc"
+            n = int(standing.get(site_id, 1))
+            rows.append((site_id, group, "stands", n, standing_kw / n, 0.0, on))
+        for name, number in counts.items():
+            if name not in types:
+                unknown.append(f"{site_id}: {name}")
+                continue
+            one = types[name]
+            n, battery = int(one["ports"]), float(np.nan_to_num(one["battery_kwh"]))
+            group, kw = str(one["charger_group"]), float(one["power_kw"]) / n
+            rows.append((site_id, group, name, n * number, kw, battery * number, on))
+    if unknown:
+        what = "not in the charger catalogue"
+        faults.append(Fault("sites, column chargers", what, "", tuple(unknown)))
+    if faults:
+        raise InputError(faults)
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(
+        {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
+    )
+    order = ["site_id", "charger_group", "port_kw", "charger"]
+    return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """What a session of each class takes, when it comes, and where it can plug in.
+
+    Parameters
+    ----------
+    classes, groups
+        Names; the arrays below follow their order.
+    kwh
+        Mean energy of a session by class (kWh).
+    hours
+        Share of the day's sessions in each hour, a row a class.
+    uses
+        Whether a class (row) can use a charger group (column).
+    limit_kw
+        Most power that a class (row) takes at a charger group (column), kW.
+    swap_taper
+        Time to recharge a swapped battery over the time at full power.
+    """
+
+    classes: tuple[str, ...]
+    groups: tuple[str, ...]
+    kwh: np.ndarray
+    hours: np.ndarray
+    uses: np.ndarray
+    limit_kw: np.ndarray
+    swap_taper: float = 1.15
+
+    @classmethod
+    def from_tables(
+        cls,
+        classes: list[str],
+        sessions: pd.DataFrame,
+        compatibility: pd.DataFrame,
+        limits: pd.DataFrame | None = None,
+        swap_taper: float = 1.15,
+    ) -> Sessions:
+        """Return the sessions that the tables describe.
+
+        Parameters
+        ----------
+        classes
+            The vehicle classes of the study.
+        sessions
+            As `siting.demand.session_figures` returns them.
+        compatibility
+            Which charger group serves which class.
+        limits
+            As `siting.sites.charging_limits`, the packaged table by default.
+        swap_taper
+            As in `siting.sites.ServiceStandard`.
+
+        Raises
+        ------
+        InputError
+            If a class has no session figures.
+        """
+        figures = sessions.set_index("vehicle_class")
+        lacking = tuple(name for name in classes if name not in figures.index)
+        if lacking:
+            raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
+        own = figures.loc[classes]
+        kwh = own["session_kwh"].to_numpy(dtype=float)
+        pace = kwh * MINUTES / own["session_min"].to_numpy(dtype=float)
+        groups = tuple(sorted(set(compatibility["charger_group"].astype(str))))
+        board = (charging_limits() if limits is None else limits).set_index(
+            ["charger_group", "vehicle_class"]
+        )["limit_kw"]
+        pairs = set(
+            zip(
+                compatibility["charger_group"].astype(str),
+                compatibility["vehicle_class"].astype(str),
+                strict=True,
+            )
+        )
+        uses = np.array([[(g, c) in pairs for g in groups] for c in classes], dtype=bool)
+        most = np.array([[float(board.get((g, c), np.inf)) for g in groups] for c in classes])
+        hours = own[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
+        return cls(
+            tuple(classes),
+            groups,
+            kwh,
+            hours / hours.sum(axis=1, keepdims=True),
+            uses.reshape(len(classes), len(groups)),
+            np.minimum(pace[:, None], most.reshape(len(classes), len(groups))),
+            swap_taper,
+        )
+
+    def minutes(self, of: int, group: int, ports: pd.DataFrame) -> np.ndarray:
+        """Return the mean minutes that a class keeps each of some ports of a group."""
+        kw = ports["port_kw"].to_numpy(dtype=float)
+        swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
+        power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))
+        stretched: np.ndarray = (
+            MINUTES * self.kwh[of] / power / ports["availability"].to_numpy(dtype=float)
+        )
+        return stretched

@@ -1,0 +1,52 @@
+"""The chargers of a station in words, ``2 x dc_120 + 8 x lev_3``, read back into numbers."""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"^\s*(?P<number>\d+)\s*[x×*]\s*(?P<what>.+?)\s*$", re.IGNORECASE)
+_STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
+
+
+def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
+    """Return how many chargers of each type a text names, and the power (kW) that stands there.
+
+    Parameters
+    ----------
+    text
+        As the column ``chargers`` of offers and plans has it.
+
+    Returns
+    -------
+    counts : dict
+        Number by charger type, in the order of the text; a type named twice is added up.
+    standing_kw : float or None
+        Power of the part ``1 x 60 kW (stands)``; None without such a part.
+
+    Raises
+    ------
+    ValueError
+        If a part is not ``number x type``.
+
+    Examples
+    --------
+    >>> charger_counts("2 x dc_120 + 8 x lev_3")
+    ({'dc_120': 2, 'lev_3': 8}, None)
+    >>> charger_counts("1 x 22 kW (stands) + 2 x dc_60")
+    ({'dc_60': 2}, 22.0)
+    """
+    counts: dict[str, int] = {}
+    standing: float | None = None
+    for part in text.split("+"):
+        found = _PART.match(part)
+        if found is None:
+            raise ValueError(f"{part.strip()!r} is not 'number x charger type'")
+        stands = _STANDS.match(found["what"])
+        number = int(found["number"])
+        if stands is not None:
+            standing = (standing or 0.0) + number * float(stands["kw"])
+        elif number < 1:
+            raise ValueError(f"{part.strip()!r} has no chargers")
+        else:
+            counts[found["what"]] = counts.get(found["what"], 0) + number
+    return counts, standing

@@ -1,0 +1,381 @@
+"""Stored runs side by side: their figures, what was asked differently, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from siting import __version__, export
+from siting.errors import Fault, InputError
+from siting.export import judged_picture
+from siting.files import extent, whole_folder, write_whole
+from siting.report import has_report
+from siting.report.agree import require_agreement
+from siting.report.differences import render_differences
+from siting.report.folder import RunFolder, read_run
+
+# Stations of two runs are the same place if they stand this near to each other.
+SAME_M = 25.0
+MOST_RUNS = 12
+# Keys that say where files are and how a run is told of, not what is planned.
+NOT_ASKED = ("output.", "download.", "title", "name", "note")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What several runs come to.
+
+    Parameters
+    ----------
+    runs
+        What each run is called here: its folder's name.
+    titles, notes
+        Of each run.
+    credits
+        Whose data the runs were made of.
+    figures
+        ``figure``, ``unit`` and one column a run.
+    settings
+        ``key`` and one column a run: configuration keys and input files that differ.
+    sites
+        One row a place with a station in any run: ``site_id``, ``name``, ``existing``, ``status``
+        (``all``: the same in all runs; ``changed``: in all, with other chargers; ``some``: in some
+        runs only), ``in_runs``, ``not_in_runs``; for each run n ``id_n``, ``chargers_n``,
+        ``served_n_kwh_day``; ``geometry``, lon/lat.
+    roads
+        The roads of the first run, for maps.
+    """
+
+    runs: list[str]
+    titles: list[str]
+    notes: list[str]
+    credits: list[str]
+    figures: pd.DataFrame
+    settings: pd.DataFrame
+    sites: gpd.GeoDataFrame
+    roads: gpd.GeoDataFrame
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many new stations are in all runs, changed, and in some only, by run."""
+        new = self.sites[~self.sites["existing"]]
+        out = {"all": int((new["status"] == "all").sum())}
+        out["changed"] = int((new["status"] == "changed").sum())
+        some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
+        # Those of one run first, in the order of the runs.
+        order = {name: n for n, name in enumerate(self.runs)}
+        for name in sorted(some, key=lambda text: (text.count("; "), order.get(text, 0), text)):
+            out[f"only in {name}"] = int(some[name])
+        return out
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What goes into ``compare.json``."""
+        return {
+            "runs": self.runs,
+            "titles": self.titles,
+            "notes": self.notes,
+            "credits": self.credits,
+            "figures": self.figures.to_dict("records"),
+            "settings": self.settings.to_dict("records"),
+            "stations": self.counts,
+            "sites": self.sites.drop(columns="geometry").to_dict("records"),
+        }
+
+
+def compare(folders: Sequence[Path | str]) -> Comparison:
+    """Return stored runs of one city side by side, from their folders alone.
+
+    Two stations are the same place if they stand within 25 m of each other and have one id; where
+    ids differ, or stand farther apart, the nearest within 25 m.
+
+    Parameters
+    ----------
+    folders
+        Two or more run folders.
+
+    Raises
+    ------
+    InputError
+        If a folder is no run, was edited, is of another format, or runs are of different cities;
+        every fault of every folder is named.
+
+    Examples
+    --------
+    >>> compare(["runs/60m", "runs/90m"]).counts  # doctest: +SKIP
+    {'all': 61, 'changed': 4, 'only in 60m': 2, 'only in 90m': 21}
+    """
+    paths = [Path(folder) for folder in folders]
+    if not 2 <= len(paths) <= MOST_RUNS:
+        raise InputError(Fault("compare", f"{len(paths)} runs", f"name 2 to {MOST_RUNS}"))
+    names = _names(paths)
+    faults: list[Fault] = []
+    runs: list[RunFolder] = []
+    for path in paths:
+        try:
+            run = read_run(path)
+            require_agreement(run)
+            runs.append(run)
+        except InputError as err:
+            faults += err.faults
+    if faults:
+        raise InputError(faults)
+    _require_one_city(names, runs)
+    notes = list(dict.fromkeys(str(run.facts["note"]) for run in runs if run.facts["note"]))
+    return Comparison(
+        names,
+        [str(run.facts["title"]) for run in runs],
+        notes,
+        _credits(runs),
+        _figures(names, runs),
+        _settings(names, runs),
+        _sites(names, runs),
+        runs[0].roads,
+    )
+
+
+def _credits(runs: list[RunFolder]) -> list[str]:
+    owners = [str(row["source"]) for run in runs for row in run.facts["inputs"]]
+    return [owner for owner in dict.fromkeys(owners) if owner not in ("", "not stated")]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    short = [path.resolve().name for path in paths]
+    if len({path.resolve() for path in paths}) < len(paths):
+        twice = tuple(sorted({str(p) for p in paths if short.count(p.resolve().name) > 1}))
+        raise InputError(Fault("compare", "the same run is named twice", "name each once", twice))
+    return [
+        name if short.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
+        for path, name in zip(paths, short, strict=True)
+    ]
+
+
+def _require_one_city(names: list[str], runs: list[RunFolder]) -> None:
+    faults = []
+    city = [_flat(run.settings).get("demand.city") for run in runs]
+    first = runs[0].roads.total_bounds
+    for name, run, own in zip(names[1:], runs[1:], city[1:], strict=True):
+        west, south, east, north = run.roads.total_bounds
+        apart = west > first[2] or east < first[0] or south > first[3] or north < first[1]
+        if own != city[0] or apart:
+            what = (
+                f"is of {own}, {extent(run.roads)}, but {names[0]} of {city[0]}, "
+                f"{extent(runs[0].roads)}"
+            )
+            faults.append(Fault(f"run {name}", what, "compare runs of one city"))
+    if faults:
+        raise InputError(faults)
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+
+    def add(figure: str, unit: str, values: list[Any]) -> None:
+        rows.append({"figure": figure, "unit": unit, **dict(zip(names, values, strict=True))})
+
+    facts = [run.facts for run in runs]
+    wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
+    for key, unit in (("year", ""), ("program", ""), ("budget_pkr", "PKR"), ("subsidy_pkr", "PKR"),
+                      ("cost_pkr", "PKR")):  # fmt: skip
+        add(key, unit, [f.get(key, "") for f in facts])
+    add("wanted_kwh_day", "kWh/day", wanted)
+    add("served_kwh_day", "kWh/day", [float(f["objective_kwh_day"]) for f in facts])
+    add("served_share", "share", [float(f["served_share"]) for f in facts])
+    shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
+    for name in dict.fromkeys(c for own in shares for c in own):
+        add(f"served_{name}_share", "share", [own.get(name) for own in shares])
+    for key, unit in (("new_stations", "stations"), ("existing_stations", "stations")):
+        add(key, unit, [f[key] for f in facts])
+    power = [float(run.sites.loc[~run.sites["existing"].astype(bool), "power_kw"].sum())
+             for run in runs]  # fmt: skip
+    add("new_power_kw", "kW", power)
+    minutes = [
+        float((run.service["served_kwh_day"] * run.service["travel_min"]).sum()) for run in runs
+    ]
+    served = [float(run.service["served_kwh_day"].sum()) for run in runs]
+    add("mean_travel_min", "min", [m / s if s else None for m, s in zip(minutes, served,
+                                                                         strict=True)])  # fmt: skip
+    add("status", "", [f["status"] for f in facts])
+    add("gap", "share", [f["gap"] for f in facts])
+    add("bound_kwh_day", "kWh/day", [f["bound_kwh_day"] for f in facts])
+    return pd.DataFrame(rows)
+
+
+def _settings(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
+    flat = [_flat(run.settings) for run in runs]
+    for own, run in zip(flat, runs, strict=True):
+        # A file counts by what is in it; where it lay on somebody's disk does not.
+        own |= {f"input {row['key']}": row.get("sha256", row.get("query", row["kind"]))
+                for row in run.facts["inputs"]}  # fmt: skip
+        own["siting version"] = run.facts["siting"]
+    rows = []
+    for key in dict.fromkeys(k for own in flat for k in own):
+        values = [own.get(key) for own in flat]
+        if key.startswith(NOT_ASKED) or _is_path(key) or all(v == values[0] for v in values):
+            continue
+        shown = [f"sha256 {str(v)[:12]}" if key.startswith("input ") and len(str(v)) == 64 else v
+                 for v in values]  # fmt: skip
+        rows.append({"key": key, **dict(zip(names, shown, strict=True))})
+    return pd.DataFrame(rows, columns=["key", *names])
+
+
+def _is_path(key: str) -> bool:
+    last = key.rpartition(".")[2]
+    return last in ("path", "clip") or last.endswith("_csv")
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted names; a list without mappings in it is one value."""
+    if isinstance(value, Mapping) and value:
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
+        items = [(str(i), inner) for i, inner in enumerate(value)]
+    else:
+        return {name: value}
+    out: dict[str, Any] = {}
+    for key, inner in items:
+        out |= _flat(inner, f"{name}.{key}" if name else key)
+    return out
+
+
+# --- stations ------------------------------------------------------------------------------------
+
+
+def _sites(names: list[str], runs: list[RunFolder]) -> gpd.GeoDataFrame:
+    """Return one row a place: those of the first run, then those that only later ones have."""
+    crs = runs[0].roads.estimate_utm_crs()
+    place_xy: list[tuple[float, float]] = []
+    place_id: list[str] = []
+    held: list[dict[int, int]] = []
+    for number, run in enumerate(runs):
+        points = run.sites.geometry.to_crs(crs)
+        xy = np.column_stack([points.x, points.y])
+        ids = run.sites["site_id"].astype(str).to_list()
+        for i, at in enumerate(_match(xy, ids, place_xy, place_id)):
+            if at < 0:
+                place_xy.append((float(xy[i, 0]), float(xy[i, 1])))
+                place_id.append(ids[i])
+                held.append({number: i})
+            else:
+                held[at][number] = i
+    rows = [_site_row(names, runs, row) for row in held]
+    columns = ["site_id", "name", "existing", "status", "in_runs", "not_in_runs"]
+    columns += [f"{what}" for n in range(1, len(runs) + 1)
+                for what in (f"id_{n}", f"chargers_{n}", f"served_{n}_kwh_day")]  # fmt: skip
+    points = [runs[min(row)].sites.geometry.iloc[row[min(row)]] for row in held]
+    table = pd.DataFrame(rows, columns=columns)
+    return gpd.GeoDataFrame(table, geometry=points, crs=4326)
+
+
+def _match(
+    xy: np.ndarray, ids: list[str], place_xy: list[tuple[float, float]], place_id: list[str]
+) -> list[int]:
+    """Return which known place each station is, one to one; -1 for a new one."""
+    out = [-1] * len(ids)
+    if not place_xy or not ids:
+        return out
+    tree = cKDTree(np.array(place_xy))
+    pairs = []
+    for i, name in enumerate(ids):
+        for at in tree.query_ball_point(xy[i], SAME_M):
+            away = float(np.hypot(*(np.array(place_xy[at]) - xy[i])))
+            pairs.append((place_id[at] != name, away, i, at))
+    taken: set[int] = set()
+    for _, _, i, at in sorted(pairs):
+        if out[i] < 0 and at not in taken:
+            out[i] = at
+            taken.add(at)
+    return out
+
+
+def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> dict[str, Any]:
+    found = {n: runs[n].sites.iloc[i] for n, i in held.items()}
+    first = found[min(found)]
+    inside = [names[n] for n in range(len(runs)) if n in found]
+    chargers = {str(row["chargers"]) for row in found.values()}
+    whole = "all" if len(chargers) == 1 else "changed"
+    status = "some" if len(found) < len(runs) else whole
+    row: dict[str, Any] = {
+        "site_id": str(first["site_id"]),
+        "name": first["name"],
+        "existing": all(bool(site["existing"]) for site in found.values()),
+        "status": status,
+        "in_runs": "; ".join(inside),
+        "not_in_runs": "; ".join(n for n in names if n not in inside),
+    }
+    for n in range(len(runs)):
+        site = found.get(n)
+        row[f"id_{n + 1}"] = None if site is None else str(site["site_id"])
+        row[f"chargers_{n + 1}"] = None if site is None else str(site["chargers"])
+        row[f"served_{n + 1}_kwh_day"] = None if site is None else float(site["served_kwh_day"])
+    return row
+
+
+# --- the folder ----------------------------------------------------------------------------------
+
+
+def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> Comparison:
+    """Return a comparison, and write its tables, layer and map into a folder.
+
+    Parameters
+    ----------
+    folders
+        As in `compare`.
+    out
+        The folder, new or empty: ``figures.csv``, ``settings.csv``, ``sites.csv``,
+        ``differences.geojson``, ``compare.json``, ``differences.png`` where Matplotlib is
+        installed, and ``compare.html`` where the packages of reports are.
+    now
+        The time, for the record.
+    """
+    with whole_folder(out) as folder:
+        found = compare(folders)
+        note = " ".join(found.notes)
+        export.write_csv(found.figures, folder / "figures.csv", note=note)
+        export.write_csv(found.settings, folder / "settings.csv")
+        export.write_csv(found.sites, folder / "sites.csv", note=note)
+        export.write_geojson(
+            found.sites, folder / "differences.geojson", name="differences", note=note
+        )
+        facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
+        export.write_json({**facts, **found.facts}, folder / "compare.json")
+        if find_spec("matplotlib") is not None:
+            crs = found.roads.estimate_utm_crs()
+            judged_picture.draw_differences(
+                folder / "differences.png",
+                edges=found.roads.to_crs(crs),
+                sites=found.sites,
+                runs=found.runs,
+                title=f"{found.titles[0]}: where {len(found.runs)} plans differ",
+                note=f"{note} Data: {'; '.join(found.credits)}".strip(),
+            )
+        if has_report():
+            page = render_differences(
+                runs=found.runs,
+                title=found.titles[0],
+                notes=found.notes,
+                owners=found.credits,
+                figures=found.figures,
+                settings=found.settings,
+                sites=found.sites,
+                counts=found.counts,
+                roads=found.roads,
+                version=__version__,
+            )
+            write_whole(
+                folder / "compare.html",
+                lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
+            )
+    return found

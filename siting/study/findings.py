@@ -1,0 +1,129 @@
+"""Where a simulated day and the program that made the plan agree, and why where they do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from siting import simulation as room
+
+if TYPE_CHECKING:
+    from siting.study.pipeline import Study
+
+# A station given more than the waiting standard lets through by this much is named.
+OVER = 1.05
+
+
+def findings(
+    study: Study,
+    stations: pd.DataFrame,
+    classes: pd.DataFrame,
+    peaks: dict[str, tuple[float, float]],
+    expected: pd.DataFrame,
+    allotted: pd.DataFrame,
+    sessions: room.Sessions,
+    ports: pd.DataFrame,
+) -> list[str]:
+    """Return in plain words where the simulation and the program agree, and why where not.
+
+    Parameters
+    ----------
+    study
+        Whose waiting standard.
+    stations, classes
+        As in `siting.study.simulate.SimulatedDay`.
+    peaks
+        Late share of the busiest hour by case, with its half-width.
+    expected
+        As `siting.simulation.expected_waits`.
+    allotted
+        The plan's service, with ``kwh_day``.
+    sessions, ports
+        The sessions and ports.
+    """
+    service = study.config.offers.service
+    whole = classes[classes["vehicle_class"] == "all"].set_index("case")
+    share = whole["turned_away_share"].fillna(0.0).to_dict()
+    kwh = whole["delivered_kwh_day"].to_dict()
+    plan_kwh = float(stations["allotted_kwh_day"].sum())
+    late, half = np.nan_to_num(peaks["planned"])
+    lines = [
+        f"As planned: {kwh['planned']:,.0f} of the {plan_kwh:,.0f} kWh/day that the program "
+        f"counts as served; {share['planned']:.1%} of drivers turned away, {late:.0%} "
+        f"(+-{half:.0%}) of those in the busiest hour late: turned away, or waiting over "
+        f"{service.wait_min:g} min"
+    ]
+    over = stations["allotted_kwh_day"] > OVER * stations["standard_kwh_day"]
+    if over.any():
+        times = (
+            stations.loc[over, "allotted_kwh_day"].sum()
+            / stations.loc[over, "standard_kwh_day"].sum()
+        )
+        lines.append(
+            f"{over.sum():,} of {len(stations):,} stations are given {times:,.1f} times what keeps "
+            f"{1 - service.alpha:.0%} of drivers within {service.wait_min:g} min (Erlang C): "
+            + _why(study)
+        )
+        more = ", more than simulated: it has nobody turn away, and a peak that lasts"
+        lines.append(
+            f"Erlang C expects {_mean_late(expected):.0%} late in the busiest hour of each queue"
+            + (more if _mean_late(expected) > late + half else "")
+        )
+        lines += _slow_ports(expected, allotted, sessions, ports)
+    else:
+        lines.append(
+            f"no station is given more than the waiting standard lets through (at most "
+            f"{service.alpha:.0%} late); Erlang C expects {_mean_late(expected):.1%} late in the "
+            "busiest hour of each queue"
+        )
+    lines.append(
+        f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {share['free']:.1%} of those in "
+        f"reach turned away, {_out_share(whole):.1%} of all have no station in reach"
+    )
+    return lines
+
+
+def _why(study: Study) -> str:
+    """Return how the program came to give stations more than the waiting standard has."""
+    if study.config.program.model == "coverage":
+        return "the model coverage knows no capacity"
+    if study.config.offers.service.rule == "utilisation":
+        return "rule utilisation counts kW, not the time a port is taken"
+    return "their classes are mixed otherwise than in the whole city"
+
+
+def _mean_late(expected: pd.DataFrame) -> float:
+    count = expected["peak_sessions"].to_numpy(dtype=float)
+    return float(expected["late_share"].to_numpy(dtype=float) @ count / max(count.sum(), 1e-12))
+
+
+def _out_share(whole: pd.DataFrame) -> float:
+    out = float(whole["out_of_reach_day"].to_dict()["free"])
+    asked = out + float(whole["arrivals_day"].to_dict()["free"])
+    return out / asked if asked > 0 else 0.0
+
+
+def _slow_ports(
+    expected: pd.DataFrame, allotted: pd.DataFrame, sessions: room.Sessions, ports: pd.DataFrame
+) -> list[str]:
+    """Return the charger groups whose ports are taken longer than their kW say, with why."""
+    split = room.split_load(ports, allotted, sessions)
+    lines = []
+    for group, part in expected.groupby("charger_group"):
+        load, room_there = float(part["erlangs"].sum()), float(part["ports"].sum())
+        mine = split[split["charger_group"] == group]
+        if load <= 0.6 * room_there or mine.empty:
+            continue
+        top = mine.groupby("vehicle_class")["kwh_day"].sum().idxmax()
+        c = sessions.classes.index(str(top))
+        own = mine[mine["vehicle_class"] == top]
+        minutes = float((own["minutes"] * own["kwh_day"]).sum() / own["kwh_day"].sum())
+        kw = ports.loc[ports["charger_group"] == group, "port_kw"]
+        lines.append(
+            f"{group}: {load:,.0f} drivers at {room_there:,.0f} ports in the busiest hour; a "
+            f"{str(top).replace('_', ' ')} takes {sessions.kwh[c]:g} kWh in {minutes:,.0f} min, so "
+            f"a port of {kw.mean():,.1f} kW gives {sessions.kwh[c] / minutes * 60:,.1f} kW"
+        )
+    return lines

@@ -1,0 +1,112 @@
+"""What `stages/stages.json` says of a run folder, and every fault of a folder that is not whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from siting.errors import Fault, InputError
+from siting.files import sha256
+from siting.solve import Proof, Solution
+
+# Raise it when what is stored changes.
+FORMAT = 1
+# The run folders this reads; `siting.study.facts` writes the number into run.json.
+RUN_FORMAT = 1
+FOLDER = "stages"
+MANIFEST = "stages.json"
+AGAIN = "make the run again with `siting run`"
+# Files of the run folder itself that the stages rest on.
+WHOLE = ("config.yaml", "run.json")
+LAYERS = ("nodes", "edges", "cells", "candidates", "dropped")
+TABLES = ("demand", "offers", "reach", "compatibility", "service", "limits", "limit_use")
+
+
+def read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return ``stages.json`` and ``run.json`` of a folder whose files are all there and unchanged.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run, of another format, incomplete or edited; every fault is named.
+    """
+    if not folder.is_dir():
+        raise InputError(Fault(str(folder), "no such run folder", "name one that siting run wrote"))
+    if not (folder / "run.json").is_file():
+        what = "is not a run folder: it has no run.json"
+        raise InputError(Fault(str(folder), what, "name one that siting run wrote"))
+    facts = _read_json(folder / "run.json")
+    path = folder / FOLDER / MANIFEST
+    # The version is told first: whatever else is odd about the folder follows from it.
+    if facts.get("format") != RUN_FORMAT:
+        raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
+    if not path.is_file():
+        what = f"is missing: the run was written by siting {facts.get('siting', '(not stated)')}"
+        what += ", which kept no stages, or the folder is incomplete"
+        raise InputError(Fault(str(path), what, AGAIN))
+    manifest = _read_json(path)
+    if manifest.get("format") != FORMAT:
+        raise InputError(_other_format(path, manifest, FORMAT))
+    faults = _manifest_faults(path, manifest)
+    if not faults:
+        for parent, hashes in (
+            (folder, manifest["of_the_run"]),
+            (folder / FOLDER, manifest["sha256"]),
+        ):
+            for name, hashed in hashes.items():
+                if not (parent / name).is_file():
+                    faults.append(Fault(str(parent / name), "is missing", AGAIN))
+                elif sha256(parent / name) != hashed:
+                    fix = "put the file back as it was, or make the run again with `siting run`"
+                    if name == "config.yaml":
+                        fix += "; to change a key for another plan, use --set"
+                    faults.append(
+                        Fault(str(parent / name), "was changed after the run was written", fix)
+                    )
+    if faults:
+        raise InputError(faults)
+    return manifest, facts
+
+
+def _other_format(path: Path, found: Mapping[str, Any], reads: int) -> Fault:
+    what = (
+        f"format {found.get('format', 'not stated')}, written by siting "
+        f"{found.get('siting', '(not stated)')}; this version reads format {reads}"
+    )
+    return Fault(f"{path}, key format", what, AGAIN)
+
+
+def _manifest_faults(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
+    faults = [
+        Fault(f"{path}, key {key}", "is missing or of another type", AGAIN)
+        for key in ("sha256", "of_the_run", "attrs", "network", "decision")
+        if not isinstance(manifest.get(key), dict)
+    ]
+    if faults:
+        return faults
+    wanted = [*LAYERS, *TABLES]
+    missing = tuple(name for name in wanted if f"{name}.parquet" not in manifest["sha256"]) + tuple(
+        name for name in WHOLE if name not in manifest["of_the_run"]
+    )
+    if missing:
+        faults.append(Fault(f"{path}, key sha256", "lacks files", AGAIN, missing))
+    decision = manifest["decision"]
+    known = {field.name for field in fields(Solution)}
+    if set(decision.get("solution", {})) != known:
+        faults.append(Fault(f"{path}, key decision.solution", "has other keys", AGAIN))
+    if set(decision.get("proof", {})) != {field.name for field in fields(Proof)}:
+        faults.append(Fault(f"{path}, key decision.proof", "has other keys", AGAIN))
+    return faults
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as err:
+        raise InputError(Fault(str(path), f"cannot be read as JSON: {err}", AGAIN)) from err
+    if not isinstance(found, dict):
+        raise InputError(Fault(str(path), "is not a JSON object", AGAIN))
+    return found

@@ -1,0 +1,323 @@
+"""Second thoughts: a stored run solved again with other wishes, and what has changed by it.
+
+The stages of the run folder are reused as far as the wishes leave them true, and the stored plan is
+the first plan of the new solve. Sites to drop or to require become limits of the program and a new
+budget its budget, all in the ``config.yaml`` of the new folder. Places that are added get ids after
+those there are; their offers and drives are worked out for them alone and appended.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from siting import sites
+from siting.config import SitesLayer, load
+from siting.errors import Fault, InputError
+from siting.export import write_csv
+from siting.files import read_layer
+from siting.plan import Plan
+from siting.study.limits import sites_named
+from siting.study.pipeline import Study
+from siting.study.runs import write_run
+from siting.study.sources import on_the_grid
+from siting.study.stages import Report
+from siting.study.stored import plan_of, study_again, study_from_run
+
+ADDED = "added by siting replan"
+CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
+# A station that stays as it was has changed where it serves this much more or less (kWh/day).
+NOTICED_KWH = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Replan:
+    """A plan made anew, and what it changes.
+
+    Parameters
+    ----------
+    before, after
+        The two plans.
+    changes
+        One row a station that changed: ``site_id``, ``name``, ``change``, and
+        ``configuration``, ``subsidy_pkr``, ``served_kwh_day`` each with ``_before`` and ``_after``.
+    classes
+        One row a vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
+    notes
+        What happened to the wishes, in plain words.
+    folder
+        The new run folder.
+    """
+
+    before: Plan
+    after: Plan
+    changes: pd.DataFrame
+    classes: pd.DataFrame
+    notes: tuple[str, ...]
+    folder: Path
+
+
+def replan(
+    folder: Path | str,
+    *,
+    drop: Sequence[str] = (),
+    require: Sequence[str] = (),
+    budget_pkr: float | None = None,
+    add: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    out: Path | str | None = None,
+    now: datetime | None = None,
+    progress: Report | None = None,
+) -> Replan:
+    """Return a stored run solved again with other wishes, written to a folder of its own.
+
+    Parameters
+    ----------
+    folder
+        What `siting run`, or an earlier replan, wrote.
+    drop, require
+        Sites, by id or name, that must get no station, and that must get one. They are added to
+        those of the configuration; a site that was required before and is dropped now is dropped.
+    budget_pkr
+        Another budget (PKR).
+    add
+        A layer of further places where a station could stand.
+    overrides
+        ``key.path=value`` texts that replace keys of the run's ``config.yaml``.
+    out
+        The new folder: new, or empty; by default ``<folder>-replan-TIME`` beside the old one.
+    now
+        The time, for the folder's name and the record.
+    progress
+        Called with an `Event` when a stage is done, and now and then while solving.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, a site is unknown, or wishes contradict each other.
+    InfeasibleError
+        If no plan can be as wished: what is in the way, have, need and fix.
+
+    Examples
+    --------
+    >>> found = replan("runs/islamabad", drop=["s0008"], budget_pkr=7e7)  # doctest: +SKIP
+    >>> found.changes[["name", "change", "subsidy_pkr_after"]]  # doctest: +SKIP
+    """
+    folder = Path(folder)
+    now = now or datetime.now().astimezone()
+    first = study_from_run(folder)
+    places = None if add is None else _places(first, Path(add))
+    known = first.candidates if places is None else _joined(first.candidates, places[0])
+    texts, notes = _wishes(folder, known, drop, require, budget_pkr, overrides)
+    study = study_again(first, folder, texts, progress=progress)
+    if places is not None:
+        if "candidates" not in study.reused:
+            fix = "add the sites first, then change the rest in a second replan"
+            raise InputError(Fault("--add", "cannot go with a change of the candidates", fix))
+        notes += _add(study, Path(add or ""), *places)
+    if out is None:
+        out = folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
+    before = plan_of(first, folder)
+    made: list[pd.DataFrame] = []
+
+    def changes(part: Path, after: Plan) -> None:
+        made.append(changes_between(before, after))
+        write_csv(made[0], part / "changes.csv", note=after.note)
+
+    record = {
+        "run": folder.name,
+        "written": before.facts.get("written"),
+        "drop": list(drop),
+        "require": list(require),
+        "budget_pkr": budget_pkr,
+        "add": None if add is None else Path(add).name,
+        "set": list(overrides),
+        "reused": list(study.reused),
+    }
+    facts = {"replanned_from": record}
+    after = write_run(study, Path(out), now, facts=facts, warnings=notes, also=changes)
+    classes = before.classes.merge(
+        after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
+    )
+    return Replan(before, after, made[0], classes, tuple(notes), Path(out))
+
+
+def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
+    """Return the stations that two plans treat differently (`Replan.changes`), dearest first.
+
+    Parameters
+    ----------
+    before, after
+        Two plans whose sites have the same ids.
+    """
+    kept = ["site_id", "name", "configuration", "subsidy_pkr", "served_kwh_day"]
+    old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
+    both = old.merge(new, on="site_id", how="outer", suffixes=("_before", "_after"))
+    gone, fresh = both["configuration_after"].isna(), both["configuration_before"].isna()
+    more = both["served_kwh_day_after"].fillna(0) - both["served_kwh_day_before"].fillna(0)
+    change = pd.Series("", index=both.index)
+    change[more > NOTICED_KWH] = "serves more"
+    change[more < -NOTICED_KWH] = "serves less"
+    change[both["configuration_before"] != both["configuration_after"]] = "changed in kind"
+    change[gone] = "not built any more"
+    change[fresh] = "built"
+    both.insert(1, "name", both.pop("name_after").fillna(both.pop("name_before")))
+    both.insert(2, "change", change)
+    for column in ("subsidy_pkr", "served_kwh_day"):
+        for side in ("before", "after"):
+            both[f"{column}_{side}"] = both[f"{column}_{side}"].fillna(0.0)
+    order = change.map({name: n for n, name in enumerate(CHANGES)})
+    pkr = -both[["subsidy_pkr_before", "subsidy_pkr_after"]].max(axis=1)
+    both = both.assign(order=order, pkr=pkr)[change != ""]
+    both = both.sort_values(["order", "pkr", "site_id"], ignore_index=True)
+    return both.drop(columns=["order", "pkr"])
+
+
+# --- wishes --------------------------------------------------------------------------------------
+
+
+def _wishes(
+    folder: Path,
+    known: gpd.GeoDataFrame,
+    drop: Sequence[str],
+    require: Sequence[str],
+    budget_pkr: float | None,
+    overrides: Sequence[str],
+) -> tuple[list[str], list[str]]:
+    """Return the wishes as overrides of the run's configuration, and what to say of them."""
+    faults: list[Fault] = []
+
+    def named(names: Sequence[str], key: str) -> tuple[str, ...]:
+        try:
+            return sites_named(known, names, key)
+        except InputError as err:
+            faults.extend(err.faults)
+            return ()
+
+    dropped, wanted = named(drop, "--drop"), named(require, "--require")
+    both = tuple(site for site in dropped if site in wanted)
+    if both:
+        what = f"{_many(both)} both dropped and required"
+        faults.append(Fault("--drop and --require", what, "leave each in one of them", both))
+    if faults:
+        raise InputError(faults)
+    config = load(folder / "config.yaml", overrides, check_files=False)
+    limits = config.program.limits
+    was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")
+    was_forbidden = sites_named(known, limits.forbidden_sites, "program.limits.forbidden_sites")
+    notes = [
+        f"{site} was required before and is dropped now" for site in dropped if site in was_required
+    ]
+    notes += [
+        f"{site} was dropped before and is required now" for site in wanted if site in was_forbidden
+    ]
+    texts = list(overrides)
+    if dropped or wanted:
+        required = dict.fromkeys(s for s in (*was_required, *wanted) if s not in dropped)
+        forbidden = dict.fromkeys(s for s in (*was_forbidden, *dropped) if s not in wanted)
+        texts += [
+            f"program.limits.required_sites={json.dumps(list(required))}",
+            f"program.limits.forbidden_sites={json.dumps(list(forbidden))}",
+        ]
+    if budget_pkr is not None:
+        texts.append(f"program.budget_pkr={budget_pkr!r}")
+    return texts, notes
+
+
+def _many(names: Sequence[str]) -> str:
+    return f"{len(names)} {'site is' if len(names) == 1 else 'sites are'}"
+
+
+# --- places to add -------------------------------------------------------------------------------
+
+
+def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
+    """Return the new places as candidates with ids of their own, those too far, and notes."""
+    config = study.config.candidates
+    columns = read_layer(path).columns
+    layer = sites.candidates_from_layer(path, name_column="name" if "name" in columns else None)
+    found, dropped = sites.merge_candidates(
+        [layer], study.network, merge_within_m=config.merge_within_m, max_snap_m=config.max_snap_m
+    )
+    there = study.candidates
+    near = cKDTree(there.geometry.get_coordinates().to_numpy())
+    away, which = near.query(found.geometry.get_coordinates().to_numpy())
+    taken = away <= config.merge_within_m
+    notes = [
+        f"an added place within {config.merge_within_m:g} m of {there['site_id'].iloc[n]} is that "
+        "site and was not added again"
+        for n in which[taken].tolist()
+    ]
+    found = found[~taken].reset_index(drop=True)
+    last = max((int(n) for n in there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()),
+               default=0)  # fmt: skip
+    found["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(found))]
+    if len(dropped):
+        notes.append(f"{len(dropped):,} added places are too far from a road and were left out")
+    if len(found):
+        ids = ", ".join(found["site_id"].head(5)) + (" …" if len(found) > 5 else "")
+        notes.append(
+            f"{len(found):,} places added ({ids}); a `siting run` of config.yaml has them too, but "
+            "numbers all sites anew"
+        )
+    detour = study.site_costs.line_detour
+    return (on_the_grid(study.config, found, detour) if len(found) else found), dropped, notes
+
+
+def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return two layers as one with the columns and types of the first."""
+    if more.empty:
+        return there
+    parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]
+    joined = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=there.crs)
+    for column, kind in there.dtypes.items():
+        if joined[column].dtype != kind and joined[column].notna().all():
+            joined[column] = joined[column].astype(kind)
+    return joined
+
+
+def _add(
+    study: Study, path: Path, found: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame, notes: list[str]
+) -> list[str]:
+    """Add places to a study: candidates, and the offers and drives of these alone."""
+    config = study.config
+    source = SitesLayer.model_construct(
+        kind="layer",
+        path=path.resolve(),
+        name_column="name" if "name" in read_layer(path).columns else None,
+        site_kind="site",
+        kind_column=None,
+        tags=None,
+        source=ADDED,
+        licence="",
+    )
+    listed = (*config.candidates.sources, source)
+    candidates = config.candidates.model_copy(update={"sources": listed})
+    study.config = config.model_copy(update={"candidates": candidates})
+    if found.empty:
+        return notes
+    alone = Study(study.config)
+    for name in ("network", "cells", "city", "energy", "compatibility", "fleet", "fleet_share"):
+        alone.__dict__[name] = getattr(study, name)
+    alone.__dict__["_candidates_and_dropped"] = (found, dropped)
+    new: dict[str, Any] = {
+        "_candidates_and_dropped": (
+            _joined(study.candidates, found),
+            _joined(study.dropped, dropped) if len(dropped) else study.dropped,
+        ),
+        "offers": pd.concat([study.offers, alone.offers], ignore_index=True),
+        "reach": pd.concat([study.reach, alone.reach], ignore_index=True).sort_values(
+            ["cell_id", "site_id"], ignore_index=True
+        ),
+    }
+    study.__dict__.update(new)
+    study.__dict__.pop("limits", None)
+    return notes

@@ -1,0 +1,315 @@
+"""A stored run's day, simulated driver by driver and held against what the program took for true.
+
+Two days are simulated. ``as planned``: only the drivers come whom the plan serves, each to the
+station that the plan sends them to; this asks whether the capacities that the program used hold.
+``free``: every driver of the demand comes and picks a station by drive, queue and charging time;
+this asks what happens once people do as they please.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting import __version__, export, sites
+from siting import simulation as room
+from siting.errors import Fault, InputError, MissingExtraError
+from siting.export import simulation_picture
+from siting.files import whole_folder
+from siting.plan import Plan
+from siting.study.findings import OVER, findings
+from siting.study.pipeline import Study
+from siting.study.score import sessions_of
+from siting.study.stages import Report
+from siting.study.stored import study_from_run
+
+WORDS = {"planned": "as planned", "free": "with free choice"}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the days are simulated.
+
+    Parameters
+    ----------
+    days
+        Independent days, at least 2.
+    seed
+        The same seed gives the same days.
+    balk_min
+        The longest expected wait that drivers put up with, minutes.
+    spread
+        Coefficient of variation of a session's energy: 0 all the same, 1 exponential as Erlang C
+        has it.
+
+    Raises
+    ------
+    InputError
+        With every figure that cannot be right.
+    """
+
+    days: int = 10
+    seed: int = 1
+    balk_min: float = 30.0
+    spread: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be right, all at once."""
+        faults = []
+        for name, good, what in (
+            ("days", 2 <= self.days <= 10_000, "whole days from 2 to 10,000"),
+            ("seed", self.seed >= 0, "a seed of 0 or more"),
+            ("balk-min", self.balk_min >= 0, "minutes of 0 or more"),
+            ("spread", 0 <= self.spread <= 3, "a spread from 0 to 3"),
+        ):
+            if not good:
+                value = getattr(self, name.replace("-", "_"))
+                faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
+        if faults:
+            raise InputError(faults)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedDay:
+    """What the simulated days come to.
+
+    Parameters
+    ----------
+    title, note
+        Of the run.
+    stations
+        One row a station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+        ``program_kwh_day`` (the capacity the program used), ``allotted_kwh_day`` (what the plan
+        serves there), ``standard_kwh_day`` (what the waiting standard lets through by Erlang C),
+        ``erlang_late_share`` (expected by Erlang C in the busiest hour at the allotted energy) and
+        the columns of `siting.simulation.station_table` for ``planned`` and ``free``, each with
+        its case in front; ``verdict``.
+    hours, classes
+        The same by hour of the day and by vehicle class, ``case`` first.
+    use
+        ``case``, ``site_id`` and the share of its ports in use in each hour, ``h00`` to ``h23``.
+    lines
+        Where the simulation and the program agree and where not, and why, in words.
+    facts
+        What goes into ``simulation.json``.
+    """
+
+    title: str
+    note: str
+    stations: pd.DataFrame
+    hours: pd.DataFrame
+    classes: pd.DataFrame
+    use: pd.DataFrame
+    lines: list[str]
+    facts: dict[str, Any]
+
+
+def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
+    """Return what happens to drivers on a day under a study's plan, over several simulated days.
+
+    Parameters
+    ----------
+    study
+        A study with its plan, e.g. of `siting.study.study_from_run`.
+    rules
+        Days, seed, patience and spread.
+
+    Raises
+    ------
+    InputError
+        If the plan has no station, or its chargers are not in the catalogue.
+    MissingExtraError
+        If SimPy is not installed.
+
+    Examples
+    --------
+    >>> found = simulate(study_from_run("runs/islamabad"))  # doctest: +SKIP
+    >>> found.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
+    """
+    require_simpy()
+    rules = rules or Rules()
+    plan = study.plan
+    if plan.sites.empty:
+        raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
+    service = study.config.offers.service
+    chargers = sites.charger_catalogue(study.config.offers.chargers_csv)
+    ports = room.station_ports(plan.sites, plan.offers, chargers)
+    sessions = sessions_of(study)
+    allotted = plan.service.rename(columns={"served_kwh_day": "kwh_day"})
+    wanted = study.demand.rename(columns={"demand_kwh_day": "kwh_day"})
+    found: dict[str, room.Days] = {}
+    # A driver of the plan has one place to go: cell and station together are where one comes from.
+    sent = allotted.assign(place=allotted["cell_id"] + " to " + allotted["site_id"])
+    for case, wants, reach in (
+        ("planned", sent, sent.drop_duplicates("place")),
+        ("free", wanted.assign(place=wanted["cell_id"]),
+         study.reach.rename(columns={"cell_id": "place"})),
+    ):  # fmt: skip
+        # In this order whatever the table's, so that the same seed draws the same drivers.
+        rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
+        queues = room.Queues.of(ports, sessions, room.sessions_per_day(rows, sessions))
+        found[case] = room.simulate_days(
+            rows,
+            room.choices_of(rows, reach, queues, sessions),
+            queues,
+            sessions,
+            days=rules.days,
+            seed=rules.seed,
+            spread=rules.spread,
+            patience_min=rules.balk_min,
+            wait_min=service.wait_min,
+        )
+        study.tell("simulate", f"{rules.days} days {WORDS[case]}")
+    expected = room.expected_waits(ports, allotted, sessions, service.wait_min)
+    could = room.standard_kwh_day(
+        ports,
+        sites.ServiceStandard(**service.model_dump()),
+        study.sessions,
+        study.compatibility,
+        dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),
+    )
+    stations = _stations(plan, found, expected, could, service.alpha)
+    classes = _with_case({case: room.class_table(days) for case, days in found.items()})
+    hours = _with_case({case: room.hour_table(days) for case, days in found.items()})
+    peaks = {case: room.peak_late(days) for case, days in found.items()}
+    lines = findings(study, stations, classes, peaks, expected, allotted, sessions, ports)
+    facts = _facts(study, plan, rules, stations, classes, hours, peaks, lines)
+    use = _with_case({case: room.use_table(days) for case, days in found.items()})
+    return SimulatedDay(plan.title, plan.note, stations, hours, classes, use, lines, facts)
+
+
+def require_simpy() -> None:
+    """Raise `MissingExtraError` unless SimPy is installed."""
+    if find_spec("simpy") is None:
+        raise MissingExtraError(
+            Fault("simpy", "is needed to simulate a day", 'pip install "siting[simulate]"')
+        )
+
+
+def _with_case(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = []
+    for case, table in tables.items():
+        part = table.copy()
+        part.insert(0, "case", case)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _stations(
+    plan: Plan,
+    found: dict[str, room.Days],
+    expected: pd.DataFrame,
+    could: pd.Series[float],
+    alpha: float,
+) -> pd.DataFrame:
+    own = ["site_id", "name", "configuration", "chargers", "existing"]
+    table = pd.DataFrame(plan.sites[own])
+    table["program_kwh_day"] = plan.sites["capacity_kwh_day"]
+    table["allotted_kwh_day"] = plan.sites["served_kwh_day"]
+    table["standard_kwh_day"] = table["site_id"].map(could)
+    weight = expected.assign(late=expected["late_share"] * expected["peak_sessions"])
+    summed = weight.groupby("site_id")[["late", "peak_sessions"]].sum()
+    late = summed["late"] / summed["peak_sessions"].where(summed["peak_sessions"] > 0)
+    table["erlang_late_share"] = table["site_id"].map(late)
+    for case, days in found.items():
+        part = room.station_table(days)
+        if "ports" in table.columns:
+            part = part.drop(columns="ports")
+        names = {c: c if c in ("site_id", "ports") else f"{case}_{c}" for c in part.columns}
+        table = table.merge(part.rename(columns=names), on="site_id", how="left")
+    over = table["allotted_kwh_day"] > OVER * table["standard_kwh_day"]
+    gathers = table["free_turned_away_share"].fillna(0.0) > alpha
+    table["verdict"] = np.select(
+        [over, gathers],
+        ["given more than the waiting standard lets through", "more drivers want it than it takes"],
+        "holds",
+    )
+    return table
+
+
+def _facts(
+    study: Study,
+    plan: Plan,
+    rules: Rules,
+    stations: pd.DataFrame,
+    classes: pd.DataFrame,
+    hours: pd.DataFrame,
+    peaks: dict[str, tuple[float, float]],
+    lines: list[str],
+) -> dict[str, Any]:
+    service = study.config.offers.service
+    return {
+        "siting": __version__,
+        "name": study.config.name,
+        "title": plan.title,
+        "note": plan.note,
+        "year": study.config.year,
+        "rules": vars(rules),
+        "assumptions": [
+            f"a day of warm-up before each of {rules.days} independent days; +- is the half-width "
+            "of a 95 % confidence interval over days",
+            f"drivers put up with an expected wait of {rules.balk_min:g} min (assumption)",
+            f"a session's energy spreads by {rules.spread:g} of its mean (assumption; Erlang C: 1)",
+            "sessions are stretched by the availability, as if the power were off for short spells",
+            "drivers know the queue when they set out and do not give up once they queue",
+        ],
+        "standard": {"rule": service.rule, "wait_min": service.wait_min, "alpha": service.alpha},
+        "program": {
+            "capacity_kwh_day": float(stations["program_kwh_day"].sum()),
+            "allotted_kwh_day": float(stations["allotted_kwh_day"].sum()),
+            "standard_kwh_day": float(stations["standard_kwh_day"].sum()),
+        },
+        "peak_hour_late": {
+            case: {"share": share, "half_width": half} for case, (share, half) in peaks.items()
+        },
+        "findings": lines,
+        "classes": classes.to_dict("records"),
+        "hours": hours.to_dict("records"),
+        "stations": stations.to_dict("records"),
+    }
+
+
+def simulate_to_folder(
+    run: Path, rules: Rules, *, out: Path, now: datetime, progress: Report | None = None
+) -> SimulatedDay:
+    """Return a stored run's simulated days, and write them into a folder.
+
+    Parameters
+    ----------
+    run
+        What `siting run` wrote; it is read and left as it is.
+    rules
+        Days, seed, patience and spread.
+    out
+        The folder, new or empty: ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``,
+        ``use_by_hour.csv``, ``simulation.json``, and ``simulation.png`` where Matplotlib is
+        installed.
+    now
+        The time, for the record.
+    progress
+        Called with an `Event` for each case.
+    """
+    require_simpy()
+    with whole_folder(out) as folder:
+        found = simulate(study_from_run(run, progress=progress), rules)
+        export.write_csv(found.stations, folder / "simulation.csv", note=found.note)
+        export.write_csv(found.hours, folder / "hours.csv", note=found.note)
+        export.write_csv(found.classes, folder / "classes.csv", note=found.note)
+        export.write_csv(found.use, folder / "use_by_hour.csv")
+        facts = {"written": now.isoformat(timespec="seconds"), **found.facts}
+        export.write_json(facts, folder / "simulation.json")
+        if find_spec("matplotlib") is not None:
+            simulation_picture.draw_simulation(
+                folder / "simulation.png",
+                hours=found.hours,
+                stations=found.stations,
+                title=f"{found.title}: a simulated day",
+                note=found.note,
+            )
+    return found

@@ -1,0 +1,51 @@
+"""What the terminal shows of stored runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from siting.report.differences import figure_name, figure_text, setting_text
+from siting.study.compare import Comparison
+
+MOST_ROWS = 20
+
+
+def print_comparison(found: Comparison, folder: Path) -> None:
+    """Print the runs' figures, the settings that differ, and the stations that do."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(f"[bold]{found.titles[0]}: {len(found.runs)} runs[/bold]", soft_wrap=True)
+    for note in found.notes:
+        console.print(f"[yellow]{note}[/yellow]")
+    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    figures.add_column("")
+    for name in found.runs:
+        figures.add_column(name, justify="right", overflow="fold")
+    for row in found.figures.to_dict("records"):
+        values = [figure_text(str(row["figure"]), row[name]) for name in found.runs]
+        figures.add_row(figure_name(str(row["figure"])), *values)
+    console.print(figures)
+    if len(found.settings):
+        settings = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Asked differently",
+                         title_justify="left")  # fmt: skip
+        settings.add_column("Key")
+        for name in found.runs:
+            settings.add_column(name, justify="right", overflow="fold")
+        for row in found.settings.head(MOST_ROWS).to_dict("records"):
+            settings.add_row(str(row["key"]), *(setting_text(row[name]) for name in found.runs))
+        console.print(settings)
+        if len(found.settings) > MOST_ROWS:
+            console.print(f"… and {len(found.settings) - MOST_ROWS:,} more in settings.csv")
+    else:
+        console.print("The configurations and inputs are the same.")
+    counts = found.counts
+    console.print(
+        f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
+        "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items()),
+        soft_wrap=True,
+    )
+    console.print(f"Written to {folder}", soft_wrap=True)

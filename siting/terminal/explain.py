@@ -1,0 +1,101 @@
+"""What the terminal shows of a plan's reasons: one place in words, or all stations as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from siting.plan import Plan
+from siting.study.explain import SiteReasons
+from siting.study.explain_plan import PlanReasons
+
+MOST_ROWS = 25
+HEADS = {
+    "built": "is built",
+    "stands": "stands already",
+    "not built": "gets no station",
+}
+
+
+def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
+    """Print why a place gets what it gets: reasons, what it serves, the offers it had."""
+    console = Console(highlight=False)
+    console.print()
+    name = f" ({found.name})" if found.name else ""
+    console.print(f"[bold]{found.site_id}{name} {HEADS[found.state]}[/bold]", soft_wrap=True)
+    if plan.note:
+        console.print(f"[yellow]{plan.note}[/yellow]")
+    _print_pairs(console, found.reasons)
+    if len(found.classes):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("Vehicle class", no_wrap=True)
+        table.add_column("Served here, kWh/day", justify="right")
+        table.add_column("Lost without it", justify="right")
+        for row in found.classes.to_dict("records"):
+            table.add_row(
+                str(row["vehicle_class"]).replace("_", " "),
+                f"{row['served_kwh_day']:,.0f}",
+                f"{row['lost_kwh_day'] + 0.0:,.0f}",
+            )
+        console.print(table)
+    offers = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    offers.add_column("Could be built here", no_wrap=True)
+    offers.add_column("PKR m", justify="right", no_wrap=True)
+    offers.add_column("The plan would then serve")
+    for row in found.offers.to_dict("records"):
+        offers.add_row(
+            str(row["configuration"]), f"{row['subsidy_pkr'] / 1e6:,.2f}", str(row["said"])
+        )
+    if len(found.offers):
+        console.print(offers)
+        console.print("PKR m: subsidy. What the plan would serve: all other stations the same.")
+
+
+def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
+    """Print what holds the plan, and its stations, the most doubtful first."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(f"[bold]{plan.title}: what its stations are worth[/bold]", soft_wrap=True)
+    if plan.note:
+        console.print(f"[yellow]{plan.note}[/yellow]")
+    _print_pairs(console, found.binding)
+    if found.stations.empty:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Site", no_wrap=True, min_width=5)
+    table.add_column("Name", overflow="ellipsis", max_width=22, no_wrap=True)
+    table.add_column("Build", overflow="ellipsis", max_width=13, no_wrap=True)
+    for name, width in (("PKR m", 6), ("Serves", 6), ("Lost", 6), ("PKR a kWh", 9)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for row in found.stations.head(MOST_ROWS).to_dict("records"):
+        price = row["pkr_per_kwh_day"]
+        table.add_row(
+            str(row["site_id"]),
+            row["name"] if isinstance(row["name"], str) else "",
+            str(row["configuration"]),
+            f"{row['subsidy_pkr'] / 1e6:,.2f}",
+            f"{row['served_kwh_day']:,.0f}",
+            f"{row['marginal_kwh_day']:,.0f}",
+            "no gain" if pd.isna(price) else f"{price:,.0f}",
+        )
+    console.print(table)
+    if len(found.stations) > MOST_ROWS:
+        console.print(f"… and {len(found.stations) - MOST_ROWS:,} that are surer (--json has all)")
+    console.print(
+        "Lost: kWh/day that nobody would serve without the station, all others the same. "
+        "PKR a kWh: subsidy over that. The most doubtful come first.",
+        soft_wrap=True,
+    )
+
+
+def _print_pairs(console: Any, pairs: list[tuple[str, str]]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for what, words in pairs:
+        table.add_row(what, words)
+    console.print(table)

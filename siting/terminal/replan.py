@@ -1,0 +1,98 @@
+"""What the terminal shows of second thoughts: what is built now that was not, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from siting.plan import Plan
+from siting.study.replan import Replan
+
+MOST_ROWS = 20
+
+
+def print_replan(found: Replan) -> None:
+    """Print what changed between two plans: stations, energy by class, money."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(f"[bold]{found.after.title}: planned again[/bold]", soft_wrap=True)
+    if found.after.note:
+        console.print(f"[yellow]{found.after.note}[/yellow]")
+    _print_figures(console, found)
+    _print_stations(console, found.changes)
+    for line in found.notes:
+        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
+    console.print(f"Written to {found.folder}", soft_wrap=True)
+
+
+def _print_figures(console: Any, found: Replan) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in ("Before", "After", "Change"):
+        table.add_column(name, justify="right", no_wrap=True)
+
+    def row(name: str, before: float, after: float, places: int = 0) -> None:
+        change = after - before
+        shown = f"{change:+,.{places}f}" if abs(change) >= 0.5 * 10**-places else "same"
+        table.add_row(name, f"{before:,.{places}f}", f"{after:,.{places}f}", shown)
+
+    old, new = found.before, found.after
+    row("New stations", len(old.new_sites), len(new.new_sites))
+    row("Budget, PKR m", old.solution.budget_pkr / 1e6, new.solution.budget_pkr / 1e6, 2)
+    row("Subsidy, PKR m", old.solution.subsidy_pkr / 1e6, new.solution.subsidy_pkr / 1e6, 2)
+    row("Cost in all, PKR m", old.solution.cost_pkr / 1e6, new.solution.cost_pkr / 1e6, 2)
+    row("Served, kWh/day", _served(old), _served(new))
+    for line in found.classes.fillna(0.0).to_dict("records"):
+        name = "  " + str(line["vehicle_class"]).replace("_", " ")
+        row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
+    table.add_row("Share served", f"{old.served_share:.1%}", f"{new.served_share:.1%}",
+                  f"{100 * (new.served_share - old.served_share):+.1f} points")  # fmt: skip
+    table.add_row("Proven gap", f"{old.solution.gap:.2%}", f"{new.solution.gap:.2%}", "")
+    console.print(table)
+    for plan, word in ((old, "before"), (new, "after")):
+        if plan.solution.status != "optimal":
+            console.print(f"[yellow]The plan {word} is not proven optimal[/yellow]: "
+                          f"{plan.solution.stopped}")  # fmt: skip
+
+
+def _served(plan: Plan) -> float:
+    return float(plan.classes["served_kwh_day"].sum())
+
+
+def _print_stations(console: Any, changes: pd.DataFrame) -> None:
+    if changes.empty:
+        console.print("No station changes.")
+        return
+    counts = changes["change"].value_counts()
+    words = [f"{counts[name]:,} {name}" for name in counts.index]
+    console.print("Stations: " + ", ".join(words))
+    shown = changes[~changes["change"].str.startswith("serves")]
+    if shown.empty:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Site", no_wrap=True, min_width=5)
+    table.add_column("Name", overflow="ellipsis", max_width=24, no_wrap=True)
+    table.add_column("Change", no_wrap=True)
+    table.add_column("Chargers", overflow="ellipsis", max_width=24, no_wrap=True)
+    for name in ("PKR m", "kWh/day"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in shown.head(MOST_ROWS).to_dict("records"):
+        old, new = row["configuration_before"], row["configuration_after"]
+        kinds = [str(kind) for kind in dict.fromkeys((old, new)) if isinstance(kind, str)]
+        pkr = row["subsidy_pkr_after"] - row["subsidy_pkr_before"]
+        kwh = row["served_kwh_day_after"] - row["served_kwh_day_before"]
+        table.add_row(
+            str(row["site_id"]),
+            row["name"] if isinstance(row["name"], str) else "",
+            str(row["change"]),
+            " to ".join(kinds),
+            f"{pkr / 1e6:+,.2f}",
+            f"{kwh:+,.0f}",
+        )
+    console.print(table)
+    if len(changes) > min(len(shown), MOST_ROWS):
+        console.print("changes.csv has every change (PKR m: subsidy more or less)")

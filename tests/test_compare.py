@@ -1,0 +1,158 @@
+"""Stored runs side by side, from their folders alone."""
+
+import json
+import shutil
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from town import LONS, write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.errors import InputError
+from siting.study.compare import compare
+
+
+def here(*words):
+    return CliRunner().invoke(app, [*map(str, words)], prog_name="siting", catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Return three runs: the west hub; both hubs; both, the west one with two sockets or more."""
+    folder = tmp_path_factory.mktemp("compare")
+    town = write_town(folder / "town")
+    siting.run(town, ["program.budget_pkr=1_000"], out=folder / "one")
+    siting.run(town, ["program.budget_pkr=2_000"], out=folder / "two")
+    text = town.read_text(encoding="utf-8").replace("hub: {socket: 1}", "hub: {socket: 2}")
+    town.write_text(text, encoding="utf-8")
+    siting.run(town, ["program.budget_pkr=4_000"], out=folder / "big")
+    return folder
+
+
+def test_figures_settings_and_stations_of_two_runs(runs):
+    found = compare([runs / "one", runs / "two"])
+    assert found.runs == ["one", "two"]
+    figures = found.figures.set_index("figure")
+    assert figures.loc["served_kwh_day", ["one", "two"]].tolist() == pytest.approx([8.0, 12.0])
+    assert figures.loc["served_two_wheeler_share", "one"] == pytest.approx(2 / 3)
+    assert figures.loc["new_stations", ["one", "two"]].tolist() == [1, 2]
+    assert figures.loc["subsidy_pkr", ["one", "two"]].tolist() == [1000, 2000]
+    assert found.settings["key"].tolist() == ["program.budget_pkr"]
+    sites = found.sites.set_index("name")
+    assert sites.loc["West pump", "status"] == "all"
+    assert sites.loc["East pump", ["status", "in_runs", "not_in_runs"]].tolist() == [
+        "some", "two", "one"
+    ]  # fmt: skip
+    assert pd.isna(sites.loc["East pump", "id_1"])
+    assert found.counts == {"all": 1, "changed": 0, "only in two": 1}
+
+
+def test_a_station_with_other_chargers_is_told(runs):
+    found = compare([runs / "two", runs / "big"])
+    assert found.counts == {"all": 0, "changed": 2}
+    assert set(found.settings["key"]) == {
+        "program.budget_pkr", "offers.configurations.hub.socket"
+    }  # fmt: skip
+    three = compare([runs / "one", runs / "two", runs / "big"])
+    assert three.counts == {"all": 0, "changed": 1, "only in two; big": 1}
+
+
+def edited(runs, folder, name, change):
+    """Return a copy of a run whose sites.geojson and offers.csv were changed consistently."""
+    shutil.copytree(runs / name, folder)
+    for file in ("sites.geojson", "service.geojson", "offers.csv"):
+        path = folder / file
+        path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return folder
+
+
+def test_places_match_by_place_where_ids_differ(runs, tmp_path):
+    ids = sorted(gpd.read_file(runs / "two" / "sites.geojson")["site_id"])
+    assert len(ids) == 2
+
+    def swap(text):  # the two sites change names
+        return text.replace(ids[0], "@").replace(ids[1], ids[0]).replace("@", ids[1])
+
+    other = edited(runs, tmp_path / "swapped", "two", swap)
+    found = compare([runs / "two", other])
+    assert found.counts == {"all": 2, "changed": 0}
+    assert (found.sites["id_1"] != found.sites["id_2"]).all()
+
+    def move(text):  # 20 m, then 40 m to the east
+        return text.replace(f"{LONS[1]}", f"{LONS[1] + 0.0002:.5f}")
+
+    near = edited(runs, tmp_path / "near", "two", move)
+    assert compare([runs / "two", near]).counts == {"all": 2, "changed": 0}
+
+    def far(text):
+        return text.replace(f"{LONS[1]}", f"{LONS[1] + 0.0005:.5f}")
+
+    away = edited(runs, tmp_path / "away", "two", far)
+    assert compare([runs / "two", away]).counts == {
+        "all": 1, "changed": 0, "only in two": 1, "only in away": 1
+    }  # fmt: skip
+
+
+def test_the_verb_writes_tables_and_a_map(runs, tmp_path):
+    out = tmp_path / "out"
+    done = here("compare", runs / "one", runs / "two", runs / "big", "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert "Energy served, kWh/day" in done.stdout
+    assert "program.budget_pkr" in done.stdout
+    assert "New stations: 0 the same in all, 1 with other chargers, 1 only in two; big" in (
+        done.stdout
+    )
+    names = {p.name for p in out.iterdir()}
+    assert names >= {"figures.csv", "settings.csv", "sites.csv", "differences.geojson",
+                     "compare.json", "differences.png"}  # fmt: skip
+    layer = gpd.read_file(out / "differences.geojson")
+    assert sorted(layer["status"]) == ["changed", "some"]
+    facts = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    assert facts["runs"] == ["one", "two", "big"]
+
+
+def test_without_out_the_folder_stands_beside_the_first_run(runs, tmp_path):
+    for name in ("one", "two"):
+        shutil.copytree(runs / name, tmp_path / name)
+    done = here("compare", tmp_path / "one", tmp_path / "two", "--json")
+    assert json.loads(done.stdout)["stations"]["all"] == 1
+    (made,) = [p for p in tmp_path.iterdir() if p.name.startswith("compare-")]
+    assert (made / "figures.csv").is_file()
+
+
+def test_runs_of_two_cities_are_refused(runs, tmp_path):
+    shutil.copytree(runs / "two", tmp_path / "lahore")
+    path = tmp_path / "lahore" / "config.yaml"
+    path.write_text(path.read_text().replace("city: islamabad", "city: lahore"))
+    with pytest.raises(InputError, match=r"run lahore: is of lahore, .* compare runs of one city"):
+        compare([runs / "two", tmp_path / "lahore"])
+
+
+def test_every_fault_of_every_folder_is_named(runs, tmp_path):
+    shutil.copytree(runs / "two", tmp_path / "old")
+    path = tmp_path / "old" / "run.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    shutil.copytree(runs / "two", tmp_path / "half")
+    (tmp_path / "half" / "service.geojson").unlink()
+    done = here("compare", tmp_path / "old", tmp_path / "half", tmp_path / "none", "--out",
+                tmp_path / "out")  # fmt: skip
+    assert done.exit_code == 2
+    for part in ("format 99", "service.geojson: is missing", "no such run folder"):
+        assert part in done.stderr, part
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_run_or_the_same_twice_is_no_comparison(runs):
+    with pytest.raises(InputError, match="1 runs; name 2 to 12"):
+        compare([runs / "one"])
+    with pytest.raises(InputError, match="named twice"):
+        compare([runs / "one", runs / "two", runs / "one"])
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folder(runs, tmp_path):
+    shutil.copytree(runs / "one", tmp_path / "a" / "run")
+    shutil.copytree(runs / "two", tmp_path / "b" / "run")
+    assert compare([tmp_path / "a" / "run", tmp_path / "b" / "run"]).runs == ["a/run", "b/run"]

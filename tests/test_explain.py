@@ -1,0 +1,204 @@
+"""Why here and why not there, on the town solved by hand and on towns valued by brute force."""
+
+import json
+
+import pandas as pd
+import pytest
+from brute_force import COMPATIBILITY
+from brute_force import town as random_town
+from town import write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.errors import InputError
+from siting.models import Instance
+from siting.solve import assign, solve
+from siting.solve.marginal import Marginal
+from siting.study.explain import explain_site
+from siting.study.explain_plan import explain_plan
+from siting.study.opened import Explained
+
+BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("explain")
+
+
+@pytest.fixture(scope="module")
+def poor(folder):
+    siting.run(write_town(folder / "town"), [BROKE], out=folder / "poor")
+    return folder / "poor"
+
+
+@pytest.fixture(scope="module")
+def rich(folder, poor):
+    siting.run(folder / "town" / "town.yaml", [RICH], out=folder / "rich")
+    return folder / "rich"
+
+
+@pytest.fixture(scope="module")
+def empty(folder, poor):
+    siting.run(folder / "town" / "town.yaml", ["program.budget_pkr=0"], out=folder / "empty")
+    return folder / "empty"
+
+
+# --- one place -----------------------------------------------------------------------------------
+
+
+def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
+    # One hub, 1,000 rupees, eight two-wheelers at the west end; see town.py.
+    why = explain_site(poor, "West pump", alternatives=2, time_limit_s=10)
+    said = dict(why.reasons)
+    assert why.state == "built"
+    assert why.figures["served_kwh_day"] == pytest.approx(8)
+    assert why.figures["marginal_kwh_day"] == pytest.approx(8)
+    assert said["Lost without it"].startswith("8 kWh/day; its neighbours would take over 0")
+    assert "125 rupees of subsidy a kWh/day served" in said["What it costs"]
+    assert said["What holds it"].startswith("reach: 8 kWh/day wanted within reach, 0 of it")
+    assert "East pump" in said["Next best place"]
+    assert "4 kWh/day less" in said["Next best place"]
+    assert "serves 4 kWh/day less" in said["Planned without it"]
+    assert why.figures["planned_without"]["served_kwh_day"] == pytest.approx(4)
+    assert why.classes["lost_kwh_day"].tolist() == [pytest.approx(8)]
+    assert why.offers["said"].tolist() == ["built"]
+
+
+def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
+    why = explain_site(poor, "East pump", alternatives=0)
+    said = dict(why.reasons)
+    assert why.state == "not built"
+    assert said["Demand there"].startswith("4 kWh/day wanted within reach; 4 of it")
+    assert "nothing at s0001" in said["Why not"] or "nothing at s0002" in said["Why not"]
+    assert "4 kWh/day less" in said["Why not"]
+    assert why.offers["said"].tolist() == ["+4 kWh/day for PKR +0.00 m; PKR 0.00 m too dear"]
+    assert why.figures["required"]["served_kwh_day"] == pytest.approx(4)
+
+
+def test_near_optimal_plans_are_counted_and_said(rich):
+    why = explain_site(rich, "West pump", alternatives=3, time_limit_s=10)
+    text = dict(why.reasons)["In other plans"]
+    assert "in the 10 s given" in text or "near-optimal plans" in text
+
+
+def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
+    town = folder / "town" / "town.yaml"
+    siting.run(town, [BROKE, "program.limits.forbidden_sites=[East pump]"], out=folder / "forbid")
+    why = explain_site(folder / "forbid", "East pump", alternatives=0)
+    assert "forbids a station here" in dict(why.reasons)["Why not"]
+    assert why.offers["said"].str.contains("forbidden").all()
+    siting.run(
+        town,
+        [BROKE, "offers.configurations.big={socket: 900}", "offers.headroom_kw=5"],
+        out=folder / "power",
+    )
+    why = explain_site(folder / "power", "West pump", alternatives=0)
+    assert why.offers["said"].str.startswith("ruled out: ").sum() == 1
+
+
+def test_a_wrong_id_names_the_nearest(poor):
+    with pytest.raises(InputError) as caught:
+        explain_site(poor, "s001")
+    assert "no site 's001' in this run; nearest: s0001, s0002" in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        explain_site(poor, "Weast pump")
+    assert "West pump" in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        explain_site(poor, "?")
+    assert "ids run from s0001 to s0002" in str(caught.value)
+
+
+# --- all stations --------------------------------------------------------------------------------
+
+
+def test_stations_come_most_doubtful_first(rich):
+    found = explain_plan(rich)
+    assert found.stations["name"].tolist() == ["East pump", "West pump"]
+    assert found.stations["marginal_kwh_day"].tolist() == pytest.approx([4, 8])
+    assert found.stations["pkr_per_kwh_day"].tolist() == pytest.approx([250, 125])
+    binding = dict(found.binding)
+    assert "serve nobody new, which is proven" in binding["Budget"]
+    assert found.figures["one_more_million"] == {"gain_kwh_day": 0.0, "most_kwh_day": 0.0}
+
+
+def test_what_binds_is_told_with_the_price_of_a_million(folder, poor):
+    found = explain_plan(poor)
+    assert found.figures["one_more_million"]["gain_kwh_day"] == pytest.approx(4)
+    assert "would serve 4 kWh/day more" in dict(found.binding)["Budget"]
+    one = ["program.limits.most_new_stations=1", "program.limits.required_sites=[East pump]"]
+    siting.run(folder / "town" / "town.yaml", [RICH, *one], out=folder / "one")
+    binding = dict(explain_plan(folder / "one").binding)
+    assert any(what.startswith("Limit") and "nothing more fits" in v for what, v in binding.items())
+    assert binding["Required sites"]
+
+
+def test_an_empty_plan_has_no_stations_to_doubt(empty):
+    found = explain_plan(empty)
+    assert found.stations.empty
+    assert dict(found.binding)["Stations"] == "the plan builds none"
+    assert explain_site(empty, "s0001", alternatives=0).state == "not built"
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("model", ["capacitated", "coverage"])
+def test_losses_and_next_best_are_those_of_whole_assignments(seed, model):
+    instance = Instance.from_tables(*random_town(seed), COMPATIBILITY, 7.0)
+    chosen = solve(instance, model, gap=0.0, time_limit_s=10).offers
+    marginal = Marginal(instance, chosen, model)
+
+    def served(offers):
+        return float(assign(instance, offers, model)["served_kwh_day"].sum())
+
+    assert marginal.value_kwh_day == pytest.approx(served(chosen), abs=1e-6)
+    for site, lost in marginal.losses().items():
+        rest = [o for o in chosen if not o.startswith(f"{site}:")]
+        assert lost == pytest.approx(served(chosen) - served(rest), abs=1e-6)
+        best = marginal.best_elsewhere([site], instance.budget_pkr, count=1)
+        spent = instance.offer_subsidy[instance.positions_of(rest)].sum()
+        standing = {o.partition(":")[0] for o in rest} | {site}
+        worths = [
+            served([*rest, o])
+            for o, pkr in zip(instance.offer_ids, instance.offer_subsidy, strict=True)
+            if o.partition(":")[0] not in standing and spent + pkr <= instance.budget_pkr
+        ]
+        most = max(worths, default=0.0)
+        if most > served(rest) + 1e-6:
+            assert best["value_kwh_day"].iloc[0] == pytest.approx(most, abs=1e-6)
+        else:
+            assert best.empty
+
+
+# --- the verb ------------------------------------------------------------------------------------
+
+
+def cli(*words):
+    return CliRunner().invoke(app, ["explain", *map(str, words)])
+
+
+def test_the_verb_says_it_in_words_and_as_json(poor):
+    shown = cli(poor, "West pump", "--alternatives", "0")
+    assert shown.exit_code == 0
+    assert "is built" in shown.output
+    assert "Lost without it" in shown.output
+    whole = cli(poor)
+    assert whole.exit_code == 0
+    assert "most doubtful" in whole.output
+    facts = json.loads(cli(poor, "s0002", "--alternatives", "0", "--json").output)
+    assert facts["site_id"] == "s0002"
+    assert facts["reasons"]["Lost without it"].startswith("8 kWh/day")
+    every = json.loads(cli(poor, "--json").output)
+    assert pd.DataFrame(every["stations"])["marginal_kwh_day"].tolist() == pytest.approx([8])
+    wrong = cli(poor, "s9")
+    assert wrong.exit_code == 2
+
+
+def test_an_opened_run_answers_several_questions(rich):
+    run = Explained(rich)
+    assert run.find("west PUMP") == "s0002"
+    assert run.name_of("s0002") == "s0002 (West pump)"
+    assert run.left_pkr == 0

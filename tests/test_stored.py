@@ -1,0 +1,268 @@
+"""A stored run opened again: the same plan without solving, and what a change leaves of it."""
+
+import json
+import shutil
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from geopandas.testing import assert_geodataframe_equal
+from test_config_load import FULL
+from town import write_town
+
+import siting
+from siting.config import load
+from siting.errors import ConfigError, InputError
+from siting.study import Study, stored
+from siting.study.depends import FEEDS, RESTS_ON, STAGES, changed_keys, feeds, stale
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stored")
+    siting.run(write_town(folder / "town"), ["program.budget_pkr=1_000"], out=folder / "run")
+    return folder
+
+
+@pytest.fixture
+def run(kept, tmp_path):
+    shutil.copytree(kept / "town", tmp_path / "town")
+    return shutil.copytree(kept / "run", tmp_path / "run")
+
+
+@pytest.fixture
+def no_solver(monkeypatch):
+    monkeypatch.setattr("siting.study.pipeline.decide", lambda *_: pytest.fail("solved"))
+
+
+@pytest.fixture
+def no_inputs(kept):
+    """Take the town's files away while a test runs: a run folder must do without them."""
+    (kept / "town").rename(kept / "away")
+    yield
+    (kept / "away").rename(kept / "town")
+
+
+def faults_of(folder, *overrides):
+    with pytest.raises((InputError, ConfigError)) as caught:
+        stored.study_from_run(folder, overrides)
+    return [str(fault) for fault in caught.value.faults]
+
+
+# --- the same again ------------------------------------------------------------------------------
+
+
+def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inputs):
+    plan = stored.plan_from_run(run)
+    assert plan.new_sites["name"].tolist() == ["West pump"]
+    assert plan.served_share == pytest.approx(8 / 12)
+    assert plan.solution.status == "optimal"
+    assert plan.proof.bound == pytest.approx(8.0)
+    assert plan.facts == json.loads((run / "run.json").read_text())
+    assert plan.checks.to_dict("records") == plan.facts["checks"]
+    with_geometry = gpd.read_file(run / "sites.geojson")
+    assert with_geometry["site_id"].tolist() == plan.sites["site_id"].tolist()
+    assert plan.note == ""
+    assert "npv_pkr" in plan.sites.columns
+
+
+def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
+    town = Study(kept / "town" / "town.yaml", ["program.budget_pkr=1_000"])
+    again = stored.study_from_run(run)
+    for name in ("cells", "candidates", "dropped"):
+        assert_geodataframe_equal(getattr(town, name), getattr(again, name))
+    for name in ("demand", "offers", "reach", "compatibility"):
+        pd.testing.assert_frame_equal(getattr(town, name), getattr(again, name))
+    assert_geodataframe_equal(town.network.edges, again.network.edges)
+    assert_geodataframe_equal(town.network.nodes, again.network.nodes)
+    assert town.solution.offers == again.solution.offers
+    assert again.demand_notes == town.demand_notes
+    assert again.reused == STAGES
+    assert again.seconds == {}
+
+
+def test_facts_of_a_study_opened_again_are_those_of_the_run(kept, run, no_inputs):
+    from siting.study.facts import assumptions_of, inputs_of
+
+    again = stored.study_from_run(run)
+    facts = json.loads((run / "run.json").read_text())
+    assert inputs_of(again) == facts["inputs"]
+    found = json.loads(assumptions_of(again).to_json(orient="records"))
+    assert [row["figure"] for row in found] == [row["figure"] for row in facts["assumptions"]]
+    richer = stored.study_from_run(run, ["program.budget_pkr=2_000"])
+    budget = assumptions_of(richer).set_index("figure").loc["budget_pkr", "value"]
+    assert budget == 2_000
+
+
+def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_inputs):
+    monkeypatch.setattr("siting.roads.reach", lambda *_: pytest.fail("reach worked out again"))
+    study = stored.study_from_run(run, ["program.budget_pkr=2_000"])
+    assert study.reused == STAGES[:-1]
+    assert sorted(study.plan.new_sites["name"]) == ["East pump", "West pump"]
+    assert study.plan.served_share == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("override", "gone"),
+    [
+        ("title=Another", ()),
+        ("program.budget_pkr=3_000", ("decision",)),
+        ("reach.cutoff_min=20", ("reach", "decision")),
+        ("demand.case=high", ("demand", "decision")),
+        ("year=2031", ("demand", "offers", "limits", "decision")),
+        ("offers.headroom_kw=50", ("offers", "limits", "decision")),
+        ("program.limits.most_new_stations=1", ("limits", "decision")),
+        ("roads.peak=false", STAGES),
+    ],
+)
+def test_a_change_drops_what_rests_on_it_and_nothing_else(run, override, gone):
+    study = stored.study_from_run(run, [override])
+    assert study.reused == tuple(stage for stage in STAGES if stage not in gone)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["reach.cutoff_min=20", "offers.headroom_kw=50", "roads.peak=false", "demand.case=high",
+     "program.limits.most_new_stations=1", "candidates.merge_within_m=5000",
+     "program.budget_pkr=2_500", "demand.cells.size_m=400"],
+)  # fmt: skip
+def test_a_plan_from_reused_stages_is_the_plan_from_none(kept, run, override):
+    overrides = ["program.budget_pkr=1_000", override]
+    fresh = siting.run(kept / "town" / "town.yaml", overrides)
+    again = stored.study_from_run(run, [override]).plan
+    assert again.solution.offers == fresh.solution.offers
+    pd.testing.assert_frame_equal(again.demand, fresh.demand)
+    assert_geodataframe_equal(again.sites, fresh.sites)
+
+
+def test_every_key_of_a_configuration_says_what_it_feeds(tmp_path):
+    write_town(tmp_path)
+    config = load(tmp_path / "town.yaml")
+    keys = changed_keys(config, config.model_copy(update={"name": "other"}))
+    assert keys == ("name",)
+    sections = {key.split(".")[0] for key in FEEDS}
+    assert sections == set(type(config).model_fields)
+    assert set(FEEDS) >= {"demand", "offers", "reach", "program", "candidates", "roads"}
+    assert feeds("a.key.of.tomorrow") == STAGES
+    assert set(RESTS_ON) == set(STAGES)
+    for stage, below in RESTS_ON.items():
+        assert all(STAGES.index(other) < STAGES.index(stage) for other in below)
+    assert stale([]) == ()
+    assert stale(["roads.source.path"]) == STAGES
+    assert FULL
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def test_a_file_that_is_gone_is_named_where_it_is_needed_and_only_there(run, no_inputs):
+    assert stored.study_from_run(run, ["program.budget_pkr=5"]).reused == STAGES[:-1]
+    faults = faults_of(run, "demand.cells.size_m=300", "offers.headroom_kw=3")
+    assert [f.split(":")[0] for f in faults] == [
+        "demand.people.path",
+        "demand.fleet_csv",
+        "offers.chargers_csv",
+    ]
+    assert "not there any more, and people must be worked out again" in faults[0]
+    roads = faults_of(run, "roads.peak=false")
+    assert len(roads) == 5
+    assert roads[0].startswith("roads.source.path")
+
+
+def test_an_override_that_makes_no_sense_is_a_fault_of_the_override(run):
+    assert "--set program.budgt_pkr" in faults_of(run, "program.budgt_pkr=5")[0]
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    assert "no such run folder" in faults_of(tmp_path / "none")[0]
+    assert "no run.json" in faults_of(tmp_path)[0]
+
+
+def test_a_run_of_an_earlier_version_kept_no_stages(run):
+    shutil.rmtree(run / "stages")
+    assert "which kept no stages" in faults_of(run)[0]
+
+
+@pytest.mark.parametrize("name", ["run.json", "stages/stages.json"])
+def test_another_format_is_the_only_fault_told(run, name):
+    facts = json.loads((run / name).read_text()) | {"format": 99, "siting": "9.0"}
+    (run / name).write_text(json.dumps(facts))
+    (run / "stages" / "reach.parquet").unlink()
+    (fault,) = faults_of(run)
+    assert "format 99, written by siting 9.0; this version reads format 1" in fault
+
+
+def test_every_file_missing_or_edited_is_named_at_once(run):
+    (run / "stages" / "reach.parquet").unlink()
+    (run / "stages" / "demand.parquet").write_bytes(b"no table")
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("budget_pkr: 1000", "budget_pkr: 9000"))
+    faults = faults_of(run)
+    assert len(faults) == 3
+    assert "config.yaml: was changed after the run" in faults[0]
+    assert "use --set" in faults[0]
+    assert "demand.parquet: was changed" in faults[1]
+    assert "reach.parquet: is missing" in faults[2]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", ""])
+def test_a_broken_manifest_is_said_to_be_broken(run, text):
+    (run / "stages" / "stages.json").write_text(text)
+    (fault,) = faults_of(run)
+    assert "stages.json" in fault
+
+
+def test_a_manifest_without_its_keys_lists_them(run):
+    path = run / "stages" / "stages.json"
+    facts = json.loads(path.read_text())
+    del facts["sha256"], facts["decision"]
+    path.write_text(json.dumps(facts))
+    assert [f.split(":")[0].split()[-1] for f in faults_of(run)] == ["sha256", "decision"]
+    facts |= {"sha256": {}, "decision": {"solution": {}, "proof": {}}}
+    path.write_text(json.dumps(facts))
+    faults = faults_of(run)
+    assert len(faults) == 3
+    assert "lacks files" in faults[0]
+
+
+def test_an_empty_plan_is_stored_and_opened_like_any_other(kept, tmp_path):
+    out = tmp_path / "empty"
+    siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=0"], out=out)
+    plan = stored.plan_from_run(out)
+    assert plan.new_sites.empty
+    assert plan.solution.objective_kwh_day == 0
+    assert plan.service.empty
+
+
+ZONES = "program.zones={kind: grid, size_m: 2000}"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["program.objective=people", "program.decay={kind: linear, end_min: 5}"],
+        [ZONES, "program.fairness=max_min"],
+        ["program.least_cost={served_share: 0.5}"],
+        ["program.years={budgets_pkr: {2028: 1000, 2030: 1000}}", "demand.fleet_csv=years.csv"],
+        ["program.scenarios={of: {a: {probability: 0.5}, b: {probability: 0.5, case: high}}}"],
+        ["offers.subsidy.rule=gap"],
+        ["program.alternatives={count: 2, differ_by: 1}"],
+        ["program.model=coverage", "program.limits.spacing_m=50"],
+    ],
+    ids=["weighted", "fair", "least_cost", "years", "scenarios", "gap", "alternatives", "limits"],
+)
+def test_every_variant_is_opened_again_without_solving(kept, tmp_path, monkeypatch, asked):
+    fleet = kept / "town" / "fleet.csv"
+    rows = fleet.read_text().splitlines()
+    years = [row for row in rows[1:] if row.startswith("2030")]
+    more = [row.replace("2030", "2028", 1) for row in years]
+    (kept / "town" / "years.csv").write_text("\n".join([rows[0], *more, *years]) + "\n")
+    out = tmp_path / "variant"
+    made = siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=2_000", *asked], out=out)
+    monkeypatch.setattr("siting.study.pipeline.decide", lambda *_: pytest.fail("solved"))
+    plan = stored.plan_from_run(out)
+    assert_geodataframe_equal(plan.sites, made.sites)
+    assert plan.headline() == made.headline()
+    assert plan.tables.keys() == made.tables.keys()
+    for name, table in made.tables.items():
+        pd.testing.assert_frame_equal(plan.tables[name], table, check_dtype=False)
