@@ -97,6 +97,7 @@ def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
+    """Return roads as whole numbers of the map's scale, and whether they were thinned for size."""
     rank = [_rank(kind) for kind in roads["highway"]]
     for tolerance in _TOLERANCES_DEG:
         drawn = _road_lines(roads, rank, tolerance)
