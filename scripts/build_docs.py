@@ -1,11 +1,23 @@
-"""Write the pages of docs/ that are made from code: config.md and tables.md."""
+"""Write the pages of docs/ that are made from code; run it after a change of keys or verbs."""
 
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import typer.main
+
+import siting
+from siting.cli import app
 from siting.config import reference
 from siting.tables import TABLES
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+MADE = "<!-- Made by scripts/build_docs.py from {}; do not edit. -->"
 
 
 def tables_page() -> str:
@@ -30,6 +42,150 @@ def tables_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def cli_page() -> str:
+    """Return every verb of the command line as Markdown, with its arguments and options."""
+    root: Any = typer.main.get_command(app)
+    verbs = {name: verb for name, verb in root.commands.items() if not verb.hidden}
+    lines = [
+        "# Command line",
+        "",
+        MADE.format("siting/cli"),
+        "",
+        "`siting VERB --help` says the same in the terminal. Exit codes: 0 done; 1 the",
+        "requirements cannot hold together; 2 bad input; 130 stopped by Ctrl-C before there was a",
+        "plan. What a verb finds goes to stdout, its progress and errors to stderr.",
+        "",
+        "| verb | what it does |",
+        "|---|---|",
+        *(f"| [`{name}`](#siting-{name}) | {_first_line(v.help)} |" for name, v in verbs.items()),
+    ]
+    for name, verb in verbs.items():
+        shown = [p for p in verb.params if not getattr(p, "hidden", False)]
+        usage = " ".join(_usage(p) for p in shown if p.opts[0] == p.name)
+        lines += ["", f"## siting {name}", "", *(inspect.cleandoc(verb.help).splitlines()), ""]
+        lines += ["```text", f"siting {name} {usage} [OPTIONS]".replace("  ", " "), "```", ""]
+        if shown:
+            lines += ["| argument or option | default | meaning |", "|---|---|---|"]
+            lines += [_option_row(p) for p in shown]
+    return "\n".join(lines) + "\n"
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0] if text else ""
+
+
+def _usage(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    return str(name if argument.required else f"[{name}]")
+
+
+def _option_row(param: Any) -> str:
+    value = "" if getattr(param, "is_flag", False) else param.metavar or ""
+    if param.opts[0] == param.name:
+        name = f"`{param.metavar or param.name.upper()}`"
+    else:
+        kind = getattr(param.type_descriptor.annotation, "__name__", "value").upper()
+        value = value or ("" if getattr(param, "is_flag", False) else kind)
+        options = [*param.opts, *param.secondary_opts]
+        name = ", ".join(f"`{option} {value}`".replace(" `", "`") for option in options)
+    default = param.default
+    if param.required:
+        shown = "required"
+    elif default is None or default is False or default == [] or callable(default):
+        shown = ""
+    else:
+        shown = f"`{default}`"
+    return f"| {name} | {shown} | {(param.help or '').replace('|', chr(92) + '|')} |"
+
+
+def api_page() -> str:
+    """Return the public names of the package as Markdown, grouped by the room they live in."""
+    names = [name for name in siting.__all__ if not name.startswith("_")]
+    homes: dict[str, list[str]] = {}
+    for name in names:
+        homes.setdefault(siting._HOMES[name], []).append(name)
+    order = [home for home in _rooms() if home in homes]
+    lines = [
+        "# Python",
+        "",
+        MADE.format("siting.__all__"),
+        "",
+        "`import siting` gives these names; each loads on first use. The rooms hold more, with the",
+        "same kind of documentation: `help(siting.roads)`.",
+    ]
+    for home in order:
+        lines += ["", f"## {home}", "", f"{_first_line(inspect.getdoc(_module(home)))}", ""]
+        lines += ["| name | what it is |", "|---|---|"]
+        lines += [f"| `siting.{name}` | {_summary(name)} |" for name in homes[home]]
+        lines += ["", "```{eval-rst}"]
+        lines += [line for name in homes[home] for line in _directive(name)]
+        lines += ["```"]
+    return "\n".join(lines) + "\n"
+
+
+def _module(name: str) -> Any:
+    return __import__(name, fromlist=["x"])
+
+
+def _rooms() -> list[str]:
+    found = [f"siting.{p.stem}" for p in (ROOT / "siting").iterdir() if p.stem[0] != "_"]
+    flow = list(dict.fromkeys(siting._HOMES.values()))
+    first = ["siting.study", "siting.plan", "siting.config", "siting.embedded", "siting.terminal"]
+    return list(dict.fromkeys([*first, *sorted(set(flow) | set(found))]))
+
+
+def _summary(name: str) -> str:
+    text = inspect.getdoc(getattr(siting, name)) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def _directive(name: str) -> list[str]:
+    thing = getattr(siting, name)
+    if not inspect.isclass(thing):
+        return [f".. autofunction:: siting.{name}", ""]
+    # What a parent of ours gives counts; what pydantic and Python give does not.
+    strangers = [c.__name__ for c in thing.__mro__[1:] if not c.__module__.startswith("siting")]
+    inherited = f"   :inherited-members: {', '.join(strangers)}"
+    return [
+        f".. autoclass:: siting.{name}",
+        "   :members:",
+        inherited,
+        "   :exclude-members: model_config",
+        "",
+    ]
+
+
+def formulations_page() -> str:
+    """Return the text at the top of each model's file, where its program is written down."""
+    lines = [
+        "# The programs, written out",
+        "",
+        MADE.format("siting/models"),
+        "",
+        "The top of each file in `siting/models/`, as it stands there: symbols, program, source.",
+        "[The mathematics, model by model](../models.md) says which one answers which question.",
+    ]
+    for path in _model_files():
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        if len(text.splitlines()) < 8:
+            continue  # a file that serves the programs, and has none of its own
+        head, _, rest = text.partition("\n")
+        lines += ["", f"## {path.stem}", "", head, "", "```text", rest.strip("\n"), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _model_files() -> Iterable[Path]:
+    return sorted(p for p in (ROOT / "siting" / "models").glob("*.py") if p.stem != "__init__")
+
+
+PAGES = {
+    "config.md": reference,
+    "tables.md": tables_page,
+    "cli.md": cli_page,
+    "api.md": api_page,
+    "models/formulations.md": formulations_page,
+}
+
 if __name__ == "__main__":
-    (DOCS / "config.md").write_text(reference(), encoding="utf-8")
-    (DOCS / "tables.md").write_text(tables_page(), encoding="utf-8")
+    for place, make in PAGES.items():
+        (DOCS / place).write_text(make(), encoding="utf-8")

@@ -33,6 +33,7 @@ _HOMES = {
     "build_network": "siting.roads",
     "check": "siting.study",
     "city_energy": "siting.demand",
+    "copy_embedded_city": "siting.embedded",
     "data_dictionary": "siting.tables",
     "fetch": "siting.study",
     "load_config": "siting.config",
@@ -44,12 +45,13 @@ _HOMES = {
     "read_people": "siting.demand",
     "read_roads": "siting.roads",
     "run": "siting.study",
-    "solve": "siting.solve",
+    "show_progress": "siting.terminal",
     "solve_alternatives": "siting.solve",
     "solve_classic": "siting.solve",
     "solve_fair": "siting.solve",
     "solve_least_cost": "siting.solve",
     "solve_phased": "siting.solve",
+    "solve_plain": "siting.solve",
     "solve_scenarios": "siting.solve",
     "solve_viability": "siting.solve",
     "solve_weighted": "siting.solve",
@@ -58,6 +60,9 @@ _HOMES = {
     "travel_times": "siting.roads",
     "validate": "siting.tables",
 }
+
+# What a room calls otherwise: `siting.solve` is the room itself, and `load` would say too little.
+_OTHER_NAMES = {"load_config": "load", "read_roads": "read_file", "solve_plain": "solve"}
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
@@ -68,7 +73,7 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(home)
-    return getattr(module, {"load_config": "load", "read_roads": "read_file"}.get(name, name))
+    return getattr(module, _OTHER_NAMES.get(name, name))
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,8 @@ class Fault:
     Parameters
     ----------
     where
-        The file, table, column or configuration key at fault, e.g. ``"people.csv, column people"``.
+        The file, table, column or configuration key at fault, e.g. ``"people.csv, column people"``;
+        empty where `what` says it already.
     what
         What was found there and what was expected instead.
     fix
@@ -41,7 +42,7 @@ class Fault:
 
     def __str__(self) -> str:
         """Return the fault on one line."""
-        text = f"{self.where}: {self.what}"
+        text = f"{self.where}: {self.what}" if self.where else self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
             text += f" ({', '.join(self.ids[:SHOWN_IDS])}{more})"
@@ -65,7 +66,7 @@ class SitingError(Exception):
 
     def __str__(self) -> str:
         """Return every fault, one to a line."""
-        lines = [str(fault).removeprefix(": ") for fault in self.faults]
+        lines = [str(fault) for fault in self.faults]
         return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
 

@@ -221,14 +221,27 @@ class Plan:
         return "\n".join([f"Plan: {self.title}", *caveat, *rows])
 
     def _repr_html_(self) -> str:
-        """Return the headline figures as an HTML table for notebooks."""
+        """Return the headline figures and who is served as HTML tables for notebooks."""
+        left, right = "style='text-align:left'", "style='text-align:right'"
         rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(what)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            f"<tr><th {left}>{html.escape(what)}</th><td {left}>{html.escape(value)}</td></tr>"
             for what, value in self.headline()
         )
+        names = ("vehicle class", "wanted kWh/day", "served kWh/day", "share")
+        heads = "".join(f"<th {left if name == names[0] else right}>{name}</th>" for name in names)
+        c = self.classes
+        columns = (c["vehicle_class"], c["demand_kwh_day"], c["served_kwh_day"], c["served_share"])
+        classes = "".join(
+            f"<tr><th {left}>{html.escape(str(name).replace('_', ' '))}</th>"
+            f"<td {right}>{wanted:,.0f}</td><td {right}>{served:,.0f}</td>"
+            f"<td {right}>{'–' if math.isnan(share) else f'{share:.1%}'}</td></tr>"
+            for name, wanted, served, share in zip(*columns, strict=True)
+        )
         note = f"<p><em>{html.escape(self.note)}</em></p>" if self.note else ""
-        return f"<h4>{html.escape(self.title)}</h4>{note}<table>{rows}</table>"
+        return (
+            f"<h4>{html.escape(self.title)}</h4>{note}<table>{rows}</table>"
+            f"<table><tr>{heads}</tr>{classes}</table>"
+        )
 
 
 def status_text(solution: Solution) -> str:

@@ -11,6 +11,7 @@ ROOMS = [
     "errors",
     "tables",
     "files",
+    "embedded",
     "reference",
     "cities",
     "config",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,14 +87,6 @@ def _print_error(heading: str, err: SitingError) -> None:
 
 def stage_lines() -> Callable[[Event], None]:
     """Return a reporter that writes one line a stage to stderr, and a live line while solving."""
-    live = sys.stderr.isatty()
+    from siting.terminal import show_lines
 
-    def report(event: Event) -> None:
-        line = f"{event.stage:<11} {event.text}"
-        if event.done:
-            clear = "\r\x1b[2K" if live else ""
-            typer.echo(f"{clear}{line}  {event.seconds:,.1f} s", err=True)
-        elif live:
-            typer.echo(f"\r\x1b[2K{line}", nl=False, err=True)
-
-    return report
+    return show_lines()

@@ -1,14 +1,49 @@
-"""Verbs that say what is in the package: cities, new, schema."""
+"""Verbs for what is in the package: demo, cities, new, schema."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siting.cli.app import app, errors_explained
+from siting.cli.app import Overrides, Quiet, app, errors_explained, stage_lines
+
+
+@app.command()
+def demo(
+    *,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Folder for configuration, data and runs."),
+    ] = Path("siting-demo"),
+    files_only: Annotated[
+        bool, typer.Option("--files-only", help="Copy the files to edit, and make no plan.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Copy the embedded, schematic Islamabad into a folder and make its plan; needs no internet."""
+    with errors_explained(quiet=quiet):
+        from siting.embedded import copy_embedded_city
+
+        config = copy_embedded_city(out)
+        if not files_only:
+            from siting import study
+            from siting.terminal import print_plan
+
+            plan, folder = study.run_to_folder(
+                config,
+                overrides=overrides or [],
+                now=datetime.now(UTC).astimezone(),
+                progress=None if quiet else stage_lines(),
+            )
+            if not quiet:
+                print_plan(plan, folder)
+        if not quiet:
+            typer.echo(f"To go on from here: edit {config}, then siting run {config}")
 
 
 @app.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from siting.solve.solution import ARITHMETIC, Status, Stopped
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proof:
     """A plan's objective, the proven limit on any plan's, and why the solve ended.
 
@@ -91,6 +91,10 @@ class Proof:
             nodes=nodes,
             seconds=dict(seconds or {}),
         )
+
+    def __repr__(self) -> str:
+        """Return the proof on one line, with its name."""
+        return f"Proof: {self}"
 
     def __str__(self) -> str:
         """Return the proof on one line."""

@@ -17,7 +17,7 @@ from siting import reference, roads
 from siting.config import Config, load
 from siting.roads import Network
 from siting.study.sources import read_network, roads_key
-from siting.study.stages import Event, Report, bar, stage
+from siting.study.stages import Event, Report, bar, stage, stage_names, stages_html
 
 
 class RoadStudy:
@@ -30,7 +30,8 @@ class RoadStudy:
     overrides
         ``key.path=value`` texts that replace keys of the file.
     progress
-        Called with an `Event` when a stage is done, and now and then while solving.
+        Called with an `Event` when a stage is done, and now and then while solving;
+        ``siting.show_progress()`` shows them.
     today
         The day that dates in the configuration are held against.
 
@@ -56,6 +57,7 @@ class RoadStudy:
             config = load(Path(config), overrides, today)
         self.config = config
         self.seconds: dict[str, float] = {}
+        self._found: dict[str, str] = {}
         self._progress = progress
         self._inner: list[float] = []
         # Of a study that was opened from a run folder: see `siting.study.stored`.
@@ -68,6 +70,16 @@ class RoadStudy:
         """Return the study's name and what has been computed so far."""
         done = ", ".join(self.seconds) or "nothing yet"
         return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
+
+    def _repr_html_(self) -> str:
+        """Return the stages as an HTML table for notebooks: what came out of each, and seconds."""
+        rows = [
+            (name, self._found[name], f"{self.seconds[name]:,.1f}")
+            if name in self._found
+            else (name, "not asked for yet", "")
+            for name in stage_names(type(self))
+        ]
+        return stages_html(self.config.title, self.config.note, rows)
 
     @contextmanager
     def _timing(self, name: str) -> Iterator[Callable[[str], None]]:
@@ -83,6 +95,7 @@ class RoadStudy:
             if self._inner:
                 self._inner[-1] += elapsed
         self.seconds[name] = round(own, 3)
+        self._found[name] = said[0]
         self._say(name, said[0], own, done=True)
 
     def tell(self, stage: str, text: str) -> None:

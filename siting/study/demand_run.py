@@ -210,6 +210,8 @@ def _write(
             title=f"{config.title}: public charging energy wanted in {config.year}",
             note=note,
         )
+    else:
+        study.tell("picture", 'none was drawn: it needs another package, pip install "siting[map]"')
     tables = {
         "demand": study.demand,
         "classes": found.classes,

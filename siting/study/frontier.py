@@ -186,6 +186,10 @@ def frontier_to_folder(
                 title=f"{study.config.title}: energy served for public money",
                 note=study.config.note,
             )
+        else:
+            study.tell(
+                "picture", 'none was drawn: it needs another package, pip install "siting[map]"'
+            )
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         export.write_json(
             {

@@ -61,7 +61,8 @@ class Study(DemandStudy):
     overrides
         ``key.path=value`` texts that replace keys of the file.
     progress
-        Called with an `Event` when a stage is done, and now and then while solving.
+        Called with an `Event` when a stage is done, and now and then while solving;
+        ``siting.show_progress()`` shows them.
 
     Examples
     --------

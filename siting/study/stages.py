@@ -1,10 +1,11 @@
-"""What makes a method of a study a stage: computed once, timed apart, and told of when done."""
+"""What makes a method of a study a stage: computed once, timed apart, told of, and shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from html import escape
 from typing import Any
 
 
@@ -33,6 +34,27 @@ def bar(done: int, of: int, width: int = 20) -> str:
     return "━" * full + "─" * (width - full)
 
 
+def stage_names(study: type) -> list[str]:
+    """Return the names of a study's stages, in the order in which it works them out."""
+    parts = [part for parent in reversed(study.__mro__) for part in vars(parent).values()]
+    marks = [vars(part.func).get("stage") for part in parts if isinstance(part, cached_property)]
+    return list(dict.fromkeys(str(name) for name in marks if name))
+
+
+def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:
+    """Return stages as an HTML table for notebooks: name, what it found, seconds, all as text."""
+    left, right = "style='text-align:left'", "style='text-align:right'"
+    rows = "".join(
+        f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(text)}</td>"
+        f"<td {right}>{escape(seconds)}</td></tr>"
+        for name, text, seconds in stages
+    )
+    head = f"<tr><th {left}>stage</th><th {left}>what came out</th><th {right}>seconds</th></tr>"
+    caveat = f"<p><em>{escape(note)}</em></p>" if note else ""
+    heading = f"<h4>{escape(title)}</h4>" if title else ""
+    return f"{heading}{caveat}<table>{head}{rows}</table>"
+
+
 def stage[T](
     name: str, describe: Callable[[Any], str]
 ) -> Callable[[Callable[[Any], T]], cached_property[T]]:
@@ -46,6 +68,7 @@ def stage[T](
                 finish(describe(value))
             return value
 
+        timed.__dict__["stage"] = name
         return cached_property(timed)
 
     return wrap

@@ -1,5 +1,6 @@
 """What the terminal shows: a plan, a demand, a frontier, and what is asked of stored runs."""
 
 from siting.terminal.plans import print_demand, print_frontier, print_plan
+from siting.terminal.progress import show_lines, show_progress
 
-__all__ = ["print_demand", "print_frontier", "print_plan"]
+__all__ = ["print_demand", "print_frontier", "print_plan", "show_lines", "show_progress"]

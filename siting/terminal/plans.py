@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from siting.plan import Plan
@@ -18,12 +19,12 @@ def print_plan(plan: Plan, folder: Path) -> None:
     """Print a plan: headline, classes served, the largest stations, and what to know."""
     console = Console(highlight=False)
     console.print()
-    console.print(f"[bold]{plan.title}[/bold]")
+    console.print(f"[bold]{escape(plan.title)}[/bold]")
     if plan.note:
-        console.print(f"[yellow]{plan.note}[/yellow]")
+        console.print(f"[yellow]{escape(plan.note)}[/yellow]")
     head = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for what, value in plan.headline():
-        head.add_row(what, value)
+        head.add_row(what, escape(value))
     console.print(head)
     console.print()
     classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -39,8 +40,8 @@ def print_plan(plan: Plan, folder: Path) -> None:
     console.print(classes)
     _print_sites(plan, console)
     for line in plan.facts.get("warnings", []):
-        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
-    console.print(f"Written to {folder}", soft_wrap=True)
+        console.print(f"[yellow]Note:[/yellow] {escape(line)}", soft_wrap=True)
+    console.print(f"Written to {escape(str(folder))}", soft_wrap=True)
 
 
 def _class_columns() -> list[tuple[str, Any]]:
@@ -84,7 +85,8 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     """Print a demand: energy by class with ranges, the fleet, and what moves it."""
     console = Console(highlight=False)
     console.print()
-    console.print(f"[bold]{found.title}: public charging energy wanted in {found.year}[/bold]")
+    title = f"{found.title}: public charging energy wanted in {found.year}"
+    console.print(f"[bold]{escape(title)}[/bold]")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Vehicle class", no_wrap=True)
     for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
@@ -115,8 +117,8 @@ def print_demand(found: DemandRun, folder: Path) -> None:
         if len(swings):
             _print_swings(console, title, swings, column, unit)
     for line in found.notes:
-        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
-    console.print(f"Written to {folder}", soft_wrap=True)
+        console.print(f"[yellow]Note:[/yellow] {escape(line)}", soft_wrap=True)
+    console.print(f"Written to {escape(str(folder))}", soft_wrap=True)
 
 
 def _print_swings(
@@ -164,4 +166,4 @@ def print_frontier(found: pd.DataFrame, folder: Path) -> None:
         "the zone served least; Gini: of the shares served by zone, 0 where all have the same.",
         soft_wrap=True,
     )
-    console.print(f"Written to {folder}", soft_wrap=True)
+    console.print(f"Written to {escape(str(folder))}", soft_wrap=True)

@@ -1,0 +1,117 @@
+"""Every code block of the README and of docs/ runs as it stands, page by page.
+
+A page has a folder of its own with what a clone holds for a reader: configs/ and data/. Its blocks
+share that folder, and its Python blocks their names, as a reader would type them one after the
+other. The slow tests run all of a page, in a shell; the quick ones what is not slow, its verbs in
+this process.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from doc_blocks import blocks, pages
+from typer.testing import CliRunner
+
+from siting.cli import app
+
+HERE = {page.relative_to(ROOT).as_posix(): page for page in pages()}
+QUICK = [n for n, p in HERE.items() if any(not b.slow and not b.skip for b in blocks(p))]
+SHELL = [
+    n
+    for n, p in HERE.items()
+    if any(b.slow or (b.language == "sh" and not b.skip) for b in blocks(p))
+]
+SECONDS = 240
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A folder with what a clone holds for a reader, to stand in."""
+    for part in ("configs", "data"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "siting"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m siting.cli "$@"\n')
+    command.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+def run_here(text, where):
+    """Run verbs in this process, which spares the imports."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            assert words[0] == "siting", f"{where}: {line}; mark the block slow"
+            done = CliRunner().invoke(app, words[1:], prog_name="siting", catch_exceptions=False)
+            assert done.exit_code == 0, f"{where}\n{line}\n{done.stdout}\n{done.stderr}"
+
+
+def run_in_shell(text, where):
+    """Run a block as a reader would."""
+    command = ["bash", "-euo", "pipefail", "-c", text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, f"{where}\n{text}\n{done.stdout}\n{done.stderr}"
+
+
+def run_page(name, *, all_of_it):
+    names = {"__name__": "page"}
+    for block in blocks(HERE[name]):
+        where = f"{name}, line {block.line}"
+        if block.skip or (block.slow and not all_of_it):
+            continue
+        if block.language == "python":
+            # Lines before it keep the numbers of the page in a traceback.
+            exec(compile("\n" * (block.line - 1) + block.text, where, "exec"), names)
+        elif all_of_it:
+            run_in_shell(block.text, where)
+        else:
+            run_here(block.text, where)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_code_of_a_page_runs(name, clone):
+    run_page(name, all_of_it=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHELL)
+def test_the_code_of_a_page_runs_in_a_shell(name, clone):
+    run_page(name, all_of_it=True)
+
+
+def test_what_is_left_out_is_little_and_says_why():
+    left_out = {
+        f"{name}, line {block.line}": block.skip
+        for name, page in HERE.items()
+        for block in blocks(page)
+        if block.skip
+    }
+    run = sum(not block.skip for page in HERE.values() for block in blocks(page))
+    print(*(f"{where}: {why}" for where, why in left_out.items()), sep="\n")
+    assert run > 2 * len(left_out)
+    assert all(len(why) > 8 for why in left_out.values())
+
+
+def test_fences_name_their_language():
+    for name, page in HERE.items():
+        fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(fences) % 2 == 0, name
+        for opening in fences[0::2]:
+            known = {"python", "sh", "text", "yaml", "", "{toctree}", "{glossary}", "{eval-rst}"}
+            assert opening.split(" ")[0] in known, f"{name}: {opening}"
+
+
+def test_the_folder_of_a_page_is_its_own(clone):
+    assert Path.cwd() == clone
+    assert (clone / "configs" / "islamabad.yaml").is_file()

@@ -1,0 +1,155 @@
+"""What a person sees of a study and its parts, in a notebook and in a terminal."""
+
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from town import write_town
+
+import siting
+from siting.study import Event, Study
+from siting.terminal import progress
+
+
+class Text(HTMLParser):
+    """The rows of text of a piece of HTML, and whether its tags close."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.rows = [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        if tag in ("tr", "h4", "p"):
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.rows[-1].append(data)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    town = write_town(tmp_path_factory.mktemp("town"))
+    return Study(town, ["title=A <b>town</b>", "note=Not [surveyed] & small"])
+
+
+def test_a_study_shows_its_stages_as_they_come(study):
+    fresh = Study(study.config)
+    rows = Text(fresh._repr_html_()).rows
+    assert rows[0] == ["A <b>town</b>"]  # text of the user's, and no tag
+    assert rows[1] == ["Not [surveyed] & small"]
+    names = [row[0] for row in rows[3:]]
+    assert names == [
+        "roads",
+        "people",
+        "places",
+        "cells",
+        "surfaces",
+        "demand",
+        "candidates",
+        "offers",
+        "reach",
+        "solve",
+        "plan",
+    ]
+    assert all(row[1:] == ["not asked for yet"] for row in rows[3:])
+    assert repr(fresh) == "Study 'town' (A <b>town</b>); computed: nothing yet"
+    assert len(fresh.offers) == 2
+    rows = {row[0]: row[1:] for row in Text(fresh._repr_html_()).rows[3:]}
+    assert rows["offers"] == ["2 offers, 0 ruled out", f"{fresh.seconds['offers']:,.1f}"]
+    assert rows["solve"] == ["not asked for yet"]
+
+
+def test_a_plan_shows_its_headline_and_who_is_served(study):
+    rows = Text(study.plan._repr_html_()).rows
+    assert rows[0] == ["A <b>town</b>"]
+    assert ["vehicle class", "wanted kWh/day", "served kWh/day", "share"] in rows
+    assert ["two wheeler", "12", "12", "100.0%"] in rows
+    assert "Energy served           12 of 12 kWh/day (100.0%)" in repr(study.plan)
+
+
+def test_a_class_that_wants_nothing_has_no_share(study):
+    from dataclasses import replace
+
+    none = study.plan.classes.assign(demand_kwh_day=0.0, served_kwh_day=0.0, served_share=None)
+    shown = Text(replace(study.plan, classes=none.astype({"served_share": float}))._repr_html_())
+    assert ["two wheeler", "0", "0", "–"] in shown.rows
+
+
+def test_the_parts_of_a_study_say_what_they_are(study):
+    assert repr(study.network).startswith("<Network: ")
+    assert repr(study.instance).startswith("Instance: 2 demand rows (12 kWh/day), 2 offers")
+    assert repr(study.solution).startswith("Solution (capacitated): optimal")
+    assert repr(study.plan.proof).startswith("Proof: optimal: 12 kWh/day, bound 12, gap 0.00%")
+
+
+def test_progress_in_a_terminal_is_one_line_a_stage(study, capsys):
+    report = siting.show_progress()
+    report(Event("roads", "12 nodes", 0.25, True))
+    report(Event("solve", "half way", 1.0, False))  # shown on a terminal alone
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "roads       12 nodes  0.2 s\n"
+
+
+class Shell:
+    """What is used of a notebook's kernel."""
+
+    execution_count = 1
+
+
+class Display:
+    """What a notebook shows: one piece of HTML a display, each as last updated."""
+
+    def __init__(self):
+        self.shown = []
+
+    def __call__(self, what, display_id):
+        assert display_id is True
+        at = len(self.shown)
+        self.shown.append(what)
+
+        class Handle:
+            def update(_, what):  # noqa: N805
+                self.shown[at] = what
+
+        return Handle()
+
+
+def test_progress_in_a_notebook_is_one_table_a_cell(monkeypatch):
+    display, shell = Display(), Shell()
+    monkeypatch.setattr(progress, "_notebook", lambda: (display, lambda: shell.execution_count))
+    report = siting.show_progress()
+    report(Event("roads", "12 nodes", 0.25, True))
+    report(Event("solve", "bound <none>", 1.0, False))
+    (table,) = display.shown
+    assert repr(table) == "progress of a study"
+    assert Text(table._repr_html_()).rows[1:] == [
+        ["roads", "12 nodes", "0.2"],
+        ["solve", "bound <none>", "1.0"],
+    ]
+    report(Event("solve", "optimal", 2.0, True))
+    assert Text(display.shown[0]._repr_html_()).rows[2:] == [["solve", "optimal", "2.0"]]
+    shell.execution_count = 2
+    report(Event("plan", "2 stations", 0.1, True))
+    assert len(display.shown) == 2
+    assert Text(display.shown[1]._repr_html_()).rows[1:] == [["plan", "2 stations", "0.1"]]
+
+
+def test_only_the_kernel_of_a_notebook_counts_as_one(monkeypatch):
+    pytest.importorskip("IPython")
+    import IPython
+
+    assert progress._notebook() is None  # IPython is here, but no notebook
+    kernel = type("ZMQInteractiveShell", (), {"execution_count": 7})()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: kernel)
+    display, cell = progress._notebook()
+    assert callable(display)
+    assert cell() == 7
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert progress._notebook() is None
