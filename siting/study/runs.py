@@ -62,7 +62,7 @@ def run(
     if out is None:
         plan = study.plan
         return plan.with_facts(run_facts(study, plan, now))
-    return _write(study, Path(out), now)
+    return write_run(study, Path(out), now)
 
 
 def run_to_folder(
@@ -77,10 +77,11 @@ def run_to_folder(
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
-    return _write(study, out, now), out
+    return write_run(study, out, now), out
 
 
-def _write(study: Study, out: Path, now: datetime) -> Plan:
+def write_run(study: Study, out: Path, now: datetime) -> Plan:
+    """Return the plan of a study, written to a run folder that appears whole or not at all."""
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     with whole_folder(out) as folder:
         plan = study.plan

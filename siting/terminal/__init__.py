@@ -1,5 +1,13 @@
 """What the terminal shows: a plan, a demand, a frontier, and what is asked of stored runs."""
 
+from siting.terminal.batch import batch_lines, print_batch, print_rerun
 from siting.terminal.plans import print_demand, print_frontier, print_plan
 
-__all__ = ["print_demand", "print_frontier", "print_plan"]
+__all__ = [
+    "batch_lines",
+    "print_batch",
+    "print_demand",
+    "print_frontier",
+    "print_plan",
+    "print_rerun",
+]
