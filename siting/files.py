@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -82,6 +83,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
             path.rmdir()
         part.replace(path)
     finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def clear_parts(path: Path) -> None:
+    """Delete what writers of `whole_folder` that were killed have left beside `path`.
+
+    Only for who knows that nobody is writing there.
+    """
+    for part in path.parent.glob(f".{glob.escape(path.name)}-part-*"):
         shutil.rmtree(part, ignore_errors=True)
 
 

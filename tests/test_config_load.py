@@ -240,6 +240,10 @@ solver:
 output:
   runs_dir: results
   cache_dir: kept/parsed
+sweep:
+  year:
+    - 2031
+    - 2032
 """
 
 FILES = [

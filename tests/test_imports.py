@@ -12,6 +12,7 @@ ROOMS = [
     "tables",
     "files",
     "embedded",
+    "locks",
     "reference",
     "cities",
     "config",
@@ -29,6 +30,7 @@ ROOMS = [
     "plan",
     "report",
     "study",
+    "batch",
     "terminal",
     "cli",
 ]
@@ -70,9 +72,9 @@ def test_a_file_stays_readable(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
 
 
-def test_only_the_study_and_the_cli_see_the_configuration():
+def test_only_studies_batches_and_the_cli_see_the_configuration():
     seers = {room_of(p) for p in FILES if "config" in set(imported_rooms(p))}
-    assert seers <= {"config", "study", "cli"}
+    assert seers <= {"config", "study", "batch", "cli"}
 
 
 @pytest.mark.parametrize("name", ["siting", "siting.cli", "siting.config"])

@@ -34,6 +34,7 @@ from siting.config.sources import (
     SitesStreets,
     SquareCells,
 )
+from siting.config.sweeps import as_overrides, combinations, parse_sweeps
 
 __all__ = [
     "Candidates",
@@ -72,8 +73,11 @@ __all__ = [
     "Subsidy",
     "SurfaceWeights",
     "Surfaces",
+    "as_overrides",
+    "combinations",
     "input_files",
     "load",
+    "parse_sweeps",
     "reference",
     "schema",
     "to_yaml",

@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 # The layer endings and the box are those of siting/files.py, which loads GeoPandas; a test holds
@@ -27,12 +35,14 @@ RUN_NAME = r"^[a-z0-9][a-z0-9-]*$"
 TABLE_NAME = r"^[a-z0-9][a-z0-9_]*$"
 WEB_ADDRESS = r"^https?://\S+$"
 NOT_BLANK = r"\S"
+KEY_PATH = r"^[a-z_]+(\.[^.\s][^.]*)*$"
 
 PATTERN_WORDS = {
     RUN_NAME: "lower-case letters, digits and hyphens, the first a letter or digit",
     TABLE_NAME: "lower-case letters, digits and underscores, the first a letter or digit",
     WEB_ADDRESS: "an address that starts with http:// or https://",
     NOT_BLANK: "text that is not blank",
+    KEY_PATH: "a key path such as program.budget_pkr",
 }
 
 
@@ -127,6 +137,28 @@ def _folder(value: Any, info: ValidationInfo) -> Any:
     return path
 
 
+def _single(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        lists, sections = isinstance(value, list | tuple), isinstance(value, Mapping)
+        words = "a list" if lists else "a section" if sections else "no value"
+        refuse([((), f"{words} is not a number, a text, true or false", "give single values")])
+    return value
+
+
+def _changes_the_plan(key: str) -> str:
+    first = key.partition(".")[0]
+    if first in ("name", "title", "note", "output", "sweep"):
+        refuse([((), f"{first} cannot be swept", "sweep a key that changes the plan")])
+    return key
+
+
+def _no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            refuse([((i,), f"{value} is there already", "leave it out")])
+    return values
+
+
 def _unit(unit: str) -> Any:
     return Field(json_schema_extra={"unit": unit})
 
@@ -157,5 +189,12 @@ PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]
 Address = Annotated[str, Field(pattern=WEB_ADDRESS)]
+SweepKey = Annotated[str, Field(pattern=KEY_PATH), AfterValidator(_changes_the_plan)]
+SweepValue = Annotated[
+    Any, BeforeValidator(_single), WithJsonSchema({"type": ["number", "string", "boolean"]})
+]
+SweepValues = Annotated[
+    tuple[SweepValue, ...], Field(strict=False, min_length=1), AfterValidator(_no_repeat)
+]
 # YAML has lists only; the tuple keeps them from being changed.
 Tags = Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]]

@@ -186,6 +186,8 @@ def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
             return f"list of {_type(choice['items'], root)}"
         case "boolean":
             return "true or false"
+        case list():
+            return "number, text, true or false"
         case "number" | "integer":
             words = ["number" if choice["type"] == "number" else "whole number"]
             for limit, sign in (

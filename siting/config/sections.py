@@ -6,6 +6,7 @@ here. Defaults marked ASSUMPTION are nobody's figures; they are there to be repl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,8 @@ from siting.config.fields import (
     Refusal,
     Seconds,
     Section,
+    SweepKey,
+    SweepValues,
     Text,
     WholeSeconds,
     refuse,
@@ -190,6 +193,11 @@ class Config(Section):
     program: Program = Field(description="what is to be decided, and the budget")
     solver: Solver = Field(Solver(), description="how the program is solved")
     output: Output = Field(Output(), description="where results are kept")
+    sweep: Mapping[SweepKey, SweepValues] = Field(
+        {},
+        description="values to try for single keys, by key path, every combination a study; "
+        "read by `siting batch` alone",
+    )
 
     @model_validator(mode="after")
     def _sections_go_together(self) -> Config:

@@ -16,13 +16,16 @@ import geopandas as gpd
 import pyarrow as pa
 
 from siting.errors import InputError
-from siting.files import sha256, whole_folder
+from siting.files import clear_parts, sha256, whole_folder
+from siting.locks import hold
 from siting.roads.network import EDGE_COLUMNS, Network
 
 logger = logging.getLogger(__name__)
 
 # Raise it when what is stored, or how a network is built, changes.
 FORMAT = 1
+# How long to wait for another process that builds the same; after that both build it, s.
+WAIT_S = 900.0
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")
 
@@ -57,16 +60,41 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     }
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-    if entry.is_dir():
-        try:
-            network = _load(entry)
-        # Whatever is wrong with it, the answer is the same: build it again.
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as err:
-            logger.warning("kept network %s is damaged (%s); building it again", entry, err)
-            _discard(entry)
-        else:
-            logger.info("kept network %s: %s", entry, network)
-            return network
+    network = _kept(entry)
+    if network is not None:
+        return network
+    # Of several processes that want the same network one builds it and the others wait.
+    try:
+        lock = hold(folder / f".{entry.name}.lock", WAIT_S)
+    except OSError:  # as without a cache
+        lock = None
+    try:
+        network = _kept(entry)
+        if network is None:
+            if lock is not None and lock.sure:
+                clear_parts(entry)
+            network = _built(entry, full, build)
+        return network
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _kept(entry: Path) -> Network | None:
+    if not entry.is_dir():
+        return None
+    try:
+        network = _load(entry)
+    # Whatever is wrong with it, the answer is the same: build it again.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as err:
+        logger.warning("kept network %s is damaged (%s); building it again", entry, err)
+        _discard(entry)
+        return None
+    logger.info("kept network %s: %s", entry, network)
+    return network
+
+
+def _built(entry: Path, full: dict[str, Any], build: Callable[[], Network]) -> Network:
     network = build()
     try:
         with whole_folder(entry) as part:

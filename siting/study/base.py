@@ -16,6 +16,7 @@ from siting import demand as people_to_energy
 from siting import reference, roads
 from siting.config import Config, load
 from siting.roads import Network
+from siting.study.kept import content_sha256, kept_table
 from siting.study.sources import read_network, roads_key
 from siting.study.stages import Event, Report, bar, stage, stage_names, stages_html
 
@@ -141,3 +142,15 @@ class RoadStudy:
             return read_network(config, speeds, group)
 
         return roads.cached_network(config.output.cache_dir / "roads", key, build)
+
+    @cached_property
+    def network_sha256(self) -> str:
+        """The SHA-256 of the road network's content."""
+        return content_sha256(self.network)
+
+    def kept(
+        self, name: str, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]
+    ) -> pd.DataFrame:
+        """Return a table made from the roads and `parts`, from the cache folder if it is there."""
+        folder = self.config.output.cache_dir / "stages"
+        return kept_table(folder, name, (self.network_sha256, *parts), build)

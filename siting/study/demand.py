@@ -246,15 +246,19 @@ class DemandStudy(RoadStudy):
         settings = self.config.demand.surfaces
         if settings is None:
             return None
-        return people_to_energy.surfaces(
-            self.cells,
-            self.network,
-            self.places,
-            self.poi_weights,
-            self.road_weights,
-            trips=settings.trips,
-            trip_min=settings.trip_min,
-            seed=settings.seed,
+        tables = (self.places, self.poi_weights, self.road_weights)
+        trips = {"trips": settings.trips, "trip_min": settings.trip_min, "seed": settings.seed}
+        return self.kept(
+            "surfaces",
+            (self.cells, *tables, trips),
+            lambda: people_to_energy.surfaces(
+                self.cells,
+                self.network,
+                *tables,
+                trips=settings.trips,
+                trip_min=settings.trip_min,
+                seed=settings.seed,
+            ),
         )
 
     @stage(

@@ -19,6 +19,7 @@ from siting.plan import Plan, status_text
 from siting.study.alternatives_text import alternatives_of
 from siting.study.demand import DemandStudy
 from siting.study.figures import figures_of
+from siting.study.kept import content_sha256
 from siting.study.pipeline import Study, outside_area
 from siting.study.run_extras import file_date, limits_used
 
@@ -89,6 +90,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "checks": plan.checks.to_dict("records"),
         "assumptions": assumptions_of(study).to_dict("records"),
         "inputs": inputs_of(study),
+        "contents": contents_of(study),
         "roads": study.network.report,
         "seconds": dict(study.seconds),
         "solver": {
@@ -168,6 +170,22 @@ def inputs_of(study: DemandStudy) -> list[dict[str, Any]]:
     said = {record["key"] for record in records}
     records += [dict(known) for key, known in study.known_inputs.items() if key not in said]
     return records
+
+
+def contents_of(study: Study) -> dict[str, str]:
+    """Return the SHA-256 of each stage's table, by which a run can be compared with another.
+
+    Downloads have no file to compare: the roads and candidates made from them are here.
+    """
+    tables = {
+        "cells": study.cells,
+        "demand": study.demand,
+        "candidates": study.candidates,
+        "offers": study.offers,
+        "reach": study.reach,
+    }
+    found = {name: content_sha256(table) for name, table in tables.items()}
+    return {"roads": study.network_sha256, **found}
 
 
 def assumptions_of(study: Study) -> pd.DataFrame:
@@ -251,6 +269,8 @@ def _standard(config: Config) -> list[tuple[str, float, str, str]]:
 def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return in plain words what a reader of the plan must know before using it."""
     lines = list(study.demand_notes)
+    if study.config.sweep:
+        lines.append("the section sweep was not used: only siting batch reads it")
     outside = outside_area(study.dropped)
     if outside.any():
         lines.append(f"{outside.sum():,} places outside the area of the roads were left out")

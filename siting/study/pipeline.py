@@ -27,6 +27,7 @@ from siting.verify import verify
 SHARED = (
     "city",
     "network",
+    "network_sha256",
     "_people",
     "places",
     "cells",
@@ -41,6 +42,10 @@ SHARED = (
     "required_sites",
     "forbidden_sites",
 )
+
+# What of cells and candidates the reach depends on.
+_WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
+_WHERE_SITES = ["site_id", "node_id", "snap_m"]
 
 
 def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
@@ -158,13 +163,15 @@ class Study(DemandStudy):
     @stage("reach", lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff")
     def reach(self) -> pd.DataFrame:
         """Which sites each cell can reach (`siting.tables.REACH`)."""
-        return roads.reach(
-            self.network,
-            self.cells,
-            self.candidates,
-            self.config.reach.cutoff_min,
-            self.config.reach.access_kmh,
-            self._counting("reach", "sites"),
+        reach = self.config.reach
+        cells, places = self.cells[_WHERE_CELLS], self.candidates[_WHERE_SITES]
+        limits = (reach.cutoff_min, reach.access_kmh)
+        return self.kept(
+            "reach",
+            (cells, places, *limits),
+            lambda: roads.reach(
+                self.network, cells, places, *limits, self._counting("reach", "sites")
+            ),
         )
 
     @cached_property

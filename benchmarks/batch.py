@@ -1,0 +1,123 @@
+"""Seconds that kept stages save in a sweep, and how much sooner two Dask workers are done than one.
+
+Run from the repository root, in a virtual environment with the extra ``dask``::
+
+    python benchmarks/batch.py configs/islamabad.yaml --set program.method=greedy
+
+First the stages up to the program are worked out, without and with what was kept before. Then the
+budgets are swept on a Dask cluster on loopback with one worker process and on one with two, by
+turns, each with one solver thread, from new folders, after each worker has imported the package.
+The machine's load beforehand is printed: a second worker is no help where it finds no core.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from siting import Study
+from siting.batch import dask_pool, list_studies, run_batch
+
+SHARED = ("roads", "surfaces", "reach")
+
+
+@contextmanager
+def program(*words):
+    """Start a program of Dask, stopped by its own process id."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *words[1:]]
+    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **silence)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def kept(config, cache):
+    print(f"{'stages, s':<14}" + "".join(f"{name:>12}" for name in (*SHARED, "others")))
+    for words in ("worked out", "kept", "kept"):
+        study = Study(config, [f"output.cache_dir={cache}"])
+        _ = study.instance
+        others = sum(s for name, s in study.seconds.items() if name not in SHARED)
+        row = [study.seconds[name] for name in SHARED] + [others]
+        print(f"{words:<14}" + "".join(f"{seconds:>12.2f}" for seconds in row))
+
+
+@contextmanager
+def cluster(count, folder):
+    """Give an executor on a cluster on loopback, each worker with the package imported."""
+    file = folder / f"scheduler-{count}.json"
+    with ExitStack() as stack:
+        stack.enter_context(
+            program("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                    "--no-show", "--scheduler-file", str(file))
+        )  # fmt: skip
+        while not (file.is_file() and file.stat().st_size):
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        for i in range(count):
+            place = str(folder / f"worker-{count}-{i}")
+            stack.enter_context(
+                program("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
+                        "--no-dashboard", "--local-directory", place)
+            )  # fmt: skip
+        client = importlib.import_module("distributed").Client(address, set_as_default=False)
+        client.wait_for_workers(count, timeout=300)
+        client.run(importlib.import_module, "siting.study")
+        client.close()
+        yield stack.enter_context(dask_pool(address))[0]
+
+
+def swept(studies, executor, out):
+    """Return the seconds that a batch takes from a new folder."""
+    start = time.perf_counter()
+    result = run_batch(studies, executor, out=out, threads=1)
+    if result.failed:
+        sys.exit(str(result.table["error"].to_list()))
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--budgets", type=float, nargs="+", default=[2e7, 3e7, 4e7, 5e7])
+    parser.add_argument("--set", dest="overrides", nargs="+", default=[])
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    print(f"{os.cpu_count()} cores, load {load}", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kept(asked.config, folder / "cache")
+        studies = list_studies(
+            [asked.config],
+            [f"output.cache_dir={folder / 'cache'}", "solver.time_limit_s=60", *asked.overrides],
+            {"program.budget_pkr": asked.budgets},
+        )
+        with cluster(1, folder) as one, cluster(2, folder) as two:
+            ratios = []
+            # By turns, since what else the machine does changes meanwhile.
+            for i in range(asked.repeats):
+                alone, both = (
+                    swept(studies, executor, folder / f"out-{i}-{n}")
+                    for n, executor in ((1, one), (2, two))
+                )
+                ratios.append(alone / both)
+                print(
+                    f"{len(studies)} studies: {alone:.1f} s on one worker, {both:.1f} s on two, "
+                    f"{ratios[-1]:.2f} times as fast",
+                    flush=True,
+                )
+        print(f"median: {statistics.median(ratios):.2f} times as fast")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Many studies: sweeps and batches on any executor, and their table and page of results."""
+
+from siting.batch.pools import dask_pool, local_pool
+from siting.batch.run import BatchEvent, BatchResult, run_batch
+from siting.batch.studies import BatchStudy, list_studies, sweep_words
+from siting.batch.table import results_table
+
+__all__ = [
+    "BatchEvent",
+    "BatchResult",
+    "BatchStudy",
+    "dask_pool",
+    "list_studies",
+    "local_pool",
+    "results_table",
+    "run_batch",
+    "sweep_words",
+]

@@ -1,0 +1,188 @@
+"""The share served against what is swept, as a drawing (SVG) that stands inside a page."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from siting.batch.studies import short_words, value_words
+
+WIDTH, HEIGHT = 760, 320
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 12, 46
+COLOURS = ("#0b6e4f", "#c8553d", "#2c5d9b", "#b8860b", "#7a4e9e", "#4a4a4a")
+MOST_BARS = 40
+MOST_LINES = len(COLOURS)
+
+
+def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
+    """Return a drawing of the share served: lines along a swept number, else a bar a study.
+
+    A thin line above each point or bar ends at what no plan can exceed.
+
+    Parameters
+    ----------
+    table
+        As `siting.batch.results_table` returns it.
+    swept
+        Its columns of swept keys.
+    links
+        What each row leads to; blank for none.
+
+    Returns
+    -------
+    str
+        An ``svg`` element; empty where no study has a plan.
+    """
+    table = table.assign(link=list(links))
+    table = table[table["served_share"].notna()]
+    if table.empty:
+        return ""
+    numbers = [k for k in swept if table[k].dtype == float and len(set(table[k].dropna())) > 1]
+    lines = _series(table, numbers[0], swept) if numbers else {}
+    if lines and len(lines) <= MOST_LINES:
+        return _lines(table, numbers[0], lines)
+    return _bars(table, swept)
+
+
+def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
+    """Return what the drawing shows, for who cannot see it."""
+    done = table[table["served_share"].notna()]
+    if done.empty:
+        return ""
+    best = max(done.to_dict("records"), key=lambda row: float(row["served_share"]))
+    about = ", ".join(f"{k.rpartition('.')[2]} {value_words(best[k])}" for k in swept
+                      if not pd.isna(best[k]))  # fmt: skip
+    return (
+        f"From {done['served_share'].min():.1%} to {done['served_share'].max():.1%} of the energy "
+        f"wanted is served; most by {best['name']}" + (f" ({about})" if about else "") + "."
+    )
+
+
+def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return the rows of each line: one a study's name and values of the other keys."""
+    others = [k for k in swept if k != x]
+    several = len(set(table["name"])) > 1
+    found = {}
+    for mark, rows in table.groupby(["name", *others], sort=False, dropna=False):
+        name, *values = mark
+        words = [str(name)] if several or not others else []
+        words += [f"{k.rpartition('.')[2]} {value_words(v)}"
+                  for k, v in zip(others, values, strict=True) if not _missing(v)]  # fmt: skip
+        found[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
+    return {words: rows for words, rows in found.items() if len(rows)}
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _bound_share(row: pd.Series) -> float:
+    """Return the share that no plan exceeds; that served where nothing is proven of it."""
+    served, bound = row["served_kwh_day"], row["bound_kwh_day"]
+    if not served > 0 or not math.isfinite(bound):
+        return float(row["served_share"])
+    return min(float(row["served_share"] * bound / served), 1.0)
+
+
+def _top(table: pd.DataFrame) -> float:
+    most = max(_bound_share(row) for _, row in table.iterrows())
+    return next(top for top in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if most <= top + 1e-9)
+
+
+def _axis(top: float) -> list[str]:
+    parts = []
+    for i in range(5):
+        share = top * i / 4
+        y = _y(share, top)
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
+        )
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+    return parts
+
+
+def _y(share: float, top: float) -> float:
+    return TOP + (1 - share / top) * (HEIGHT - TOP - BOTTOM)
+
+
+def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
+    top = _top(table)
+    values = sorted(table[x].dropna().unique())
+    low, high = float(values[0]), float(values[-1])
+
+    def across(value: float) -> float:
+        return LEFT + 24 + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT - 60)
+
+    parts = _axis(top)
+    last = -math.inf
+    for value in values:
+        at = across(float(value))
+        if at - last > 62:  # else the figures would run into each other
+            last = at
+            parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
+                         f"{short_words(float(value))}</text>")  # fmt: skip
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(
+        f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{html.escape(x)}</text>'
+    )
+    for colour, (words, rows) in zip(COLOURS, lines.items(), strict=False):
+        points = [(across(float(row[x])), _y(float(row["served_share"]), top), row)
+                  for _, row in rows.iterrows()]  # fmt: skip
+        way = " ".join(f"{px:.1f},{py:.1f}" for px, py, _ in points)
+        parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for px, py, row in points:
+            limit = _y(_bound_share(row), top)
+            parts.append(f'<line x1="{px:.1f}" x2="{px:.1f}" y1="{py:.1f}" y2="{limit:.1f}" '
+                         f'stroke="{colour}"/>')  # fmt: skip
+            text = f"{words}, {value_words(float(row[x]))}: {row['served_share']:.1%} served"
+            dot = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4.5" fill="{colour}">'
+            parts.append(_linked(f"{dot}<title>{html.escape(text)}</title></circle>", row["link"]))
+    key = "".join(
+        f'<span><i style="background:{colour}"></i>{html.escape(words)}</span>'
+        for colour, words in zip(COLOURS, lines, strict=False)
+    )
+    return _svg(parts, HEIGHT) + (f'<p class="key">{key}</p>' if len(lines) > 1 else "")
+
+
+def _bars(table: pd.DataFrame, swept: Sequence[str]) -> str:
+    shown = table.head(MOST_BARS)
+    wide, line = 300, 22
+    height = line * len(shown) + 8
+    parts = []
+    for i, (_, row) in enumerate(shown.iterrows()):
+        y = 4 + i * line
+        values = [value_words(row[k]) for k in swept if not pd.isna(row[k])]
+        words = " · ".join([str(row["name"]), *values])
+        words = words if len(words) <= 42 else words[:41] + "…"
+        scale = WIDTH - wide - 90
+        width, limit = row["served_share"] * scale, _bound_share(row) * scale
+        bar = (
+            f'<text x="{wide - 8}" y="{y + 15}" text-anchor="end">{html.escape(words)}</text>'
+            f'<rect x="{wide}" y="{y + 3}" width="{width:.1f}" height="{line - 7}" '
+            f'fill="{COLOURS[0]}"/>'
+        )
+        parts.append(_linked(bar, row["link"]))
+        middle = y + line / 2 - 0.5
+        parts.append(f'<line x1="{wide + width:.1f}" x2="{wide + limit:.1f}" y1="{middle}" '
+                     f'y2="{middle}" stroke="#333"/>')  # fmt: skip
+        parts.append(f'<text x="{wide + limit + 8:.1f}" y="{y + 15}">'
+                     f"{row['served_share']:.1%}</text>")  # fmt: skip
+    more = len(table) - len(shown)
+    note = f"<p>The first {MOST_BARS}; {more:,} more are in the table.</p>" if more else ""
+    return _svg(parts, height) + note
+
+
+def _linked(shape: str, link: str) -> str:
+    return f'<a href="{html.escape(link)}">{shape}</a>' if link else shape
+
+
+def _svg(parts: Sequence[str], height: float) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-labelledby="chart-words">'
+        + "".join(parts)
+        + "</svg>"
+    )

@@ -1,0 +1,120 @@
+"""Where the studies of a batch are worked out: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from typing import Any
+
+from siting.errors import Fault, InputError, MissingExtraError
+
+# How long a scheduler may take to answer, and its first worker to come, s.
+ANSWER_S, WORKERS_S = 15, 60
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else os.cpu_count() or 1
+
+
+def share_threads(workers: int) -> int:
+    """Return the solver threads of each of so many workers, so that no core is wanted twice.
+
+    Examples
+    --------
+    >>> share_threads(10_000)
+    1
+    """
+    return max(cores() // max(workers, 1), 1)
+
+
+@contextmanager
+def local_pool(workers: int) -> Iterator[Executor]:
+    """Give an executor of so many processes, started afresh; all are gone when the block ends.
+
+    They end with this process, however it ends: each waits for the end of a pipe that is open here
+    and nowhere else. Ctrl-C is left to this process.
+    """
+    context = _context()
+    there, here = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(there,))
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        here.close()
+        pool.shutdown(cancel_futures=True)
+        there.close()
+
+
+def _context() -> BaseContext:
+    """Return how to start processes: none shares the memory of this one or its open files."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Imports take seconds: one process makes them, and the workers are its forks.
+    context.set_forkserver_preload(["siting.batch.worker", "siting.study", "siting.report"])
+    return context
+
+
+def _begin(pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Lines of several studies at once would tell nothing; what stops one is in the table.
+    logging.getLogger("siting").setLevel(logging.ERROR)
+    threading.Thread(target=_end_with, args=(pipe,), name="end with parent", daemon=True).start()
+
+
+def _end_with(pipe: Connection) -> None:
+    try:
+        pipe.recv_bytes()
+    except (EOFError, OSError):
+        # Nothing half-written can be taken for whole, and the next start clears it away.
+        os._exit(1)
+
+
+@contextmanager
+def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
+    """Give an executor on a Dask cluster, and the solver threads that each of its workers has.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler, e.g. ``tcp://10.0.0.5:8786``.
+
+    Raises
+    ------
+    MissingExtraError
+        If ``distributed`` is not installed.
+    InputError
+        If no scheduler answers there, or it has no workers.
+    """
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as err:
+        fault = Fault("distributed", "is needed for --dask", 'pip install "siting[dask]"')
+        raise MissingExtraError(fault) from err
+    try:
+        client = distributed.Client(address, timeout=ANSWER_S, set_as_default=False)
+    except (OSError, ValueError) as err:
+        what = f"no Dask scheduler answered within {ANSWER_S} s"
+        raise InputError(Fault(f"--dask {address}", what, "check the address")) from err
+    try:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS_S)
+        except OSError as err:
+            what = f"the scheduler has had no worker for {WORKERS_S} s"
+            fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
+            raise InputError(fault) from err
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        yield client.get_executor(), min(int(w["nthreads"]) for w in workers.values())
+    finally:
+        client.close()

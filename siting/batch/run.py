@@ -1,0 +1,330 @@
+"""A batch: every study once, on any executor; killed and started again it does what is left."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting import __version__
+from siting.batch.page import write_page
+from siting.batch.pools import cores, local_pool, share_threads
+from siting.batch.studies import BatchStudy
+from siting.batch.table import results_table, write_table
+from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
+from siting.errors import Fault, InputError
+from siting.files import write_whole
+from siting.locks import hold, holder
+
+# How often progress is told where nothing is done, s.
+TICK_S = 1.0
+# How often the table is written while the batch goes on, s.
+WRITE_S = 10.0
+WAITING: dict[str, Any] = {"status": "waiting", "error": ""}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BatchEvent:
+    """One line of progress.
+
+    Parameters
+    ----------
+    done, total
+        Studies finished, failed ones included, and all of them.
+    study, row
+        The one that has just finished and its row; none where time has passed and no more.
+    running
+        Run folders' names of the studies that are being worked out.
+    kept
+        Whether it was finished before this batch was started.
+    """
+
+    done: int
+    total: int
+    study: BatchStudy | None = None
+    row: Mapping[str, Any] | None = None
+    running: tuple[str, ...] = ()
+    kept: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """What a batch came to.
+
+    Parameters
+    ----------
+    table
+        One row a study; see `siting.batch.results_table`.
+    out
+        Its folder: ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
+    """
+
+    table: pd.DataFrame
+    out: Path
+
+    @property
+    def failed(self) -> int:
+        """How many studies have no plan."""
+        return int((~self.table["status"].isin(["optimal", "feasible"])).sum())
+
+
+Report = Callable[[BatchEvent], None]
+
+
+def run_batch(
+    studies: Sequence[BatchStudy],
+    executor: Executor | None = None,
+    *,
+    out: Path | str,
+    workers: int | None = None,
+    threads: int | None = None,
+    retry: bool = False,
+    progress: Report | None = None,
+) -> BatchResult:
+    """Work out every study once and return the table of results, which is written too.
+
+    Each study gets a run folder, ``OUT/runs/KEY``, which appears whole and is named by the content
+    of its configuration and inputs. A study whose folder is there is not worked out again, so a
+    batch that was killed goes on where it was. One that fails does not stop the others.
+
+    Parameters
+    ----------
+    studies
+        As `list_studies` returns them.
+    executor
+        Where to work them out; it must run code on machines that see `out` and the inputs under
+        the same paths. None: processes of this machine, started and ended here.
+    out
+        The batch's folder.
+    workers
+        How many processes, where no executor is given; none: one a core.
+    threads
+        Solver threads of each study; none: those of its configuration, but no more than its share
+        of the cores where no executor is given.
+    retry
+        Whether studies that failed before by their own inputs are tried again.
+    progress
+        Called when a study is done and about once a second.
+
+    Raises
+    ------
+    InputError
+        If another batch is at work in the folder, or there are no studies.
+
+    Examples
+    --------
+    >>> studies = list_studies(["a.yaml"], sweep={"year": [2030, 2035]})  # doctest: +SKIP
+    >>> run_batch(studies, out="runs/years").table[["year", "served_share"]]  # doctest: +SKIP
+    """
+    if not studies:
+        raise InputError(Fault("batch", "there are no studies", "name a configuration"))
+    out = Path(out).absolute()
+    lock = hold(out / WORK / "batch.lock")
+    if lock is None:
+        who = holder(out / WORK / "batch.lock")
+        raise InputError(
+            Fault(str(out), f"{who} is at work on a batch there", "name another --out")
+        )
+    batch = _Batch(studies, out, progress)
+    try:
+        _clear(out)
+        batch.find_finished(retry=retry)
+        todo = batch.todo()
+        if executor is not None:
+            left = batch.drain(executor, todo, threads)
+            batch.give_up(left, "the executor broke down")
+        elif todo:
+            _locally(batch, todo, workers, threads)
+    finally:
+        try:
+            table = batch.write()
+        finally:
+            (out / WORK / TOKEN).unlink(missing_ok=True)
+            _clear(out)
+            lock.release()
+            with suppress(OSError):  # a worker of an earlier start may still be at a study
+                (out / WORK).rmdir()
+    return BatchResult(table, out)
+
+
+def _locally(
+    batch: _Batch, todo: Sequence[BatchStudy], workers: int | None, threads: int | None
+) -> None:
+    """Work out studies in processes of this machine, and go on when one of them is killed."""
+    count = min(workers or cores(), len(todo))
+    most = share_threads(count)
+    own = {s.key: threads or min(_threads_asked(s), most) for s in todo}
+    while todo:
+        with local_pool(count) as pool:
+            left = batch.drain(pool, todo, own)
+        # A process that dies takes the pool with it. Which study killed it is not known: each that
+        # was begun gets a pool of its own, in which it stands or falls alone.
+        begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
+        for study in begun:
+            with local_pool(1) as pool:
+                dead = batch.drain(pool, [study], own)
+            batch.give_up(dead, "its process was killed, perhaps for want of memory")
+        todo = [s for s in left if s not in begun]
+
+
+def _threads_asked(study: BatchStudy) -> int:
+    from siting.config.yaml_text import read
+
+    return int(read(study.text).value["solver"]["threads"])
+
+
+class _Batch:
+    """The rows of a batch as they come in."""
+
+    def __init__(self, studies: Sequence[BatchStudy], out: Path, progress: Report | None) -> None:
+        self.studies, self.out, self.progress = studies, out, progress
+        self.rows: list[Row] = [dict(WAITING) for _ in studies]
+        self.place = {s.key: i for i, s in enumerate(studies) if s.key}
+        self.token = secrets.token_hex(8)
+        self.done = 0
+        self.written = time.monotonic()
+        write_whole(out / WORK / TOKEN, lambda path: path.write_text(self.token, encoding="utf-8"))
+
+    def find_finished(self, *, retry: bool) -> None:
+        """Take in what cannot be read, and what an earlier start has finished."""
+        for i, study in enumerate(self.studies):
+            if study.fault:
+                self.take(i, {"status": "failed", "error": study.fault}, kept=False)
+                continue
+            row = self._finished(study, retry=retry)
+            if row is not None:
+                self.take(i, row, kept=True)
+
+    def _finished(self, study: BatchStudy, *, retry: bool) -> Row | None:
+        folder, record = self.out / RUNS / study.key, self.out / FAILED / f"{study.key}.json"
+        try:
+            if folder.is_dir():
+                return row_of(folder)
+            if record.is_file() and not retry:
+                found: Row = json.loads(record.read_text(encoding="utf-8"))
+                return found
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            error = f"{folder if folder.is_dir() else record} was damaged ({err}); delete it"
+            return {"status": "failed", "seconds": 0.0, "error": error}
+        return None
+
+    def todo(self) -> list[BatchStudy]:
+        """Return the studies that are not done, in their order."""
+        waiting = zip(self.studies, self.rows, strict=True)
+        return [study for study, row in waiting if row["status"] == "waiting"]
+
+    def drain(
+        self,
+        executor: Executor,
+        todo: Sequence[BatchStudy],
+        threads: int | Mapping[str, int] | None,
+    ) -> list[BatchStudy]:
+        """Have studies worked out; return those that were not because the executor broke."""
+        left: list[BatchStudy] = []
+        futures: dict[Future[Row], BatchStudy] = {}
+        try:
+            for study in todo:
+                own = threads[study.key] if isinstance(threads, Mapping) else threads
+                try:
+                    futures[executor.submit(work, self._task(study, own))] = study
+                except BrokenExecutor:
+                    left.append(study)
+            waiting = set(futures)
+            while waiting:
+                ready, waiting = wait(waiting, TICK_S, FIRST_COMPLETED)
+                for future in sorted(ready, key=lambda f: self.place[futures[f].key]):
+                    study = futures[future]
+                    try:
+                        row = future.result()
+                    except BrokenExecutor:
+                        left.append(study)
+                        continue
+                    # Cancelled, lost with its machine, or not to be sent: the study's own failure.
+                    except Exception as err:
+                        row = {"status": "failed", "error": f"{type(err).__name__}: {err}"}
+                    self.take(self.place[study.key], row, kept=False)
+                if not ready:
+                    self.tell(BatchEvent(self.done, len(self.rows), running=self.running()))
+        finally:
+            for future in futures:
+                future.cancel()
+        order = {study.key: i for i, study in enumerate(todo)}
+        return sorted(left, key=lambda study: order[study.key])
+
+    def _task(self, study: BatchStudy, threads: int | None) -> dict[str, Any]:
+        return {
+            "key": study.key,
+            "text": study.text,
+            "out": str(self.out),
+            "token": self.token,
+            "siting": __version__,
+            "threads": threads,
+        }
+
+    def take(self, i: int, row: Row, *, kept: bool) -> None:
+        """Keep a row and tell of it."""
+        self.rows[i] = row
+        self.done += 1
+        if time.monotonic() - self.written > WRITE_S:  # for who looks while it goes on
+            self.write()
+        study = self.studies[i]
+        self.tell(
+            BatchEvent(
+                self.done, len(self.rows), study, row, self.running() if not kept else (), kept
+            )
+        )
+
+    def give_up(self, studies: Sequence[BatchStudy], why: str) -> None:
+        """Count studies as failed; the next start tries them again."""
+        for study in studies:
+            self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
+
+    def was_begun(self, study: BatchStudy) -> bool:
+        """Return whether a worker had begun a study that is not done."""
+        return (self.out / WORK / f"{study.key}.lock").exists()
+
+    def running(self) -> tuple[str, ...]:
+        """Return the keys of the studies that are being worked out."""
+        locks = (self.out / WORK).glob("*.lock")
+        return tuple(sorted(p.stem for p in locks if p.stem in self.place))
+
+    def tell(self, event: BatchEvent) -> None:
+        """Tell of progress where somebody listens."""
+        if self.progress is not None:
+            self.progress(event)
+
+    def write(self) -> pd.DataFrame:
+        """Write the table and the page; return the table."""
+        self.written = time.monotonic()
+        table = results_table(self.studies, self.rows)
+        write_table(table, self.out)
+        write_page(table, self.out)
+        return table
+
+
+def _clear(out: Path) -> None:
+    """Delete what was left half-written by processes that are gone, and nothing of the living."""
+    for part in (out / WORK).iterdir():
+        key = part.name.rpartition("~")[0]
+        if not key and (part.suffix != ".lock" or part.name == "batch.lock"):
+            continue
+        lock = hold(out / WORK / f"{key}.lock" if key else part)
+        if lock is None:
+            continue
+        if key and lock.sure:
+            shutil.rmtree(part, ignore_errors=True)
+        lock.release()
+    for folder in (out, out / FAILED, out / WORK):
+        for part in folder.glob(".part-*"):
+            part.unlink(missing_ok=True)

@@ -1,0 +1,188 @@
+"""The studies of a batch: every configuration with every combination of what is swept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from siting import __version__
+from siting.config import Config, as_overrides, combinations, input_files, load, to_yaml
+from siting.errors import SitingError
+from siting.files import sha256
+
+# Raise it when a study of the same configuration and inputs comes out otherwise.
+FORMAT = 1
+# Keys that say where and how fast a study is worked out, not what comes out of it.
+_NOT_CONTENT = ("output", "sweep")
+_NOT_CONTENT_OF = {"solver": ("threads",), "download": ("cache_dir", "timeout_s", "retries")}
+
+
+@dataclass(frozen=True)
+class BatchStudy:
+    """One study of a batch.
+
+    Parameters
+    ----------
+    key
+        Its run folder: the name, and the SHA-256 of configuration, inputs and version (16 digits);
+        blank where the configuration cannot be read.
+    config
+        The configuration file, as the user named it.
+    name
+        The study's short name; the file's where the configuration cannot be read.
+    sweep
+        The swept values, by key path.
+    text
+        The configuration as YAML, every key in it and every path absolute.
+    fault
+        Why it cannot be read; blank where it can.
+    """
+
+    key: str
+    config: str
+    name: str
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    fault: str = ""
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from the others of its configuration, in words."""
+        return sweep_words(self.sweep)
+
+
+def list_studies(
+    configs: Iterable[Path | str],
+    overrides: Sequence[str] = (),
+    sweep: Mapping[str, Sequence[Any]] | None = None,
+    today: date | None = None,
+) -> list[BatchStudy]:
+    """Return the studies of a batch: each configuration with each combination of swept values.
+
+    A configuration that cannot be read is a study with a fault, so that it does not stop the rest.
+    Studies that are the same, key for key and byte for byte, are listed once.
+
+    Parameters
+    ----------
+    configs
+        YAML files.
+    overrides
+        ``key.path=value`` texts that replace keys of every file.
+    sweep
+        Values to try, by key path; they are added to the section ``sweep`` of each file, and take
+        the place of its values for the same key.
+    today
+        The day on which a target year must not lie in the past.
+    """
+    studies: dict[tuple[str, ...], BatchStudy] = {}
+    hashes: dict[Path, str] = {}
+    for path in map(Path, configs):
+        chosen = list(combinations({**_own_sweep(path, overrides), **(sweep or {})}))
+        found = [_study(path, overrides, values, today, hashes) for values in chosen]
+        if len({study.fault for study in found}) == 1 and found[0].fault:
+            found = [replace(found[0], sweep={})]  # one fault of the file, not one a combination
+        for study in found:
+            mark = (study.key,) if study.key else (study.config, study.label)
+            studies.setdefault(mark, study)
+    return list(studies.values())
+
+
+def _own_sweep(path: Path, overrides: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+    try:
+        return load(path, overrides, check_files=False).sweep
+    except SitingError:
+        return {}  # what is wrong is told when the study itself is read
+
+
+def _study(
+    path: Path,
+    overrides: Sequence[str],
+    chosen: Mapping[str, Any],
+    today: date | None,
+    hashes: dict[Path, str],
+) -> BatchStudy:
+    try:
+        config = load(path, [*overrides, "sweep={}", *as_overrides(chosen)], today)
+        if chosen:  # else the reports of a sweep could not be told apart
+            config = config.model_copy(update={"title": f"{config.title}: {sweep_words(chosen)}"})
+        key = f"{config.name}-{study_sha256(config, hashes)[:16]}"
+    except SitingError as err:
+        return BatchStudy("", str(path), path.stem, chosen, fault=str(err))
+    return BatchStudy(key, str(path), config.name, chosen, to_yaml(config))
+
+
+def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
+    """Return the SHA-256 of all that a study's plan depends on, as 64 hexadecimal digits.
+
+    Every key of the configuration but those that say where results are kept and how fast the work
+    goes, the bytes of every input file in place of its folder, and the version of this package.
+
+    Parameters
+    ----------
+    config
+        As `siting.config.load` returns it.
+    hashes
+        SHA-256 of files worked out already, which is added to.
+    """
+    hashes = {} if hashes is None else hashes
+    data = config.model_dump(mode="json", exclude=set(_NOT_CONTENT))
+    for section, keys in _NOT_CONTENT_OF.items():
+        for key in keys:
+            del data[section][key]
+    for dotted, path in input_files(config).items():
+        if path not in hashes:
+            hashes[path] = sha256(path)
+        *sections, last = dotted.split(".")
+        place: Any = data
+        for word in sections:
+            place = place[int(word) if isinstance(place, list) else word]
+        place[int(last) if isinstance(place, list) else last] = [path.name, hashes[path]]
+    text = json.dumps([FORMAT, __version__, data], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sweep_words(sweep: Mapping[str, Any]) -> str:
+    """Return swept values in words, each by the last word of its key.
+
+    Examples
+    --------
+    >>> sweep_words({"program.budget_pkr": 4e7, "demand.case": "low", "reach.cutoff_min": 7.5})
+    'budget_pkr 40,000,000, case low, cutoff_min 7.5'
+    """
+    return ", ".join(
+        f"{key.rpartition('.')[2]} {value_words(value)}" for key, value in sweep.items()
+    )
+
+
+def value_words(value: Any) -> str:
+    """Return one value as a person reads it: thousands parted, true and false in lower case."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return value_words(int(value))
+        case float():
+            return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    return str(value)
+
+
+def short_words(value: Any) -> str:
+    """Return a value for an axis or a narrow column: 40 m for forty million.
+
+    Examples
+    --------
+    >>> short_words(4e7), short_words(2030.0), short_words("low")
+    ('40 m', '2030', 'low')
+    """
+    if not isinstance(value, bool | str):
+        for size, sign in ((1e9, " bn"), (1e6, " m")):
+            if abs(value) >= size:
+                return f"{value / size:,.4g}{sign}"
+    return value_words(value)

@@ -1,0 +1,89 @@
+"""The table of a batch: one row a study, as CSV and Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting.batch.studies import BatchStudy
+from siting.files import write_whole
+
+NUMBERS: dict[str, Any] = {
+    "served_share": float,
+    "served_kwh_day": float,
+    "bound_kwh_day": float,
+    "gap": float,
+    "subsidy_pkr": float,
+    "cost_pkr": float,
+    "new_stations": "Int64",
+    "seconds": float,
+}
+_BEFORE = ("status", "stopped", "served_share", "served_kwh_day", "bound_kwh_day", "gap", "proof")
+_AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note", "error")
+
+
+def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the table of results, one row a study, in their order.
+
+    Parameters
+    ----------
+    studies
+        The studies of the batch.
+    rows
+        What came of each.
+
+    Returns
+    -------
+    DataFrame
+        ``study`` (the run folder's name), ``name``, ``config`` (the file), a column a swept key,
+        ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver stopped),
+        ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank where the program
+        aims at something else), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``,
+        ``new_stations``, ``seconds`` (of the stages), ``folder`` (below the batch's), ``note`` (the
+        study's caveat), ``error``.
+    """
+    swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
+    table = pd.DataFrame(
+        [
+            {
+                "study": study.key,
+                "name": study.name,
+                "config": study.config,
+                **{key: study.sweep.get(key) for key in swept},
+                **{key: row.get(key) for key in (*_BEFORE, *_AFTER)},
+            }
+            for study, row in zip(studies, rows, strict=True)
+        ]
+    )
+    for name, kind in NUMBERS.items():
+        table[name] = pd.to_numeric(table[name]).astype(kind)
+    for name in ("stopped", "proof", "folder", "note", "error"):
+        table[name] = table[name].fillna("").astype(str)
+    for key in swept:
+        values = table[key]
+        kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
+                 for v in values.dropna()}  # fmt: skip
+        # A column of one kind stays what it is; one of several is text in both files.
+        table[key] = values.astype(float) if kinds == {float} else values.map(_word)
+    return table
+
+
+def swept_of(table: pd.DataFrame) -> list[str]:
+    """Return the columns of swept keys of a table of results."""
+    columns = list(table.columns)
+    return columns[columns.index("config") + 1 : columns.index("status")]
+
+
+def _word(value: Any) -> Any:
+    if value is None or value != value:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def write_table(table: pd.DataFrame, out: Path) -> None:
+    """Write ``results.csv`` and ``results.parquet``, each whole or not at all."""
+    write_whole(out / "results.csv", lambda path: table.to_csv(path, index=False))
+    write_whole(out / "results.parquet", lambda path: table.to_parquet(path, index=False))

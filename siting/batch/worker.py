@@ -1,0 +1,181 @@
+"""One study of a batch, worked out where an executor puts it: a config in, a summary out.
+
+The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is whole. A lock
+keeps two workers from the same study; the system frees it when its holder dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from siting import __version__
+from siting.batch.studies import study_sha256
+from siting.config import load
+from siting.errors import (
+    ConfigError,
+    Fault,
+    InfeasibleError,
+    InputError,
+    SitingError,
+    SolveError,
+    VerifyError,
+)
+from siting.files import write_whole
+from siting.locks import Lock, hold, holder
+
+RUNS, FAILED, WORK = "runs", "failed", ".work"
+TOKEN = "batch.json"
+
+# A study that failed by one of these would fail so again; of all others the next start decides.
+LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
+# How long to wait for another worker at the same study beyond its own time limit, s.
+WAIT_S = 3600.0
+
+# Solvers use all the threads that a study is given, and OSMnx keeps its settings in one place for
+# a process: a worker of several threads takes one study at a time.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def work(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Work out one study and write its run folder; return its row of the table of results.
+
+    Parameters
+    ----------
+    task
+        ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's folder,
+        which this machine must see), ``token`` (what stands in it), ``siting`` (the version that
+        asks) and ``threads`` (solver threads; none: the configuration's).
+
+    Returns
+    -------
+    dict
+        As `row_of`; ``status`` failed and ``error`` where it could not be done. Errors are
+        returned, not raised, so that one study cannot stop the others.
+    """
+    start = time.perf_counter()
+    try:
+        with _ONE_AT_A_TIME:
+            return _work(task)
+    except Exception as err:
+        return failure(err, time.perf_counter() - start)
+
+
+def _work(task: Mapping[str, Any]) -> dict[str, Any]:
+    out, key = Path(task["out"]), str(task["key"])
+    _require_the_same(task, out)
+    folder = out / RUNS / key
+    if (folder / "run.json").is_file():
+        return row_of(folder)
+    lock = hold(out / WORK / f"{key}.lock", WAIT_S)
+    if lock is None:
+        who = holder(out / WORK / f"{key}.lock")
+        raise InputError(Fault(key, f"{who} is still at it after {WAIT_S:,.0f} s"))
+    try:
+        if (folder / "run.json").is_file():  # by another worker, in the meantime
+            return row_of(folder)
+        return _make(task, out, folder, lock)
+    finally:
+        lock.release()
+
+
+def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[str, Any]:
+    from siting.study import run
+
+    if lock.sure:
+        clear_parts(out, folder.name)
+    start = time.perf_counter()
+    part = Path(tempfile.mkdtemp(prefix=f"{folder.name}~", dir=out / WORK))
+    record = out / FAILED / f"{folder.name}.json"
+    try:
+        (part / "study.yaml").write_text(str(task["text"]), encoding="utf-8")
+        config = load(part / "study.yaml", today=datetime.now().astimezone().date())
+        if not folder.name.endswith(study_sha256(config)[:16]):
+            raise OSError(
+                "the input files are not those that the batch was listed with: changed since, or "
+                "another copy on this machine; start the batch again"
+            )
+        if task["threads"] is not None:
+            solver = config.solver.model_copy(update={"threads": int(task["threads"])})
+            config = config.model_copy(update={"solver": solver})
+        plan = run(config, out=part / "run")
+        if plan.solution.stopped == "interrupted":
+            raise InterruptedError("stopped before the solver was done")
+        folder.parent.mkdir(exist_ok=True)
+        try:
+            (part / "run").replace(folder)
+        except OSError:
+            # Without locks another may have been quicker, which is as good.
+            if not (folder / "run.json").is_file():
+                raise
+        record.unlink(missing_ok=True)
+        return row_of(folder)
+    except LASTING as err:
+        row = failure(err, time.perf_counter() - start)
+        text = json.dumps(row, indent=1, ensure_ascii=False)
+        write_whole(record, lambda path: path.write_text(text, encoding="utf-8"))
+        return row
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
+    if task["siting"] != __version__:
+        raise InputError(
+            Fault("this worker", f"has siting {__version__}, the batch {task['siting']}",
+                  "install the same version everywhere")
+        )  # fmt: skip
+    try:
+        token = (out / WORK / TOKEN).read_text(encoding="utf-8")
+    except OSError:
+        token = ""
+    if token != task["token"]:
+        what = "is not the batch's folder on this worker's machine"
+        raise InputError(Fault(str(out), what, "put --out on a path that all machines share"))
+
+
+def clear_parts(out: Path, key: str) -> None:
+    """Delete what workers that were killed at a study have left; only for who holds its lock."""
+    for part in (out / WORK).iterdir():
+        if part.name.rpartition("~")[0] == key:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def row_of(folder: Path) -> dict[str, Any]:
+    """Return the row of a finished study: what it came to, from its ``run.json``.
+
+    Parameters
+    ----------
+    folder
+        Its run folder.
+    """
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return {
+        "status": facts["status"],
+        "stopped": facts["stopped"],
+        "served_share": facts["served_share"],
+        "served_kwh_day": facts["objective_kwh_day"],
+        "bound_kwh_day": facts["bound_kwh_day"],
+        "gap": facts["gap"],
+        "proof": facts["proof_text"],
+        "subsidy_pkr": facts["subsidy_pkr"],
+        "cost_pkr": facts["cost_pkr"],
+        "new_stations": facts["new_stations"],
+        "seconds": round(sum(facts["seconds"].values()), 3),
+        "folder": f"{RUNS}/{folder.name}",
+        "note": facts["note"],
+        "error": "",
+    }
+
+
+def failure(err: BaseException, seconds: float) -> dict[str, Any]:
+    """Return the row of a study that failed, with the error's text."""
+    text = str(err) if isinstance(err, SitingError) else f"{type(err).__name__}: {err}"
+    return {"status": "failed", "seconds": round(seconds, 3), "error": text}

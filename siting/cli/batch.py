@@ -1,0 +1,136 @@
+"""Verbs for many studies and for the same study again: batch, rerun."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siting.cli.app import Overrides, Quiet, app, errors_explained, stage_lines
+
+
+@app.command()
+def batch(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
+    *,
+    overrides: Overrides = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            metavar="KEY=[A,B]",
+            help="Try each value of a key, e.g. --sweep program.budget_pkr=[4e7,6e7]. Repeated: "
+            "every combination.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="The batch's folder; started again, it goes on."),
+    ] = Path("runs/batch"),
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=1024, help="Processes here; by default one a core."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, max=1024, help="Solver threads a study; by default cores/workers."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try again what failed by its own inputs before.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the table as JSON on stdout, nothing else there.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run many studies, each once; killed and started again it does what is left."""
+    with errors_explained(quiet=quiet):
+        from siting import batch as many
+        from siting.config import parse_sweeps
+        from siting.errors import Fault, InputError
+        from siting.terminal import batch_lines, print_batch
+
+        if dask is not None and workers is not None:
+            where = "--workers"
+            raise InputError(
+                Fault(where, "does not go with --dask", "start workers in the cluster")
+            )
+        studies = many.list_studies(
+            configs,
+            overrides or [],
+            parse_sweeps(sweep or []),
+            datetime.now(UTC).astimezone().date(),
+        )
+        try:
+            with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
+                executor, own = pool
+                result = many.run_batch(
+                    studies,
+                    executor,
+                    out=out,
+                    workers=workers,
+                    threads=threads or own,
+                    retry=retry,
+                    progress=None if quiet else batch_lines(),
+                )
+        except KeyboardInterrupt:
+            typer.echo("\nStopped. What is finished is kept; the same command goes on.", err=True)
+            raise typer.Exit(130) from None
+        if as_json:
+            rows = json.loads(result.table.to_json(orient="records"))
+            typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        elif not quiet:
+            print_batch(result)
+        if result.failed:
+            raise typer.Exit(1)
+
+
+@app.command()
+def rerun(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    *,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Where an input lies now, e.g. roads.source.path=…"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Keep the repetition as a run folder too."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as JSON on stdout.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
+    with errors_explained(quiet=quiet):
+        from siting import study
+        from siting.errors import InfeasibleError
+        from siting.terminal import print_rerun
+
+        try:
+            found = study.rerun(
+                folder, overrides or [], out=out, progress=None if quiet else stage_lines()
+            )
+        except InfeasibleError as err:
+            # The first run had a plan: that there is none now is a difference, and no bad input.
+            typer.echo(f"Differs: there was a plan, now there is none.\n  {err}", err=True)
+            raise typer.Exit(1) from err
+        if as_json:
+            typer.echo(json.dumps(study.plain(found.plain()), indent=2, ensure_ascii=False))
+        elif not quiet:
+            print_rerun(found)
+        if not found.same:
+            raise typer.Exit(1)

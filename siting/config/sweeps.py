@@ -1,0 +1,98 @@
+"""Sweeps: values to try for single keys, from ``--sweep`` texts, and as overrides of a file."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import TypeAdapter, ValidationError
+
+from siting.config.fields import SweepKey, SweepValues
+from siting.config.yaml_text import BrokenYamlError, read, write
+from siting.errors import ConfigError, Fault
+
+Single = bool | int | float | str
+
+_VALUES = TypeAdapter[tuple[Single, ...]](SweepValues)
+_KEY = TypeAdapter[str](SweepKey)
+_LIKE = "e.g. --sweep program.budget_pkr=[4e7,6e7]"
+
+
+def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
+    """Return the values to try by key path, from ``key.path=[value, value]`` texts.
+
+    Parameters
+    ----------
+    texts
+        The list of each as YAML.
+
+    Raises
+    ------
+    ConfigError
+        Naming every text that is none, repeats a key or a value, or holds more than single values.
+
+    Examples
+    --------
+    >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
+    {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}
+    """
+    found: dict[str, tuple[Single, ...]] = {}
+    faults = []
+    for text in texts:
+        key, equals, values = (part.strip() for part in text.partition("="))
+        where = f"--sweep {key or text}"
+        try:
+            if not equals:
+                faults.append(Fault(where, "is not KEY=[VALUE,VALUE]", _LIKE))
+                continue
+            _KEY.validate_python(key)
+            document = read(values)
+            if not isinstance(document.value, list):
+                faults.append(Fault(where, f"{values!r} is not a list", _LIKE))
+            elif key in found:
+                faults.append(Fault(where, "is given twice", "put all values in one list"))
+            else:
+                found[key] = _VALUES.validate_python(document.value)
+        except BrokenYamlError as err:
+            faults.append(Fault(where, f"the list is not YAML that can be read: {err.what}"))
+        except ValidationError as err:
+            faults += [
+                Fault(where, _words(error["type"], error["msg"]), _LIKE)
+                for error in err.errors()
+                if error["type"] != "too_short" or not error["input"]  # else each is at fault
+            ]
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _words(kind: str, message: str) -> str:
+    match kind:
+        case "string_pattern_mismatch":
+            return "is not a key path"
+        case "too_short":
+            return "the list is empty"
+    return message
+
+
+def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Single]]:
+    """Yield every combination of the values, the last key's changing fastest.
+
+    Examples
+    --------
+    >>> list(combinations({"year": [2030, 2035], "solver.seed": [1]}))
+    [{'year': 2030, 'solver.seed': 1}, {'year': 2035, 'solver.seed': 1}]
+    """
+    for values in itertools.product(*sweep.values()):
+        yield dict(zip(sweep, values, strict=True))
+
+
+def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
+    """Return single values as the ``key.path=value`` texts that `siting.config.load` takes.
+
+    Examples
+    --------
+    >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
+    ['program.budget_pkr=40000000.0', 'demand.case=low']
+    """
+    return [f"{key}={write(value, one_line=True)}" for key, value in chosen.items()]

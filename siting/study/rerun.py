@@ -1,0 +1,297 @@
+"""A run repeated from its folder, and whether inputs, objective and plan are the same."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting.config import Config, load
+from siting.errors import Fault, InputError, SitingError
+from siting.plan import Plan
+from siting.study.facts import FORMAT, assumptions_of, contents_of, inputs_of, run_facts
+from siting.study.pipeline import Study
+from siting.study.runs import write_run
+from siting.study.stages import Report
+
+# Sums of the same numbers may differ by the order they are added in on another machine.
+RELATIVE = 1e-9
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One thing that was compared.
+
+    Parameters
+    ----------
+    what
+        Inputs, figures, tables, objective, plan, or versions.
+    same
+        Whether it is as it was.
+    differences
+        What differs, a line each: what it was, what it is.
+    counted
+        What was compared, in words.
+    decides
+        Whether a difference here makes the run another one; other versions by themselves do not.
+    """
+
+    what: str
+    same: bool
+    differences: tuple[str, ...] = ()
+    counted: str = ""
+    decides: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Rerun:
+    """A run and its repetition.
+
+    Parameters
+    ----------
+    folder
+        The run folder that was repeated.
+    plan
+        The plan that came out now.
+    compared
+        What was compared, in the order in which things depend on one another.
+    notes
+        What a reader must know, e.g. that the first solve ended by its time limit.
+    """
+
+    folder: Path
+    plan: Plan
+    compared: tuple[Compared, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def same(self) -> bool:
+        """Whether inputs, figures, objective and plan are the same."""
+        return all(part.same for part in self.compared if part.decides)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as what JSON knows."""
+        return {
+            "run": str(self.folder),
+            "same": self.same,
+            **{part.what: {"same": part.same, "differences": list(part.differences)}
+               for part in self.compared},
+            "notes": list(self.notes),
+        }  # fmt: skip
+
+
+def rerun(
+    folder: Path | str,
+    overrides: Sequence[str] = (),
+    *,
+    out: Path | str | None = None,
+    progress: Report | None = None,
+) -> Rerun:
+    """Repeat a stored run and say whether it comes out the same.
+
+    The configuration stored in the run is read, its inputs are compared by SHA-256, the study is
+    worked out again with the same seed and threads, on the day of the first run, and the answer is
+    compared: the objective, the offers chosen, the tables of each stage by content, and the
+    versions of the packages.
+
+    Parameters
+    ----------
+    folder
+        A run folder, as `siting run` wrote it.
+    overrides
+        ``key.path=value`` texts, for inputs that lie elsewhere by now.
+    out
+        A run folder to write the repetition to; none: it is not kept.
+    progress
+        Called with an `Event` when a stage is done.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run, or not one of this format.
+    ConfigError
+        If its configuration cannot be used, e.g. because an input is gone.
+
+    Examples
+    --------
+    >>> rerun("runs/lahore-20261124-101500").same  # doctest: +SKIP
+    True
+    """
+    folder = Path(folder)
+    facts, offers = _read(folder)
+    written = datetime.fromisoformat(facts["written"])
+    config = load(folder / "config.yaml", overrides, written.date())
+    study = Study(config, progress=progress)
+    inputs = _inputs(facts["inputs"], inputs_of(study))
+    try:
+        if out is None:
+            plan = study.plan
+            plan = plan.with_facts(run_facts(study, plan, written))
+        else:
+            plan = write_run(study, Path(out), datetime.now().astimezone())
+    except SitingError as err:
+        # Most likely one for the other.
+        changed = [Fault("changed since the first run", line) for line in inputs.differences]
+        raise type(err)([*err.faults, *changed]) from err
+    compared = (
+        inputs,
+        _figures(facts["assumptions"], assumptions_of(study)),
+        _tables(facts.get("contents"), contents_of(study)),
+        _objective(facts, plan.facts),
+        _plan(offers, plan),
+        _versions(facts, plan.facts),
+    )
+    return Rerun(folder, plan, compared, tuple(_notes(facts, plan.facts, config, overrides)))
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return the facts and the chosen offers of a run folder."""
+    faults = [
+        Fault(str(folder / name), "no such file", "name a folder of `siting run`")
+        for name in ("run.json", "config.yaml", "sites.csv")
+        if not (folder / name).is_file()
+    ]
+    if faults:
+        raise InputError(faults)
+    try:
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        offers = pd.read_csv(folder / "sites.csv", dtype={"offer_id": str})["offer_id"].to_list()
+    except (OSError, ValueError, KeyError) as err:
+        raise InputError(Fault(str(folder), f"cannot be read as a run: {err}")) from err
+    wanted = ("format", "written", "inputs", "assumptions", "objective_kwh_day", "packages")
+    missing = tuple(k for k in wanted if not isinstance(facts, dict) or k not in facts)
+    if missing:
+        raise InputError(Fault(str(folder / "run.json"), "lacks keys", "run it again", missing))
+    if facts["format"] != FORMAT:
+        what = f"is of format {facts['format']}; this version reads {FORMAT}"
+        raise InputError(Fault(str(folder / "run.json"), what, "use the version that wrote it"))
+    return facts, offers
+
+
+def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared:
+    was, is_ = ({record["key"]: record for record in records} for records in (before, now))
+    files = [key for key, record in was.items() if "file" in record]
+    lines = []
+    for key in dict.fromkeys([*was, *is_]):
+        if key not in is_ or key not in was:
+            lines.append(f"{key}: {'was not an input then' if key in is_ else 'is none now'}")
+            continue
+        then, today = was[key].get("sha256"), is_[key].get("sha256")
+        if then != today:
+            name = is_[key].get("file") or was[key].get("file")
+            lines.append(f"{key}, {name}: SHA-256 was {_begin(then)}, is {_begin(today)}")
+    other = len(was) - len(files)
+    counted = f"{len(files):,} files" + (f", {other:,} not files" if other else "")
+    return Compared("inputs", not lines, tuple(lines), counted)
+
+
+def _begin(digits: str | None) -> str:
+    return f"{digits[:12]}…" if digits else "none"
+
+
+def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
+    columns = ("value", "low", "high")
+    was, is_ = _numbered(before), _numbered(now.to_dict("records"))
+    lines = []
+    for mark in dict.fromkeys([*was, *is_]):
+        name = " of ".join(part for part in mark[:2] if part)
+        if mark not in is_ or mark not in was:
+            lines.append(f"{name}: {'was not used then' if mark in is_ else 'is not used now'}")
+            continue
+        for column in columns:
+            a, b = was[mark][column], is_[mark][column]
+            if not _close(a, b):
+                lines.append(f"{name}, {column}: was {a}, is {b}")
+    return Compared("figures", not lines, tuple(lines), f"{len(was):,} figures")
+
+
+def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
+    """Return figures by name, what they are of, and number among those of the same name."""
+    found: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        name = (str(row["figure"]), str(row["of"] or ""))
+        found[(*name, seen[name])] = row
+        seen[name] += 1
+    return found
+
+
+def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
+    if before is None:  # a run of an earlier version
+        return Compared("tables", True, (), "not stored in this run", decides=False)
+    lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
+    # To the last bit, which another machine may round otherwise without changing the answer.
+    return Compared("tables", not lines, lines, f"{len(now):,} stages, to the bit", decides=False)
+
+
+def _objective(before: dict[str, Any], now: dict[str, Any]) -> Compared:
+    lines = []
+    pairs = [("energy served, kWh/day", before["objective_kwh_day"], now["objective_kwh_day"])]
+    proof, other = before.get("proof"), now.get("proof")
+    if proof and other and proof["unit"] != "kWh/day":
+        pairs.append((f"aim, {proof['unit']}", proof["objective"], other["objective"]))
+    for name, a, b in pairs:
+        if not _close(a, b):
+            lines.append(f"{name}: was {a:,.6f}, is {b:,.6f} ({_change(a, b)})")
+    return Compared(
+        "objective", not lines, tuple(lines), f"{now['objective_kwh_day']:,.3f} kWh/day"
+    )
+
+
+def _plan(before: list[str], plan: Plan) -> Compared:
+    was, is_ = set(before), set(plan.sites["offer_id"].astype(str))
+    lines = [f"{offer}: is not built now" for offer in sorted(was - is_)]
+    lines += [f"{offer}: was not built then" for offer in sorted(is_ - was)]
+    return Compared("plan", not lines, tuple(lines), f"{len(was):,} stations")
+
+
+def _versions(before: dict[str, Any], now: dict[str, Any]) -> Compared:
+    was, is_ = (
+        {"siting": f["siting"], "python": f["python"], "platform": f["platform"], **f["packages"]}
+        for f in (before, now)
+    )
+    lines = tuple(
+        f"{name}: was {was.get(name, 'none')}, is {is_.get(name, 'none')}"
+        for name in dict.fromkeys([*was, *is_])
+        if was.get(name) != is_.get(name)
+    )
+    return Compared("versions", not lines, lines, f"{len(was):,} packages", decides=False)
+
+
+def _notes(
+    before: dict[str, Any], now: dict[str, Any], config: Config, overrides: Sequence[str]
+) -> Iterator[str]:
+    for facts, when in ((before, "first"), (now, "second")):
+        if facts["stopped"] in ("time limit", "interrupted"):
+            yield (
+                f"the {when} solve was stopped ({facts['stopped']}) at a gap of "
+                f"{facts['gap']:.2%}: how far a solver comes by then differs from run to run, so "
+                "another plan is to be expected"
+            )
+    threads = before["solver"]["threads"]
+    if threads != config.solver.threads:
+        yield f"solver threads: {threads} then, {config.solver.threads} now"
+    downloads = [r["key"] for r in now["inputs"] if r["kind"] in ("place", "bbox", "osm_download")]
+    if downloads:
+        yield "downloaded, so compared by the tables made from it: " + ", ".join(downloads)
+    if overrides:
+        yield "keys set by hand: " + ", ".join(text.partition("=")[0] for text in overrides)
+
+
+def _close(a: Any, b: Any) -> bool:
+    numbers = isinstance(a, int | float) and isinstance(b, int | float)
+    if numbers and math.isfinite(a) and math.isfinite(b):
+        return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=1e-9)
+    # JSON has no word for a missing number.
+    return a == b or (a is None and b != b)
+
+
+def _change(a: float, b: float) -> str:
+    return f"{b / a - 1:+.2%}" if a else "from nothing"

@@ -1,0 +1,54 @@
+"""Batches of the town for tests: run here, or in a process that a test may kill."""
+
+import multiprocessing
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+from siting.batch import list_studies, run_batch
+
+BUDGETS = {"program.budget_pkr": [1000, 2000], "demand.figures.two_wheeler.km_day": [1, 2]}
+
+
+class Inline(Executor):
+    """Works where it is asked, at once: an executor without processes or threads."""
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except BaseException as err:
+            future.set_exception(err)
+        return future
+
+
+def drive(config, out, local):
+    """Run the batch of `BUDGETS` to its end: in this process, or in processes of its own."""
+    run_batch(
+        list_studies([Path(config)], sweep=BUDGETS), None if local else Inline(), out=out, workers=1
+    )
+
+
+def start(config, out, *, local=False):
+    """Start `drive` in a process that has imported everything already."""
+    process = _context().Process(target=drive, args=(config, out, local))
+    process.start()
+    return process
+
+
+def warm_up(patience_s):
+    """Have everything imported before the time of a kill is counted from a start."""
+    process = _context().Process(target=list_studies, args=([],))
+    process.start()
+    process.join(patience_s)
+
+
+def _context():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["siting.batch.worker", "siting.study", "siting.report"])
+    return context
+
+
+def contents(table):
+    """Return what must not depend on how often a batch was killed."""
+    return table.drop(columns="seconds")

@@ -1,0 +1,151 @@
+"""A batch on a Dask cluster: on loopback, in processes of its own, one of which is killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from batch_driver import contents
+from conftest import ROOT
+from pandas.testing import assert_frame_equal
+from town import write_town
+
+from siting.batch import dask_pool, list_studies, run_batch
+from siting.errors import InputError
+
+pytest.importorskip("distributed")
+PATIENCE_S = 300
+SWEEP = {"program.budget_pkr": [1000, 2000], "demand.figures.two_wheeler.km_day": [1, 2]}
+SERVED = [8, 10, 12, 18]
+
+
+def wait_for(condition):
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, "in vain"
+        time.sleep(0.05)
+    return condition()
+
+
+@contextlib.contextmanager
+def dask(*words):
+    """Start a program of Dask; it is stopped by its own process id."""
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *words[1:]],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+
+@contextlib.contextmanager
+def cluster(folder, workers):
+    """Give the address of a scheduler on loopback with so many workers, and their processes."""
+    file = folder / "scheduler.json"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(
+            dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
+                 "--scheduler-file", str(file))
+        )  # fmt: skip
+        wait_for(lambda: file.is_file() and file.stat().st_size)
+        address = json.loads(file.read_text())["address"]
+        yield address, [
+            stack.enter_context(
+                dask("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
+                     "--no-dashboard", "--local-directory", str(folder / f"worker-{i}"))
+            )
+            for i in range(workers)
+        ]  # fmt: skip
+
+
+# Dask leaves sockets and event loops to the collector, of which pytest would make errors.
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_in_this_process(tmp_path):
+    """The same executor as of a real cluster, without processes: quick enough for every run."""
+    from distributed import LocalCluster
+
+    town = write_town(tmp_path / "town")
+    studies = list_studies([town], sweep={"program.budget_pkr": [1000, 2000]})
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None,
+            scheduler_port=0,
+        ) as local,
+        dask_pool(local.scheduler_address) as (executor, threads),
+    ):  # fmt: skip
+        assert threads == 2
+        table = run_batch(studies, executor, out=tmp_path / "out", threads=threads).table
+    assert table["served_kwh_day"].to_list() == [8, 12]
+    assert table["study"].is_unique
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_where_nobody_answers(monkeypatch):
+    monkeypatch.setattr("siting.batch.pools.ANSWER_S", 1)
+    with pytest.raises(InputError, match="no Dask scheduler answered within 1 s"):  # noqa: SIM117
+        with dask_pool("tcp://127.0.0.1:9"):
+            pass
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_worker_that_is_killed_half_way(tmp_path):
+    """Two worker processes, one killed at a study: all are done, none twice, nothing is left."""
+    town = write_town(tmp_path / "town")
+    studies = list_studies([town], sweep=SWEEP)
+    out = tmp_path / "out"
+    told = []
+    with cluster(tmp_path, 2) as (address, workers):
+        pids = {process.pid: process for process in workers}
+        with dask_pool(address) as (executor, _):
+            wait_for(lambda: len(executor._client.scheduler_info()["workers"]) == 2)
+            results = []
+
+            def drive():
+                found = run_batch(studies, executor, out=out, threads=1, progress=told.append)
+                results.append(found.table)
+
+            batch = threading.Thread(target=drive, daemon=True)
+            batch.start()
+
+            def at_work():
+                for lock in (out / ".work").glob("town-*.lock"):
+                    with contextlib.suppress(FileNotFoundError):
+                        words = lock.read_text().split()
+                        if len(words) > 1 and int(words[1]) in pids:
+                            return lock.stem, int(words[1])
+                return None
+
+            key, victim = wait_for(at_work)
+            os.kill(victim, signal.SIGKILL)
+            batch.join(PATIENCE_S)
+            (table,) = results
+        assert pids[victim].wait(20) == -signal.SIGKILL
+    assert table["served_kwh_day"].to_list() == SERVED
+    assert key in set(table["study"])
+    assert table["study"].is_unique
+    assert [event.row["status"] for event in told if event.study] == ["optimal"] * 4
+    assert sorted(p.name for p in (out / "runs").iterdir()) == sorted(table["study"])
+    assert not (out / ".work").exists()
+
+    # Without a cluster, from the same folder, it is the same table and nothing is done again.
+    stamps = {p: p.stat().st_mtime_ns for p in (out / "runs").glob("*/run.json")}
+    again = run_batch(studies, out=out)
+    assert_frame_equal(contents(again.table), contents(table))
+    assert stamps == {p: p.stat().st_mtime_ns for p in (out / "runs").glob("*/run.json")}
