@@ -46,6 +46,7 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "title": (),
     "note": (),
     "output": (),
+    "sweep": (),
     "download": (),
     "year": ("demand", "offers"),
     "roads": ("network",),
