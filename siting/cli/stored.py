@@ -22,13 +22,19 @@ def report(
         Path | None,
         typer.Option("--out", metavar="FILE", help="By default report.html in the folder."),
     ] = None,
+    frontier: Annotated[
+        Path | None,
+        typer.Option(
+            "--frontier", metavar="DIR", help="A folder of `siting frontier`: its curve as well."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
     with errors_explained(quiet=quiet):
         from siting.report import write_report
 
-        path = write_report(folder, out)
+        path = write_report(folder, out, frontier)
         if not quiet:
             typer.echo(f"Written to {path}")
 

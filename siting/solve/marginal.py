@@ -16,6 +16,7 @@ from siting.models.instance import Floats, Instance, Ints
 from siting.models.merge import merge_equal_reach
 from siting.solve.service import check_model
 from siting.solve.valuer import State, Valuer
+from siting.solve.without import lost_without
 
 # Changes whose bound is good are valued one by one, so many at most.
 MOST_VALUED = 60
@@ -44,7 +45,8 @@ class Marginal:
             instance, merge_equal_reach(instance), capacitated=model != "coverage"
         )
         valuer = self._valuer
-        chosen = instance.positions_of(offers)
+        self._offers, self._model = tuple(offers), model
+        chosen = instance.positions_of(self._offers)
         self._choice = valuer.choice_of(chosen)
         # An offer that another at its site outdoes in all is no option of the search.
         self.all_known = bool(np.array_equal(valuer.offers_of(self._choice), chosen))
@@ -53,10 +55,10 @@ class Marginal:
 
     def losses(self) -> pd.Series[float]:
         """Return the energy lost without each station of the plan, by ``site_id`` (kWh/day)."""
-        built = np.flatnonzero(self._choice > 0)
-        lost = [self.value_kwh_day - self._valuer.value(self._without([j])) for j in built.tolist()]
-        index = pd.Index(self.instance.site_ids[built].astype(str), name="site_id")
-        return pd.Series(np.maximum(lost, 0.0), index=index, name="marginal_kwh_day", dtype=float)
+        built = self.instance.site_ids[self._choice > 0].astype(str)
+        lost = lost_without(self.instance, self._offers, built, self._model)
+        index = pd.Index(built, name="site_id")
+        return pd.Series(list(lost.values()), index=index, name="marginal_kwh_day", dtype=float)
 
     def offers_at(self, site: str) -> pd.DataFrame:
         """Return what the plan would serve with each offer at a site, all else the same.
