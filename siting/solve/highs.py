@@ -176,6 +176,25 @@ def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
 
 
+def native_model(prob: pulp.LpProblem, clock: Clock, **options: Any) -> highspy.Highs:
+    """Return the native model of a linear problem, handed over and not run yet.
+
+    It can be given more rows and other bounds, and run again from where it stopped, which PuLP
+    does not know of: it hands the whole problem over at every solve.
+
+    Parameters
+    ----------
+    prob, clock
+        As for `run_highs`.
+    options
+        Options of HiGHS by their own names.
+    """
+    solver = InterruptibleHighs(clock, mip=False, **options)
+    solver.createAndConfigureSolver(prob)
+    solver.buildSolverModel(prob)
+    return _native(prob)
+
+
 def run_highs(
     prob: pulp.LpProblem,
     clock: Clock,

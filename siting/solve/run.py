@@ -15,6 +15,7 @@ from siting.models.instance import Floats, Instance
 from siting.models.merge import merge_equal_reach
 from siting.models.program import Program, add_row
 from siting.solve.clock import Clock
+from siting.solve.covering_instance import cover
 from siting.solve.greedy import best_single, guarantee
 from siting.solve.highs import highs_version
 from siting.solve.options import check_options
@@ -45,7 +46,7 @@ PROJECTED_ROUNDS, PROJECTED_GAP = 40, 0.6
 PROJECTED_NODES, MOST_NODES = 100, 30_000
 STALLED = 1e-5
 # Shares of the time limit by which phases end; what is left at the end is for the answer itself.
-START_ENDS, PROJECTION_ENDS, RESERVE_S = 0.25, 0.75, 2.0
+START_ENDS, PROJECTION_ENDS, COVERING_ENDS, RESERVE_S = 0.25, 0.75, 0.98, 2.0
 
 
 def solve(
@@ -142,8 +143,6 @@ class _Solve:
         self.tie_break: TieBreak = "polished"
         self.status: pulp.LpSolveStatus | None = None
 
-    # --- what is known -----------------------------------------------------------------------
-
     @property
     def proven(self) -> bool:
         """Whether the gap is at or below the asked one."""
@@ -182,8 +181,6 @@ class _Solve:
             float(self.valuer.cost[self.valuer.sites, state.choice].sum()),
         )
 
-    # --- phases ------------------------------------------------------------------------------
-
     def work(self, time_limit_s: float) -> None:
         """Run the phases until the asked gap is proven or time is up."""
         clock, valuer = self.clock, self.valuer
@@ -191,20 +188,22 @@ class _Solve:
             self.limit(self.best.value)  # nothing can be built: what stands is the plan
             self.tie_break = "exact"
             return
-        with clock.phase("start", START_ENDS):
-            self._fill()
-        if self.done:
+        covered = not valuer.capacitated and self.solver == HIGHS and self._cover()
+        if not covered:
+            with clock.phase("start", START_ENDS):
+                self._fill()
+        if self.done or (covered and not self.proven):
             return
         if valuer.capacitated:
             with clock.phase("projection", PROJECTION_ENDS):
                 self._project()
-        else:
+        elif not covered:
             program = self._build()
             with clock.phase("relaxation", PROJECTION_ENDS):
                 self._relax(program)
         if self.done:
             return
-        if valuer.capacitated:
+        if valuer.capacitated or covered:  # a covering's is for its ties alone
             program = self._build()
         # The answer takes about as long as the build; a large program is worth starting only if
         # there is time to hand it over and more.
@@ -248,6 +247,19 @@ class _Solve:
         self.offer(fill(self.valuer, base, self.clock))
         if self.valuer.room.limited:
             self.offer(fill(self.valuer, base, self.clock, price=self.valuer.subsidy))
+
+    def _cover(self) -> bool:
+        """Solve it as a covering, if it is one; return whether it was."""
+        seed = self.options["seed"]
+        with self.clock.phase("covering", COVERING_ENDS):
+            found = cover(self.instance, self.demand, self.clock, self.gap, seed)
+        del self.clock.seconds["covering"]  # its own phases are counted
+        if found is None:
+            return False
+        offers, bound, self.nodes = found
+        self.limit(bound)
+        self.offer(self.valuer.at(self.valuer.choice_of(offers)))
+        return True
 
     def _build(self) -> Program:
         with self.clock.phase("build"):
@@ -305,22 +317,15 @@ class _Solve:
 
     def _search(self, program: Program) -> None:
         """Let the solver prove it on the full program, from the best plan so far."""
-        strict: dict[str, Any] = STRICT if self.exact and self.solver == HIGHS else {}
+        options: dict[str, Any] = {**self.options, "gap": self.gap, "start": True, "tells": True}
+        if self.exact and self.solver == HIGHS:
+            options |= STRICT
         ruled_out = 0
         while True:
             taken = set(self.valuer.offers_of(self.best.choice).tolist())
             for variable, o in zip(program.z, program.offer.tolist(), strict=True):
                 variable.varValue = 1.0 if o in taken else 0.0
-            run = run_solver(
-                self.solver,
-                program.prob,
-                self.clock,
-                gap=self.gap,
-                start=True,
-                tells=True,
-                **self.options,
-                **strict,
-            )
+            run = run_solver(self.solver, program.prob, self.clock, **options)
             self.nodes += run.nodes
             self.status = run.status
             self.limit(run.bound)
@@ -342,8 +347,6 @@ class _Solve:
         )
         self.best = state
         self.tie_break = "exact" if proven else "polished"
-
-    # --- answer ------------------------------------------------------------------------------
 
     def answer(self) -> Solution:
         """Return the best plan, polished and valued anew, with its bound."""
