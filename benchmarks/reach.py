@@ -1,211 +1,168 @@
-"""Seconds and memory of who reaches what, on a made-up city, against networkx and plain scipy.
+"""Travel times to every site within ten minutes: ours, networkx, plain scipy, a compiled kernel.
 
-Run from the repository root, in the virtual environment::
-
-    python benchmarks/reach.py [--corners 388] [--sites 1500] [--cells 20000] [--minutes 10]
-
-The city is a grid of 388 x 388 corners (150,544 nodes) some 95 m apart, a tenth of the streets
-deleted, avenues quicker than the rest, one street in twelve one-way. Four ways, each in a process
-of its own so that peak memory, counted above that of the city, is its own:
-
-- ``siting``: `siting.roads.travel_times` and `siting.roads.reach` as they are;
-- ``scipy``: scipy's bounded Dijkstra in batches of 32 on the whole matrix, as siting did it before;
-- ``networkx`` on a DiGraph of numbers, and ``multigraph``: on a MultiDiGraph with the attributes
-  OSMnx gives, both by ``single_source_dijkstra_path_length(cutoff)`` on the first sites only, which
-  is long enough, and scaled up by the number of sites.
-
-All must find the same pairs and, but for rounding, the same minutes, or the run fails; ``siting``
-and ``scipy`` must agree to the last bit.
+Each way in a process of its own, on the made-up city. networkx works on what OSMnx gives, a
+MultiDiGraph with attributes, for the first sites only, and is scaled up by their number; the pairs
+of those first sites must be the same in every way, and their minutes but for rounding.
 """
 
-import argparse
+from __future__ import annotations
+
 import hashlib
-import json
-import resource
-import subprocess
-import sys
-import time
+from typing import Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
-import shapely
-from scipy.sparse.csgraph import connected_components, dijkstra
 
-from siting.roads import Network, reach, travel_times
-from siting.roads.travel import _reversed_matrix
+from benchmarks import made_city
+from benchmarks.asked import Asked
+from benchmarks.measure import median_watch, watch
+from benchmarks.record import Finding, ratio
 
-STEP_M = 95.0
-WAYS = ("siting", "scipy", "networkx", "multigraph")
+MINUTES = 10.0
 
 
-def peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def grid_city(corners: int, seed: int = 1) -> Network:
-    rng = np.random.default_rng(seed)
-    node = np.arange(corners * corners)
-    x = 405_000 + STEP_M * (node % corners) + rng.uniform(-20, 20, len(node))
-    y = 3_452_000 + STEP_M * (node // corners) + rng.uniform(-20, 20, len(node))
-    a = np.concatenate([node[node % corners < corners - 1], node[node < corners * (corners - 1)]])
-    b = np.concatenate([node[node % corners > 0], node[node >= corners]])
-    row = np.where(b - a == 1, a // corners, a % corners)
-    avenue = row % 10 == 0
-    there = avenue | (rng.random(len(a)) > 0.1)
-    a, b, avenue = a[there], b[there], avenue[there]
-    back = rng.random(len(a)) > 1 / 12
-    u, v = np.concatenate([a, b[back]]), np.concatenate([b, a[back]])
-    avenue = np.concatenate([avenue, avenue[back]])
-    links = shapely.linestrings(np.stack([np.c_[x[u], y[u]], np.c_[x[v], y[v]]], axis=1))
-    length_m = shapely.length(links)
-    speed_kmh = np.where(avenue, 45 / 1.7, 22 / 1.3)
-    index = pd.MultiIndex.from_arrays([u, v, np.zeros(len(u), int)], names=["u", "v", "key"])
-    edges = gpd.GeoDataFrame(
-        {"length_m": length_m, "travel_min": length_m / 1000 / speed_kmh * 60},
-        geometry=links,
-        index=index,
-        crs=32643,
-    ).sort_index()
-    nodes = gpd.GeoDataFrame(
-        geometry=gpd.points_from_xy(x, y), index=pd.Index(node, name="node_id"), crs=32643
+def measure(asked: Asked) -> Finding:
+    """Measure row 1."""
+    side, sites, first = asked.size((made_city.SIDE, 2000, 200), (60, 100, 20))
+    finding = Finding("reach", f"travel times to {sites:,} sites within {MINUTES:g} minutes")
+    given = {"side": side, "sites": sites, "first": first}
+    ours = finding.add("siting", asked.call("benchmarks.reach:by_siting", 300, **given))
+    multi = finding.add(
+        f"networkx, MultiDiGraph (first {first} sites, scaled)",
+        asked.call("benchmarks.reach:by_networkx", 600, multi=True, **given),
     )
-    matrix = _reversed_matrix(Network(nodes, edges, {}))
-    _, part = connected_components(matrix, connection="strong")
-    kept = nodes.index[part == np.bincount(part).argmax()]
-    inside = edges.index.isin(kept, level="u") & edges.index.isin(kept, level="v")
-    return Network(nodes.loc[kept], edges[inside], {})
+    plain = finding.add(
+        f"networkx, DiGraph of numbers (first {first} sites, scaled)",
+        asked.call("benchmarks.reach:by_networkx", 600, multi=False, **given),
+    )
+    scipy = finding.add(
+        "scipy, batches of 32 on the whole city",
+        asked.call("benchmarks.reach:by_scipy", 300, **given),
+    )
+    kernel = finding.add(
+        "compiled kernel (numba, one thread)",
+        asked.call("benchmarks.peer_numba:by_kernel", 300, needs=("numba", "scipy"), **given),
+    )
+    if ours is None:
+        return finding
+    finding.title += f": {ours['corners']:,} corners, {ours['pairs']:,} pairs"
+    for way, found in (
+        ("networkx", multi),
+        ("DiGraph", plain),
+        ("scipy", scipy),
+        ("numba", kernel),
+    ):
+        if found is None:
+            continue
+        finding.expect(f"{way}, pairs of the first {first} sites", ours["head"], found["head"])
+        finding.expect(f"{way}, their minutes", ours["head_min"], found["head_min"], 1e-9)
+        if "pairs" in found:
+            finding.expect(f"{way}, pairs of all sites", ours["pairs"], found["pairs"])
+    finding.figures = {
+        "reach_over_networkx": ratio(multi and multi["cpu_s"], ours["cpu_s"]),
+        "reach_over_numba": ratio(ours["cpu_s"], kernel["cpu_s"]) if kernel else None,
+    }
+    return finding
 
 
-def places(network: Network, key: str, count: int, seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            key: [f"{key[0]}{i:06d}" for i in range(count)],
-            "node_id": rng.choice(network.nodes.index.to_numpy(), count),
-            "snap_m": rng.uniform(0, 60, count),
-        }
+def targets_of(city: made_city.City, sites: int) -> np.ndarray:
+    """Return the corners driven to, without repeats."""
+    return np.random.default_rng(2).choice(len(city.x), sites, replace=False)
+
+
+def minutes_matrix(city: made_city.City) -> Any:
+    """Return minutes from corner to corner on the streets turned round, as our network has them."""
+    from scipy import sparse
+
+    back = ~city.oneway
+    u = np.concatenate([city.start, city.end[back]])
+    v = np.concatenate([city.end, city.start[back]])
+    length, kmh = (np.concatenate([a, a[back]]) for a in (city.length_m, city.speed_kmh))
+    shape = (len(city.x), len(city.x))
+    matrix = sparse.csr_array((length / 1000 / kmh * 60, (v, u)), shape=shape)
+    matrix.sort_indices()
+    return matrix
+
+
+def digest(target: np.ndarray, node: np.ndarray) -> str:
+    """Return a hash of pairs that does not depend on their order."""
+    pairs = np.sort(target.astype(np.int64) * 2**31 + node.astype(np.int64))
+    return f"{len(pairs)} pairs, {hashlib.sha256(pairs.tobytes()).hexdigest()[:12]}"
+
+
+def by_siting(side: int, sites: int, first: int) -> dict[str, Any]:
+    """Time `siting.roads.travel_times`."""
+    from siting.roads import travel_times
+
+    city = made_city.make_city(side)
+    network, targets = made_city.network(city), targets_of(city, sites)
+    seen, times = median_watch(lambda: travel_times(network, targets, MINUTES))
+    head = times[times["target_node_id"].isin(targets[:first])]
+    return seen.facts(
+        corners=len(city.x),
+        pairs=len(times),
+        head=digest(head["target_node_id"].to_numpy(), head["node_id"].to_numpy()),
+        head_min=float(head["travel_min"].sum()),
     )
 
 
-def by_networkx(way: str, network: Network, targets: np.ndarray, minutes: float) -> pd.DataFrame:
+def by_scipy(side: int, sites: int, first: int) -> dict[str, Any]:
+    """Time scipy's bounded Dijkstra as it comes."""
+    from scipy.sparse.csgraph import dijkstra
+
+    city = made_city.make_city(side)
+    matrix, targets = minutes_matrix(city), targets_of(city, sites)
+
+    def work() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        found = []
+        for begin in range(0, len(targets), 32):
+            part = targets[begin : begin + 32]
+            block = dijkstra(matrix, indices=part, limit=MINUTES)
+            row, node = np.nonzero(np.isfinite(block))
+            found.append((part[row], node, block[row, node]))
+        return found
+
+    seen, found = median_watch(work)
+    target, node, minutes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return head_facts(seen, targets[:first], target, node, minutes)
+
+
+def head_facts(
+    seen: Any, head: np.ndarray, target: np.ndarray, node: np.ndarray, minutes: np.ndarray
+) -> dict[str, Any]:
+    """Return what was measured, with the pairs of the first sites."""
+    at = np.isin(target, head)
+    return seen.facts(
+        pairs=len(target),
+        head=digest(target[at], node[at]),
+        head_min=float(minutes[at].sum()),
+    )
+
+
+def by_networkx(side: int, sites: int, first: int, multi: bool) -> dict[str, Any]:
+    """Time networkx on the first sites and scale up."""
     import networkx as nx
 
-    ends = [network.edges.index.get_level_values(level).tolist() for level in ("v", "u")]
-    weights = network.edges["travel_min"].tolist()
-    graph = nx.DiGraph() if way == "networkx" else nx.MultiDiGraph()
-    if way == "networkx":
-        graph.add_weighted_edges_from(zip(*ends, weights, strict=True), weight="travel_min")
-    else:
+    city = made_city.make_city(side)
+    targets = targets_of(city, sites)[:first].tolist()
+    matrix = minutes_matrix(city).tocoo()
+    ends = zip(matrix.row.tolist(), matrix.col.tolist(), matrix.data.tolist(), strict=True)
+    graph = nx.MultiDiGraph() if multi else nx.DiGraph()
+    if multi:
         graph.add_edges_from(
-            (v, u, {"osmid": 1, "highway": "residential", "travel_min": w})
-            for v, u, w in zip(*ends, weights, strict=True)
+            (u, v, {"osmid": 1, "highway": "residential", "length": w, "travel_min": w})
+            for u, v, w in ends
         )
-    start = time.process_time()
-    rows = []
-    for target in targets.tolist():
-        reached = nx.single_source_dijkstra_path_length(graph, target, minutes, "travel_min")
-        rows += [(node, target, w) for node, w in sorted(reached.items())]
-    seconds = time.process_time() - start
-    times = pd.DataFrame(rows, columns=["node_id", "target_node_id", "travel_min"])
-    times.attrs["seconds"] = seconds
-    return times
-
-
-def by_scipy(network: Network, targets: np.ndarray, minutes: float) -> pd.DataFrame:
-    at = network.nodes.index.get_indexer(targets)
-    matrix = _reversed_matrix(network)
-    rows, columns, found = [], [], []
-    for first in range(0, len(at), 32):
-        block = dijkstra(matrix, indices=at[first : first + 32], limit=minutes)
-        row, column = np.nonzero(np.isfinite(block))
-        rows.append(row + first)
-        columns.append(column)
-        found.append(block[row, column])
-    return pd.DataFrame(
-        {
-            "node_id": network.nodes.index.to_numpy()[np.concatenate(columns)],
-            "target_node_id": targets[np.concatenate(rows)],
-            "travel_min": np.concatenate(found),
-        }
-    )
-
-
-def run(way: str, asked: argparse.Namespace) -> dict[str, float | str]:
-    network = grid_city(asked.corners)
-    rng = np.random.default_rng(2)
-    targets = rng.choice(network.nodes.index.to_numpy(), asked.sites, replace=False)
-    if way in ("networkx", "multigraph"):
-        targets = targets[: asked.first]
-    before, start = peak_mb(), time.process_time()
-    if way == "siting":
-        times = travel_times(network, targets, asked.minutes)
-    elif way == "scipy":
-        times = by_scipy(network, targets, asked.minutes)
     else:
-        times = by_networkx(way, network, targets, asked.minutes)
-    seconds = times.attrs.get("seconds", time.process_time() - start)
-    peak = peak_mb() - before
-    head = times[times["target_node_id"].isin(targets[: asked.first])]
-    out = {
-        "seconds": seconds * asked.sites / len(targets),
-        "peak_mb": peak,
-        "nodes": len(network.nodes),
-        "pairs": len(times),
-        "head_pairs": len(head),
-        "head_min": float(head["travel_min"].sum()),
-        "digest": hashlib.sha256(
-            pd.util.hash_pandas_object(times, index=False).to_numpy().tobytes()
-        ).hexdigest(),
-    }
-    if way == "siting":
-        cells = places(network, "cell_id", asked.cells, 3)
-        sites = places(network, "site_id", asked.sites, 4)
-        start = time.process_time()
-        table = reach(network, cells, sites, asked.minutes, access_kmh=15)
-        out |= {"reach_s": time.process_time() - start, "reach_pairs": len(table)}
-        out["reach_peak_mb"] = peak_mb() - before
-    return out
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--corners", type=int, default=388)
-    parser.add_argument("--sites", type=int, default=1500)
-    parser.add_argument("--cells", type=int, default=20_000)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--first", type=int, default=50, help="sites that networkx is given")
-    parser.add_argument("--way", choices=WAYS)
-    asked = parser.parse_args()
-    if asked.way:
-        print(json.dumps(run(asked.way, asked)))
-        return
-    found = {}
-    for way in WAYS:
-        command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        found[way] = json.loads(done.stdout)
-    ours = found["siting"]
-    if ours["digest"] != found["scipy"]["digest"]:
-        raise SystemExit("siting and scipy differ")
-    for way, row in found.items():
-        off = abs(row["head_min"] - ours["head_min"]) / ours["head_min"]
-        if row["head_pairs"] != ours["head_pairs"] or off > 1e-9:
-            raise SystemExit(f"{way} finds other minutes than siting")
-    print(
-        f"{ours['nodes']:,} nodes, {asked.sites:,} sites, {asked.minutes:g} minutes: "
-        f"{ours['pairs']:,} pairs of node and site, the same in all ways"
+        graph.add_weighted_edges_from(ends, weight="travel_min")
+    with watch() as seen:
+        found = [
+            nx.single_source_dijkstra_path_length(graph, target, MINUTES, "travel_min")
+            for target in targets
+        ]
+    target = np.repeat(targets, [len(near) for near in found])
+    node = np.array([n for near in found for n in near])
+    seen.cpu_s, seen.wall_s = (s * sites / first for s in (seen.cpu_s, seen.wall_s))
+    return seen.facts(
+        head=digest(target, node),
+        head_min=float(sum(sum(near.values()) for near in found)),
     )
-    print(f"{'':<12}{'CPU s':>9}{'times siting':>14}{'peak MB':>9}")
-    for way, row in found.items():
-        ratio = row["seconds"] / ours["seconds"]
-        print(f"{way:<12}{row['seconds']:9.2f}{ratio:14.1f}{row['peak_mb']:9.0f}")
-    print(
-        f"reach, {asked.cells:,} cells: {ours['reach_s']:.2f} s, {ours['reach_pairs']:,} pairs, "
-        f"peak {ours['reach_peak_mb']:,.0f} MB"
-    )
-
-
-if __name__ == "__main__":
-    main()

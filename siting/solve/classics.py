@@ -26,6 +26,7 @@ from siting.solve.center import cover, radius_of, search_center
 from siting.solve.classic_faults import check_classic
 from siting.solve.classic_names import TAKES_P, UNITS, ClassicModel
 from siting.solve.clock import Clock
+from siting.solve.covering_instance import cover_plain
 from siting.solve.highs import highs_version
 from siting.solve.location import Location, make_location, settle
 from siting.solve.proof import Proof
@@ -209,6 +210,9 @@ def _find(
         assert radius is not None
         total = float(needed.weight.sum())
         number, reach = p, radius
+        if means.solver == HIGHS:
+            seed = means.options["seed"]
+            return cover_plain(needed, number, reach, means.clock, means.gap, seed)
         return search_location(
             problem,
             needed,

@@ -122,26 +122,6 @@ def new_model(**options: Any) -> highspy.Highs:
     return model
 
 
-def pass_program(model: highspy.Highs, prob: pulp.LpProblem) -> dict[int, int]:
-    """Hand the relaxation of a problem to a native model; return the column of each variable id.
-
-    Parameters
-    ----------
-    model
-        An empty native model, as of `new_model`.
-    prob
-        The problem. A variable that stands in no row gets a column as well.
-    """
-    prob.solverModel = model
-    pulp.HiGHS(msg=False, mip=False).buildSolverModel(prob)
-    column = {int(v.id): j for j, v in enumerate(prob.exported_variables())}
-    for variable in prob.variables():
-        if int(variable.id) not in column:
-            column[int(variable.id)] = len(column)
-            model.addVar(variable.lowBound, variable.upBound)
-    return column
-
-
 def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
     """Run a native model on a thread of its own; stop it at the deadline or at Ctrl-C.
 
@@ -194,6 +174,33 @@ def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
     model.setCallback(None, None)
     if failure:
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
+
+
+def native_model(
+    prob: pulp.LpProblem, clock: Clock, **options: Any
+) -> tuple[highspy.Highs, dict[int, int]]:
+    """Return the native model of a problem's relaxation, not run yet, and each variable's column.
+
+    It can be given more rows and other bounds, and run again from where it stopped, which PuLP
+    does not know of: it hands the whole problem over at every solve.
+
+    Parameters
+    ----------
+    prob, clock
+        As for `run_highs`. A variable that stands in no row gets a column as well.
+    options
+        Options of HiGHS by their own names.
+    """
+    solver = InterruptibleHighs(clock, mip=False, **options)
+    solver.createAndConfigureSolver(prob)
+    solver.buildSolverModel(prob)
+    model = _native(prob)
+    column = {int(v.id): j for j, v in enumerate(prob.exported_variables())}
+    for variable in prob.variables():
+        if int(variable.id) not in column:
+            column[int(variable.id)] = len(column)
+            model.addVar(variable.lowBound, variable.upBound)
+    return model, column
 
 
 def run_highs(

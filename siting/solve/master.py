@@ -16,7 +16,7 @@ import numpy as np
 
 from siting.models.instance import Flags, Floats
 from siting.solve.clock import Clock
-from siting.solve.highs import new_model, pass_program, run_native
+from siting.solve.highs import native_model, run_native
 from siting.solve.projection import Projection, bound_at
 from siting.solve.valuer import Cut, Valuer
 
@@ -81,8 +81,7 @@ class Master:
     def __init__(self, projection: Projection, valuer: Valuer, clock: Clock, *, seed: int) -> None:
         self._valuer, self._clock = valuer, clock
         self._refund = projection.refund
-        self.model = new_model(threads=1, random_seed=seed)
-        column = pass_program(self.model, projection.prob)
+        self.model, column = native_model(projection.prob, clock, threads=1, random_seed=seed)
         self.where = projection.where
         self._unit = np.maximum(projection.kwh, 1e-12)
         self._z, self._t = (

@@ -14,6 +14,7 @@ from siting.models.coverage import coverage
 from siting.models.instance import Instance
 from siting.models.program import Program, add_row
 from siting.solve.clock import Clock
+from siting.solve.covering_instance import cover
 from siting.solve.greedy import best_single, guarantee
 from siting.solve.highs import highs_version
 from siting.solve.options import check_options
@@ -36,6 +37,7 @@ from siting.solve.warm import mended
 
 # Shares of the time limit by which phases end; what is left at the end is for the answer itself.
 START_ENDS, PROJECTION_ENDS, TREE_ENDS, RESERVE_S = 0.25, 0.75, 0.94, 2.0
+COVERING_ENDS = 0.98
 
 
 def solve(
@@ -121,22 +123,23 @@ class _Solve(Search):
             self.limit(self.best.value)  # nothing can be built: what stands is the plan
             self.tie_break = "exact"
             return
+        covered = not valuer.capacitated and self.solver == HIGHS and self._cover()
         with clock.phase("start", START_ENDS):
             if self.start:
                 self.offer(mended(valuer, self.start, clock))
-            else:
+            elif not covered:
                 self._fill()
-        if self.done:
+        if self.done or (covered and not self.proven):
             return
         if valuer.capacitated:
             self.project(PROJECTION_ENDS, TREE_ENDS if self.solver == HIGHS else PROJECTION_ENDS)
-        else:
+        elif not covered:
             program = self._build()
             with clock.phase("relaxation", PROJECTION_ENDS):
                 self._relax(program)
         if self.done or (clock.share > TREE_ENDS and not self.exact):
             return
-        if valuer.capacitated:
+        if valuer.capacitated or covered:  # a covering's is for its ties alone
             program = self._build()
         # The answer takes about as long as the build; a large program is worth starting only if
         # there is time to hand it over and more.
@@ -181,6 +184,19 @@ class _Solve(Search):
         if self.valuer.room.limited:
             self.offer(fill(self.valuer, base, self.clock, price=self.valuer.subsidy))
 
+    def _cover(self) -> bool:
+        """Solve it as a covering, if it is one; return whether it was."""
+        seed = self.options["seed"]
+        with self.clock.phase("covering", COVERING_ENDS):
+            found = cover(self.instance, self.demand, self.clock, self.gap, seed)
+        del self.clock.seconds["covering"]  # its own phases are counted
+        if found is None:
+            return False
+        offers, bound, self.nodes = found
+        self.limit(bound)
+        self.offer(self.valuer.at(self.valuer.choice_of(offers)))
+        return True
+
     def _build(self) -> Program:
         with self.clock.phase("build"):
             build = capacitated if self.valuer.capacitated else coverage
@@ -195,22 +211,15 @@ class _Solve(Search):
     def _search(self, program: Program) -> None:
         """Let the solver prove it on the full program, from the best plan so far."""
         closed = self._close(program)
-        strict: dict[str, Any] = STRICT if self.exact and self.solver == HIGHS else {}
+        options: dict[str, Any] = {**self.options, "gap": self.gap, "start": True, "tells": True}
+        if self.exact and self.solver == HIGHS:
+            options |= STRICT
         ruled_out = 0
         while True:
             taken = set(self.valuer.offers_of(self.best.choice).tolist())
             for variable, o in zip(program.z, program.offer.tolist(), strict=True):
                 variable.varValue = 1.0 if o in taken else 0.0
-            run = run_solver(
-                self.solver,
-                program.prob,
-                self.clock,
-                gap=self.gap,
-                start=True,
-                tells=True,
-                **self.options,
-                **strict,
-            )
+            run = run_solver(self.solver, program.prob, self.clock, **options)
             self.nodes += run.nodes
             self.status = run.status
             self.limit(max(run.bound, closed))
@@ -242,8 +251,6 @@ class _Solve(Search):
         )
         self.best = state
         self.tie_break = "exact" if proven else "polished"
-
-    # --- answer ------------------------------------------------------------------------------
 
     def answer(self) -> Solution:
         """Return the best plan, polished and valued anew, with its bound."""

@@ -24,7 +24,8 @@ class Progress:
     Parameters
     ----------
     phase
-        What it is doing: ``start``, ``relaxation``, ``projection``, ``search``, ``ties``.
+        What it is doing: ``start``, ``relaxation``, ``projection``, ``search``, ``ties``; for
+        coverage also ``prices``, ``kicks``, ``cuts``, ``tree``.
     incumbent_kwh_day
         Energy the best plan so far serves (kWh/day).
     bound_kwh_day

@@ -1,0 +1,1 @@
+"""Benchmarks of the package against its goals and its peers: ``python -m benchmarks``."""

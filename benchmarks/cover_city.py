@@ -1,0 +1,110 @@
+"""Covering instances of the made-up city: S, M and L, and any size between them.
+
+Candidates cost 0.7 to 1.6 million rupees, all of it subsidy; a demand is covered by the candidates
+its drivers reach in ten minutes (eight for L). `arrays` needs numpy and scipy only, so that a peer
+in an environment of its own gets the same instance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import made_city
+
+if TYPE_CHECKING:
+    from siting.models import Instance
+
+MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large an instance is: corners a side, sites, demands, minutes, budget in millions."""
+
+    side: int
+    sites: int
+    demands: int
+    minutes: float
+    budget: float
+
+
+SIZES = {
+    "S": Size(made_city.SIDE, 500, 5_000, 10, 10),
+    "M": Size(made_city.SIDE, 2_000, 20_000, 10, 16),
+    "L": Size(made_city.SIDE, 5_000, 100_000, 8, 30),
+    "tiny": Size(120, 60, 500, 5, 6),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Who covers whom: minutes (demands x sites), weights, costs in millions, and the budget."""
+
+    minutes: Any
+    weight: np.ndarray
+    cost: np.ndarray
+    budget: float
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of a demand and a site that covers it."""
+        return int(self.minutes.nnz)
+
+
+def arrays(size: Size) -> Arrays:
+    """Return an instance as arrays."""
+    city = made_city.make_city(size.side)
+    places = made_city.make_places(city, size.sites, size.demands)
+    seconds = made_city.within(city, places, size.minutes * 60)
+    seconds.data /= 60
+    return Arrays(seconds, places.weight, places.cost, size.budget)
+
+
+def size_of(name: str) -> Size:
+    """Return a size by its name, or one written as ``side,sites,demands,minutes,budget``."""
+    if name in SIZES:
+        return SIZES[name]
+    side, sites, demands, minutes, budget = name.split(",")
+    return Size(int(side), int(sites), int(demands), float(minutes), float(budget))
+
+
+def instance(of: Arrays) -> Instance:
+    """Return the package's own instance, one offer a site, of one class and one charger group."""
+    from siting.models import Instance
+
+    demands, sites = of.minutes.shape
+    offer = np.arange(sites)
+    return Instance(
+        demand_ids=_ids("d", demands),
+        demand_kwh=of.weight.copy(),
+        demand_class=np.zeros(demands, dtype=np.int64),
+        demand_cell=np.arange(demands),
+        class_names=("car",),
+        group_names=("dc",),
+        uses=np.ones((1, 1), dtype=bool),
+        cell_ids=_ids("c", demands),
+        site_ids=_ids("s", sites),
+        offer_ids=_ids("s", sites),
+        offer_site=offer,
+        offer_capacity=np.full((sites, 1), float(of.weight.sum())),
+        offer_cost=of.cost * MILLION,
+        offer_subsidy=of.cost * MILLION,
+        offer_existing=np.zeros(sites, dtype=bool),
+        reach_start=of.minutes.indptr.astype(np.int64),
+        reach_site=of.minutes.indices.astype(np.int64),
+        reach_min=of.minutes.data.copy(),
+        budget_pkr=of.budget * MILLION,
+    )
+
+
+def _ids(letter: str, number: int) -> np.ndarray:
+    return np.array([f"{letter}{i:07d}" for i in range(number)], dtype=object)
+
+
+def value_of(of: Arrays, taken: np.ndarray) -> tuple[float, float]:
+    """Return the weight some sites cover, and what they cost in millions."""
+    covered = np.diff(of.minutes[:, taken].tocsr().indptr) > 0
+    return float(of.weight[covered].sum()), float(of.cost[taken].sum())

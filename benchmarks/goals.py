@@ -1,0 +1,224 @@
+"""The goals: what each asks for, and whether measured figures reach it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Figures = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure of a goal: its name, the limit it is held against, and how to write it."""
+
+    figure: str
+    side: Literal["at least", "at most"]
+    limit: float
+    words: str  # with {} for the figure
+
+    def holds(self, value: float) -> bool:
+        """Return whether a measured figure is on the right side of the limit."""
+        if math.isnan(value):
+            return False
+        return value >= self.limit if self.side == "at least" else value <= self.limit
+
+    def text(self, value: float) -> str:
+        """Return a figure in words."""
+        return self.words.format(number(value))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A row of the table of goals."""
+
+    name: str
+    row: str  # the benchmark that measures it
+    work: str
+    asked: str
+    checks: tuple[Check, ...]
+
+    def judged(self, figures: Figures) -> tuple[str, str]:
+        """Return what was measured, in words, and the verdict: yes, no, in part, or not measured.
+
+        A figure that is missing is said to be; a goal is reached only if all of its figures are
+        there and hold.
+        """
+        words, held, missing = [], 0, 0
+        for check in self.checks:
+            value = figures.get(check.figure)
+            if value is None:
+                words.append(check.words.format("?"))
+                missing += 1
+            else:
+                words.append(check.text(value))
+                held += check.holds(value)
+        if missing == len(self.checks):
+            return "", "not measured"
+        if held == len(self.checks):
+            verdict = "yes"
+        elif held + missing == len(self.checks):
+            verdict = "as far as measured"
+        else:
+            verdict = "in part" if held else "no"
+        return ", ".join(words), verdict
+
+
+def number(value: float) -> str:
+    """Return a figure with as many digits as it deserves.
+
+    >>> [number(v) for v in (1234.5, 21.37, 2.31, 0.0049)]
+    ['1,234', '21.4', '2.31', '0.0049']
+    """
+    size = abs(value)
+    if math.isinf(value):
+        return "more than can be told"
+    if size >= 100:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    if size >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3g}"
+
+
+def _least(figure: str, limit: float, words: str) -> Check:
+    return Check(figure, "at least", limit, words)
+
+
+def _most(figure: str, limit: float, words: str) -> Check:
+    return Check(figure, "at most", limit, words)
+
+
+GOALS = (
+    Goal(
+        "1",
+        "reach",
+        "travel times, 158 k nodes, 2,000 sites, 10 min",
+        "≥ 15 × networkx on OSMnx's MultiDiGraph, ≤ 3 × a numba kernel, same pairs",
+        (
+            _least("reach_over_networkx", 15, "{} × networkx"),
+            _most("reach_over_numba", 3, "{} × the kernel's time"),
+        ),
+    ),
+    Goal(
+        "2",
+        "roads",
+        "network from our cache",
+        "≥ 200 × `load_graphml`",
+        (_least("warm_over_graphml", 200, "{} ×"),),
+    ),
+    Goal(
+        "3",
+        "roads",
+        "network from a 48 MB .osm, nothing cached",
+        "≥ 10 × OSMnx's own path, ≥ 8 × less memory, same graph",
+        (
+            _least("cold_over_osmnx", 10, "{} × in time"),
+            _least("cold_memory_over_osmnx", 8, "{} × in memory"),
+        ),
+    ),
+    Goal(
+        "4",
+        "small",
+        "S: 500 sites × 5 k demands, proven 0.5 %",
+        "≥ 20 × naive PuLP + HiGHS, ≥ 30 × naive PuLP + CBC",
+        (
+            _most("small_gap_pct", 0.5, "gap {} %"),
+            _least("small_over_highs", 20, "{} × HiGHS"),
+            _least("small_over_cbc", 30, "{} × CBC"),
+        ),
+    ),
+    Goal(
+        "5",
+        "medium",
+        "M: 2,000 sites × 20 k demands, 1.06 M pairs, proven 0.5 %",
+        "≤ 60 CPU s, where naive PuLP + HiGHS is above 10 % at 150 s",
+        (
+            _most("medium_gap_pct", 0.5, "gap {} %"),
+            _most("medium_cpu_s", 60, "{} CPU s"),
+            _least("medium_highs_gap_pct", 10, "HiGHS at {} %"),
+        ),
+    ),
+    Goal(
+        "6",
+        "bound",
+        "the linear relaxation of M",
+        "≥ 4 × HiGHS interior point without crossover, equal to 1e-6",
+        (
+            _least("bound_over_interior", 4, "{} ×"),
+            _most("bound_off", 1e-6, "off by {}"),
+        ),
+    ),
+    Goal(
+        "7",
+        "large",
+        "L: 5,000 sites × 100 k demands, 8 M pairs",
+        "proven 1 % within 300 CPU s, < 3 GB",
+        (
+            _most("large_gap_pct", 1.0, "gap {} %"),
+            _most("large_cpu_s", 300, "{} CPU s"),
+            _most("large_peak_mb", 3 * 1024, "{} MB"),
+        ),
+    ),
+    Goal(
+        "8",
+        "published",
+        "published covering instances, 10⁶ customers to 1e-6; 10⁷",
+        "≤ 2 s; ≤ 15 s and ≤ 1 GB; optima as pinned",
+        (
+            _most("published_6_cpu_s", 2, "{} CPU s for 10⁶"),
+            _most("published_7_cpu_s", 15, "{} CPU s for 10⁷"),
+            _most("published_7_peak_mb", 1024, "{} MB"),
+            _most("published_wrong", 0, "{} optima missed"),
+        ),
+    ),
+    Goal(
+        "9",
+        "build",
+        "building the model, 500 sites × 5 k demands",
+        "≥ 50 × spopt",
+        (_least("build_over_spopt", 50, "{} ×"),),
+    ),
+    Goal(
+        "10",
+        "chargers",
+        "S with capacities and charger counts",
+        "proven 1 % within 60 s",
+        (
+            _most("chargers_gap_pct", 1.0, "gap {} %"),
+            _most("chargers_cpu_s", 60, "{} CPU s"),
+        ),
+    ),
+    Goal(
+        "10b",
+        "karachi",
+        "capacities on real Karachi roads: 300 sites × 6 offers, 2,000 cells",
+        "proven 0.5 % within 60 s, where HiGHS alone has 147 % at 120 s",
+        (
+            _most("karachi_gap_pct", 0.5, "worst gap {} %"),
+            _most("karachi_cpu_s", 61, "{} CPU s"),
+            _least("karachi_highs_gap_pct", 10, "HiGHS at {} %"),
+        ),
+    ),
+    Goal(
+        "11",
+        "city",
+        "a city of Karachi's size end to end, roads from our cache, proven 0.5 %",
+        "≤ 60 CPU s, < 2 GB",
+        (
+            _most("city_gap_pct", 0.5, "gap {} %"),
+            _most("city_cpu_s", 60, "{} CPU s"),
+            _most("city_peak_mb", 2 * 1024, "{} MB"),
+        ),
+    ),
+    Goal(
+        "12",
+        "start",
+        "`siting --help`",
+        "< 0.3 s",
+        (_most("start_cpu_s", 0.3, "{} CPU s"),),
+    ),
+)

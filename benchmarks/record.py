@@ -1,0 +1,132 @@
+"""What a benchmark found, and the file in which findings are kept between runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Done
+
+
+@dataclass
+class Line:
+    """One way of doing a piece of work: what it took and what came of it."""
+
+    way: str
+    cpu_s: float | None = None
+    wall_s: float | None = None
+    peak_mb: float | None = None
+    found: str = ""
+
+
+@dataclass
+class Table:
+    """A table of a finding, its cells as texts."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+@dataclass
+class Finding:
+    """All that one benchmark found.
+
+    Parameters
+    ----------
+    row
+        Name of the benchmark.
+    title
+        What the work was, with its sizes.
+    figures
+        Numbers that goals ask for; ``None`` where one could not be measured.
+    lines
+        The ways compared.
+    wrong
+        Values that are not what they must be, as "what: expected …, found …".
+    notes
+        What a reader must know: what was missing and why.
+    tables
+        Tables of the finding, such as cost as the work grows.
+    date, minutes, load
+        When it ran, how long it took, and how many processes wanted a core before and after.
+    """
+
+    row: str
+    title: str
+    figures: dict[str, float | None] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    date: str = ""
+    minutes: float = 0.0
+    load: tuple[float, float] = (0.0, 0.0)
+
+    def add(self, way: str, done: Done, found: str = "") -> dict[str, Any] | None:
+        """Add a line for a call and return its value, or say why there is none.
+
+        A way that failed, where it was not just missing or too slow, is a wrong value: the
+        benchmark must not pass because its work broke.
+        """
+        value = done.value
+        if value is None:
+            slow = done.why.startswith("not finished")
+            times = {"cpu_s": done.cpu_s, "wall_s": done.wall_s} if slow else {}
+            self.lines.append(Line(way, **times, found=done.why))
+            if not slow and not done.missing:
+                self.wrong.append(f"{way}: expected an answer, found {done.why}")
+            return None
+        self.lines.append(
+            Line(
+                way,
+                value.get("cpu_s", done.cpu_s),
+                value.get("wall_s", done.wall_s),
+                value.get("peak_mb", done.peak_mb),
+                found or str(value.get("found", "")),
+            )
+        )
+        return value
+
+    def expect(self, what: str, expected: Any, found: Any, off: float = 0.0) -> None:
+        """Hold a value against what it must be, to a relative tolerance."""
+        if isinstance(expected, float) and isinstance(found, int | float):
+            good = abs(found - expected) <= off * max(abs(expected), 1e-12)
+        else:
+            good = expected == found
+        if not good:
+            self.wrong.append(f"{what}: expected {expected}, found {found}")
+
+    def expect_bound(self, what: str, plan: float, bound: float) -> None:
+        """Hold a bound against the value of a plan: no plan may be above it."""
+        if bound < plan * (1 - 1e-6):
+            self.wrong.append(f"{what}: expected a bound of at least {plan}, found {bound}")
+
+
+def ratio(theirs: float | None, ours: float | None) -> float | None:
+    """Return how many times quicker or smaller ours is; None where either is not known."""
+    if theirs is None or ours is None:
+        return None
+    return theirs / max(ours, 1e-9)
+
+
+def save(path: Path, machine: dict[str, Any], findings: dict[str, Finding]) -> None:
+    """Write findings to a file as JSON."""
+    whole = {"machine": machine, "findings": {k: asdict(f) for k, f in findings.items()}}
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> dict[str, Finding]:
+    """Return the findings kept in a file; none where there is no file."""
+    if not path.is_file():
+        return {}
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    found = {}
+    for name, entry in whole["findings"].items():
+        lines = [Line(**line) for line in entry.pop("lines")]
+        entry["load"] = tuple(entry["load"])
+        tables = [Table(**table) for table in entry.pop("tables")]
+        found[name] = Finding(**entry, lines=lines, tables=tables)
+    return found
