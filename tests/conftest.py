@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, Opened
 
+# Run by the Python of QGIS, not by pytest.
+collect_ignore = ["qgis_look.py"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -21,3 +24,30 @@ def shared_data() -> Path:
     if not (folder / "data" / "README.md").is_file():
         pytest.skip(f"real data not found in {folder}; set SITING_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium):
+    """Return what opens a page, and check in the end that nothing failed or was asked of anyone."""
+    pages = []
+
+    def go(path, size="desktop"):
+        pages.append((Opened(chromium, path, size), path))
+        return pages[-1][0]
+
+    yield go
+    for one, path in pages:
+        one.page.close()
+        assert one.said == []
+        assert [url for url in one.asked if not url.startswith("data:")] == [path.as_uri()]

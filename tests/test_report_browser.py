@@ -1,33 +1,18 @@
 """The report in headless Chromium: no error, no request, and what a reader can click and print."""
 
 import io
-import os
-import shutil
 
 import numpy as np
 import pytest
+from browser import SIZES, Opened, in_chromium
 from report_page import CLASSES, URDU, great_run, make_run
 
 from siting import report
 
-CHROMIUM = os.environ.get("SITING_CHROMIUM") or next(
-    (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None
-)
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = in_chromium
 
-SIZES = {"desktop": (1400, 900), "phone": (390, 844)}
 MOST_BYTES = 10_000_000
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,52 +32,6 @@ def phased(tmp_path_factory):
         tmp_path_factory.mktemp("years") / "town", program={"budget_pkr": 0, "years": years}
     )
     return report.write_report(run)
-
-
-class Opened:
-    """A page, what its console said, and what it asked for."""
-
-    def __init__(self, browser, path, size="desktop"):
-        width, height = SIZES[size]
-        self.page = browser.new_page(viewport={"width": width, "height": height})
-        self.page.set_default_timeout(20_000)
-        self.said, self.asked = [], []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def count(self, selector):
-        return self.page.locator(selector).count()
-
-    def text(self, selector):
-        return " ".join(self.page.locator(selector).inner_text().split())
-
-    def ask(self, code):
-        return self.page.evaluate(code)
-
-    def centre(self):
-        """Return where the map's first station stands on the screen."""
-        return self.ask(
-            "() => { const b = document.querySelector('.site').getBoundingClientRect();"
-            " return [b.x, b.y]; }"
-        )
-
-
-@pytest.fixture
-def opened(chromium):
-    pages = []
-
-    def go(path, size="desktop"):
-        pages.append((Opened(chromium, path, size), path))
-        return pages[-1][0]
-
-    yield go
-    for one, path in pages:
-        one.page.close()
-        # Whatever a test did: nothing failed, and nothing was asked of anyone.
-        assert one.said == []
-        assert [url for url in one.asked if not url.startswith("data:")] == [path.as_uri()]
 
 
 @pytest.mark.parametrize("size", SIZES)

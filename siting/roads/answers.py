@@ -21,10 +21,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import osmnx as ox
 import requests
-from osmnx import _http
-from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
 from siting.files import write_whole
 from siting.roads.settings import osmnx_settings, swapped
@@ -70,15 +67,18 @@ class UnsoundAnswerError(Exception):
         self.trouble = trouble
 
 
-# What may come out of OSMnx when it asks a server; `trouble_of` tells them apart.
-TROUBLES = (
-    UnsoundAnswerError,
-    requests.RequestException,
-    InsufficientResponseError,
-    ResponseStatusCodeError,
-    ValueError,
-    TypeError,
-)
+def troubles() -> tuple[type[Exception], ...]:
+    """Return what may come out of OSMnx when it asks a server; `trouble_of` tells them apart."""
+    from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
+
+    return (
+        UnsoundAnswerError,
+        requests.RequestException,
+        InsufficientResponseError,
+        ResponseStatusCodeError,
+        ValueError,
+        TypeError,
+    )
 
 
 class Answers:
@@ -114,6 +114,9 @@ class Answers:
         **settings
             OSMnx settings to hold meanwhile.
         """
+        import osmnx as ox
+        from osmnx import _http
+
         with (
             osmnx_settings(
                 use_cache=True,
@@ -220,10 +223,12 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
     Parameters
     ----------
     err
-        One of `TROUBLES`.
+        One of `troubles`.
     timeout_s
         The time-out, to be named.
     """
+    from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
+
     if isinstance(err, UnsoundAnswerError):
         return err.trouble
     if isinstance(err, InsufficientResponseError | ResponseStatusCodeError):

@@ -16,11 +16,10 @@ from urllib.parse import urlsplit
 
 import geopandas as gpd
 import networkx as nx
-import osmnx as ox
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import DownloadError, Fault, InputError
-from siting.roads.answers import TROUBLES, Answers, Trouble, trouble_of
+from siting.roads.answers import Answers, Trouble, trouble_of, troubles
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +97,8 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     DownloadError
         Naming the server, what happened, how often it was tried, and what to do.
     """
+    import osmnx as ox
+
     return _fetch(
         lambda: ox.graph_from_place(query, network_type="drive", retain_all=True),
         f"streets of {query!r}",
@@ -129,6 +130,8 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
         As in `download_place`.
     """
     _require_area(polygon)
+    import osmnx as ox
+
     return _fetch(
         lambda: ox.graph_from_polygon(polygon, network_type="drive", retain_all=True),
         f"streets of the area {_bounds(polygon)}",
@@ -168,6 +171,8 @@ def download_features(
     """
     _require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
+    import osmnx as ox
+
     found = _fetch(
         lambda: ox.features_from_polygon(polygon, tags),
         f"{words} in the area {_bounds(polygon)}",
@@ -196,6 +201,8 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
         As in `download_place`; also where the place is unknown or only a point.
     """
 
+    import osmnx as ox
+
     def outline() -> Polygon | MultiPolygon:
         return cast("Polygon | MultiPolygon", ox.geocode_to_gdf(query).union_all())
 
@@ -217,7 +224,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
             kept = answers.kept
             try:
                 result = work()
-            except TROUBLES as err:
+            except troubles() as err:
                 trouble = trouble_of(err, download.timeout_s)
                 if trouble is None:
                     raise

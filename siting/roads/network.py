@@ -8,7 +8,6 @@ from typing import Any, Self, cast
 import geopandas as gpd
 import networkx as nx
 import numpy as np
-import osmnx as ox
 import pandas as pd
 import pyproj
 
@@ -71,6 +70,8 @@ class Network:
             under ``graph["report"]``. OSMnx's routing, distances and plots take it; the ids of OSM
             ways (``osmid``) are not kept. `from_graph` is the way back.
         """
+        import osmnx as ox
+
         nodes = self.nodes.rename_axis("osmid")
         nodes = nodes.assign(x=nodes.geometry.x, y=nodes.geometry.y)
         edges = self.edges.rename(columns={"length_m": "length", "speed_kmh": "speed_kph"})
@@ -166,6 +167,8 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     lost = tuple(str(n) for n, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
     if lost:
         raise InputError(Fault("graph, nodes", "without x and y", "", lost))
+    import osmnx as ox
+
     nodes, edges = ox.graph_to_gdfs(graph)
     west, south, east, north = nodes.to_crs(4326).total_bounds
     zone = utm_epsg((west + east) / 2, (south + north) / 2)

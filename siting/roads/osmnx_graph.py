@@ -12,7 +12,6 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import networkx as nx
-import osmnx as ox
 
 from siting.roads.pieces import Pieces
 from siting.roads.settings import osmnx_settings
@@ -34,6 +33,8 @@ def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
     with tempfile.TemporaryDirectory(prefix="siting-") as folder:
         sifted = Path(folder) / "drive.osm"
         _write_xml(sifted, pieces)
+        import osmnx as ox
+
         with osmnx_settings():
             graph = ox.graph_from_xml(sifted, simplify=False, retain_all=True)
             graph = ox.simplify_graph(graph)

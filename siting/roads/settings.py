@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import osmnx as ox
-
 from siting.roads.drive import WAY_TAGS
 
 # Two threads that both swapped the settings would leave each other's behind.
@@ -56,5 +54,7 @@ def osmnx_settings(**values: Any) -> Iterator[None]:
     **values
         Settings beside those that are always held.
     """
+    import osmnx as ox
+
     with swapped(ox.settings, **(_FIXED | values)):
         yield

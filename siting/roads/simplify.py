@@ -16,13 +16,14 @@ from array import array
 from dataclasses import dataclass
 
 import numpy as np
-import osmnx as ox
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from siting.roads.pieces import Pieces
 from siting.roads.ways import Tags
 
+# Mean radius of the Earth, metres, as OSMnx takes it.
+EARTH_M = 6_371_009
 _ONE_WAY = frozenset({"yes", "true", "1", "-1", "reverse", "T", "F"})
 _REVERSED = frozenset({"-1", "reverse", "T"})
 
@@ -104,9 +105,11 @@ def segments_of(pieces: Pieces) -> Segments:
 
 
 def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    lat, lon = pieces.lat, pieces.lon
-    length_m: np.ndarray = ox.distance.great_circle(lat[a], lon[a], lat[b], lon[b])
-    return length_m
+    """Return the great-circle distance of points, as OSMnx has it to the last bit (haversine)."""
+    lat, lon = np.deg2rad(pieces.lat), np.deg2rad(pieces.lon)
+    half = np.sin((lat[b] - lat[a]) / 2) ** 2
+    half += np.cos(lat[a]) * np.cos(lat[b]) * np.sin((lon[b] - lon[a]) / 2) ** 2
+    return np.asarray(2 * np.arcsin(np.sqrt(np.minimum(1, half))) * EARTH_M)
 
 
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:

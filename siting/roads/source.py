@@ -14,7 +14,6 @@ from typing import IO, Any, cast
 from xml.etree.ElementTree import ParseError
 
 import networkx as nx
-import osmnx as ox
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
@@ -104,6 +103,8 @@ def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Piece
 
 
 def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx.MultiDiGraph[Any]:
+    import osmnx as ox
+
     try:
         graph = ox.load_graphml(plain)
     except ParseError as err:

@@ -8,9 +8,7 @@ from xml.sax import SAXException
 
 import geopandas as gpd
 import numpy as np
-import osmnx
 import pandas as pd
-from osmnx._errors import InsufficientResponseError
 
 from siting.errors import Fault, InputError
 from siting.files import read_layer, row_labels
@@ -190,6 +188,9 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the features of an OSM XML file that carry certain tags, their keys as columns."""
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
+    import osmnx
+    from osmnx._errors import InsufficientResponseError
+
     wanted: dict[str, bool | str | list[str]] = {
         key: value if isinstance(value, bool | str) else list(value) for key, value in tags.items()
     }

@@ -271,13 +271,12 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     lines = list(study.demand_notes)
     if study.config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
-    if (
-        study.config.offers.service.rule == "utilisation"
-        and study.config.program.model != "coverage"
-    ):
+    by_share = study.config.offers.service.rule == "utilisation"
+    if by_share and study.config.program.model != "coverage":
         lines.append(
-            "capacity is a share of the day (offers.utilisation) and promises nothing about waiting: "
-            "`siting simulate RUN` shows the queues, offers.service.rule: waiting plans for them"
+            "capacity is a share of the day (offers.utilisation) and promises nothing about "
+            "waiting: `siting simulate RUN` shows the queues, offers.service.rule: waiting plans "
+            "for them"
         )
     outside = outside_area(study.dropped)
     if outside.any():
