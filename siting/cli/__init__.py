@@ -9,6 +9,10 @@ from siting.cli.app import app
 
 __all__ = ["app", "batch", "judging", "library", "main", "planning", "stored"]
 
+# Left to itself the list of verbs cuts what they do off at the edge of the line.
+for verb in app.registered_commands:
+    verb.short_help = " ".join((getattr(verb.callback, "__doc__", "") or "").split())
+
 
 def main() -> None:
     """Run the command line."""

@@ -19,6 +19,7 @@ app = typer.Typer(
     name="siting",
     help="Where electric-vehicle chargers go, which kind and with how much public money.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # the boxes would take two thirds of the time of --help
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
