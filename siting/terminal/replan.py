@@ -68,18 +68,18 @@ def _print_stations(console: Any, changes: pd.DataFrame) -> None:
         console.print("No station changes.")
         return
     counts = changes["change"].value_counts()
-    words = [f"{counts[name]:,} {name}" for name in counts.index]
+    words = [f"{counts[name]:,} {str(name).replace('serves', 'serving')}" for name in counts.index]
     console.print("Stations: " + ", ".join(words))
     shown = changes[~changes["change"].str.startswith("serves")]
     if shown.empty:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="ellipsis", max_width=24, no_wrap=True)
-    table.add_column("Change", no_wrap=True)
-    table.add_column("Chargers", overflow="ellipsis", max_width=24, no_wrap=True)
+    table.add_column("Name", overflow="ellipsis", max_width=17, no_wrap=True)
+    table.add_column("Change", no_wrap=True, min_width=18)
+    table.add_column("Build", overflow="ellipsis", max_width=13, no_wrap=True)
     for name in ("PKR m", "kWh/day"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=7)
     for row in shown.head(MOST_ROWS).to_dict("records"):
         old, new = row["configuration_before"], row["configuration_after"]
         kinds = [str(kind) for kind in dict.fromkeys((old, new)) if isinstance(kind, str)]
