@@ -80,7 +80,7 @@ def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, plai
     assert one.page.locator("#card-s0002").get_attribute("open") is None
     one.page.locator("[data-site=s0002] a").focus()
     one.page.keyboard.press("Enter")
-    assert one.page.locator("#card-s0002 .body").is_visible()
+    one.page.locator("#card-s0002 .body").wait_for(state="visible")
     assert not one.page.locator("#card-s0001 .body").is_visible()
     one.page.locator("#card-s0001 summary").click()
     assert "Nearest other station" in one.text("#card-s0001 .why")
