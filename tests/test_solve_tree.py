@@ -17,10 +17,10 @@ from siting.solve.tree import Tree
 from siting.solve.valuer import Valuer
 
 
-def grown(seed, gap, budget, **sizes):
+def grown(seed, gap, budget, required=(), tables=None):
     """Return the tables, the best value a tree finds, its bound, and the tree."""
-    tables = town(seed, **sizes)
-    instance = Instance.from_tables(*tables, COMPATIBILITY, budget)
+    tables = town(seed) if tables is None else tables
+    instance = Instance.from_tables(*tables, COMPATIBILITY, budget, required=required)
     valuer = Valuer(instance, merge_equal_reach(instance), capacitated=True)
     clock = Clock(60.0)
     found = [valuer.value(valuer.base)]
@@ -45,6 +45,28 @@ def test_it_finds_and_proves_the_best_of_all_plans(seed):
     most = best(demand, offers, reach, budget, True)[0]
     assert value == pytest.approx(most, rel=1e-6, abs=1e-6)
     assert bound == pytest.approx(most, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", seeds(900, 15, 60))
+def test_sites_that_must_get_a_station_get_one(seed):
+    demand, offers, reach = town(seed, sites=4, existing=False)
+    usable = offers[offers["reason"].fillna("") == ""].sort_values("subsidy_pkr")
+    dear = usable.iloc[-1]
+    # One offer alone, of no use to the energy for its price.
+    offers = offers[
+        (offers["site_id"] != dear["site_id"]) | (offers["offer_id"] == dear["offer_id"])
+    ]
+    tables = (demand, offers, reach)
+    budget = float(dear["subsidy_pkr"]) + 2.0
+    required = (dear["site_id"],)
+    instance = Instance.from_tables(*tables, COMPATIBILITY, budget, required=required)
+    valuer = Valuer(instance, merge_equal_reach(instance), capacitated=True)
+    options = [np.flatnonzero(row).tolist() for row in valuer.valid]
+    every = map(np.array, itertools.product(*options))
+    most = max(valuer.value(c) for c in every if valuer.affordable(c))
+    _, value, bound, _, _ = grown(seed, 0.0, budget, required, tables)
+    assert bound == pytest.approx(most, rel=1e-6, abs=1e-6)
+    assert value <= most + 1e-6
 
 
 @pytest.mark.parametrize("seed", seeds(500, 20, 80))

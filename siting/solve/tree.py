@@ -89,8 +89,7 @@ class Tree:
         self._seen: dict[tuple[int, int], list[list[float]]] = {}
         self.nodes = 0
         master.forget_money()
-        sites = np.zeros(len(valuer.sites), dtype=bool)
-        root = _Node(valuer.valid.copy(), sites, math.inf)
+        root = _Node(valuer.valid.copy(), valuer.instance.must_sites.copy(), math.inf)
         self._heap: list[tuple[float, int, _Node]] = [(-math.inf, 0, root)]
         self._made = 0
 
