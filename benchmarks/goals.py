@@ -199,14 +199,15 @@ GOALS = (
         "proven 0.5 % within 60 s, where HiGHS alone has 147 % at 120 s",
         (
             _most("karachi_gap_pct", 0.5, "worst gap {} %"),
-            _most("karachi_cpu_s", 61, "{} CPU s"),
+            _most("karachi_cpu_s", 60, "{} CPU s"),
             _least("karachi_highs_gap_pct", 10, "HiGHS at {} %"),
         ),
     ),
     Goal(
         "11",
         "city",
-        "a city of Karachi's size end to end, roads from our cache, proven 0.5 %",
+        "a city of Karachi's size end to end, roads from our cache, proven 0.5 %, "
+        "with money for 21 stations (for 73 it is missed: see End to end)",
         "≤ 60 CPU s, < 2 GB",
         (
             _most("city_gap_pct", 0.5, "gap {} %"),

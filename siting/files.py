@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -274,3 +275,8 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
 
 def _first_line(err: BaseException) -> str:
     return (str(err).strip() or type(err).__name__).splitlines()[0]
+
+
+def file_date(path: Path) -> str:
+    """Return the day a file was last written, as ISO text."""
+    return date.fromtimestamp(path.stat().st_mtime).isoformat()

@@ -18,7 +18,9 @@ from siting.report.budgets import budget_bars, other_limits
 from siting.report.districts import districts
 from siting.report.folder import read_run
 from siting.report.shapes import SCALE
-from siting.study.run_extras import cells_by_year, limits_used, with_zones
+from siting.study.futures import cells_by_year
+from siting.study.limits import limits_used
+from siting.study.zones import with_zones
 
 YEARLY = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
 

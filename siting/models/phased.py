@@ -142,12 +142,6 @@ class Phases:
         budgets = np.array(self.budgets_pkr)
         return np.cumsum(budgets) if self.carry_over else budgets
 
-    def within_budgets(self, paid_pkr: Floats) -> bool:
-        """Return whether payments by year (PKR) are within the budgets."""
-        spent = np.cumsum(paid_pkr) if self.carry_over else paid_pkr
-        slack = BUDGET_TOLERANCE_PKR + 1e-12 * self.limit_pkr
-        return bool((spent <= self.limit_pkr + slack).all())
-
 
 @dataclass(frozen=True, eq=False)
 class PhasedProgram:

@@ -125,10 +125,7 @@ class Search:
             Shares of the time limit by which integer programs and the tree end.
         """
         with self.clock.phase("projection", programs_end):
-            projection = Projection(self.valuer, self.clock, **self.options)
-            master = Master(projection, self.valuer, self.clock, seed=self.options["seed"])
-            self.root, bound = master.tighten(ROOT_ROUNDS, ROOT_STALLED)
-            self.limit(bound)
+            projection, master = self.relax_projected()
             if self.root is None:
                 return
             self.round(self.root.taken)
@@ -143,6 +140,14 @@ class Search:
         elif nodes <= MOST_NODES:
             with self.clock.phase("projection", programs_end):
                 self._programs(projection, self.root, nodes)
+
+    def relax_projected(self) -> tuple[Projection, Master]:
+        """Bound the plan by the relaxation on the offers alone, which becomes the root."""
+        projection = Projection(self.valuer, self.clock, **self.options)
+        master = Master(projection, self.valuer, self.clock, seed=self.options["seed"])
+        self.root, bound = master.tighten(ROOT_ROUNDS, ROOT_STALLED)
+        self.limit(bound)
+        return projection, master
 
     def _programs(
         self, projection: Projection, root: Relaxed, nodes: int, misjudged: int = -1

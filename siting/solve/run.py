@@ -19,7 +19,6 @@ from siting.solve.greedy import best_single, guarantee
 from siting.solve.highs import highs_version
 from siting.solve.options import check_options
 from siting.solve.projected import ROUND_FROM, Search
-from siting.solve.projection import Projection
 from siting.solve.relaxation import relax
 from siting.solve.search import fill, polish, round_relaxed
 from siting.solve.service import served_kwh_day
@@ -124,11 +123,12 @@ class _Solve(Search):
             self.tie_break = "exact"
             return
         covered = not valuer.capacitated and self.solver == HIGHS and self._cover()
-        with clock.phase("start", START_ENDS):
-            if self.start:
-                self.offer(mended(valuer, self.start, clock))
-            elif not covered:
-                self._fill()
+        if not covered:
+            with clock.phase("start", START_ENDS):
+                if self.start:
+                    self.offer(mended(valuer, self.start, clock))
+                else:
+                    self._fill()
         if self.done or (covered and not self.proven):
             return
         if valuer.capacitated:
@@ -165,13 +165,13 @@ class _Solve(Search):
             return
         if self.valuer.capacitated:
             with self.clock.phase("projection"):
-                projection = Projection(self.valuer, self.clock, **self.options)
-                bound, taken = projection.tighten()
+                self.relax_projected()
+                taken = None if self.root is None else self.root.taken
         else:
             program = self._build()
             with self.clock.phase("relaxation"):
                 bound, taken = relax(program, self.valuer, self.clock, **self.options)
-        self.limit(bound)
+                self.limit(bound)
         with self.clock.phase("start"):
             for least in ROUND_FROM:
                 if taken is not None and not self.done:

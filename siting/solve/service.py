@@ -62,9 +62,7 @@ def assign(
         If an offer is unknown, two are at one site, or there is no such model.
     """
     check_model(model)
-    offers = instance.positions_of(offer_ids)
-    capacity = np.zeros((len(instance.site_ids), len(instance.group_names)))
-    capacity[instance.offer_site[offers]] = instance.offer_capacity[offers]
+    capacity = standing_capacity(instance, instance.positions_of(offer_ids))
     row, site, minutes = _open_pairs(instance, capacity)
     if model == "coverage":
         order = np.lexsort((site, minutes, row))
@@ -95,6 +93,13 @@ def check_model(model: str) -> None:
         raise InputError(Fault("model", f"no model {model!r}", f"use {' or '.join(MODELS)}"))
 
 
+def standing_capacity(instance: Instance, offers: Ints) -> Floats:
+    """Return what each site (row) delivers from each charger group under some offers (kWh/day)."""
+    capacity = np.zeros((len(instance.site_ids), len(instance.group_names)))
+    capacity[instance.offer_site[offers]] = instance.offer_capacity[offers]
+    return capacity
+
+
 def served_kwh_day(instance: Instance, demand: MergedDemand, offers: Ints) -> float:
     """Return the most energy that some offers can serve (kWh/day), by a linear program.
 
@@ -105,8 +110,7 @@ def served_kwh_day(instance: Instance, demand: MergedDemand, offers: Ints) -> fl
     offers
         Positions of the offers that stand.
     """
-    capacity = np.zeros((len(instance.site_ids), len(instance.group_names)))
-    capacity[instance.offer_site[offers]] = instance.offer_capacity[offers]
+    capacity = standing_capacity(instance, offers)
     able = np.stack([(capacity[:, list(g)] > 0).any(axis=1) for g in demand.kinds], axis=1)
     row, site = demand.row, demand.site
     keep = able[site, demand.kind[row]]

@@ -143,9 +143,10 @@ class Tree:
                 return self._done(low)
         allowed = self._without_the_hopeless(node.allowed, found)
         node = _Node(allowed, node.opened, low)
-        if self._whole(found):
+        splits = self._splits(node, found)
+        if not splits:
             return self._at_a_plan(node, found)
-        split = self._choose(node, found)
+        split = self._best_of(splits, found)
         return [split.down, split.up]
 
     def _done(self, bound: float) -> list[_Node]:
@@ -157,10 +158,6 @@ class Tree:
         hopeless, bound = found.hopeless(self._enough)
         self._closed = max(self._closed, bound)
         return allowed & ~hopeless
-
-    def _whole(self, found: Relaxed) -> bool:
-        part = found.taken[:, 1:]
-        return bool(((part < PART) | (part > 1 - PART)).all())
 
     def _at_a_plan(self, node: _Node, found: Relaxed) -> list[_Node]:
         """Value the plan; go on with its cuts, or close the node where it is worth its bound."""
@@ -185,9 +182,8 @@ class Tree:
 
     # --- splits ------------------------------------------------------------------------------
 
-    def _choose(self, node: _Node, found: Relaxed) -> _Split:
+    def _best_of(self, splits: list[_Split], found: Relaxed) -> _Split:
         """Return the split that lowers the bounds of both sides most, as far as is known."""
-        splits = self._splits(node, found)
         best, best_score = splits[0], -1.0
         for split in splits:
             seen = self._seen.setdefault(split.key, [[], []])
@@ -212,15 +208,16 @@ class Tree:
             seen[side].append(max(fall, 0.0) / far)
 
     def _splits(self, node: _Node, found: Relaxed) -> list[_Split]:
-        """Return splits on sites that are opened in part, else on sizes; the most even first."""
+        """Return splits on sites that are opened in part, else on sizes; the most even first.
+
+        None where every site takes one option whole, or none.
+        """
         whole = found.taken[:, 1:].sum(axis=1)
         part = np.flatnonzero((whole > PART) & (whole < 1 - PART))
         if len(part):
             order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")][:TRIED]
             return [self._on_site(node, int(j), float(whole[j])) for j in order.tolist()]
-        mixed = np.flatnonzero(
-            ((found.taken[:, 1:] > PART) & (found.taken[:, 1:] < 1 - PART)).any(axis=1)
-        )
+        mixed = np.flatnonzero((found.taken[:, 1:] > PART).sum(axis=1) > 1)
         return [self._on_size(node, int(j), found.taken[j]) for j in mixed[:TRIED].tolist()]
 
     def _on_site(self, node: _Node, j: int, whole: float) -> _Split:

@@ -15,7 +15,7 @@ import numpy as np
 from siting.models.instance import Floats, Instance, Ints
 from siting.models.merge import merge_equal_reach
 from siting.solve.clock import Clock
-from siting.solve.service import Flow, FlowPart, check_model
+from siting.solve.service import Flow, FlowPart, check_model, standing_capacity
 
 DUAL = 1
 
@@ -51,9 +51,7 @@ def lost_without(
         If an offer is unknown, two are at one site, or there is no such model.
     """
     check_model(model)
-    offers = instance.positions_of(offer_ids)
-    capacity = np.zeros((len(instance.site_ids), len(instance.group_names)))
-    capacity[instance.offer_site[offers]] = instance.offer_capacity[offers]
+    capacity = standing_capacity(instance, instance.positions_of(offer_ids))
     demand = merge_equal_reach(instance)
     able = np.stack([(capacity[:, list(g)] > 0).any(axis=1) for g in demand.kinds], axis=1)
     keep = able[demand.site, demand.kind[demand.row]]

@@ -14,14 +14,14 @@ import pandas as pd
 
 from siting import __version__, economics, reference
 from siting.config import Config, input_files
-from siting.files import sha256
+from siting.files import file_date, sha256
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import alternatives_of
 from siting.study.demand import DemandStudy
 from siting.study.figures import figures_of
 from siting.study.kept import content_sha256
+from siting.study.limits import limits_used
 from siting.study.pipeline import Study, outside_area
-from siting.study.run_extras import file_date, limits_used
 
 FORMAT = 1
 PACKAGES = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from siting import recheck
 from siting.solve import assign, solve_phased, solve_scenarios
 from siting.study.decision import Decision, as_solution, with_subsidy
-from siting.study.run_extras import cells_by_year
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
@@ -143,3 +145,40 @@ def several_futures(study: Study) -> Decision:
     held = list(checks[["check", "found", "limit"]].itertuples(index=False, name=None))
     tables = {"scenarios": found.served, "robust": found.sites}
     return Decision(solution, service, goal, found.proof, tables, lines, held)
+
+
+def cells_by_year(
+    demand: Mapping[int, pd.DataFrame], service: Mapping[int, pd.DataFrame]
+) -> pd.DataFrame:
+    """Return what each cell wants and is served in each year of a plan.
+
+    Parameters
+    ----------
+    demand, service
+        `siting.tables.DEMAND` and `siting.tables.SERVICE` by year.
+
+    Returns
+    -------
+    DataFrame
+        ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
+        ``site_id``, the station that serves most of it (the first by id of equals; blank: none).
+    """
+    parts = []
+    for year, wanted in demand.items():
+        rows = service[year].sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
+        main = rows.drop_duplicates("demand_id").set_index("demand_id")["site_id"]
+        got = rows.groupby("demand_id")["served_kwh_day"].sum()
+        ids = wanted["demand_id"]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "year": year,
+                    "cell_id": wanted["cell_id"].to_numpy(),
+                    "vehicle_class": wanted["vehicle_class"].to_numpy(),
+                    "demand_kwh_day": wanted["demand_kwh_day"].to_numpy(dtype=float),
+                    "served_kwh_day": ids.map(got).fillna(0.0).to_numpy(dtype=float),
+                    "site_id": ids.map(main).to_numpy(dtype=object),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

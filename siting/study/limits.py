@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
 
 from siting import sites
 from siting.errors import Fault, InputError
-from siting.models import Limit, envelopes, feeders, number, parts_by_area, spacing
+from siting.models import Limit, envelopes, feeders, limit_tables, number, parts_by_area, spacing
 from siting.study.zones import area_of_points
 
 if TYPE_CHECKING:
@@ -140,3 +140,31 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     if faults:
         raise InputError(faults)
     return tuple(found)
+
+
+def limits_used(limits: tuple[Limit, ...], offers: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what a plan uses of each limit, and what there is, in the limit's own unit.
+
+    Limits of spacing are left out: there is one for every two places that are too near.
+
+    Parameters
+    ----------
+    limits
+        The limits of the program.
+    offers
+        Ids of the offers that stand.
+
+    Returns
+    -------
+    list of dict
+        ``limit``, ``kind``, ``unit``, ``used``, ``at_most``, by name.
+
+    Examples
+    --------
+    >>> limits_used((Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}),), ("b",))
+    [{'limit': 'bikes', 'kind': 'envelope', 'unit': 'PKR', 'used': 3.0, 'at_most': 9.0}]
+    """
+    use, there = limit_tables(limit for limit in limits if limit.kind != "spacing")
+    used = use[use["offer_id"].isin(offers)].groupby("limit")["use"].sum()
+    there.insert(3, "used", there["limit"].map(used).fillna(0.0).astype(float))
+    return [{str(k): v for k, v in row.items()} for row in there.to_dict("records")]

@@ -17,9 +17,9 @@ from siting.plan import Plan
 from siting.report import has_report, write_report
 from siting.study.facts import assumptions_of, run_facts
 from siting.study.pipeline import Study
-from siting.study.run_extras import with_zones
 from siting.study.stages import Report
 from siting.study.stored import write_stages
+from siting.study.zones import with_zones
 
 
 @dataclass

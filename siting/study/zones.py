@@ -81,3 +81,11 @@ def people_of_zones(study: Study, zones: pd.Series) -> dict[str, float]:
     people = study.cells["people"].groupby(cells.to_numpy()).sum()
     wanted = {str(zone) for zone in zones.unique() if str(zone)}
     return {str(zone): float(count) for zone, count in people.items() if str(zone) in wanted}
+
+
+def with_zones(cells: gpd.GeoDataFrame, zones: pd.Series | None) -> gpd.GeoDataFrame:
+    """Return the cells with the ``zone`` of the program each lies in, where it has zones."""
+    if zones is None:
+        return cells
+    out = cells.assign(zone=cells["cell_id"].astype(str).map(zones).fillna("").astype(str))
+    return out[[*(c for c in out.columns if c != "geometry"), "geometry"]]
