@@ -9,8 +9,8 @@ from brute_force import COMPATIBILITY, GROUPS, Serving, town
 
 from siting.errors import SitingError
 from siting.models import Instance
-from siting.models.limits import Limit, envelopes, feeders, number
-from siting.models.spacing import spacing
+from siting.program.limits import Limit, envelopes, feeders, number
+from siting.program.spacing import spacing
 
 
 def limited_town(seed, sites=5, **sizes):

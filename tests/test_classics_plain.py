@@ -8,6 +8,7 @@ import pytest
 from classic_brute_force import plain_town
 from pandas.testing import assert_frame_equal
 
+from siting.classics.essential import essential
 from siting.errors import InfeasibleError, InputError
 from siting.models import (
     PlainInstance,
@@ -18,7 +19,6 @@ from siting.models import (
     p_median,
 )
 from siting.solve import solve_classic
-from siting.solve.essential import essential
 
 GOLDEN = Path(__file__).parent / "golden"
 BUILD = {

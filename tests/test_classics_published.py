@@ -107,9 +107,9 @@ def test_a_tight_capacitated_instance_is_proven():
 @pytest.mark.parametrize("model", ["p_median", "p_center", "capacitated_facility_location"])
 def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch):
     target, name = (
-        ("siting.solve.warehouse", "_search")
+        ("siting.classics.warehouse", "_search")
         if model.startswith("capacitated")
-        else ("siting.solve.uncapacitated", "branch")
+        else ("siting.classics.uncapacitated", "branch")
     )
 
     def interrupt(*_args, **_options):

@@ -10,16 +10,21 @@ from brute_force import COMPATIBILITY, town
 from conftest import seeds
 from scipy import sparse
 
+from siting.classics.plain import PlainInstance
+from siting.engine.clock import Clock
+from siting.engine.covering.covering import (
+    Covering,
+    covering_from_chunks,
+    covering_of,
+    covering_of_plain,
+)
+from siting.engine.covering.plan import Standing
+from siting.engine.covering.prices import Knapsack, tighten
+from siting.engine.covering.reduce import dominated, merge_rows, reduce_covering
+from siting.engine.covering.solve import lp_bound, solve_covering
+from siting.engine.highs import run_highs
 from siting.errors import InfeasibleError
 from siting.models import Instance, coverage
-from siting.models.covering import Covering, covering_from_chunks, covering_of, covering_of_plain
-from siting.models.covering_reduce import dominated, merge_rows, reduce_covering
-from siting.models.plain import PlainInstance
-from siting.solve.clock import Clock
-from siting.solve.covering import lp_bound, solve_covering
-from siting.solve.covering_plan import Standing
-from siting.solve.covering_prices import Knapsack, tighten
-from siting.solve.highs import run_highs
 
 KINDS = ("whole", "equal costs", "fractions", "groups", "forced", "sparse", "dense")
 

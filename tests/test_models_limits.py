@@ -12,7 +12,7 @@ from test_models_instance import small, standing
 
 from siting.errors import InfeasibleError, InputError
 from siting.models import Instance, capacitated, coverage
-from siting.models.limits import (
+from siting.program.limits import (
     Limit,
     envelopes,
     feeders,
@@ -20,7 +20,7 @@ from siting.models.limits import (
     number,
     parts_by_area,
 )
-from siting.models.spacing import conflict_cliques, spacing
+from siting.program.spacing import conflict_cliques, spacing
 
 GOLDEN = Path(__file__).parent / "golden"
 BUILDERS = {"coverage": coverage, "capacitated": capacitated}

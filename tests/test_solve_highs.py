@@ -12,13 +12,13 @@ import pytest
 from conftest import ROOT
 from test_solve_run import hard_tables
 
+from siting.engine.clock import Clock
+from siting.engine.highs import new_model, run_highs, run_native
+from siting.engine.stdout import quiet_stdout
 from siting.errors import SolveError
 from siting.models import Instance, capacitated
 from siting.solve import solve
-from siting.solve.clock import Clock
-from siting.solve.highs import new_model, run_highs, run_native
 from siting.solve.search import fill
-from siting.solve.stdout import quiet_stdout
 from siting.solve.valuer import Valuer
 
 
@@ -117,7 +117,7 @@ def test_the_greeting_of_highs_stays_off_standard_output():
     code = (
         "import sys\n"
         "sys.stdout.write('{\"a\": ')\n"  # no newline and no flush: still in Python's buffer
-        "from siting.solve.highs import new_model\n"
+        "from siting.engine.highs import new_model\n"
         "new_model().run(); new_model().run()\n"
         "print('1}')\n"
     )
@@ -131,7 +131,7 @@ def test_highs_itself_does_greet_so_that_the_silence_means_something():
 def test_a_closed_standard_output_does_no_harm():
     code = (
         "import os; os.close(1)\n"
-        "from siting.solve.highs import new_model\n"
+        "from siting.engine.highs import new_model\n"
         "new_model().run()\n"
         "import sys; sys.stderr.write('fine'); os._exit(0)\n"
     )

@@ -10,11 +10,11 @@ from brute_force_limits import instance_of, limited_town, plans
 from conftest import seeds
 from test_solve_run import hard_tables
 
+from siting.engine.clock import Clock
 from siting.errors import InfeasibleError, InputError
 from siting.models import Instance, merge_equal_reach
-from siting.models.limits import Limit, limit_tables, number
+from siting.program.limits import Limit, limit_tables, number
 from siting.solve import assign, solve
-from siting.solve.clock import Clock
 from siting.solve.greedy import BUDGETED, ONE_PRICE
 from siting.solve.repair import Conflict, first_choice
 from siting.solve.valuer import Valuer

@@ -8,9 +8,9 @@ import pytest
 from brute_force import COMPATIBILITY, best, town
 from conftest import seeds
 
+from siting.engine.clock import Clock
 from siting.models import Instance, capacitated, merge_equal_reach
 from siting.solve import solve
-from siting.solve.clock import Clock
 from siting.solve.master import Master
 from siting.solve.projection import Projection
 from siting.solve.tree import Tree

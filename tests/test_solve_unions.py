@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from brute_variants import SmallTown, people_of
 
+from siting.engine.clock import Clock
 from siting.models import ExponentialDecay, LinearDecay, objective_of
 from siting.models.least_cost import prices_of, without_budget
 from siting.models.rows import floors_of, weigh_rows, zone_floors, zones_of
-from siting.solve.clock import Clock
 from siting.solve.union_projection import UnionProjection
 from siting.solve.union_search import cost_starts, floor_starts, worst_starts
 from siting.solve.unions import AboveFloors, UnionValuer, WorstZone, unions_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from brute_force import COMPATIBILITY, served, town
 
+from siting.engine.clock import Clock
 from siting.models import Instance, capacitated, merge_equal_reach
-from siting.solve.clock import Clock
 from siting.solve.projection import Projection
 from siting.solve.relaxation import relax
 from siting.solve.search import exchange, fill, polish

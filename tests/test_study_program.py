@@ -75,7 +75,7 @@ def test_max_min_needs_both_hubs_or_serves_no_zone_at_all(town):
     ids=lambda keys: next(iter(keys)),
 )
 def test_every_variant_tells_what_it_is_doing_while_it_solves(town, keys, monkeypatch):
-    monkeypatch.setattr("siting.solve.clock.REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr("siting.engine.clock.REPORT_EVERY_S", 0.0)
     events = []
     plan = Study(change(town, **keys), progress=events.append).plan
     told = [e.text for e in events if e.stage == "solve" and not e.done]

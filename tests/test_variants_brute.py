@@ -7,6 +7,7 @@ import pytest
 from brute_variants import SmallTown, people_of
 from conftest import seeds
 
+from siting.engine.clock import Clock
 from siting.errors import InfeasibleError, InputError
 from siting.models import ExponentialDecay, GapRule, LinearDecay, objective_of
 from siting.models.viability import margins_of
@@ -18,7 +19,6 @@ from siting.solve import (
     solve_viability,
     solve_weighted,
 )
-from siting.solve.clock import Clock
 from siting.solve.viability import viable_part
 
 EXACT = Effort(gap=0.0, time_limit_s=30, threads=1)

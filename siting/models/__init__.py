@@ -6,15 +6,23 @@ take a `PlainInstance` and return a `ClassicProgram`. Nothing here solves anythi
 does.
 """
 
+from siting.classics.facility_location import facility_location
+from siting.classics.lscp import lscp
+from siting.classics.mclp import mclp
+from siting.classics.p_center import p_center
+from siting.classics.p_median import p_median
+from siting.classics.plain import PlainInstance
+from siting.classics.plain_program import ClassicProgram
 from siting.models.capacitated import capacitated
 from siting.models.coverage import coverage
-from siting.models.facility_location import facility_location
-from siting.models.instance import Instance
-from siting.models.limits import Limit, envelopes, feeders, limit_tables, number, parts_by_area
-from siting.models.lscp import lscp
-from siting.models.mclp import mclp
 from siting.models.merge import MergedDemand, merge_equal_reach
-from siting.models.objective import (
+from siting.models.phased import Phases, phased
+from siting.models.program import Program
+from siting.models.scenarios import Scenarios, scenario_program
+from siting.models.viability import GapRule, annuity
+from siting.program.instance import Instance
+from siting.program.limits import Limit, envelopes, feeders, limit_tables, number, parts_by_area
+from siting.program.objective import (
     ExponentialDecay,
     GaussianDecay,
     LinearDecay,
@@ -22,15 +30,7 @@ from siting.models.objective import (
     StepDecay,
     objective_of,
 )
-from siting.models.p_center import p_center
-from siting.models.p_median import p_median
-from siting.models.phased import Phases, phased
-from siting.models.plain import PlainInstance
-from siting.models.plain_program import ClassicProgram
-from siting.models.program import Program
-from siting.models.scenarios import Scenarios, scenario_program
-from siting.models.spacing import spacing
-from siting.models.viability import GapRule, annuity
+from siting.program.spacing import spacing
 
 __all__ = [
     "ClassicProgram",

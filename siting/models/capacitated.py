@@ -42,9 +42,9 @@ from functools import cache
 import numpy as np
 import pulp
 
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.merge import MergedDemand, merge_equal_reach
 from siting.models.program import Program, add_row, start_program, worthwhile_offers
+from siting.program.instance import Flags, Floats, Instance, Ints
 
 Groups = tuple[int, ...]
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 import numpy as np
 import pulp
 
-from siting.models.instance import Instance
 from siting.models.merge import MergedDemand, merge_equal_reach
 from siting.models.program import (
     Program,
@@ -31,6 +30,7 @@ from siting.models.program import (
     usable_pairs,
     worthwhile_offers,
 )
+from siting.program.instance import Instance
 
 
 def coverage(instance: Instance, demand: MergedDemand | None = None) -> Program:

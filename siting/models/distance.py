@@ -19,8 +19,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from siting.models.instance import Instance, Ints
 from siting.models.program import Program, add_row
+from siting.program.instance import Instance, Ints
 
 
 def built_sites(instance: Instance, offers: Ints) -> frozenset[int]:

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 import pulp
 
-from siting.models.instance import Instance
 from siting.models.least_cost import without_budget
 from siting.models.program import Program, add_row
 from siting.models.rows import Floor, Rows
 from siting.models.weighted import energy_program, served_in
+from siting.program.instance import Instance
 
 
 @dataclass(frozen=True, eq=False)

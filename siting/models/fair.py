@@ -20,10 +20,10 @@ from collections.abc import Sequence
 
 import pulp
 
-from siting.models.instance import Instance
 from siting.models.program import Program, add_row
 from siting.models.rows import Floor, Rows
 from siting.models.weighted import energy_program, served_in
+from siting.program.instance import Instance
 
 
 def fair(

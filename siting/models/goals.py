@@ -31,8 +31,8 @@ from typing import Protocol
 import numpy as np
 import pulp
 
-from siting.models.instance import Floats
 from siting.models.program import add_row
+from siting.program.instance import Floats
 
 Terms = list[tuple[pulp.LpVariable, float]]
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from siting.errors import Fault
-from siting.models.instance import Flags, Floats, Instance, Ints, Names
+from siting.program.instance import Flags, Floats, Instance, Ints, Names
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,10 +26,10 @@ from typing import Literal
 import numpy as np
 import pulp
 
-from siting.models.instance import Floats, Instance
 from siting.models.program import Program
 from siting.models.rows import Floor, Rows
 from siting.models.weighted import add_floors, energy_program
+from siting.program.instance import Floats, Instance
 
 Money = Literal["subsidy_pkr", "cost_pkr"]
 

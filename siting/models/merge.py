@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siting.models.instance import Floats, Instance, Ints
+from siting.program.instance import Floats, Instance, Ints
 
 
 @dataclass(frozen=True, eq=False)

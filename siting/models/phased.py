@@ -54,10 +54,10 @@ import numpy as np
 import pulp
 
 from siting.errors import Fault, InputError
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.joint import Options, sharing_faults
 from siting.models.program import BUDGET_TOLERANCE_PKR, add_row
 from siting.models.slices import Service, add_service
+from siting.program.instance import Flags, Floats, Instance, Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ Rows in every model::
     sum of z_o over o in O_j  <=  1        for each site j      (one offer a site)
     sum of z_o over o in O_j  >=  1        for each site j where one stands or is required
     sum of s_o z_o over all o <=  B                             (the budget)
-    sum of u_ro z_o over all o <= U_r      for each limit r     (see `siting.models.limits`)
+    sum of u_ro z_o over all o <= U_r      for each limit r     (see `siting.program.limits`)
 
 Offers that no plan has a use for get no variable: those that alone are beyond the budget or a
 limit, and those at sites that no demand can use, unless a station must be there. A limit that all
@@ -33,9 +33,9 @@ from dataclasses import dataclass
 import numpy as np
 import pulp
 
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.merge import MergedDemand
-from siting.models.obligations import LIMIT_TOLERANCE, tolerance
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.obligations import LIMIT_TOLERANCE, tolerance
 
 # A set of offers within a millionth of a rupee of the budget is within it: sums of rupees in
 # binary fractions are not exact.

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.merge import MergedDemand
-from siting.models.objective import Objective
+from siting.program.instance import Floats, Instance, Ints
+from siting.program.objective import Objective
 
 CITY = "city"
 

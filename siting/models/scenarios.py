@@ -52,10 +52,10 @@ import pulp
 
 from siting.errors import Fault, InputError
 from siting.models.goals import Goal, LeastRegret, Tail, Weighted
-from siting.models.instance import Instance
 from siting.models.joint import Options, sharing_faults
 from siting.models.program import add_budget, add_row
 from siting.models.slices import Service, add_service
+from siting.program.instance import Instance
 
 Criterion = Literal["expected", "regret", "cvar"]
 CvarOf = Literal["unserved", "served"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pulp
 
-from siting.models.instance import Instance
 from siting.models.program import add_row
+from siting.program.instance import Instance
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ import numpy as np
 import pulp
 
 from siting.errors import Fault, InputError
-from siting.models.instance import Floats, Instance
 from siting.models.program import Program, add_row
 from siting.models.rows import Floor, Rows
 from siting.models.weighted import weighted
+from siting.program.instance import Floats, Instance
 
 
 @dataclass(frozen=True)

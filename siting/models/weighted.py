@@ -3,7 +3,7 @@
 The programs of `siting.models.capacitated` and `siting.models.coverage`, with another objective and
 with floors::
 
-    max   sum of a_ij w_i x_ij                           see `siting.models.objective`
+    max   sum of a_ij w_i x_ij                           see `siting.program.objective`
     s.t.  sum of x_ij over i in g  >=  phi_g D_g         for each zone g with a floor, and the city
           the rows of the model
 
@@ -31,7 +31,6 @@ import pulp
 
 from siting.models.capacitated import capacitated
 from siting.models.coverage import coverage
-from siting.models.instance import Floats, Instance
 from siting.models.program import (
     Program,
     add_row,
@@ -40,6 +39,7 @@ from siting.models.program import (
     worthwhile_offers,
 )
 from siting.models.rows import Floor, Rows
+from siting.program.instance import Floats, Instance
 
 
 def weighted(

@@ -10,14 +10,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from siting.engine.clock import Clock
+from siting.engine.proof import Proof
 from siting.errors import Fault, InputError, SolveError
 from siting.models.distance import add_distances, built_sites
-from siting.models.instance import Instance, Ints
-from siting.models.objective import Objective, objective_of
 from siting.models.rows import zones_of
-from siting.solve.clock import Clock
+from siting.program.instance import Instance, Ints
+from siting.program.objective import Objective, objective_of
 from siting.solve.outcome import Built, Outcome, Variant, service_table, with_offers
-from siting.solve.proof import Proof
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Settled, settle
 from siting.solve.weighted import ids_of, is_energy, plain_starts, weighted_variant

@@ -16,10 +16,10 @@ import numpy as np
 import pulp
 from scipy import sparse
 
-from siting.models.instance import Floats, Ints
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs, run_native
 from siting.models.program import Program, add_row
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs, run_native
+from siting.program.instance import Floats, Ints
 from siting.solve.tighten import SiteCuts
 
 # Offers taken to less than this are not taken, to more than the rest of it are.
@@ -40,7 +40,7 @@ class Relaxation:
     program
         The program.
     clock, threads, seed
-        As for `siting.solve.highs.run_highs`.
+        As for `siting.engine.highs.run_highs`.
     """
 
     def __init__(

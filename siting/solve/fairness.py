@@ -16,15 +16,15 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
+from siting.engine.clock import Clock
+from siting.engine.proof import Proof
 from siting.errors import Fault, InputError
 from siting.models.fair import fair
-from siting.models.instance import Instance, Ints
-from siting.models.objective import objective_of
 from siting.models.rows import Zones, weigh_rows, zone_floors, zones_of
-from siting.solve.clock import Clock
+from siting.program.instance import Instance, Ints
+from siting.program.objective import objective_of
 from siting.solve.least_cost import least_cost_starts, least_cost_variant, richer_starts
 from siting.solve.outcome import Built, Outcome, Variant, outcome_of, service_table
-from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Start, require_plan, settle

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_flow
 
-from siting.models.instance import Flags, Floats, Ints
+from siting.program.instance import Flags, Floats, Ints
 
 # Flows are counted in whole units, so many to the whole demand.
 UNITS = 2**30

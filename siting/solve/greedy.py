@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from siting.solve.clock import Clock
+from siting.engine.clock import Clock
 from siting.solve.valuer import State, Valuer
 
 ONE_PRICE = (

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from siting.engine.clock import Clock
+from siting.engine.proof import ARITHMETIC, Stopped
 from siting.models.goals import Weighted
-from siting.models.instance import Floats, Ints
-from siting.solve.clock import Clock
+from siting.program.instance import Floats, Ints
 from siting.solve.joint_projection import JointProjection
 from siting.solve.joint_valuer import JointValuer
 from siting.solve.search import exchange, fill, polish
-from siting.solve.solution import ARITHMETIC, Stopped
 from siting.solve.ties import STRICT
 from siting.solve.valuer import State
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pulp
 
-from siting.models.instance import Ints
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
 from siting.models.program import add_row
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Ints
 from siting.solve.joint_valuer import JointValuer
 from siting.solve.projection import Projection
 

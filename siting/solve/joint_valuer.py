@@ -20,12 +20,12 @@ import math
 
 import numpy as np
 
+from siting.engine.clock import Clock
 from siting.models.goals import Goal, Weighted
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.joint import Options, slice_of_group
 from siting.models.merge import merge_equal_reach
 from siting.models.program import BUDGET_TOLERANCE_PKR
-from siting.solve.clock import Clock
+from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.solve.search import fill
 from siting.solve.valuer import Cut, State, Valuer
 

@@ -10,19 +10,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from siting.engine.clock import Clock
+from siting.engine.proof import ARITHMETIC, Proof
 from siting.errors import Fault, InputError
-from siting.models.instance import Instance, Ints
 from siting.models.least_cost import Money, least_cost, price_unit, prices_of, without_budget
-from siting.models.objective import objective_of
 from siting.models.rows import Floor, Rows, Zones, floors_of, weigh_rows, zones_of
 from siting.models.weighted import weighted
-from siting.solve.clock import Clock
+from siting.program.instance import Instance, Ints
+from siting.program.objective import objective_of
 from siting.solve.outcome import FLOOR_TOLERANCE, Built, Variant, outcome_of, service_table
-from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Start, require_plan, settle
-from siting.solve.solution import ARITHMETIC
 from siting.solve.union_search import cost_starts
 from siting.solve.weighted import ids_of
 from siting.solve.whynot import raise_why_not

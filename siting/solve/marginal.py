@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.merge import merge_equal_reach
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.service import check_model
 from siting.solve.valuer import State, Valuer
 from siting.solve.without import lost_without

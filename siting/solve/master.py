@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from siting.models.instance import Flags, Floats
-from siting.solve.clock import Clock
-from siting.solve.highs import native_model, run_native
+from siting.engine.clock import Clock
+from siting.engine.highs import native_model, run_native
+from siting.program.instance import Flags, Floats
 from siting.solve.projection import Projection, bound_at
 from siting.solve.valuer import Cut, Valuer
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pulp
 
-from siting.models.instance import Floats, Instance, Ints
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
 from siting.models.program import Program, within_budget
 from siting.models.rows import Floor, Rows, served_by_floor
 from siting.models.weighted import pair_values
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.service import TINY_KWH
 
 # A floor is held if it is short by no more than this share of it.

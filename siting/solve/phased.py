@@ -10,18 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from siting.engine.clock import Clock, Progress, relative_gap
+from siting.engine.proof import Proof
 from siting.models.goals import Weighted
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.joint import Options, join
 from siting.models.phased import Phases, options, site_courses, upgrades_of
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.checks import checked, setting_faults
-from siting.solve.clock import Clock
 from siting.solve.joint import JointSearch, stopped_by
 from siting.solve.joint_valuer import JointValuer
-from siting.solve.proof import Proof
 from siting.solve.revalue import served_by
 from siting.solve.run import solve
-from siting.solve.solution import Progress, relative_gap
 
 UNIT = "kWh/day x years, discounted"
 # Share of the time limit for the plan that looks one year ahead only.

@@ -12,14 +12,15 @@ from typing import Any
 
 import pulp
 
-from siting.models.instance import Floats, Instance
+from siting.engine.clock import Clock, relative_gap
+from siting.engine.proof import ARITHMETIC
 from siting.models.merge import merge_equal_reach
-from siting.solve.clock import Clock
+from siting.program.instance import Floats, Instance
 from siting.solve.master import Master, Relaxed
 from siting.solve.projection import Projection
 from siting.solve.repair import first_choice
 from siting.solve.search import exchange, fill, polish, round_relaxed
-from siting.solve.solution import ARITHMETIC, Method, TieBreak, relative_gap
+from siting.solve.solution import Method, TieBreak
 from siting.solve.tree import Tree
 from siting.solve.valuer import State, Valuer
 

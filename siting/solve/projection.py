@@ -29,10 +29,10 @@ from typing import Any
 import numpy as np
 import pulp
 
-from siting.models.instance import Flags, Floats, Ints
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
 from siting.models.program import add_row, start_program
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Flags, Floats, Ints
 from siting.solve.valuer import Cut, Valuer
 
 ROUNDS = 30

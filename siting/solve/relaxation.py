@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pulp
 
-from siting.models.instance import Floats
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
 from siting.models.program import Program
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Floats
 from siting.solve.valuer import Valuer
 
 
@@ -26,7 +26,7 @@ def relax(
     valuer
         Values and bounds of the same instance.
     clock, threads, seed
-        As for `siting.solve.highs.run_highs`.
+        As for `siting.engine.highs.run_highs`.
 
     Returns
     -------

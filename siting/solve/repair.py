@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 import pulp
 
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
 from siting.errors import Fault, InfeasibleError, SolveError
-from siting.models.instance import Flags, Floats, Instance, Ints
-from siting.models.obligations import tolerance
 from siting.models.program import add_row, within_budget, within_limits
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.obligations import tolerance
 from siting.solve.valuer import Valuer
 
 STRICT: dict[str, Any] = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
@@ -49,7 +49,7 @@ def first_choice(valuer: Valuer, clock: Clock, *, threads: int, seed: int) -> In
     valuer
         Values and options of the instance.
     clock, threads, seed
-        As for `siting.solve.highs.run_highs`.
+        As for `siting.engine.highs.run_highs`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class Conflict:
     instance
         The data of the program.
     clock, threads, seed
-        As for `siting.solve.highs.run_highs`.
+        As for `siting.engine.highs.run_highs`.
     """
 
     def __init__(self, instance: Instance, clock: Clock, *, threads: int, seed: int) -> None:

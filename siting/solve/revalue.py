@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from siting.models.instance import Instance, Ints
 from siting.models.merge import merge_equal_reach
+from siting.program.instance import Instance, Ints
 from siting.solve.service import served_kwh_day
 
 

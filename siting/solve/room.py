@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.program import (
     BUDGET_TOLERANCE_PKR,
     limits_with_tolerance,
     within_budget,
     within_limits,
 )
+from siting.program.instance import Flags, Floats, Instance, Ints
 
 
 class Room:

@@ -9,28 +9,22 @@ from typing import Any
 import numpy as np
 import pulp
 
+from siting.engine.clock import Clock, Progress, relative_gap
+from siting.engine.covering.of_instance import cover
+from siting.engine.highs import highs_version
+from siting.engine.proof import ARITHMETIC, Stopped
+from siting.engine.solvers import HIGHS, check_solver, run_solver
 from siting.models.capacitated import capacitated
 from siting.models.coverage import coverage
-from siting.models.instance import Instance
 from siting.models.program import Program, add_row
-from siting.solve.clock import Clock
-from siting.solve.covering_instance import cover
+from siting.program.instance import Instance
 from siting.solve.greedy import best_single, guarantee
-from siting.solve.highs import highs_version
 from siting.solve.options import check_options
 from siting.solve.projected import ROUND_FROM, Search
 from siting.solve.relaxation import relax
 from siting.solve.search import fill, polish, round_relaxed
 from siting.solve.service import served_kwh_day
-from siting.solve.solution import (
-    ARITHMETIC,
-    Method,
-    Progress,
-    Solution,
-    Stopped,
-    relative_gap,
-)
-from siting.solve.solvers import HIGHS, check_solver, run_solver
+from siting.solve.solution import Method, Solution
 from siting.solve.ties import STRICT, break_ties
 from siting.solve.warm import mended
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.models.instance import Instance, Ints
+from siting.engine.clock import Clock, Progress, relative_gap
+from siting.engine.proof import Proof, Stopped
 from siting.models.joint import join
 from siting.models.scenarios import Scenarios, same_offers
+from siting.program.instance import Instance, Ints
 from siting.solve.checks import checked, setting_faults
-from siting.solve.clock import Clock
 from siting.solve.joint import JointSearch, stopped_by
 from siting.solve.joint_valuer import JointValuer
-from siting.solve.proof import Proof
 from siting.solve.revalue import served_by
 from siting.solve.run import solve
-from siting.solve.solution import Progress, Solution, Stopped, relative_gap
+from siting.solve.solution import Solution
 
 # Share of the time limit for the plan of each scenario alone and of the mean scenario.
 ALONE_ENDS = 0.4

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from siting.models.instance import Floats, Ints
-from siting.solve.clock import Clock
+from siting.engine.clock import Clock
+from siting.program.instance import Floats, Ints
 from siting.solve.valuer import State, Valuer
 
 # Limits in counts, not seconds: two runs must try the same.

@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from siting.engine.clock import Clock
+from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, InputError, SolveError
 from siting.models.capacitated import linked_parts, site_capacity_sets
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.merge import MergedDemand
-from siting.solve.clock import Clock
-from siting.solve.highs import new_model, run_native
+from siting.program.instance import Floats, Instance, Ints
 
 # Energy too small to tell from the solver's arithmetic (kWh/day).
 TINY_KWH = 1e-6

@@ -18,16 +18,15 @@ from typing import Any
 import numpy as np
 import pulp
 
+from siting.engine.clock import Clock, Progress
+from siting.engine.highs import Run
+from siting.engine.proof import ARITHMETIC, Proof, Stopped
+from siting.engine.solvers import HIGHS, check_solver, run_solver
 from siting.errors import Fault, InputError, SolveError
-from siting.models.instance import Ints
 from siting.models.program import Program, add_row
-from siting.solve.clock import Clock
+from siting.program.instance import Ints
 from siting.solve.dive import Relaxation
-from siting.solve.highs import Run
 from siting.solve.outcome import Outcome, Variant, outcome_of
-from siting.solve.proof import Proof
-from siting.solve.solution import ARITHMETIC, Progress, Stopped
-from siting.solve.solvers import HIGHS, check_solver, run_solver
 from siting.solve.ties import STRICT
 
 # A plan to start from, or a bound.

@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["optimal", "feasible"]
-Stopped = Literal[
-    "gap reached", "time limit", "interrupted", "node limit", "solver stopped", "greedy ended"
-]
+from siting.engine.proof import Status, Stopped
+
 Method = Literal["exact", "greedy"]
 TieBreak = Literal["exact", "polished"]
-
-# A solver's own arithmetic: differences this small, relative to the objective, are none.
-ARITHMETIC = 1e-7
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a solve is.
-
-    Parameters
-    ----------
-    phase
-        What it is doing: ``start``, ``relaxation``, ``projection``, ``search``, ``ties``; for
-        coverage also ``prices``, ``kicks``, ``cuts``, ``tree``.
-    incumbent_kwh_day
-        Energy the best plan so far serves (kWh/day).
-    bound_kwh_day
-        Proven limit on what any plan serves (kWh/day); infinite while there is none.
-    gap
-        Relative difference of the two.
-    seconds
-        Seconds since the solve began.
-    """
-
-    phase: str
-    incumbent_kwh_day: float
-    bound_kwh_day: float
-    gap: float
-    seconds: float
-
-    def __str__(self) -> str:
-        """Return the progress on one line; the phase alone where no plan was heard of yet."""
-        if not math.isfinite(self.bound_kwh_day) and self.incumbent_kwh_day <= 0:
-            return self.phase or "start"
-        if not math.isfinite(self.bound_kwh_day):
-            return f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, no bound yet"
-        return (
-            f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, "
-            f"bound {self.bound_kwh_day:,.0f}, gap {self.gap:.2%}"
-        )
 
 
 @dataclass(frozen=True)
@@ -137,18 +94,3 @@ class Solution:
                 *guarantee,
             ]
         )
-
-
-def relative_gap(objective: float, bound: float) -> float:
-    """Return the relative difference between a plan's objective and a bound on any plan's.
-
-    Examples
-    --------
-    >>> relative_gap(200.0, 201.0)
-    0.005
-    >>> relative_gap(0.0, 0.0)
-    0.0
-    """
-    if bound <= objective:
-        return 0.0
-    return (bound - objective) / max(objective, 1e-12)

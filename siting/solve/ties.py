@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pulp
 
+from siting.engine.clock import Clock
+from siting.engine.solvers import HIGHS, run_solver
 from siting.models.program import Program
-from siting.solve.clock import Clock
-from siting.solve.solvers import HIGHS, run_solver
 from siting.solve.valuer import State, Valuer
 
 # Served energy, in this many units, must be what it was; HiGHS holds a row to a millionth of one.
@@ -42,7 +42,7 @@ def break_ties(
     best
         A plan that serves the most.
     clock, solver, threads, seed
-        As for `siting.solve.solvers.run_solver`.
+        As for `siting.engine.solvers.run_solver`.
 
     Returns
     -------

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from siting.models.capacitated import linked_parts
-from siting.models.instance import Floats, Ints
 from siting.models.program import Program
+from siting.program.instance import Floats, Ints
 
 # A row counts as broken from this share of its demand on.
 BROKEN = 1e-4

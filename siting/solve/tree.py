@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siting.models.instance import Flags, Floats, Ints
-from siting.solve.clock import Clock
+from siting.engine.clock import Clock
+from siting.program.instance import Flags, Floats, Ints
 from siting.solve.master import Master, Relaxed
 from siting.solve.search import fill, round_relaxed
 from siting.solve.valuer import State, Valuer

@@ -19,10 +19,10 @@ from typing import Literal
 import numpy as np
 import pulp
 
-from siting.models.instance import Flags, Floats, Ints
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
 from siting.models.program import add_row
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Flags, Floats, Ints
 from siting.solve.projection import Projection, bound_at
 from siting.solve.unions import UnionValuer
 from siting.solve.valuer import Cut

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from siting.engine.clock import Clock
+from siting.engine.proof import ARITHMETIC
 from siting.errors import InfeasibleError
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.rows import Floor, Rows
-from siting.solve.clock import Clock
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.repair import first_choice
 from siting.solve.search import exchange, fill, polish, round_relaxed
-from siting.solve.solution import ARITHMETIC
 from siting.solve.union_projection import Aim, UnionProjection
 from siting.solve.unions import TIE, AboveFloors, Goal, Unions, UnionValuer, WorstZone, unions_of
 

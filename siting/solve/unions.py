@@ -33,9 +33,9 @@ from typing import Protocol
 import numpy as np
 
 from siting.models.capacitated import linked_parts
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.merge import MergedDemand
 from siting.models.rows import Floor
+from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.solve.valuer import Cut, State, Valuer
 
 # Up to so many zones all their unions count; beyond it single zones, all but one, and all.

@@ -27,9 +27,9 @@ import numpy as np
 from scipy import sparse
 
 from siting.models.capacitated import linked_parts
-from siting.models.instance import Flags, Floats, Instance, Ints
 from siting.models.merge import MergedDemand
 from siting.models.program import worthwhile_offers
+from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.solve.flow import FlowGraph
 from siting.solve.room import Room
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from siting.engine.clock import Clock
+from siting.engine.proof import Proof
 from siting.errors import Fault, InputError
-from siting.models.instance import Floats, Instance, Ints
-from siting.models.objective import ENERGY_UNIT, objective_of
 from siting.models.rows import floors_of, weigh_rows, zones_of
 from siting.models.viability import GapRule, margins_of, viability, without_subsidies
-from siting.solve.clock import Clock
+from siting.program.instance import Floats, Instance, Ints
+from siting.program.objective import ENERGY_UNIT, objective_of
 from siting.solve.outcome import Built, Outcome, Variant, all_worth, service_table, with_offers
-from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import assign
 from siting.solve.settle import Effort, require_plan, settle

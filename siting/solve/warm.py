@@ -14,8 +14,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from siting.models.instance import Ints
-from siting.solve.clock import Clock
+from siting.engine.clock import Clock
+from siting.program.instance import Ints
 from siting.solve.search import best_change, fill
 from siting.solve.valuer import State, Valuer
 

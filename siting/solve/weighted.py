@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.models.instance import Instance
-from siting.models.objective import Objective, objective_of
+from siting.engine.clock import Clock
+from siting.engine.proof import Proof
 from siting.models.rows import Zones, floors_of, weigh_rows, zones_of
 from siting.models.weighted import weighted
-from siting.solve.clock import Clock
+from siting.program.instance import Instance
+from siting.program.objective import Objective, objective_of
 from siting.solve.outcome import Built, Outcome, Variant, all_worth, service_table
-from siting.solve.proof import Proof
 from siting.solve.run import solve
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Start, require_plan, settle

@@ -21,14 +21,14 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
+from siting.engine.clock import Clock
 from siting.errors import Fault, InfeasibleError
 from siting.models.elastic import budget_unit, elastic
-from siting.models.instance import Instance
 from siting.models.least_cost import least_cost, price_unit, without_budget
-from siting.models.objective import ENERGY_UNIT, Objective, objective_of
 from siting.models.rows import CITY, Floor, Zones, floors_of, weigh_rows, zones_of
 from siting.models.weighted import weighted
-from siting.solve.clock import Clock
+from siting.program.instance import Instance
+from siting.program.objective import ENERGY_UNIT, Objective, objective_of
 from siting.solve.outcome import Built, Outcome, Variant
 from siting.solve.service import check_model
 from siting.solve.settle import Effort, Settled, settle

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from siting.models.instance import Floats, Instance, Ints
+from siting.engine.clock import Clock
 from siting.models.merge import merge_equal_reach
-from siting.solve.clock import Clock
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.service import Flow, FlowPart, check_model, standing_capacity
 
 DUAL = 1

@@ -22,8 +22,8 @@ from __future__ import annotations
 import numpy as np
 
 from siting.models.capacitated import linked_parts
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.rows import Rows
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.valuer import Cut
 
 

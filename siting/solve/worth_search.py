@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import pulp
 
+from siting.engine.clock import Clock
+from siting.engine.highs import run_highs
+from siting.engine.proof import ARITHMETIC
 from siting.errors import InfeasibleError, SolveError
-from siting.models.instance import Floats, Instance, Ints
 from siting.models.program import add_row, start_program
 from siting.models.rows import Rows
-from siting.solve.clock import Clock
-from siting.solve.highs import run_highs
+from siting.program.instance import Floats, Instance, Ints
 from siting.solve.repair import first_choice
 from siting.solve.service import Flow
-from siting.solve.solution import ARITHMETIC
 from siting.solve.valuer import Cut, State, Valuer
 from siting.solve.worth import Knapsacks
 

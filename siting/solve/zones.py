@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InfeasibleError
-from siting.models.instance import Floats, Instance
 from siting.models.rows import Zones
+from siting.program.instance import Floats, Instance
 
 
 def zone_table(

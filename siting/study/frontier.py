@@ -16,11 +16,11 @@ import pandas as pd
 from siting import __version__, export
 from siting.config import to_yaml
 from siting.config.program import GridZones
+from siting.engine.clock import relative_gap
 from siting.errors import Fault, InputError
 from siting.files import whole_folder
 from siting.models.rows import zones_of
 from siting.solve import assign, gini, solve
-from siting.solve.solution import relative_gap
 from siting.solve.zones import zone_table
 from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study

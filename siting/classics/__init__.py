@@ -1,0 +1,1 @@
+"""The classic location models: p-median, p-center, set cover, maximal cover, facility location."""

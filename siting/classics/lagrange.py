@@ -1,0 +1,300 @@
+"""A bound on every plan from prices of service, and the sites it decides (Lagrangian relaxation).
+
+Give up the rule that every row is served once, and pay ``u_i`` for each service instead. For any
+prices ``u`` no plan costs less than::
+
+    L(u) = sum of u_i  +  min over S of  sum over j in S of (f_j - sum over i of max(0, u_i - c_ij))
+
+and the minimum is had by sorting the sites. With 0 <= u_i <= n_i the bound holds for rows that may
+be left unserved as well. Prices are bettered by a deflected subgradient; as each ``u_i`` is kept at
+or below a ceiling, the pairs at or above it play no part, and only pairs below it are looked at. A
+ceiling that binds is raised, so that the limit costs nothing in the end.
+
+A site whose opening (or closing) alone would lift the bound above the best plan is closed (or open)
+in every better plan: what is left to decide is mostly a small part.
+
+Source: J. Beasley: Lagrangean heuristics for location problems. European Journal of Operational
+Research 65 (1993), 383-399. Deflection: P. Camerini, L. Fratta, F. Maffioli: On improving
+relaxation methods by modified gradient techniques. Mathematical Programming Study 3 (1975), 26-34.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from siting.classics.location import Location, fill, improve, nearest, total
+from siting.engine.clock import Clock
+from siting.program.instance import Flags, Floats, Ints
+
+# Iterations without a better bound before the step is halved, and the step at which it ends.
+PATIENCE, LEAST_STEP = 20, 2e-4
+DEFLECTION = 0.6
+SLACK = 1e-9
+# A plan is looked for once in so many iterations.
+TRY_EVERY = 10
+# What a child of a node starts with instead of 1, and how quickly past plans are forgotten.
+CHILD_SCALE, FORGET = 0.3, 0.05
+
+
+class Prices:
+    """Prices of service, the bound they prove, and the best plan met on the way.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    chosen
+        A plan to start from.
+    cutoff
+        Cost at or above which a plan is of no interest.
+    """
+
+    def __init__(self, problem: Location, chosen: Flags, cutoff: float = math.inf) -> None:
+        self.problem = problem
+        self.cutoff = cutoff
+        self.best = chosen
+        self.value = total(problem, chosen)
+        self.bound = -math.inf
+        self.step = problem.step
+        self.iterations = 0
+        self.first_scale, self.try_every = 1.0, TRY_EVERY
+        self.open = problem.existing.copy()
+        self.closed = np.zeros_like(self.open)
+        self.often = self.open.astype(float)
+        self._tried: set[bytes] = set()
+        self._rank = self._first_ranks()
+        self._ceiling = self._ceilings()
+        self.u = np.minimum(self._first_prices(), self._ceiling)
+        self._take_pairs()
+
+    # --- what is known -----------------------------------------------------------------------
+
+    def lifted(self, bound: float) -> float:
+        """Return the least cost a plan can have at or above a bound: costs come in steps."""
+        if not self.step or not math.isfinite(bound):
+            return bound
+        return math.ceil(bound / self.step - 1e-6) * self.step
+
+    @property
+    def target(self) -> float:
+        """Cost at or above which a plan is no better than the best one."""
+        value = min(self.value, self.cutoff)
+        slack = SLACK * max(abs(value), 1.0)
+        return value - self.step + slack if self.step else value + slack
+
+    @property
+    def proven(self) -> float:
+        """What no plan costs less than; at most the cutoff."""
+        return min(self.lifted(self.bound), self.value, self.cutoff)
+
+    @property
+    def possible(self) -> bool:
+        """Whether the sites decided leave room for a plan."""
+        return int(self.open.sum()) <= self.problem.most
+
+    def shrink(self) -> None:
+        """Let go of the pairs of sites that are closed: no better plan has them."""
+        problem = self.problem
+        keep = ~self.closed[problem.site]
+        count = np.bincount(problem.row[keep], minlength=len(problem.unserved))
+        self.problem = dataclasses.replace(
+            problem,
+            start=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+            row=problem.row[keep],
+            site=problem.site[keep],
+            cost=problem.cost[keep],
+        )
+
+    def release(self) -> None:
+        """Let go of the pairs; a child takes its own."""
+        none = np.zeros(0, dtype=np.int64)
+        self._row, self._site, self._has, self._edge = none, none, none, none
+        self._cost = np.zeros(0)
+
+    def child(self, site: int, *, opened: bool, value: float, best: Flags) -> Prices:
+        """Return the same prices with one site more decided.
+
+        Parameters
+        ----------
+        site
+            The site.
+        opened
+            Whether it is open or closed.
+        value, best
+            The best plan there is by now, and its cost.
+        """
+        node = copy.copy(self)
+        node.open, node.closed = self.open.copy(), self.closed.copy()
+        (node.open if opened else node.closed)[site] = True
+        node.bound, node.value, node.best = -math.inf, value, best
+        node.often, node.iterations = self.often.copy(), 1
+        node.first_scale, node.try_every = CHILD_SCALE, 4 * TRY_EVERY
+        if int(node.open.sum()) == node.problem.most:
+            node.closed = ~node.open
+        node._take_pairs()
+        return node
+
+    # --- work --------------------------------------------------------------------------------
+
+    def tighten(
+        self, clock: Clock, done: Callable[[float, float], bool], *, iterations: int = 3000
+    ) -> None:
+        """Better prices, plan and bound until it is done, or the steps are too small.
+
+        Parameters
+        ----------
+        clock
+            When to stop.
+        done
+            Whether a plan's cost and the bound are near enough to each other.
+        iterations
+            Most iterations.
+        """
+        u, best_u = self.u.copy(), self.u.copy()
+        scale, stalled, direction = self.first_scale, 0, np.zeros_like(u)
+        patience = PATIENCE if scale == 1.0 else PATIENCE // 2
+        for _ in range(iterations):
+            if clock.over:
+                break
+            self.iterations += 1
+            bound, score, chosen, slope = self._at(u)
+            self.often += FORGET * (chosen - self.often)
+            if bound > self.bound + 1e-7 * abs(self.bound):
+                stalled = 0
+            else:
+                stalled += 1
+            if bound > self.bound:
+                self.bound, best_u = bound, u.copy()
+                self._decide(bound, score, chosen)
+                if (self.open | self.closed).all():
+                    self._try(self.open, clock)
+                    self.bound = max(self.bound, min(self.value, self.cutoff))
+            if self.iterations % self.try_every == 1:
+                self._try(chosen, clock)
+            if done(self.value, self.proven) or self.proven >= self.cutoff:
+                break
+            if self.value < self.cutoff < math.inf:
+                break
+            if stalled >= patience:
+                scale, stalled = scale / 2, 0
+                u, direction = best_u.copy(), np.zeros_like(u)
+                if scale < LEAST_STEP:
+                    break
+                if self._raise_ceilings(u):
+                    continue
+                _, _, _, slope = self._at(u)
+            direction = slope + DEFLECTION * direction
+            square = float(direction @ direction)
+            if square <= 0:
+                break
+            aim = 1.002 * min(self.value, self.cutoff)
+            short = max(aim - self.bound, 1e-9 * abs(aim))
+            u = np.clip(u + scale * short / square * direction, 0.0, self._ceiling)
+        self.u = best_u
+
+    def _at(self, u: Floats) -> tuple[float, Floats, Flags, Floats]:
+        """Return the bound at some prices, the score of every site, the plan and the slope."""
+        problem = self.problem
+        score = problem.fixed.copy()
+        if len(self._site):
+            left = np.maximum(u[self._row] - self._cost, 0.0)
+            score[self._has] -= np.add.reduceat(left, self._edge)
+        chosen = self.open.copy()
+        room = problem.most - int(chosen.sum())
+        free = np.flatnonzero(~self.open & ~self.closed)
+        if room < len(free):
+            free = free[np.argpartition(score[free], room)[:room]] if room else free[:0]
+        chosen[free[score[free] < 0]] = True
+        bound = float(u.sum() + score[chosen].sum())
+        take = chosen[self._site]
+        row = self._row[take]
+        served = np.bincount(row[u[row] > self._cost[take]], minlength=len(u))
+        slope = np.asarray(1.0 - served, dtype=np.float64)
+        # At its ceiling a price cannot rise, at 0 it cannot fall.
+        slope[(u >= self._ceiling) & (slope > 0)] = 0.0
+        return bound, score, chosen, slope
+
+    def _decide(self, bound: float, score: Floats, chosen: Flags) -> None:
+        """Close and open what must be so in every better plan."""
+        free = ~self.open & ~self.closed
+        room = self.problem.most - int(self.open.sum())
+        order = np.sort(score[free])
+        last = min(float(order[room - 1]), 0.0) if 0 < room <= len(order) else 0.0
+        after = min(float(order[room]), 0.0) if room < len(order) else 0.0
+        rise_if_open = score - (last if room else -np.inf)
+        rise_if_closed = after - score
+        # A bound that includes the value of the best plan rules out, whatever its cost.
+        shut = free & ~chosen & (bound + rise_if_open > self.target)
+        held = free & chosen & (bound + rise_if_closed > self.target)
+        self.closed |= shut
+        self.open |= held
+
+    def _try(self, chosen: Flags, clock: Clock) -> None:
+        """Search from the plan the prices suggest, once for each."""
+        key = np.packbits(chosen).tobytes()
+        if key in self._tried:
+            return
+        self._tried.add(key)
+        problem = self.problem
+        if problem.p is not None and chosen.sum() < problem.p:
+            chosen = fill(problem, chosen, clock)
+        found = improve(problem, chosen, clock)
+        value = total(problem, found)
+        if value < self.value - SLACK * abs(self.value):
+            self.value, self.best = value, found
+
+    # --- pairs -------------------------------------------------------------------------------
+
+    def _first_prices(self) -> Floats:
+        """Return what a row might pay: the second cheapest site, or its share of a new one."""
+        problem = self.problem
+        second = nearest(problem, self.best)[2]
+        count = np.bincount(problem.site, minlength=len(problem.fixed))
+        share = problem.cost + (problem.fixed / np.maximum(count, 1))[problem.site]
+        dearest, least = np.zeros_like(second), np.zeros_like(second)
+        np.maximum.at(dearest, problem.row, problem.cost)
+        least[:] = np.inf
+        np.minimum.at(least, problem.row, share)
+        return np.minimum(np.maximum(np.minimum(second, dearest), least), problem.unserved)
+
+    def _first_ranks(self) -> Ints:
+        """Return how many of each row's cheapest pairs to look at to begin with."""
+        count = np.diff(self.problem.start)
+        few = max(8, math.ceil(3 * len(self.problem.fixed) / max(int(self.best.sum()), 1)))
+        return np.minimum(count, few)
+
+    def _ceilings(self) -> Floats:
+        """Return the cost of the first pair of each row that is not looked at."""
+        problem = self.problem
+        full = self._rank >= np.diff(problem.start)
+        pair = np.where(full, 0, problem.start[:-1] + self._rank)
+        ceiling = np.where(full, np.inf, problem.cost[pair] if len(problem.cost) else np.inf)
+        return np.minimum(ceiling, problem.unserved)
+
+    def _raise_ceilings(self, u: Floats) -> bool:
+        """Look at more pairs of the rows whose price is at its ceiling; return whether any is."""
+        full = self._rank >= np.diff(self.problem.start)
+        binding = ~full & (u >= self._ceiling * (1 - 1e-12)) & (u < self.problem.unserved)
+        if not binding.any():
+            return False
+        count = np.diff(self.problem.start)
+        self._rank = np.where(binding, np.minimum(2 * self._rank, count), self._rank)
+        self._ceiling = self._ceilings()
+        self._take_pairs()
+        return True
+
+    def _take_pairs(self) -> None:
+        problem = self.problem
+        place = np.arange(len(problem.row)) - problem.start[problem.row]
+        take = (place < self._rank[problem.row]) & (problem.cost < self._ceiling[problem.row])
+        take &= ~self.closed[problem.site]
+        pair = np.flatnonzero(take)
+        pair = pair[np.argsort(problem.site[pair], kind="stable")]
+        self._row, self._site = problem.row[pair], problem.site[pair]
+        self._cost = problem.cost[pair]
+        self._has, self._edge = np.unique(self._site, return_index=True)

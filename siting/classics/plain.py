@@ -1,0 +1,286 @@
+"""Plain instances for the classic models: weighted demand, sites, and a cost for each pair.
+
+A `PlainInstance` knows no chargers, classes, budget or geometry: only who could be served from
+where and what that costs, in minutes, metres or money. It is what the textbooks' models and the
+published instances need. Rows stand in the order of their ids, so that the order of the rows in the
+tables changes nothing; pairs are a sparse list of sites a demand, the cheapest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from siting.classics.plain_faults import check_plain_tables
+from siting.errors import InputError
+from siting.program.instance import Flags, Floats, Ints, Names
+from siting.tables import DEMAND, REACH, find_faults
+
+CostPer = Literal["unit", "demand"]
+
+
+@dataclass(frozen=True, eq=False)
+class PlainInstance:
+    """Who could be served from where, at what cost: the input of the classic models.
+
+    Make one with `PlainInstance.from_tables`; the arrays are read-only.
+
+    Parameters
+    ----------
+    demand_ids, weight
+        The demand rows in the order of their ids, and how much each counts (people, kWh/day, …).
+    site_ids, fixed_cost, capacity, existing
+        The sites in the order of their ids: cost of opening one, weight it can serve (infinite
+        where there is no limit), and whether it is open whatever else is.
+    start, site, cost
+        Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
+        (minutes, metres or money), cheapest first, equal ones in the order of their ids.
+    whole
+        Cost of serving all of the demand from that site: weight x cost, or the cost itself where
+        the table's costs are for the whole demand.
+    cost_per
+        Whether `cost` is for one unit of weight or for the whole demand.
+    """
+
+    demand_ids: Names
+    weight: Floats
+    site_ids: Names
+    fixed_cost: Floats
+    capacity: Floats
+    existing: Flags
+    start: Ints
+    site: Ints
+    cost: Floats
+    whole: Floats
+    cost_per: CostPer = "unit"
+
+    def __post_init__(self) -> None:
+        """Lock the arrays: an instance is shared between stages that must not change it."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    @classmethod
+    def from_tables(
+        cls,
+        demand: pd.DataFrame,
+        candidates: pd.DataFrame,
+        reach: pd.DataFrame,
+        *,
+        cost: str = "cost",
+        weight: str = "weight",
+        fixed_cost: str = "fixed_cost",
+        capacity: str = "capacity",
+        cost_per: CostPer = "unit",
+    ) -> PlainInstance:
+        """Return the instance that three plain tables describe; the tables are not changed.
+
+        Parameters
+        ----------
+        demand
+            One row a demand: ``demand_id`` and, where they do not all count the same, a weight of
+            0 or more. A demand of weight 0 wants nothing: it need not be served.
+        candidates
+            One row a site: ``site_id`` and, where wanted, the cost of opening it, the weight it can
+            serve (blank: no limit), and ``existing`` (true: open in every plan). Offers of one
+            configuration do as well, with the names of their columns below.
+        reach
+            One row a pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
+            absent is out of reach.
+        cost, weight, fixed_cost, capacity
+            Names of the columns. The last three may be absent under their default names: weight 1,
+            no fixed cost, no limit.
+        cost_per
+            ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: they
+            are for serving all of the demand, as in the instances of the OR-Library; weight then
+            only fills capacities, and a demand of weight 0 is served all the same.
+
+        Returns
+        -------
+        PlainInstance
+            The same data as arrays.
+
+        Raises
+        ------
+        InputError
+            With every fault: columns missing, values missing, negative or not numbers, ids that
+            stand twice or are not in the other table, nothing to serve, nowhere to serve it from.
+
+        Examples
+        --------
+        >>> demand = pd.DataFrame({"demand_id": ["d1", "d2"], "weight": [3.0, 1.0]})
+        >>> candidates = pd.DataFrame({"site_id": ["s1", "s2"]})
+        >>> reach = pd.DataFrame({"demand_id": ["d1", "d2", "d2"], "site_id": ["s1", "s1", "s2"],
+        ...     "cost": [2.0, 9.0, 1.0]})
+        >>> PlainInstance.from_tables(demand, candidates, reach)
+        PlainInstance: 2 demands (weight 4), 2 sites, 3 pairs
+        """
+        check_plain_tables(demand, candidates, reach, cost, weight, fixed_cost, capacity, cost_per)
+        wanted = _by_id(demand, "demand_id")
+        sites = _by_id(candidates, "site_id")
+        row = pd.Index(wanted["demand_id"]).get_indexer(pd.Index(_text(reach["demand_id"])))
+        site = pd.Index(sites["site_id"]).get_indexer(pd.Index(_text(reach["site_id"])))
+        value = reach[cost].to_numpy(float)
+        order = np.lexsort((site, value, row))
+        row, site, value = row[order], site[order], value[order]
+        start = np.zeros(len(wanted) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(row, minlength=len(wanted)), out=start[1:])
+        load = _numbers(wanted, weight, 1.0)
+        limit = _numbers(sites, capacity, np.inf)
+        standing = np.zeros(len(sites), dtype=bool)
+        if "existing" in sites.columns:
+            standing = sites["existing"].to_numpy(bool, copy=True)
+        return cls(
+            demand_ids=wanted["demand_id"].to_numpy(object).copy(),
+            weight=load,
+            site_ids=sites["site_id"].to_numpy(object).copy(),
+            fixed_cost=_numbers(sites, fixed_cost, 0.0),
+            capacity=np.where(np.isnan(limit), np.inf, limit),
+            existing=standing,
+            start=start,
+            site=site.astype(np.int64),
+            cost=value.copy(),
+            whole=value.copy() if cost_per == "demand" else load[row] * value,
+            cost_per=cost_per,
+        )
+
+    @classmethod
+    def from_siting_tables(
+        cls,
+        demand: pd.DataFrame,
+        candidates: pd.DataFrame,
+        reach: pd.DataFrame,
+        *,
+        cost: str = "travel_min",
+        fixed_cost: str = "fixed_cost",
+        capacity: str = "capacity",
+    ) -> PlainInstance:
+        """Return the instance of a study's own tables: its demand, candidates and reach by cell.
+
+        Every demand row takes the reach of its cell; its weight is its energy (kWh/day). The
+        classic models know no plugs: every vehicle class can use every site. Rows of the reach
+        table for cells without demand, or for sites that are not among the candidates, are left
+        out, as they are from `siting.models.Instance`.
+
+        Parameters
+        ----------
+        demand, reach
+            As `siting.tables` specifies them.
+        candidates
+            As `siting.tables` specifies them; only ``site_id`` must be there.
+        cost
+            Column of the reach table to take as the cost.
+        fixed_cost, capacity
+            Columns of the candidates, as in `from_tables`; capacity in kWh/day.
+
+        Raises
+        ------
+        InputError
+            With every fault of the tables.
+
+        Examples
+        --------
+        >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
+        ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
+        >>> reach = pd.DataFrame({"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [4.0]})
+        >>> PlainInstance.from_siting_tables(demand, pd.DataFrame({"site_id": ["s1"]}), reach)
+        PlainInstance: 1 demand (weight 50), 1 site, 1 pair
+        """
+        faults = [*find_faults(demand, DEMAND)]
+        if cost == "travel_min":
+            faults += find_faults(reach, REACH)
+        if faults:
+            raise InputError(faults)
+        cells = demand[["demand_id", "cell_id"]].astype(str)
+        pairs = reach.assign(cell_id=_text(reach["cell_id"]))
+        if "site_id" in candidates.columns:
+            pairs = pairs[_text(pairs["site_id"]).isin(set(_text(candidates["site_id"])))]
+        return cls.from_tables(
+            demand,
+            candidates,
+            cells.merge(pairs, on="cell_id"),
+            cost=cost,
+            weight="demand_kwh_day",
+            fixed_cost=fixed_cost,
+            capacity=capacity,
+        )
+
+    @property
+    def row(self) -> Ints:
+        """Position of the demand of every pair."""
+        return np.repeat(np.arange(len(self.demand_ids)), np.diff(self.start))
+
+    @property
+    def needed(self) -> Flags:
+        """Whether each demand must be served where a model serves all: it wants something."""
+        if self.cost_per == "demand":
+            return np.ones(len(self.demand_ids), dtype=bool)
+        return self.weight > 0
+
+    def restricted(self, pairs: Flags, rows: Flags | None = None) -> PlainInstance:
+        """Return the instance with some pairs and demands only; every site stays.
+
+        Parameters
+        ----------
+        pairs
+            Whether to keep each pair.
+        rows
+            Whether to keep each demand; all by default.
+        """
+        rows = np.ones(len(self.demand_ids), dtype=bool) if rows is None else rows
+        keep = pairs & rows[self.row]
+        count = np.bincount(self.row[keep], minlength=len(rows))[rows]
+        return PlainInstance(
+            demand_ids=self.demand_ids[rows],
+            weight=self.weight[rows],
+            site_ids=self.site_ids,
+            fixed_cost=self.fixed_cost,
+            capacity=self.capacity,
+            existing=self.existing,
+            start=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+            site=self.site[keep],
+            cost=self.cost[keep],
+            whole=self.whole[keep],
+            cost_per=self.cost_per,
+        )
+
+    def with_existing(self, existing: Flags) -> PlainInstance:
+        """Return the instance with other sites open in every plan."""
+        return PlainInstance(**{**vars(self), "existing": existing.copy()})
+
+    def positions_of(self, site_ids: Iterable[str]) -> Ints:
+        """Return the positions of sites in the order of their ids."""
+        at = {name: n for n, name in enumerate(self.site_ids.tolist())}
+        return np.array(sorted(at[str(name)] for name in site_ids), dtype=np.int64)
+
+    def __repr__(self) -> str:
+        """Return the sizes on one line."""
+
+        def count(number: int, what: str) -> str:
+            return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+        return (
+            f"PlainInstance: {count(len(self.demand_ids), 'demand')} "
+            f"(weight {self.weight.sum():,.6g}), {count(len(self.site_ids), 'site')}, "
+            f"{count(len(self.site), 'pair')}"
+        )
+
+
+def _text(ids: pd.Series) -> pd.Series:
+    return ids.astype(str)
+
+
+def _by_id(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    return frame.assign(**{key: _text(frame[key])}).sort_values(
+        key, kind="stable", ignore_index=True
+    )
+
+
+def _numbers(frame: pd.DataFrame, column: str, default: float) -> Floats:
+    if column not in frame.columns:
+        return np.full(len(frame), default)
+    return frame[column].to_numpy(dtype=float, na_value=np.nan, copy=True)

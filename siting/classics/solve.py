@@ -1,0 +1,376 @@
+"""The classic models solved: sites, who is served from where, and how good that is proven.
+
+All but the p-center and the capacitated one are one problem to the search
+(`siting.classics.uncapacitated`): the best of many plans, a bound from prices, and the model's own
+program on what those leave undecided. The plan is valued anew at the end, never read off a solver.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pulp
+
+from siting.classics.center import cover, radius_of, search_center
+from siting.classics.facility_location import facility_location
+from siting.classics.faults import check_classic
+from siting.classics.location import Location, make_location, settle
+from siting.classics.mclp import mclp
+from siting.classics.names import TAKES_P, UNITS, ClassicModel
+from siting.classics.p_median import p_median
+from siting.classics.plain import PlainInstance
+from siting.classics.plain_program import within
+from siting.classics.uncapacitated import Found, Means, search_location
+from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
+from siting.engine.clock import Clock
+from siting.engine.covering.of_instance import cover_plain
+from siting.engine.highs import highs_version
+from siting.engine.proof import ARITHMETIC, Proof, Stopped
+from siting.engine.solvers import HIGHS, check_solver
+from siting.errors import Fault, InfeasibleError, SolveError
+from siting.program.instance import Flags, Floats
+
+
+@dataclass(frozen=True, eq=False)
+class ClassicSolution:
+    """The answer of a classic model.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    sites
+        Ids of the open sites, existing ones included, in the order of the ids. None of the others
+        is idle: without it the plan is worse.
+    assignment
+        One row a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in the
+        reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Of sites
+        equally near the one with the lowest id serves.
+    unserved
+        Ids of the demands that are not covered (maximal covering), or want nothing.
+    proof
+        Objective, bound, gap, and why the solve ended.
+    solver, solver_version
+        What solved it.
+    """
+
+    model: ClassicModel
+    sites: tuple[str, ...]
+    assignment: pd.DataFrame
+    unserved: tuple[str, ...]
+    proof: Proof
+    solver: str
+    solver_version: str
+
+    @property
+    def objective(self) -> float:
+        """What the plan reaches, in `Proof.unit`."""
+        return self.proof.objective
+
+    def __repr__(self) -> str:
+        """Return the answer as a few lines a person can read."""
+        proof = self.proof
+        served = self.assignment["demand_id"].nunique()
+        return "\n".join(
+            [
+                f"ClassicSolution ({self.model}): {proof.status}, gap {proof.gap:.2%} "
+                f"(asked {proof.gap_asked:.2%}), {proof.stopped}",
+                f"  objective  {proof.objective:,.6g} {proof.unit}, bound {proof.bound:,.6g}",
+                f"  sites      {len(self.sites):,}; demands served {served:,}, "
+                f"not {len(self.unserved):,}",
+                f"  solver     {self.solver} {self.solver_version}, {proof.nodes:,} nodes, "
+                f"{proof.seconds.get('total', 0.0):.1f} s",
+            ]
+        )
+
+
+def solve_classic(
+    instance: PlainInstance,
+    model: ClassicModel,
+    *,
+    p: int | None = None,
+    radius: float | None = None,
+    gap: float = 0.0,
+    time_limit_s: float = 120.0,
+    threads: int = 2,
+    seed: int = 1,
+    solver: str = HIGHS,
+) -> ClassicSolution:
+    """Return the sites a classic model opens, who they serve, and the proof.
+
+    The same instance, options and seed give the same plan, as long as the time limit is not what
+    ends the solve. Ctrl-C ends it early and returns the best plan so far.
+
+    Parameters
+    ----------
+    instance
+        The data.
+    model
+        ``mclp`` (most weight within `radius` of `p` sites), ``lscp`` (fewest sites with every
+        demand within `radius`), ``p_median`` (least weight x cost with `p` sites), ``p_center``
+        (least radius with `p` sites), ``facility_location`` (least fixed cost and cost of service,
+        capacities ignored) or ``capacitated_facility_location`` (the same within capacities, demand
+        may be split). The first four ignore fixed costs and capacities.
+    p
+        Most sites, existing ones included.
+    radius
+        Largest cost at which a demand counts as covered, in the unit of the cost column.
+    gap
+        Relative gap between bound and plan at which to stop.
+    time_limit_s
+        Seconds to take at most.
+    threads, seed
+        Threads of the solver and its random seed.
+    solver
+        Name of a solver PuLP knows, for the integer programs.
+
+    Returns
+    -------
+    ClassicSolution
+        Sites, assignment (columns ``demand_id``, ``site_id``, ``cost``, ``share``) and proof.
+
+    Raises
+    ------
+    InputError
+        With every fault: an unknown model, `p` or `radius` missing or out of range, demands that no
+        site can serve, too little capacity.
+    InfeasibleError
+        If `p` sites are too few to serve every demand, or capacities lie where demand is not.
+    SolveError
+        If the solver is not installed or fails, or time ends before there is any plan.
+
+    Examples
+    --------
+    >>> demand = pd.DataFrame({"demand_id": ["d1", "d2", "d3"], "weight": [3.0, 1.0, 2.0]})
+    >>> sites = pd.DataFrame({"site_id": ["s1", "s2"]})
+    >>> reach = pd.DataFrame([("d1", "s1", 2.0), ("d1", "s2", 5.0), ("d2", "s1", 4.0),
+    ...     ("d2", "s2", 1.0), ("d3", "s2", 3.0), ("d3", "s1", 3.0)],
+    ...     columns=["demand_id", "site_id", "cost"])
+    >>> plain = PlainInstance.from_tables(demand, sites, reach)
+    >>> answer = solve_classic(plain, "p_median", p=1)
+    >>> answer.sites, answer.objective, answer.proof.status
+    (('s1',), 16.0, 'optimal')
+    """
+    check_classic(instance, model, p, radius, gap, time_limit_s, threads)
+    check_solver(solver)
+    needed = instance.restricted(instance.needed[instance.row], instance.needed)
+    if model == "mclp" and radius is not None:
+        needed = within(needed, radius)
+    clock = Clock(time_limit_s)
+    offset = float(needed.weight.sum()) if model == "mclp" else 0.0
+    near_enough = max(gap, ARITHMETIC / 10)
+
+    def done(value: float, bound: float) -> bool:
+        return value - bound <= near_enough * abs(offset - value)
+
+    means = Means(clock, done, gap, solver, {"threads": threads, "seed": seed})
+    try:
+        found = _find(needed, model, p, radius, means)
+    except KeyboardInterrupt:
+        raise SolveError(Fault("solve", "interrupted before there was any plan")) from None
+    return _answer(instance, needed, model, p, radius, found, means)
+
+
+def _costs(needed: PlainInstance, model: str, p: int | None, radius: float | None) -> Location:
+    """Return the costs of plans of a model without capacities."""
+    none = np.zeros(len(needed.site_ids))
+    if model == "mclp":
+        free = np.zeros(len(needed.site))
+        return make_location(needed, p=p, fixed=none, cost=free, unserved=needed.weight)
+    if model == "p_median":
+        return make_location(needed, p=p, fixed=none, cost=needed.whole, unserved=None)
+    if model == "facility_location":
+        return make_location(
+            needed, p=None, fixed=needed.fixed_cost, cost=needed.whole, unserved=None
+        )
+    near = within(needed, math.inf if radius is None else radius)
+    free = np.zeros(len(near.site))
+    return make_location(near, p=None, fixed=none + 1.0, cost=free, unserved=None)
+
+
+def _find(
+    needed: PlainInstance, model: str, p: int | None, radius: float | None, means: Means
+) -> Found:
+    if model == "capacitated_facility_location":
+        return search_warehouse(needed, means)
+    if model == "p_center":
+        assert p is not None
+        return search_center(needed, p, means)
+    if model == "lscp":
+        assert radius is not None
+        return cover(needed, radius, means)
+    problem = _costs(needed, model, p, radius)
+    if model == "mclp":
+        assert p is not None
+        assert radius is not None
+        total = float(needed.weight.sum())
+        number, reach = p, radius
+        if means.solver == HIGHS:
+            seed = means.options["seed"]
+            return cover_plain(needed, number, reach, means.clock, means.gap, seed)
+        return search_location(
+            problem,
+            needed,
+            lambda left: mclp(left, number, reach),
+            means,
+            objective_of=lambda cost: total - cost,
+            serve_all=False,
+        )
+    if model == "p_median":
+        assert p is not None
+        number = p
+        return search_location(problem, needed, lambda left: p_median(left, number), means)
+    return search_location(problem, needed, facility_location, means)
+
+
+def _answer(
+    instance: PlainInstance,
+    needed: PlainInstance,
+    model: ClassicModel,
+    p: int | None,
+    radius: float | None,
+    found: Found,
+    means: Means,
+) -> ClassicSolution:
+    """Return the plan settled, valued anew and checked, with its proof."""
+    chosen, shares, objective = _settled(needed, model, p, radius, found, means)
+    if not math.isfinite(objective):
+        raise _no_plan(needed, model, p, found, means)
+    bound = found.bound
+    if model == "mclp":
+        bound = float(needed.weight.sum()) - bound
+    elif model == "lscp":
+        bound = math.ceil(bound - 1e-6) if math.isfinite(bound) else bound
+    proof = Proof.of(
+        objective,
+        bound,
+        gap_asked=means.gap,
+        stopped=_stopped(found, means.clock),
+        unit=UNITS[model],
+        maximise=model == "mclp",
+        nodes=found.nodes,
+        seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
+    )
+    served = np.flatnonzero(shares > 0)
+    assignment = pd.DataFrame(
+        {
+            "demand_id": needed.demand_ids[needed.row[served]],
+            "site_id": needed.site_ids[needed.site[served]],
+            "cost": needed.cost[served],
+            "share": shares[served],
+        }
+    )
+    there = set(assignment["demand_id"])
+    return ClassicSolution(
+        model=model,
+        sites=tuple(needed.site_ids[chosen].tolist()),
+        assignment=assignment,
+        unserved=tuple(name for name in instance.demand_ids.tolist() if name not in there),
+        proof=proof,
+        solver=means.solver,
+        solver_version=highs_version() if means.solver == HIGHS else "",
+    )
+
+
+def _settled(
+    needed: PlainInstance,
+    model: str,
+    p: int | None,
+    radius: float | None,
+    found: Found,
+    means: Means,
+) -> tuple[Flags, Floats, float]:
+    """Return the sites, the share each pair serves, and the objective; infinite where no plan."""
+    chosen = found.chosen
+    shares = np.zeros(len(needed.site))
+    if chosen is None:
+        return needed.existing, shares, math.inf
+    if model == "capacitated_facility_location":
+        used = settle_warehouse(needed, chosen, means.clock)
+        split = transport(needed, used)
+        return used, shares if split is None else split, plan_cost(needed, used)
+    problem = _costs(needed, model, p, found.value if model == "p_center" else radius)
+    chosen = settle(problem, chosen)
+    pair = np.flatnonzero(chosen[needed.site])
+    row, first = np.unique(needed.row[pair], return_index=True)
+    shares[pair[first]] = 1.0
+    if model == "mclp":
+        return chosen, shares, float(needed.weight[row].sum())
+    if len(row) < len(needed.demand_ids):
+        return chosen, shares, math.inf
+    if model == "lscp":
+        far = radius is not None and radius_of(needed, chosen) > radius
+        return chosen, shares, math.inf if far else float(chosen.sum())
+    if model == "p_center":
+        return chosen, shares, radius_of(needed, chosen)
+    fixed = float(needed.fixed_cost[chosen].sum()) if model == "facility_location" else 0.0
+    return chosen, shares, fixed + float(needed.whole @ shares)
+
+
+def _stopped(found: Found, clock: Clock) -> Stopped:
+    if clock.interrupted:
+        return "interrupted"
+    if clock.left_s <= 0:
+        return "time limit"
+    if found.status in (pulp.LpSolveStatus.NodeLimit, pulp.LpSolveStatus.SolutionLimit):
+        return "node limit"
+    timely = (None, pulp.LpSolveStatus.TimeLimit, pulp.LpSolveStatus.Interrupted)
+    return "time limit" if found.status in timely else "solver stopped"
+
+
+def _no_plan(
+    needed: PlainInstance, model: str, p: int | None, found: Found, means: Means
+) -> SolveError | InfeasibleError:
+    """Return why there is no plan: none can be, or time ended before one was found."""
+    if model == "capacitated_facility_location":
+        return InfeasibleError(_stranded(needed))
+    if model in TAKES_P and p is not None and found.bound >= found.value * (1 - ARITHMETIC):
+        fewest = cover(needed, math.inf, means).bound
+        least = max(p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
+        return InfeasibleError(
+            Fault(
+                "p",
+                f"{p:,} sites cannot serve every demand within the reach table",
+                f"give {least:,} or more, or widen the reach",
+            )
+        )
+    what = "ended before any plan that serves every demand was found"
+    return SolveError(Fault("time_limit_s", what, "give more seconds or more sites"))
+
+
+def _stranded(needed: PlainInstance) -> Fault:
+    """Return which demands cannot be served whole even with every site open."""
+    extra: dict[str, Any] = vars(needed)
+    rows, sites = len(needed.demand_ids), len(needed.site_ids)
+    # One site more, without limit, that takes what no other can.
+    order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
+    wider = PlainInstance(
+        **{
+            **extra,
+            "site_ids": np.append(needed.site_ids, ""),
+            "fixed_cost": np.append(needed.fixed_cost, 0.0),
+            "capacity": np.append(needed.capacity, np.inf),
+            "existing": np.append(needed.existing, False),
+            "start": needed.start + np.arange(rows + 1),
+            "site": np.append(needed.site, np.full(rows, sites))[order],
+            "cost": np.append(needed.cost, np.ones(rows))[order],
+            "whole": np.append(0.0 * needed.whole, needed.weight)[order],
+        }
+    )
+    shares = transport(wider, np.ones(sites + 1, dtype=bool))
+    assert shares is not None
+    left = shares * (wider.site == sites)
+    short = float(wider.weight[wider.row] @ left)
+    where = needed.demand_ids[np.unique(wider.row[left > 1e-6])]
+    need = float(needed.weight.sum())
+    return Fault(
+        "candidates, capacity",
+        f"with every site open {need - short:,.6g} of {need:,.6g} can be served: "
+        "the rest has no capacity within reach",
+        f"add {short:,.6g} or more within reach of these demands",
+        tuple(where.tolist()),
+    )

@@ -1,0 +1,1 @@
+"""What solves a program: bounds, plans and proofs, on HiGHS; the only room that knows solvers."""

@@ -1,0 +1,147 @@
+"""Time, interruption and progress of one solve."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+REPORT_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a solve is.
+
+    Parameters
+    ----------
+    phase
+        What it is doing: ``start``, ``relaxation``, ``projection``, ``search``, ``ties``; for
+        coverage also ``prices``, ``kicks``, ``cuts``, ``tree``.
+    incumbent_kwh_day
+        Energy the best plan so far serves (kWh/day).
+    bound_kwh_day
+        Proven limit on what any plan serves (kWh/day); infinite while there is none.
+    gap
+        Relative difference of the two.
+    seconds
+        Seconds since the solve began.
+    """
+
+    phase: str
+    incumbent_kwh_day: float
+    bound_kwh_day: float
+    gap: float
+    seconds: float
+
+    def __str__(self) -> str:
+        """Return the progress on one line; the phase alone where no plan was heard of yet."""
+        if not math.isfinite(self.bound_kwh_day) and self.incumbent_kwh_day <= 0:
+            return self.phase or "start"
+        if not math.isfinite(self.bound_kwh_day):
+            return f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, no bound yet"
+        return (
+            f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, "
+            f"bound {self.bound_kwh_day:,.0f}, gap {self.gap:.2%}"
+        )
+
+
+def relative_gap(objective: float, bound: float) -> float:
+    """Return the relative difference between a plan's objective and a bound on any plan's.
+
+    Examples
+    --------
+    >>> relative_gap(200.0, 201.0)
+    0.005
+    >>> relative_gap(0.0, 0.0)
+    0.0
+    """
+    if bound <= objective:
+        return 0.0
+    return (bound - objective) / max(objective, 1e-12)
+
+
+class Clock:
+    """What a solve knows about time: its deadline, seconds a phase, and whether to stop.
+
+    Parameters
+    ----------
+    time_limit_s
+        Seconds the solve may take in all.
+    progress
+        Called with a `Progress` now and then, always on the calling thread.
+    """
+
+    def __init__(
+        self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._start = time.perf_counter()
+        self._limit_s = time_limit_s
+        self._until = self._start + time_limit_s
+        self._progress = progress
+        self._last_report = -math.inf
+        self._phase = ""
+        self.interrupted = False
+        self.incumbent = 0.0
+        self.bound = math.inf
+        self.seconds: dict[str, float] = {}
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the solve began."""
+        return time.perf_counter() - self._start
+
+    @property
+    def share(self) -> float:
+        """Share of the whole time limit that has passed."""
+        return self.elapsed_s / self._limit_s
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the end of the phase or the time limit, never below 0."""
+        return max(0.0, self._until - time.perf_counter())
+
+    @property
+    def over(self) -> bool:
+        """Whether to stop now: no time left, or interrupted."""
+        return self.interrupted or self.left_s <= 0
+
+    @contextmanager
+    def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
+        """Count the seconds of the block towards a phase, and end it in time.
+
+        Parameters
+        ----------
+        name
+            The phase.
+        share
+            Share of the whole time limit that must not have passed when the phase ends.
+        """
+        began = time.perf_counter()
+        outer = self._phase, self._until
+        self._phase = name
+        self._until = min(self._until, self._start + share * self._limit_s)
+        try:
+            yield
+        finally:
+            self._phase, self._until = outer
+            spent = time.perf_counter() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+    def hear(self, incumbent: float, bound: float) -> None:
+        """Take note of a plan's energy and of a bound on any plan's (kWh/day)."""
+        if math.isfinite(incumbent):
+            self.incumbent = max(self.incumbent, incumbent)
+        if math.isfinite(bound):
+            self.bound = min(self.bound, bound)
+
+    def report(self, *, at_once: bool = False) -> None:
+        """Tell the caller how far the solve is, at most a few times a second."""
+        now = time.perf_counter()
+        if self._progress is None or (now - self._last_report < REPORT_EVERY_S and not at_once):
+            return
+        self._last_report = now
+        gap = relative_gap(self.incumbent, self.bound)
+        self._progress(Progress(self._phase, self.incumbent, self.bound, gap, self.elapsed_s))

@@ -1,0 +1,1 @@
+"""Large coverings on one budget: their own arrays, prices, cuts and search."""

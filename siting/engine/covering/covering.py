@@ -1,0 +1,315 @@
+"""Budgeted covering in arrays: rows that want covering, options that cover them, one budget.
+
+This is the program of `siting.models.coverage`, and of `siting.classics.mclp`, without PuLP::
+
+    max   sum of w_i y_i over i
+    s.t.  y_i <= sum of z_k over the options k that cover i       for each row i
+          sum of z_k over k in G  <=  1                           for each group G
+          sum of c_k z_k over all k  <=  B
+          z_k = 1 for k forced,  0 <= y_i <= 1,  z binary
+
+===========  ====================================================================================
+``i``        rows, each with the weight ``w_i`` (kWh/day, people, ...)
+``k``        options, each with the cost ``c_k``: an offer at a site, or a site
+``G``        groups: options of which one at most can stand, such as the offers of a site
+``B``        budget, in the unit of the costs
+===========  ====================================================================================
+
+A `Covering` of a city is a few arrays, of which a solver of its own makes better use than a model
+written out row by row (`siting.engine.covering.solve`); the programs in PuLP say the same and
+decide in the tests. What may be left out of one without changing its best plan is in
+`siting.engine.covering.reduce`.
+
+Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional
+Science Association 32 (1974), 101-118.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from siting.classics.plain import PlainInstance
+from siting.models.merge import MergedDemand, merge_equal_reach
+from siting.models.program import usable_pairs, worthwhile_offers
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.obligations import tolerance
+
+# Costs of a plan add up to the budget if they are above it by no more than this share of it.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Covering:
+    """Rows, the options that cover them, and what options cost; the arrays are read-only.
+
+    Parameters
+    ----------
+    weight
+        Weight of each row, 0 or more, in one unit.
+    start, option
+        Row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each named once.
+    cost
+        Cost of each option, 0 or more.
+    group
+        Group of each option, as a number from 0; of a group one option at most can stand.
+    budget
+        What the options that stand may cost together.
+    forced
+        Positions of the options that must stand.
+    """
+
+    weight: Floats
+    start: Ints
+    option: Ints
+    cost: Floats
+    group: Ints
+    budget: float
+    forced: Ints
+
+    def __post_init__(self) -> None:
+        """Lock the arrays: a covering is shared between stages that must not change it."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    @classmethod
+    def of_matrix(
+        cls,
+        covers: sparse.csr_array | npt.NDArray[Any],
+        weight: Floats,
+        cost: Floats,
+        budget: float,
+        *,
+        group: Ints | None = None,
+        forced: Iterable[int] = (),
+    ) -> Covering:
+        """Return the covering of a matrix, rows down and options across.
+
+        Parameters
+        ----------
+        covers
+            Above 0 where an option covers a row.
+        weight, cost, budget, group, forced
+            As the class says; by default each option is a group of its own.
+
+        Examples
+        --------
+        >>> covers = np.array([[1, 1, 0], [0, 1, 1]])
+        >>> Covering.of_matrix(covers, np.array([5.0, 2.0]), np.ones(3), 1.0)
+        Covering: 2 rows (weight 7), 3 options in 3 groups, 4 pairs, budget 1
+        """
+        matrix = sparse.csr_array(covers)
+        matrix.sum_duplicates()
+        return cls(
+            weight=np.asarray(weight, dtype=float),
+            start=matrix.indptr.astype(np.int64),
+            option=matrix.indices.astype(np.int32),
+            cost=np.asarray(cost, dtype=float),
+            group=np.arange(matrix.shape[1]) if group is None else np.asarray(group, np.int64),
+            budget=float(budget),
+            forced=np.array(sorted(set(forced)), dtype=np.int64),
+        )
+
+    @property
+    def row(self) -> Ints:
+        """The row of each pair, beside `option`."""
+        return np.repeat(np.arange(len(self.weight)), np.diff(self.start))
+
+    @cached_property
+    def matrix(self) -> sparse.csr_array:
+        """1.0 where an option (column) covers a row."""
+        ones = np.ones(len(self.option))
+        shape = (len(self.weight), len(self.cost))
+        return sparse.csr_array((ones, self.option, self.start.astype(_narrow(ones))), shape=shape)
+
+    def covered(self, chosen: Ints) -> Flags:
+        """Return whether each row is covered by some of the chosen options."""
+        stands = np.zeros(len(self.cost), dtype=np.int64)
+        stands[chosen] = 1
+        before = np.concatenate([[0], np.cumsum(stands[self.option])])
+        return np.asarray(before[self.start[1:]] > before[self.start[:-1]])
+
+    def value(self, chosen: Ints) -> float:
+        """Return the weight that the chosen options cover, worked out from scratch."""
+        return math.fsum(self.weight[self.covered(chosen)])
+
+    def allows(self, chosen: Ints) -> bool:
+        """Return whether a plan is within the budget, one option a group, with all that must be."""
+        chosen = np.asarray(chosen, dtype=np.int64)
+        one_each = len(np.unique(self.group[chosen])) == len(chosen)
+        whole = bool(np.isin(self.forced, chosen).all())
+        return one_each and whole and math.fsum(self.cost[chosen]) <= self.most
+
+    @property
+    def most(self) -> float:
+        """The budget, and a hair more, for sums of binary fractions."""
+        return self.budget + ROUNDING * abs(self.budget)
+
+    def __repr__(self) -> str:
+        """Return the sizes on one line."""
+        return (
+            f"Covering: {len(self.weight):,} rows (weight {self.weight.sum():,.6g}), "
+            f"{len(self.cost):,} options in {len(np.unique(self.group)):,} groups, "
+            f"{len(self.option):,} pairs, budget {self.budget:,.6g}"
+        )
+
+
+def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple[Covering, Ints]:
+    """Return the coverage program of an instance as a covering, and the offer of each option.
+
+    Weights are kWh/day, costs are subsidies (PKR). A station that stands costs nothing and is an
+    option like any other: any plan can be given it, unless it is given an extension. Limits beside
+    the budget have no place in a covering.
+
+    Parameters
+    ----------
+    instance
+        The data of the program; at each required site where nothing stands there is one offer.
+    demand
+        The merged demand, if it is at hand already.
+    """
+    demand = merge_equal_reach(instance) if demand is None else demand
+    offers = worthwhile_offers(instance, demand)
+    able = usable_pairs(instance, demand)[offers]
+    site = instance.offer_site[offers]
+    at_site = sparse.csr_array(
+        (np.ones(len(offers)), (site, np.arange(len(offers)))),
+        shape=(len(instance.site_ids), len(offers)),
+    )
+    reach = sparse.csr_array(
+        (np.ones(len(demand.site)), demand.site, demand.start),
+        shape=(len(demand.kwh), len(instance.site_ids)),
+    )
+    pairs = (reach @ at_site).tocoo()
+    there = able[pairs.col, demand.kind[pairs.row]]
+    covers = sparse.csr_array(
+        (np.ones(int(there.sum())), (pairs.row[there], pairs.col[there])),
+        shape=(len(demand.kwh), len(offers)),
+    )
+    required = np.zeros(len(instance.site_ids), dtype=bool)
+    required[instance.required_sites] = True
+    required[instance.offer_site[instance.offer_existing]] = False
+    covering = Covering.of_matrix(
+        covers,
+        demand.kwh,
+        instance.offer_subsidy[offers],
+        instance.budget_pkr + tolerance(instance.budget_pkr),
+        group=site,
+        forced=np.flatnonzero(required[site]).tolist(),
+    )
+    return covering, offers
+
+
+def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
+    """Return maximal covering with at most `p` sites within `radius` as a covering.
+
+    Parameters
+    ----------
+    instance
+        The data; options are its sites, in their order, each at a cost of 1.
+    p
+        Most sites, existing ones included; these must stand.
+    radius
+        Largest cost at which a demand counts as covered, in the unit of the instance's costs.
+    """
+    near = instance.cost <= radius
+    before = np.concatenate([[0], np.cumsum(near)])
+    sites = len(instance.site_ids)
+    return Covering(
+        weight=instance.weight.copy(),
+        start=before[instance.start],
+        option=instance.site[near].astype(np.int32),
+        cost=np.ones(sites),
+        group=np.arange(sites),
+        budget=float(p),
+        forced=np.flatnonzero(instance.existing),
+    )
+
+
+def covering_from_chunks(
+    chunks: Iterable[tuple[Floats, Flags]],
+    cost: Floats,
+    budget: float,
+    *,
+    group: Ints | None = None,
+    forced: Iterable[int] = (),
+) -> Covering:
+    """Return the covering of very many rows, those that the same options cover made one.
+
+    The rows are never together in memory: each chunk is merged before the next is asked for. Rows
+    that no option covers, or without weight, are left out.
+
+    Parameters
+    ----------
+    chunks
+        Weights (one a row), and whether each option (column) covers each row.
+    cost, budget, group, forced
+        As for `Covering`.
+
+    Examples
+    --------
+    >>> east = (np.array([1.0, 2.0]), np.array([[True, False], [True, False]]))
+    >>> west = (np.array([4.0, 8.0]), np.array([[True, False], [False, False]]))
+    >>> covering_from_chunks([east, west], np.ones(2), 1.0).weight
+    array([7.])
+    """
+    options = len(cost)
+    words, weight = np.zeros((0, max(-(-options // 64), 1)), np.uint64), np.zeros(0)
+    for chunk_weight, covers in chunks:
+        bits = _packed(np.asarray(covers, dtype=bool))
+        keep = (chunk_weight > 0) & bits.any(axis=1)
+        if not keep.all():
+            bits, chunk_weight = bits[keep], np.asarray(chunk_weight)[keep]
+        bits, chunk_weight = _distinct(bits, chunk_weight)
+        words, weight = _distinct(
+            np.concatenate([words, bits]), np.concatenate([weight, chunk_weight])
+        )
+    unpacked = np.unpackbits(words.view(np.uint8), axis=1, count=options, bitorder="little")
+    return Covering.of_matrix(
+        sparse.csr_array(unpacked), weight, cost, budget, group=group, forced=forced
+    )
+
+
+def _packed(covers: Flags) -> npt.NDArray[np.uint64]:
+    """Return the rows of a matrix of flags as bits, in words of 64."""
+    rows, options = covers.shape
+    out = np.zeros((rows, 8 * max(-(-options // 64), 1)), dtype=np.uint8)
+    # Packing along the options is quick where the flags of one option lie together.
+    packed = np.packbits(covers.T, axis=0, bitorder="little").T
+    out[:, : packed.shape[1]] = packed
+    return out.view(np.uint64)
+
+
+def _distinct(
+    words: npt.NDArray[np.uint64], weight: Floats
+) -> tuple[npt.NDArray[np.uint64], Floats]:
+    """Return the different rows of bits, in an order of their own, and the sums of their weights.
+
+    Rows are sorted by a random sum of their words; where two different ones have the same sum, by
+    all words.
+    """
+    if not len(words):
+        return words, weight
+    factor = np.random.default_rng(0).integers(1, 2**63, words.shape[1], dtype=np.uint64) | 1
+    key = (words * factor).sum(axis=1, dtype=np.uint64)
+    order = np.argsort(key, kind="stable")
+    first = np.concatenate([[True], np.diff(key[order]) != 0])
+    head = np.flatnonzero(first)[np.cumsum(first) - 1]
+    if (words[order] != words[order[head]]).any():
+        order = np.lexsort(words.T[::-1])
+        first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
+    at = np.flatnonzero(first)
+    return words[order[at]], np.add.reduceat(weight[order], at)
+
+
+def _narrow(array: npt.NDArray[np.generic]) -> type[np.int32] | type[np.int64]:
+    """Return the integers that count the entries of an array."""
+    return np.int32 if array.size < 2**31 else np.int64

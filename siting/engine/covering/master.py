@@ -1,0 +1,286 @@
+"""The relaxed program of a covering on its options alone, with the rows as cuts by zone.
+
+The rows are split into zones. For each zone ``g`` one variable says what of it is covered, and cuts
+hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
+
+    max   sum of t_g over g
+    s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
+          sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
+
+At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
+One program in PuLP is built at the start and handed to HiGHS once; then cuts are added to, and
+taken from, the model HiGHS has, which goes on from the basis it left. Cuts that do not bind are
+taken out from time to time: at the optimum a few hundred of thousands do.
+
+Source: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
+covering and maximal covering location problems. European Journal of Operational Research 275
+(2019), 882-896.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+import pulp
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.covering.covering import Covering
+from siting.engine.highs import native_model, run_native
+from siting.errors import Fault, SolveError
+from siting.models.program import add_row
+from siting.program.instance import Floats, Ints
+
+# All weight together counts so much in the program: tolerances of HiGHS are absolute.
+UNITS = 1e4
+# Rows covered less than this could be covered more.
+COVERED = 1 - 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """What the relaxed program says.
+
+    Parameters
+    ----------
+    bound
+        Of its optimum, from its duals, in the unit of the weights.
+    taken
+        How much of each option.
+    held
+        What each zone is held to be covered, in the unit of the weights.
+    reduced
+        What the bound changes by for each option, a unit of it (above 0: more).
+    """
+
+    bound: float
+    taken: Floats
+    held: Floats
+    reduced: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Zone:
+    """Rows of a zone: from, to, the options that cover any of them, and these pairs."""
+
+    first: int
+    last: int
+    options: Ints
+    across: sparse.csr_array
+
+
+class Master:
+    """The program of the cuts so far, in HiGHS.
+
+    Parameters
+    ----------
+    covering
+        Rows and options, nothing forced.
+    zone
+        Zone of each row, see `zones_of`.
+    clock
+        Stops it early.
+    seed
+        Random seed of HiGHS.
+    """
+
+    def __init__(self, covering: Covering, zone: Ints, clock: Clock, seed: int) -> None:
+        self.covering, self.clock = covering, clock
+        self._zone_of_row, self._seed = zone, seed
+        self.unit = max(float(covering.weight.sum()), 1e-300) / UNITS
+        order = np.argsort(zone, kind="stable")
+        self.order = order
+        self.weight = covering.weight[order] / self.unit
+        self.matrix = sparse.csr_array(covering.matrix[order])
+        edge = np.searchsorted(zone[order], np.arange(zone.max() + 2))
+        self.edge = edge
+        self.zones = [self._zone(edge[g], edge[g + 1]) for g in range(len(edge) - 1)]
+        self.whole = np.add.reduceat(self.weight, edge[:-1])
+        self.options = len(covering.cost)
+        self._model = self._built(seed)
+        self.fixed_rows = int(self._model.getNumRow())
+        self._side = np.zeros(0)
+        self._price: list[tuple[int, Floats]] = []  # of each cut: its zone and the prices there
+        self.low, self.high = np.zeros(self.options), np.ones(self.options)
+
+    def _zone(self, first: int, last: int) -> _Zone:
+        own = self.matrix[first:last]
+        options, column = np.unique(own.indices, return_inverse=True)
+        shape = (last - first, len(options))
+        small = sparse.csr_array((own.data, column.astype(np.int32), own.indptr), shape=shape)
+        return _Zone(first, last, options.astype(np.int64), sparse.csr_array(small.T))
+
+    def _built(self, seed: int) -> highspy.Highs:
+        """Return the model of the options and the budget, without cuts."""
+        covering = self.covering
+        prob = pulp.LpProblem("covering", pulp.LpMaximize)
+        z = [prob.add_variable(f"z_{k}", 0, 1) for k in range(self.options)]
+        t = [prob.add_variable(f"t_{g}", 0, w) for g, w in enumerate(self.whole.tolist())]
+        prob.setObjective(pulp.lpSum_vars(t))
+        unit = max(float(covering.cost.max()), 1e-300)
+        # Options without a cost are in it as well: PuLP hands over no variable that is in no row.
+        spend = [(z[k], c / unit) for k, c in enumerate(covering.cost.tolist())]
+        self._right = [covering.budget / unit]
+        add_row(prob, spend, self._right[0], "budget")
+        size = np.bincount(covering.group)
+        for g in np.flatnonzero(size > 1).tolist():
+            own = np.flatnonzero(covering.group == g).tolist()
+            add_row(prob, [(z[k], 1.0) for k in own], 1.0, f"one_{g}")
+            self._right.append(1.0)
+        model, column = native_model(prob, self.clock, threads=1, random_seed=seed)
+        assert [column[int(v.id)] for v in (*z, *t)] == list(range(len(z) + len(t)))
+        return model
+
+    # --- cuts --------------------------------------------------------------------------------
+
+    @property
+    def cuts(self) -> int:
+        """How many cuts there are now."""
+        return len(self._side)
+
+    def add_prices(self, price: Floats) -> None:
+        """Add the cut of each zone for prices of the rows, in the order of the covering."""
+        own = price[self.order] / self.unit
+        self._add([(g, own[z.first : z.last]) for g, z in enumerate(self.zones)])
+
+    def separate(self, taken: Floats, held: Floats, accuracy: float) -> tuple[float, int]:
+        """Add the cuts a point is beyond; return what it covers and how many cuts these are.
+
+        Parameters
+        ----------
+        taken
+            How much of each option.
+        held
+            What each zone is held to be covered.
+        accuracy
+            Share of all weight by which the zones together may be held too high.
+        """
+        covered = self.matrix @ taken
+        value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
+        over = held / self.unit - value
+        most = accuracy * UNITS / len(self.zones)
+        zones = np.flatnonzero(over > most).tolist()
+        if zones:
+            price = np.where(covered < COVERED, self.weight, 0.0)
+            self._add([(g, price[self.zones[g].first : self.zones[g].last]) for g in zones])
+        return float(value.sum()) * self.unit, len(zones)
+
+    def sole_weight(self, taken: Floats) -> Floats:
+        """Return the weight of the rows of each option that are not covered one and a half times.
+
+        Parameters
+        ----------
+        taken
+            How much of each option.
+        """
+        alone = np.where(self.matrix @ taken < 1.5, self.weight, 0.0)
+        return np.asarray(self.matrix.T @ alone, dtype=float) * self.unit
+
+    def _add(self, cuts: list[tuple[int, Floats]]) -> None:
+        """Add cuts: a zone each, and the prices of its rows."""
+        starts, side = [0], []
+        index: list[Ints] = []
+        value: list[Floats] = []
+        for g, own in cuts:
+            zone = self.zones[g]
+            sold = zone.across @ own
+            there = sold > 0
+            index += [zone.options[there], np.array([self.options + g])]
+            value += [-sold[there], np.ones(1)]
+            starts.append(starts[-1] + int(there.sum()) + 1)
+            side.append(float((self.weight[zone.first : zone.last] - own).sum()))
+        right = np.array(side)
+        added = self._model.addRows(
+            len(side),
+            np.full(len(side), -highspy.kHighsInf),
+            right,
+            starts[-1],
+            np.array(starts[:-1], dtype=np.int32),
+            np.concatenate(index).astype(np.int32),
+            np.concatenate(value).astype(float),
+        )
+        if added != highspy.HighsStatus.kOk:
+            raise SolveError(Fault("HiGHS", "did not take the rows of a cut"))
+        self._side = np.concatenate([self._side, right])
+        self._price += cuts
+
+    def purge(self) -> None:
+        """Take out the cuts that do not bind at the last point."""
+        basic = highspy.HighsBasisStatus.kBasic
+        status = self._model.getBasis().row_status[self.fixed_rows :]
+        idle = np.array([state == basic for state in status], dtype=bool)
+        if idle.any():
+            at = np.flatnonzero(idle).astype(np.int32) + self.fixed_rows
+            self._model.deleteRows(len(at), at)
+            self._side = self._side[~idle]
+            self._price = [self._price[n] for n in np.flatnonzero(~idle).tolist()]
+
+    # --- points ------------------------------------------------------------------------------
+
+    def bounds(self, low: Floats, high: Floats) -> None:
+        """Let each option be taken from `low` to `high`."""
+        changed = np.flatnonzero((low != self.low) | (high != self.high)).astype(np.int32)
+        if len(changed):
+            self._model.changeColsBounds(len(changed), changed, low[changed], high[changed])
+        self.low, self.high = low.copy(), high.copy()
+
+    def solve(self) -> Point | None:
+        """Return the optimum under the cuts so far; None if there is none, or time is up."""
+        run_native(self._model, self.clock)
+        status = self._model.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            return None
+        if status != highspy.HighsModelStatus.kOptimal:
+            if self.clock.over:
+                return None
+            name = self._model.modelStatusToString(status)
+            raise SolveError(Fault("HiGHS", f"stopped with {name!r} on a linear program"))
+        answer = self._model.getSolution()
+        x, reduced = np.asarray(answer.col_value), np.asarray(answer.col_dual)
+        dual = np.maximum(np.asarray(answer.row_dual), 0.0)
+        low = np.concatenate([self.low, np.zeros(len(self.whole))])
+        high = np.concatenate([self.high, self.whole])
+        sides = float(dual @ np.concatenate([self._right, self._side]))
+        bound = sides + float(np.maximum(reduced * low, reduced * high).sum())
+        return Point(
+            bound * self.unit,
+            np.clip(x[: self.options], 0.0, 1.0),
+            x[self.options :] * self.unit,
+            reduced[: self.options] * self.unit,
+        )
+
+    def narrowed(self, covering: Covering) -> Master:
+        """Return the program of fewer options of the same rows, with the cuts there are now."""
+        out = Master(covering, self._zone_of_row, self.clock, self._seed)
+        if self._price:
+            out._add(self._price)
+        return out
+
+
+def zones_of(covering: Covering, most: int) -> Ints:
+    """Return the zone of each row: the first of some far apart options that covers it.
+
+    Parameters
+    ----------
+    covering
+        Rows and options.
+    most
+        Zones at most; the last takes the rows that none of the others covers.
+    """
+    zone = np.full(len(covering.weight), -1, dtype=np.int64)
+    columns = sparse.csc_array(covering.matrix)
+    left = covering.weight.copy()
+    gain = np.asarray(columns.T @ left, dtype=float)
+    across = sparse.csr_array(columns.T)
+    count = 0
+    while count < most - 1 and gain.max(initial=0.0) > 0:
+        k = int(gain.argmax())
+        rows = columns.indices[columns.indptr[k] : columns.indptr[k + 1]]
+        zone[rows[zone[rows] < 0]] = count
+        left[rows] = 0.0
+        gain = np.asarray(across @ left, dtype=float)
+        count += 1
+    zone[zone < 0] = count
+    return np.unique(zone, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,203 @@
+"""A plan of a covering that knows at any time what each change of it would gain.
+
+Kept for the plan that stands, and brought up to date for the rows a change touches alone:
+
+- ``gain[k]``: weight that option ``k`` would cover beside what stands;
+- ``loss[s]``: weight that is covered by the option in slot ``s`` and by no other;
+- ``shared[s, k]``: the part of ``loss[s]`` that ``k`` would cover in its place.
+
+So an exchange of ``s`` for ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, and the best of all
+exchanges is a look at one small matrix. (The idea is that of Resende and Werneck for the p-median.)
+
+Source: M. G. C. Resende, R. F. Werneck: A fast swap-based local search procedure for location
+problems. Annals of Operations Research 150 (2007), 205-230.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.covering.covering import Covering
+from siting.program.instance import Flags, Floats, Ints
+
+# Gains below this share of all weight are rounding.
+NOISE = 1e-10
+# A change takes so much work beside the entries it looks at.
+CHANGE_WORK = 50_000
+
+
+class Standing:
+    """A plan, the weight it covers, and the gains of its changes.
+
+    Parameters
+    ----------
+    covering
+        The rows and options; nothing forced.
+    """
+
+    def __init__(self, covering: Covering) -> None:
+        self.covering = covering
+        self.options = len(covering.cost)
+        self.noise = NOISE * max(float(covering.weight.sum()), 1e-300)
+        columns = sparse.csc_array(covering.matrix)
+        self._start, self._row = columns.indptr, columns.indices.astype(np.int64)
+        self._row_start, self._option = covering.start, covering.option
+        self._length = np.diff(covering.start)
+        self.alone = bool((np.bincount(covering.group, minlength=1) <= 1).all())
+        self._fresh = np.asarray(columns.T @ covering.weight, dtype=float)
+        self.work = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Let nothing stand."""
+        rows = len(self.covering.weight)
+        self.count = np.zeros(rows, dtype=np.int32)
+        self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slots that cover a row
+        self.gain = self._fresh.copy()
+        self.slot = np.full(self.options, -1)
+        self.holds = np.zeros(0, dtype=np.int64)
+        self.loss = np.zeros(0)
+        self.shared = np.zeros((0, self.options))
+        self.free: list[int] = []
+        self.value, self.spent = 0.0, 0.0
+
+    # --- changes -----------------------------------------------------------------------------
+
+    def add(self, k: int) -> None:
+        """Let an option stand."""
+        s = self._slot_for(k)
+        rows = self._rows_of(k)
+        self.work += CHANGE_WORK
+        count = self.count[rows]
+        new, second = rows[count == 0], rows[count == 1]
+        if len(new):
+            moved = self._weights_by_option(new)
+            self.gain -= moved
+            self.shared[s] += moved
+            self.loss[s] = float(self.covering.weight[new].sum())
+            self.value += self.loss[s]
+        if len(second):
+            self._share(second, self._slots[second], -1.0)
+        self.count[rows] += 1
+        self._slots[rows] += s
+        self.spent += float(self.covering.cost[k])
+
+    def drop(self, k: int) -> None:
+        """Let an option stand no more."""
+        s = int(self.slot[k])
+        self.work += CHANGE_WORK
+        rows = self._rows_of(k)
+        self.count[rows] -= 1
+        self._slots[rows] -= s
+        count = self.count[rows]
+        bare, single = rows[count == 0], rows[count == 1]
+        if len(bare):
+            self.gain += self._weights_by_option(bare)
+        if len(single):
+            self._share(single, self._slots[single], 1.0)
+        self.value -= self.loss[s]
+        self.spent -= float(self.covering.cost[k])
+        self.slot[k], self.holds[s] = -1, -1
+        self.loss[s], self.shared[s] = 0.0, 0.0
+        self.free.append(s)
+
+    def move_to(self, chosen: Ints) -> None:
+        """Let exactly these options stand."""
+        wanted = np.zeros(self.options, dtype=bool)
+        wanted[chosen] = True
+        for k in self.chosen.tolist():
+            if not wanted[k]:
+                self.drop(k)
+        for k in np.flatnonzero(wanted & (self.slot < 0)).tolist():
+            self.add(k)
+
+    @property
+    def chosen(self) -> Ints:
+        """The options that stand, in order."""
+        return np.flatnonzero(self.slot >= 0)
+
+    # --- the best change ---------------------------------------------------------------------
+
+    @property
+    def blocked(self) -> Flags:
+        """Whether an option stands, or another of its group."""
+        stands = self.slot >= 0
+        if self.alone:
+            return stands
+        taken = np.zeros(int(self.covering.group.max()) + 1, dtype=bool)
+        taken[self.covering.group[stands]] = True
+        return taken[self.covering.group]
+
+    def addable(self) -> Flags:
+        """Return whether each option can be added within the budget, for more weight."""
+        room = self.covering.most - self.spent
+        return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
+
+    def exchanges(self) -> tuple[Ints, Floats]:
+        """Return the slots in use and what each exchange of one for an option gains.
+
+        ``-inf`` where the exchange is not within the budget, or the option cannot stand.
+        """
+        slots = np.flatnonzero(self.holds >= 0)
+        change = self.shared[slots] + self.gain
+        change -= self.loss[slots][:, None]
+        room = self.covering.most - self.spent + self.covering.cost[self.holds[slots]]
+        blocked = self.blocked
+        change[:, blocked] = -np.inf
+        change[self.covering.cost > room[:, None]] = -np.inf
+        if not self.alone:
+            self._within_groups(slots, room, change)
+        self.work += change.size
+        return slots, change
+
+    def _within_groups(self, slots: Ints, room: Floats, change: Floats) -> None:
+        """Allow exchanges for others of the own group."""
+        cost, group = self.covering.cost, self.covering.group
+        for n, s in enumerate(slots.tolist()):
+            own = np.flatnonzero((group == group[self.holds[s]]) & (self.slot < 0))
+            own = own[cost[own] <= room[n]]
+            change[n, own] = self.shared[s, own] + self.gain[own] - self.loss[s]
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def _rows_of(self, k: int) -> Ints:
+        rows: Ints = self._row[self._start[k] : self._start[k + 1]]
+        return rows
+
+    def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return the options of some rows one after the other, and how many each row has."""
+        length = self._length[rows]
+        before = np.cumsum(length)
+        at = np.repeat(self._row_start[rows] - before + length, length)
+        at += np.arange(len(at))
+        self.work += 4 * len(at)
+        return self._option[at], length
+
+    def _weights_by_option(self, rows: Ints) -> Floats:
+        option, length = self._pairs_of(rows)
+        weights = np.repeat(self.covering.weight[rows], length)
+        out: Floats = np.bincount(option, weights, minlength=self.options)
+        return out
+
+    def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
+        """Give rows to, or take them from, the slots that alone cover them."""
+        option, length = self._pairs_of(rows)
+        weight = sign * self.covering.weight[rows]
+        self.loss += np.bincount(slots, weight, minlength=len(self.loss))
+        used, compact = np.unique(slots, return_inverse=True)
+        at = np.repeat(compact * self.options, length) + option
+        size = len(used) * self.options
+        moved = np.bincount(at, np.repeat(weight, length), minlength=size)
+        self.shared[used] += moved.reshape(len(used), self.options)
+
+    def _slot_for(self, k: int) -> int:
+        if not self.free:
+            more = max(8, len(self.holds))
+            self.free = list(range(len(self.holds) + more - 1, len(self.holds) - 1, -1))
+            self.holds = np.concatenate([self.holds, np.full(more, -1)])
+            self.loss = np.concatenate([self.loss, np.zeros(more)])
+            self.shared = np.concatenate([self.shared, np.zeros((more, self.options))])
+        s = self.free.pop()
+        self.slot[k], self.holds[s] = s, k
+        return s

@@ -1,0 +1,207 @@
+"""A bound on any plan of a covering from prices of its rows, and what the prices rule out.
+
+Let a row's cover be worth no more than its weight, ``0 <= p_i <= w_i``, and be sold by each option
+that covers it. Then no plan covers more than::
+
+    sum of (w_i - p_i)  +  the most that a plan within the budget sells
+
+where the plan of the second term is taken from the relaxed program, a knapsack of options in
+groups: ``min over m >= 0 of  m B + sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the
+prices of the rows that ``k`` covers and ``m`` what a unit of the budget is worth. This is the
+Lagrangian bound of the rows of the program, at best as good as its linear relaxation. ``p(k) - m
+c_k`` less the best of its group is what the bound loses at least if ``k`` must stand: options that
+then fall below what is asked stand in no plan worth having.
+
+Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
+relaxations for the maximal covering location problem. European Journal of Operational Research 124
+(2000), 377-389.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.covering.covering import Covering
+from siting.program.instance import Flags, Floats, Ints
+
+STEPS, PATIENCE, SHRINK = 500, 12, 0.6
+# The step ends where its length is this share of the first, or the bound this near the plan.
+SHORTEST = 1e-3
+# A better bound is one that is better by this share.
+BETTER = 1e-5
+# How much of each step's direction is that of the step before.
+INERTIA = 0.7
+CROSSINGS = 200
+
+
+class Knapsack:
+    """The most that options in groups sell within a budget, relaxed.
+
+    Parameters
+    ----------
+    cost, group, budget
+        Of each option, and for all.
+    """
+
+    def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
+        self.cost, self.budget = cost, budget
+        self._order = np.argsort(group, kind="stable")
+        self._heads = np.flatnonzero(np.diff(group[self._order], prepend=-1))
+        self._alone = len(self._heads) == len(cost)
+        self._group = group
+
+    def fill(self, sold: Floats) -> tuple[float, Floats, float]:
+        """Return the most sold, how much of each option that takes, and the worth of money.
+
+        Parameters
+        ----------
+        sold
+            What each option sells.
+        """
+        taken = self._best(sold, 0.0)
+        value, spent = float(sold @ taken), float(self.cost @ taken)
+        if spent <= self.budget:
+            return value, taken, 0.0
+        over = (value, spent, taken)
+        none = np.where(self.cost > 0, -1.0, sold)
+        under_taken = self._best(none, 0.0)
+        under = (float(sold @ under_taken), 0.0, under_taken)
+        worth = 0.0
+        for _ in range(CROSSINGS):
+            worth = (over[0] - under[0]) / (over[1] - under[1])
+            line = over[0] + worth * (self.budget - over[1])
+            taken = self._best(sold, worth)
+            value, spent = float(sold @ taken), float(self.cost @ taken)
+            if value + worth * (self.budget - spent) <= line + 1e-12 * abs(line):
+                break
+            if spent > self.budget:
+                over = (value, spent, taken)
+            else:
+                under = (value, spent, taken)
+        share = (self.budget - under[1]) / (over[1] - under[1])
+        mixed = share * over[2] + (1 - share) * under[2]
+        bound = worth * self.budget + float(self.left(sold, worth).sum())
+        return bound, mixed, worth
+
+    def left(self, sold: Floats, worth: float) -> Floats:
+        """Return what each group sells at most, less the worth of its cost."""
+        net = sold - worth * self.cost
+        if self._alone:
+            return np.maximum(net, 0.0)
+        return np.maximum(np.maximum.reduceat(net[self._order], self._heads), 0.0)
+
+    def of_option(self, by_group: Floats) -> Floats:
+        """Return the figures of the groups, one an option."""
+        if self._alone:
+            return by_group
+        out = np.empty(len(self.cost))
+        length = np.diff(np.append(self._heads, len(self.cost)))
+        out[self._order] = np.repeat(by_group, length)
+        return out
+
+    def _best(self, sold: Floats, worth: float) -> Floats:
+        net = sold - worth * self.cost
+        if self._alone:
+            return (net > 0).astype(float)
+        top = self.of_option(np.maximum.reduceat(net[self._order], self._heads))
+        best = np.flatnonzero((net > 0) & (net >= top))
+        out = np.zeros(len(net))
+        _, first = np.unique(self._group[best], return_index=True)
+        out[best[first]] = 1.0
+        return out
+
+
+@dataclass(eq=False)
+class Prices:
+    """The prices of the best bound so far, and what they say.
+
+    Parameters
+    ----------
+    price
+        Price of each row.
+    bound
+        No plan covers more.
+    taken
+        How much of each option the relaxed program takes, on mean of the last steps.
+    worth
+        Weight that a unit of the budget is worth.
+    steps
+        Steps made.
+    """
+
+    price: Floats
+    bound: float
+    taken: Floats
+    worth: float
+    steps: int = 0
+
+    def loss(self, covering: Covering, knapsack: Knapsack) -> Floats:
+        """Return what the bound loses at least if each option must stand."""
+        sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
+        left = knapsack.of_option(knapsack.left(sold, self.worth))
+        out: Floats = left - (sold - self.worth * covering.cost)
+        return out
+
+    def useless(self, covering: Covering, knapsack: Knapsack, aim: float) -> Flags:
+        """Return whether no plan with an option covers more than `aim`."""
+        return np.asarray(self.bound - self.loss(covering, knapsack) <= aim)
+
+
+def tighten(
+    covering: Covering, least: float, clock: Clock, *, aim: float, steps: int = STEPS
+) -> Prices:
+    """Return prices of a good bound, by steps against what is sold too often or never.
+
+    Parameters
+    ----------
+    covering
+        Rows and options, nothing forced.
+    least
+        Weight that a known plan covers.
+    clock
+        Stops the work early.
+    aim
+        A bound at which to stop.
+    steps
+        Steps to make at most.
+    """
+    weight, matrix = covering.weight, covering.matrix
+    across = sparse.csr_array(matrix.T)
+    knapsack = Knapsack(covering.cost, covering.group, covering.budget)
+    price = 0.5 * weight
+    # What prices of 0 give, lest none of the steps betters it: bound and prices go together.
+    best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
+    mean = np.zeros(len(covering.cost))
+    direction = np.zeros(len(weight))
+    length, stalled = 1.0, 0
+    for step in range(steps):
+        most, taken, worth = knapsack.fill(np.asarray(across @ price, dtype=float))
+        bound = float((weight - price).sum()) + most
+        mean = taken if step == 0 else 0.9 * mean + 0.1 * taken
+        stalled += 1
+        if bound < best.bound:
+            if bound < best.bound * (1 - BETTER):
+                stalled = 0
+            best = Prices(price, bound, mean, worth, step + 1)
+        best.taken, best.steps = mean, step + 1
+        if bound <= aim or clock.over:
+            break
+        slope = np.asarray(matrix @ taken, dtype=float) - 1.0
+        slope[(price <= 0) & (slope > 0)] = 0.0
+        slope[(price >= weight) & (slope < 0)] = 0.0
+        if stalled >= PATIENCE:
+            length, stalled, price = length * SHRINK, 0, best.price
+            direction[:] = 0.0
+            if length < SHORTEST:
+                break
+        direction = INERTIA * direction + (1 - INERTIA) * slope
+        size = float(direction @ direction)
+        if size <= 1e-18:
+            break
+        far = length * max(bound - least, 1e-6 * abs(bound)) / size
+        price = np.clip(price - far * direction, 0.0, weight)
+    return best

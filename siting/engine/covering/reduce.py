@@ -1,0 +1,254 @@
+"""What a covering can do without: the same best value with fewer rows and options, exactly.
+
+Taken away are, in turn:
+
+- what the options that must stand settle: they, the rest of their groups, the rows they cover;
+- options that alone are beyond the budget, and such as cover nothing;
+- options that another makes needless: one that costs no more, covers all it covers and stands in
+  the same group, or in a group of its own, so that it can always take the other's place;
+- rows without weight or options;
+- all but one of the rows that the same options cover, which takes the weight of all.
+
+Any plan for what is left is a plan for the whole of the same value, less what was certain; and a
+best plan for the whole is among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from siting.engine.covering.covering import Covering
+from siting.program.instance import Flags, Floats, Ints
+
+# Rows whose bits are compared at once.
+BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A covering with less in it, and the way back.
+
+    Parameters
+    ----------
+    covering
+        What is left; nothing in it is forced.
+    option
+        The option of the whole that each option left is.
+    row
+        The row left that each row of the whole counts in; -1 where it plays no part, or is certain.
+    forced
+        Options of the whole that stand in every plan.
+    certain
+        Weight that the forced options cover.
+    """
+
+    covering: Covering
+    option: Ints
+    row: Ints
+    forced: Ints
+    certain: float
+
+    def whole(self, chosen: Ints) -> Ints:
+        """Return the options of the whole that a plan for what is left stands for, in order."""
+        return np.sort(np.concatenate([self.option[chosen], self.forced]))
+
+
+def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
+    """Return what is left of a covering without what no best plan needs.
+
+    Parameters
+    ----------
+    covering
+        The whole.
+    keep
+        Options to keep at most; by default all. Leaving out others is the caller's decision.
+
+    Returns
+    -------
+    Reduced
+        Rows in an order that the order of the rows of the whole does not change.
+
+    Examples
+    --------
+    >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
+    >>> whole = Covering.of_matrix(covers, np.array([5.0, 1.0, 2.0, 9.0]), np.ones(3), 1.0)
+    >>> left = reduce_covering(whole)
+    >>> left.option, left.row, left.covering.weight
+    (array([1]), array([ 0,  0,  0, -1]), array([8.]))
+    """
+    forced = covering.forced
+    settled = covering.covered(forced)
+    budget = covering.budget - float(covering.cost[forced].sum())
+    stays = np.ones(len(covering.cost), dtype=bool) if keep is None else keep.copy()
+    stays &= ~np.isin(covering.group, covering.group[forced])
+    stays &= covering.cost <= budget + covering.most - covering.budget
+    wanted = (covering.weight > 0) & ~settled
+    first = _restricted(covering, wanted, stays)
+    rows, options = np.flatnonzero(wanted), np.flatnonzero(stays)
+    matrix, weight, row = merge_rows(first, covering.weight[wanted])
+    cost, group = covering.cost[options], covering.group[options]
+    needless = dominated(matrix, cost, group)
+    if needless.any():
+        options, cost, group = options[~needless], cost[~needless], group[~needless]
+        matrix, weight, again = merge_rows(sparse.csr_array(matrix[:, ~needless]), weight)
+        row[row >= 0] = again[row[row >= 0]]
+    row_of = np.full(len(covering.weight), -1, dtype=np.int64)
+    row_of[rows] = row
+    left = Covering(
+        weight=weight,
+        start=matrix.indptr.astype(np.int64),
+        option=matrix.indices.astype(np.int32),
+        cost=cost,
+        group=np.unique(group, return_inverse=True)[1].astype(np.int64),
+        budget=budget,
+        forced=np.zeros(0, dtype=np.int64),
+    )
+    certain = float(covering.weight[settled].sum())
+    return Reduced(left, options, row_of, forced.copy(), certain)
+
+
+def with_options(covering: Covering, keep: Flags) -> Covering:
+    """Return a covering of the same rows with some of its options alone; nothing of it forced."""
+    rows = np.ones(len(covering.weight), dtype=bool)
+    matrix = _restricted(covering, rows, keep)
+    return Covering(
+        weight=covering.weight,
+        start=matrix.indptr.astype(np.int64),
+        option=matrix.indices.astype(np.int32),
+        cost=covering.cost[keep],
+        group=np.unique(covering.group[keep], return_inverse=True)[1].astype(np.int64),
+        budget=covering.budget,
+        forced=np.zeros(0, dtype=np.int64),
+    )
+
+
+def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_array:
+    """Return the pairs of some rows and some options as a matrix."""
+    length = np.diff(covering.start)
+    there = options[covering.option]
+    if not rows.all():
+        there &= np.repeat(rows, length)
+    before = np.concatenate([[0], np.cumsum(there)])
+    at = np.concatenate([before[covering.start[:-1]][rows], before[-1:]])
+    position = np.cumsum(options, dtype=np.int64) - 1
+    column = position[covering.option[there]].astype(np.int32)
+    shape = (int(rows.sum()), int(options.sum()))
+    return sparse.csr_array((np.ones(len(column)), column, at), shape=shape)
+
+
+def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
+    """Return the rows of different options with the sums of their weights, and where each went.
+
+    Rows without any option go nowhere (-1). Equal rows are found by two random sums of the numbers
+    of their options, and compared option by option.
+
+    Parameters
+    ----------
+    matrix, weight
+        Rows, 1.0 where an option (column) covers one, and their weights.
+    """
+    matrix.sort_indices()
+    length = np.diff(matrix.indptr)
+    there = np.flatnonzero(length)
+    row = np.full(len(weight), -1, dtype=np.int64)
+    if not len(there):
+        return matrix[:0], weight[:0], row
+    rng = np.random.default_rng(0)
+    keys = []
+    for _ in range(2):
+        number = rng.integers(1, 2**63, matrix.shape[1], dtype=np.uint64)
+        sums = np.add.reduceat(number[matrix.indices], matrix.indptr[there], dtype=np.uint64)
+        keys.append(sums)
+    order = np.lexsort((weight[there], keys[1], keys[0]))
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (np.diff(keys[0][order]) != 0) | (np.diff(keys[1][order]) != 0)
+    at = np.flatnonzero(new)
+    head, number_of = there[order[at]], np.cumsum(new) - 1
+    row[there[order]] = number_of
+    if not _same(matrix, there[order], head[number_of]):
+        return _merge_by_bytes(matrix, weight)
+    return matrix[head], np.add.reduceat(weight[there[order]], at), row
+
+
+def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
+    """Return whether rows have the same options, pair by pair."""
+    differ = one != other
+    one, other = one[differ], other[differ]
+    if not len(one):
+        return True
+    if (np.diff(matrix.indptr)[one] != np.diff(matrix.indptr)[other]).any():
+        return False
+    return bool((matrix[one].indices == matrix[other].indices).all())
+
+
+def _merge_by_bytes(
+    matrix: sparse.csr_array, weight: Floats
+) -> tuple[sparse.csr_array, Floats, Ints]:
+    """Do the work of `merge_rows` without random sums."""
+    edge, known = matrix.indptr.tolist(), dict[bytes, int]()
+    row = np.full(len(weight), -1, dtype=np.int64)
+    for i in np.flatnonzero(np.diff(matrix.indptr)).tolist():
+        own = matrix.indices[edge[i] : edge[i + 1]].tobytes()
+        row[i] = known.setdefault(own, len(known))
+    there = np.flatnonzero(row >= 0)
+    head = there[np.unique(row[there], return_index=True)[1]]
+    order = np.lexsort((weight[there], row[there]))
+    at = np.flatnonzero(np.diff(row[there][order], prepend=-1))
+    return matrix[head], np.add.reduceat(weight[there][order], at), row
+
+
+def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
+    """Return whether each option is one that another can always take the place of.
+
+    Parameters
+    ----------
+    matrix, cost, group
+        Rows, 1.0 where an option (column) covers one; cost and group of each option.
+
+    Notes
+    -----
+    An option that covers all that `k` covers also covers the row of `k` with the fewest options:
+    only these are compared, bit by bit and some rows at a time, until a row tells them apart.
+    """
+    size = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    out = size == 0
+    length = np.diff(matrix.indptr)
+    shortest = np.lexsort((np.arange(matrix.shape[0]), length))
+    rank = np.empty_like(shortest)
+    rank[shortest] = np.arange(len(shortest))
+    best = np.full(matrix.shape[1], len(shortest))
+    np.minimum.at(best, matrix.indices, np.repeat(rank, length))
+    there = np.flatnonzero(~out)
+    near = matrix[shortest[best[there]]]
+    k, by = np.repeat(there, np.diff(near.indptr)), near.indices.astype(np.int64)
+    alone = np.bincount(group)[group] == 1
+    fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k])
+    fits &= alone[by] | (group[by] == group[k])
+    # Of two that are equal, and could each take the other's place, the first stays.
+    twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
+    twins &= alone[k] | (group[by] == group[k])
+    k, by = k[fits & ~twins], by[fits & ~twins]
+    for bits in _blocks(matrix):
+        if not len(k):
+            break
+        covers = np.ones(len(k), dtype=bool)
+        for part in range(0, len(k), 100_000):
+            at = slice(part, part + 100_000)
+            covers[at] = ~(bits[k[at]] & ~bits[by[at]]).any(axis=1)
+        k, by = k[covers], by[covers]
+    out[k] = True
+    return np.asarray(out)
+
+
+def _blocks(matrix: sparse.csr_array) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield, some rows at a time, which of them each option covers, as bits."""
+    for first in range(0, matrix.shape[0], BLOCK):
+        part = matrix[first : first + BLOCK]
+        flags = np.zeros((part.shape[0], matrix.shape[1]), dtype=bool)
+        flags[np.repeat(np.arange(part.shape[0]), np.diff(part.indptr)), part.indices] = True
+        yield np.packbits(flags, axis=0).T

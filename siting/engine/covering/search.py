@@ -1,0 +1,187 @@
+"""Good plans of a covering: greedy, exchanges, and kicks out of what exchanges cannot better.
+
+Efforts are counted in work, not in seconds: with the same seed two runs try the same. Ties go to
+the first option in the order given.
+
+Source: H. R. Lourenço, O. C. Martin, T. Stützle: Iterated local search. Handbook of
+Metaheuristics (2003), 320-353.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from siting.engine.clock import Clock
+from siting.engine.covering.plan import Standing
+from siting.program.instance import Floats, Ints
+
+# Options that a kick takes out, at least and at most.
+FEWEST_OUT, MOST_OUT = 3, 10
+# Share of the options that a kick may fill up from.
+OFFERED = 0.5
+# A plan this much worse than the best, relative, may be the next to be kicked.
+WORSE = 0.01
+# Rounds without a better plan after which the search goes back to the best.
+BACK_AFTER = 200
+# Less of an option than this, and a relaxed program is not held to take it.
+LEAST_TAKEN = 1e-3
+
+
+def greedy(plan: Standing, clock: Clock, price: Floats | None = None) -> None:
+    """Add options while the budget lasts, the most weight gained for its cost first.
+
+    Parameters
+    ----------
+    plan
+        What stands; it is added to.
+    clock
+        Stops the work early.
+    price
+        What each option is held to cost in the comparison; by default its cost. Options without a
+        price come first.
+    """
+    price = plan.covering.cost if price is None else price
+    paid = np.where(price > 0, price, 1.0)
+    first = np.where(price > 0, 0.0, np.inf)
+    while not clock.over:
+        open_ = plan.addable()
+        if not open_.any():
+            return
+        rate = np.where(open_, plan.gain / paid + first, -1.0)
+        best = np.flatnonzero(rate == rate.max())
+        plan.add(int(best[plan.gain[best].argmax()]))
+        plan.work += 4 * plan.options
+
+
+def exchange(plan: Standing, clock: Clock, worth: float = 0.0) -> None:
+    """Exchange one option for another as long as that gains weight, the most first; fill up.
+
+    Parameters
+    ----------
+    plan
+        What stands; it is bettered.
+    clock
+        Stops the work early.
+    worth
+        Weight that a unit of the budget left over is held to be worth.
+    """
+    cost = plan.covering.cost
+    while not clock.over:
+        slots, change = plan.exchanges()
+        if change.size and worth > 0:
+            change -= worth * cost
+            change += (worth * cost[plan.holds[slots]])[:, None]
+        if not change.size or change.max() <= plan.noise:
+            greedy(plan, clock)
+            if worth <= 0:
+                return
+            worth = 0.0  # to the end by weight alone
+            continue
+        n, k = divmod(int(change.argmax()), plan.options)
+        plan.drop(int(plan.holds[slots[n]]))
+        plan.add(k)
+        greedy(plan, clock) if worth <= 0 else None
+
+
+class Kicks:
+    """Iterated local search: take some options out, fill up from some others, exchange.
+
+    Parameters
+    ----------
+    plan
+        Where to begin; it is changed.
+    seed
+        Of the random choices.
+    worth
+        Weight that a unit of the budget is worth, by the prices of a bound.
+    """
+
+    def __init__(self, plan: Standing, seed: int, worth: float = 0.0) -> None:
+        self.plan, self.worth = plan, worth
+        self.rng = np.random.default_rng(seed)
+        self.best = plan.chosen
+        self.value = plan.value
+        self._now, self._now_value = self.best, plan.value
+        self._since = 0
+        self.rounds = 0
+
+    def offer(self, chosen: Ints, value: float) -> None:
+        """Go on from another plan, if it is better."""
+        if value > self.value + self.plan.noise:
+            self.best, self.value = chosen, value
+            self._now, self._now_value = chosen, value
+            self._since = 0
+
+    def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
+        """Kick for so much work; return whether there is a better plan.
+
+        Parameters
+        ----------
+        work
+            Entries to look at, at most.
+        clock
+            Stops the work early.
+        enough
+            Weight at which to stop.
+        """
+        plan, before = self.plan, self.value
+        until = plan.work + work
+        plan.move_to(self._now)
+        while plan.work < until and not clock.over and self.value < enough:
+            if len(self._now) < 1:
+                break
+            self._kick(clock)
+            self.rounds += 1
+            self._since += 1
+            if plan.value > self.value + plan.noise:
+                self.best, self.value = plan.chosen, plan.value
+                self._now, self._now_value = self.best, self.value
+                self._since = 0
+            elif plan.value >= self._now_value - plan.noise or (
+                plan.value > self.value * (1 - WORSE) and self.rng.random() < 0.3
+            ):
+                self._now, self._now_value = plan.chosen, plan.value
+            if self._since >= BACK_AFTER:
+                self._now, self._now_value, self._since = self.best, self.value, 0
+        return self.value > before + plan.noise
+
+    def _kick(self, clock: Clock) -> None:
+        plan, rng = self.plan, self.rng
+        plan.move_to(self._now)
+        stands = plan.chosen
+        out = min(int(rng.integers(FEWEST_OUT, MOST_OUT + 1)), len(stands))
+        gone = rng.choice(stands, out, replace=False)
+        for k in gone.tolist():
+            plan.drop(k)
+        offered = rng.random(plan.options) < OFFERED
+        offered[gone] = False
+        price = np.where(plan.covering.cost > 0, plan.covering.cost, 1.0)
+        while True:
+            open_ = plan.addable() & offered
+            if not open_.any():
+                break
+            plan.add(int(np.where(open_, plan.gain / price, -1.0).argmax()))
+            plan.work += 4 * plan.options
+        worth = self.worth * float(rng.random()) if rng.random() < 0.5 else 0.0
+        exchange(plan, clock, worth)
+
+
+def round_off(plan: Standing, taken: Floats, clock: Clock) -> None:
+    """Let the options stand that a relaxed program takes most of, fill up, exchange.
+
+    Parameters
+    ----------
+    plan
+        What stands already; it is added to.
+    taken
+        How much of each option is taken, 0 to 1.
+    clock
+        Stops the work early.
+    """
+    for k in np.argsort(-taken, kind="stable").tolist():
+        if taken[k] < LEAST_TAKEN:
+            break
+        if plan.gain[k] > plan.noise and plan.addable()[k]:
+            plan.add(k)
+    greedy(plan, clock)
+    exchange(plan, clock)

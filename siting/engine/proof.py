@@ -1,0 +1,118 @@
+"""How good an answer is proven to be, the same for every variant of the program."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["optimal", "feasible"]
+Stopped = Literal[
+    "gap reached", "time limit", "interrupted", "node limit", "solver stopped", "greedy ended"
+]
+
+# A solver's own arithmetic: differences this small, relative to the objective, are none.
+ARITHMETIC = 1e-7
+
+
+@dataclass(frozen=True, repr=False)
+class Proof:
+    """A plan's objective, the proven limit on any plan's, and why the solve ended.
+
+    Parameters
+    ----------
+    status
+        ``optimal`` only where the proven gap is at or below the asked one; else ``feasible``.
+    objective
+        What the plan reaches, in `unit`, worked out from the plan and not from the solver.
+    bound
+        Proven limit on what any plan reaches: from above where more is better, else from below.
+    gap
+        ``|bound - objective| / |objective|``; 0 where they are the same.
+    gap_asked
+        The gap that was asked for.
+    stopped
+        Why the solve ended.
+    unit
+        Unit of objective and bound, such as ``kWh/day`` or ``PKR``.
+    nodes
+        Branch-and-bound nodes of the solver.
+    seconds
+        Seconds spent by phase, and ``total``.
+    """
+
+    status: Status
+    objective: float
+    bound: float
+    gap: float
+    gap_asked: float
+    stopped: Stopped
+    unit: str
+    nodes: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        objective: float,
+        bound: float,
+        *,
+        gap_asked: float,
+        stopped: Stopped,
+        unit: str,
+        maximise: bool = True,
+        nodes: int = 0,
+        seconds: dict[str, float] | None = None,
+    ) -> Proof:
+        """Return the proof of a plan; a bound that the plan itself reaches counts as reached.
+
+        Parameters
+        ----------
+        objective, bound, gap_asked, stopped, unit, nodes, seconds
+            As the class says; `bound` may be infinite where nothing is proven.
+        maximise
+            Whether more is better.
+
+        Examples
+        --------
+        >>> Proof.of(200.0, 201.0, gap_asked=0.01, stopped="gap reached", unit="kWh/day").status
+        'optimal'
+        >>> Proof.of(
+        ...     100.0, 90.0, gap_asked=0.01, stopped="time limit", unit="PKR", maximise=False
+        ... ).gap
+        0.1
+        """
+        short = bound - objective if maximise else objective - bound
+        if short <= ARITHMETIC * abs(objective):
+            bound, short = objective, 0.0
+        gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
+        reached = math.isfinite(gap) and gap <= gap_asked
+        return cls(
+            status="optimal" if reached else "feasible",
+            objective=objective,
+            bound=bound,
+            gap=gap,
+            gap_asked=gap_asked,
+            stopped="gap reached" if reached and stopped != "interrupted" else stopped,
+            unit=unit,
+            nodes=nodes,
+            seconds=dict(seconds or {}),
+        )
+
+    def __repr__(self) -> str:
+        """Return the proof on one line, with its name."""
+        return f"Proof: {self}"
+
+    def __str__(self) -> str:
+        """Return the proof on one line."""
+
+        def show(value: float) -> str:
+            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
+
+        if not math.isfinite(self.bound):
+            return f"feasible, {show(self.objective)} {self.unit}, nothing proven, {self.stopped}"
+        sure = "optimal" if self.status == "optimal" else "feasible, not proven optimal"
+        return (
+            f"{sure}: {show(self.objective)} {self.unit}, bound {show(self.bound)}, "
+            f"gap {self.gap:.2%} (asked {self.gap_asked:.2%}), {self.stopped}"
+        )

@@ -1,0 +1,321 @@
+"""The data of the integer program: demand, offers, reach and budget as arrays.
+
+Ids stay in the tables and in a few arrays here; everything else is positions. Demand rows, sites
+and offers stand in the order of their ids, so that the order of the rows in the tables changes
+nothing, and the reach is a sparse list of sites a cell, never a matrix of cells times sites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from siting.errors import Fault, InfeasibleError, InputError
+from siting.program.limits import Limit
+from siting.program.obligations import find_contradictions, limit_rows, offers_left
+from siting.program.references import check_tables, find_reach_faults
+from siting.tables import capacity_groups
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """What could be built and whom it could serve: the input of every model.
+
+    Make one with `Instance.from_tables`; the arrays are read-only.
+
+    Parameters
+    ----------
+    demand_ids, demand_kwh, demand_class, demand_cell
+        The demand rows in the order of their ids: energy wanted (kWh/day), position of the vehicle
+        class and of the cell.
+    class_names, group_names
+        Vehicle classes and charger groups, in alphabetical order.
+    uses
+        Whether a class (row) can plug in at a charger group (column).
+    cell_ids
+        The cells demand arises in.
+    site_ids
+        The sites that have an offer left, in the order of their ids.
+    offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
+        The offers left, in the order of their ids: position of the site, kWh/day a charger group,
+        cost and subsidy (PKR), and whether it stands already.
+    reach_start, reach_site, reach_min
+        Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
+        ``reach_min`` minutes, sites in order.
+    budget_pkr
+        Public money there is (PKR).
+    limit_names, limit_kinds, limit_units, limit_most
+        The limits beside the budget, in the order of their names, and what there is of each.
+    limit_start, limit_offer, limit_amount
+        Limit ``r`` is used by the offers ``limit_offer[limit_start[r]:limit_start[r + 1]]``, each
+        with its amount in the limit's unit.
+    required_sites
+        Positions of the sites that must have a station.
+    """
+
+    demand_ids: Names
+    demand_kwh: Floats
+    demand_class: Ints
+    demand_cell: Ints
+    class_names: tuple[str, ...]
+    group_names: tuple[str, ...]
+    uses: Flags
+    cell_ids: Names
+    site_ids: Names
+    offer_ids: Names
+    offer_site: Ints
+    offer_capacity: Floats
+    offer_cost: Floats
+    offer_subsidy: Floats
+    offer_existing: Flags
+    reach_start: Ints
+    reach_site: Ints
+    reach_min: Floats
+    budget_pkr: float
+    limit_names: tuple[str, ...] = ()
+    limit_kinds: tuple[str, ...] = ()
+    limit_units: tuple[str, ...] = ()
+    limit_most: Floats = field(default_factory=lambda: np.zeros(0))
+    limit_start: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    limit_offer: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    limit_amount: Floats = field(default_factory=lambda: np.zeros(0))
+    required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        """Lock the arrays: an instance is shared between stages that must not change it."""
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    @classmethod
+    def from_tables(
+        cls,
+        demand: pd.DataFrame,
+        offers: pd.DataFrame,
+        reach: pd.DataFrame,
+        compatibility: pd.DataFrame,
+        budget_pkr: float,
+        *,
+        cutoff_min: float | None = None,
+        limits: Iterable[Limit] = (),
+        required: Collection[str] = (),
+        forbidden: Collection[str] = (),
+    ) -> Instance:
+        """Return the instance the tables describe; the tables are not changed.
+
+        Offers that are ruled out (a ``reason`` that is not blank) are left out. An existing station
+        is kept as it stands or extended: of the other offers at its site only those with a true
+        ``extends`` are left, which have its capacity and power in theirs and cost what is added.
+
+        Parameters
+        ----------
+        demand, offers, reach, compatibility
+            Tables as `siting.tables` specifies them.
+        budget_pkr
+            Public money there is (PKR).
+        cutoff_min
+            Longest drive allowed (min); the reach table's own limit by default.
+        limits
+            Limits on the offers beside the budget.
+        required, forbidden
+            Sites that must have a station, and sites that must not.
+
+        Returns
+        -------
+        Instance
+            The same data as arrays.
+
+        Raises
+        ------
+        InputError
+            With every fault of the tables, of the references between them and of the budget; also
+            where there is no demand at all, or none of it can reach a station it could use.
+        InfeasibleError
+            With every limit that what stands and what is required break by themselves.
+
+        Examples
+        --------
+        >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
+        ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
+        >>> offers = pd.DataFrame({"offer_id": ["s1:fast"], "site_id": ["s1"],
+        ...     "configuration": ["fast"], "chargers": ["1 x dc_60"], "existing": [False],
+        ...     "power_kw": [60.0], "charger_cost_pkr": [6e6], "grid_cost_pkr": [1e6],
+        ...     "fee_cost_pkr": [0.0], "cost_pkr": [7e6], "subsidy_pkr": [3e6],
+        ...     "capacity_dc_kwh_day": [200.0], "reason": [""]})
+        >>> reach = pd.DataFrame({"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [4.0]})
+        >>> plugs = pd.DataFrame({"charger_group": ["dc"], "vehicle_class": ["car"]})
+        >>> Instance.from_tables(demand, offers, reach, plugs, budget_pkr=5e6)
+        Instance: 1 demand row (50 kWh/day), 1 offer at 1 site, 1 pair in reach, PKR 5,000,000
+        """
+        limits = sorted(limits, key=lambda limit: limit.name)
+        check_tables(
+            demand,
+            offers,
+            reach,
+            compatibility,
+            budget_pkr,
+            cutoff_min,
+            limits=limits,
+            required=required,
+            forbidden=forbidden,
+        )
+        left = offers_left(offers, forbidden)
+        groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
+        classes = tuple(sorted(set(compatibility["vehicle_class"].astype(str))))
+        wanted = demand.assign(
+            **{k: demand[k].astype(str) for k in ("demand_id", "cell_id", "vehicle_class")}
+        ).sort_values("demand_id", kind="stable")
+        cells = np.unique(wanted["cell_id"].to_numpy(object))
+        sites = np.unique(left["site_id"].to_numpy(object))
+        start, site, minutes = _sparse_reach(reach, cells, sites, cutoff_min)
+        columns = [f"capacity_{group}_kwh_day" for group in groups]
+        limit_start, limit_offer, limit_amount = limit_rows(limits, left["offer_id"].tolist())
+        instance = cls(
+            demand_ids=wanted["demand_id"].to_numpy(object).copy(),
+            demand_kwh=wanted["demand_kwh_day"].to_numpy(float, copy=True),
+            demand_class=_positions(classes, wanted["vehicle_class"]),
+            demand_cell=_positions(cells, wanted["cell_id"]),
+            class_names=classes,
+            group_names=groups,
+            uses=_uses(compatibility, classes, groups),
+            cell_ids=cells,
+            site_ids=sites,
+            offer_ids=left["offer_id"].to_numpy(object).copy(),
+            offer_site=_positions(sites, left["site_id"]),
+            offer_capacity=left[columns].to_numpy(float, copy=True).reshape(len(left), len(groups)),
+            offer_cost=left["cost_pkr"].to_numpy(float, copy=True),
+            offer_subsidy=left["subsidy_pkr"].to_numpy(float, copy=True),
+            offer_existing=left["existing"].to_numpy(bool, copy=True),
+            reach_start=start,
+            reach_site=site,
+            reach_min=minutes,
+            budget_pkr=float(budget_pkr),
+            limit_names=tuple(limit.name for limit in limits),
+            limit_kinds=tuple(limit.kind for limit in limits),
+            limit_units=tuple(limit.unit for limit in limits),
+            limit_most=np.array([limit.at_most for limit in limits], dtype=float),
+            limit_start=limit_start,
+            limit_offer=limit_offer,
+            limit_amount=limit_amount,
+            required_sites=np.sort(_positions(sites, pd.Series(sorted(set(map(str, required)))))),
+        )
+        if not instance.served_pairs.any():
+            raise InputError(find_reach_faults(demand, offers, left, reach, cutoff_min))
+        contradictions = find_contradictions(instance)
+        if contradictions:
+            raise InfeasibleError(contradictions)
+        return instance
+
+    @property
+    def demand_kwh_day(self) -> float:
+        """All the energy wanted, in reach or not (kWh/day)."""
+        return float(self.demand_kwh.sum())
+
+    @property
+    def limit_use(self) -> sparse.csr_array:
+        """What each offer (column) uses of each limit (row), in the limit's unit."""
+        return sparse.csr_array(
+            (self.limit_amount, self.limit_offer, self.limit_start),
+            shape=(len(self.limit_names), len(self.offer_ids)),
+        )
+
+    @property
+    def must_sites(self) -> Flags:
+        """Whether each site must have one of its offers: one stands there, or it is required."""
+        out = np.zeros(len(self.site_ids), dtype=bool)
+        out[self.offer_site[self.offer_existing]] = True
+        out[self.required_sites] = True
+        return out
+
+    @property
+    def site_groups(self) -> Flags:
+        """Whether any offer left at a site (row) has chargers of a group (column)."""
+        out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
+        np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
+        return out
+
+    @property
+    def served_pairs(self) -> Flags:
+        """Whether a demand row above zero (row) of any size can reach a site it could use."""
+        usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
+        cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
+        by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
+        np.logical_or.at(by_class, cell, usable[:, self.reach_site].T)
+        return by_class[self.demand_cell, self.demand_class] & (self.demand_kwh > 0)
+
+    def positions_of(self, offer_ids: Iterable[str]) -> Ints:
+        """Return the positions of offers, in the order of their ids.
+
+        Raises
+        ------
+        InputError
+            If an id is not an offer left in this instance, or two offers are at one site.
+        """
+        wanted = sorted(set(map(str, offer_ids)))
+        found = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
+        unknown = tuple(name for name, at in zip(wanted, found, strict=True) if at < 0)
+        if unknown:
+            what = f"{len(unknown):,} not among the offers that can be built"
+            raise InputError(Fault("offers", what, "", unknown))
+        sites = self.offer_site[found]
+        twice = np.bincount(sites, minlength=len(self.site_ids)) > 1
+        if twice.any():
+            raise InputError(
+                Fault("offers", "two offers at one site", "", tuple(self.site_ids[twice]))
+            )
+        return found
+
+    def __repr__(self) -> str:
+        """Return the sizes on one line."""
+
+        def count(number: int, what: str) -> str:
+            return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+        return (
+            f"Instance: {count(len(self.demand_ids), 'demand row')} "
+            f"({self.demand_kwh_day:,.0f} kWh/day), {count(len(self.offer_ids), 'offer')} at "
+            f"{count(len(self.site_ids), 'site')}, {count(len(self.reach_site), 'pair')} in reach, "
+            f"PKR {self.budget_pkr:,.0f}"
+        )
+
+
+def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
+    """Return where each wanted name stands among the names; -1 where it does not."""
+    index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
+    found = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
+    return np.asarray(found, dtype=np.int64)
+
+
+def _uses(compatibility: pd.DataFrame, classes: tuple[str, ...], groups: tuple[str, ...]) -> Flags:
+    out = np.zeros((len(classes), len(groups)), dtype=bool)
+    row = _positions(classes, compatibility["vehicle_class"].astype(str))
+    column = _positions(groups, compatibility["charger_group"].astype(str))
+    known = column >= 0  # a catalogue may name groups that none of the offers has
+    out[row[known], column[known]] = True
+    return out
+
+
+def _sparse_reach(
+    reach: pd.DataFrame, cells: Names, sites: Names, cutoff_min: float | None
+) -> tuple[Ints, Ints, Floats]:
+    cell = _positions(cells, reach["cell_id"].astype(str))
+    site = _positions(sites, reach["site_id"].astype(str))
+    minutes = reach["travel_min"].to_numpy(float)
+    keep = (cell >= 0) & (site >= 0)
+    if cutoff_min is not None:
+        keep &= minutes <= cutoff_min
+    cell, site, minutes = cell[keep], site[keep], minutes[keep]
+    order = np.lexsort((site, cell))
+    start = np.zeros(len(cells) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(cell, minlength=len(cells)), out=start[1:])
+    return start, site[order], minutes[order]

@@ -1,0 +1,330 @@
+"""Limits on the offers that a plan may take together: money, power, numbers, distance.
+
+Every limit is one row of the program, over the offers alone::
+
+    sum of u_ro z_o over all o  <=  U_r                          for each limit r
+
+with ``u_ro`` what offer ``o`` uses of limit ``r`` and ``U_r`` what there is, both in the limit's
+own unit and never negative. So a plan that is within a limit stays within it when an offer is left
+out: the rows are knapsacks and packings, side by side with the budget. The functions here make
+limits from plain tables; those of spacing are in `siting.program.spacing`.
+
+Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
+(several knapsack rows at once).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from siting.errors import Fault, InputError
+
+MONEY_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What some offers may use together of something scarce.
+
+    Parameters
+    ----------
+    name
+        What people call it, e.g. ``"Sindh"``; no two limits of an instance share one.
+    kind
+        ``envelope``, ``feeder``, ``spacing``, ``number`` or a word of your own.
+    unit
+        Unit of the amounts, e.g. ``PKR``, ``kW``, ``stations``.
+    at_most
+        What there is, 0 or more.
+    use
+        What each offer uses of it, 0 or more, by ``offer_id``; offers without an entry use nothing.
+
+    Examples
+    --------
+    >>> Limit("line 7", "feeder", "kW", 100.0, {"s1:fast": 60.0, "s2:fast": 60.0})
+    Limit line 7 (feeder): at most 100 kW over 2 offers
+    """
+
+    name: str
+    kind: str
+    unit: str
+    at_most: float
+    use: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """Take a copy of the amounts, with ids as text."""
+        ids = [str(name) for name in self.use.keys()]  # noqa: SIM118 - a Series iterates its values
+        if len(set(ids)) < len(ids):
+            twice = tuple(sorted({name for name in ids if ids.count(name) > 1}))
+            raise InputError(Fault(f"limit {self.name}", "an offer has two amounts", "", twice))
+        amounts = [float(amount) for _, amount in self.use.items()]
+        object.__setattr__(self, "use", dict(zip(ids, amounts, strict=True)))
+        object.__setattr__(self, "at_most", float(self.at_most))
+
+    def __repr__(self) -> str:
+        """Return the limit on one line."""
+        return (
+            f"Limit {self.name} ({self.kind}): at most {self.at_most:,.10g} {self.unit} "
+            f"over {len(self.use):,} offers"
+        )
+
+
+def envelopes(
+    offers: pd.DataFrame, parts: pd.DataFrame, budgets_pkr: Mapping[str, float]
+) -> tuple[Limit, ...]:
+    """Return one limit an envelope of public money (PKR), beside the budget as a whole.
+
+    Parameters
+    ----------
+    offers
+        The offers (`siting.tables.OFFERS`).
+    parts
+        ``offer_id``, ``envelope``, ``subsidy_pkr``: what an offer draws from each envelope, e.g.
+        its sockets for two-wheelers from one and its fast chargers from another. The parts of an
+        offer are no more than its subsidy; what is in no envelope counts for the budget alone. An
+        existing station may have parts: what it still draws, such as instalments.
+    budgets_pkr
+        The money in each envelope (PKR).
+
+    Raises
+    ------
+    InputError
+        If an envelope is unknown, has no offers or no money stated, or parts are more than a whole.
+
+    Examples
+    --------
+    >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
+    ...     "subsidy_pkr": [5.0, 3.0], "existing": [False, False]})
+    >>> parts = pd.DataFrame({"offer_id": ["a", "a", "b"], "envelope": ["cars", "bikes", "bikes"],
+    ...     "subsidy_pkr": [4.0, 1.0, 3.0]})
+    >>> envelopes(offers, parts, {"cars": 8.0, "bikes": 3.0})
+    (Limit bikes (envelope): at most 3 PKR over 2 offers, Limit cars (envelope): at most 8 PKR \
+over 1 offers)
+    """
+    faults = _missing_columns(parts, ("offer_id", "envelope", "subsidy_pkr"), "envelopes")
+    if faults:
+        raise InputError(faults)
+    rows = parts.assign(offer_id=parts["offer_id"].astype(str))
+    named = rows["envelope"].notna()
+    rows = rows.assign(envelope=rows["envelope"].astype(str))
+    money = {str(name): float(pkr) for name, pkr in budgets_pkr.items()}
+    known = set(offers["offer_id"].astype(str))
+    faults += _listed("envelopes, column envelope", rows.loc[~named, "offer_id"], "without a name")
+    faults += _listed(
+        "envelopes, column offer_id",
+        rows.loc[~rows["offer_id"].isin(known), "offer_id"],
+        "not among the offers",
+    )
+    faults += _listed(
+        "envelopes, column envelope",
+        rows.loc[named & ~rows["envelope"].isin(money), "envelope"],
+        "without a budget",
+        "state the money in each",
+    )
+    faults += _listed(
+        "envelopes",
+        [name for name in money if name not in set(rows["envelope"])],
+        "without an offer that draws on it",
+        "check the names, or leave it out",
+    )
+    amount = pd.to_numeric(rows["subsidy_pkr"], errors="coerce")
+    faults += _listed(
+        "envelopes, column subsidy_pkr",
+        rows.loc[~(amount >= 0) | (amount == math.inf), "offer_id"],
+        "missing, negative or no number",
+        "give PKR 0 or more",
+    )
+    drawn = amount.groupby(rows["offer_id"]).sum()
+    whole = offers.assign(offer_id=offers["offer_id"].astype(str)).set_index("offer_id")
+    new = whole.loc[~whole["existing"], "subsidy_pkr"].astype(float)
+    both = drawn.index.intersection(new.index)
+    over = drawn[both] > new[both] * (1 + MONEY_TOLERANCE) + MONEY_TOLERANCE
+    faults += _listed(
+        "envelopes, column subsidy_pkr",
+        list(both[over.to_numpy()]),
+        "whose parts are more than the subsidy",
+        "the parts of an offer are its subsidy, split",
+    )
+    if faults:
+        raise InputError(faults)
+    summed = amount.groupby([rows["envelope"], rows["offer_id"]]).sum()
+    return tuple(
+        Limit(name, "envelope", "PKR", money[name], summed[name]) for name in sorted(money)
+    )
+
+
+def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.DataFrame:
+    """Return what each offer draws (PKR) from the envelope of its province or district.
+
+    Parameters
+    ----------
+    offers
+        The offers (`siting.tables.OFFERS`).
+    area_of_site
+        The area of each ``site_id``.
+
+    Returns
+    -------
+    DataFrame
+        ``offer_id``, ``envelope``, ``subsidy_pkr``, for `envelopes`.
+
+    Raises
+    ------
+    InputError
+        If a site has no area.
+
+    Examples
+    --------
+    >>> offers = pd.DataFrame({"offer_id": ["a"], "site_id": ["s1"], "subsidy_pkr": [5.0]})
+    >>> parts_by_area(offers, {"s1": "Sindh"}).to_numpy().tolist()
+    [['a', 'Sindh', 5.0]]
+    """
+    area = {str(site): name for site, name in area_of_site.items()}
+    site = offers["site_id"].astype(str)
+    envelope = site.map(area)
+    faults = _listed(
+        "envelopes", site[envelope.isna()], "sites in no area", "say which area each site is in"
+    )
+    if faults:
+        raise InputError(faults)
+    return pd.DataFrame(
+        {
+            "offer_id": offers["offer_id"].astype(str),
+            "envelope": envelope.astype(str),
+            "subsidy_pkr": offers["subsidy_pkr"].astype(float),
+        }
+    )
+
+
+def feeders(
+    offers: pd.DataFrame, feeder_of_site: Mapping[str, str], headroom_kw: Mapping[str, float]
+) -> tuple[Limit, ...]:
+    """Return one limit an 11 kV feeder: the power new chargers on it may draw together (kW).
+
+    What stands already is in the headroom; an extension uses what it draws more than the station
+    that it extends. Sites without a feeder are free.
+
+    Parameters
+    ----------
+    offers
+        The offers (`siting.tables.OFFERS`).
+    feeder_of_site
+        The feeder of each ``site_id``; missing where it is not known.
+    headroom_kw
+        Spare power of each feeder (kW).
+
+    Raises
+    ------
+    InputError
+        If a feeder has no site or no headroom, or a site is unknown.
+
+    Examples
+    --------
+    >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
+    ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
+    >>> feeders(offers, {"s1": "F7", "s2": "F7"}, {"F7": 50.0})
+    (Limit feeder F7 (feeder): at most 50 kW over 1 offers,)
+    """
+    feeder = {str(s): str(f) for s, f in feeder_of_site.items() if not pd.isna(f)}
+    room = {str(name): float(kw) for name, kw in headroom_kw.items()}
+    site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
+    unknown = sorted(set(feeder) - set(site))
+    faults = _listed("feeders, column site_id", unknown, "sites without any offer")
+    faults += _listed(
+        "feeders", sorted(set(feeder.values()) - set(room)), "without a headroom", "state its kW"
+    )
+    faults += _listed(
+        "feeders",
+        sorted(set(room) - {feeder[s] for s in set(site) & set(feeder)}),
+        "without a site",
+        "check the names, or leave it out",
+    )
+    if faults:
+        raise InputError(faults)
+    standing = standing_power_kw(offers)
+    added = (offers["power_kw"].astype(float) - site.map(standing).fillna(0.0)).clip(lower=0.0)
+    new = ~offers["existing"].to_numpy(bool)
+    of = site.map(feeder)
+    return tuple(
+        Limit(
+            f"feeder {name}",
+            "feeder",
+            "kW",
+            room[name],
+            dict(zip(ids[new & (of == name)], added[new & (of == name)], strict=True)),
+        )
+        for name in sorted(room)
+    )
+
+
+def number(offers: pd.DataFrame, at_most: int, name: str = "new stations") -> Limit:
+    """Return the limit on how many new stations there are; an extension is not a new station.
+
+    Parameters
+    ----------
+    offers
+        The offers that count (`siting.tables.OFFERS`); part of the table for part of the city.
+    at_most
+        New stations at most.
+    name
+        Name of the limit.
+
+    Examples
+    --------
+    >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
+    ...     "existing": [False, True]})
+    >>> number(offers, 3)
+    Limit new stations (number): at most 3 stations over 1 offers
+    """
+    return Limit(name, "number", "stations", at_most, dict.fromkeys(new_offers(offers), 1.0))
+
+
+def new_offers(offers: pd.DataFrame) -> list[str]:
+    """Return the ids of the offers at sites where nothing stands yet."""
+    site = offers["site_id"].astype(str)
+    standing = set(site[offers["existing"].to_numpy(bool)])
+    return offers.loc[~site.isin(standing).to_numpy(), "offer_id"].astype(str).tolist()
+
+
+def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
+    """Return the power (kW) of what stands already, by ``site_id``."""
+    there = offers[offers["existing"].to_numpy(bool)]
+    return dict(zip(there["site_id"].astype(str), there["power_kw"].astype(float), strict=True))
+
+
+def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return limits as two plain tables, for the recount and for files.
+
+    Returns
+    -------
+    use, there
+        ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_most``.
+    """
+    limits = sorted(limits, key=lambda limit: limit.name)
+    use = pd.DataFrame(
+        [(limit.name, offer, amount) for limit in limits for offer, amount in limit.use.items()],
+        columns=["limit", "offer_id", "use"],
+    )
+    there = pd.DataFrame(
+        [(limit.name, limit.kind, limit.unit, limit.at_most) for limit in limits],
+        columns=["limit", "kind", "unit", "at_most"],
+    )
+    return use.astype({"use": float}), there.astype({"at_most": float})
+
+
+def _missing_columns(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> list[Fault]:
+    there = ", ".join(map(str, frame.columns))
+    return [
+        Fault(f"{where}, column {name}", "missing", f"it has: {there}")
+        for name in columns
+        if name not in frame.columns
+    ]
+
+
+def _listed(where: str, ids: Iterable[str], what: str, fix: str = "") -> list[Fault]:
+    bad = tuple(dict.fromkeys(map(str, ids)))
+    return [Fault(where, f"{len(bad):,} {what}", fix, bad)] if bad else []

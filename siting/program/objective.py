@@ -1,0 +1,277 @@
+"""What a plan is worth: energy, people or sessions served, nearer counting for more if so wished.
+
+A kilowatt-hour of demand row ``i`` served at site ``j`` counts::
+
+    a_ij w_i        with  0 < a_ij <= 1  the decay at the minutes of the drive,
+                          w_i = W_i / d_i  and  W_i what the whole row is worth
+
+where ``d_i`` is the energy the row wants (kWh/day) and ``W_i`` its people or its sessions a day;
+``w_i = 1`` for energy. A row without demand has nothing to serve and counts for nothing.
+
+Decay of the drive ``t`` (min):
+
+===============  ====================================================================
+`StepDecay`      the factor of the last step that begins at or before ``t``
+`LinearDecay`    1 up to ``full_min``, falling straight to ``least`` at ``end_min``,
+                 ``least`` after it
+`ExponentialDecay`   ``exp(-t / scale_min)``
+`GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
+===============  ====================================================================
+
+Minutes beyond the cutoff decide nothing, so parameters beyond it are a fault.
+
+Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
+European Journal of Operational Research 151 (2003), 474-480.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.program.instance import Floats, Instance
+
+ENERGY_UNIT = "kWh/day"
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """Steps: minutes at which each begins, with its factor.
+
+    Parameters
+    ----------
+    steps
+        Factor in (0, 1] by the minute from which it counts; the first begins at 0.
+
+    Examples
+    --------
+    >>> StepDecay({0: 1.0, 5: 0.5}).factor(np.array([4.9, 5.0]))
+    array([1. , 0.5])
+    """
+
+    steps: Mapping[float, float]
+
+    def factor(self, minutes: Floats) -> Floats:
+        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        begins = np.array(sorted(self.steps), dtype=float)
+        factors = np.array([self.steps[b] for b in sorted(self.steps)], dtype=float)
+        out: Floats = factors[np.searchsorted(begins, minutes, side="right") - 1]
+        return out
+
+    def faults(self, cutoff_min: float) -> list[Fault]:
+        """Return what is wrong with the steps."""
+        begins = sorted(self.steps)
+        factors = [self.steps[b] for b in begins]
+        out = []
+        if not begins or begins[0] != 0:
+            out.append(_fault("steps", "the first does not begin at 0 min", "add a step at 0"))
+        bad = [f for f in factors if not (math.isfinite(f) and 0 < f <= 1)]
+        if bad:
+            out.append(_fault("steps", f"factors outside (0, 1]: {_listed(bad)}", "give shares"))
+        elif any(b > a for a, b in pairwise(factors)):
+            out.append(_fault("steps", "a longer drive counts for more", "let factors fall"))
+        return out + [
+            fault for b in begins[1:] for fault in _minutes_faults("steps", float(b), cutoff_min)
+        ]
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """A straight fall.
+
+    Parameters
+    ----------
+    full_min, end_min
+        Minutes up to which all counts, and at which the fall ends.
+    least
+        What counts from there on, in (0, 1).
+
+    Examples
+    --------
+    >>> LinearDecay(2, 6, 0.5).factor(np.array([1.0, 4.0, 9.0]))
+    array([1.  , 0.75, 0.5 ])
+    """
+
+    full_min: float
+    end_min: float
+    least: float
+
+    def factor(self, minutes: Floats) -> Floats:
+        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        return np.interp(minutes, [self.full_min, self.end_min], [1.0, self.least])
+
+    def faults(self, cutoff_min: float) -> list[Fault]:
+        """Return what is wrong with the parameters."""
+        out = _minutes_faults("end_min", self.end_min, cutoff_min)
+        if not (math.isfinite(self.full_min) and self.full_min >= 0):
+            out.append(_fault("full_min", f"is {self.full_min}", "give minutes of 0 or more"))
+        elif not self.full_min < self.end_min:
+            what = f"{self.full_min:g} min is not before end_min, {self.end_min:g} min"
+            out.append(_fault("full_min", what, "let the fall begin before it ends"))
+        if not (math.isfinite(self.least) and 0 < self.least < 1):
+            out.append(_fault("least", f"is {self.least}", "give a share above 0 and below 1"))
+        return out
+
+
+@dataclass(frozen=True)
+class ExponentialDecay:
+    """A steady fall by the same share each minute.
+
+    Parameters
+    ----------
+    scale_min
+        Minutes after which 37 % are left.
+    """
+
+    scale_min: float
+
+    def factor(self, minutes: Floats) -> Floats:
+        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        out: Floats = np.exp(-minutes / self.scale_min)
+        return out
+
+    def faults(self, cutoff_min: float) -> list[Fault]:
+        """Return what is wrong with the parameter."""
+        return _minutes_faults("scale_min", self.scale_min, cutoff_min)
+
+
+@dataclass(frozen=True)
+class GaussianDecay:
+    """A bell: flat near the site, then steep.
+
+    Parameters
+    ----------
+    sigma_min
+        Minutes after which 61 % are left.
+    """
+
+    sigma_min: float
+
+    def factor(self, minutes: Floats) -> Floats:
+        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        out: Floats = np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
+        return out
+
+    def faults(self, cutoff_min: float) -> list[Fault]:
+        """Return what is wrong with the parameter."""
+        return _minutes_faults("sigma_min", self.sigma_min, cutoff_min)
+
+
+Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What each demand row is worth, served whole and next door, and how that falls with the drive.
+
+    Parameters
+    ----------
+    unit
+        Unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``.
+    worth
+        Worth of each demand row of the instance, served whole, in `unit`.
+    decay
+        How it falls with the drive; None: not at all.
+    """
+
+    unit: str
+    worth: Floats
+    decay: Decay | None = None
+
+
+def objective_of(
+    instance: Instance,
+    worth: pd.Series | None = None,
+    unit: str = ENERGY_UNIT,
+    *,
+    decay: Decay | None = None,
+    cutoff_min: float | None = None,
+) -> Objective:
+    """Return the objective of an instance.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    worth
+        Worth of each demand row by ``demand_id``, such as its people or its sessions a day; the
+        energy it wants (kWh/day) by default.
+    unit
+        Unit of `worth`.
+    decay
+        How the worth falls with the drive.
+    cutoff_min
+        Longest drive allowed (min); needed with a decay, whose parameters must not be beyond it.
+
+    Returns
+    -------
+    Objective
+        With the worth of each demand row, in `unit`.
+
+    Raises
+    ------
+    InputError
+        With every fault of the worths and of the decay.
+    """
+    faults: list[Fault] = []
+    values = instance.demand_kwh
+    if worth is not None:
+        found, values = _aligned(instance, worth)
+        faults += found
+        if unit == ENERGY_UNIT:
+            faults.append(Fault("unit", "worths are given but no unit", "name it, e.g. people"))
+    if decay is not None:
+        if cutoff_min is None or not (math.isfinite(cutoff_min) and cutoff_min > 0):
+            faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give the longest drive (min)"))
+        else:
+            faults += decay.faults(cutoff_min)
+    if faults:
+        raise InputError(faults)
+    return Objective(unit, values, decay)
+
+
+def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]:
+    where = "worth"
+    if not pd.api.types.is_numeric_dtype(worth) or pd.api.types.is_bool_dtype(worth):
+        return [Fault(where, f"not numbers but {worth.dtype}", "")], instance.demand_kwh
+    index = pd.Index(worth.index.astype(str))
+    twice = tuple(dict.fromkeys(index[index.duplicated()]))
+    if twice:
+        return [Fault(where, f"{len(twice):,} demand rows twice", "", twice)], instance.demand_kwh
+    values = pd.Series(worth.to_numpy(dtype=float, na_value=np.nan), index=index)
+    ids = pd.Index(instance.demand_ids.astype(str))
+    faults = []
+    unknown = tuple(sorted(set(index) - set(ids)))
+    if unknown:
+        faults.append(Fault(where, f"{len(unknown):,} are not demand rows", "", unknown))
+    there = values.reindex(ids)
+    bad = ~(np.isfinite(there.to_numpy()) & (there.to_numpy() >= 0))
+    if bad.any():
+        what = f"{bad.sum():,} demand rows without a number of 0 or more"
+        faults.append(Fault(where, what, "give one for each", tuple(ids[bad])))
+    elif not (there.to_numpy()[instance.demand_kwh > 0] > 0).any():
+        faults.append(Fault(where, "is 0 for every row with demand", "give some worth above 0"))
+    return faults, there.to_numpy(dtype=float)
+
+
+def _minutes_faults(name: str, minutes: float, cutoff_min: float) -> list[Fault]:
+    if not (math.isfinite(minutes) and minutes > 0):
+        return [_fault(name, f"is {minutes}", "give minutes above 0")]
+    if minutes > cutoff_min:
+        what = f"{minutes:g} min is beyond the cutoff of {cutoff_min:g} min"
+        return [_fault(name, what, f"give at most {cutoff_min:g} min, or raise the cutoff")]
+    return []
+
+
+def _fault(name: str, what: str, fix: str) -> Fault:
+    return Fault(f"decay, {name}", what, fix)
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{v:g}" for v in values[:5])

@@ -1,0 +1,220 @@
+"""What a plan must hold to beside the budget: limits, sites in or out, stations kept or extended.
+
+Symbols, beside those of `siting.models.program`:
+
+===========  ====================================================================================
+``r``        limits; ``u_ro`` what offer ``o`` uses of limit ``r``, at most ``U_r`` together
+``E``        sites where a station stands; ``R`` sites that must have one
+===========  ====================================================================================
+
+Rows::
+
+    sum of u_ro z_o over all o    <=  U_r   for each limit r
+    sum of z_o over o in O_j      >=  1     for each site j in E or R    (stands, or is required)
+
+At a site of ``E`` the offers are the station as it stands and its extensions; one of them is taken.
+Offers at sites that are forbidden are left out before there is a program.
+
+`find_obligation_faults` names what is wrong with the words; `find_contradictions` names what cannot
+hold for one limit alone, with all required sites at their least use of it. What cannot hold only
+because of several limits at once is found by `siting.solve.repair`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault
+from siting.program.limits import Limit
+
+if TYPE_CHECKING:
+    from siting.program.instance import Floats, Instance, Ints
+
+# A plan within a millionth of a rupee of the budget, of a kilowatt or a station of a limit, is
+# within it: sums of binary fractions are not exact.
+LIMIT_TOLERANCE = 1e-6
+
+
+def tolerance(at_most: float) -> float:
+    """Return how far a sum may be above a limit and still count as within it, in its unit."""
+    return LIMIT_TOLERANCE + 1e-12 * at_most
+
+
+def extends(offers: pd.DataFrame) -> pd.Series[bool]:
+    """Return whether each offer extends a station that stands; the column may be absent."""
+    if "extends" not in offers.columns:
+        return pd.Series(False, index=offers.index, dtype=bool)
+    return offers["extends"].eq(True)
+
+
+def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
+    """Return the offers that can be chosen or stand already, ids as text, in the order of ids.
+
+    Left out are those with a reason, those at forbidden sites, and new ones beside a station that
+    stands, unless they extend it.
+
+    Parameters
+    ----------
+    offers
+        The offers (`siting.tables.OFFERS`); ``extends`` (flag) marks an extension.
+    forbidden
+        Sites that take nothing.
+    """
+    open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
+    out = offers.assign(
+        offer_id=offers["offer_id"].astype(str), site_id=offers["site_id"].astype(str)
+    )[open_]
+    standing = set(out.loc[out["existing"], "site_id"])
+    out = out[out["existing"] | extends(out) | ~out["site_id"].isin(standing)]
+    out = out[~out["site_id"].isin(set(map(str, forbidden)))]
+    return out.sort_values("offer_id", kind="stable", ignore_index=True)
+
+
+def find_obligation_faults(
+    offers: pd.DataFrame,
+    limits: Sequence[Limit],
+    required: Collection[str],
+    forbidden: Collection[str],
+) -> list[Fault]:
+    """Return every fault in the limits, the required and forbidden sites, and the extensions."""
+    return [
+        *_limit_faults(offers, limits),
+        *_site_faults(offers, set(map(str, required)), set(map(str, forbidden))),
+        *_extension_faults(offers),
+    ]
+
+
+def limit_rows(limits: Sequence[Limit], offer_ids: Sequence[str]) -> tuple[Ints, Ints, Floats]:
+    """Return the amounts of limits over offers, as the start of each row, offers and amounts.
+
+    Parameters
+    ----------
+    limits
+        The limits, in the order of the rows.
+    offer_ids
+        Ids of the offers, in order; amounts of others are left out.
+    """
+    position = {name: n for n, name in enumerate(offer_ids)}
+    start, offer, amount = [0], [], []
+    for limit in limits:
+        used = sorted((position[o], u) for o, u in limit.use.items() if o in position and u > 0)
+        offer += [o for o, _ in used]
+        amount += [u for _, u in used]
+        start.append(len(offer))
+    return (
+        np.array(start, dtype=np.int64),
+        np.array(offer, dtype=np.int64),
+        np.array(amount, dtype=np.float64),
+    )
+
+
+def find_contradictions(instance: Instance) -> list[Fault]:
+    """Return every limit that what stands and what is required break on their own: have and need.
+
+    Each site that must have a station is taken at its least use of the limit, so a limit named here
+    cannot hold whatever else is chosen.
+    """
+    must = np.flatnonzero(instance.must_sites)
+    if not len(must):
+        return []
+    faults = []
+    money = instance.offer_subsidy
+    rows = [("budget_pkr", "PKR", instance.budget_pkr, money)]
+    use = instance.limit_use
+    for r, name in enumerate(instance.limit_names):
+        amounts = np.zeros(len(instance.offer_ids))
+        own = slice(use.indptr[r], use.indptr[r + 1])
+        amounts[use.indices[own]] = use.data[own]
+        rows.append(
+            (f"limit {name}", instance.limit_units[r], float(instance.limit_most[r]), amounts)
+        )
+    for where, unit, have, amounts in rows:
+        least = np.full(len(instance.site_ids), np.inf)
+        np.minimum.at(least, instance.offer_site, amounts)
+        need = math.fsum(least[must])
+        if need > have + tolerance(have):
+            users = must[least[must] > 0]
+            required = np.isin(users, instance.required_sites)
+            what = (
+                f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for what stands "
+                "and is required, each at its least"
+            )
+            fix = f"raise it to {need:,.10g} {unit} or more"
+            if required.any():
+                fix += ", or require less"
+            ids = tuple(instance.site_ids[users[np.argsort(-least[users], kind="stable")]])
+            faults.append(Fault(where, what, fix, ids))
+    return faults
+
+
+def _limit_faults(offers: pd.DataFrame, limits: Sequence[Limit]) -> list[Fault]:
+    faults = []
+    known = set(offers["offer_id"].astype(str))
+    names = [limit.name for limit in limits]
+    twice = tuple(sorted({name for name in names if names.count(name) > 1}))
+    if twice:
+        faults.append(Fault("limits", "two of one name", "give each its own name", twice))
+    for limit in limits:
+        where = f"limit {limit.name}"
+        if not (math.isfinite(limit.at_most) and limit.at_most >= 0):
+            what = f"at_most is {limit.at_most:g}"
+            faults.append(Fault(where, what, f"give {limit.unit} 0 or more"))
+        bad = tuple(o for o, u in limit.use.items() if not (math.isfinite(u) and u >= 0))
+        if bad:
+            what = f"{len(bad):,} amounts missing, negative or infinite"
+            faults.append(Fault(where, what, f"give {limit.unit} 0 or more", bad))
+        stray = tuple(sorted(set(limit.use) - known))
+        if stray:
+            faults.append(Fault(where, f"{len(stray):,} not among the offers", "", stray))
+    return faults
+
+
+def _site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) -> list[Fault]:
+    site = offers["site_id"].astype(str)
+    known, standing = set(site), set(site[offers["existing"]])
+    left = set(offers_left(offers)["site_id"])
+    without = sorted((required & known) - left)
+    reasons = offers["reason"].fillna("").astype(str)[site.isin(without)]
+    why = f" ({reasons.iloc[0]})" if len(reasons) else ""
+    checks = (
+        ("required", sorted(required - known), "without any offer", "check the names"),
+        ("forbidden", sorted(forbidden - known), "without any offer", "check the names"),
+        ("required", without, f"with every offer ruled out{why}", "lift what rules them out"),
+        ("required", sorted(required & forbidden), "forbidden as well", "say one or the other"),
+        (
+            "forbidden",
+            sorted(forbidden & standing),
+            "where a station stands, which no plan closes",
+            "leave the site out of the list, or the station out of the offers",
+        ),
+    )
+    return [
+        Fault(f"{where} sites", f"{len(ids):,} {what}", fix, tuple(ids))
+        for where, ids, what, fix in checks
+        if ids
+    ]
+
+
+def _extension_faults(offers: pd.DataFrame) -> list[Fault]:
+    if "extends" not in offers.columns:
+        return []
+    column = offers["extends"]
+    if not pd.api.types.is_bool_dtype(column):
+        return [Fault("offers, column extends", f"not true or false but {column.dtype}")]
+    site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
+    standing = set(site[offers["existing"]])
+    alone = tuple(ids[column & ~site.isin(standing)])
+    both = tuple(ids[column & offers["existing"]])
+    faults = []
+    if alone:
+        what = f"{len(alone):,} at sites where nothing stands"
+        faults.append(Fault("offers, column extends", what, "set it to false there", alone))
+    if both:
+        what = f"{len(both):,} that stand themselves"
+        faults.append(Fault("offers, column extends", what, "an extension is not existing", both))
+    return faults

@@ -1,0 +1,236 @@
+"""What must hold between the tables of an instance, and the plain words for when it does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.program.limits import Limit
+from siting.program.obligations import find_obligation_faults
+from siting.tables import (
+    COMPATIBILITY,
+    DEMAND,
+    OFFERS,
+    REACH,
+    capacity_groups,
+    find_faults,
+)
+
+
+def check_tables(
+    demand: pd.DataFrame,
+    offers: pd.DataFrame,
+    reach: pd.DataFrame,
+    compatibility: pd.DataFrame,
+    budget_pkr: float,
+    cutoff_min: float | None,
+    *,
+    limits: Sequence[Limit] = (),
+    required: Collection[str] = (),
+    forbidden: Collection[str] = (),
+) -> None:
+    """Raise `InputError` with every fault of the tables, of their references and of the limits.
+
+    Parameters
+    ----------
+    demand, offers, reach, compatibility
+        The tables, as `siting.tables` specifies them.
+    budget_pkr
+        Public money there is (PKR).
+    cutoff_min
+        Longest drive allowed (min), if one is set here.
+    limits, required, forbidden
+        Limits beside the budget, sites that must have a station and sites that must not.
+
+    Raises
+    ------
+    InputError
+        If there is any fault.
+    """
+    faults = _limit_faults(budget_pkr, cutoff_min)
+    tables = ((demand, DEMAND), (offers, OFFERS), (reach, REACH), (compatibility, COMPATIBILITY))
+    table_faults = [fault for frame, table in tables for fault in find_faults(frame, table)]
+    faults += table_faults
+    if not table_faults:
+        faults += _reference_faults(demand, offers, reach, compatibility)
+        faults += _existing_faults(offers)
+        faults += _empty_faults(demand, offers)
+        faults += find_obligation_faults(offers, limits, required, forbidden)
+    if faults:
+        raise InputError(faults)
+
+
+def find_reach_faults(
+    demand: pd.DataFrame,
+    offers: pd.DataFrame,
+    left: pd.DataFrame,
+    reach: pd.DataFrame,
+    cutoff_min: float | None,
+) -> list[Fault]:
+    """Return why none of the demand can reach a station it could use, with the nearest mend.
+
+    Parameters
+    ----------
+    demand, offers, reach
+        The tables as given.
+    left
+        The offers that can be built or stand already.
+    cutoff_min
+        Longest drive allowed (min), if one is set here.
+    """
+    rows = demand[demand["demand_kwh_day"] > 0]
+    pairs = reach[
+        reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))
+        & reach["site_id"].astype(str).isin(set(left["site_id"]))
+    ]
+    counts = (
+        f"none of {len(rows):,} demand rows can reach any of {left['site_id'].nunique():,} sites "
+        f"with {len(left):,} offers"
+    )
+    if pairs.empty:
+        return [
+            Fault(
+                "reach",
+                f"{counts}: the table has {len(reach):,} rows and none joins the two",
+                "raise the cutoff, add candidates nearer to the demand, or lift what rules offers "
+                f"out ({len(offers) - len(left):,} of {len(offers):,} are left out)",
+            )
+        ]
+    nearest = float(pairs["travel_min"].min())
+    if cutoff_min is not None and nearest > cutoff_min:
+        return [
+            Fault(
+                "cutoff_min",
+                f"{counts} within {cutoff_min:g} min: the nearest is {nearest:.1f} min away",
+                f"raise the cutoff to {math.ceil(nearest):g} min or more",
+            )
+        ]
+    return [
+        Fault(
+            "compatibility",
+            f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach",
+            "offer chargers for "
+            + ", ".join(sorted(set(rows["vehicle_class"].astype(str))))
+            + ", or mend the compatibility table",
+        )
+    ]
+
+
+def _limit_faults(budget_pkr: float, cutoff_min: float | None) -> list[Fault]:
+    faults = []
+    if not math.isfinite(budget_pkr):
+        faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))
+    elif budget_pkr < 0:
+        faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
+    if cutoff_min is not None and not (math.isfinite(cutoff_min) and cutoff_min > 0):
+        faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give minutes above 0"))
+    return faults
+
+
+def _reference_faults(
+    demand: pd.DataFrame, offers: pd.DataFrame, reach: pd.DataFrame, compatibility: pd.DataFrame
+) -> list[Fault]:
+    groups = capacity_groups(map(str, offers.columns))
+    used = {g for g in groups if (offers[f"capacity_{g}_kwh_day"] > 0).any()}
+    checks = (
+        (
+            "demand, column vehicle_class",
+            _unknown(demand["vehicle_class"], compatibility["vehicle_class"]),
+            "not in the compatibility table",
+            "add a row for each charger group the class can use",
+        ),
+        (
+            "reach, column site_id",
+            _unknown(reach["site_id"], offers["site_id"]),
+            "without any offer, not even one that is ruled out",
+            "make offers for every site",
+        ),
+        (
+            "offers, capacity columns",
+            tuple(sorted(used - set(compatibility["charger_group"].astype(str)))),
+            "charger groups no vehicle class can use",
+            "add them to the compatibility table",
+        ),
+    )
+    return [
+        Fault(where, f"{len(ids):,} {what}", fix, ids) for where, ids, what, fix in checks if ids
+    ]
+
+
+def _unknown(names: pd.Series, known: pd.Series) -> tuple[str, ...]:
+    there = set(known.astype(str))
+    return tuple(sorted(name for name in set(names.astype(str)) if name not in there))
+
+
+def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
+    standing = offers[offers["existing"]]
+    site = standing["site_id"].astype(str)
+    ids = standing["offer_id"].astype(str)
+    ruled_out = standing["reason"].fillna("").astype(str).str.strip() != ""
+    paid = (standing["cost_pkr"] > 0) | (standing["subsidy_pkr"] > 0)
+    checks = (
+        (
+            site[site.duplicated()],
+            "offers, column existing",
+            "more than one existing offer at a site",
+            "keep one, with the capacity of all",
+        ),
+        (
+            ids[ruled_out],
+            "offers, column reason",
+            "existing stations with a reason against building them",
+            "leave the reason blank or drop the row",
+        ),
+        (
+            ids[paid],
+            "offers, column cost_pkr",
+            "existing stations that cost money",
+            "set cost_pkr and subsidy_pkr to 0: what stands is paid for",
+        ),
+    )
+    return [
+        Fault(where, what, fix, tuple(dict.fromkeys(bad)))
+        for bad, where, what, fix in checks
+        if len(bad)
+    ]
+
+
+def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:
+    faults = []
+    if not (demand["demand_kwh_day"] > 0).any():
+        faults.append(
+            Fault(
+                "demand, column demand_kwh_day",
+                f"nothing to serve: all {len(demand):,} rows are 0"
+                if len(demand)
+                else "nothing to serve: no rows",
+                "check people, fleet and public share",
+            )
+        )
+    reasons = offers["reason"].fillna("").astype(str).str.strip()
+    if (reasons != "").all():
+        common = reasons.value_counts()
+        listed = "; ".join(f"{n:,} x {why}" for why, n in common.head(3).items())
+        faults.append(
+            Fault(
+                "offers",
+                f"none of {len(offers):,} can be built"
+                + (f": {listed}" if listed else "; there are none"),
+                "lift what rules them out, or add candidates and configurations",
+            )
+        )
+    if (offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - 1e-9)).any():
+        bad = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - 1e-9)
+        faults.append(
+            Fault(
+                "offers, column subsidy_pkr",
+                f"{int(np.sum(bad)):,} above cost_pkr",
+                "a subsidy cannot be more than the cost",
+                tuple(offers.loc[bad, "offer_id"].astype(str)),
+            )
+        )
+    return faults

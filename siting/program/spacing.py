@@ -1,0 +1,163 @@
+"""Spacing: no two new stations nearer to each other than some metres, as limits on the offers.
+
+Sites nearer than the spacing are in conflict. A clique of the conflict graph, sites that are all in
+conflict with each other, takes one station at most::
+
+    sum of z_o over the new offers of all sites of C  <=  1      for each clique C
+
+One row a clique says what a row a pair would say, with fewer rows and a far tighter relaxation:
+five sites in a clique add up to 2.5 in the relaxed pairs. Maximal cliques are found greedily until
+every conflict is in one. A station that stands rules out new ones within the spacing; what stands
+is not measured against each other, and an extension is not a new station.
+
+Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
+Research 101 (1997), 598-608 (the anti-covering location problem).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+from siting.errors import Fault, InputError
+from siting.program.limits import Limit, new_offers
+
+
+def spacing(
+    candidates: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    min_m: float,
+    kinds: Collection[str] | None = None,
+) -> tuple[Limit, ...]:
+    """Return the limits that keep new stations `min_m` metres from each other and from old ones.
+
+    Parameters
+    ----------
+    candidates
+        The sites (`siting.tables.CANDIDATES`), in a coordinate system in metres.
+    offers
+        The offers (`siting.tables.OFFERS`).
+    min_m
+        Straight distance that is enough (m).
+    kinds
+        Kinds of candidates the rule is for, e.g. ``["fuel"]``; all by default. What stands counts
+        whatever its kind.
+
+    Raises
+    ------
+    InputError
+        If the distance makes no sense, the coordinates are not in metres, a kind is unknown, or an
+        offer's site is not among the candidates.
+    """
+    faults = _faults(candidates, offers, min_m, kinds)
+    if faults:
+        raise InputError(faults)
+    sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
+    offer_site = offers["site_id"].astype(str)
+    standing = set(offer_site[offers["existing"].to_numpy(bool)])
+    old = sites["site_id"].isin(standing).to_numpy()
+    new = sites["site_id"].isin(set(offer_site)).to_numpy() & ~old
+    if kinds is not None:
+        new &= sites["kind"].isin(list(kinds)).to_numpy()
+    xy = np.column_stack([sites.geometry.x, sites.geometry.y])
+    names = sites["site_id"].to_numpy(object)
+    near_old = np.zeros(len(sites), dtype=bool)
+    if old.any() and new.any():
+        distance_m, _ = KDTree(xy[old]).query(xy[new])
+        near_old[np.flatnonzero(new)[distance_m < min_m]] = True
+    offers_at = _offers_by_site(offers)
+    limits = []
+    if near_old.any():
+        use = {o: 1.0 for s in names[near_old].tolist() for o in offers_at[s]}
+        limits.append(Limit("spacing from stations that stand", "spacing", "stations", 0.0, use))
+    left = np.flatnonzero(new & ~near_old)
+    for clique in conflict_cliques(xy[left], min_m):
+        members = names[left[clique]].tolist()
+        use = {o: 1.0 for s in members for o in offers_at[s]}
+        shown = ", ".join(members[:3]) + (", …" if len(members) > 3 else "")
+        name = f"spacing {len(limits):04d} ({shown})"
+        limits.append(Limit(name, "spacing", "stations", 1.0, use))
+    return tuple(limits)
+
+
+def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
+    """Return cliques of points nearer than `min_m` to each other, every such pair in at least one.
+
+    Parameters
+    ----------
+    xy_m
+        Coordinates (m), one row a point.
+    min_m
+        Distance that is enough (m).
+
+    Examples
+    --------
+    >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
+    [[0, 1, 2], [3, 4]]
+    """
+    if len(xy_m) < 2:
+        return []
+    pairs = KDTree(xy_m).query_pairs(min_m, output_type="ndarray")
+    distance_m = np.hypot(*(xy_m[pairs[:, 0]] - xy_m[pairs[:, 1]]).T)
+    edges = sorted((int(min(p)), int(max(p))) for p in pairs[distance_m < min_m])
+    near: dict[int, set[int]] = {}
+    for a, b in edges:
+        near.setdefault(a, set()).add(b)
+        near.setdefault(b, set()).add(a)
+    covered: set[tuple[int, int]] = set()
+    cliques = []
+    for a, b in edges:
+        if (a, b) in covered:
+            continue
+        clique = [a, b]
+        common = near[a] & near[b]
+        while common:
+            # The one that keeps most others possible; ties to the first.
+            best = min(common, key=lambda c: (-len(near[c] & common), c))
+            clique.append(best)
+            common &= near[best]
+        clique.sort()
+        covered.update((p, q) for n, p in enumerate(clique) for q in clique[n + 1 :])
+        cliques.append(clique)
+    return cliques
+
+
+def _offers_by_site(offers: pd.DataFrame) -> dict[str, list[str]]:
+    new = set(new_offers(offers))
+    out: dict[str, list[str]] = {}
+    ids = offers["offer_id"].astype(str)
+    for site, offer in sorted(zip(offers["site_id"].astype(str), ids, strict=True)):
+        if offer in new:
+            out.setdefault(site, []).append(offer)
+    return out
+
+
+def _faults(
+    candidates: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    min_m: float,
+    kinds: Collection[str] | None,
+) -> list[Fault]:
+    faults = []
+    if not (math.isfinite(min_m) and min_m > 0):
+        faults.append(Fault("spacing, min_m", f"is {min_m}", "give metres above 0"))
+    crs = candidates.crs
+    if crs is None or not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
+        what = "not in metres" if crs is not None else "without a coordinate reference system"
+        faults.append(Fault("candidates, geometry", what, "project them, e.g. to EPSG:32642"))
+    stray = sorted(set(offers["site_id"].astype(str)) - set(candidates["site_id"].astype(str)))
+    if stray:
+        what = f"{len(stray):,} not among the candidates"
+        faults.append(Fault("offers, column site_id", what, "", tuple(stray)))
+    if kinds is not None:
+        there = set(candidates["kind"].astype(str))
+        unknown = tuple(sorted(set(kinds) - there))
+        if unknown:
+            fix = f"there are {', '.join(sorted(there))}"
+            faults.append(Fault("spacing, kinds", "no such kind of candidate", fix, unknown))
+    return faults
