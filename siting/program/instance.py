@@ -54,8 +54,9 @@ class Instance:
         ``reach_min`` minutes, sites in order.
     budget_pkr
         Public money there is (PKR).
-    limit_names, limit_kinds, limit_units, limit_most
-        The limits beside the budget, in the order of their names, and what there is of each.
+    limit_names, limit_kinds, limit_units, limit_most, limit_least, limit_per_rupee
+        The limits beside the budget, in the order of their names, what there is of each and what
+        must be used of it, and whether amounts are for each rupee of public money.
     limit_start, limit_offer, limit_amount
         Limit ``r`` is used by the offers ``limit_offer[limit_start[r]:limit_start[r + 1]]``, each
         with its amount in the limit's unit.
@@ -86,6 +87,8 @@ class Instance:
     limit_kinds: tuple[str, ...] = ()
     limit_units: tuple[str, ...] = ()
     limit_most: Floats = field(default_factory=lambda: np.zeros(0))
+    limit_least: Floats = field(default_factory=lambda: np.zeros(0))
+    limit_per_rupee: Flags = field(default_factory=lambda: np.zeros(0, dtype=bool))
     limit_start: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     limit_offer: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     limit_amount: Floats = field(default_factory=lambda: np.zeros(0))
@@ -204,6 +207,8 @@ class Instance:
             limit_kinds=tuple(limit.kind for limit in limits),
             limit_units=tuple(limit.unit for limit in limits),
             limit_most=np.array([limit.at_most for limit in limits], dtype=float),
+            limit_least=np.array([limit.at_least for limit in limits], dtype=float),
+            limit_per_rupee=np.array([limit.per_rupee for limit in limits], dtype=bool),
             limit_start=limit_start,
             limit_offer=limit_offer,
             limit_amount=limit_amount,

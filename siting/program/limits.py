@@ -39,9 +39,14 @@ class Limit:
     unit
         Unit of the amounts, e.g. ``PKR``, ``kW``, ``stations``.
     at_most
-        What there is, 0 or more.
+        What there is, 0 or more; infinite where only `at_least` counts.
     use
         What each offer uses of it, 0 or more, by ``offer_id``; offers without an entry use nothing.
+    at_least
+        What must be used in the end, 0 or more: "at least one of these".
+    per_rupee
+        Whether an offer uses so much of it for each rupee of public money that it draws, as an
+        envelope does; else so much in all.
 
     Examples
     --------
@@ -54,6 +59,8 @@ class Limit:
     unit: str
     at_most: float
     use: Mapping[str, float]
+    at_least: float = 0.0
+    per_rupee: bool = False
 
     def __post_init__(self) -> None:
         """Take a copy of the amounts, with ids as text."""
@@ -67,8 +74,13 @@ class Limit:
 
     def __repr__(self) -> str:
         """Return the limit on one line."""
+        sides = []
+        if self.at_least > 0:
+            sides.append(f"at least {self.at_least:,.10g}")
+        if self.at_most < math.inf:
+            sides.append(f"at most {self.at_most:,.10g}")
         return (
-            f"Limit {self.name} ({self.kind}): at most {self.at_most:,.10g} {self.unit} "
+            f"Limit {self.name} ({self.kind}): {' and '.join(sides)} {self.unit} "
             f"over {len(self.use):,} offers"
         )
 

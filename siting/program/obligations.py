@@ -130,6 +130,8 @@ def find_contradictions(instance: Instance) -> list[Fault]:
         amounts = np.zeros(len(instance.offer_ids))
         own = slice(use.indptr[r], use.indptr[r + 1])
         amounts[use.indices[own]] = use.data[own]
+        if instance.limit_per_rupee[r]:
+            amounts *= money
         rows.append(
             (f"limit {name}", instance.limit_units[r], float(instance.limit_most[r]), amounts)
         )
@@ -161,9 +163,12 @@ def _limit_faults(offers: pd.DataFrame, limits: Sequence[Limit]) -> list[Fault]:
         faults.append(Fault("limits", "two of one name", "give each its own name", twice))
     for limit in limits:
         where = f"limit {limit.name}"
-        if not (math.isfinite(limit.at_most) and limit.at_most >= 0):
+        if not limit.at_most >= 0 or (limit.at_most == math.inf and limit.at_least <= 0):
             what = f"at_most is {limit.at_most:g}"
             faults.append(Fault(where, what, f"give {limit.unit} 0 or more"))
+        if not 0 <= limit.at_least <= limit.at_most or limit.at_least == math.inf:
+            what = f"at_least is {limit.at_least:g}, at_most {limit.at_most:g}"
+            faults.append(Fault(where, what, f"give {limit.unit} from 0 up to at_most"))
         bad = tuple(o for o, u in limit.use.items() if not (math.isfinite(u) and u >= 0))
         if bad:
             what = f"{len(bad):,} amounts missing, negative or infinite"

@@ -1,0 +1,298 @@
+"""The answer of a program: what stands, who is served, what is paid, and what is proven of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from siting.engine.proof import Proof
+from siting.program.instance import Floats, Ints
+from siting.program.program import Program
+from siting.program.service import Service
+
+Method = Literal["exact", "greedy", "milp"]
+TieBreak = Literal["exact", "polished"]
+
+
+@dataclass(frozen=True)
+class AimProof:
+    """An aim, and what is proven of the plan's value for it, the aims before it kept."""
+
+    aim: str
+    proof: Proof
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The answer of a program.
+
+    Parameters
+    ----------
+    program
+        What was asked.
+    choice
+        Positions of the options taken.
+    pairs
+        The merged rows and pairs that `energy` is on, cells apart.
+    energy
+        Energy served by pair (row) and slice (column), in kWh/day.
+    paid
+        Public money paid by offer and year under the viability gap (PKR); else empty.
+    proofs
+        Each aim with its proof, in order.
+    method
+        ``exact``, ``greedy`` or ``milp``.
+    solver, solver_version
+        What solved it.
+    tie_break
+        ``exact``: of all plans as good, this one draws the least subsidy, then costs the least,
+        then has the lowest ids. ``polished``: nothing can be dropped from it, or replaced by a
+        cheaper offer at the same site, without loss.
+    guarantee
+        What the greedy method is known to reach at least on such a program, with its source.
+    best_of_scenarios
+        The most that a plan made for each scenario alone serves there, where it was worked out.
+    """
+
+    program: Program
+    choice: Ints
+    pairs: Service = field(repr=False)
+    energy: Floats = field(repr=False)
+    paid: Floats = field(repr=False)
+    proofs: tuple[AimProof, ...]
+    method: Method
+    solver: str
+    solver_version: str
+    tie_break: TieBreak = "polished"
+    guarantee: str = ""
+    best_of_scenarios: tuple[float, ...] = ()
+
+    @property
+    def proof(self) -> Proof:
+        """What is proven for the first aim."""
+        return self.proofs[0].proof
+
+    @property
+    def status(self) -> str:
+        """``optimal`` only where every aim's gap is proven; else ``feasible``."""
+        sure = all(p.proof.status == "optimal" for p in self.proofs[:1])
+        return "optimal" if sure else "feasible"
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase, over all aims, and ``total``."""
+        out: dict[str, float] = {}
+        for one in self.proofs:
+            for phase, seconds in one.proof.seconds.items():
+                out[phase] = out.get(phase, 0.0) + seconds
+        return out
+
+    @cached_property
+    def standing(self) -> Ints:
+        """Positions of the offers that stand in the last slice, in order."""
+        return np.sort(self.program.options.last[self.choice])
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """Ids of the offers that stand in the last slice, existing stations among them."""
+        return tuple(self.program.instance.offer_ids[self.standing].tolist())
+
+    @property
+    def built(self) -> pd.DataFrame:
+        """What stands in each slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
+        instance, options = self.program.instance, self.program.options
+        years = self.program.year_plan.years if self.program.year_plan else None
+        rows = []
+        for one in self.program.slices:
+            offer = options.offer[self.choice, one.year]
+            for o in np.sort(offer[offer >= 0]).tolist():
+                year = years[one.year] if years else None
+                site = instance.site_ids[instance.offer_site[o]]
+                rows.append((one.name, year, site, instance.offer_ids[o]))
+        table = pd.DataFrame(rows, columns=["slice", "year", "site_id", "offer_id"])
+        table["year"] = table["year"].astype("Int64")
+        return table
+
+    def _slice(self, name: str | None) -> int:
+        names = [one.name for one in self.program.slices]
+        return len(names) - 1 if name is None else names.index(name)
+
+    def service(self, slice_name: str | None = None) -> pd.DataFrame:
+        """Return who is served by which site in a slice, or the last (`siting.tables.SERVICE`).
+
+        Parameters
+        ----------
+        slice_name
+            Name of the slice.
+        """
+        s = self._slice(slice_name)
+        instance, pairs = self.program.instance, self.pairs
+        served = np.flatnonzero(self.energy[:, s] > 0)
+        merged = pairs.row_of_demand
+        wanted = self.program.demand_kwh[:, s]
+        order = np.argsort(merged, kind="stable")
+        order = order[(merged[order] >= 0) & (wanted[order] > 0)]
+        row = pairs.row[served]
+        first = np.searchsorted(merged[order], row)
+        count = np.searchsorted(merged[order], row, side="right") - first
+        pair = np.repeat(np.arange(len(row)), count)
+        at = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
+        i = order[at]
+        share = wanted[i] / pairs.kwh[row[pair], s]
+        classes = np.array(instance.class_names, dtype=object)
+        table = pd.DataFrame(
+            {
+                "demand_id": pd.Series(instance.demand_ids[i], dtype="str"),
+                "cell_id": pd.Series(instance.cell_ids[instance.demand_cell[i]], dtype="str"),
+                "vehicle_class": pd.Series(classes[instance.demand_class[i]], dtype="str"),
+                "site_id": pd.Series(instance.site_ids[pairs.site[served][pair]], dtype="str"),
+                "served_kwh_day": self.energy[served, s][pair] * share,
+                "travel_min": pairs.minutes[served][pair],
+            }
+        )
+        return table.sort_values(["demand_id", "site_id"], ignore_index=True)
+
+    @property
+    def served(self) -> pd.DataFrame:
+        """Each slice: what is wanted and served (kWh/day), the share, and the worth of it."""
+        rows = []
+        years = self.program.year_plan.years if self.program.year_plan else None
+        names = self.program.scenario_plan.names if self.program.scenario_plan else None
+        for s, one in enumerate(self.program.slices):
+            wanted = float(self.program.demand_kwh[:, s].sum())
+            served = math.fsum(self.energy[:, s])
+            rows.append(
+                {
+                    "slice": one.name,
+                    "year": years[one.year] if years else None,
+                    "scenario": names[one.scenario] if names else "",
+                    "demand_kwh_day": wanted,
+                    "served_kwh_day": served,
+                    "served_share": served / wanted if wanted else 0.0,
+                    "worth": self.worth_in(s),
+                }
+            )
+        return pd.DataFrame(rows).astype({"year": "Int64"})
+
+    def worth_in(self, s: int) -> float:
+        """Return the worth of what is served in a slice, given its position."""
+        pairs = self.pairs
+        return math.fsum(self.energy[:, s] * pairs.worth[pairs.row, s] * pairs.factor)
+
+    @property
+    def money(self) -> pd.DataFrame:
+        """Public money by year: granted and spent (PKR); one row without years."""
+        years = self.program.year_plan
+        instance, options = self.program.instance, self.program.options
+        if self.program.gap is not None:
+            drawn = self.paid.sum(axis=0)
+        else:
+            drawn = options.of_offers(instance.offer_subsidy)[self.choice].sum(axis=0)
+        if years is None:
+            rows: list[tuple[int | None, float, float]]
+            rows = [(None, self.program.money_pkr, float(drawn[-1]))]
+        else:
+            spent = np.diff(drawn, prepend=0.0)
+            rows = list(zip(years.years, years.budgets_pkr, spent.tolist(), strict=True))
+        table = pd.DataFrame(rows, columns=["year", "granted_pkr", "spent_pkr"])
+        return table.astype({"year": "Int64"})
+
+    @property
+    def subsidies(self) -> dict[str, float]:
+        """Public money that each site draws in all (PKR), by ``site_id``."""
+        instance = self.program.instance
+        money = self.paid[:, -1] if self.program.gap is not None else instance.offer_subsidy
+        site = instance.site_ids[instance.offer_site[self.standing]]
+        return dict(zip(site.tolist(), money[self.standing].tolist(), strict=True))
+
+    @property
+    def resource_table(self) -> pd.DataFrame:
+        """Each row over the options: what is used, and its sides, in its unit."""
+        resources = self.program.resources
+        return pd.DataFrame(
+            {
+                "resource": list(resources.names),
+                "kind": list(resources.kinds),
+                "unit": list(resources.units),
+                "used": resources.used(self.choice),
+                "at_least": resources.at_least,
+                "at_most": resources.at_most,
+            }
+        )
+
+    @property
+    def floor_table(self) -> pd.DataFrame:
+        """Each floor and slice it holds in: need and served (kWh/day), share asked and served."""
+        rows = []
+        demand = self.program.demand_kwh
+        for n, floor in enumerate(self.program.groups):
+            inside = self.pairs.floor[n][self.pairs.row]
+            for s in floor.holds_in(self.program.slices):
+                wanted = float(floor.wanted(demand)[s])
+                served = math.fsum(self.energy[inside, s])
+                rows.append(
+                    (
+                        floor.name,
+                        self.program.slices[s].name,
+                        floor.share * wanted,
+                        served,
+                        floor.share,
+                        served / wanted if wanted else 1.0,
+                    )
+                )
+        columns = ["floor", "slice", "need_kwh_day", "served_kwh_day", "share", "served_share"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def subsidy_pkr(self) -> float:
+        """Public money drawn in all (PKR)."""
+        return math.fsum(self.subsidies.values())
+
+    @property
+    def cost_pkr(self) -> float:
+        """Cost of what stands in the last slice (PKR)."""
+        return math.fsum(self.program.instance.offer_cost[self.standing])
+
+    @property
+    def budget_pkr(self) -> float:
+        """Public money there is (PKR); what the plan draws where it has no budget."""
+        return self.program.money_pkr if self.program.budgeted else self.subsidy_pkr
+
+    @property
+    def demand_kwh_day(self) -> float:
+        """All the energy wanted in the last slice (kWh/day)."""
+        return float(self.program.demand_kwh[:, -1].sum())
+
+    @property
+    def served_kwh_day(self) -> float:
+        """Energy served in the last slice (kWh/day)."""
+        return math.fsum(self.energy[:, -1])
+
+    @property
+    def mean_drive_min(self) -> float:
+        """Mean drive of a kWh served in the last slice (min); 0 where none is."""
+        served = self.served_kwh_day
+        return math.fsum(self.energy[:, -1] * self.pairs.minutes) / served if served else 0.0
+
+    def __repr__(self) -> str:
+        """Return the answer as a few lines a person can read."""
+        share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
+        lines = [
+            f"Answer ({self.program.model}, {self.method})",
+            *(f"  {one.aim:<16}{one.proof}" for one in self.proofs),
+            f"  serves          {self.served_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
+            f"({share:.1%}), mean drive {self.mean_drive_min:.1f} min",
+            f"  stations        {len(self.standing):,}",
+            f"  money           PKR {self.subsidy_pkr:,.0f} of {self.budget_pkr:,.0f} subsidy, "
+            f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
+            f"  solver          {self.solver} {self.solver_version}, "
+            f"{self.seconds.get('total', 0.0):.1f} s",
+        ]
+        if self.guarantee:
+            lines.append(f"  sure            {self.guarantee}")
+        return "\n".join(lines)

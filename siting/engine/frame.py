@@ -1,0 +1,152 @@
+"""One aim of one program, with what the engine looks up in it again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.linear import Answered, model_of, run_model
+from siting.program.aims import Aim
+from siting.program.instance import Flags, Ints
+from siting.program.matrix import Reached
+from siting.program.program import Program
+
+
+class Frame:
+    """A program's matrix for one aim, its columns by what they stand for.
+
+    A *choice* is an array of positions of options, in order, one a site at the most.
+
+    Parameters
+    ----------
+    program
+        The program.
+    aim
+        What is best.
+    reached
+        Aims before it, with the values to be kept.
+    by_cell
+        Whether rows of different cells stay apart, so that drives can be told.
+    """
+
+    def __init__(
+        self, program: Program, aim: Aim, reached: Sequence[Reached] = (), *, by_cell: bool = False
+    ) -> None:
+        self.program, self.aim, self.reached = program, aim, tuple(reached)
+        self.matrix = program.matrix(aim, self.reached, by_cell=by_cell)
+        self.layout = self.matrix.layout
+        self.service = self.layout.service
+        self.options = program.options
+        self.site = program.options.site
+        self.sites = len(program.instance.site_ids)
+        self.count = len(program.options)
+        self.resources = program.resources
+        self.must = program.must
+        self.sign = 1.0 if self.matrix.maximise else -1.0
+        energies = self.layout.columns.energies - self.count
+        # Of each energy column: a pair that stands for it, and its slice.
+        self.energy_pair = np.zeros(energies, dtype=np.int64)
+        self.energy_slice = np.zeros(energies, dtype=np.int64)
+        for s in range(len(program.slices)):
+            column = self.layout.pair_column[::-1, s]
+            there = column >= 0
+            pairs = np.arange(len(column))[::-1]
+            self.energy_pair[column[there] - self.count] = pairs[there]
+            self.energy_slice[column[there] - self.count] = s
+
+    @cached_property
+    def by_column(self) -> sparse.csc_array:
+        """The matrix by columns."""
+        return sparse.csc_array(self.matrix.a)
+
+    @cached_property
+    def able(self) -> list[Flags]:
+        """Whether each option (row) serves each kind of demand (column), slice by slice."""
+        return [self.layout.able(s) for s in range(len(self.program.slices))]
+
+    def open_pairs(self, choice: Ints, s: int) -> Flags:
+        """Return which pairs a choice can serve in a slice."""
+        there = np.zeros((self.sites, len(self.service.kinds)), dtype=bool)
+        there[self.site[choice]] = self.able[s][choice]
+        out: Flags = there[self.service.site, self.service.kind[self.service.row]]
+        return out
+
+    def open_columns(self, choice: Ints) -> Ints:
+        """Return the columns beside the options that are not 0 of necessity under a choice."""
+        parts = []
+        for s in range(len(self.program.slices)):
+            column = self.layout.pair_column[:, s]
+            parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
+        if self.layout.subsidy_column.size:
+            offer = self.options.offer[choice]
+            for t in range(offer.shape[1]):
+                column = self.layout.subsidy_column[offer[offer[:, t] >= 0, t], t]
+                parts.append(np.unique(column[column >= 0]))
+        columns = self.layout.columns
+        aimed = np.array(sorted(columns.names), dtype=np.int64)
+        return np.concatenate([*parts, aimed])
+
+    def fits(self, choice: Ints) -> bool:
+        """Return whether a choice has one option a site, all that must be, and is within rows."""
+        count = np.bincount(self.site[choice], minlength=self.sites)
+        return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
+            choice
+        )
+
+    def serve(self, choice: Ints, clock: Clock) -> Answered:
+        """Return the best there is under a choice: the program with its options fixed.
+
+        The point has all columns of the matrix; prices and reduced costs stand beside all rows and
+        columns.
+        """
+        m = self.matrix
+        columns = self.open_columns(choice)
+        part = self.by_column[:, columns]
+        fixed = np.zeros(m.a.shape[1])
+        fixed[choice] = 1.0
+        shift = self.by_column[:, choice] @ np.ones(len(choice))
+        rows = np.zeros(m.a.shape[0], dtype=bool)
+        rows[part.indices] = True
+        # Rows of options alone are the choice's own affair; others must hold even if empty.
+        first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
+        lower, upper = m.row_lower - shift, m.row_upper - shift
+        empty = ~rows
+        empty[:first] = False
+        if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
+            return _none(infeasible=True)
+        keep = np.flatnonzero(rows)
+        small = part[keep]
+        upper_bound = m.upper[columns]
+        model = model_of(
+            sparse.csc_array(small),
+            m.cost[columns],
+            m.lower[columns],
+            upper_bound,
+            lower[keep],
+            upper[keep],
+        )
+        found = run_model(model, clock)
+        if not found.found:
+            return _none(infeasible=found.infeasible)
+        point = fixed
+        point[columns] = np.clip(found.point, m.lower[columns], upper_bound)
+        price = np.zeros(m.a.shape[0])
+        reduced = np.zeros(m.a.shape[1])
+        if len(found.price):
+            price[keep] = found.price
+            reduced[columns] = found.reduced
+        cost = float(m.cost @ point)
+        return Answered(
+            True, found.optimal, False, point, price, reduced, cost, found.bound, found.nodes
+        )
+
+
+def _none(*, infeasible: bool) -> Answered:
+    empty = np.zeros(0)
+    return Answered(
+        False, False, infeasible, empty, empty, empty, -np.inf, -np.inf if infeasible else np.inf, 0
+    )

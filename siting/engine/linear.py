@@ -1,0 +1,134 @@
+"""Linear and integer programs given to HiGHS as arrays."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.highs import new_model, run_native
+from siting.errors import Fault, SolveError
+from siting.program.instance import Flags, Floats
+
+_Status = highspy.HighsModelStatus
+_INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What HiGHS says of a program that is maximised.
+
+    Parameters
+    ----------
+    found
+        Whether there is a point.
+    optimal, infeasible
+        Whether it is the best there is; whether it is proven that there is none.
+    point
+        Values of the columns.
+    price, reduced
+        Dual of each row (what one more of its side is worth) and reduced cost of each column, of a
+        linear program that was solved.
+    objective, bound
+        Of the point, and of any.
+    nodes
+        Branch-and-bound nodes.
+    """
+
+    found: bool
+    optimal: bool
+    infeasible: bool
+    point: Floats
+    price: Floats
+    reduced: Floats
+    objective: float
+    bound: float
+    nodes: int
+
+
+def model_of(
+    a: sparse.csc_array,
+    cost: Floats,
+    lower: Floats,
+    upper: Floats,
+    row_lower: Floats,
+    row_upper: Floats,
+    *,
+    whole: Flags | None = None,
+    **options: Any,
+) -> highspy.Highs:
+    """Return a native model that maximises `cost` over columns within bounds and rows.
+
+    Parameters
+    ----------
+    a
+        Coefficients, rows by columns.
+    cost, lower, upper
+        Of the columns.
+    row_lower, row_upper
+        Sides of the rows.
+    whole
+        Which columns take whole numbers; none: all may be fractions.
+    options
+        Options of HiGHS by their own names.
+    """
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = a.shape
+    lp.sense_ = highspy.ObjSense.kMaximize
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, lower, upper
+    lp.row_lower_, lp.row_upper_ = row_lower, row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = a.indptr.astype(np.int32)
+    lp.a_matrix_.index_ = a.indices.astype(np.int32)
+    lp.a_matrix_.value_ = a.data
+    if whole is not None:
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(w)] for w in whole.tolist()]
+    model = new_model(**options)
+    model.passModel(lp)
+    return model
+
+
+def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Answered:
+    """Return what HiGHS says of a native model, run until it is done or the clock says stop.
+
+    Parameters
+    ----------
+    model
+        The model, maximising.
+    clock
+        Deadline and interruption.
+    whole
+        Whether it has columns that take whole numbers.
+    """
+    run_native(model, clock)
+    status = model.getModelStatus()
+    info = model.getInfo()
+    found = int(info.primal_solution_status) == 2
+    solution = model.getSolution()
+    duals = found and not whole and status == _Status.kOptimal
+    none = np.zeros(0)
+    objective = float(info.objective_function_value) if found else -math.inf
+    bound = float(info.mip_dual_bound) if whole else math.inf
+    if not whole and status == _Status.kOptimal:
+        bound = objective
+    if status in _INFEASIBLE:
+        bound = -math.inf
+    elif status == _Status.kSolveError:
+        raise SolveError(Fault("HiGHS", "failed on a program", "try another seed"))
+    return Answered(
+        found=found,
+        optimal=status == _Status.kOptimal,
+        infeasible=status in _INFEASIBLE,
+        point=np.asarray(solution.col_value) if found else none,
+        price=np.asarray(solution.row_dual) if duals else none,
+        reduced=np.asarray(solution.col_dual) if duals else none,
+        objective=objective,
+        bound=bound if not math.isnan(bound) else math.inf,
+        nodes=max(int(info.mip_node_count), 0) if whole else 0,
+    )

@@ -1,0 +1,268 @@
+"""One program from start to answer: aim by aim, each with a plan, a bound and a proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from siting.engine.answer import AimProof, Answer, Method
+from siting.engine.clock import Clock, Progress
+from siting.engine.frame import Frame
+from siting.engine.highs import highs_version
+from siting.engine.milp import solve_whole
+from siting.engine.proof import Proof
+from siting.engine.search import Result
+from siting.engine.solvers import HIGHS, check_solver
+from siting.engine.values import unit_of, value_of
+from siting.errors import Fault, InputError, SolveError
+from siting.program.aims import Aim, LeastMoney, LeastRegret, ShortestDrives, Tail
+from siting.program.instance import Floats, Ints
+from siting.program.matrix import Reached
+from siting.program.program import Program
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try.
+
+    Parameters
+    ----------
+    gap
+        Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
+    time_limit_s
+        Seconds to take at most.
+    threads, seed
+        Threads to use and the random seed.
+    method
+        ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
+        ``milp``: the PuLP problem handed whole to a solver.
+    solver
+        Name of a solver PuLP knows, for ``milp``.
+    """
+
+    gap: float = 0.005
+    time_limit_s: float = 120.0
+    threads: int = 2
+    seed: int = 1
+    method: Method = "exact"
+    solver: str = HIGHS
+
+    def check(self) -> None:
+        """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
+        faults = []
+        if self.method not in ("exact", "greedy", "milp"):
+            fix = "use exact, greedy or milp"
+            faults.append(Fault("method", f"is {self.method!r}", fix))
+        elif self.method != "milp" and self.solver != HIGHS:
+            what = f"{self.solver} is asked for, but method {self.method} works on HiGHS"
+            faults.append(Fault("solver", what, "use method milp"))
+        if not (math.isfinite(self.gap) and 0 <= self.gap < 1):
+            faults.append(Fault("gap", f"is {self.gap}", "give a share of at least 0 and below 1"))
+        if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
+            faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
+        if self.threads < 1:
+            faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
+        if faults:
+            raise InputError(faults)
+        check_solver(self.solver)
+
+
+# Of several aims the first gets this share of the time, those after it the same of what is left.
+FIRST = 0.75
+
+
+def solve(
+    program: Program,
+    *,
+    gap: float = 0.005,
+    time_limit_s: float = 120.0,
+    threads: int = 2,
+    seed: int = 1,
+    method: Method = "exact",
+    solver: str = HIGHS,
+    progress: Callable[[Progress], None] | None = None,
+    start: Sequence[str] | None = None,
+) -> Answer:
+    """Return the plan of a program: what to build, whom it serves, and how good that is proven.
+
+    The same program, options and seed give the same plan, as long as the time limit is not what
+    ends the solve. Ctrl-C ends it early and returns the best plan so far.
+
+    Parameters
+    ----------
+    program
+        What is asked.
+    gap, time_limit_s, threads, seed, method, solver
+        As `Effort` says.
+    progress
+        Called now and then with a `Progress`.
+    start
+        Offers of an earlier plan to begin with, mended where they do not fit here.
+
+    Returns
+    -------
+    Answer
+        Plan, service, money and a proof for each aim.
+
+    Raises
+    ------
+    InputError
+        If an option makes no sense.
+    InfeasibleError
+        If no plan meets the requirements: what is in the conflict, have and need, and its mend.
+    SolveError
+        If the solver is not installed, or fails, or no plan was found in the time given.
+    """
+    effort = Effort(gap, time_limit_s, threads, seed, method, solver)
+    effort.check()
+    clock = Clock(time_limit_s, progress)
+    return _Solve(program, effort, clock, tuple(start or ())).answer()
+
+
+class _Solve:
+    """The aims of one program, solved one after the other."""
+
+    def __init__(
+        self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
+    ) -> None:
+        self.program, self.effort, self.clock = program, effort, clock
+        self.choice: Ints | None = None
+        if start:
+            known = set(program.instance.offer_ids.tolist())
+            offers = program.instance.positions_of(o for o in start if o in known)
+            self.choice = self._earliest(offers)
+        self.results: list[tuple[Aim, Result, dict[str, float]]] = []
+
+    def _earliest(self, offers: Ints) -> Ints:
+        """Return, for offers that stand in the end, the options that build them first."""
+        last = self.program.options.last
+        order = np.lexsort((-(self.program.options.offer >= 0).sum(axis=1), last))
+        _, first = np.unique(last[order], return_index=True)
+        chosen = order[first]
+        return np.sort(chosen[np.isin(last[chosen], offers)])
+
+    def answer(self) -> Answer:
+        """Solve the aims and return what came out."""
+        reached: list[Reached] = []
+        aims = list(self.program.all_aims)
+        for n, aim in enumerate(aims):
+            left = len(aims) - n - 1
+            share = 1.0 if not left else self.clock.share + FIRST * (1 - self.clock.share)
+            before = dict(self.clock.seconds)
+            began = self.clock.elapsed_s
+            with self.clock.phase("aim", min(share, 1.0)):
+                aim = self._prepared(aim)
+                aims[n] = aim
+                frame = Frame(self.program, aim, reached)
+                result = self._solved(frame, first=n == 0)
+            self.clock.seconds.pop("aim")
+            seconds = {
+                k: v - before.get(k, 0.0)
+                for k, v in self.clock.seconds.items()
+                if v > before.get(k, 0.0)
+            }
+            seconds["total"] = self.clock.elapsed_s - began
+            self.results.append((aim, result, seconds))
+            self.choice = result.choice
+            reached.append(Reached(aim, result.value))
+        return self._put_together(reached)
+
+    def _prepared(self, aim: Aim) -> Aim:
+        """Return the aim with what it needs to know of other plans."""
+        if not isinstance(aim, LeastRegret) or aim.best:
+            return aim
+        scenarios = self.program.scenario_plan
+        if scenarios is None:
+            return LeastRegret((0.0,))
+        best = []
+        for k in range(len(scenarios.names)):
+            alone = self.program.only_scenario(k)
+            with self.clock.phase("scenarios", self.clock.share + 0.15):
+                frame = Frame(alone, alone.all_aims[0])
+                best.append(self._solved(frame, first=True).value)
+        return LeastRegret(tuple(best))
+
+    def _solved(self, frame: Frame, *, first: bool) -> Result:
+        effort = self.effort
+        return solve_whole(
+            frame,
+            self.clock,
+            gap=effort.gap,
+            threads=effort.threads,
+            seed=effort.seed,
+            solver=effort.solver,
+            start=self.choice,
+        )
+
+    def _put_together(self, reached: Sequence[Reached]) -> Answer:
+        """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
+        assert self.choice is not None
+        frame = Frame(self.program, ShortestDrives(), reached, by_cell=True)
+        served = frame.serve(self.choice, Clock(math.inf))
+        if not served.found:
+            raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
+        answer = Answer(
+            program=replace(self.program, aims=tuple(aim for aim, *_ in self.results)),
+            choice=self.choice,
+            pairs=frame.service,
+            energy=energies(frame, served.point),
+            paid=subsidies(frame, served.point),
+            proofs=(),
+            method=self.effort.method,
+            solver=self.effort.solver,
+            solver_version=highs_version() if self.effort.solver == HIGHS else "",
+            tie_break=self.results[-1][1].tie_break,
+            guarantee=self.results[0][1].guarantee,
+        )
+        proofs = []
+        for aim, result, seconds in self.results:
+            maximise = not isinstance(aim, LeastMoney | LeastRegret | ShortestDrives) and not (
+                isinstance(aim, Tail) and aim.of == "unserved"
+            )
+            proof = Proof.of(
+                value_of(answer, aim),
+                result.bound,
+                gap_asked=self.effort.gap,
+                stopped=result.stopped,
+                unit=unit_of(answer, aim),
+                maximise=maximise,
+                nodes=result.nodes,
+                seconds=seconds,
+            )
+            proofs.append(AimProof(aim.name, proof))
+        return replace(answer, proofs=tuple(proofs))
+
+
+def energies(frame: Frame, point: Floats) -> Floats:
+    """Return the energy served by pair and slice (kWh/day), no row or station overdone by a hair.
+
+    Parameters
+    ----------
+    frame, point
+        Where the columns stand, and their values.
+    """
+    service, unit = frame.service, frame.layout.energy_unit
+    column = frame.layout.pair_column
+    out = np.where(column >= 0, point[column], 0.0) * unit
+    if not frame.layout.by_pair:
+        raise SolveError(Fault("plan", "pairs are not told apart"))
+    used = np.zeros_like(service.kwh)
+    np.add.at(used, service.row, out)
+    over = np.maximum(used / np.where(service.kwh > 0, service.kwh, 1.0), 1.0)
+    out = out / over[service.row]
+    # What is too small to tell from arithmetic, beside what the row wants, is none.
+    tiny = 1e-7 * service.kwh[service.row]
+    kept: Floats = np.where(out > tiny, out, 0.0)
+    return kept
+
+
+def subsidies(frame: Frame, point: Floats) -> Floats:
+    """Return the public money paid by offer and year (PKR); empty without a viability gap."""
+    column = frame.layout.subsidy_column
+    if not column.size:
+        return column.astype(float)
+    paid: Floats = np.where(column >= 0, point[column], 0.0) * frame.layout.money_unit
+    return paid

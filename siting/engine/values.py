@@ -1,0 +1,88 @@
+"""What a plan reaches of each aim, worked out from what it serves and pays."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from siting.engine.answer import Answer
+from siting.program.aims import (
+    Aim,
+    LeastMoney,
+    LeastRegret,
+    MostWorth,
+    ShortestDrives,
+    Tail,
+    tail_mean,
+)
+from siting.program.instance import Floats
+
+
+def value_of(answer: Answer, aim: Aim) -> float:
+    """Return what an answer reaches of an aim, in the aim's own unit (`unit_of`).
+
+    Parameters
+    ----------
+    answer
+        The answer.
+    aim
+        One of its program's aims.
+    """
+    program = answer.program
+    if isinstance(aim, MostWorth):
+        slices = enumerate(program.slices)
+        return math.fsum(s.weight * s.probability * answer.worth_in(n) for n, s in slices)
+    if isinstance(aim, LeastMoney):
+        return answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
+    if isinstance(aim, ShortestDrives):
+        minutes = answer.pairs.minutes
+        return math.fsum(
+            s.weight * s.probability * math.fsum(answer.energy[:, n] * minutes)
+            for n, s in enumerate(program.slices)
+        )
+    if isinstance(aim, LeastRegret):
+        return float(max(0.0, (np.array(aim.best) - worth_of_scenarios(answer)).max()))
+    if isinstance(aim, Tail):
+        served = worth_of_scenarios(answer)
+        chance = np.array([s.probability for s in program.slices if s.year == 0])
+        if aim.of == "served":
+            return tail_mean(served, chance, aim.alpha)
+        return -tail_mean(served - _wanted(answer), chance, aim.alpha)
+    shares = []
+    for group in aim.groups:
+        inside = answer.pairs.floor[program.groups.index(group)][answer.pairs.row]
+        for s in group.holds_in(program.slices):
+            wanted = float(group.wanted(program.demand_kwh)[s])
+            if wanted > 0:
+                shares.append(math.fsum(answer.energy[inside, s]) / wanted)
+    return min(1.0, *shares)
+
+
+def unit_of(answer: Answer, aim: Aim) -> str:
+    """Return the unit of an aim's value."""
+    if isinstance(aim, LeastMoney):
+        return "PKR"
+    if isinstance(aim, ShortestDrives):
+        return "kWh·min/day"
+    if isinstance(aim, MostWorth | LeastRegret | Tail):
+        return answer.program.worth_unit
+    return "share"
+
+
+def worth_of_scenarios(answer: Answer) -> Floats:
+    """Return the worth of what is served in each scenario, years weighted."""
+    slices = answer.program.slices
+    out = np.zeros(1 + max(s.scenario for s in slices))
+    for n, one in enumerate(slices):
+        out[one.scenario] += one.weight * answer.worth_in(n)
+    return out
+
+
+def _wanted(answer: Answer) -> Floats:
+    program = answer.program
+    worth = (program.per_kwh * program.demand_kwh).sum(axis=0)
+    out = np.zeros(1 + max(s.scenario for s in program.slices))
+    for n, one in enumerate(program.slices):
+        out[one.scenario] += one.weight * float(worth[n])
+    return out

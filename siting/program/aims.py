@@ -1,0 +1,106 @@
+"""What a plan is to be best at; several aims one after the other, each keeping the ones before.
+
+=================  ===============================================================================
+`MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, by year and
+                   chance (`siting.program.slices`), nearer counting for more if so wished
+`LeastMoney`       ``min`` public money drawn, or cost in all
+`WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
+`LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario, ``b_k`` the most that
+                   any plan serves in it, ``S_k`` what this one does
+`Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
+                   over the worst ``1 - a`` of outcomes, energy served (``c_k = 0``) or, as a
+                   number to be small, unserved (``c_k`` what is wanted)
+`ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
+=================  ===============================================================================
+
+Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
+(2000), 21-41. L. Savage: The theory of statistical decision. Journal of the American Statistical
+Association 46 (1951), 55-67. W. Ogryczak: Inequality measures and equitable approaches to location
+problems. European Journal of Operational Research 122 (2000), 374-391.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from siting.program.floors import Floor
+from siting.program.instance import Floats
+
+MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
+TailOf = Literal["unserved", "served"]
+
+
+@dataclass(frozen=True)
+class MostWorth:
+    """The most worth served."""
+
+    name: str = "most worth"
+
+
+@dataclass(frozen=True)
+class LeastMoney:
+    """The least money: public money drawn, or cost in all."""
+
+    of: MoneyKind = "subsidy_pkr"
+    name: str = "least money"
+
+
+@dataclass(frozen=True, eq=False)
+class WorstShare:
+    """The largest share served in the worst group; groups are floors whose share is not used."""
+
+    groups: tuple[Floor, ...]
+    name: str = "best worst share"
+
+
+@dataclass(frozen=True)
+class LeastRegret:
+    """The least worst regret over scenarios.
+
+    Parameters
+    ----------
+    best
+        The most that any plan serves in each scenario; worked out by the engine where it is empty.
+    """
+
+    best: tuple[float, ...] = ()
+    name: str = "least regret"
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The best mean of the worst ``1 - alpha`` of outcomes (conditional value at risk)."""
+
+    alpha: float
+    of: TailOf = "unserved"
+    name: str = "best tail"
+
+
+@dataclass(frozen=True)
+class ShortestDrives:
+    """The fewest kilowatt-hours x minutes."""
+
+    name: str = "shortest drives"
+
+
+Aim = MostWorth | LeastMoney | WorstShare | LeastRegret | Tail | ShortestDrives
+
+
+def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:
+    """Return the mean over the worst, that is lowest, ``1 - alpha`` of outcomes.
+
+    Examples
+    --------
+    The worst half of three outcomes, the lowest of which has a probability of 0.3:
+
+    >>> tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5)
+    6.0
+    """
+    order = np.argsort(outcome, kind="stable")
+    share = probability[order]
+    before = np.cumsum(share) - share
+    inside = np.clip(1 - alpha - before, 0.0, share)
+    return float((inside * outcome[order]).sum() / inside.sum())

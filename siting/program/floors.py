@@ -1,0 +1,151 @@
+"""Floors: shares of demand that must be served, of the city, of zones, of classes, by slice.
+
+::
+
+    sum of x_ijs over i in g, j  >=  phi_g D_gs                  for each floor g and its slices s
+
+with ``D_gs`` all the energy that ``g`` wants in slice ``s``, in reach or not. Floors are in kWh/day
+whatever the aim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.program.instance import Flags, Floats, Instance
+from siting.program.slices import Slice
+
+CITY = "city"
+When = Literal["last", "every"]
+
+
+@dataclass(frozen=True, eq=False)
+class Floor:
+    """A share of some demand that must be served.
+
+    Parameters
+    ----------
+    name
+        What people call it: the zone, the class, or ``city``.
+    member
+        Whether each demand row counts.
+    share
+        Share of what they want that must be served, 0 to 1.
+    when
+        ``last``: in the last year, in every scenario of it; ``every``: in every slice.
+    """
+
+    name: str
+    member: Flags
+    share: float
+    when: When = "last"
+
+    def holds_in(self, slices: Sequence[Slice]) -> list[int]:
+        """Return the positions of the slices it holds in."""
+        last = max(s.year for s in slices)
+        return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
+
+    def wanted(self, demand_kwh: Floats) -> Floats:
+        """Return what its rows want in each slice (kWh/day), given demand by row and slice."""
+        out: Floats = demand_kwh[self.member].sum(axis=0)
+        return out
+
+
+def groups_of(instance: Instance, of: pd.Series | str | None) -> dict[str, Flags]:
+    """Return whether each demand row is in each group of a partition.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    of
+        None: the city; ``"class"``: vehicle classes; else the group's name by ``demand_id``, blank
+        or absent for none.
+
+    Raises
+    ------
+    InputError
+        If a name is not a demand row, a row is named twice, or a group wants no energy at all.
+    """
+    if of is None:
+        return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
+    if isinstance(of, str):
+        if of != "class":
+            raise InputError(Fault("of", f"is {of!r}", "give class, or a zone by demand_id"))
+        return {
+            name: instance.demand_class == k
+            for k, name in enumerate(instance.class_names)
+            if (instance.demand_class == k).any()
+        }
+    index = pd.Index(of.index.astype(str))
+    ids = pd.Index(instance.demand_ids.astype(str))
+    faults = []
+    for what, bad in (
+        ("are not demand rows", index[~index.isin(ids)]),
+        ("are named twice", index[index.duplicated()]),
+    ):
+        if len(bad):
+            names = tuple(dict.fromkeys(map(str, bad)))
+            faults.append(Fault("zones", f"{len(names):,} {what}", "one row a demand_id", names))
+    if faults:
+        raise InputError(faults)
+    text = pd.Series(of.to_numpy(object), index=index).reindex(ids)
+    given = (text.notna() & (text.astype(str).str.strip() != "")).to_numpy()
+    label = text.astype(str).to_numpy(object)
+    groups = {name: given & (label == name) for name in sorted(set(label[given]))}
+    empty = tuple(name for name, m in groups.items() if not instance.demand_kwh[m].sum() > 0)
+    if empty or not groups:
+        what = f"{len(empty):,} zones want no energy" if groups else "no demand row has a zone"
+        raise InputError(Fault("zones", what, "leave them out, or mend the zones", empty))
+    if CITY in groups:
+        fix = "give the zone another name"
+        raise InputError(Fault("zones", f"a zone is called {CITY!r}, which is all of it", fix))
+    return groups
+
+
+def floors_of(
+    instance: Instance,
+    share: float | Mapping[str, float],
+    of: pd.Series | str | None = None,
+    when: When = "last",
+) -> tuple[Floor, ...]:
+    """Return the floors of a partition; shares of 0 are left out.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    share
+        One share for every group, or shares by name.
+    of, when
+        As for `groups_of` and `Floor`.
+
+    Raises
+    ------
+    InputError
+        If a group is not known, or a share is outside [0, 1].
+    """
+    groups = groups_of(instance, of)
+    shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
+    faults = []
+    unknown = tuple(sorted(set(shares) - set(groups)))
+    if unknown:
+        there = ", ".join(groups)
+        faults.append(Fault("floors", "unknown zones or classes", f"there are: {there}", unknown))
+    for name, value in sorted(shares.items()):
+        if not (math.isfinite(value) and 0 <= value <= 1):
+            faults.append(Fault(f"floors, {name}", f"is {value}", "give a share of 0 to 1"))
+    if faults:
+        raise InputError(faults)
+    return tuple(
+        Floor(name, member, float(shares[name]), when)
+        for name, member in groups.items()
+        if shares.get(name, 0) > 0
+    )

@@ -1,0 +1,435 @@
+"""What the columns of a program stand for, and the rows that every aim has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from siting.program.aims import MoneyKind
+from siting.program.floors import Floor
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.money import GapRule
+from siting.program.options import Options
+from siting.program.resources import Resources
+from siting.program.rows import Rows
+from siting.program.service import Service, capacity_sets
+from siting.program.slices import Slice, Years
+
+
+class Columns:
+    """The columns: options, then energies, then subsidies, then what aims add."""
+
+    def __init__(self, options: int) -> None:
+        self.options = options
+        self.count = options
+        self.energies = options  # where energies end
+        self._lower: list[Floats] = [np.zeros(options)]
+        self._upper: list[Floats] = [np.ones(options)]
+        self.names: dict[int, str] = {}  # of the columns that aims add
+
+    def add(self, upper: Floats) -> Ints:
+        """Return new columns from 0 up to bounds."""
+        first = self.count
+        self.count += len(upper)
+        self._lower.append(np.zeros(len(upper)))
+        self._upper.append(upper)
+        return np.arange(first, self.count)
+
+    def more(self, name: str, lower: float, upper: float) -> int:
+        """Return one new column with a name."""
+        self._lower.append(np.array([lower]))
+        self._upper.append(np.array([upper]))
+        self.names[self.count] = name
+        self.count += 1
+        return self.count - 1
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the lower and upper bounds."""
+        return np.concatenate(self._lower), np.concatenate(self._upper)
+
+
+class Layout:
+    """The columns of one program, and its rows but for the aim's.
+
+    Parameters
+    ----------
+    instance, slices, demand_kwh, options, resources, service, floors
+        The blocks of the program.
+    must
+        Whether each site must have one of its options.
+    capacitated
+        Whether capacities count.
+    by_pair
+        Whether each pair has an energy of its own even where capacities do not count.
+    gap, years, budget_pkr
+        The viability gap's rule, or none, and the money it may spend.
+    all_worth
+        Worth of all demand in each slice, in reach or not.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        slices: tuple[Slice, ...],
+        demand_kwh: Floats,
+        options: Options,
+        resources: Resources,
+        service: Service,
+        floors: tuple[Floor, ...],
+        *,
+        must: Flags,
+        capacitated: bool,
+        by_pair: bool,
+        gap: GapRule | None,
+        years: Years | None,
+        budget_pkr: float,
+        all_worth: Floats,
+    ) -> None:
+        self.instance, self.slices, self.demand_kwh = instance, slices, demand_kwh
+        self.options, self.resources, self.service = options, resources, service
+        self.floors, self.must, self.capacitated = floors, must, capacitated
+        self.by_pair = capacitated or by_pair or service.near
+        self.gap, self.years, self.budget_pkr = gap, years, budget_pkr
+        self.all_worth = all_worth
+        self.energy_unit = float(service.kwh.max(initial=0.0)) or 1.0
+        self.money_unit = max(float(instance.offer_cost.max(initial=0.0)), 1e-12)
+        self.columns = Columns(len(options))
+        # Column of each pair (or row) in each slice; -1 where nothing is wanted.
+        self.pair_column = np.full((len(service.site), len(slices)), -1, dtype=np.int64)
+        for s in range(len(slices)):
+            self._add_energies(s)
+        self.columns.energies = self.columns.count
+        self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
+        if gap is not None:
+            self._add_subsidies(gap)
+
+    def _add_energies(self, s: int) -> None:
+        service = self.service
+        kwh = service.kwh[:, s] / self.energy_unit
+        if not self.by_pair:
+            rows = np.flatnonzero(kwh > 0)
+            column = np.full(len(kwh), -1, dtype=np.int64)
+            column[rows] = self.columns.add(kwh[rows])
+            self.pair_column[:, s] = column[service.row]
+            return
+        pairs = np.flatnonzero(kwh[service.row] > 0)
+        upper = kwh[service.row[pairs]]
+        if self.capacitated:
+            upper = np.minimum(upper, self._most_of_pairs(s)[pairs] / self.energy_unit)
+        self.pair_column[pairs, s] = self.columns.add(upper)
+
+    def _most_of_pairs(self, s: int) -> Floats:
+        """Return the most that any option could give each pair (kWh/day)."""
+        service = self.service
+        most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
+        offer = self.standing(s)
+        there = offer >= 0
+        for k, groups in enumerate(service.kinds):
+            able = self.instance.offer_capacity[offer[there]][:, list(groups)].sum(axis=1)
+            np.maximum.at(most[:, k], self.options.site[there], able)
+        out: Floats = most[service.site, service.kind[service.row]]
+        return out
+
+    def _add_subsidies(self, rule: GapRule) -> None:
+        need = self.instance.offer_cost
+        upper = rule.cap_share * need / self.money_unit
+        years = self.options.offer.shape[1]
+        self.subsidy_column = np.full((len(need), years), -1, dtype=np.int64)
+        used = np.unique(self.options.offer[self.options.offer >= 0])
+        paid = used[need[used] > 0]
+        for t in range(years):
+            self.subsidy_column[paid, t] = self.columns.add(upper[paid])
+
+    def standing(self, s: int) -> Ints:
+        """Return the offer that each option has standing in a slice; -1 for none."""
+        return self.options.offer[:, self.slices[s].year]
+
+    # --- expressions, as columns and values in their own units --------------------------------
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Of each scenario."""
+        chances = {s.scenario: s.probability for s in self.slices}
+        return tuple(chances[k] for k in sorted(chances))
+
+    def _pairs(self, s: int) -> tuple[Ints, Ints]:
+        """Return one pair for each energy column of a slice, and the column."""
+        column = self.pair_column[:, s]
+        if self.by_pair:
+            pairs = np.flatnonzero(column >= 0)
+        else:
+            first = self.service.start[:-1]
+            pairs = first[column[first] >= 0]
+        return pairs, column[pairs]
+
+    def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
+        """Return the worth of the energies: columns, values, and the scenario of each."""
+        service = self.service
+        parts = []
+        for s, slice_ in enumerate(self.slices):
+            pairs, column = self._pairs(s)
+            weight = slice_.weight * (slice_.probability if by_chance else 1.0)
+            value = weight * service.worth[service.row[pairs], s] * service.factor[pairs]
+            parts.append((column, value * self.energy_unit, np.full(len(pairs), slice_.scenario)))
+        column, value, scenario = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return column, value, scenario
+
+    @cached_property
+    def worth_unit(self) -> float:
+        """A worth that aims over scenarios are counted in."""
+        return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
+
+    def most_worth_of_scenarios(self) -> Floats:
+        """Return what all in reach is worth in each scenario, years weighted."""
+        service = self.service
+        out = np.zeros(len(self.probabilities))
+        for s, slice_ in enumerate(self.slices):
+            worth = slice_.weight * service.worth[:, s] * service.kwh[:, s]
+            out[slice_.scenario] += float(worth.sum())
+        return out
+
+    def wanted_of_scenarios(self) -> Floats:
+        """Return what all demand is worth in each scenario, in reach or not, years weighted."""
+        out = np.zeros(len(self.probabilities))
+        for s, slice_ in enumerate(self.slices):
+            out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
+        return out
+
+    def drives(self) -> tuple[Ints, Floats]:
+        """Return kilowatt-hours x minutes, by column."""
+        parts = []
+        for s, slice_ in enumerate(self.slices):
+            pairs, column = self._pairs(s)
+            minutes = slice_.weight * slice_.probability * self.service.minutes[pairs]
+            parts.append((column, minutes * self.energy_unit))
+        column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return column, value
+
+    def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
+        """Return the energy (kWh/day) served towards a floor in a slice, by column."""
+        pairs, column = self._pairs(s)
+        rows = self.service.floor[self.floors.index(floor)]
+        keep = rows[self.service.row[pairs]]
+        return column[keep], np.full(int(keep.sum()), self.energy_unit)
+
+    def money(self, of: MoneyKind) -> tuple[Ints, Floats]:
+        """Return money (PKR) by column: public money drawn, or cost in all."""
+        if of == "subsidy_pkr" and self.gap is not None:
+            column = self.subsidy_column[:, -1]
+            column = column[column >= 0]
+            return column, np.full(len(column), self.money_unit)
+        amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
+        value = self.options.of_offers(amount)[:, -1]
+        at = np.flatnonzero(value)
+        return at, value[at]
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def write(self, rows: Rows) -> None:
+        """Write the rows that every aim has."""
+        self._write_options(rows)
+        for s in range(len(self.slices)):
+            self._write_demand(rows, s)
+        for s in range(len(self.slices)):
+            if self.capacitated:
+                self._write_capacity(rows, s)
+            else:
+                self._write_cover(rows, s)
+        if self.gap is not None:
+            self._write_gap(rows, self.gap)
+        self._write_floors(rows)
+
+    def _write_options(self, rows: Rows) -> None:
+        site = self.options.site
+        several = np.bincount(site, minlength=len(self.must)) > 1
+        named = np.flatnonzero(several | self.must)
+        place = np.full(len(self.must), -1, dtype=np.int64)
+        place[named] = np.arange(len(named))
+        mine = np.flatnonzero(place[site] >= 0)
+        least = np.where(self.must[named], 1.0, -np.inf)
+        ones = np.ones(len(mine))
+        rows.add("one", place[site[mine]], mine, ones, lower=least, upper=np.ones(len(named)))
+        use = self.resources.use.tocoo()
+        slack = self.resources.slack
+        rows.add(
+            "resource",
+            use.row.astype(np.int64),
+            use.col.astype(np.int64),
+            use.data,
+            lower=self.resources.at_least - slack,
+            upper=self.resources.at_most + slack,
+        )
+
+    def _write_demand(self, rows: Rows, s: int) -> None:
+        if not self.by_pair:
+            return  # the columns' own bounds
+        pairs, column = self._pairs(s)
+        row = self.service.row[pairs]
+        several = np.bincount(row, minlength=len(self.service.kwh)) > 1
+        named = np.flatnonzero(several)
+        place = np.full(len(several), -1, dtype=np.int64)
+        place[named] = np.arange(len(named))
+        keep = place[row] >= 0
+        most = self.service.kwh[named, s] / self.energy_unit
+        rows.add("demand", place[row[keep]], column[keep], np.ones(int(keep.sum())), upper=most)
+
+    def _write_capacity(self, rows: Rows, s: int) -> None:
+        service, sites = self.service, len(self.instance.site_ids)
+        pairs, column = self._pairs(s)
+        site, kind = service.site[pairs], service.kind[service.row[pairs]]
+        kwh = np.zeros((sites, len(service.kinds)))
+        np.add.at(kwh, (site, kind), service.kwh[service.row[pairs], s])
+        offer = self.standing(s)
+        option = np.flatnonzero(offer >= 0)
+        capacity = self.instance.offer_capacity[offer[option]]
+        of = self.options.site[option]
+        for members, kinds, groups in self.hall_sets(kwh, of, capacity):
+            place = np.full(sites, -1, dtype=np.int64)
+            place[members] = np.arange(len(members))
+            x = np.flatnonzero((place[site] >= 0) & np.isin(kind, kinds))
+            z = np.flatnonzero(place[of] >= 0)
+            able = capacity[z][:, list(groups)].sum(axis=1)
+            most = np.minimum(able, kwh[of[z]][:, list(kinds)].sum(axis=1)) / self.energy_unit
+            z, most = z[most > 0], most[most > 0]
+            rows.add(
+                "capacity",
+                np.concatenate([place[site[x]], place[of[z]]]),
+                np.concatenate([column[x], option[z]]),
+                np.concatenate([np.ones(len(x)), -most]),
+                upper=np.zeros(len(members)),
+            )
+
+    def hall_sets(
+        self, kwh: Floats, of: Ints, capacity: Floats
+    ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
+        """Yield sites, kinds and groups of each capacity row.
+
+        Groups that nothing at a site has are struck first, which makes some sets equal; sites that
+        are alike in this share a pass.
+        """
+        there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
+        np.logical_or.at(there, of, capacity > 0)
+        alike = np.concatenate([there, kwh > 0], axis=1)
+        _, first, which = np.unique(alike, axis=0, return_index=True, return_inverse=True)
+        for n, one in enumerate(first.tolist()):
+            struck = tuple(
+                tuple(g for g in groups if there[one, g]) if kwh[one, k] > 0 else ()
+                for k, groups in enumerate(self.service.kinds)
+            )
+            members = np.flatnonzero(which.ravel() == n)
+            for kinds, groups in capacity_sets(struck):
+                yield members, kinds, groups
+
+    def able(self, s: int) -> Flags:
+        """Return whether each option (row) can serve each kind of demand (column) in a slice."""
+        offer = self.standing(s)
+        out = np.zeros((len(offer), len(self.service.kinds)), dtype=bool)
+        for k, groups in enumerate(self.service.kinds):
+            has = (self.instance.offer_capacity[:, list(groups)] > 0).any(axis=1)
+            out[:, k] = (offer >= 0) & has[offer]
+        return out
+
+    def _write_cover(self, rows: Rows, s: int) -> None:
+        """Write that a row, or a pair, is served only where something stands."""
+        service = self.service
+        pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
+        able = self.able(s)
+        order = np.argsort(self.options.site, kind="stable")
+        edge = np.searchsorted(self.options.site[order], np.arange(len(self.must) + 1))
+        site, kind = service.site[pairs], service.kind[service.row[pairs]]
+        length = edge[site + 1] - edge[site]
+        pair = np.repeat(np.arange(len(pairs)), length)
+        at = np.repeat(edge[site] - np.cumsum(length) + length, length) + np.arange(length.sum())
+        option = order[at]
+        keep = able[option, kind[pair]]
+        pair, option = pair[keep], option[keep]
+        column = self.pair_column[pairs, s]
+        named, place = np.unique(column, return_inverse=True)
+        kwh = service.kwh[service.row[pairs], s] / self.energy_unit
+        rows.add(
+            "cover",
+            np.concatenate([np.arange(len(named)), place[pair]]),
+            np.concatenate([named, option]),
+            np.concatenate([np.ones(len(named)), -kwh[pair]]),
+            upper=np.zeros(len(named)),
+        )
+
+    def _write_floors(self, rows: Rows) -> None:
+        for floor in self.floors:
+            if floor.share <= 0:
+                continue
+            for s in floor.holds_in(self.slices):
+                need = floor.share * float(floor.wanted(self.demand_kwh)[s])
+                if need <= 0:
+                    continue
+                column, value = self.energy_of(floor, s)
+                rows.add_one("floor", column, value / need, lower=1.0)
+
+    def _write_gap(self, rows: Rows, rule: GapRule) -> None:
+        need = self.instance.offer_cost / self.money_unit
+        years = self.options.offer.shape[1]
+        offer_site = self.instance.offer_site
+        for t in range(years):
+            offer = self.options.offer[:, t]
+            paid = self.subsidy_column[:, t]
+            o = np.flatnonzero(paid >= 0)
+            z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
+            sites = np.unique(offer_site[o])
+            place = np.full(len(self.must), -1, dtype=np.int64)
+            place[sites] = np.arange(len(sites))
+            row = [place[offer_site[o]], place[self.options.site[z]]]
+            column, value = [paid[o], z], [np.ones(len(o)), -need[offer[z]]]
+            for s, slice_ in enumerate(self.slices):
+                if slice_.year != t:
+                    continue
+                pairs, x = self._pairs(s)
+                here = place[self.service.site[pairs]] >= 0
+                sold = self.service.margin[self.service.row[pairs[here]]] * slice_.probability
+                row.append(place[self.service.site[pairs[here]]])
+                column.append(x[here])
+                value.append(sold * self.energy_unit / self.money_unit)
+            parts = (np.concatenate(part) for part in (row, column, value))
+            rows.add("gap", *parts, lower=np.zeros(len(sites)))
+            number = np.full(len(need), -1, dtype=np.int64)
+            number[o] = np.arange(len(o))
+            rows.add(
+                "cap",
+                np.concatenate([np.arange(len(o)), number[offer[z]]]),
+                np.concatenate([paid[o], z]),
+                np.concatenate([np.ones(len(o)), -rule.cap_share * need[offer[z]]]),
+                upper=np.zeros(len(o)),
+            )
+            if t:
+                before = self.subsidy_column[o, t - 1]
+                at = place[offer_site[o]]
+                rows.add(
+                    "paid",
+                    np.concatenate([at, at]),
+                    np.concatenate([paid[o], before]),
+                    np.concatenate([np.ones(len(o)), -np.ones(len(o))]),
+                    lower=np.zeros(len(sites)),
+                )
+        self._write_subsidies(rows)
+
+    def _write_subsidies(self, rows: Rows) -> None:
+        """Write the budget, or the money of each year, and envelopes, over the subsidies."""
+        column = self.subsidy_column
+        o = np.flatnonzero((column >= 0).any(axis=1))
+        if self.years is None:
+            most = self.budget_pkr / self.money_unit
+            rows.add_one("subsidies", column[o, -1], np.ones(len(o)), upper=most)
+        else:
+            for t, pkr in enumerate(self.years.limit_pkr.tolist()):
+                at, by = column[o, t], np.ones(len(o))
+                if t and not self.years.carry_over:
+                    at, by = np.append(at, column[o, t - 1]), np.append(by, -by)
+                rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
+        use = self.instance.limit_use
+        for r in np.flatnonzero(self.instance.limit_per_rupee).tolist():
+            own = slice(use.indptr[r], use.indptr[r + 1])
+            offer, share = use.indices[own], use.data[own]
+            keep = column[offer, -1] >= 0
+            most = float(self.instance.limit_most[r]) / self.money_unit
+            rows.add_one("subsidies", column[offer[keep], -1], share[keep], upper=most)

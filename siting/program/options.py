@@ -1,0 +1,119 @@
+"""What can be chosen at a site: an offer, or a course of offers over the years.
+
+Nothing closes: what stands in one year stands in the next, as it is or as what it can become. A
+station that stands from the beginning is kept, or extended in any year; with `upgrades` a new one
+can become a bigger one of the same site, which delivers no less from any charger group and draws no
+less subsidy, for the difference. A bigger offer that draws *less* is no upgrade, and none is
+needed: taking it from the start serves as much for less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from siting.errors import Fault, InputError
+from siting.program.instance import Flags, Floats, Instance, Ints
+
+# Courses a program may have: beyond it years and upgrades are too many to list.
+MOST_OPTIONS = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """The options, in the order of sites, offers and years.
+
+    Parameters
+    ----------
+    site
+        Position of each option's site.
+    offer
+        Position of the offer that stands in a year (column) if an option (row) is chosen; -1 where
+        nothing stands yet. At least one a row.
+    """
+
+    site: Ints
+    offer: Ints
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.site)
+
+    @property
+    def last(self) -> Ints:
+        """The offer that stands in the last year."""
+        return self.offer[:, -1]
+
+    def of_offers(self, amount: Floats) -> Floats:
+        """Return an amount of the offers by option (row) and year (column); 0 where none stands."""
+        return np.where(self.offer >= 0, amount[self.offer], 0.0)
+
+
+def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
+    """Return the options that some offers make.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    offers
+        Positions of the offers that are of use.
+    years
+        Number of years.
+    upgrades
+        Whether a station can become another.
+
+    Raises
+    ------
+    InputError
+        If there are more courses than can be listed.
+    """
+    becomes = _becomes(instance, offers, upgrades=upgrades)
+    standing = set(instance.offer_site[instance.offer_existing].tolist())
+    rows: list[tuple[int, ...]] = []
+    for o in offers[np.argsort(instance.offer_site[offers], kind="stable")].tolist():
+        extends = int(instance.offer_site[o]) in standing and not instance.offer_existing[o]
+        for begin in range(1 if instance.offer_existing[o] else years):
+            if begin and extends:
+                continue  # these are courses of the station that stands
+            rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
+        if len(rows) > MOST_OPTIONS:
+            what = f"more than {MOST_OPTIONS:,} courses of events over {years} years"
+            raise InputError(Fault("program.years", what, "ask for fewer years, or no upgrades"))
+    offer = np.array(rows, dtype=np.int64).reshape(-1, years)
+    return Options(instance.offer_site[offer[:, -1]], offer)
+
+
+def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
+    """Return what each offer that stands can be a year later, itself among it."""
+    out: dict[int, list[int]] = {}
+    site = instance.offer_site[offers]
+    order = np.argsort(site, kind="stable")
+    edges = np.flatnonzero(np.diff(site[order], prepend=-1, append=-1))
+    for first, last in pairwise(edges.tolist()):
+        here = offers[order[first:last]]
+        stands = instance.offer_existing[here]
+        capacity, subsidy = instance.offer_capacity[here], instance.offer_subsidy[here]
+        bigger: Flags = (capacity[:, None, :] <= capacity[None, :, :]).all(axis=2)
+        bigger &= subsidy[:, None] <= subsidy[None, :]
+        bigger &= upgrades
+        # A station that stands can always be extended; nothing becomes it.
+        bigger[stands] = True
+        bigger[:, stands] = False
+        np.fill_diagonal(bigger, val=True)
+        for n, o in enumerate(here.tolist()):
+            out[o] = here[bigger[n]].tolist()
+    return out
+
+
+def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
+    """Yield what an offer that stands in the first of some years can be until the last."""
+    if years == 1:
+        yield (o,)
+        return
+    for after in becomes[o]:
+        for rest in _courses(after, years - 1, becomes):
+            yield (o, *rest)

@@ -1,0 +1,636 @@
+"""The program: an instance and the blocks that say what is asked of it.
+
+Blocks are put together by methods that return a new program, in any order but for the aims, which
+come one after the other::
+
+    program = (
+        Program(instance)
+        .years({2027: 5e7, 2030: 1e8}, demand={2027: now, 2030: later}, carry_over=True)
+        .floor(0.3, of=districts)
+        .floor(0.2, of="class")
+        .decay(ExponentialDecay(5), cutoff_min=8)
+        .most_worth()
+        .shortest_drives()
+    )
+
+The mathematics of each block stands at the top of its file: `siting.program.options`, `resources`,
+`service`, `floors`, `money`, `slices`, `aims`. `Program.matrix` writes them as one sparse matrix
+and `Program.to_pulp` as a PuLP problem; `siting.engine.solve` answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pulp
+
+from siting.errors import Fault, InputError
+from siting.program.aims import (
+    Aim,
+    LeastMoney,
+    LeastRegret,
+    MoneyKind,
+    MostWorth,
+    ShortestDrives,
+    Tail,
+    TailOf,
+    WorstShare,
+)
+from siting.program.floors import Floor, When, floors_of, groups_of
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.layout import Layout
+from siting.program.limits import Limit
+from siting.program.matrix import Matrix, Reached, Writer
+from siting.program.money import GapRule, margins_of
+from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
+from siting.program.obligations import limit_rows, tolerance
+from siting.program.options import Options, options_of
+from siting.program.pulp_problem import pulp_problem
+from siting.program.resources import ResourceRows, Resources
+from siting.program.service import Service, service_of
+from siting.program.slices import Scenarios, Slice, Years, slices_of
+
+MODELS = ("capacitated", "coverage")
+Demand = Mapping[Any, "pd.Series[float]"]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What is asked: an instance, and the blocks beside it.
+
+    Parameters
+    ----------
+    instance
+        Demand, offers, reach, budget, limits and required sites.
+    model
+        ``capacitated``: a station serves no more than its chargers deliver; ``coverage``: whatever
+        is in reach of one counts as served.
+    year_plan, scenario_plan
+        Years and scenarios, or none.
+    demand_by_slice
+        What each demand row wants in each slice (kWh/day); none: the instance's in all.
+    objective
+        What demand rows are worth, and how that falls with the drive; none: energy.
+    worth_by_slice
+        Worth of each demand row served whole in each slice, where it differs between them.
+    floors
+        What must be served.
+    distances
+        Other plans, as positions of sites that stand in them, and how many sites must differ.
+    gap
+        The rule by which subsidies fill the viability gap; none: offers say what they draw.
+    budgeted
+        Whether the budget counts.
+    aims
+        What is best, one after the other; none: the most worth.
+
+    Examples
+    --------
+    >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
+    ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
+    >>> offers = pd.DataFrame({"offer_id": ["s1:fast"], "site_id": ["s1"],
+    ...     "configuration": ["fast"], "chargers": ["1 x dc_60"], "existing": [False],
+    ...     "power_kw": [60.0], "charger_cost_pkr": [6e6], "grid_cost_pkr": [1e6],
+    ...     "fee_cost_pkr": [0.0], "cost_pkr": [7e6], "subsidy_pkr": [3e6],
+    ...     "capacity_dc_kwh_day": [200.0], "reason": [""]})
+    >>> reach = pd.DataFrame({"cell_id": ["c1"], "site_id": ["s1"], "travel_min": [4.0]})
+    >>> plugs = pd.DataFrame({"charger_group": ["dc"], "vehicle_class": ["car"]})
+    >>> instance = Instance.from_tables(demand, offers, reach, plugs, budget_pkr=5e6)
+    >>> Program(instance).floor(0.5).most_worth().shortest_drives()
+    Program: capacitated, 1 site, 1 option, 1 pair
+      keep    budget PKR 5,000,000; floor city 50%
+      aims    most worth, then shortest drives
+    """
+
+    instance: Instance
+    model: str = "capacitated"
+    year_plan: Years | None = None
+    scenario_plan: Scenarios | None = None
+    demand_by_slice: Floats | None = None
+    objective: Objective | None = None
+    worth_by_slice: Floats | None = None
+    floors: tuple[Floor, ...] = ()
+    distances: tuple[tuple[Ints, int], ...] = ()
+    gap: GapRule | None = None
+    budgeted: bool = True
+    aims: tuple[Aim, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a model that is not there."""
+        if self.model not in MODELS:
+            fix = f"use {' or '.join(MODELS)}"
+            raise InputError(Fault("model", f"no model {self.model!r}", fix))
+        if self.gap is not None and self.model == "coverage":
+            what = "coverage does not say what a station sells, so no gap can be worked out"
+            raise InputError(Fault("model", what, "use capacitated"))
+
+    # --- blocks ------------------------------------------------------------------------------
+
+    def years(
+        self, budgets_pkr: Mapping[int, float], demand: Demand | None = None, **rules: Any
+    ) -> Program:
+        """Return the program over years, each with its money (PKR).
+
+        Parameters
+        ----------
+        budgets_pkr
+            Public money granted in each year (PKR); the instance's own budget does not count.
+        demand
+            What is wanted in each year (kWh/day by ``demand_id``); none: the same in all. With
+            scenarios too, give it there, by (year, scenario).
+        rules
+            ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
+            `siting.program.slices.Years.of`.
+        """
+        return replace(self, year_plan=Years.of(budgets_pkr, **rules))._with_demand(demand)
+
+    def scenarios(
+        self, probabilities: Mapping[str, float], demand: Demand | None = None
+    ) -> Program:
+        """Return the program over scenarios: one plan, made before one of them comes true.
+
+        Parameters
+        ----------
+        probabilities
+            Of each scenario, their sum 1.
+        demand
+            What is wanted in each (kWh/day by ``demand_id``), with years by (year, scenario).
+        """
+        return replace(self, scenario_plan=Scenarios.of(probabilities))._with_demand(demand)
+
+    def worth(
+        self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str, cutoff_min: float = 0.0
+    ) -> Program:
+        """Return the program that counts something else than energy: people, sessions.
+
+        Parameters
+        ----------
+        worth
+            Of each demand row served whole, by ``demand_id``; by slice where it differs.
+        unit
+            Of it.
+        cutoff_min
+            Longest drive (min), where a decay was set before.
+        """
+        if not isinstance(worth, Mapping):
+            decay = self.objective.decay if self.objective else None
+            objective = objective_of(
+                self.instance, worth, unit, decay=decay, cutoff_min=cutoff_min or None
+            )
+            return replace(self, objective=objective, worth_by_slice=None)
+        parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
+        decay = self.objective.decay if self.objective else None
+        return replace(
+            self,
+            objective=Objective(unit, parts[0], decay),
+            worth_by_slice=np.stack(parts, axis=1),
+        )
+
+    def decay(self, decay: Decay, cutoff_min: float) -> Program:
+        """Return the program in which a kWh counts less the longer the drive (min)."""
+        checked = objective_of(self.instance, decay=decay, cutoff_min=cutoff_min)
+        mine = self.objective or checked
+        return replace(self, objective=replace(mine, decay=decay))
+
+    def limit(self, *limits: Limit) -> Program:
+        """Return the program with further limits on the offers (`siting.program.limits`)."""
+        mine = sorted([*_limits_of(self.instance), *limits], key=lambda limit: limit.name)
+        names = [limit.name for limit in mine]
+        twice = tuple(sorted({name for name in names if names.count(name) > 1}))
+        if twice:
+            raise InputError(Fault("limits", "two of one name", "give each its own name", twice))
+        start, offer, amount = limit_rows(mine, self.instance.offer_ids.tolist())
+        instance = replace(
+            self.instance,
+            limit_names=tuple(names),
+            limit_kinds=tuple(limit.kind for limit in mine),
+            limit_units=tuple(limit.unit for limit in mine),
+            limit_most=np.array([limit.at_most for limit in mine], dtype=float),
+            limit_least=np.array([limit.at_least for limit in mine], dtype=float),
+            limit_per_rupee=np.array([limit.per_rupee for limit in mine], dtype=bool),
+            limit_start=start,
+            limit_offer=offer,
+            limit_amount=amount,
+        )
+        return replace(self, instance=instance)
+
+    def require(self, site_ids: Iterable[str]) -> Program:
+        """Return the program in which these sites must have a station."""
+        index = pd.Index(self.instance.site_ids)
+        ids = sorted(set(map(str, site_ids)))
+        at = index.get_indexer(pd.Index(ids, dtype=object))
+        unknown = tuple(name for name, n in zip(ids, at.tolist(), strict=True) if n < 0)
+        if unknown:
+            what = f"{len(unknown):,} without an offer that can be built"
+            raise InputError(Fault("required sites", what, "check the names", unknown))
+        sites = np.union1d(self.instance.required_sites, at.astype(np.int64))
+        return replace(self, instance=replace(self.instance, required_sites=sites))
+
+    def without_budget(self) -> Program:
+        """Return the program with all the money there could be."""
+        return replace(self, budgeted=False)
+
+    def differ_from(self, offer_ids: Iterable[str], sites: int) -> Program:
+        """Return the program whose plan differs from another by so many sites at least.
+
+        Parameters
+        ----------
+        offer_ids
+            The offers that stand in the other plan.
+        sites
+            Sites that stand in one of the two only.
+        """
+        other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
+        return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))
+
+    def floor(
+        self,
+        share: float | Mapping[str, float],
+        of: pd.Series | str | None = None,
+        when: When = "last",
+    ) -> Program:
+        """Return the program that must serve a share of some demand (0 to 1).
+
+        Parameters
+        ----------
+        share
+            One share, or shares by name of zone or class.
+        of
+            None: the city; ``"class"``: vehicle classes; else the zone by ``demand_id``.
+        when
+            ``last``: in the last year; ``every``: in every year. In every scenario.
+        """
+        floors = floors_of(self.instance, share, of, when)
+        return replace(self, floors=(*self.floors, *floors))
+
+    def viability_gap(self, rule: GapRule) -> Program:
+        """Return the program in which subsidies fill the viability gap (`siting.program.money`).
+
+        The cost of an offer is what it needs over its life; its own subsidy does not count.
+        """
+        margins_of(self.instance, rule)
+        none = np.zeros(len(self.instance.offer_ids))
+        return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
+
+    def only_scenario(self, k: int) -> Program:
+        """Return the program made for one scenario alone, by its position."""
+        assert self.scenario_plan is not None
+        mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
+        worth = self.worth_by_slice
+        return replace(
+            self,
+            scenario_plan=Scenarios((self.scenario_plan.names[k],), (1.0,)),
+            demand_by_slice=self.demand_kwh[:, mine],
+            worth_by_slice=None if worth is None else worth[:, mine],
+            aims=(MostWorth(),),
+        )
+
+    # --- aims --------------------------------------------------------------------------------
+
+    def aim(self, aim: Aim) -> Program:
+        """Return the program with one more aim, after those it has."""
+        return replace(self, aims=(*self.aims, aim))
+
+    def most_worth(self) -> Program:
+        """Return the program that aims, next, at the most worth served."""
+        return self.aim(MostWorth())
+
+    def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
+        """Return the program that aims, next, at the least public money, or cost in all (PKR)."""
+        return self.aim(LeastMoney(of))
+
+    def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
+        """Return the program that aims, next, at the largest share in the worst zone or class."""
+        groups = groups_of(self.instance, of)
+        return self.aim(
+            WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
+        )
+
+    def least_regret(self) -> Program:
+        """Return the program that aims, next, at the least worst regret over scenarios."""
+        return self.aim(LeastRegret())
+
+    def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
+        """Return the program that aims, next, at the best mean of the worst outcomes (CVaR)."""
+        if not 0 < alpha < 1:
+            fix = "give a share above 0 and below 1, such as 0.9"
+            raise InputError(Fault("alpha", f"is {alpha}", fix))
+        return self.aim(Tail(alpha, of))
+
+    def shortest_drives(self) -> Program:
+        """Return the program that aims, next, at the fewest kilowatt-hours x minutes."""
+        return self.aim(ShortestDrives())
+
+    # --- the parts that blocks make ------------------------------------------------------------
+
+    @cached_property
+    def slices(self) -> tuple[Slice, ...]:
+        """The slices: years and scenarios."""
+        return slices_of(self.year_plan, self.scenario_plan)
+
+    @cached_property
+    def demand_kwh(self) -> Floats:
+        """What each demand row wants in each slice (kWh/day)."""
+        if self.demand_by_slice is not None:
+            return self.demand_by_slice
+        return np.repeat(self.instance.demand_kwh[:, None], len(self.slices), axis=1)
+
+    @cached_property
+    def all_aims(self) -> tuple[Aim, ...]:
+        """The aims; the most worth where none was named."""
+        return self.aims or (MostWorth(),)
+
+    @property
+    def capacitated(self) -> bool:
+        """Whether capacities count."""
+        return self.model == "capacitated"
+
+    @property
+    def worth_unit(self) -> str:
+        """Unit of worth."""
+        return self.objective.unit if self.objective else ENERGY_UNIT
+
+    @property
+    def money_pkr(self) -> float:
+        """Public money there is, over all years (PKR)."""
+        if self.year_plan is not None:
+            return float(sum(self.year_plan.budgets_pkr))
+        return self.instance.budget_pkr
+
+    @cached_property
+    def must(self) -> Flags:
+        """Whether each site must have a station."""
+        return self.instance.must_sites
+
+    @cached_property
+    def per_kwh(self) -> Floats:
+        """What a kWh/day of each demand row counts in each slice, served next door."""
+        if self.objective is None or self.objective.unit == ENERGY_UNIT:
+            return np.ones_like(self.demand_kwh)
+        whole = self.worth_by_slice
+        if whole is None:
+            whole = np.repeat(self.objective.worth[:, None], len(self.slices), axis=1)
+        wanted = np.where(self.demand_kwh > 0, self.demand_kwh, 1.0)
+        out: Floats = np.where(self.demand_kwh > 0, whole / wanted, 0.0)
+        return out
+
+    @cached_property
+    def offers(self) -> Ints:
+        """Positions of the offers of use: possible alone, and of use to somebody, or there."""
+        instance = self.instance
+        possible = np.ones(len(instance.offer_ids), dtype=bool)
+        if self.budgeted and self.gap is None:
+            most = max(self.year_plan.limit_pkr) if self.year_plan else instance.budget_pkr
+            if self.year_plan and self.year_plan.upgrades:
+                most = sum(self.year_plan.budgets_pkr)
+            possible = instance.offer_subsidy <= most + tolerance(most)
+        if len(instance.limit_names):
+            row = np.repeat(np.arange(len(instance.limit_names)), np.diff(instance.limit_start))
+            amount = instance.limit_amount * np.where(
+                instance.limit_per_rupee[row], instance.offer_subsidy[instance.limit_offer], 1.0
+            )
+            most = instance.limit_most[row]
+            possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
+        useful = instance.must_sites[instance.offer_site] | self._usable()
+        return np.flatnonzero((possible & useful) | instance.offer_existing)
+
+    @cached_property
+    def options(self) -> Options:
+        """What can be chosen at the sites."""
+        years = len(self.year_plan.years) if self.year_plan else 1
+        upgrades = self.year_plan is not None and self.year_plan.upgrades
+        made = options_of(self.instance, self.offers, years, upgrades=upgrades)
+        if self.year_plan is None or self.gap is not None or not self.budgeted:
+            return made
+        rows = ResourceRows(made)
+        rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
+        money = rows.made()
+        # Courses that the money of the years does not allow even alone are left out.
+        over = np.zeros(len(made), dtype=bool)
+        use = money.use.tocoo()
+        over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
+        over &= ~self.instance.offer_existing[made.last]
+        return Options(made.site[~over], made.offer[~over])
+
+    @cached_property
+    def resources(self) -> Resources:
+        """What is scarce, or must be, over the options."""
+        rows = ResourceRows(self.options)
+        if self.gap is None and self.budgeted:
+            rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
+        rows.add_limits(self.instance, self.instance.offer_subsidy)
+        for n, (sites, differ) in enumerate(self.distances, 1):
+            standing = np.zeros(len(self.instance.site_ids), dtype=bool)
+            standing[sites] = True
+            rows.add_distance(f"distance to plan {n}", standing, differ)
+        return rows.made()
+
+    @cached_property
+    def groups(self) -> tuple[Floor, ...]:
+        """The floors, and the groups of aims at a worst share."""
+        aimed = [g for aim in self.all_aims if isinstance(aim, WorstShare) for g in aim.groups]
+        return (*self.floors, *aimed)
+
+    def service(self, *, by_cell: bool = False) -> Service:
+        """Return the merged demand rows and their pairs.
+
+        Parameters
+        ----------
+        by_cell
+            Whether rows of different cells stay apart, so that drives can be told.
+        """
+        return self._by_cell if by_cell else self._merged
+
+    @cached_property
+    def _merged(self) -> Service:
+        return self._service(by_cell=False)
+
+    @cached_property
+    def _by_cell(self) -> Service:
+        return self._service(by_cell=True)
+
+    def _service(self, *, by_cell: bool) -> Service:
+        return service_of(
+            self.instance,
+            self.demand_kwh,
+            self.per_kwh,
+            offers=self.offers,
+            floors=self.groups,
+            margin=margins_of(self.instance, self.gap) if self.gap else None,
+            decay=self.objective.decay if self.objective else None,
+            by_cell=by_cell,
+        )
+
+    def layout(self, *, by_cell: bool = False) -> Layout:
+        """Return the columns of the program; a new one each time, as aims add to it."""
+        budget = self.instance.budget_pkr if self.budgeted else np.inf
+        return Layout(
+            self.instance,
+            self.slices,
+            self.demand_kwh,
+            self.options,
+            self.resources,
+            self.service(by_cell=by_cell),
+            self.groups,
+            must=self.must,
+            capacitated=self.capacitated,
+            by_pair=by_cell,
+            gap=self.gap,
+            years=self.year_plan,
+            budget_pkr=budget,
+            all_worth=(self.per_kwh * self.demand_kwh).sum(axis=0),
+        )
+
+    def matrix(
+        self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
+    ) -> Matrix:
+        """Return the program for one aim as a sparse matrix, with aims reached before it kept.
+
+        Parameters
+        ----------
+        aim
+            The aim; the first by default.
+        reached
+            Aims solved before, with their values.
+        by_cell
+            Whether rows of different cells stay apart; they do where drives are aimed at.
+        """
+        aim = self.all_aims[0] if aim is None else aim
+        reached = tuple(reached)
+        drives = [aim, *(r.aim for r in reached)]
+        by_cell |= any(isinstance(one, ShortestDrives) for one in drives)
+        return Writer(self.layout(by_cell=by_cell), aim, reached).written()
+
+    def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
+        """Return the whole program for one aim as a PuLP problem.
+
+        Parameters
+        ----------
+        aim, reached
+            As for `matrix`.
+        """
+        return pulp_problem(self.matrix(aim, reached), self.model)
+
+    def write_lp(self, path: Path | str) -> None:
+        """Write the program for its first aim to a file in LP format."""
+        self.to_pulp().writeLP(str(path))
+
+    def __repr__(self) -> str:
+        """Return the blocks on a few lines."""
+
+        def count(number: int, what: str) -> str:
+            return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+        sizes = [
+            count(len(self.instance.site_ids), "site"),
+            count(len(self.options), "option"),
+            count(len(self.service().site), "pair"),
+        ]
+        if len(self.slices) > 1:
+            sizes.append(count(len(self.slices), "slice"))
+        keep = []
+        if self.year_plan:
+            keep.append("money by year")
+        elif self.budgeted:
+            keep.append(f"budget PKR {self.instance.budget_pkr:,.0f}")
+        keep += [str(name) for name in self.instance.limit_names[:5]]
+        keep += [f"floor {floor.name} {floor.share:.0%}" for floor in self.floors[:5]]
+        more = max(0, len(self.instance.limit_names) - 5) + max(0, len(self.floors) - 5)
+        if more:
+            keep.append(f"{more:,} more")
+        if self.gap:
+            keep.append("subsidies fill the viability gap")
+        return "\n".join(
+            [
+                f"Program: {self.model}, {', '.join(sizes)}",
+                f"  keep    {'; '.join(keep)}",
+                f"  aims    {', then '.join(aim.name for aim in self.all_aims)}",
+            ]
+        )
+
+    # --- demand ------------------------------------------------------------------------------
+
+    def _keys(self) -> list[Hashable]:
+        years = self.year_plan.years if self.year_plan else (None,)
+        names = self.scenario_plan.names if self.scenario_plan else (None,)
+        keys: list[Hashable] = []
+        for year in years:
+            for name in names:
+                both = year is not None and name is not None
+                keys.append((year, name) if both else (name if year is None else year))
+        return keys
+
+    def _with_demand(self, demand: Demand | None) -> Program:
+        if demand is None:
+            return replace(self, demand_by_slice=None)
+        keys = self._keys()
+        ids = pd.Index(self.instance.demand_ids.astype(str))
+        faults, columns = [], []
+        missing = tuple(str(key) for key in keys if key not in demand)
+        extra = tuple(str(key) for key in demand if key not in keys)
+        if missing:
+            fix = "give the energy of each row (kWh/day)"
+            faults.append(Fault("demand", "years or scenarios without demand", fix, missing))
+        if extra:
+            fix = "leave them out, or ask for them"
+            faults.append(Fault("demand", "years or scenarios that are not asked for", fix, extra))
+        for key in keys:
+            if key not in demand:
+                continue
+            given = demand[key]
+            index = pd.Index(given.index.astype(str))
+            stray = tuple(sorted(set(index) ^ set(ids)))
+            values = pd.Series(given.to_numpy(dtype=float, na_value=np.nan), index=index)
+            if stray or index.has_duplicates:
+                what = f"{len(stray):,} demand rows are not in both it and the instance"
+                fix = "give each the same demand_ids, with 0 kWh/day where there is none"
+                faults.append(Fault(f"demand of {key}", what, fix, stray))
+                continue
+            column = values.reindex(ids).to_numpy(dtype=float)
+            bad = ~(np.isfinite(column) & (column >= 0))
+            if bad.any():
+                what = f"{bad.sum():,} rows without a number of 0 or more"
+                faults.append(Fault(f"demand of {key}", what, "", tuple(ids[bad])))
+            columns.append(column)
+        if faults:
+            raise InputError(faults)
+        return replace(self, demand_by_slice=np.stack(columns, axis=1))
+
+    def _usable(self) -> Flags:
+        """Return whether any demand in any slice could use each offer."""
+        instance = self.instance
+        wanted = self.demand_kwh.max(axis=1, initial=0.0) > 0
+        cell_class = np.zeros((len(instance.cell_ids), len(instance.class_names)), dtype=bool)
+        cell_class[instance.demand_cell[wanted], instance.demand_class[wanted]] = True
+        cell = np.repeat(np.arange(len(instance.cell_ids)), np.diff(instance.reach_start))
+        near = np.zeros((len(instance.site_ids), len(instance.class_names)), dtype=bool)
+        np.logical_or.at(near, instance.reach_site, cell_class[cell])
+        groups = (near.astype(int) @ instance.uses.astype(int)) > 0
+        out: Flags = ((instance.offer_capacity > 0) & groups[instance.offer_site]).any(axis=1)
+        return out
+
+
+def _limits_of(instance: Instance) -> list[Limit]:
+    use = instance.limit_use
+    out = []
+    for r, name in enumerate(instance.limit_names):
+        own = slice(use.indptr[r], use.indptr[r + 1])
+        ids = instance.offer_ids[use.indices[own]].tolist()
+        out.append(
+            Limit(
+                name,
+                instance.limit_kinds[r],
+                instance.limit_units[r],
+                float(instance.limit_most[r]),
+                dict(zip(ids, use.data[own].tolist(), strict=True)),
+                float(instance.limit_least[r]),
+                bool(instance.limit_per_rupee[r]),
+            )
+        )
+    return out

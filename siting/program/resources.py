@@ -1,0 +1,176 @@
+"""What is scarce, or must be: rows over the options alone.
+
+::
+
+    lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
+
+with ``u_rn`` what option ``n`` uses of resource ``r``. Money is one of them: the budget, or one row
+a year (what is paid in it, or up to it if money carries over), and an envelope is a part of each
+rupee. Over the years a row that is not money holds in every year; as nothing closes, the last year
+is mostly enough. A row that all options together are within is left out.
+
+The distance to another plan is such a row too: of the sites that stand in one of two plans only,
+there must be so many. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
+general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.obligations import tolerance
+from siting.program.options import Options
+from siting.program.slices import Years
+
+BUDGET = "budget"
+
+
+@dataclass(frozen=True, eq=False)
+class Resources:
+    """The rows over the options.
+
+    Parameters
+    ----------
+    names, kinds, units
+        Of each row.
+    use
+        What each option (column) uses of each resource (row), in its unit.
+    at_least, at_most
+        The sides of each row; infinite where there is none.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    units: tuple[str, ...]
+    use: sparse.csr_array
+    at_least: Floats
+    at_most: Floats
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.names)
+
+    @property
+    def slack(self) -> Floats:
+        """How far a sum may be beyond a side and still count as within: sums are not exact."""
+        sides = np.maximum(
+            np.where(np.isfinite(self.at_least), np.abs(self.at_least), 0.0),
+            np.where(np.isfinite(self.at_most), np.abs(self.at_most), 0.0),
+        )
+        # Amounts that are all far below 1 need a finer measure than a millionth of a unit.
+        largest = np.zeros(len(self))
+        if self.use.nnz:
+            largest = abs(self.use).max(axis=1).toarray().ravel()
+        return np.minimum(tolerance(0.0), 1e-6 * largest) + 1e-12 * sides
+
+    def used(self, chosen: Ints) -> Floats:
+        """Return what some options use of each resource together."""
+        part = self.use[:, chosen]
+        return np.array([math.fsum(part.data[a:b]) for a, b in pairwise(part.indptr.tolist())])
+
+    def within(self, chosen: Ints) -> bool:
+        """Return whether some options together are within every row."""
+        used, slack = self.used(chosen), self.slack
+        fits: Flags = (used <= self.at_most + slack) & (used >= self.at_least - slack)
+        return bool(fits.all())
+
+
+class ResourceRows:
+    """Gathers the rows of a program over its options."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._rows: list[tuple[str, str, str, Ints, Floats, float, float]] = []
+
+    def add(
+        self,
+        name: str,
+        kind: str,
+        unit: str,
+        use: Floats,
+        *,
+        at_most: float = math.inf,
+        at_least: float = -math.inf,
+    ) -> None:
+        """Add a row, if it can bind."""
+        if at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
+            at_most = math.inf
+        if at_least > -math.inf and np.minimum(use, 0.0).sum() >= at_least:
+            at_least = -math.inf
+        if at_most < math.inf or at_least > -math.inf:
+            at = np.flatnonzero(use)
+            self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
+
+    def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
+        """Add the budget, or the money of each year, given what each offer draws (PKR)."""
+        drawn = self.options.of_offers(subsidy)
+        if years is None:
+            self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
+            return
+        paid = drawn if years.carry_over else np.diff(drawn, axis=1, prepend=0.0)
+        for t, (year, most) in enumerate(zip(years.years, years.limit_pkr.tolist(), strict=True)):
+            word = "to " if years.carry_over and t else ""
+            self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
+
+    def add_limits(self, instance: Instance, subsidy: Floats) -> None:
+        """Add the instance's limits; under the viability gap `subsidy` is 0 and envelopes wait."""
+        use = instance.limit_use
+        for r, name in enumerate(instance.limit_names):
+            amount = np.zeros(len(instance.offer_ids))
+            own = slice(use.indptr[r], use.indptr[r + 1])
+            amount[use.indices[own]] = use.data[own]
+            if instance.limit_per_rupee[r]:
+                amount = amount * subsidy
+            kind, unit = instance.limit_kinds[r], instance.limit_units[r]
+            most, least = float(instance.limit_most[r]), float(instance.limit_least[r])
+            by_year = self.options.of_offers(amount)
+            last = by_year.shape[1] - 1
+            for t in range(last + 1):
+                if t < last and (by_year[:, t] <= by_year[:, last]).all():
+                    continue  # within it in the last year is within it now
+                label = name if t == last else f"{name}, year {t + 1}"
+                at_least = least if t == last and least > 0 else -math.inf
+                self.add(label, kind, unit, by_year[:, t], at_most=most, at_least=at_least)
+
+    def add_distance(self, name: str, standing: Flags, sites: int) -> None:
+        """Add that so many sites stand in this plan or in another only, at least.
+
+        Parameters
+        ----------
+        name
+            Of the row.
+        standing
+            Whether each site stands in the other plan.
+        sites
+            How many must differ.
+        """
+        use = np.where(standing[self.options.site], -1.0, 1.0)
+        self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
+
+    def made(self) -> Resources:
+        """Return the rows."""
+        rows = self._rows
+        start = np.cumsum([0, *(len(row[3]) for row in rows)])
+        none = np.zeros(0)
+        use = sparse.csr_array(
+            (
+                np.concatenate([none, *(row[4] for row in rows)]),
+                np.concatenate([none.astype(np.int64), *(row[3] for row in rows)]),
+                start,
+            ),
+            shape=(len(rows), len(self.options)),
+        )
+        return Resources(
+            tuple(row[0] for row in rows),
+            tuple(row[1] for row in rows),
+            tuple(row[2] for row in rows),
+            use,
+            np.array([row[5] for row in rows], dtype=float),
+            np.array([row[6] for row in rows], dtype=float),
+        )

@@ -1,0 +1,93 @@
+"""Rows of a sparse program, gathered family by family and scaled."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from siting.program.instance import Floats, Ints
+
+FAMILIES = (
+    "one",
+    "resource",
+    "demand",
+    "capacity",
+    "cover",
+    "gap",
+    "cap",
+    "paid",
+    "subsidies",
+    "floor",
+    "aim",
+    "kept",
+)
+_Part = tuple[Ints, Ints, Floats, Floats, Floats]
+
+
+class Rows:
+    """Gathers rows; they stand in the order of `FAMILIES` in the end."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
+
+    def add(
+        self,
+        family: str,
+        row: Ints,
+        column: Ints,
+        value: Floats,
+        *,
+        lower: Floats | None = None,
+        upper: Floats | None = None,
+    ) -> None:
+        """Add rows numbered from 0, each scaled to its largest coefficient."""
+        sides = [side for side in (lower, upper) if side is not None]
+        count = len(sides[0])
+        if not count:
+            return
+        largest = np.zeros(count)
+        np.maximum.at(largest, row, np.abs(value))
+        scale = 1.0 / np.where(largest > 0, largest, 1.0)
+        low, high = (
+            np.full(count, none) if side is None else side * scale
+            for side, none in ((lower, -np.inf), (upper, np.inf))
+        )
+        self._parts[family].append((row, column, value * scale[row], low, high))
+
+    def add_one(
+        self,
+        family: str,
+        column: Ints,
+        value: Floats,
+        *,
+        lower: float = -np.inf,
+        upper: float = np.inf,
+    ) -> None:
+        """Add one row, scaled to its largest coefficient."""
+        row = np.zeros(len(column), dtype=np.int64)
+        self.add(family, row, column, value, lower=np.array([lower]), upper=np.array([upper]))
+
+    def matrix(self, columns: int) -> tuple[sparse.csr_array, Floats, Floats, dict[str, slice]]:
+        """Return the coefficients, the sides, and where each family stands."""
+        family: dict[str, slice] = {}
+        row, column, value, lower, upper = [], [], [], [], []
+        count = 0
+        for name, parts in self._parts.items():
+            first = count
+            for r, c, v, low, high in parts:
+                row.append(r + count)
+                column.append(c)
+                value.append(v)
+                lower.append(low)
+                upper.append(high)
+                count += len(low)
+            if count > first:
+                family[name] = slice(first, count)
+        if not count:
+            return sparse.csr_array((0, columns)), np.zeros(0), np.zeros(0), family
+        a = sparse.csr_array(
+            (np.concatenate(value), (np.concatenate(row), np.concatenate(column))),
+            shape=(count, columns),
+        )
+        a.sum_duplicates()
+        return a, np.concatenate(lower), np.concatenate(upper), family

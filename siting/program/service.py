@@ -1,0 +1,246 @@
+"""Who could be served by what: demand rows that no plan can tell apart made one, and their pairs.
+
+Demand rows can be merged if they plug into the same chargers, reach the same sites, count the same
+at each of them in every slice, are in the same floors and earn the same margin: what their sum is
+served can be split between them in proportion to what they want, and nothing the program sees
+changes. Where drives matter (`minutes`), rows of different cells stay apart.
+
+A *pair* is a merged row and a site whose chargers it could use. Pairs are the same in every slice;
+what a row wants differs.
+
+*Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
+kind ``k`` bring ``X_k`` to a site and be able to use the groups ``U_k``. The energy can be split
+over the groups within their capacities exactly if, for every set ``S`` of kinds, ``sum of X_k over
+S`` is at most the capacity of the union of their ``U_k``: this is Hall's condition for divisible
+goods. Of the sets with the same union ``G`` the largest, ``{k : U_k within G}``, implies the
+others; and a set that falls into two parts with no group in common is implied by the rows of the
+parts. The rest gets a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+
+from siting.program.floors import Floor
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.objective import Decay
+
+Groups = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """The merged demand rows and their pairs.
+
+    Parameters
+    ----------
+    kwh
+        What each row wants in each slice (kWh/day).
+    kind
+        Position of a row's set of charger groups in `kinds`.
+    kinds
+        The sets of charger groups that vehicle classes can use, as positions of groups.
+    worth
+        What a kWh/day of a row counts in each slice, served next door.
+    margin
+        Present value of a kWh/day sold to a row (PKR); 0 where the program does not ask.
+    floor
+        Whether each row (column) counts for each floor (row).
+    start, site
+        Row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, at least one.
+    factor
+        What a kWh counts of its worth after the drive of each pair, 0 to 1.
+    minutes
+        Drive of each pair (min); of the first row merged, where cells are merged.
+    row_of_demand
+        The merged row of each demand row; -1 where nothing is wanted or nothing can be reached.
+    """
+
+    kwh: Floats
+    kind: Ints
+    kinds: tuple[Groups, ...]
+    worth: Floats
+    margin: Floats
+    floor: Flags
+    start: Ints
+    site: Ints
+    factor: Floats
+    minutes: Floats
+    row_of_demand: Ints
+
+    @cached_property
+    def row(self) -> Ints:
+        """The merged row of each pair, beside `site`."""
+        return np.repeat(np.arange(len(self.kwh)), np.diff(self.start))
+
+    @cached_property
+    def near(self) -> bool:
+        """Whether nearer counts for more."""
+        return bool((self.factor != 1.0).any())
+
+
+def service_of(
+    instance: Instance,
+    demand_kwh: Floats,
+    worth: Floats,
+    *,
+    offers: Ints,
+    floors: tuple[Floor, ...] = (),
+    margin: Floats | None = None,
+    decay: Decay | None = None,
+    by_cell: bool = False,
+) -> Service:
+    """Return the merged rows and pairs of a program.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    demand_kwh, worth
+        What each demand row wants in each slice (kWh/day), and what a kWh of it counts.
+    offers
+        Positions of the offers that could stand.
+    floors
+        What must be told apart for them.
+    margin
+        Present value of a kWh/day by vehicle class (PKR).
+    decay
+        How worth falls with the drive.
+    by_cell
+        Whether rows of different cells stay apart, so that drives can be told.
+    """
+    sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
+    alive = demand_kwh.max(axis=1, initial=0.0) > 0
+    kinds = tuple(sorted({sets[k] for k in np.unique(instance.demand_class[alive]) if sets[k]}))
+    kind_of_class = np.array([kinds.index(s) if s in kinds else -1 for s in sets], dtype=np.int64)
+    there = np.zeros((len(instance.site_ids), len(instance.group_names)), dtype=bool)
+    np.logical_or.at(there, instance.offer_site[offers], instance.offer_capacity[offers] > 0)
+    margin = np.zeros(len(instance.class_names)) if margin is None else margin
+
+    kind = kind_of_class[instance.demand_class]
+    reach = np.full(len(instance.demand_ids), -1, dtype=np.int64)
+    parts: list[tuple[Ints, Floats, Floats]] = []
+    known: dict[tuple[int, bytes, bytes], int] = {}
+    for k, groups in enumerate(kinds):
+        rows = np.flatnonzero(alive & (kind == k))
+        usable = there[:, list(groups)].any(axis=1)
+        for cell in np.unique(instance.demand_cell[rows]).tolist():
+            here = slice(instance.reach_start[cell], instance.reach_start[cell + 1])
+            keep = usable[instance.reach_site[here]]
+            site, minutes = instance.reach_site[here][keep], instance.reach_min[here][keep]
+            factor = np.ones(len(site)) if decay is None else decay.factor(minutes)
+            if not len(site):
+                continue
+            apart = minutes.tobytes() if by_cell else factor.tobytes()
+            key = (k, site.tobytes(), apart)
+            at = known.setdefault(key, len(known))
+            if at == len(parts):
+                parts.append((site, factor, minutes))
+            reach[rows[instance.demand_cell[rows] == cell]] = at
+    return _merged(instance, demand_kwh, worth, reach, parts, kind, kinds, margin, floors)
+
+
+def _merged(
+    instance: Instance,
+    demand_kwh: Floats,
+    worth: Floats,
+    reach: Ints,
+    parts: list[tuple[Ints, Floats, Floats]],
+    kind: Ints,
+    kinds: tuple[Groups, ...],
+    margin: Floats,
+    floors: tuple[Floor, ...],
+) -> Service:
+    rows = np.flatnonzero(reach >= 0)
+    member = np.array([floor.member[rows] for floor in floors], dtype=bool)
+    member = member.reshape(len(floors), len(rows))
+    per_class = margin[instance.demand_class[rows]]
+    told = [reach[rows].astype(float), kind[rows].astype(float), per_class]
+    told += list(worth[rows].T) + list(member.astype(float))
+    _, first, merged = np.unique(
+        np.stack(told, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    # In the order of the first demand row of each.
+    order = np.argsort(first, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    merged, first = place[merged.ravel()], first[order]
+    kwh = np.zeros((len(first), demand_kwh.shape[1]))
+    np.add.at(kwh, merged, demand_kwh[rows])
+    row_of_demand = np.full(len(reach), -1, dtype=np.int64)
+    row_of_demand[rows] = merged
+    chosen = [parts[n] for n in reach[rows[first]].tolist()]
+    start = np.zeros(len(first) + 1, dtype=np.int64)
+    np.cumsum([len(part[0]) for part in chosen], out=start[1:])
+    none = np.zeros(0)
+    return Service(
+        kwh=kwh,
+        kind=kind[rows[first]],
+        kinds=kinds,
+        worth=worth[rows[first]],
+        margin=per_class[first],
+        floor=member[:, first],
+        start=start,
+        site=np.concatenate([none.astype(np.int64), *(part[0] for part in chosen)]),
+        factor=np.concatenate([none, *(part[1] for part in chosen)]),
+        minutes=np.concatenate([none, *(part[2] for part in chosen)]),
+        row_of_demand=row_of_demand,
+    )
+
+
+@cache
+def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
+    """Return the sets of kinds that need a capacity row, each with its charger groups.
+
+    Parameters
+    ----------
+    kinds
+        The charger groups that each kind of demand can use; none where a kind is not there.
+
+    Examples
+    --------
+    Cars use groups 0 and 1, buses 1, two-wheelers 2; each row is (kinds, groups):
+
+    >>> capacity_sets(((0, 1), (1,), (2,)))
+    (((1,), (1,)), ((2,), (2,)), ((0, 1), (0, 1)))
+    """
+    unions: set[frozenset[int]] = set()
+    for groups in kinds:
+        if groups:
+            unions |= {u | set(groups) for u in unions} | {frozenset(groups)}
+    rows = []
+    for union in sorted(unions, key=lambda u: (len(u), sorted(u))):
+        inside = tuple(k for k, groups in enumerate(kinds) if groups and union.issuperset(groups))
+        if len(linked_parts(tuple(kinds[k] for k in inside))) == 1:
+            rows.append((inside, tuple(sorted(union))))
+    return tuple(rows)
+
+
+def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
+    """Return the kinds that share charger groups, directly or through others, part by part.
+
+    Parameters
+    ----------
+    kinds
+        The charger groups that each kind of demand can use.
+
+    Returns
+    -------
+    list of (list of int, set of int)
+        Positions of kinds and the groups they use; no two parts share a group.
+
+    Examples
+    --------
+    >>> linked_parts(((0, 1), (1,), (2,)))
+    [([0, 1], {0, 1}), ([2], {2})]
+    """
+    parts: list[tuple[list[int], set[int]]] = []
+    for k, groups in enumerate(kinds):
+        touched = [part for part in parts if part[1] & set(groups)]
+        parts = [part for part in parts if not part[1] & set(groups)]
+        members = sorted([k, *(m for part in touched for m in part[0])])
+        parts.append((members, set(groups).union(*(part[1] for part in touched))))
+    return sorted(parts, key=lambda part: part[0])

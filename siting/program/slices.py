@@ -1,0 +1,208 @@
+"""Years and scenarios: the slices of time and chance that a plan is judged in.
+
+A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each has a
+demand of its own; what stands in a year stands in all of its scenarios, as a plan is made before it
+is known which comes true; no energy moves from one slice to another.
+
+A kilowatt-hour a day of year ``t`` counts ``w_t``, the years until the next one, discounted to the
+first; one of scenario ``s`` counts its probability ``p_s``, where the aim is a mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from siting.errors import Fault, InputError
+from siting.program.instance import Floats
+
+SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One year in one scenario.
+
+    Parameters
+    ----------
+    name
+        What tables call it: ``2027``, ``slow``, ``2027 slow``; empty where there is one.
+    year
+        Position of the year; 0 where there are no years.
+    scenario
+        Position of the scenario; 0 where there are none.
+    weight
+        What a kWh/day counts for its year.
+    probability
+        Of its scenario.
+    """
+
+    name: str
+    year: int
+    scenario: int
+    weight: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Years:
+    """Years one after the other, with money for each; make them with `Years.of`, which checks them.
+
+    Parameters
+    ----------
+    years
+        In order.
+    budgets_pkr
+        Public money granted in each year (PKR).
+    weights
+        What a kWh/day of each year counts.
+    carry_over
+        Whether money not spent in a year can be spent later; it can never be borrowed.
+    upgrades
+        Whether a station can be made a bigger one later, for the difference.
+    """
+
+    years: tuple[int, ...]
+    budgets_pkr: tuple[float, ...]
+    weights: tuple[float, ...]
+    carry_over: bool
+    upgrades: bool
+
+    @classmethod
+    def of(
+        cls,
+        budgets_pkr: Mapping[int, float],
+        *,
+        carry_over: bool = False,
+        upgrades: bool = False,
+        discount_rate: float = 0.0,
+        last_period_years: int = 1,
+    ) -> Years:
+        """Return the years with their weights.
+
+        Parameters
+        ----------
+        budgets_pkr
+            Public money granted in each year (PKR), years rising.
+        carry_over, upgrades
+            As the class says.
+        discount_rate
+            Share by which a kWh/day counts less for each year later, 0 to 1.
+        last_period_years
+            Years that the last year stands for; each other stands until the next.
+
+        Raises
+        ------
+        InputError
+            With every fault of years, budgets and rates.
+
+        Examples
+        --------
+        >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
+        (3.0, 0.7513148009015775)
+        """
+        faults = _year_faults(budgets_pkr)
+        if not 0 <= discount_rate <= 1:
+            fix = "give a share a year from 0 to 1, such as 0.08"
+            faults.append(Fault("discount_rate", f"is {discount_rate}", fix))
+        if last_period_years < 1:
+            faults.append(Fault("last_period_years", f"is {last_period_years}", "give 1 or more"))
+        if faults:
+            raise InputError(faults)
+        years = tuple(int(year) for year in budgets_pkr)
+        length = np.diff([*years, years[-1] + last_period_years])
+        weights = length * (1.0 + discount_rate) ** -(np.array(years) - float(years[0]))
+        money = tuple(float(pkr) for pkr in budgets_pkr.values())
+        return cls(years, money, tuple(weights.tolist()), carry_over, upgrades)
+
+    @property
+    def limit_pkr(self) -> Floats:
+        """What may be spent in each year, or up to it if money is carried over (PKR)."""
+        budgets = np.array(self.budgets_pkr)
+        return np.cumsum(budgets) if self.carry_over else budgets
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """Futures with their probabilities; make them with `Scenarios.of`, which checks them."""
+
+    names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    @classmethod
+    def of(cls, probabilities: Mapping[str, float]) -> Scenarios:
+        """Return the scenarios, their probabilities scaled to the sum 1.
+
+        Raises
+        ------
+        InputError
+            If there is none, or probabilities are no shares that sum to 1.
+
+        Examples
+        --------
+        >>> Scenarios.of({"slow": 0.25, "fast": 0.75}).probabilities
+        (0.25, 0.75)
+        """
+        faults = []
+        if not probabilities:
+            faults.append(Fault("scenarios", "there are none", "name at least one"))
+        bad = tuple(
+            f"{name}: {p}" for name, p in probabilities.items() if not (math.isfinite(p) and p >= 0)
+        )
+        if bad:
+            faults.append(Fault("probabilities", "not a share", "give 0 to 1", bad))
+        total = math.fsum(probabilities.values())
+        if not bad and probabilities and abs(total - 1) > SUM_TOLERANCE:
+            fix = "divide each by the sum if their proportions are right"
+            faults.append(Fault("probabilities", f"sum to {total:g}, not 1", fix))
+        if faults:
+            raise InputError(faults)
+        return cls(
+            tuple(str(name) for name in probabilities),
+            tuple(p / total for p in probabilities.values()),
+        )
+
+
+def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, ...]:
+    """Return the slices, years first.
+
+    Examples
+    --------
+    >>> [s.name for s in slices_of(Years.of({2027: 1.0, 2030: 1.0}), Scenarios.of({"a": 1.0}))]
+    ['2027 a', '2030 a']
+    """
+    out = []
+    for t, weight in enumerate(years.weights if years else (1.0,)):
+        year = str(years.years[t]) if years else ""
+        for s, p in enumerate(scenarios.probabilities if scenarios else (1.0,)):
+            name = scenarios.names[s] if scenarios else ""
+            out.append(Slice(f"{year} {name}".strip(), t, s, weight, p))
+    return tuple(out)
+
+
+def _year_faults(budgets_pkr: Mapping[int, float]) -> list[Fault]:
+    faults = []
+    if not budgets_pkr:
+        faults.append(Fault("years", "there are none", "give the money of each year"))
+    odd = tuple(str(year) for year in budgets_pkr if not _whole(year))
+    if odd:
+        faults.append(Fault("years", "not whole numbers", "give years such as 2027", odd))
+    late = tuple(str(b) for a, b in pairwise(budgets_pkr) if b <= a)
+    if late:
+        faults.append(Fault("years", "out of order", "give the years from first to last", late))
+    bad = tuple(
+        f"{year}: {pkr:,.0f}"
+        for year, pkr in budgets_pkr.items()
+        if not (math.isfinite(pkr) and pkr >= 0)
+    )
+    if bad:
+        faults.append(Fault("budgets_pkr", "negative or not a number", "give PKR 0 or more", bad))
+    return faults
+
+
+def _whole(year: object) -> bool:
+    return isinstance(year, int | np.integer) and not isinstance(year, bool)
