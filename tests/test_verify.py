@@ -196,7 +196,7 @@ def test_a_plan_with_nothing_built_is_honest_too(model):
         served=None, money=None, aims=(Aim("most_worth", 0.0, 0.0, 0.0),),
     )  # fmt: skip
     assert passes(empty)["found"].sum() == 0
-    assert "gap 0.5 claimed, inf recounted" in faults_of(
+    assert "gap 0.5 claimed, 1 recounted" in faults_of(
         aimed(empty, Aim("most_worth", 0.0, 5.0, 0.5))
     )
 
@@ -275,6 +275,7 @@ def test_it_is_counted_right_in_how_many_plans_a_site_stands():
         ({"offers": pd.concat([OFFERS, OFFERS])}, "offers, column offer_id: more than once"),
         ({"demand": wants(_=(1.0,), x=(1.0,))}, "demand, column slice: not among the slices (x)"),
         ({"worth": pd.Series({"d1": 1.0})}, "worth: demand rows without (d2, d3)"),
+        ({"members": rows_of("floor demand_id", ("east", "d9"))}, "no demand rows (d9)"),
         ({"floors": rows_of("floor slice share", ("east", "", 0.5))}, "without members (east)"),
         ({"aims": (Aim("worst_share", 1.0),)}, "aims, worst_share: needs members"),
         ({"aims": (Aim("least_regret", 1.0),)}, "aims, least_regret: needs the best"),

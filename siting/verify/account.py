@@ -70,29 +70,24 @@ class Aim:
     ----------
     kind
         ``most_worth``: the mean over scenarios of worth weighted over the years; ``least_money``:
-        a column of the offers that stand in the end; ``worst_share``: of groups of demand;
-        ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
-        ``shortest_drives``: kWh/day times minutes.
-    value, bound, gap
-        What is claimed; `bound` and `gap` only where they are.
-    unit
-        Of the value.
+        of what stands in the end; ``worst_share`` served of groups of demand; ``least_regret``: the
+        largest over scenarios; ``tail``: the mean of the worst outcomes; ``shortest_drives``:
+        kWh/day times minutes.
+    value, bound, gap, unit
+        What is claimed; bound and gap only where they are.
     of
         ``least_money``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or ``unserved``.
     alpha
         ``tail``: the share of outcomes that are better than the worst ones.
     best
-        ``least_regret``: ``scenario``, ``best`` (what its own best plan is worth, against which
-        regret counts); if there, ``found`` (what a plan for it alone reached) and ``regret``.
-    members
-        ``worst_share``: ``floor``, ``demand_id``; those of the account by default.
-    slices
-        ``worst_share``: where; the slices of the last year by default.
-    worst, gini
-        ``worst_share``, if claimed: the group that is served worst, and the Gini coefficient of
-        the shares in the last slice.
-    people
-        By group, the weight of the Gini coefficient; its demand by default.
+        ``least_regret``: ``scenario``, ``best`` (from which regret counts); if there, ``found``
+        (reached by a plan for it alone) and ``regret``.
+    members, slices
+        ``worst_share``: ``floor``, ``demand_id``, and where; by default those of the account, and
+        the slices of the last year.
+    worst, gini, people
+        ``worst_share``, if claimed: the group served worst; the Gini coefficient of the shares in
+        the last slice, and its weights by group (demand by default).
     """
 
     kind: AimKind
@@ -149,55 +144,48 @@ class Account:
     Parameters
     ----------
     built
-        What stands: ``slice``, ``site_id``, ``offer_id``; if there, ``built_year`` (NA: from the
-        beginning) and ``paid_pkr`` (for it in the slice's year) are checked.
-    service
-        ``slice`` and `siting.tables.SERVICE`.
-    demand
-        ``slice`` and ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``.
+        What stands: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: stood
+        before) and ``paid_pkr`` (in the year).
+    service, demand
+        ``slice`` and `siting.tables.SERVICE`, `siting.tables.DEMAND`.
     offers, reach, compatibility
         The tables the plan was made from; `offers` may have ``extends``.
     cutoff_min
         The longest drive allowed (min).
     budget_pkr
         Public money there is, by year where there are years (PKR).
-    model
-        ``capacitated``, or ``coverage``: stations without a limit of their own.
-    serves_all
-        Whether all demand in reach of a station that fits must be served (plain coverage).
+    model, serves_all
+        ``capacitated`` or ``coverage``; whether all that is in reach must be served (coverage).
     slices
         ``slice``, ``year``, ``scenario``, ``weight`` (what a unit of worth counts), ``probability``
-        (of the scenario), in order.
+        (of the scenario).
     carry_over, upgrades
         Whether money not spent is there in later years; whether stations may become bigger ones.
     aims
-        What is claimed, one after the other.
+        What is claimed to be reached.
     floors, members
         ``floor``, ``slice``, ``share`` that must be served (and ``served_share``, if claimed);
         ``floor``, ``demand_id``: what counts for it.
-    worth
-        What a kWh of each demand row is worth, by ``demand_id``; 1 by default.
-    decay
-        What of it counts after a drive.
+    worth, decay
+        What a kWh is worth, by ``demand_id`` (1 by default), and what of it counts after a drive.
     gap
-        The rule of the viability gap, if public money follows it.
+        The viability gap, if public money follows it.
     resource_use, resources
-        ``resource``, ``offer_id``, ``use`` (for each rupee drawn where `resources` has
-        ``per_rupee``); ``resource``, ``kind``, ``unit``, ``at_least``, ``at_most``, of which those
-        missing do not count. No more may be used in any year, no less in the last.
+        ``resource``, ``offer_id``, ``use`` (of each rupee drawn where `resources` says
+        ``per_rupee``); ``resource``, ``unit``, ``at_least``, ``at_most``, NA for none. No more may
+        be used in any year, no less in the last.
     required_sites, forbidden_sites
-        Sites that must have a station, in the end, and sites that must never.
+        Sites that must have a station in the end, and sites that must never.
     others
         Plans it must differ from.
     headroom_kw
         Spare grid power by ``site_id`` (kW); sites without are not checked.
     sites
-        Claimed of what stands in the last slice: ``site_id``, ``offer_id``; any of ``power_kw``,
-        ``cost_pkr``, ``subsidy_pkr``, ``served_kwh_day``.
-    served
-        Claimed by slice: ``slice``, ``served_kwh_day``; if there, ``demand_kwh_day``, ``worth``.
-    money
-        Claimed by year: ``year``, ``spent_pkr``; if there, ``granted_pkr``, ``left_pkr``.
+        Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
+        ``subsidy_pkr``, ``served_kwh_day``.
+    served, money
+        Claimed: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``, ``worth``; ``year``
+        and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
     """
 
     built: pd.DataFrame

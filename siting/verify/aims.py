@@ -135,7 +135,8 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
         return
     short = max(high - low, 0.0)
     close = short <= RELATIVE * max(abs(aim.value), scale)
-    gap = 0.0 if close else short / abs(aim.value) if aim.value else np.inf
+    # Of nothing there is no share; whoever claims less than the whole claims too little.
+    gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
     if not aim.gap >= gap - RELATIVE * max(1.0, gap):
         ledger.faults.append(Fault(where, f"gap {shown(aim.gap)} claimed, {shown(gap)} recounted"))

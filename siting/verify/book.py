@@ -29,10 +29,8 @@ _NEEDED = {
     "resource_use": "resource offer_id use",
     "resources": "resource",
     "sites": "site_id offer_id",
-    "served": "slice served_kwh_day",
-    "money": "spent_pkr",
+    "served": "slice",
 }
-_NO_SLICE = "not among the slices"
 _ONE_SLICE = pd.DataFrame(
     {"slice": [""], "year": [0], "scenario": [""], "weight": [1.0], "probability": [1.0]}
 )
@@ -96,19 +94,16 @@ class Book:
         def only(where: str, ids: Any, known: Any, what: str) -> None:
             refuse(where, what, ids, ~pd.Index(ids).isin(list(known)))
 
-        for where, ids, known, what in (
-            ("built, column slice", self.built["slice"], self.slices["slice"], _NO_SLICE),
-            ("service, column slice", self.service["slice"], self.slices["slice"], _NO_SLICE),
-            ("demand, column slice", self.demand["slice"], self.slices["slice"], _NO_SLICE),
-            ("floors, column slice", _of(a.floors, "slice"), self.slices["slice"], _NO_SLICE),
-            ("floors, column floor", _of(a.floors, "floor"), _of(a.members, "floor"),
-             "without members"),
-            ("members, column demand_id", _of(a.members, "demand_id"), self.demand["demand_id"],
-             "no demand rows"),
-            ("resource_use, column resource", _of(a.resource_use, "resource"),
-             _of(a.resources, "resource"), "not among the resources"),
-        ):  # fmt: skip
-            only(where, ids, known, what)
+        for name, table in (("built", self.built), ("service", self.service),
+                            ("demand", self.demand), ("floors", a.floors)):  # fmt: skip
+            known = self.slices["slice"]
+            only(f"{name}, column slice", _of(table, "slice"), known, "not among the slices")
+        floors, members = _of(a.floors, "floor"), _of(a.members, "floor")
+        only("floors, column floor", floors, members, "without members")
+        rows, known = _of(a.members, "demand_id"), _of(self.demand, "demand_id")
+        only("members, column demand_id", rows, known, "no demand rows")
+        uses, known = _of(a.resource_use, "resource"), _of(a.resources, "resource")
+        only("resource_use, column resource", uses, known, "not among the resources")
         for where, table, key in (
             ("demand", self.demand, ["slice", "demand_id"]),
             ("offers", self.offers, ["offer_id"]),
@@ -144,6 +139,8 @@ class Book:
             only("budget_pkr", self.years, a.budget_pkr, "years without money")
         elif len(self.years) > 1:
             faults.append(Fault("budget_pkr", "one number for several years", "give it by year"))
+        if len(self.years) > 1 and a.money is not None and "year" not in a.money.columns:
+            faults.append(Fault("money", "columns missing", "", ("year",)))
         return faults
 
     def when(self, rows: pd.DataFrame) -> pd.Series:

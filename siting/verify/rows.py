@@ -73,23 +73,15 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
 def check_counts(
     plans: Sequence[Collection[str]], offers: pd.DataFrame, differ_by: int, sites: pd.DataFrame
 ) -> None:
-    """Raise unless plans differ as claimed and it is counted right in how many each site stands.
+    """Raise `VerifyError` unless plans differ as claimed and their sites are counted right.
 
     Parameters
     ----------
-    plans
-        Ids of the offers of each plan.
-    offers
-        ``offer_id``, ``site_id``, ``existing``.
-    differ_by
-        Number of sites that stand in one of two plans only, at least.
+    plans, offers, differ_by
+        Ids of the offers of each plan; ``offer_id``, ``site_id``, ``existing``; the number of sites
+        that stand in one of two plans only, at least.
     sites
-        What is claimed: ``site_id``, ``plans``.
-
-    Raises
-    ------
-    VerifyError
-        With every pair of plans too near, and where counts are wrong.
+        What is claimed: ``site_id``, ``plans`` (in how many it stands).
     """
     ledger = Ledger()
     new = offers[~offers["existing"].astype(bool)].set_index("offer_id")["site_id"]
