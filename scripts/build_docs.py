@@ -160,9 +160,9 @@ def formulations_page() -> str:
     lines = [
         "# The programs, written out",
         "",
-        MADE.format("siting/models"),
+        MADE.format("siting/models and siting/classics"),
         "",
-        "The top of each file in `siting/models/`, as it stands there: symbols, program, source.",
+        "The top of each file with a program, as it stands there: symbols, program, source.",
         "[The mathematics, model by model](../models.md) says which one answers which question.",
     ]
     for path in _model_files():
@@ -175,7 +175,9 @@ def formulations_page() -> str:
 
 
 def _model_files() -> Iterable[Path]:
-    return sorted(p for p in (ROOT / "siting" / "models").glob("*.py") if p.stem != "__init__")
+    rooms = (ROOT / "siting" / "models", ROOT / "siting" / "classics")
+    files = [p for room in rooms for p in room.glob("*.py") if p.stem != "__init__"]
+    return sorted([*files, ROOT / "siting" / "engine" / "covering" / "covering.py"])
 
 
 PAGES = {

@@ -5,8 +5,7 @@ import json
 import pytest
 from orlib import graph_tables, random_cap, random_pmed, read_cap, read_pmed
 
-from siting.models import PlainInstance
-from siting.solve import solve_classic
+from siting.classics import PlainInstance, solve_classic
 
 PMED = [f"pmed{n}" for n in range(1, 9)]
 

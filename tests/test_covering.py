@@ -10,14 +10,10 @@ from brute_force import COMPATIBILITY, town
 from conftest import seeds
 from scipy import sparse
 
-from siting.classics.plain import PlainInstance
+from siting.classics import PlainInstance
+from siting.classics.cover import covering_of_plain
 from siting.engine.clock import Clock
-from siting.engine.covering.covering import (
-    Covering,
-    covering_from_chunks,
-    covering_of,
-    covering_of_plain,
-)
+from siting.engine.covering.covering import Covering, covering_from_chunks
 from siting.engine.covering.plan import Standing
 from siting.engine.covering.prices import Knapsack, tighten
 from siting.engine.covering.reduce import dominated, merge_rows, reduce_covering
@@ -25,6 +21,7 @@ from siting.engine.covering.solve import lp_bound, solve_covering
 from siting.engine.highs import run_highs
 from siting.errors import InfeasibleError
 from siting.models import Instance, coverage
+from siting.models.coverage import covering_of
 
 KINDS = ("whole", "equal costs", "fractions", "groups", "forced", "sparse", "dense")
 

@@ -1,1 +1,26 @@
-"""The classic location models: p-median, p-center, set cover, maximal cover, facility location."""
+"""The classic location models: p-median, p-center, set cover, maximal cover, facility location.
+
+`solve_classic` solves them on a `PlainInstance`; `mclp`, `lscp`, `p_median`, `p_center` and
+`facility_location` return their programs in PuLP. A study loads nothing of it.
+"""
+
+from siting.classics.facility_location import facility_location
+from siting.classics.lscp import lscp
+from siting.classics.mclp import mclp
+from siting.classics.p_center import p_center
+from siting.classics.p_median import p_median
+from siting.classics.plain import PlainInstance
+from siting.classics.plain_program import ClassicProgram
+from siting.classics.solve import ClassicSolution, solve_classic
+
+__all__ = [
+    "ClassicProgram",
+    "ClassicSolution",
+    "PlainInstance",
+    "facility_location",
+    "lscp",
+    "mclp",
+    "p_center",
+    "p_median",
+    "solve_classic",
+]

@@ -7,8 +7,8 @@
           y binary
 
 with the symbols of `siting.classics.plain_program`; ``R`` is the radius. Demands with the same
-sites within it share one row. With ``sum of y_j <= p`` beside it the program says whether p sites are
-enough, which is what the p-center is found by.
+sites within it share one row. With ``sum of y_j <= p`` beside it the program says whether p sites
+are enough, which is what the p-center is found by.
 
 Source: C. Toregas, R. Swain, C. ReVelle, L. Bergman: The location of emergency service facilities.
 Operations Research 19 (1971), 1363-1373.

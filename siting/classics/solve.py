@@ -16,6 +16,7 @@ import pandas as pd
 import pulp
 
 from siting.classics.center import cover, radius_of, search_center
+from siting.classics.cover import cover_plain
 from siting.classics.facility_location import facility_location
 from siting.classics.faults import check_classic
 from siting.classics.location import Location, make_location, settle
@@ -27,7 +28,6 @@ from siting.classics.plain_program import within
 from siting.classics.uncapacitated import Found, Means, search_location
 from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
 from siting.engine.clock import Clock
-from siting.engine.covering.of_instance import cover_plain
 from siting.engine.highs import highs_version
 from siting.engine.proof import ARITHMETIC, Proof, Stopped
 from siting.engine.solvers import HIGHS, check_solver
@@ -210,8 +210,7 @@ def _find(
         total = float(needed.weight.sum())
         number, reach = p, radius
         if means.solver == HIGHS:
-            seed = means.options["seed"]
-            return cover_plain(needed, number, reach, means.clock, means.gap, seed)
+            return cover_plain(needed, number, reach, means)
         return search_location(
             problem,
             needed,

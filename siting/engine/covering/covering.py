@@ -1,6 +1,6 @@
 """Budgeted covering in arrays: rows that want covering, options that cover them, one budget.
 
-This is the program of `siting.models.coverage`, and of `siting.classics.mclp`, without PuLP::
+This is the program of coverage with offers, and of the classic maximal covering, without PuLP::
 
     max   sum of w_i y_i over i
     s.t.  y_i <= sum of z_k over the options k that cover i       for each row i
@@ -36,11 +36,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from siting.classics.plain import PlainInstance
-from siting.models.merge import MergedDemand, merge_equal_reach
-from siting.models.program import usable_pairs, worthwhile_offers
-from siting.program.instance import Flags, Floats, Instance, Ints
-from siting.program.obligations import tolerance
+from siting.program.instance import Flags, Floats, Ints
 
 # Costs of a plan add up to the budget if they are above it by no more than this share of it.
 ROUNDING = 1e-12
@@ -160,78 +156,6 @@ class Covering:
             f"{len(self.cost):,} options in {len(np.unique(self.group)):,} groups, "
             f"{len(self.option):,} pairs, budget {self.budget:,.6g}"
         )
-
-
-def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple[Covering, Ints]:
-    """Return the coverage program of an instance as a covering, and the offer of each option.
-
-    Weights are kWh/day, costs are subsidies (PKR). A station that stands costs nothing and is an
-    option like any other: any plan can be given it, unless it is given an extension. Limits beside
-    the budget have no place in a covering.
-
-    Parameters
-    ----------
-    instance
-        The data of the program; at each required site where nothing stands there is one offer.
-    demand
-        The merged demand, if it is at hand already.
-    """
-    demand = merge_equal_reach(instance) if demand is None else demand
-    offers = worthwhile_offers(instance, demand)
-    able = usable_pairs(instance, demand)[offers]
-    site = instance.offer_site[offers]
-    at_site = sparse.csr_array(
-        (np.ones(len(offers)), (site, np.arange(len(offers)))),
-        shape=(len(instance.site_ids), len(offers)),
-    )
-    reach = sparse.csr_array(
-        (np.ones(len(demand.site)), demand.site, demand.start),
-        shape=(len(demand.kwh), len(instance.site_ids)),
-    )
-    pairs = (reach @ at_site).tocoo()
-    there = able[pairs.col, demand.kind[pairs.row]]
-    covers = sparse.csr_array(
-        (np.ones(int(there.sum())), (pairs.row[there], pairs.col[there])),
-        shape=(len(demand.kwh), len(offers)),
-    )
-    required = np.zeros(len(instance.site_ids), dtype=bool)
-    required[instance.required_sites] = True
-    required[instance.offer_site[instance.offer_existing]] = False
-    covering = Covering.of_matrix(
-        covers,
-        demand.kwh,
-        instance.offer_subsidy[offers],
-        instance.budget_pkr + tolerance(instance.budget_pkr),
-        group=site,
-        forced=np.flatnonzero(required[site]).tolist(),
-    )
-    return covering, offers
-
-
-def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
-    """Return maximal covering with at most `p` sites within `radius` as a covering.
-
-    Parameters
-    ----------
-    instance
-        The data; options are its sites, in their order, each at a cost of 1.
-    p
-        Most sites, existing ones included; these must stand.
-    radius
-        Largest cost at which a demand counts as covered, in the unit of the instance's costs.
-    """
-    near = instance.cost <= radius
-    before = np.concatenate([[0], np.cumsum(near)])
-    sites = len(instance.site_ids)
-    return Covering(
-        weight=instance.weight.copy(),
-        start=before[instance.start],
-        option=instance.site[near].astype(np.int32),
-        cost=np.ones(sites),
-        group=np.arange(sites),
-        budget=float(p),
-        forced=np.flatnonzero(instance.existing),
-    )
 
 
 def covering_from_chunks(

@@ -8,9 +8,8 @@ hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
 At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
-One program in PuLP is built at the start and handed to HiGHS once; then cuts are added to, and
-taken from, the model HiGHS has, which goes on from the basis it left. Cuts that do not bind are
-taken out from time to time: at the optimum a few hundred of thousands do.
+Cuts are added to, and taken from, the model HiGHS has, which goes on from the basis it left. Cuts
+that do not bind are taken out from time to time: at the optimum a few hundred of thousands do.
 
 Source: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -23,14 +22,12 @@ from dataclasses import dataclass
 
 import highspy
 import numpy as np
-import pulp
 from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.highs import native_model, run_native
+from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
-from siting.models.program import add_row
 from siting.program.instance import Floats, Ints
 
 # All weight together counts so much in the program: tolerances of HiGHS are absolute.
@@ -114,23 +111,22 @@ class Master:
 
     def _built(self, seed: int) -> highspy.Highs:
         """Return the model of the options and the budget, without cuts."""
-        covering = self.covering
-        prob = pulp.LpProblem("covering", pulp.LpMaximize)
-        z = [prob.add_variable(f"z_{k}", 0, 1) for k in range(self.options)]
-        t = [prob.add_variable(f"t_{g}", 0, w) for g, w in enumerate(self.whole.tolist())]
-        prob.setObjective(pulp.lpSum_vars(t))
+        covering, zones = self.covering, len(self.whole)
+        columns, none = self.options + zones, np.zeros(0, dtype=np.int32)
+        model = new_model(threads=1, random_seed=seed)
+        worth = np.concatenate([np.zeros(self.options), np.ones(zones)])
+        high = np.concatenate([np.ones(self.options), self.whole])
+        model.addCols(columns, worth, np.zeros(columns), high, 0, none, none, np.zeros(0))
+        model.changeObjectiveSense(highspy.ObjSense.kMaximize)
         unit = max(float(covering.cost.max()), 1e-300)
-        # Options without a cost are in it as well: PuLP hands over no variable that is in no row.
-        spend = [(z[k], c / unit) for k, c in enumerate(covering.cost.tolist())]
-        self._right = [covering.budget / unit]
-        add_row(prob, spend, self._right[0], "budget")
         size = np.bincount(covering.group)
-        for g in np.flatnonzero(size > 1).tolist():
-            own = np.flatnonzero(covering.group == g).tolist()
-            add_row(prob, [(z[k], 1.0) for k in own], 1.0, f"one_{g}")
-            self._right.append(1.0)
-        model, column = native_model(prob, self.clock, threads=1, random_seed=seed)
-        assert [column[int(v.id)] for v in (*z, *t)] == list(range(len(z) + len(t)))
+        one = np.ones(self.options)
+        rows = [(np.flatnonzero(covering.cost > 0), covering.cost / unit, covering.budget / unit)]
+        rows += [(np.flatnonzero(covering.group == g), one, 1.0) for g in np.flatnonzero(size > 1)]
+        self._right = np.array([right for *_, right in rows])
+        for own, factor, right in rows:
+            index = own.astype(np.int32)
+            model.addRow(-highspy.kHighsInf, right, len(own), index, factor[own])
         return model
 
     # --- cuts --------------------------------------------------------------------------------

@@ -1,66 +1,64 @@
-"""Programs of the other rooms solved as coverings, where they are one: coverage, and p sites."""
+"""The coverage program of an instance as a covering."""
 
 from __future__ import annotations
 
-from siting.classics.plain import PlainInstance
-from siting.classics.uncapacitated import Found
-from siting.engine.clock import Clock
-from siting.engine.covering.covering import covering_of, covering_of_plain
-from siting.engine.covering.run import CoveringRun
-from siting.models.merge import MergedDemand
-from siting.program.instance import Instance, Ints
+import numpy as np
+from scipy import sparse
+
+from siting.engine.covering.covering import Covering
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.obligations import tolerance
 
 
-def cover(
-    instance: Instance, demand: MergedDemand, clock: Clock, gap: float, seed: int
-) -> tuple[Ints, float, int] | None:
-    """Return the offers that serve most, a bound on any plan's (kWh/day), and nodes of the tree.
+def covering_of(
+    instance: Instance,
+    offers: Ints,
+    able: Flags,
+    *,
+    kwh: Floats,
+    kind: Ints,
+    start: Ints,
+    site: Ints,
+) -> Covering:
+    """Return the coverage program of an instance, with an option for each of some offers.
 
-    None where the program has more to it than a covering: limits beside the budget, or a required
-    site with a choice of offers.
-
-    Parameters
-    ----------
-    instance, demand
-        The data of the program, and its merged demand.
-    clock, gap, seed
-        As for `siting.engine.covering.solve.solve_covering`. After Ctrl-C the clock is interrupted,
-        and the best offers so far are returned.
-    """
-    if instance.limit_names:
-        return None
-    covering, offers = covering_of(instance, demand)
-    if not covering.allows(covering.forced):
-        return None
-    run = CoveringRun(covering, clock, gap, seed)
-    try:
-        run.work()
-    except KeyboardInterrupt:
-        clock.interrupted = True
-    return offers[run.chosen], run.bound, run.nodes
-
-
-def cover_plain(
-    instance: PlainInstance, p: int, radius: float, clock: Clock, gap: float, seed: int
-) -> Found:
-    """Return the sites that cover most weight, and bounds, as costs: weight that is not covered.
+    Weights are kWh/day, costs are subsidies (PKR). A station that stands costs nothing and is an
+    option like any other: any plan can be given it, unless it is given an extension. Limits beside
+    the budget have no place in a covering.
 
     Parameters
     ----------
     instance
-        The data; more existing sites than `p` are refused by whoever calls.
-    p, radius
-        As for `siting.classics.mclp`.
-    clock, gap, seed
-        As for `cover`.
+        Sites, offers, budget; at each required site where nothing stands there is one offer.
+    offers
+        Positions of the offers that are options.
+    able
+        Whether each of them (row) can serve each kind of demand (column).
+    kwh, kind
+        Energy of each demand row (kWh/day), and its kind.
+    start, site
+        Row ``i`` reaches the sites ``site[start[i]:start[i + 1]]``.
     """
-    covering = covering_of_plain(instance, p, radius)
-    run = CoveringRun(covering, clock, gap, seed)
-    try:
-        run.work()
-    except KeyboardInterrupt:
-        clock.interrupted = True
-    total = float(instance.weight.sum())
-    chosen = instance.existing.copy()
-    chosen[run.chosen] = True
-    return Found(chosen, total - run.value, total - run.bound, run.nodes)
+    offer_site = instance.offer_site[offers]
+    sites = len(instance.site_ids)
+    at_site = sparse.csr_array(
+        (np.ones(len(offers)), (offer_site, np.arange(len(offers)))), shape=(sites, len(offers))
+    )
+    reach = sparse.csr_array((np.ones(len(site)), site, start), shape=(len(kwh), sites))
+    pairs = (reach @ at_site).tocoo()
+    there = able[pairs.col, kind[pairs.row]]
+    covers = sparse.csr_array(
+        (np.ones(int(there.sum())), (pairs.row[there], pairs.col[there])),
+        shape=(len(kwh), len(offers)),
+    )
+    required = np.zeros(sites, dtype=bool)
+    required[instance.required_sites] = True
+    required[instance.offer_site[instance.offer_existing]] = False
+    return Covering.of_matrix(
+        covers,
+        kwh,
+        instance.offer_subsidy[offers],
+        instance.budget_pkr + tolerance(instance.budget_pkr),
+        group=offer_site,
+        forced=np.flatnonzero(required[offer_site]).tolist(),
+    )

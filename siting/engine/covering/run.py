@@ -266,6 +266,16 @@ class CoveringRun:
         self.limit(self.certain + tree.bound)
 
 
+def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:
+    """Return a run of all phases; after Ctrl-C the clock is interrupted and the run as it was."""
+    run = CoveringRun(covering, clock, gap, seed)
+    try:
+        run.work()
+    except KeyboardInterrupt:
+        clock.interrupted = True
+    return run
+
+
 def _common_step(weight: Floats) -> float:
     """Return the largest number that all weights are whole multiples of, or 0."""
     total = float(weight.sum())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from siting.engine.clock import Clock, Progress
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.cuts import cut_down
-from siting.engine.covering.run import ZONES, CoveringRun
+from siting.engine.covering.run import ZONES, CoveringRun, run_covering
 from siting.engine.proof import Proof, Stopped
 from siting.errors import Fault, InfeasibleError
 from siting.program.instance import Ints
@@ -121,11 +121,7 @@ def solve_covering(
         raise InfeasibleError(Fault("covering, forced", what, "raise the budget"))
     own = Clock(time_limit_s, progress) if clock is None else clock
     began = own.elapsed_s
-    run = CoveringRun(covering, own, gap, seed)
-    try:
-        run.work()
-    except KeyboardInterrupt:
-        own.interrupted = True
+    run = run_covering(covering, own, gap, seed)
     value = covering.value(run.chosen)
     proof = Proof.of(
         value,
