@@ -4,13 +4,15 @@
 `facility_location` return their programs in PuLP. A study loads nothing of it.
 """
 
-from siting.classics.facility_location import facility_location
-from siting.classics.lscp import lscp
-from siting.classics.mclp import mclp
-from siting.classics.p_center import p_center
-from siting.classics.p_median import p_median
 from siting.classics.plain import PlainInstance
-from siting.classics.plain_program import ClassicProgram
+from siting.classics.programs import (
+    ClassicProgram,
+    facility_location,
+    lscp,
+    mclp,
+    p_center,
+    p_median,
+)
 from siting.classics.solve import ClassicSolution, solve_classic
 
 __all__ = [
