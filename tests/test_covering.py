@@ -109,7 +109,7 @@ def test_at_a_wide_gap_the_bound_is_true(seed):
     best = plain_optimum(covering)
     answer = solve_covering(covering, gap=0.1, time_limit_s=60)
     assert answer.proof.status == "optimal"
-    assert answer.gap <= 0.1
+    assert answer.proof.gap <= 0.1
     assert answer.value <= best + 1e-6
     assert answer.bound >= best * (1 - 1e-7)
 
@@ -136,7 +136,7 @@ def test_every_run_gives_the_same_and_the_order_of_rows_does_not_matter(seed):
     first = solve_covering(covering, gap=0.0, time_limit_s=60, seed=3)
     again = solve_covering(covering, gap=0.0, time_limit_s=60, seed=3)
     assert first.chosen.tolist() == again.chosen.tolist()
-    assert first.nodes == again.nodes
+    assert first.proof.nodes == again.proof.nodes
     order = np.random.default_rng(seed).permutation(len(covering.weight))
     shuffled = Covering.of_matrix(
         covering.matrix[order],

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 import pulp
 
-from siting.engine.covering import of_instance
+from siting.engine.covering import covering as arrays
 from siting.engine.covering.covering import Covering
 from siting.models.merge import MergedDemand, merge_equal_reach
 from siting.models.program import (
@@ -72,7 +72,9 @@ def coverage(instance: Instance, demand: MergedDemand | None = None) -> Program:
     return Program("coverage", prob, instance, demand, offers, z, rows, np.full_like(rows, -1), y)
 
 
-def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple[Covering, Ints]:
+def covering_of(
+    instance: Instance, demand: MergedDemand | None = None
+) -> tuple[Covering, Ints]:
     """Return the program as a covering, and the offer of each of its options.
 
     Parameters
@@ -83,7 +85,7 @@ def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple
     demand = merge_equal_reach(instance) if demand is None else demand
     offers = worthwhile_offers(instance, demand)
     able = usable_pairs(instance, demand)[offers]
-    covering = of_instance.covering_of(
+    covering = arrays.covering_of(
         instance,
         offers,
         able,

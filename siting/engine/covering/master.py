@@ -10,14 +10,18 @@ hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
 At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
 Cuts are added to, and taken from, the model HiGHS has, which goes on from the basis it left. Cuts
 that do not bind are taken out from time to time: at the optimum a few hundred of thousands do.
+Each round separates at a point between the optimum of the cuts so far and one that is good inside:
+cuts made there are deeper.
 
-Source: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
+Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
-(2019), 882-896.
+(2019), 882-896. M. Fischetti, I. Ljubic, M. Sinnl: Redesigning Benders decomposition for
+large-scale facility location. Management Science 63 (2017), 2146-2162.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import highspy
@@ -26,6 +30,7 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
+from siting.engine.covering.prices import Prices
 from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Floats, Ints
@@ -34,28 +39,21 @@ from siting.program.instance import Floats, Ints
 UNITS = 1e4
 # Rows covered less than this could be covered more.
 COVERED = 1 - 1e-9
+ROUNDS, PURGE_EVERY, HEAR_EVERY = 1000, 12, 10
+# How far the point of a round is towards the optimum, and how far the inner point follows.
+TOWARDS, FOLLOWS = 0.8, 0.5
+# The optimum is separated as well where the other gives fewer cuts than this share of the zones.
+FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What the relaxed program says.
+    """What the relaxed program says, in the unit of the weights."""
 
-    Parameters
-    ----------
-    bound
-        Of its optimum, from its duals, in the unit of the weights.
-    taken
-        How much of each option.
-    held
-        What each zone is held to be covered, in the unit of the weights.
-    reduced
-        What the bound changes by for each option, a unit of it (above 0: more).
-    """
-
-    bound: float
-    taken: Floats
-    held: Floats
-    reduced: Floats
+    bound: float  # of its optimum, from its duals
+    taken: Floats  # how much of each option
+    held: Floats  # what each zone is held to be covered
+    reduced: Floats  # what the bound changes by for a unit more of each option
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,14 +142,7 @@ class Master:
     def separate(self, taken: Floats, held: Floats, accuracy: float) -> tuple[float, int]:
         """Add the cuts a point is beyond; return what it covers and how many cuts these are.
 
-        Parameters
-        ----------
-        taken
-            How much of each option.
-        held
-            What each zone is held to be covered.
-        accuracy
-            Share of all weight by which the zones together may be held too high.
+        The zones together may be held too high by `accuracy`, a share of all weight.
         """
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
@@ -164,13 +155,7 @@ class Master:
         return float(value.sum()) * self.unit, len(zones)
 
     def sole_weight(self, taken: Floats) -> Floats:
-        """Return the weight of the rows of each option that are not covered one and a half times.
-
-        Parameters
-        ----------
-        taken
-            How much of each option.
-        """
+        """Return the weight of each option's rows that are not covered one and a half times."""
         alone = np.where(self.matrix @ taken < 1.5, self.weight, 0.0)
         return np.asarray(self.matrix.T @ alone, dtype=float) * self.unit
 
@@ -195,7 +180,7 @@ class Master:
             starts[-1],
             np.array(starts[:-1], dtype=np.int32),
             np.concatenate(index).astype(np.int32),
-            np.concatenate(value).astype(float),
+            np.concatenate(value),
         )
         if added != highspy.HighsStatus.kOk:
             raise SolveError(Fault("HiGHS", "did not take the rows of a cut"))
@@ -258,12 +243,7 @@ class Master:
 def zones_of(covering: Covering, most: int) -> Ints:
     """Return the zone of each row: the first of some far apart options that covers it.
 
-    Parameters
-    ----------
-    covering
-        Rows and options.
-    most
-        Zones at most; the last takes the rows that none of the others covers.
+    The last of `most` zones takes the rows that none of the others covers.
     """
     zone = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)
@@ -280,3 +260,65 @@ def zones_of(covering: Covering, most: int) -> Ints:
         count += 1
     zone[zone < 0] = count
     return np.unique(zone, return_inverse=True)[1].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """The program of the cuts, its last optimum, the best bound, and what is taken."""
+
+    master: Master
+    point: Point | None
+    bound: float
+    taken: Floats
+
+
+def cut_down(
+    covering: Covering,
+    prices: Prices,
+    clock: Clock,
+    zones: int,
+    accuracy: float,
+    *,
+    seed: int,
+    hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
+) -> Cuts:
+    """Return the relaxed program, solved round after round to an accuracy, a share of the optimum.
+
+    Parameters
+    ----------
+    covering, clock, seed
+        As for `Master`.
+    prices
+        Prices of the rows: the first cuts.
+    zones
+        Zones at most.
+    accuracy
+        Share of the optimum by which the bound may be above it.
+    hear
+        Called now and then with the bound and how much of each option is taken; says whether to
+        stop.
+    """
+    master = Master(covering, zones_of(covering, zones), clock, seed)
+    master.add_prices(prices.price)
+    inner, bound = prices.taken, prices.bound
+    point: Point | None = None
+    for count in range(ROUNDS):
+        now = master.solve()
+        if now is None:
+            return Cuts(master, point, bound, inner)
+        point, bound = now, min(bound, now.bound)
+        if count % PURGE_EVERY == PURGE_EVERY - 1:
+            master.purge()
+        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, point.taken):
+            break
+        mixed = TOWARDS * point.taken + (1 - TOWARDS) * inner
+        inner = FOLLOWS * point.taken + (1 - FOLLOWS) * inner
+        value, made = master.separate(mixed, point.held, accuracy)
+        if made < FEW * len(master.zones):
+            value, own = master.separate(point.taken, point.held, accuracy)
+            if point.bound - value <= accuracy * point.bound or made + own == 0:
+                break
+    if point is not None:
+        inner = point.taken
+        hear(bound, inner)
+    return Cuts(master, point, bound, inner)

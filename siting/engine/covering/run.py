@@ -22,7 +22,7 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.cuts import Cuts, cut_down
+from siting.engine.covering.master import Cuts, cut_down
 from siting.engine.covering.plan import Standing
 from siting.engine.covering.prices import Knapsack, Prices, tighten
 from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
@@ -197,7 +197,7 @@ class CoveringRun:
         self._pairs = max(len(inside.covering.option), LEAST_PAIRS)
         master = cuts.master.narrowed(inside.covering)
         taken = point.taken[keep]
-        return inside, Cuts(master, point, cuts.bound, cuts.rounds, taken)
+        return inside, Cuts(master, point, cuts.bound, taken)
 
     def _kicks(self, left: Reduced, prices: Prices, work: float) -> Kicks:
         plan = Standing(left.covering)

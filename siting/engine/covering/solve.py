@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from siting.engine.clock import Clock, Progress
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.cuts import cut_down
+from siting.engine.covering.master import cut_down
 from siting.engine.covering.run import ZONES, CoveringRun, run_covering
-from siting.engine.proof import Proof, Stopped
+from siting.engine.proof import Proof
 from siting.errors import Fault, InfeasibleError
 from siting.program.instance import Ints
 
@@ -42,21 +42,6 @@ class CoveringSolution:
     def bound(self) -> float:
         """No plan covers more weight."""
         return self.proof.bound
-
-    @property
-    def gap(self) -> float:
-        """``(bound - value) / value``."""
-        return self.proof.gap
-
-    @property
-    def nodes(self) -> int:
-        """Nodes of the tree."""
-        return self.proof.nodes
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds by phase, and ``total``."""
-        return self.proof.seconds
 
     def __repr__(self) -> str:
         """Return the answer on one line."""
@@ -127,7 +112,7 @@ def solve_covering(
         value,
         max(run.bound, value),
         gap_asked=gap,
-        stopped=_stopped(own),
+        stopped="interrupted" if own.interrupted else "time limit",
         unit=unit,
         nodes=run.nodes,
         seconds={**own.seconds, "total": own.elapsed_s - began},
@@ -156,7 +141,3 @@ def lp_bound(
     prices = run.prices()
     cuts = cut_down(run.left.covering, prices, clock, ZONES, accuracy, seed=seed)
     return run.certain + min(prices.bound, cuts.bound)
-
-
-def _stopped(clock: Clock) -> Stopped:
-    return "interrupted" if clock.interrupted else "time limit"
