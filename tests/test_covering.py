@@ -172,8 +172,7 @@ def test_what_prices_rule_out_is_in_no_better_plan(seed):
         return
     for steps in (1, 3, 40):
         prices = tighten(left, 0.0, Clock(60), aim=-1.0, steps=steps)
-        knapsack = Knapsack(left.cost, left.group, left.budget)
-        loss = prices.loss(left, knapsack)
+        loss = prices.loss(left)
         assert (loss >= -1e-9 * prices.bound).all()
         for k in np.argsort(-loss)[:2].tolist():
             if left.cost[k] <= left.budget:

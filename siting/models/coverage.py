@@ -72,9 +72,7 @@ def coverage(instance: Instance, demand: MergedDemand | None = None) -> Program:
     return Program("coverage", prob, instance, demand, offers, z, rows, np.full_like(rows, -1), y)
 
 
-def covering_of(
-    instance: Instance, demand: MergedDemand | None = None
-) -> tuple[Covering, Ints]:
+def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple[Covering, Ints]:
     """Return the program as a covering, and the offer of each of its options.
 
     Parameters

@@ -40,7 +40,8 @@ class Reduced:
     option
         The option of the whole that each option left is.
     row
-        The row left that each row of the whole counts in; -1 where it plays no part, or is certain.
+        The row left that each row before the last reduction counts in; -1 where it plays no part,
+        or is certain.
     forced
         Options of the whole that stand in every plan.
     certain

@@ -53,10 +53,8 @@ def solve_covering(
     *,
     gap: float = 0.005,
     time_limit_s: float = 120.0,
-    threads: int = 1,
     seed: int = 1,
     progress: Callable[[Progress], None] | None = None,
-    clock: Clock | None = None,
     unit: str = "weight",
 ) -> CoveringSolution:
     """Return the options that cover most weight within the budget, and how good that is proven.
@@ -71,14 +69,10 @@ def solve_covering(
         Relative gap between bound and plan at which to stop.
     time_limit_s
         Seconds to take at most.
-    threads
-        Taken for the sake of the others; one thread does the work.
     seed
         Random seed.
     progress
         Called now and then with a `Progress`.
-    clock
-        In place of `time_limit_s` and `progress`, where the solve is part of another.
     unit
         Unit of the weights, for the proof.
 
@@ -104,18 +98,17 @@ def solve_covering(
     if not covering.allows(covering.forced):
         what = "what must stand is beyond the budget, or is twice in a group"
         raise InfeasibleError(Fault("covering, forced", what, "raise the budget"))
-    own = Clock(time_limit_s, progress) if clock is None else clock
-    began = own.elapsed_s
-    run = run_covering(covering, own, gap, seed)
+    clock = Clock(time_limit_s, progress)
+    run = run_covering(covering, clock, gap, seed)
     value = covering.value(run.chosen)
     proof = Proof.of(
         value,
         max(run.bound, value),
         gap_asked=gap,
-        stopped="interrupted" if own.interrupted else "time limit",
+        stopped="interrupted" if clock.interrupted else "time limit",
         unit=unit,
         nodes=run.nodes,
-        seconds={**own.seconds, "total": own.elapsed_s - began},
+        seconds={**clock.seconds, "total": clock.elapsed_s},
     )
     return CoveringSolution(run.chosen, proof)
 
