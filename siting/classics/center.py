@@ -30,14 +30,8 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the least radius found, and the radius no plan is below.
 
-    Parameters
-    ----------
-    instance
-        The data; every demand needs serving and has a site.
-    p
-        Most sites.
-    means
-        With what to solve; `Found.chosen` is None where not even the largest radius will do.
+    Every demand of the instance needs serving and has a site. `Found.chosen` is None where not even
+    the largest radius will do.
     """
     least = float(instance.cost[instance.start[:-1]].max())
     radii: Floats = np.unique(instance.cost)

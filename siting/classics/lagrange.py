@@ -29,7 +29,7 @@ import numpy as np
 
 from siting.classics.location import Location, fill, improve, nearest, total
 from siting.engine.clock import Clock
-from siting.program.instance import Flags, Floats, Ints
+from siting.program.instance import Flags, Floats
 
 # Iterations without a better bound before the step is halved, and the step at which it ends.
 PATIENCE, LEAST_STEP = 20, 2e-4
@@ -46,14 +46,7 @@ CHILD_SCALE, FORGET = 0.3, 0.05
 class Steps:
     """Where prices are, the best so far, and how far the next step goes along a slope.
 
-    Parameters
-    ----------
-    u
-        Prices to start from.
-    scale
-        Length of the first steps.
-    patience
-        Steps without a better bound after which they are halved.
+    After `patience` steps without a better bound the scale of steps is halved.
     """
 
     def __init__(self, u: Floats, scale: float = 1.0, patience: int = PATIENCE) -> None:
@@ -92,14 +85,7 @@ class Steps:
 class Prices:
     """Prices of service, the bound they prove, and the best plan met on the way.
 
-    Parameters
-    ----------
-    problem
-        The problem.
-    chosen
-        A plan to start from.
-    cutoff
-        Cost at or above which a plan is of no interest.
+    They start from a plan; one that costs `cutoff` or more is of no interest.
     """
 
     def __init__(self, problem: Location, chosen: Flags, cutoff: float = math.inf) -> None:
@@ -115,7 +101,9 @@ class Prices:
         self.closed = np.zeros_like(self.open)
         self.often = self.open.astype(float)
         self._tried: set[bytes] = set()
-        self._rank = self._first_ranks()
+        # How many of each row's cheapest pairs to look at to begin with.
+        few = max(8, math.ceil(3 * len(problem.fixed) / max(int(chosen.sum()), 1)))
+        self._rank = np.minimum(np.diff(problem.start), few)
         self._ceiling = self._ceilings()
         self.u = np.minimum(self._first_prices(), self._ceiling)
         self._take_pairs()
@@ -267,17 +255,10 @@ class Prices:
         second = nearest(problem, self.best)[2]
         count = np.bincount(problem.site, minlength=len(problem.fixed))
         share = problem.cost + (problem.fixed / np.maximum(count, 1))[problem.site]
-        dearest, least = np.zeros_like(second), np.zeros_like(second)
+        dearest, least = np.zeros_like(second), np.full_like(second, np.inf)
         np.maximum.at(dearest, problem.row, problem.cost)
-        least[:] = np.inf
         np.minimum.at(least, problem.row, share)
         return np.minimum(np.maximum(np.minimum(second, dearest), least), problem.unserved)
-
-    def _first_ranks(self) -> Ints:
-        """Return how many of each row's cheapest pairs to look at to begin with."""
-        count = np.diff(self.problem.start)
-        few = max(8, math.ceil(3 * len(self.problem.fixed) / max(int(self.best.sum()), 1)))
-        return np.minimum(count, few)
 
     def _ceilings(self) -> Floats:
         """Return the cost of the first pair of each row that is not looked at."""

@@ -38,27 +38,13 @@ WITHIN_STEP = 0.99
 
 @dataclass
 class Found:
-    """A plan, and what is proven about any.
+    """A plan, and what is proven about any."""
 
-    Parameters
-    ----------
-    chosen
-        Whether each site is open; None where no plan was found.
-    value
-        Its cost.
-    bound
-        No plan costs less.
-    nodes
-        Branch-and-bound nodes.
-    status
-        What the solver said last; None where it was not needed.
-    """
-
-    chosen: Flags | None
-    value: float
-    bound: float
-    nodes: int = 0
-    status: pulp.LpSolveStatus | None = None
+    chosen: Flags | None  # whether each site is open; None where no plan was found
+    value: float  # its cost
+    bound: float  # no plan costs less
+    nodes: int = 0  # of branch and bound
+    status: pulp.LpSolveStatus | None = None  # what the solver said last, where it was needed
 
 
 @dataclass(frozen=True)

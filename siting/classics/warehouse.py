@@ -228,12 +228,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
 def search_warehouse(instance: PlainInstance, means: Means) -> Found:
     """Return the best plan of the capacitated problem found, and the bound on any.
 
-    Parameters
-    ----------
-    instance
-        The data; every demand needs serving. Opening every site serves all demand.
-    means
-        With what to solve.
+    Every demand of the instance needs serving.
     """
     clock = means.clock
     with clock.phase("start", PRICES_END):

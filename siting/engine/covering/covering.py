@@ -125,7 +125,7 @@ class Covering:
         """1.0 where an option (column) covers a row."""
         ones = np.ones(len(self.option))
         shape = (len(self.weight), len(self.cost))
-        return sparse.csr_array((ones, self.option, self.start.astype(_narrow(ones))), shape=shape)
+        return sparse.csr_array((ones, self.option, self.start), shape=shape)
 
     def covered(self, chosen: Ints) -> Flags:
         """Return whether each row is covered by some of the chosen options."""
@@ -287,8 +287,3 @@ def _distinct(
         first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
     at = np.flatnonzero(first)
     return words[order[at]], np.add.reduceat(weight[order], at)
-
-
-def _narrow(array: npt.NDArray[np.generic]) -> type[np.int32] | type[np.int64]:
-    """Return the integers that count the entries of an array."""
-    return np.int32 if array.size < 2**31 else np.int64

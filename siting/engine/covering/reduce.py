@@ -135,11 +135,6 @@ def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_arr
     Rows without any option go nowhere (-1). Equal rows are found by two random sums of the numbers
     of their options, and compared option by option; where different ones have the same, other
     numbers are drawn.
-
-    Parameters
-    ----------
-    matrix, weight
-        Rows, 1.0 where an option (column) covers one, and their weights.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)
@@ -174,15 +169,8 @@ def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
 
 
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
-    """Return whether each option is one that another can always take the place of.
+    """Return whether each option (column) is one that another can always take the place of.
 
-    Parameters
-    ----------
-    matrix, cost, group
-        Rows, 1.0 where an option (column) covers one; cost and group of each option.
-
-    Notes
-    -----
     An option that covers all that `k` covers also covers the row of `k` with the fewest options:
     only these are compared, bit by bit and some rows at a time, until a row tells them apart.
     """

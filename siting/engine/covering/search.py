@@ -84,14 +84,8 @@ def exchange(plan: Standing, clock: Clock, worth: float = 0.0) -> None:
 class Kicks:
     """Iterated local search: take some options out, fill up from some others, exchange.
 
-    Parameters
-    ----------
-    plan
-        Where to begin; it is changed.
-    seed
-        Of the random choices.
-    worth
-        Weight that a unit of the budget is worth, by the prices of a bound.
+    It begins with a plan, which it changes; `worth` is the weight that a unit of the budget is
+    worth by the prices of a bound.
     """
 
     def __init__(self, plan: Standing, seed: int, worth: float = 0.0) -> None:

@@ -20,15 +20,7 @@ from siting.program.instance import Ints
 
 @dataclass(frozen=True, eq=False)
 class CoveringSolution:
-    """The answer for a covering.
-
-    Parameters
-    ----------
-    chosen
-        Options that stand, in order.
-    proof
-        Weight covered, bound, gap, why it stopped, nodes, seconds by phase.
-    """
+    """The answer for a covering: options that stand, in order, and how good that is proven."""
 
     chosen: Ints
     proof: Proof
