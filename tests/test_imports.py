@@ -80,6 +80,16 @@ def test_only_studies_batches_and_the_cli_see_the_configuration():
     assert seers <= {"config", "study", "batch", "cli"}
 
 
+def test_no_run_loads_the_classics():
+    code = (
+        "import sys, siting.study, siting.batch, siting.terminal;"
+        "from siting.cli import judging, planning, stored;"
+        "print(*(name for name in sys.modules if name.startswith('siting.classics')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("name", ["siting", "siting.cli", "siting.config"])
 def test_light_imports_stay_light(name):
     heavy = {"geopandas", "pandas", "osmnx", "pulp", "scipy", "highspy", "networkx"}
