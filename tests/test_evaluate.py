@@ -15,10 +15,10 @@ import siting
 from siting.cli import app
 from siting.errors import InputError
 from siting.export import write_geojson
+from siting.review.evaluate import evaluate
+from siting.review.their_layer import read_their_layer
 from siting.sites import charger_catalogue
 from siting.study import Study
-from siting.study.evaluate import evaluate
-from siting.study.their_layer import read_their_layer
 
 CONFIGURATIONS = {"hub": {"dc_60": 2, "lev_3": 4}, "small": {"lev_3": 6}}
 

@@ -13,11 +13,11 @@ import siting
 from siting.cli import app
 from siting.errors import InputError
 from siting.models import Instance
+from siting.review.explain import explain_site
+from siting.review.explain_plan import explain_plan
+from siting.review.opened import Explained
 from siting.solve import assign, solve
 from siting.solve.marginal import Marginal
-from siting.study.explain import explain_site
-from siting.study.explain_plan import explain_plan
-from siting.study.opened import Explained
 
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 

@@ -15,10 +15,10 @@ import siting
 from siting.cli import app
 from siting.errors import InfeasibleError, InputError
 from siting.models import Instance
+from siting.review.frontier import _share_bounds, frontier
+from siting.review.replan import changes_between, replan
 from siting.solve import solve
 from siting.study import stored
-from siting.study.frontier import _share_bounds, frontier
-from siting.study.replan import changes_between, replan
 
 WEST, EAST = "s0002", "s0001"  # from south to north
 

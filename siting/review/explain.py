@@ -17,11 +17,11 @@ import pandas as pd
 
 from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.models import Instance
+from siting.review.opened import Explained
 from siting.solve import Solution, assign, solve, solve_alternatives
 from siting.solve.outcome import with_offers
 from siting.study.decision import effort_of
 from siting.study.objective import floors_of, objective_for
-from siting.study.opened import Explained
 from siting.study.pipeline import Study
 from siting.study.zones import zone_of_demand
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from siting.models import limit_tables
+from siting.review.opened import Explained
 from siting.solve import solve
-from siting.study.opened import Explained
 
 FULL_SHARE = 0.999
 MILLION = 1e6

@@ -14,11 +14,11 @@ from siting import roads
 from siting.errors import Fault, InputError
 from siting.files import extent
 from siting.models import Limit
+from siting.review.their_layer import TheirLayer
 from siting.sites import charger_catalogue
 from siting.study.limits import limits_of
 from siting.study.pipeline import Study
 from siting.study.sources import on_the_grid
-from siting.study.their_layer import TheirLayer
 
 # A point with the id of one of our sites is that site if it stands this near to it.
 SAME_M = 25.0

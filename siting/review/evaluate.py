@@ -18,13 +18,13 @@ from siting.export import judged_picture
 from siting.files import sha256, whole_folder
 from siting.models import Instance, Limit, number
 from siting.plan import Plan, make_plan
+from siting.review.score import score, score_table
+from siting.review.their_layer import read_their_layer
+from siting.review.their_plan import TheirPlan, catalogue_of, their_plan
 from siting.solve import Solution, assign, solve
 from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study
-from siting.study.score import score, score_table
 from siting.study.stages import Report
-from siting.study.their_layer import read_their_layer
-from siting.study.their_plan import TheirPlan, catalogue_of, their_plan
 from siting.verify import verify
 
 
@@ -39,7 +39,7 @@ class Evaluation:
     theirs, best
         The two plans, both recounted; `best` is none where no plan keeps the rules for the money.
     scores
-        The figures of each (`siting.study.score.score`), ``theirs`` first.
+        The figures of each (`siting.review.score.score`), ``theirs`` first.
     broken
         The rules that their plan breaks, in words; it is scored all the same.
     notes
@@ -104,7 +104,7 @@ def evaluate(
     study
         The study that judges: its demand, reach, prices and rules.
     sites
-        The layer; see `siting.study.their_layer.read_their_layer` for its columns.
+        The layer; see `siting.review.their_layer.read_their_layer` for its columns.
     names
         What the layer calls configurations or chargers, and what the study calls them.
     same_stations

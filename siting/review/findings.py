@@ -33,7 +33,7 @@ def findings(
     study
         Whose waiting standard.
     stations, classes
-        As in `siting.study.simulate.SimulatedDay`.
+        As in `siting.review.simulate.SimulatedDay`.
     peaks
         Late share of the busiest hour by case, with its half-width.
     expected

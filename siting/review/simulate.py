@@ -23,9 +23,9 @@ from siting.errors import Fault, InputError, MissingExtraError
 from siting.export import simulation_picture
 from siting.files import whole_folder
 from siting.plan import Plan
-from siting.study.findings import OVER, findings
+from siting.review.findings import OVER, findings
+from siting.review.score import sessions_of
 from siting.study.pipeline import Study
-from siting.study.score import sessions_of
 from siting.study.stages import Report
 from siting.study.stored import study_from_run
 
