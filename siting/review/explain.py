@@ -1,4 +1,4 @@
-"""Why here, and why not there: a stored plan asked about one place, or about all its stations.
+"""Why here, and why not there: a stored plan asked about one place.
 
 Every figure is worked out anew from the run folder's tables: what the plan would serve without the
 station, with another offer at the place, or with the next best place instead, all else the same.
@@ -8,44 +8,41 @@ For a place that gets nothing, the program is solved once more with a station re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from siting.errors import InfeasibleError, SitingError, SolveError
-from siting.models import Instance
+from siting.errors import InfeasibleError
+from siting.program.instance import Instance
 from siting.review.opened import Explained
-from siting.solve import Solution, assign, solve, solve_alternatives
-from siting.solve.outcome import with_offers
-from siting.study.decision import effort_of
-from siting.study.objective import floors_of, objective_for
-from siting.study.pipeline import Study
-from siting.study.zones import zone_of_demand
+from siting.review.solving import near_optimal, without
+from siting.solve import Solution
 
 # Energy too small to be spoken of (kWh/day), and use at which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 ENDING = "all else the same"
+NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class SiteReasons:
     """Why a place gets what it gets.
 
     Parameters
     ----------
     site_id, name, state
-        The place; ``built``, ``stands``, ``not built`` or ``left out``.
-    reasons
-        (what, in words), in the order a person asks.
+        The place; ``built``, ``stands`` or ``not built``.
     offers
         One row an offer at the place: ``configuration``, ``chargers``, ``subsidy_pkr``,
         ``cost_pkr``, ``plan_kwh_day`` (what the plan would serve with it, all else the same;
         missing where it cannot be built) and ``said`` in words.
     classes
         One row a vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
+    reasons
+        (what, in words), in the order a person asks.
     figures
         The same as numbers, for programs.
     """
@@ -53,10 +50,15 @@ class SiteReasons:
     site_id: str
     name: str
     state: str
-    reasons: list[tuple[str, str]]
     offers: pd.DataFrame
-    classes: pd.DataFrame
-    figures: dict[str, Any]
+    classes: pd.DataFrame = field(default_factory=lambda: NO_CLASSES)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, what: str, words: str, **figures: Any) -> None:
+        """Add a reason, and figures."""
+        self.reasons.append((what, words))
+        self.figures.update(figures)
 
 
 def explain_site(
@@ -86,63 +88,62 @@ def explain_site(
     """
     run = folder if isinstance(folder, Explained) else Explained(folder)
     site_id = run.find(site)
-    row = run.plan.candidates.set_index("site_id").loc[site_id]
-    name = row["name"] if isinstance(row["name"], str) else ""
-    built = run.plan.sites.set_index("site_id")
-    if site_id in built.index:
-        return _built(run, site_id, name, built.loc[site_id], alternatives, time_limit_s)
-    return _not_built(run, site_id, name, alternatives, time_limit_s)
+    called = run.plan.candidates.set_index("site_id")["name"].get(site_id)
+    name = called if isinstance(called, str) else ""
+    stations = run.plan.sites.set_index("site_id")
+    if site_id not in stations.index:
+        found = SiteReasons(site_id, name, "not built", _offers(run, site_id, ""))
+        if not _not_built(run, found, time_limit_s):
+            return found
+    else:
+        row = stations.loc[site_id]
+        state, offer = "stands" if row["existing"] else "built", str(row["offer_id"])
+        offers, classes = _offers(run, site_id, offer), _classes(run, site_id, offer)
+        found = SiteReasons(site_id, name, state, offers, classes)
+        _built(run, found, row, time_limit_s)
+    if alternatives > 0:
+        _frequency(run, found, alternatives, time_limit_s)
+    return found
 
 
 # --- a station of the plan -----------------------------------------------------------------------
 
 
-def _built(
-    run: Explained, site: str, name: str, row: pd.Series[Any], count: int, time_s: float
-) -> SiteReasons:
+def _built(run: Explained, found: SiteReasons, row: pd.Series[Any], limit_s: float) -> None:
+    site = found.site_id
     served, lost = float(row["served_kwh_day"]), float(run.losses[site])
-    classes = _classes(run, site, str(row["offer_id"]))
     full = float(row["use_share"]) >= FULL_SHARE
-    reasons = [
-        (
-            "What it serves",
-            f"{served:,.0f} kWh/day from {int(row['cells_served']):,} cells, "
-            f"{row['mean_travel_min']:.1f} min away on average, {row['use_share']:.0%} of what "
-            f"its chargers ({row['chargers']}) deliver",
-        ),
-        (
-            "Lost without it",
-            f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}",
-        ),
-        ("What it costs", _costs(row, served, lost)),
-        ("What holds it", _holds(run, site, full)),
-    ]
-    figures: dict[str, Any] = {
-        "served_kwh_day": served,
-        "marginal_kwh_day": lost,
-        "subsidy_pkr": float(row["subsidy_pkr"]),
-        "cost_pkr": float(row["cost_pkr"]),
-        "use_share": float(row["use_share"]),
-    }
-    if not bool(row["existing"]) and run.energy_only:
-        budget = run.plan.solution.budget_pkr
-        best = run.marginal.best_elsewhere([site], budget, count=1)
-        reasons.append(("Next best place", _next_best(run, best, lost)))
-        figures["next_best"] = best.to_dict("records")
-        reasons.append(("Planned without it", _without(run, site, time_s, figures)))
-    reasons += _frequency(run, site, count, time_s, figures)
-    state = "stands" if bool(row["existing"]) else "built"
-    offers = _offers(run, site, str(row["offer_id"]))
-    return SiteReasons(site, name, state, reasons, offers, classes, figures)
+    found.say(
+        "What it serves",
+        f"{served:,.0f} kWh/day from {int(row['cells_served']):,} cells, "
+        f"{row['mean_travel_min']:.1f} min away on average, {row['use_share']:.0%} of what "
+        f"its chargers ({row['chargers']}) deliver",
+        served_kwh_day=served,
+        marginal_kwh_day=lost,
+        **{name: float(row[name]) for name in ("subsidy_pkr", "cost_pkr", "use_share")},
+    )
+    found.say(
+        "Lost without it",
+        f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}",
+    )
+    found.say("What it costs", _costs(row, served, lost))
+    found.say("What holds it", _holds(*_in_reach(run, site), full=full))
+    if found.state == "built" and run.energy_only:
+        best = run.marginal.best_elsewhere([site], run.plan.solution.budget_pkr, count=1)
+        said = _next_best(run, best, lost)
+        found.say("Next best place", said, next_best=best.to_dict("records"))
+        found.say("Planned without it", _without(run, site, limit_s, found.figures))
 
 
 def _classes(run: Explained, site: str, offer: str) -> pd.DataFrame:
-    offers = [o for o in run.plan.solution.offers if o != offer]
-    rest = assign(run.instance, offers, run.model).groupby("vehicle_class")["served_kwh_day"].sum()
-    whole = run.plan.service.groupby("vehicle_class")["served_kwh_day"].sum()
-    here = run.plan.service[run.plan.service["site_id"] == site]
-    table = here.groupby("vehicle_class")["served_kwh_day"].sum().to_frame()
-    table["lost_kwh_day"] = (whole - rest.reindex(whole.index).fillna(0.0)).reindex(table.index)
+    others = [o for o in run.plan.solution.offers if o != offer]
+    whole, here = run.plan.service, run.plan.service[run.plan.service["site_id"] == site]
+    rest, all_, own = (
+        table.groupby("vehicle_class")["served_kwh_day"].sum()
+        for table in (run.asking.service(run.instance, others), whole, here)
+    )
+    table = own.to_frame()
+    table["lost_kwh_day"] = (all_ - rest.reindex(all_.index).fillna(0.0)).reindex(table.index)
     table = table[table["served_kwh_day"] > LITTLE_KWH]
     return table.sort_values("served_kwh_day", ascending=False).reset_index()
 
@@ -161,23 +162,19 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the energy wanted in reach of a site that it could serve, and its unserved part."""
-    reach, demand = run.study.reach, run.plan.demand
-    offers = run.study.offers
-    pairs = run.study.compatibility
-    here = offers[offers["site_id"] == site]
-    able = {
-        str(vehicle)
-        for group, vehicle in pairs[["charger_group", "vehicle_class"]].itertuples(index=False)
-        if (here.get(f"capacity_{group}_kwh_day", pd.Series(dtype=float)) > 0).any()
-    }
-    near = set(reach.loc[reach["site_id"] == site, "cell_id"].astype(str))
-    rows = demand[demand["cell_id"].astype(str).isin(near) & demand["vehicle_class"].isin(able)]
+    here = run.offers[run.offers["site_id"] == site]
+    groups = run.compatibility["charger_group"].unique()
+    columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
+    able = [group for group, column in columns.items() if (here[column] > 0).any()]
+    pairs, demand = run.compatibility, run.plan.demand
+    classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
+    near = run.reach.loc[run.reach["site_id"] == site, "cell_id"]
+    rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]
     wanted = float(rows["demand_kwh_day"].sum())
     return wanted, wanted - float(rows["served_kwh_day"].sum())
 
 
-def _holds(run: Explained, site: str, full: bool) -> str:
-    wanted, unserved = _in_reach(run, site)
+def _holds(wanted: float, unserved: float, *, full: bool) -> str:
     text = f"{wanted:,.0f} kWh/day wanted within reach, {unserved:,.0f} of it served nowhere"
     if full and unserved > LITTLE_KWH:
         return f"its own capacity: {text}"
@@ -190,125 +187,103 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     if best.empty:
         return "none: with its money no single station elsewhere would serve anybody new"
     top = best.iloc[0]
-    difference = float(top["gain_kwh_day"]) - lost
-    kind = str(top["offer_id"]).partition(":")[2]
-    same = abs(difference) <= LITTLE_KWH
-    verdict = (
-        "as much"
-        if same
-        else f"{abs(difference):,.0f} kWh/day {'more' if difference > 0 else 'less'}"
-    )
-    where, pkr = run.name_of(str(top["site_id"])), float(top["subsidy_pkr"])
-    return (
-        f"{where} with {kind} for PKR {pkr / 1e6:,.2f} m: the plan would serve {verdict}, {ENDING}"
-    )
+    more = float(top["gain_kwh_day"]) - lost
+    verdict = f"{abs(more):,.0f} kWh/day {'more' if more > 0 else 'less'}"
+    verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
+    where, kind = run.name_of(str(top["site_id"])), str(top["offer_id"]).partition(":")[2]
+    pkr = float(top["subsidy_pkr"]) / 1e6
+    return f"{where} with {kind} for PKR {pkr:,.2f} m: the plan would serve {verdict}, {ENDING}"
+
+
+def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
+    """Return what the best plan without a station at a site serves, in words."""
+    if site in run.required_sites:
+        return "not asked: the configuration requires a station here (required_sites)"
+    found, more, figures["planned_without"] = _again(run, without(run.instance, site), limit_s)
+    proven = f"no plan without it serves more than {found.bound_kwh_day:,.0f}"
+    if abs(more) <= LITTLE_KWH:
+        return f"another plan, with nothing here, serves as much ({proven} kWh/day)"
+    if more > 0:
+        return f"a plan with nothing here serves {more:,.0f} kWh/day more ({proven})"
+    return f"the best plan found with nothing here serves {-more:,.0f} kWh/day less ({proven})"
 
 
 # --- a place that gets none ----------------------------------------------------------------------
 
 
-def _not_built(run: Explained, site: str, name: str, count: int, limit_s: float) -> SiteReasons:
+def _not_built(run: Explained, found: SiteReasons, limit_s: float) -> bool:
+    """Say why a place gets none; return whether other plans could give it one."""
+    site = found.site_id
     wanted, unserved = _in_reach(run, site)
-    offers = _offers(run, site, "")
-    reasons = [
-        (
-            "Demand there",
-            f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is served nowhere",
-        )
-    ]
-    figures: dict[str, Any] = {"reach_kwh_day": wanted, "unserved_kwh_day": unserved}
-    open_ = offers["plan_kwh_day"].notna()
-    if site in run.study.forbidden_sites:
-        reasons.append(("Why not", "the configuration forbids a station here (forbidden_sites)"))
-    elif not open_.any():
-        why = sorted({str(said) for said in offers["said"]}) or ["it has no offer"]
-        reasons.append(("Why not", "nothing can be built here: " + "; ".join(why)))
+    found.say(
+        "Demand there",
+        f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is served nowhere",
+        reach_kwh_day=wanted,
+        unserved_kwh_day=unserved,
+    )
+    why = ""
+    if site in run.forbidden_sites:
+        why = "the configuration forbids a station here (forbidden_sites)"
+    elif found.offers["plan_kwh_day"].isna().all():
+        said = sorted({str(said) for said in found.offers["said"]}) or ["it has no offer"]
+        why = "nothing can be built here: " + "; ".join(said)
     elif wanted <= LITTLE_KWH:
-        reasons.append(("Why not", "nobody whom its chargers could serve is within reach"))
-    else:
-        reasons.append(("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget"))
-        if run.energy_only:
-            reasons.append(("Why not", _required(run, site, limit_s, figures)))
-            reasons += _frequency(run, site, count, limit_s, figures)
-    empty = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
-    return SiteReasons(site, name, "not built", reasons, offers, empty, figures)
-
-
-def _again(run: Explained, given: Instance, limit_s: float) -> Solution:
-    solver = run.study.config.solver
-    return solve(
-        given,
-        run.model,
-        gap=solver.gap,
-        time_limit_s=limit_s,
-        threads=solver.threads,
-        seed=solver.seed,
-        solver=solver.name,
-        start=run.plan.solution.offers,
-    )
-
-
-def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return what the best plan without a station at a site serves, in words."""
-    at = run.instance.site_ids.astype(str).tolist().index(site)
-    if at in run.instance.required_sites.tolist():
-        return "not asked: the configuration requires a station here (required_sites)"
-    kept = np.flatnonzero(run.instance.offer_site != at)
-    found = _again(run, with_offers(run.instance, kept), limit_s)
-    difference = found.objective_kwh_day - run.plan.solution.objective_kwh_day
-    figures["planned_without"] = _figures(found)
-    proven = f"no plan without it serves more than {found.bound_kwh_day:,.0f}"
-    if abs(difference) <= LITTLE_KWH:
-        return f"another plan, with nothing here, serves as much ({proven} kWh/day)"
-    if difference > 0:
-        return f"a plan with nothing here serves {difference:,.0f} kWh/day more ({proven})"
-    return (
-        f"the best plan found with nothing here serves {-difference:,.0f} kWh/day less ({proven})"
-    )
+        why = "nobody whom its chargers could serve is within reach"
+    if why:
+        found.say("Why not", why)
+        return False
+    found.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
+    if run.energy_only:
+        found.say("Why not", _required(run, site, limit_s, found.figures))
+    return run.energy_only
 
 
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Return what the best plan with a station at a site serves, in words."""
-    at = run.instance.site_ids.astype(str).tolist().index(site)
-    required = sorted({*run.instance.required_sites.tolist(), at})
+    at = np.flatnonzero(run.instance.site_ids == site)
+    required = np.union1d(run.instance.required_sites, at)
     try:
-        given = replace(run.instance, required_sites=np.array(required, dtype=np.int64))
-        found = _again(run, given, limit_s)
+        given = replace(run.instance, required_sites=required)
+        found, more, figures["required"] = _again(run, given, limit_s)
     except InfeasibleError as err:
         return "with all else that is required it cannot stand: " + "; ".join(map(str, err.faults))
-    standing = {o.partition(":")[0] for o in found.offers}
-    gone = sorted({o.partition(":")[0] for o in run.plan.solution.offers} - standing)
-    difference = found.objective_kwh_day - run.plan.solution.objective_kwh_day
-    figures["required"] = {**_figures(found), "instead_of": gone}
-    kind = next(o.partition(":")[2] for o in found.offers if o.startswith(f"{site}:"))
-    where = f"with {kind} here" + (f" and nothing at {', '.join(gone[:4])}" if gone else "")
+    standing = dict(offer.split(":", 1) for offer in found.offers)
+    gone = sorted({o.partition(":")[0] for o in run.plan.solution.offers} - set(standing))
+    figures["required"]["instead_of"] = gone
+    where = f"with {standing[site]} here"
+    where += f" and nothing at {', '.join(gone[:4])}" if gone else ""
     where += " …" if len(gone) > 4 else ""
     proven = f"no plan with it serves more than {found.bound_kwh_day:,.0f}"
-    if abs(difference) <= LITTLE_KWH:
+    if abs(more) <= LITTLE_KWH:
         return f"it could as well: a plan {where} serves as much ({proven} kWh/day)"
-    if difference > 0:
+    if more > 0:
         return (
-            f"it was missed within the gap asked: a plan {where} serves {difference:,.0f} kWh/day "
+            f"it was missed within the gap asked: a plan {where} serves {more:,.0f} kWh/day "
             f"more ({proven}); `siting replan` with --require {site} builds it"
         )
-    return f"the best plan found {where} serves {-difference:,.0f} kWh/day less ({proven})"
-
-
-def _figures(found: Solution) -> dict[str, Any]:
-    return {
-        "served_kwh_day": found.objective_kwh_day,
-        "bound_kwh_day": found.bound_kwh_day,
-        "gap": found.gap,
-    }
+    return f"the best plan found {where} serves {-more:,.0f} kWh/day less ({proven})"
 
 
 # --- for both ------------------------------------------------------------------------------------
 
 
+def _again(
+    run: Explained, given: Instance, limit_s: float
+) -> tuple[Solution, float, dict[str, Any]]:
+    """Return the plan for other wishes, what it serves more than the run's, and its figures."""
+    found = run.asking.best(given, start=run.plan.solution.offers, time_limit_s=limit_s)
+    figures = {
+        "served_kwh_day": found.objective_kwh_day,
+        "bound_kwh_day": found.bound_kwh_day,
+        "gap": found.gap,
+    }
+    return found, found.objective_kwh_day - run.plan.solution.objective_kwh_day, figures
+
+
 def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
-    table = run.study.offers[run.study.offers["site_id"] == site]
+    table = run.offers[run.offers["site_id"] == site]
     known: Mapping[str, float] = {}
-    if site in set(run.instance.site_ids.astype(str)):
+    if site in set(run.instance.site_ids):
         worth = run.marginal.offers_at(site)
         known = dict(zip(worth["offer_id"], worth["value_kwh_day"], strict=True))
     left = {str(o) for o in run.instance.offer_ids}
@@ -318,8 +293,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         id_, reason = str(offer["offer_id"]), str(offer["reason"] or "").strip()
         value = known.get(id_)
         if id_ == chosen:
-            said = "stands" if offer["existing"] else "built"
-            value = run.served_kwh_day
+            said, value = "stands" if offer["existing"] else "built", run.served_kwh_day
         elif reason and reason != "nan":
             said, value = f"ruled out: {reason}", None
         elif id_ not in left:
@@ -327,65 +301,37 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         elif value is None:
             said = "another offer here costs no more and serves no less"
         else:
-            more = value - run.served_kwh_day
             pkr = float(offer["subsidy_pkr"]) - spent_here
             lacks = pkr - run.left_pkr
-            said = f"{more:+,.0f} kWh/day for PKR {pkr / 1e6:+,.2f} m"
+            said = f"{value - run.served_kwh_day:+,.0f} kWh/day for PKR {pkr / 1e6:+,.2f} m"
             said += f"; PKR {lacks / 1e6:,.2f} m too dear" if lacks > 0.5 else ""
-        row = {k: offer[k] for k in ("configuration", "chargers", "subsidy_pkr", "cost_pkr")}
-        rows.append({**row, "plan_kwh_day": value, "said": said})
+        rows.append({**offer, "plan_kwh_day": value, "said": said})
     columns = ["configuration", "chargers", "subsidy_pkr", "cost_pkr", "plan_kwh_day", "said"]
     return pd.DataFrame(rows, columns=columns).astype({"plan_kwh_day": float})
 
 
-def _frequency(
-    run: Explained, site: str, count: int, limit_s: float, figures: dict[str, Any]
-) -> list[tuple[str, str]]:
-    """Return in how many near-optimal plans a site has a station, in words."""
-    if count < 1:
-        return []
-    study = run.study
-    if study.config.program.variant not in ("plain", "weighted") or not _alternates(study):
-        return [("In other plans", "not compared: the program does not look for other plans")]
-    within = max(2 * study.config.solver.gap, 0.01)
-    try:
-        found = solve_alternatives(
-            run.instance,
-            count,
-            within_share=within,
-            objective=objective_for(study, run.instance),
-            zones=zone_of_demand(study),
-            floors=floors_of(study),
-            city_floor=study.config.program.min_served_share or None,
-            model=run.model,
-            effort=replace(effort_of(study), time_limit_s=limit_s),
-            start=run.plan.solution.offers,
-        )
-    except SolveError:
-        text = f"not compared: none was found in {limit_s:g} s; --seconds gives it longer"
-        return [("In other plans", text)]
-    except SitingError as err:
-        return [("In other plans", f"not compared: {err}")]
-    times = found.sites.set_index("site_id")["plans"].to_dict().get(site, 0)
-    losses = [plan.loss_share for plan in found.plans]
-    figures["alternatives"] = {
+def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
+    """Say in how many near-optimal plans a site has a station."""
+    found = run.other_plans(count, limit_s)
+    what = "In other plans"
+    if isinstance(found, str):
+        reasons.say(what, f"not compared: {found}")
+        return
+    times = int(found.sites.set_index("site_id")["plans"].to_dict().get(reasons.site_id, 0))
+    loss = max(plan.loss_share for plan in found.plans)
+    reasons.figures["alternatives"] = {
         "plans": len(found.plans),
-        "with_it": int(times),
-        "within_share": within,
-        "largest_loss_share": max(losses),
+        "with_it": times,
+        "within_share": near_optimal(run.asking.settings.gap),
+        "largest_loss_share": loss,
         "complete": found.complete,
     }
     if len(found.plans) < 2:
-        return [("In other plans", f"only one plan was found in the {limit_s:g} s given")]
+        reasons.say(what, f"only one plan was found in the {limit_s:g} s given")
+        return
     text = (
         f"a station stands here in {times} of {len(found.plans)} near-optimal plans, which differ "
-        f"by two sites or more and serve at most {max(losses):.2%} less than the best of them"
+        f"by two sites or more and serve at most {loss:.2%} less than the best of them"
     )
-    if not found.complete:
-        text += f" (asked for {count}; the time ended first)"
-    return [("In other plans", text)]
-
-
-def _alternates(study: Study) -> bool:
-    limits = study.limits or study.required_sites or study.forbidden_sites
-    return study.config.offers.subsidy.rule != "gap" and not limits
+    text += "" if found.complete else f" (asked for {count}; the time ended first)"
+    reasons.say(what, text)

@@ -15,7 +15,6 @@ from siting.errors import Fault, InputError
 from siting.files import extent
 from siting.models import Limit
 from siting.review.their_layer import TheirLayer
-from siting.sites import charger_catalogue
 from siting.study.limits import limits_of
 from siting.study.pipeline import Study
 from siting.study.sources import on_the_grid
@@ -365,8 +364,3 @@ def _named_sites(study: Study, built: set[str]) -> list[str]:
     if barred:
         out.append(f"forbidden sites with a station: {_some(barred)}")
     return out
-
-
-def catalogue_of(study: Study) -> pd.DataFrame:
-    """Return the charger catalogue of a study."""
-    return charger_catalogue(study.config.offers.chargers_csv)
