@@ -136,13 +136,13 @@ def evaluate(
         aim = program.variant
         notes.append(f"both are judged by energy served, whatever the program ({aim}) aims at")
     asking = Asking(program.model, config.solver, program.method)
-    plans = {"theirs": _theirs(study, found, asking)}
+    plans = {"theirs": _theirs(found, asking)}
     scores = {"theirs": score(plans["theirs"], waiting)}
     spent = plans["theirs"].solution.subsidy_pkr
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
-        plans["best"] = _best(study, found, asking, spent, most)
+        plans["best"] = _best(found.study, asking, spent, most)
         scores["best"] = score(plans["best"], waiting)
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
@@ -173,12 +173,13 @@ def evaluate(
     )  # fmt: skip
 
 
-def _theirs(study: Study, found: TheirPlan, asking: Asking) -> Plan:
+def _theirs(found: TheirPlan, asking: Asking) -> Plan:
     """Return their plan recounted; the rules it breaks do not keep it from being scored."""
-    ours = found.offers["offer_id"].isin(found.chosen)
-    offers = found.offers.assign(reason=found.offers["reason"].mask(ours, ""))
+    study, ours = found.study, found.study.offers["offer_id"].isin(found.chosen)
+    offers = study.offers.assign(reason=study.offers["reason"].mask(ours, ""))
     spent = float(offers.loc[ours, "subsidy_pkr"].sum())
-    instance = Instance.from_tables(study.demand, offers, found.reach, study.compatibility, spent)
+    tables = (study.demand, offers, study.reach, study.compatibility)
+    instance = Instance.from_tables(*tables, spent)
     service = asking.service(instance, found.chosen)
     solution = Solution(
         model=asking.model,
@@ -199,47 +200,39 @@ def _theirs(study: Study, found: TheirPlan, asking: Asking) -> Plan:
         solver="",
         solver_version="",
     )
-    return _recounted(study, found, offers, service, solution, gap=None)
+    return _recounted(study, offers, service, solution, gap=None)
 
 
-def _best(
-    study: Study, found: TheirPlan, asking: Asking, budget_pkr: float, most_new: int | None
-) -> Plan:
+def _best(study: Study, asking: Asking, budget_pkr: float, most_new: int | None) -> Plan:
     """Return the best plan for so much money over all offers that keep the rules."""
-    limits = found.limits
+    limits, required, forbidden = study.limits, study.required_sites, study.forbidden_sites
     if most_new is not None:
-        limits = (*limits, number(found.offers, most_new, "as many stations as theirs"))
-    required, forbidden = study.required_sites, study.forbidden_sites
+        limits = (*limits, number(study.offers, most_new, "as many stations as theirs"))
+    tables = (study.demand, study.offers, study.reach, study.compatibility)
     instance = Instance.from_tables(
-        study.demand, found.offers, found.reach, study.compatibility, budget_pkr,
-        limits=limits, required=required, forbidden=forbidden,
-    )  # fmt: skip
+        *tables, budget_pkr, limits=limits, required=required, forbidden=forbidden
+    )
     solution = asking.best(instance)
     study.tell("evaluate", f"best plan for the same money: {solution.objective_kwh_day:,.0f} "
                f"kWh/day, bound {solution.bound_kwh_day:,.0f}")  # fmt: skip
     use, there = limit_tables(limits) if limits else (None, None)
     return _recounted(
-        study, found, found.offers, asking.service(instance, solution.offers), solution,
+        study, study.offers, asking.service(instance, solution.offers), solution,
         gap=solution.gap, limits=use, limits_at_most=there,
         required_sites=required, forbidden_sites=forbidden,
     )  # fmt: skip
 
 
 def _recounted(
-    study: Study,
-    found: TheirPlan,
-    offers: pd.DataFrame,
-    service: pd.DataFrame,
-    solution: Solution,
-    **held: Any,
+    study: Study, offers: pd.DataFrame, service: pd.DataFrame, solution: Solution, **held: Any
 ) -> Plan:
-    """Return a plan among all places, recounted with the rules that it was held to."""
+    """Return a plan recounted with the rules that it was held to."""
     plan = make_plan(
         title=study.config.title,
         note=study.config.note,
         cells=study.cells,
         demand=study.demand,
-        candidates=found.candidates,
+        candidates=study.candidates,
         dropped=study.dropped,
         offers=offers,
         edges=study.network.edges,
@@ -251,7 +244,7 @@ def _recounted(
         service=plan.service,
         demand=study.demand,
         offers=plan.offers,
-        reach=found.reach,
+        reach=study.reach,
         compatibility=study.compatibility,
         cutoff_min=study.config.reach.cutoff_min,
         budget_pkr=solution.budget_pkr,

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from siting import roads
 from siting.errors import Fault, InputError
 from siting.files import extent
-from siting.models import Limit
+from siting.review.places import match_places, study_of_sites, study_with_sites
+from siting.review.rules import limit_uses
 from siting.review.their_layer import TheirLayer
-from siting.study.limits import limits_of
+from siting.roads import Network
 from siting.study.pipeline import Study
 from siting.study.sources import on_the_grid
-
-# A point with the id of one of our sites is that site if it stands this near to it.
-SAME_M = 25.0
-# What a study works out from its sites; of a study with other sites it must be worked out anew.
-OF_SITES = (
-    "_candidates_and_dropped",
-    "offers",
-    "reach",
-    "limits",
-    "required_sites",
-    "forbidden_sites",
-    "instance",
-    "gap_case",
-    "decision",
-    "plan",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +27,9 @@ class TheirPlan:
 
     Parameters
     ----------
-    placed
-        ``site_id``, ``their_id``, ``offer_id``: which offer each of their stations is.
-    candidates, offers, reach
-        The study's tables with theirs added. Of their offers the ``reason`` says what rule rules
-        them out.
-    limits
-        The study's limits over all those offers.
+    study
+        The study with their sites and offers added. Of their offers the ``reason`` says what rule
+        rules them out.
     chosen
         The offers that stand under their plan, existing stations included.
     broken
@@ -57,11 +38,7 @@ class TheirPlan:
         What else a reader must know.
     """
 
-    placed: pd.DataFrame
-    candidates: gpd.GeoDataFrame
-    offers: pd.DataFrame
-    reach: pd.DataFrame
-    limits: tuple[Limit, ...]
+    study: Study
     chosen: tuple[str, ...]
     broken: list[str]
     notes: list[str]
@@ -89,85 +66,50 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
         With every point that is outside the roads or far from them, and every existing station that
         the study does not know.
     """
-    ours = study.candidates
+    settings, ours = study.config.candidates, study.candidates
     theirs = layer.sites.to_crs(study.network.crs)
-    match = _match(theirs, ours, study.config.candidates.merge_within_m)
-    site_of = pd.Series(
-        np.where(match >= 0, ours["site_id"].astype(str).to_numpy(object)[match], ""), dtype=object
-    )
+    known, ids = ours["site_id"].astype(str).tolist(), theirs["their_id"].astype(str).tolist()
+    here, there = (table.get_coordinates().to_numpy() for table in (theirs, ours))
+    match = match_places(here, ids, there, known, settings.merge_within_m)
     lone = theirs[match < 0]
     faults = _stand_faults(theirs, match, ours, where)
-    snapped = roads.snap(lone, study.network, study.config.candidates.max_snap_m)
-    faults += _road_faults(study, lone, snapped, where)
+    snapped = roads.snap(lone, study.network, settings.max_snap_m)
+    faults += _road_faults(study.network, settings.max_snap_m, lone, snapped, where)
     if faults:
         raise InputError(faults)
-    own = _own_sites(study, lone, snapped, set(ours["site_id"].astype(str)))
-    site_of[match < 0] = own["site_id"].to_numpy(object) if len(own) else []
-    policy = study.config.offers.existing_policy
+    new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
+    new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
+    own = _own_sites(lone, new.loc[match < 0, "site_id"], snapped)
     stands = theirs["existing"].to_numpy(dtype=bool)
-    new = pd.DataFrame(
-        {"site_id": site_of[~stands].to_numpy(object), "counts": theirs["counts"][~stands]}
-    )
-    new["their_id"] = theirs["their_id"][~stands]
-    empty = new["counts"].map(len) == 0
-    notes = _unknown_notes(layer, new[empty])
-    new = new[~empty].reset_index(drop=True)
-    candidates = ours
+    empty = (new["counts"].map(len) == 0) & ~stands
+    new = new[~stands & ~empty].reset_index(drop=True)
+    own = own[own["site_id"].isin(new["site_id"])].reset_index(drop=True)
     if len(own):
-        candidates = gpd.GeoDataFrame(pd.concat([ours, own], ignore_index=True), crs=ours.crs)
-    priced, broken = _priced(study, candidates, new)
-    known = study.offers["offer_id"].astype(str)
-    more = priced[~priced["offer_id"].isin(known)].drop_duplicates("offer_id")
-    offers = study.offers
-    if len(more):
-        offers = pd.concat([study.offers, more], ignore_index=True)
-        capacity = [c for c in offers.columns if str(c).startswith("capacity_")]
-        offers[capacity] = offers[capacity].fillna(0.0)
-    placed = new.assign(offer_id=priced["offer_id"].to_numpy(object))
-    reach = _reach(study, own)
-    limits = limits_of(_with_sites(study, candidates, offers))
-    extended = set(placed["site_id"])
+        own = on_the_grid(study.config, own, study.site_costs.line_detour)
+    priced, ruled_out = _priced(study, pd.concat([ours, own]), new)
+    more = priced[~priced["offer_id"].isin(study.offers["offer_id"])].drop_duplicates("offer_id")
+    joined = study_with_sites(study, own, more)
     kept = study.offers[study.offers["existing"].to_numpy(bool)]
-    kept = kept[~kept["site_id"].isin(extended)]
-    chosen = (*kept["offer_id"].astype(str), *placed["offer_id"].astype(str))
-    broken = [*_unknown_rules(layer), *broken]
-    broken += _money_and_limits(study, offers, chosen, limits)
-    broken += _named_sites(study, set(kept["site_id"]) | extended)
-    if policy == "ignore" and stands.any():
-        notes.append("existing stations of the layer are left out, as the configuration says")
-    return TheirPlan(
-        placed[["site_id", "their_id", "offer_id"]],
-        candidates,
-        offers,
-        reach,
-        limits,
-        tuple(sorted(chosen)),
-        broken,
-        notes,
-    )
-
-
-def _match(theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, within_m: float) -> np.ndarray:
-    """Return the position of the candidate that each point is; -1 where it is none."""
-    out = np.full(len(theirs), -1)
-    at = np.column_stack([theirs.geometry.x, theirs.geometry.y])
-    sites = np.column_stack([ours.geometry.x, ours.geometry.y])
-    tree, taken = cKDTree(sites), set()
-    index = pd.Index(ours["site_id"].astype(str)).get_indexer(theirs["their_id"].astype(str))
-    for i in np.flatnonzero(index >= 0):
-        if np.hypot(*(sites[index[i]] - at[i])) <= SAME_M:
-            out[i] = index[i]
-            taken.add(int(index[i]))
-    pairs = [
-        (float(np.hypot(*(sites[j] - at[i]))), i, j)
-        for i in np.flatnonzero(out < 0)
-        for j in tree.query_ball_point(at[i], within_m)
+    kept = kept[~kept["site_id"].isin(new["site_id"])]
+    chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
+    broken = [
+        *(
+            f"{name}: no such charger or configuration in the study, scored without it "
+            f"({_some(rows)})"
+            for name, rows in layer.unknown.items()
+        ),
+        *ruled_out,
+        *_over_budget(joined.offers, chosen, study.config.program.budget_pkr),
+        *_over_limits(joined, chosen),
+        *_named_sites(study, {*kept["site_id"], *new["site_id"]}),
     ]
-    for _, i, j in sorted(pairs):
-        if out[i] < 0 and j not in taken:
-            out[i] = j
-            taken.add(j)
-    return out
+    notes = []
+    if empty.any():
+        left = _some(theirs["their_id"][empty])
+        notes.append(f"stations without any known charger are left out: {left}")
+    if study.config.offers.existing_policy == "ignore" and stands.any():
+        notes.append("existing stations of the layer are left out, as the configuration says")
+    return TheirPlan(joined, tuple(sorted(chosen)), broken, notes)
 
 
 def _stand_faults(
@@ -184,42 +126,48 @@ def _stand_faults(
 
 
 def _road_faults(
-    study: Study, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
+    network: Network, most_m: float, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
 ) -> list[Fault]:
-    most = study.config.candidates.max_snap_m
     far = snapped["node_id"].isna().to_numpy()
     if not far.any():
         return []
-    west, south, east, north = study.network.nodes.total_bounds
+    west, south, east, north = network.nodes.total_bounds
     points = lone.geometry[far]
     outside = ~(
-        points.x.between(west - most, east + most) & points.y.between(south - most, north + most)
+        points.x.between(west - most_m, east + most_m)
+        & points.y.between(south - most_m, north + most_m)
     ).to_numpy()
     names = lone["their_id"].astype(str)[far]
     faults = []
     if outside.any():
-        what = f"outside the area of the study ({extent(study.network.nodes)})"
+        what = f"outside the area of the study ({extent(network.nodes)})"
         faults.append(Fault(f"{where}, geometry", what, "leave them out", tuple(names[outside])))
     if (~outside).any():
         away = snapped["road_m"][far][~outside]
         labels = [f"{n}: {m:,.0f} m" for n, m in zip(names[~outside], away, strict=True)]
-        what = f"more than {most:g} m from the nearest road"
+        what = f"more than {most_m:g} m from the nearest road"
         fix = "move them to a road, or raise candidates.max_snap_m"
         faults.append(Fault(f"{where}, geometry", what, fix, tuple(labels)))
     return faults
 
 
+def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
+    """Return an id for each site of theirs that is none of ours: their own if it is free."""
+    ids: list[str] = []
+    for i, theirs in enumerate(wanted, start=1):
+        taken = {*known, *ids}
+        tries = (theirs, f"theirs {theirs}", f"theirs {i}")
+        ids.append(next((name for name in tries if name not in taken), tries[-1]))
+    return ids
+
+
 def _own_sites(
-    study: Study, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, known: set[str]
+    lone: gpd.GeoDataFrame, ids: pd.Series[Any], snapped: pd.DataFrame
 ) -> gpd.GeoDataFrame:
     """Return the points that are no candidate of the study as candidates."""
-    ids: list[str] = []
-    for i, theirs in enumerate(lone["their_id"].astype(str), start=1):
-        name = theirs if theirs not in known and theirs not in ids else f"theirs {theirs}"
-        ids.append(name if name not in known and name not in ids else f"theirs {i}")
     own = gpd.GeoDataFrame(
         {
-            "site_id": ids,
+            "site_id": ids.to_numpy(object),
             "name": lone["name"].to_numpy(object),
             "kind": "theirs",
             "existing": False,
@@ -233,20 +181,7 @@ def _own_sites(
     )
     own["name"] = own["name"].astype("str").where(own["name"].notna())
     own["node_id"] = own["node_id"].astype("Int64")
-    return on_the_grid(study.config, own, study.site_costs.line_detour) if len(own) else own
-
-
-def _with_sites(study: Study, candidates: gpd.GeoDataFrame, offers: pd.DataFrame | None) -> Study:
-    """Return the study with other sites, and their offers if they are known already."""
-    other = copy.copy(study)
-    other._progress = None
-    other.__dict__.update(seconds=dict(study.seconds), _inner=[])
-    for name in OF_SITES:
-        other.__dict__.pop(name, None)
-    other.__dict__["_candidates_and_dropped"] = (candidates, study.dropped)
-    if offers is not None:
-        other.__dict__["offers"] = offers
-    return other
+    return own
 
 
 def _priced(
@@ -271,9 +206,8 @@ def _priced(
         }
     )
     here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
-    other = _with_sites(study, here.reset_index(drop=True), None)
-    other.config = config
-    offers = other.offers[~other.offers["existing"].to_numpy(bool)]
+    offers = study_of_sites(study, here.reset_index(drop=True), config).offers
+    offers = offers[~offers["existing"].to_numpy(bool)]
     bare = offers["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
     key = pd.MultiIndex.from_arrays([offers["site_id"], bare])
     at = key.get_indexer(pd.MultiIndex.from_arrays([new["site_id"], names]))
@@ -297,52 +231,28 @@ def _labels(new: pd.DataFrame) -> np.ndarray:
     return np.where(same, new["their_id"].to_numpy(object), np.array(both, dtype=object))
 
 
-def _some(ids: np.ndarray | list[str], most: int = 5) -> str:
-    more = f" and {len(ids) - most:,} more" if len(ids) > most else ""
-    return ", ".join(list(map(str, ids))[:most]) + more
+def _some(ids: Iterable[object], most: int = 5) -> str:
+    names = list(map(str, ids))
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
-def _reach(study: Study, own: gpd.GeoDataFrame) -> pd.DataFrame:
-    if own.empty:
-        return study.reach
-    config = study.config.reach
-    more = roads.reach(study.network, study.cells, own, config.cutoff_min, config.access_kmh)
-    return pd.concat([study.reach, more], ignore_index=True)
-
-
-def _unknown_rules(layer: TheirLayer) -> list[str]:
-    return [
-        f"{name}: no such charger or configuration in the study, scored without it "
-        f"({_some(list(rows))})"
-        for name, rows in layer.unknown.items()
-    ]
-
-
-def _unknown_notes(layer: TheirLayer, empty: pd.DataFrame) -> list[str]:
-    if empty.empty:
-        return []
-    return [f"stations without any known charger are left out: {_some(list(empty['their_id']))}"]
-
-
-def _money_and_limits(
-    study: Study, offers: pd.DataFrame, chosen: tuple[str, ...], limits: tuple[Limit, ...]
-) -> list[str]:
+def _over_budget(offers: pd.DataFrame, chosen: Collection[str], budget_pkr: float) -> list[str]:
     spent = float(offers.loc[offers["offer_id"].isin(chosen), "subsidy_pkr"].sum())
-    budget = study.config.program.budget_pkr
-    broken = []
-    if spent > budget * (1 + 1e-6):
-        broken.append(
-            f"budget: PKR {spent / 1e6:,.2f} m of subsidy, PKR {budget / 1e6:,.2f} m there"
-        )
-    near: dict[str, None] = {}
-    site = dict(zip(offers["offer_id"].astype(str), offers["site_id"].astype(str), strict=True))
-    for limit in limits:
-        users = [o for o in chosen if limit.use.get(o, 0.0) > 0]
-        used = sum(limit.use[o] for o in users)
+    if spent <= budget_pkr * (1 + 1e-6):
+        return []
+    there = f"PKR {budget_pkr / 1e6:,.2f} m there"
+    return [f"budget: PKR {spent / 1e6:,.2f} m of subsidy, {there}"]
+
+
+def _over_limits(study: Study, chosen: Collection[str]) -> list[str]:
+    broken, near = [], dict[str, None]()
+    site = study.offers.set_index("offer_id")["site_id"]
+    for limit, users, used in limit_uses(study.limits, chosen):
         if used <= limit.at_most + 1e-6 * max(1.0, limit.at_most):
             continue
         if limit.kind == "spacing":
-            near.update(dict.fromkeys(site[o] for o in users))
+            near.update(dict.fromkeys(site[users]))
         else:
             broken.append(
                 f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, "
@@ -351,7 +261,7 @@ def _money_and_limits(
     if near:
         apart = study.config.program.limits.spacing_m
         broken.append(f"spacing: {len(near)} stations stand nearer than {apart:g} m to another "
-                      f"({_some(list(near))})")  # fmt: skip
+                      f"({_some(near)})")  # fmt: skip
     return broken
 
 
