@@ -72,6 +72,16 @@ def test_the_east_hub_serves_half_of_what_the_west_hub_does(town, tmp_path):
     assert set(found.checks["plan"]) == {"theirs", "best"}
 
 
+def test_a_site_of_its_own_with_unknown_chargers_alone_is_left_out(town, tmp_path):
+    chargers = ["1 x socket", "3 x strange_9"]
+    rows = [EAST, (LONS[3], LAT)]
+    theirs = layer(tmp_path / "t.csv", rows, chargers=chargers, id=["east", "odd"])
+    found = evaluate(Study(town), theirs)
+    assert any("left out: odd" in note for note in found.notes)
+    assert found.theirs.new_sites["name"].tolist() == ["East pump"]
+    assert any("strange_9" in rule for rule in found.broken)
+
+
 def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):
     plan = siting.run(town, out=tmp_path / "run")
     found = evaluate(Study(town), tmp_path / "run" / "sites.geojson")

@@ -66,6 +66,15 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.offers["said"].tolist() == ["built"]
 
 
+def test_a_station_under_limits_is_planned_without_too(folder, poor):
+    # Two limits over all offers, so that leaving out a site leaves amounts of each behind.
+    limits = ["program.limits.most_new_stations=1", "program.limits.spacing_m=100000"]
+    siting.run(folder / "town" / "town.yaml", [RICH, *limits], out=folder / "limited")
+    why = explain_site(folder / "limited", "West pump", alternatives=1)
+    assert "serves 4 kWh/day less" in dict(why.reasons)["Planned without it"]
+    assert "does not look for other plans" in dict(why.reasons)["In other plans"]
+
+
 def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
     why = explain_site(poor, "East pump", alternatives=0)
     said = dict(why.reasons)

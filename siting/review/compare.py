@@ -185,25 +185,23 @@ def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
         rows.append({"figure": figure, "unit": unit, **dict(zip(names, values, strict=True))})
 
     facts = [run.facts for run in runs]
-    wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
     for key, unit in (("year", ""), ("program", ""), ("budget_pkr", "PKR"), ("subsidy_pkr", "PKR"),
                       ("cost_pkr", "PKR")):  # fmt: skip
         add(key, unit, [f.get(key, "") for f in facts])
+    wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
     add("wanted_kwh_day", "kWh/day", wanted)
     add("served_kwh_day", "kWh/day", [float(f["objective_kwh_day"]) for f in facts])
     add("served_share", "share", [float(f["served_share"]) for f in facts])
     shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
     for name in dict.fromkeys(c for own in shares for c in own):
         add(f"served_{name}_share", "share", [own.get(name) for own in shares])
-    for key, unit in (("new_stations", "stations"), ("existing_stations", "stations")):
-        add(key, unit, [f[key] for f in facts])
-    power = [float(run.sites.loc[~run.sites["existing"].astype(bool), "power_kw"].sum())
-             for run in runs]  # fmt: skip
-    add("new_power_kw", "kW", power)
+    for key in ("new_stations", "existing_stations"):
+        add(key, "stations", [f[key] for f in facts])
+    new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]
+    add("new_power_kw", "kW", [float(sites["power_kw"].sum()) for sites in new])
     add("mean_travel_min", "min", [mean_drive_min(run.service) for run in runs])
-    add("status", "", [f["status"] for f in facts])
-    add("gap", "share", [f["gap"] for f in facts])
-    add("bound_kwh_day", "kWh/day", [f["bound_kwh_day"] for f in facts])
+    for key, unit in (("status", ""), ("gap", "share"), ("bound_kwh_day", "kWh/day")):
+        add(key, unit, [f[key] for f in facts])
     return pd.DataFrame(rows)
 
 
@@ -288,10 +286,10 @@ def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> 
         "not_in_runs": "; ".join(n for n in names if n not in inside),
     }
     for n in range(len(runs)):
-        site = found.get(n)
-        row[f"id_{n + 1}"] = None if site is None else str(site["site_id"])
-        row[f"chargers_{n + 1}"] = None if site is None else str(site["chargers"])
-        row[f"served_{n + 1}_kwh_day"] = None if site is None else float(site["served_kwh_day"])
+        site: Mapping[Any, Any] = found.get(n, {})
+        row[f"id_{n + 1}"] = str(site["site_id"]) if n in found else None
+        row[f"chargers_{n + 1}"] = str(site["chargers"]) if n in found else None
+        row[f"served_{n + 1}_kwh_day"] = float(site["served_kwh_day"]) if n in found else None
     return row
 
 
