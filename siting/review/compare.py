@@ -286,10 +286,10 @@ def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> 
         "not_in_runs": "; ".join(n for n in names if n not in inside),
     }
     for n in range(len(runs)):
-        site: Mapping[Any, Any] = found.get(n, {})
-        row[f"id_{n + 1}"] = str(site["site_id"]) if n in found else None
-        row[f"chargers_{n + 1}"] = str(site["chargers"]) if n in found else None
-        row[f"served_{n + 1}_kwh_day"] = float(site["served_kwh_day"]) if n in found else None
+        site = found.get(n)
+        row[f"id_{n + 1}"] = None if site is None else str(site["site_id"])
+        row[f"chargers_{n + 1}"] = None if site is None else str(site["chargers"])
+        row[f"served_{n + 1}_kwh_day"] = None if site is None else float(site["served_kwh_day"])
     return row
 
 
