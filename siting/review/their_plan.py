@@ -13,6 +13,7 @@ import pandas as pd
 from siting import roads
 from siting.errors import Fault, InputError
 from siting.files import extent
+from siting.program.limits import Limit
 from siting.review.places import match_places, study_of_sites, study_with_sites
 from siting.review.rules import limit_uses
 from siting.review.their_layer import TheirLayer
@@ -100,8 +101,10 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
         ),
         *ruled_out,
         *_over_budget(joined.offers, chosen, study.config.program.budget_pkr),
-        *_over_limits(joined, chosen),
-        *_named_sites(study, {*kept["site_id"], *new["site_id"]}),
+        *_over_limits(joined.limits, joined.offers, chosen, study.config.program.limits.spacing_m),
+        *_named_sites(
+            {*kept["site_id"], *new["site_id"]}, study.required_sites, study.forbidden_sites
+        ),
     ]
     notes = []
     if empty.any():
@@ -245,10 +248,15 @@ def _over_budget(offers: pd.DataFrame, chosen: Collection[str], budget_pkr: floa
     return [f"budget: PKR {spent / 1e6:,.2f} m of subsidy, {there}"]
 
 
-def _over_limits(study: Study, chosen: Collection[str]) -> list[str]:
+def _over_limits(
+    limits: Iterable[Limit],
+    offers: pd.DataFrame,
+    chosen: Collection[str],
+    spacing_m: float | None,
+) -> list[str]:
     broken, near = [], dict[str, None]()
-    site = study.offers.set_index("offer_id")["site_id"]
-    for limit, users, used in limit_uses(study.limits, chosen):
+    site = offers.set_index("offer_id")["site_id"]
+    for limit, users, used in limit_uses(limits, chosen):
         if used <= limit.at_most + 1e-6 * max(1.0, limit.at_most):
             continue
         if limit.kind == "spacing":
@@ -259,18 +267,15 @@ def _over_limits(study: Study, chosen: Collection[str]) -> list[str]:
                 f"{limit.at_most:,.10g} {limit.unit} there"
             )
     if near:
-        apart = study.config.program.limits.spacing_m
-        broken.append(f"spacing: {len(near)} stations stand nearer than {apart:g} m to another "
+        broken.append(f"spacing: {len(near)} stations stand nearer than {spacing_m:g} m to another "
                       f"({_some(near)})")  # fmt: skip
     return broken
 
 
-def _named_sites(study: Study, built: set[str]) -> list[str]:
-    lacking = [s for s in study.required_sites if s not in built]
-    barred = [s for s in study.forbidden_sites if s in built]
-    out = []
-    if lacking:
-        out.append(f"required sites without a station: {_some(lacking)}")
-    if barred:
-        out.append(f"forbidden sites with a station: {_some(barred)}")
-    return out
+def _named_sites(
+    built: Collection[str], required: Iterable[str], forbidden: Iterable[str]
+) -> list[str]:
+    lacking = [site for site in required if site not in built]
+    barred = [site for site in forbidden if site in built]
+    said = {"required sites without a station": lacking, "forbidden sites with a station": barred}
+    return [f"{what}: {_some(names)}" for what, names in said.items() if names]
