@@ -16,7 +16,7 @@ from siting import __version__, economics, reference
 from siting.config import Config, input_files
 from siting.files import file_date, sha256
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import alternatives_of
+from siting.study.alternatives_text import alternatives_of, instance_of_plan
 from siting.study.demand import DemandStudy
 from siting.study.figures import figures_of
 from siting.study.kept import content_sha256
@@ -85,7 +85,9 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "reach_pairs": len(study.reach),
         },
         "limits": limits_used(study.limits, s.offers),
-        "alternatives": alternatives_of(study, plan),
+        "alternatives": alternatives_of(
+            plan, instance_of_plan(study), study.reach, study.forbidden_sites
+        ),
         "warnings": warnings_of(study, plan),
         "checks": plan.checks.to_dict("records"),
         "assumptions": assumptions_of(study).to_dict("records"),
