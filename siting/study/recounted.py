@@ -38,18 +38,7 @@ def recounted_plan(
 ) -> Plan:
     """Return the plan of a decision, recounted by `siting.verify.verify`.
 
-    Parameters
-    ----------
-    config
-        Of it the title, the note, the program and what the recount holds the plan to.
-    found
-        The decision.
-    rules
-        Prices and rates of the business case.
-    tables
-        ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the study.
-    reach, compatibility, limits, required_sites, forbidden_sites
-        What the program was made of besides.
+    ``tables`` are cells, demand, candidates, dropped, offers and edges, as `make_plan` takes them.
     """
     program, solution = config.program, found.solution
     demand, offers = tables["demand"], tables["offers"]

@@ -194,13 +194,8 @@ def sourced_figures(config: Config, figures: Table) -> Table:
 
 @stage(
     "program.budget_pkr",
-    "reach.cutoff_min",
-    "reach.access_kmh",
-    "offers.headroom_kw",
-    "offers.utilisation",
-    "offers.service",
-    "offers.subsidy",
-    "offers.availability",
+    "reach: cutoff_min access_kmh",
+    "offers: headroom_kw utilisation service subsidy availability",
 )
 def settings(config: Config, city: Row, availability: float) -> Table:
     """The planning settings of the configuration as figures, marked for what they are."""

@@ -188,10 +188,7 @@ def check(
 
 
 def fetch(
-    config: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    progress: Report | None = None,
+    config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
     """Download all that a configuration needs into its cache; return one line a download.
 

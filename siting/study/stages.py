@@ -178,12 +178,21 @@ def stage(
     stored: str = "",
     once: bool = False,
 ) -> _ToStage:
-    """Make a function a stage that reads these keys; see `Stage`."""
+    """Make a function a stage that reads these keys; see `Stage`.
+
+    Several keys of one section may stand together: ``"reach: cutoff_min access_kmh"``.
+    """
+    whole = tuple(key for text in keys for key in _whole_keys(text))
 
     def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
-        return Stage(make, keys, seen, also, told, found, stored, once)
+        return Stage(make, whole, seen, also, told, found, stored, once)
 
     return to_stage
+
+
+def _whole_keys(text: str) -> list[str]:
+    section, _, names = text.rpartition(": ")
+    return [f"{section}.{name}" for name in names.split()] if section else [text]
 
 
 class Part:

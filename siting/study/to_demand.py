@@ -56,8 +56,7 @@ def network_sha256(network: Network) -> str:
 
 
 @stage(
-    "demand.people",
-    "demand.city",
+    "demand: people city",
     "reach.max_snap_m",
     told="people",
     found=lambda p: f"{p.rows['people'].sum():,.0f} people in {len(p.rows):,} rows",
@@ -133,8 +132,7 @@ def unpeopled(
 
 
 @stage(
-    "demand.cells",
-    "demand.people",
+    "demand: cells people",
     "reach.max_snap_m",
     told="cells",
     found=lambda c: (
@@ -206,15 +204,7 @@ def area_share(cells: Layer, city_people: float) -> float:
 # --- demand --------------------------------------------------------------------------------------
 
 
-@stage(
-    "year",
-    "demand.vehicle_classes",
-    "demand.scenario",
-    "demand.fleet_csv",
-    "demand.fleet_figures",
-    "demand.scenarios_csv",
-    "demand.sales_csv",
-)
+@stage("year", "demand: vehicle_classes scenario fleet_csv fleet_figures scenarios_csv sales_csv")
 def fleet(config: Config) -> Table:
     """The country's electric vehicles of the target year, by class."""
     asked = config.demand
@@ -247,10 +237,7 @@ def fleet_share(config: Config) -> Table:
     """The city's share of the country's electric vehicles, by class."""
     asked = config.demand
     shares = people_to_energy.city_share(
-        reference.table("cities"),
-        asked.city,
-        list(asked.vehicle_classes),
-        asked.registrations_csv,
+        reference.table("cities"), asked.city, list(asked.vehicle_classes), asked.registrations_csv
     )
     own = asked.fleet_share or {}
     given = shares["vehicle_class"].isin(list(own))
@@ -315,9 +302,7 @@ def surface_weights(config: Config) -> Table:
 
 
 @stage(
-    "demand.surfaces.trips",
-    "demand.surfaces.trip_min",
-    "demand.surfaces.seed",
+    "demand.surfaces: trips trip_min seed",
     told="surfaces",
     found=lambda s: "energy goes where people live" if s is None else "home, destination, en route",
     stored="surfaces",
@@ -337,11 +322,7 @@ def surfaces(
     if asked is None:
         return None
     tables = (places, poi_weights, road_weights)
-    trips: dict[str, Any] = {
-        "trips": asked.trips,
-        "trip_min": asked.trip_min,
-        "seed": asked.seed,
-    }
+    trips = dict[str, Any](trips=asked.trips, trip_min=asked.trip_min, seed=asked.seed)
     return context.kept(
         (network_sha256, cells, *tables, trips),
         lambda: people_to_energy.surfaces(cells, network, *tables, **trips),

@@ -38,9 +38,7 @@ def site_costs(config: Config) -> sites.SiteCosts:
 
 @stage(
     "candidates",
-    "offers.feeders",
-    "offers.feeder_within_m",
-    "offers.lines",
+    "offers: feeders feeder_within_m lines",
     seen=("roads.source",),
     told="candidates",
     found=lambda pair: (
@@ -87,15 +85,8 @@ def availability(config: Config, city: Row) -> float:
 
 
 @stage(
-    "offers.configurations",
-    "offers.chargers_csv",
-    "offers.grid_csv",
-    "offers.headroom_kw",
-    "offers.utilisation",
-    "offers.service",
-    "offers.existing_policy",
-    "offers.upgrade",
-    "offers.subsidy",
+    "offers: configurations chargers_csv grid_csv headroom_kw utilisation",
+    "offers: service existing_policy upgrade subsidy",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     stored="offers",
@@ -143,8 +134,7 @@ def business_rules(config: Config) -> economics.BusinessRules:
 
 
 @stage(
-    "reach.cutoff_min",
-    "reach.access_kmh",
+    "reach: cutoff_min access_kmh",
     told="reach",
     found=lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff",
     stored="reach",
@@ -183,8 +173,7 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
 
 @stage(
     "program.limits",
-    "offers.configurations",
-    "offers.chargers_csv",
+    "offers: configurations chargers_csv",
     also=("candidates", "offers"),
     stored="limits",
 )
@@ -258,8 +247,7 @@ def gap_case(
     "offers.subsidy.rule",
     "reach.cutoff_min",
     "year",
-    "demand.scenario",
-    "demand.case",
+    "demand: scenario case",
     also=("instance", "gap_case", "demand_zones", "sessions", "cells"),
     told="solve",
     found=lambda d: f"{d.proof}",
