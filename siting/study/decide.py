@@ -21,7 +21,7 @@ from siting.solve import (
 from siting.study.decision import Decision, as_solution, effort_of, share_of_zone, with_subsidy
 from siting.study.futures import phased, several_futures
 from siting.study.objective import factor_of, floors_of, objective_for, worth_of
-from siting.study.zones import people_of_zones, zone_of_demand
+from siting.study.zones import people_of_zones
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
@@ -76,7 +76,7 @@ def _plain(study: Study) -> Decision:
 
 def _weighted(study: Study) -> Decision:
     program = study.config.program
-    zones, floors = zone_of_demand(study), floors_of(study)
+    zones, floors = study.demand_zones, floors_of(study)
     objective = objective_for(study, study.instance)
     found = solve_weighted(
         study.instance,
@@ -113,9 +113,9 @@ def _weighted(study: Study) -> Decision:
 
 def _fair(study: Study) -> Decision:
     program = study.config.program
-    zones = zone_of_demand(study)
+    zones = study.demand_zones
     assert zones is not None  # the configuration's own check
-    people = people_of_zones(study, zones)
+    people = people_of_zones(study.cells, study.cell_zones, zones)
     found = solve_fair(
         study.instance, zones, people=people, model=program.model, effort=effort_of(study)
     )
@@ -151,7 +151,7 @@ def _least_cost(study: Study) -> Decision:
     program = study.config.program
     asked = program.least_cost
     assert asked is not None
-    zones, floors = zone_of_demand(study), floors_of(study)
+    zones, floors = study.demand_zones, floors_of(study)
     found = solve_least_cost(
         study.instance,
         asked.served_share,
@@ -179,7 +179,7 @@ def _least_cost(study: Study) -> Decision:
 
 def _viable(study: Study) -> Decision:
     program = study.config.program
-    zones, floors = zone_of_demand(study), floors_of(study)
+    zones, floors = study.demand_zones, floors_of(study)
     case = study.gap_case
     found = solve_viability(
         case.instance,
@@ -220,7 +220,7 @@ def _alternatives(study: Study) -> dict[str, pd.DataFrame]:
         differ_by=asked.differ_by,
         within_share=asked.within_share,
         objective=objective_for(study, study.instance),
-        zones=zone_of_demand(study),
+        zones=study.demand_zones,
         floors=floors_of(study),
         city_floor=program.min_served_share or None,
         model=program.model,

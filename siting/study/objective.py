@@ -17,7 +17,6 @@ from siting.models import (
     StepDecay,
     objective_of,
 )
-from siting.study.zones import zone_of_demand
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
@@ -91,7 +90,7 @@ def floors_of(study: Study) -> dict[str, float]:
     """Return the floor of each zone that has one."""
     program = study.config.program
     floors: dict[str, float] = {}
-    zones = zone_of_demand(study)
+    zones = study.demand_zones
     if zones is not None and program.zone_floor > 0:
         floors = {str(zone): program.zone_floor for zone in sorted(zones.dropna().unique())}
     return floors | {str(k): float(v) for k, v in program.zone_floors.items()}
