@@ -102,6 +102,8 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
+        # Of each year: the sites that have a gap row, and where among these the first stands.
+        self.gap_rows: list[tuple[Ints, int]] = []
         if gap is not None:
             self._add_subsidies(gap)
 
@@ -391,6 +393,7 @@ class Layout:
                 column.append(x[here])
                 value.append(sold * self.energy_unit / self.money_unit)
             parts = (np.concatenate(part) for part in (row, column, value))
+            self.gap_rows.append((sites, sum(len(s) for s, _ in self.gap_rows)))
             rows.add("gap", *parts, lower=np.zeros(len(sites)))
             number = np.full(len(need), -1, dtype=np.int64)
             number[o] = np.arange(len(o))
