@@ -382,7 +382,10 @@ class Program:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the offers of use: possible alone, and of use to somebody, or there."""
+        """Positions of the offers of use: possible alone, and of use to somebody, or there.
+
+        Of use is also what a limit counts of which there must be some.
+        """
         instance = self.instance
         possible = np.ones(len(instance.offer_ids), dtype=bool)
         if self.budgeted and self.gap is None:
@@ -398,6 +401,8 @@ class Program:
             most = instance.limit_most[row]
             possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
         useful = instance.must_sites[instance.offer_site] | self._usable()
+        if len(instance.limit_names):
+            useful[instance.limit_offer[instance.limit_least[row] > 0]] = True
         return np.flatnonzero((possible & useful) | instance.offer_existing)
 
     @cached_property
