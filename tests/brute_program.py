@@ -22,7 +22,8 @@ from brute_force import COMPATIBILITY, GROUPS
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-KEPT = 1e-7  # of an aim reached, so much may be lost to the next
+ALIKE = 1e-7  # relative: values this near are of plans as good as each other
+KEPT = 1e-9  # of an aim reached, so much may be lost to the next
 
 
 @dataclass(frozen=True)
@@ -506,7 +507,7 @@ class Trial:
                 side = [most(plan) if callable(most) else most for most in self.sides]
                 side += [most - s * _constant(c, plan) for most, s, c in most_kept]
                 fixed = sign * _constant(constant, plan)
-                if not cost.any() and fixed < top - KEPT * max(1.0, abs(top)):
+                if not cost.any() and fixed < top - ALIKE * max(1.0, abs(top)):
                     continue  # worse than one found, whatever it serves
                 answer = linprog(
                     -sign * cost, A_ub=np.vstack([matrix, *kept]), b_ub=side, bounds=bounds
@@ -519,7 +520,7 @@ class Trial:
             if not found:
                 return None
             room = KEPT * max(1.0, abs(top))
-            plans = [plan for value, plan in found if value >= top - room]
+            plans = [p for value, p in found if value >= top - ALIKE * max(1.0, abs(top))]
             values.append(sign * top)
             kept.append(-sign * cost[None, :])
             most_kept.append((-top + room, -sign, constant))

@@ -2,6 +2,7 @@
 
 import pytest
 from program_cases import case_of, program_of
+from test_program_lp import NOW, asked
 
 from siting.engine.solve import solve
 
@@ -13,3 +14,22 @@ def test_a_regret_of_nothing_is_proven_beside_rounding():
     proof = solve(program_of(case), gap=0.0, threads=1).proof
     assert proof.objective == pytest.approx(0.0, abs=1e-9)
     assert proof.status == "optimal"
+
+
+@pytest.mark.xfail(strict=True, reason="Frame.serve takes a model without columns for infeasible")
+def test_a_plan_that_serves_nobody_is_a_plan():
+    nothing = asked().years({2027: 3.0, 2030: 4.0}, {2027: NOW * 0, 2030: NOW * 0})
+    assert solve(nothing, gap=0.0, threads=1).served_kwh_day == 0.0
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="value_of takes the least of no shares")
+def test_the_worst_share_where_nothing_is_wanted_is_all():
+    demand = {2027: NOW, 2030: NOW * 0}
+    program = asked().years({2027: 3.0, 2030: 4.0}, demand).worst_share("class")
+    assert solve(program, gap=0.0, threads=1).proof.objective == 1.0
+
+
+@pytest.mark.xfail(strict=True, reason="LeastRegret without scenarios has nothing to regret")
+def test_the_least_regret_without_scenarios_is_the_most_served():
+    answer = solve(asked().least_regret(), gap=0.0, threads=1)
+    assert answer.served_kwh_day == pytest.approx(29.0)

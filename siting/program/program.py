@@ -20,7 +20,7 @@ and `Program.to_pulp` as a PuLP problem; `siting.engine.solve` answers it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +49,7 @@ from siting.program.limits import Limit
 from siting.program.matrix import Matrix, Reached, Writer
 from siting.program.money import GapRule, margins_of
 from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
-from siting.program.obligations import limit_rows, tolerance
+from siting.program.obligations import limit_faults, limit_rows, tolerance
 from siting.program.options import Options, options_of
 from siting.program.pulp_problem import pulp_problem
 from siting.program.resources import ResourceRows, Resources
@@ -143,12 +143,17 @@ class Program:
             Public money granted in each year (PKR); the instance's own budget does not count.
         demand
             What is wanted in each year (kWh/day by ``demand_id``); none: the same in all. With
-            scenarios too, give it there, by (year, scenario).
+            scenarios too, give it with the later of the two, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
         """
-        return replace(self, year_plan=Years.of(budgets_pkr, **rules))._with_demand(demand)
+        if self.year_plan is not None:
+            raise InputError(Fault("years", "are asked for twice", "name them once, all together"))
+        years = Years.of(budgets_pkr, **rules)
+        # What is known by scenario is the same in all years, until told otherwise.
+        mine = self._widened(lambda amount: np.tile(amount, (1, len(years.years))))
+        return replace(mine, year_plan=years)._with_demand(demand)
 
     def scenarios(
         self, probabilities: Mapping[str, float], demand: Demand | None = None
@@ -162,30 +167,32 @@ class Program:
         demand
             What is wanted in each (kWh/day by ``demand_id``), with years by (year, scenario).
         """
-        return replace(self, scenario_plan=Scenarios.of(probabilities))._with_demand(demand)
+        if self.scenario_plan is not None:
+            fix = "name them once, all together"
+            raise InputError(Fault("scenarios", "are asked for twice", fix))
+        scenarios = Scenarios.of(probabilities)
+        mine = self._widened(lambda amount: np.repeat(amount, len(scenarios.names), axis=1))
+        return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
-    def worth(
-        self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str, cutoff_min: float = 0.0
-    ) -> Program:
+    def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
         """Return the program that counts something else than energy: people, sessions.
 
         Parameters
         ----------
         worth
-            Of each demand row served whole, by ``demand_id``; by slice where it differs.
+            Of each demand row served whole, by ``demand_id``; where it differs between years or
+            scenarios by these as well, which are asked for first.
         unit
             Of it.
-        cutoff_min
-            Longest drive (min), where a decay was set before.
         """
-        if not isinstance(worth, Mapping):
-            decay = self.objective.decay if self.objective else None
-            objective = objective_of(
-                self.instance, worth, unit, decay=decay, cutoff_min=cutoff_min or None
-            )
-            return replace(self, objective=objective, worth_by_slice=None)
-        parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
         decay = self.objective.decay if self.objective else None
+        if not isinstance(worth, Mapping):
+            objective = replace(objective_of(self.instance, worth, unit), decay=decay)
+            return replace(self, objective=objective, worth_by_slice=None)
+        faults = self._key_faults("worth", worth)
+        if faults:
+            raise InputError(faults)
+        parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
         return replace(
             self,
             objective=Objective(unit, parts[0], decay),
@@ -201,14 +208,13 @@ class Program:
     def limit(self, *limits: Limit) -> Program:
         """Return the program with further limits on the offers (`siting.program.limits`)."""
         mine = sorted([*_limits_of(self.instance), *limits], key=lambda limit: limit.name)
-        names = [limit.name for limit in mine]
-        twice = tuple(sorted({name for name in names if names.count(name) > 1}))
-        if twice:
-            raise InputError(Fault("limits", "two of one name", "give each its own name", twice))
+        faults = limit_faults(mine)
+        if faults:
+            raise InputError(faults)
         start, offer, amount = limit_rows(mine, self.instance.offer_ids.tolist())
         instance = replace(
             self.instance,
-            limit_names=tuple(names),
+            limit_names=tuple(limit.name for limit in mine),
             limit_kinds=tuple(limit.kind for limit in mine),
             limit_units=tuple(limit.unit for limit in mine),
             limit_most=np.array([limit.at_most for limit in mine], dtype=float),
@@ -429,7 +435,7 @@ class Program:
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
-        rows.add_limits(self.instance, self.instance.offer_subsidy)
+        rows.add_limits(self.instance, None if self.gap else self.instance.offer_subsidy)
         for n, (sites, differ) in enumerate(self.distances, 1):
             standing = np.zeros(len(self.instance.site_ids), dtype=bool)
             standing[sites] = True
@@ -561,6 +567,15 @@ class Program:
 
     # --- demand ------------------------------------------------------------------------------
 
+    def _widened(self, widen: Callable[[Floats], Floats]) -> Program:
+        """Return the program with what it knows by slice spread over more of them."""
+        demand, worth = self.demand_by_slice, self.worth_by_slice
+        return replace(
+            self,
+            demand_by_slice=None if demand is None else widen(demand),
+            worth_by_slice=None if worth is None else widen(worth),
+        )
+
     def _keys(self) -> list[Hashable]:
         years = self.year_plan.years if self.year_plan else (None,)
         names = self.scenario_plan.names if self.scenario_plan else (None,)
@@ -571,20 +586,25 @@ class Program:
                 keys.append((year, name) if both else (name if year is None else year))
         return keys
 
+    def _key_faults(self, what: str, given: Mapping[Any, Any]) -> list[Fault]:
+        keys = self._keys()
+        faults = []
+        missing = tuple(str(key) for key in keys if key not in given)
+        extra = tuple(str(key) for key in given if key not in keys)
+        if missing:
+            fix = "give it for each row of each"
+            faults.append(Fault(what, f"years or scenarios without {what}", fix, missing))
+        if extra:
+            fix = "leave them out, or ask for them first"
+            faults.append(Fault(what, "years or scenarios that are not asked for", fix, extra))
+        return faults
+
     def _with_demand(self, demand: Demand | None) -> Program:
         if demand is None:
-            return replace(self, demand_by_slice=None)
+            return self
         keys = self._keys()
         ids = pd.Index(self.instance.demand_ids.astype(str))
-        faults, columns = [], []
-        missing = tuple(str(key) for key in keys if key not in demand)
-        extra = tuple(str(key) for key in demand if key not in keys)
-        if missing:
-            fix = "give the energy of each row (kWh/day)"
-            faults.append(Fault("demand", "years or scenarios without demand", fix, missing))
-        if extra:
-            fix = "leave them out, or ask for them"
-            faults.append(Fault("demand", "years or scenarios that are not asked for", fix, extra))
+        faults, columns = self._key_faults("demand", demand), []
         for key in keys:
             if key not in demand:
                 continue
