@@ -484,14 +484,12 @@ class Trial:
             out.append(found.reached[0] if found else -math.inf)
         return out
 
-    def best(self):
-        """Return the best value of every aim, each keeping those before, and the plans left."""
-        plans = list(self.plans())
-        values = []
+    def program(self):
+        """Return the linear program of all plans: rows by columns, bounds, and the aims."""
         row = np.repeat(np.arange(len(self.rows)), [len(terms) for terms in self.rows])
         at = np.array([c for terms in self.rows for c in terms], dtype=int)
         by = np.array([v for terms in self.rows for v in terms.values()], dtype=float)
-        matrix = csr_array((by, (row, at)), shape=(len(self.rows), self.columns)).toarray()
+        matrix = csr_array((by, (row, at)), shape=(len(self.rows), self.columns))
         bounds = np.zeros((self.columns, 2))
         bounds[:, 1] = np.inf
         bounds[list(self.free), 0] = -np.inf
@@ -500,6 +498,24 @@ class Trial:
             cost = np.zeros(self.columns)
             cost[list(terms)] = list(terms.values())
             aims.append((sign, cost, constant))
+        return matrix, bounds, aims
+
+    def value(self, plan):
+        """Return the best value of the first aim that one plan can reach, or None."""
+        matrix, bounds, aims = self.program()
+        sign, cost, constant = aims[0]
+        side = np.array([most(plan) if callable(most) else most for most in self.sides])
+        answer = linprog(-sign * cost, A_ub=matrix, b_ub=side, bounds=bounds)
+        if answer.status == 0:
+            return sign * -float(answer.fun) + _constant(constant, plan)
+        return None
+
+    def best(self):
+        """Return the best value of every aim, each keeping those before, and the plans left."""
+        plans = list(self.plans())
+        values = []
+        matrix, bounds, aims = self.program()
+        matrix = matrix.toarray()
         kept, most_kept = [], []
         for sign, cost, constant in aims:
             found, top = [], -math.inf

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 import pytest
-from test_program_lp import DEMAND, LATER, NOW, PLUGS, asked, offers, scenarios, years
+from test_program_lp import DEMAND, LATER, NOW, PLUGS, REACH, asked, offers, scenarios, years
 
 from siting.engine.solve import solve
 from siting.errors import InputError
@@ -79,7 +79,16 @@ def test_an_envelope_holds_in_the_year_before_an_upgrade_too():
     tight = Limit("envelope", "envelope", "PKR", 0.0, {"s2:small": 1.0}, per_rupee=True)
     base = years(asked()).viability_gap(GapRule(0.01, 1.0))
     problem = base.limit(tight).to_pulp()
-    assert len([name for name in (row.name for row in problem.constraints()) if name.startswith("subsidies")]) == 4
+    assert (
+        len(
+            [
+                name
+                for name in (row.name for row in problem.constraints())
+                if name.startswith("subsidies")
+            ]
+        )
+        == 4
+    )
 
 
 def test_an_offer_that_must_be_counted_is_there_though_nobody_could_use_it():
@@ -87,3 +96,33 @@ def test_an_offer_that_must_be_counted_is_there_though_nobody_could_use_it():
     instance = Instance.from_tables(DEMAND, offers(), reach, PLUGS, 7.0)
     far = Limit("one", "at least", "stations", math.inf, {"s3:fast": 1.0}, at_least=1.0)
     assert "s3:fast" in solve(Program(instance).limit(far), gap=0.0, threads=1).offers
+
+
+def test_a_regret_without_its_figures_is_written_only_once_they_are_known(tmp_path):
+    program = scenarios(asked()).least_regret()
+    with pytest.raises(InputError, match="solve it first"):
+        program.write_lp(tmp_path / "program.lp")
+    solve(program, gap=0.0, threads=1).program.write_lp(tmp_path / "program.lp")
+    assert "regret" in (tmp_path / "program.lp").read_text()
+
+
+def test_demand_that_a_solver_cannot_tell_from_none_is_left_out():
+    demand = DEMAND.assign(demand_kwh_day=[8e8, 4e8, 6e8, 1e9, 2e8, 1e-6])
+    program = Program(Instance.from_tables(demand, offers(), REACH, PLUGS, 7.0), "coverage")
+    assert (program.matrix().upper > 1e-9).all()
+    assert solve(program, gap=0.0, threads=1).served_kwh_day == pytest.approx(3e9)
+
+
+def test_people_of_rows_that_want_next_to_nothing_are_refused_by_name():
+    demand = DEMAND.assign(demand_kwh_day=[8e8, 4e8, 6e8, 1e9, 2e8, 1e-6])
+    program = Program(Instance.from_tables(demand, offers(), REACH, PLUGS, 7.0), "coverage")
+    people = pd.Series(10.0, index=demand["demand_id"])
+    with pytest.raises(InputError, match=r"too far apart .* 16.7% of the people"):
+        program.worth(people, "people").matrix()
+
+
+def test_a_floor_of_next_to_nothing_is_refused_by_name():
+    demand = DEMAND.assign(demand_kwh_day=[8e8, 4e8, 6e8, 1e9, 2e8, 3.0])
+    program = Program(Instance.from_tables(demand, offers(), REACH, PLUGS, 7.0))
+    with pytest.raises(InputError, match="want next to nothing"):
+        program.floor(0.5, of=pd.Series({"d6": "hamlet"})).matrix()

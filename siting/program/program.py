@@ -52,6 +52,7 @@ from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
 from siting.program.obligations import limit_faults, limit_rows, tolerance
 from siting.program.options import Options, options_of
 from siting.program.pulp_problem import pulp_problem
+from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Service, service_of
 from siting.program.slices import Scenarios, Slice, Years, slices_of
@@ -460,16 +461,30 @@ class Program:
 
     @cached_property
     def _merged(self) -> Service:
-        return self._service(by_cell=False)
+        return self._told[1]
 
     @cached_property
     def _by_cell(self) -> Service:
-        return self._service(by_cell=True)
+        return self._service(self._told[0], by_cell=True)
 
-    def _service(self, *, by_cell: bool) -> Service:
+    @cached_property
+    def _told(self) -> tuple[Floats, Service]:
+        """What is wanted in each slice without what a solver could not tell, and its service."""
+        demand = self.demand_kwh
+        made = self._service(demand, by_cell=False)
+        largest = float(made.kwh.max(initial=0.0))
+        reached = made.row_of_demand >= 0
+        check_ranges(demand, self.per_kwh, reached, largest, self.groups, self.worth_unit)
+        specks = specks_of(demand, largest)
+        if specks.any():
+            demand = np.where(specks, 0.0, demand)
+            made = self._service(demand, by_cell=False)
+        return demand, made
+
+    def _service(self, demand_kwh: Floats, *, by_cell: bool) -> Service:
         return service_of(
             self.instance,
-            self.demand_kwh,
+            demand_kwh,
             self.per_kwh,
             offers=self.offers,
             floors=self.groups,
