@@ -127,4 +127,4 @@ def test_medium_towns_never_contradict(part):
         plans, wrong = plans + count, wrong + found
     print(f"7 towns, {plans} answers, {len(wrong)} wrong")
     assert not wrong, "\n".join(wrong)
-    assert plans >= 8
+    assert plans >= 6
