@@ -41,8 +41,8 @@ def disagreements(features, seed, methods=METHODS):
         for one, (aim, *_), wanted in zip(answer.proofs, case.aims, expected.reached, strict=True):
             if one.proof.objective != pytest.approx(wanted, rel=1e-6, abs=1e-6):
                 out.append(f"{where}: {aim} {one.proof.objective}, brute force {wanted}")
-            # A value of 0 to within arithmetic has no relative gap yet: see test_program_faults.
-            if one.proof.status != "optimal" and abs(one.proof.objective) > 1e-6:
+            # The drives come last and may be left unproven; see test_program_faults.
+            if one.proof.status != "optimal" and aim != "shortest_drives":
                 out.append(f"{where}: {aim} {one.proof}")
         if not out and built(answer) not in [plan_of(plan) for plan in expected.plans]:
             out.append(f"{where}: {built(answer)} is not one of the best plans")
