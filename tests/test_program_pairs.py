@@ -38,12 +38,22 @@ def disagreements(features, seed, methods=METHODS):
         if expected is None:
             out.append(f"{where}: found {found}, there is no plan")
             continue
+        unproven = False
         for one, (aim, *_), wanted in zip(answer.proofs, case.aims, expected.reached, strict=True):
-            if one.proof.objective != pytest.approx(wanted, rel=1e-6, abs=1e-6):
-                out.append(f"{where}: {aim} {one.proof.objective}, brute force {wanted}")
-            # The drives come last and may be left unproven; see test_program_faults.
-            if one.proof.status != "optimal" and aim != "shortest_drives":
-                out.append(f"{where}: {aim} {one.proof}")
+            proof = one.proof
+            if proof.status != "optimal" and aim == "shortest_drives" and method == "exact":
+                # May be left unproven, but not be untrue; see test_program_faults.
+                unproven = True
+                slack = 1e-6 * max(1.0, wanted)
+                if not proof.bound - slack <= wanted <= proof.objective + slack:
+                    out.append(f"{where}: {aim} {proof}, brute force {wanted}")
+                continue
+            if proof.objective != pytest.approx(wanted, rel=1e-6, abs=1e-6):
+                out.append(f"{where}: {aim} {proof.objective}, brute force {wanted}")
+            if proof.status != "optimal":
+                out.append(f"{where}: {aim} {proof}")
+        if unproven:
+            continue
         if not out and built(answer) not in [plan_of(plan) for plan in expected.plans]:
             out.append(f"{where}: {built(answer)} is not one of the best plans")
     return expected is not None, out
