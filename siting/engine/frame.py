@@ -118,6 +118,10 @@ class Frame:
         empty[:first] = False
         if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
             return _none(infeasible=True)
+        if not len(columns):
+            none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
+            cost = float(m.cost @ fixed)
+            return Answered(True, True, False, fixed, *none, cost, cost, 0)
         keep = np.flatnonzero(rows)
         small = part[keep]
         upper_bound = m.upper[columns]

@@ -345,18 +345,27 @@ class Run:
     def _whole(self, nodes: int | None) -> None:
         """Let HiGHS have the whole program, from the best plan so far."""
         options = self.options
-        with self.clock.phase("whole", ENDS):
-            found = solve_native(
-                self.frame, self.clock, self.choice, gap=options.gap, threads=options.threads,
-                seed=options.seed, nodes=2**31 - 1 if nodes is None else nodes,
-            )  # fmt: skip
-        self.nodes += found.nodes
-        if found.infeasible:
-            self.infeasible = self.choice is None
-            return
-        if found.found:
-            self.value(np.flatnonzero(found.point[: self.frame.count] > 0.5))
-        self.limit(self._signed(found.bound))
+        start = self.choice
+        while True:
+            with self.clock.phase("whole", ENDS):
+                found = solve_native(
+                    self.frame, self.clock, start, gap=options.gap, threads=options.threads,
+                    seed=options.seed, nodes=2**31 - 1 if nodes is None else nodes,
+                )  # fmt: skip
+            self.nodes += found.nodes
+            if found.infeasible:
+                self.infeasible = self.choice is None
+                return
+            self.limit(self._signed(found.bound))
+            if not found.found:
+                return
+            value = self.value(np.flatnonzero(found.point[: self.frame.count] > 0.5))
+            believed = self._signed(found.objective)
+            if start is None or value >= believed - max(1e-6 * abs(believed), self.noise):
+                return
+            # HiGHS 1.16 may take a start through its presolve for a better plan than there is, and
+            # then looks for nothing worse than what it believes to have. The bound is true.
+            start = None
 
     # --- turns -------------------------------------------------------------------------------
 

@@ -73,6 +73,8 @@ class Effort:
 
 # Of several aims the first gets this share of the time, those after it the same of what is left.
 FIRST = 0.75
+# Shares of reached values given up, one after the other, until the plan can be worked out.
+LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 
 
 def solve(
@@ -176,10 +178,8 @@ class _Solve:
         if not isinstance(aim, LeastRegret) or aim.best:
             return aim
         scenarios = self.program.scenario_plan
-        if scenarios is None:
-            return LeastRegret((0.0,))
         best = []
-        for k in range(len(scenarios.names)):
+        for k in range(len(scenarios.names) if scenarios else 1):
             alone = self.program.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
                 frame = Frame(alone, alone.all_aims[0])
@@ -212,9 +212,14 @@ class _Solve:
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
         assert self.choice is not None
-        frame = Frame(self.program, ShortestDrives(), reached, by_cell=True)
-        served = frame.serve(self.choice, Clock(math.inf))
-        if not served.found:
+        for loss in LOSSES:
+            # What a solver reaches by its tolerances, row by row, cannot always be reached again.
+            kept = [lowered(one, loss) for one in reached]
+            frame = Frame(self.program, ShortestDrives(), kept, by_cell=True)
+            served = frame.serve(self.choice, Clock(math.inf))
+            if served.found:
+                break
+        else:
             raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
         energy = energies(frame, served.point)
         answer = Answer(
@@ -235,22 +240,38 @@ class _Solve:
         )
         proofs = []
         for aim, result, seconds in self.results:
-            maximise = not isinstance(aim, LeastMoney | LeastRegret | ShortestDrives) and not (
-                isinstance(aim, Tail) and aim.of == "unserved"
-            )
             proof = Proof.of(
                 value_of(answer, aim),
                 result.bound,
                 gap_asked=self.effort.gap,
                 stopped=result.stopped,
                 unit=unit_of(answer, aim),
-                maximise=maximise,
+                maximise=not less_is_better(aim),
                 nodes=result.nodes,
                 seconds=seconds,
                 noise=result.noise,
             )
             proofs.append(AimProof(aim.name, proof))
         return replace(answer, proofs=tuple(proofs))
+
+
+def lowered(reached: Reached, loss: float) -> Reached:
+    """Return an aim reached, with a share of its value given up.
+
+    Examples
+    --------
+    >>> lowered(Reached(MostWorth(), 200.0), 0.01).value
+    198.0
+    """
+    worse = 1.0 if less_is_better(reached.aim) else -1.0
+    return Reached(reached.aim, reached.value + worse * loss * abs(reached.value))
+
+
+def less_is_better(aim: Aim) -> bool:
+    """Return whether an aim's value is to be small."""
+    if isinstance(aim, Tail):
+        return aim.of == "unserved"
+    return isinstance(aim, LeastMoney | LeastRegret | ShortestDrives)
 
 
 def energies(frame: Frame, point: Floats) -> Floats:

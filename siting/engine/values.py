@@ -56,7 +56,7 @@ def value_of(answer: Answer, aim: Aim) -> float:
             wanted = float(group.wanted(program.demand_kwh)[s])
             if wanted > 0:
                 shares.append(math.fsum(answer.energy[inside, s]) / wanted)
-    return min(1.0, *shares)
+    return min([1.0, *shares])
 
 
 def unit_of(answer: Answer, aim: Aim) -> str:
