@@ -30,6 +30,7 @@ ROOMS = [
     "recount",
     "simulation",
     "export",
+    "outcome",
     "plan",
     "report",
     "study",

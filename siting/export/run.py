@@ -39,7 +39,7 @@ _LAYERS = {
     "alternatives": ("Near-best plans", ""),
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
-# Tables of a variant that are drawn at their sites; others become tables of the GeoPackage.
+# Tables of the program's blocks that are drawn at their sites; others become tables of the GeoPackage.
 _AT_SITES = ("built", "alternative_sites", "robust", "viability")
 # A GIS that does not sort what it opens draws the first one on top.
 _DRAWN = ("sites", *_AT_SITES, "candidates", "dropped", "service", "roads", "zones", "demand")
@@ -94,7 +94,7 @@ def write_run_tables(
     facts
         Facts of the run for the table ``run`` of the GeoPackage.
     tables
-        Tables of the program's variant, by name, for the GeoPackage and the dictionary: those with
+        Tables of the program's blocks, by name, for the GeoPackage and the dictionary: those with
         ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn there.
     zone_of_cells
         The zone of each cell, by ``cell_id``; the table ``zones`` is then drawn as polygons.

@@ -21,7 +21,7 @@ def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
             there = row["budget_pkr"] + row["carried_pkr"]
             name = f"{text['year']}, with what is left of earlier years" * (row["carried_pkr"] > 0)
             bars.append(_bar(name or text["year"], row["spent_pkr"], there, "PKR"))
-    elif f.get("program") != "least_cost":
+    elif f["aims"][:1] != ["least money"]:
         bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
     envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]
     bars += [_bar(r["limit"], r["used"], r["at_most"], r["unit"]) for r in envelopes]
@@ -30,7 +30,11 @@ def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
 
 def other_limits(run: RunFolder) -> list[dict[str, Any]]:
     """Return one bar a limit that is not of money; of feeders the fullest."""
-    rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
+    rows = [
+        row
+        for row in run.facts.get("limits", [])
+        if row["kind"] != "envelope" and row["at_most"] is not None
+    ]
     bars = [_bar(r["limit"], r["used"], r["at_most"], r["unit"], r["kind"]) for r in rows]
     feeders = sorted((b for b in bars if b["kind"] == "feeder"), key=lambda b: -b["percent"])
     return [b for b in bars if b["kind"] != "feeder"] + feeders[:MOST_FEEDERS]

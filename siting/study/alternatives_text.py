@@ -42,7 +42,7 @@ def alternatives_of(study: Study, plan: Plan) -> dict[str, str]:
     lost: Mapping[str, float] = {}
     if new and len(new) * len(study.reach) <= MOST_WORK:
         model = study.config.program.model
-        lost = lost_without(_instance_of(study), plan.solution.offers, new, model)
+        lost = lost_without(_instance_of(study), plan.outcome.offers, new, model)
     offers = study.offers
     ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
     open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))
@@ -67,11 +67,6 @@ def alternatives_of(study: Study, plan: Plan) -> dict[str, str]:
 
 def _instance_of(study: Study) -> Instance:
     """Return the data that the plan was made for: of a plan in years, that of the last year."""
-    program = study.config.program
-    if program.years is not None:
-        return study.in_other(year=max(program.years.budgets_pkr)).instance
-    if study.config.offers.subsidy.rule == "gap":
-        return study.gap_case.instance
     return study.instance
 
 

@@ -25,7 +25,7 @@ STAGES = (
     "reach",
     "cell_zones",
     "limits",
-    "decision",
+    "outcome",
 )
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "network": (),
@@ -39,7 +39,7 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "reach": ("network", "cells", "candidates"),
     "cell_zones": ("cells",),
     "limits": ("candidates", "offers"),
-    "decision": ("demand", "offers", "reach", "cell_zones", "limits"),
+    "outcome": ("demand", "offers", "reach", "cell_zones", "limits"),
 }
 FEEDS: Mapping[str, tuple[str, ...]] = {
     "name": (),
@@ -66,13 +66,13 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "offers.feeder_within_m": ("candidates",),
     "offers.lines": ("candidates",),
     "offers.costs": ("candidates",),
-    "money": ("decision",),
+    "money": ("outcome",),
     "reach": ("reach",),
     "reach.max_snap_m": ("cells",),
-    "program": ("decision",),
+    "program": ("outcome",),
     "program.zones": ("cell_zones",),
     "program.limits": ("limits",),
-    "solver": ("decision",),
+    "solver": ("outcome",),
 }
 
 
@@ -100,9 +100,9 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
     Examples
     --------
     >>> stale(["reach.cutoff_min"])
-    ('reach', 'decision')
+    ('reach', 'outcome')
     >>> stale(["year", "title"])
-    ('demand', 'offers', 'limits', 'decision')
+    ('demand', 'offers', 'limits', 'outcome')
     """
     gone = {stage for key in keys for stage in feeds(key)}
     for stage in STAGES:

@@ -20,10 +20,9 @@ from siting.study.alternatives_text import alternatives_of
 from siting.study.demand import DemandStudy
 from siting.study.figures import figures_of
 from siting.study.kept import content_sha256
-from siting.study.limits import limits_used
 from siting.study.pipeline import Study, outside_area
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = (
     "geopandas",
     "highspy",
@@ -42,7 +41,7 @@ DOUBTFUL = ("ASSUMPTION", "L")
 
 def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
-    s = plan.solution
+    s = plan.outcome
     config = study.config
     return {
         "format": FORMAT,
@@ -56,14 +55,16 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "status_text": status_text(s),
         "stopped": s.stopped,
         "model": s.model,
-        "program": config.program.variant,
-        "aim": plan.goal,
-        "proof": None if plan.proof is None else vars(plan.proof),
-        "headline": dict(plan.lines),
-        "objective_kwh_day": s.objective_kwh_day,
-        # Of what a variant aims at, the proof says what is proven; of energy nothing is.
-        "bound_kwh_day": s.bound_kwh_day if is_plain(study) else None,
-        "proof_text": str(plan.proof),
+        "blocks": list(s.blocks),
+        "aims": [one.aim for one in s.proofs],
+        "aim": s.aim,
+        "proof": vars(s.proof),
+        "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
+        "headline": dict(s.lines),
+        "objective_kwh_day": s.served_kwh_day,
+        # Of what else is aimed at, the proofs say what is proven; of energy nothing is.
+        "bound_kwh_day": s.bound_kwh_day,
+        "proof_text": str(s.proof),
         "gap": s.gap,
         "asked_gap": config.solver.gap,
         "tie_break": s.tie_break,
@@ -84,7 +85,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "offers": len(study.offers),
             "reach_pairs": len(study.reach),
         },
-        "limits": limits_used(study.limits, s.offers),
+        "limits": list(s.limits),
         "alternatives": alternatives_of(study, plan),
         "warnings": warnings_of(study, plan),
         "checks": plan.checks.to_dict("records"),
@@ -95,8 +96,10 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "seconds": dict(study.seconds),
         "solver": {
             "name": s.solver,
+            "version": s.solver_version,
+            "method": s.method,
             "seconds": dict(s.seconds),
-            "nodes": s.nodes,
+            "nodes": sum(one.proof.nodes for one in s.proofs),
             "seed": config.solver.seed,
             "threads": config.solver.threads,
             "time_limit_s": config.solver.time_limit_s,
@@ -106,12 +109,6 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": package_versions(),
     }
-
-
-def is_plain(study: Study) -> bool:
-    """Return whether the program aims at the most energy for the budget, and at nothing else."""
-    config = study.config
-    return config.program.variant == "plain" and config.offers.subsidy.rule != "gap"
 
 
 def demand_facts(study: DemandStudy) -> dict[str, Any]:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from siting.errors import Fault, InputError
 from siting.files import sha256
-from siting.solve import Proof, Solution
+from siting.outcome import FACTS, FRAMES
 
 # Raise it when what is stored changes.
-FORMAT = 1
+FORMAT = 2
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files of the run folder itself that the stages rest on.
 WHOLE = ("config.yaml", "run.json")
 LAYERS = ("nodes", "edges", "cells", "candidates", "dropped")
-TABLES = ("demand", "offers", "reach", "compatibility", "service", "limits", "limit_use")
+TABLES = ("demand", "offers", "reach", "compatibility", "limits", "limit_use")
 
 
 def read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -82,23 +81,19 @@ def _other_format(path: Path, found: Mapping[str, Any], reads: int) -> Fault:
 def _manifest_faults(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
     faults = [
         Fault(f"{path}, key {key}", "is missing or of another type", AGAIN)
-        for key in ("sha256", "of_the_run", "attrs", "network", "decision")
+        for key in ("sha256", "of_the_run", "attrs", "network", "outcome")
         if not isinstance(manifest.get(key), dict)
     ]
     if faults:
         return faults
-    wanted = [*LAYERS, *TABLES]
+    wanted = [*LAYERS, *TABLES, *(f"outcome_{name}" for name in FRAMES)]
     missing = tuple(name for name in wanted if f"{name}.parquet" not in manifest["sha256"]) + tuple(
         name for name in WHOLE if name not in manifest["of_the_run"]
     )
     if missing:
         faults.append(Fault(f"{path}, key sha256", "lacks files", AGAIN, missing))
-    decision = manifest["decision"]
-    known = {field.name for field in fields(Solution)}
-    if set(decision.get("solution", {})) != known:
-        faults.append(Fault(f"{path}, key decision.solution", "has other keys", AGAIN))
-    if set(decision.get("proof", {})) != {field.name for field in fields(Proof)}:
-        faults.append(Fault(f"{path}, key decision.proof", "has other keys", AGAIN))
+    if set(manifest["outcome"]) != {*FACTS, "proofs", "tables"}:
+        faults.append(Fault(f"{path}, key outcome", "has other keys", AGAIN))
     return faults
 
 

@@ -9,19 +9,20 @@ import geopandas as gpd
 import pandas as pd
 
 from siting import economics, roads, sites
-from siting.errors import Fault, InfeasibleError, InputError
-from siting.models import Instance, Limit, limit_tables
-from siting.plan import Plan, make_plan
-from siting.solve import Progress, Solution
-from siting.study.decide import decide
-from siting.study.decision import Decision
+from siting.engine.clock import Progress
+from siting.outcome import Outcome
+from siting.plan import Plan
+from siting.program.instance import Instance
+from siting.program.limits import Limit
+from siting.program.program import Program
+from siting.study.answered import decide
+from siting.study.ask import Asked, asked_of, program_of
 from siting.study.demand import DemandStudy
-from siting.study.gap import GapCase, gap_case
 from siting.study.limits import limits_of, sites_named
+from siting.study.recounted import recounted_plan
 from siting.study.sources import candidate_layers, on_the_grid
 from siting.study.stages import stage
 from siting.study.zones import zone_of_cells
-from siting.verify import verify
 
 # What does not depend on year, scenario or case of the demand.
 SHARED = (
@@ -182,7 +183,7 @@ class Study(DemandStudy):
     @cached_property
     def limits(self) -> tuple[Limit, ...]:
         """What a plan must keep to beside the budget: numbers, spacing, envelopes, feeders."""
-        return limits_of(self)
+        return limits_of(self.config, self.candidates, self.offers)
 
     @cached_property
     def required_sites(self) -> tuple[str, ...]:
@@ -197,38 +198,37 @@ class Study(DemandStudy):
         return sites_named(self.candidates, self.config.program.limits.forbidden_sites, key)
 
     @cached_property
-    def instance(self) -> Instance:
-        """The program's data."""
-        self._require_plain_limits()
-        return Instance.from_tables(
-            self.demand,
-            self.offers,
-            self.reach,
-            self.compatibility,
-            self.config.program.budget_pkr,
+    def asked(self) -> Asked:
+        """The configuration with the tables that its program is made from."""
+
+        def other(year: int | None, scenario: str | None, case: str | None) -> pd.DataFrame:
+            return self.in_other(year=year, scenario=scenario, case=case).demand
+
+        return asked_of(
+            self.config,
+            demand=self.demand,
+            other_demand=other,
+            offers=self.offers,
+            reach=self.reach,
+            compatibility=self.compatibility,
+            cells=self.cells,
+            cell_zones=self.cell_zones,
+            sessions=self.sessions,
             limits=self.limits,
             required=self.required_sites,
             forbidden=self.forbidden_sites,
+            rules=self.business_rules,
         )
 
-    def _require_plain_limits(self) -> None:
-        """Refuse limits where the program asked for does not know them yet."""
-        program = self.config.program
-        gap = self.config.offers.subsidy.rule == "gap"
-        if (program.variant == "plain" and program.alternatives is None and not gap) or not (
-            self.limits or self.required_sites or self.forbidden_sites
-        ):
-            return
-        what = "offers.subsidy.rule gap" if gap else f"the program {program.variant}"
-        if program.alternatives is not None:
-            what = "program.alternatives"
-        raise InputError(
-            Fault(
-                "program.limits",
-                f"cannot go with {what} yet",
-                "leave out the limits, sites required or forbidden, and offers.feeders",
-            )
-        )
+    @cached_property
+    def program(self) -> Program:
+        """The program: what is asked, of these sites and this demand."""
+        return program_of(self.asked)
+
+    @property
+    def instance(self) -> Instance:
+        """The program's data."""
+        return self.program.instance
 
     def in_other(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
@@ -247,19 +247,10 @@ class Study(DemandStudy):
             other.__dict__[name] = getattr(self, name)
         return other
 
-    @cached_property
-    def gap_case(self) -> GapCase:
-        """The program's data under subsidy rule gap."""
-        self._require_plain_limits()
-        return gap_case(self)
-
-    @stage(
-        "solve",
-        lambda d: f"{d.proof}",
-    )
-    def decision(self) -> Decision:
-        """What the program decides: offers, service, proof, and the tables of its variant."""
-        return decide(self)
+    @stage("solve", lambda found: f"{found.proof}")
+    def outcome(self) -> Outcome:
+        """What the program decides: offers, service, proofs, and the tables of its blocks."""
+        return decide(self.asked, self.program, progress=self.solve_progress, start=self.start)
 
     @property
     def solve_progress(self) -> Callable[[Progress], None] | None:
@@ -268,119 +259,19 @@ class Study(DemandStudy):
             return None
         return lambda now: self._say("solve", str(now), now.seconds, done=False)
 
-    @property
-    def solution(self) -> Solution:
-        """The solver's answer: offers chosen, bound, gap, why it stopped."""
-        return self.decision.solution
-
     @stage("plan", lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed")
     def plan(self) -> Plan:
-        """The plan, recounted by `siting.verify.verify` and the recount of its variant."""
-        program = self.config.program
-        found = self.decision
-        if program.variant == "plain":
-            self._require_floor()
-        plan = make_plan(
-            title=self.config.title,
-            note=self.config.note,
-            cells=self.cells,
-            demand=self.demand,
-            candidates=self.candidates,
-            dropped=self.dropped,
-            offers=self.offers,
-            edges=self.network.edges,
-            service=found.service,
-            solution=found.solution,
-            subsidies=found.subsidies,
-        )
-        plan = self._with_business(plan, found)
-        use, there = limit_tables(self.limits)
-        solution = found.solution
-        plain = program.variant == "plain" and found.subsidies is None
-        checks = verify(
-            sites=plan.sites,
-            service=plan.service,
-            demand=self.demand,
-            offers=self._offers_as_drawn(plan, found),
-            reach=self.reach,
-            compatibility=self.compatibility,
-            cutoff_min=self.config.reach.cutoff_min,
-            budget_pkr=solution.budget_pkr,
-            # Only the plain programs serve all that is in reach where nothing holds them back.
-            capacitated=program.model == "capacitated" or not plain,
-            objective_kwh_day=solution.objective_kwh_day,
-            bound_kwh_day=solution.bound_kwh_day,
-            gap=solution.gap if plain else None,
-            headroom_kw=self._headroom_kw(),
-            limits=use if self.limits else None,
-            limits_at_most=there if self.limits else None,
-            required_sites=self.required_sites,
-            forbidden_sites=self.forbidden_sites,
-        )
-        more = pd.DataFrame(found.checks, columns=["check", "found", "limit"])
-        return plan.with_checks(pd.concat([checks, more], ignore_index=True))
-
-    def _offers_as_drawn(self, plan: Plan, found: Decision) -> pd.DataFrame:
-        """Return the offers with the subsidy each draws, where the program decides on it."""
-        if found.subsidies is None:
-            return self.offers
-        drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
-        own = self.offers["offer_id"].map(drawn)
-        return self.offers.assign(subsidy_pkr=own.fillna(self.offers["subsidy_pkr"]))
-
-    def _with_business(self, plan: Plan, found: Decision) -> Plan:
-        """Return the plan with what each new station earns, and the tables of the variant."""
-        chosen = self._offers_as_drawn(plan, found)
-        chosen = chosen[chosen["offer_id"].isin(list(found.solution.offers))]
-        sold = plan.sites.set_index("site_id")["served_kwh_day"]
-        case = economics.business_case(chosen, sold, self.business_rules)
-        by_site = case.set_index("site_id")
-        shown = {
-            "npv_pkr": "npv_subsidised_pkr",
-            "payback_years": "payback_subsidised_years",
-            "viability_gap_pkr": "viability_gap_pkr",
-        }
-        table = plan.sites
-        for name, column in shown.items():
-            value = table["site_id"].map(by_site[column]).astype(float)
-            table.insert(table.shape[1] - 1, name, value)
-        if "built" in found.tables:
-            built = found.tables["built"].drop_duplicates("site_id", keep="last")
-            year = table["site_id"].map(built.set_index("site_id")["built_year"])
-            table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-        tables = {"business": case, **found.tables}
-        return plan.with_variant(
-            goal=found.goal, proof=found.proof, lines=tuple(found.lines), tables=tables
-        )
-
-    def _headroom_kw(self) -> pd.Series[float]:
-        sites_ = self.candidates.set_index("site_id")
-        default = self.config.offers.headroom_kw
-        if "headroom_kw" in sites_.columns:
-            own: pd.Series[float] = sites_["headroom_kw"].astype(float).fillna(default)
-            return own
-        return pd.Series(default, index=sites_.index, dtype=float)
-
-    def _require_floor(self) -> None:
-        """Refuse a plan below the share that must be served, saying whether any plan could be."""
-        floor = self.config.program.min_served_share
-        total = float(self.demand["demand_kwh_day"].sum())
-        have = self.solution.objective_kwh_day / total
-        if have >= floor - 1e-9:
-            return
-        best = self.solution.bound_kwh_day / total
-        proven = best < floor
-        raise InfeasibleError(
-            Fault(
-                "program.min_served_share",
-                f"needs {floor:.1%} of the demand served; for PKR "
-                f"{self.config.program.budget_pkr:,.0f} the best plan found serves {have:.1%} and "
-                + (
-                    f"no plan serves more than {best:.1%}"
-                    if proven
-                    else f"none better than {best:.1%} can exist (not decided: raise "
-                    "solver.time_limit_s)"
-                ),
-                f"lower it to {have:.3f}, or raise program.budget_pkr or reach.cutoff_min",
-            )
+        """The plan, recounted."""
+        return recounted_plan(
+            self.asked,
+            self.outcome,
+            self.business_rules,
+            tables={
+                "cells": self.cells,
+                "demand": self.demand,
+                "candidates": self.candidates,
+                "dropped": self.dropped,
+                "offers": self.offers,
+                "edges": self.network.edges,
+            },
         )

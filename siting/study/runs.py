@@ -10,9 +10,9 @@ from typing import Any
 
 from siting import sites
 from siting.config import Config, load, to_yaml
-from siting.errors import Fault, SitingError
+from siting.errors import Fault, InputError, SitingError
 from siting.export import write_csv, write_json, write_run_tables
-from siting.files import whole_folder
+from siting.files import whole_folder, write_whole
 from siting.plan import Plan
 from siting.report import has_report, write_report
 from siting.study.facts import assumptions_of, run_facts
@@ -35,6 +35,7 @@ def run(
     overrides: Sequence[str] = (),
     *,
     out: Path | str | None = None,
+    write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
     """Return the plan of a configuration, recounted; written to a folder only if one is named.
@@ -47,6 +48,8 @@ def run(
         ``key.path=value`` texts that replace keys of the file.
     out
         A run folder to write: new, or empty.
+    write_lp
+        A file that the whole program is written to before it is solved, in LP format.
     progress
         Called with an `Event` when a stage is done, and now and then while solving.
 
@@ -63,9 +66,31 @@ def run(
     now = datetime.now().astimezone()
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
+        if write_lp is not None:
+            write_program(study, Path(write_lp))
         plan = study.plan
         return plan.with_facts(run_facts(study, plan, now))
-    return write_run(study, Path(out), now)
+    return write_run(study, Path(out), now, write_lp=write_lp)
+
+
+def write_program(study: Study, path: Path) -> None:
+    """Write the whole program of a study, for its first aim, in LP format.
+
+    Parameters
+    ----------
+    study
+        The study.
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
+    write_whole(path, study.program.write_lp)
 
 
 def run_to_folder(
@@ -73,6 +98,7 @@ def run_to_folder(
     *,
     overrides: Sequence[str] = (),
     out: Path | None = None,
+    write_lp: Path | None = None,
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
@@ -80,7 +106,7 @@ def run_to_folder(
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
-    return write_run(study, out, now), out
+    return write_run(study, out, now, write_lp=write_lp), out
 
 
 def write_run(
@@ -88,6 +114,7 @@ def write_run(
     out: Path,
     now: datetime,
     *,
+    write_lp: Path | str | None = None,
     facts: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     also: Callable[[Path, Plan], None] | None = None,
@@ -102,6 +129,8 @@ def write_run(
         The folder: new, or empty.
     now
         The time, for the record.
+    write_lp
+        A file that the whole program is written to before it is solved, in LP format.
     facts, warnings
         What else ``run.json`` shall say, and what a reader must know besides.
     also
@@ -109,6 +138,8 @@ def write_run(
     """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     with whole_folder(out) as folder:
+        if write_lp is not None:
+            write_program(study, Path(write_lp))
         plan = study.plan
         plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
         plan.facts["warnings"][:0] = warnings
@@ -187,7 +218,7 @@ def check(
         sites_read = attempt(lambda: study.candidates) and attempt(lambda: study.offers)
         attempt(lambda: study.cell_zones)
         if demand_read and sites_read and attempt(lambda: study.reach):
-            attempt(lambda: study.instance)
+            attempt(lambda: study.program)
     if not report.faults:
         report.notes.append(
             f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "

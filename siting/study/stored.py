@@ -3,13 +3,12 @@
 The layers of a run folder are rounded for people; ``stages/`` keeps the tables to the last bit as
 Parquet, with the hash of each file. `study_from_run` opens a folder as the study it came from, with
 those stages in place that a change of the configuration leaves true (`siting.study.depends`); with
-no change at all the decision is among them, and its plan is recounted without being solved again.
+no change at all the outcome is among them, and its plan is recounted without being solved again.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,10 @@ from siting.config import Config, input_files, load
 from siting.errors import ConfigError, Fault, InputError
 from siting.export import write_json
 from siting.files import sha256
-from siting.models import Limit, limit_tables
+from siting.outcome import Outcome
 from siting.plan import Plan
+from siting.program.limits import Limit, limit_tables
 from siting.roads import Network
-from siting.solve import Proof, Solution
-from siting.study.decision import Decision
 from siting.study.depends import STAGES, changed_keys, feeds, stale
 from siting.study.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, WHOLE, read_manifest
 from siting.study.people import People
@@ -45,7 +43,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "reach": ("reach",),
     "cell_zones": ("cell_zones",),
     "limits": ("limits",),
-    "decision": ("decision",),
+    "outcome": ("outcome",),
 }
 
 
@@ -62,7 +60,7 @@ def write_stages(study: Study, folder: Path) -> None:
     folder
         Its run folder, ``config.yaml`` and ``run.json`` in it already.
     """
-    found = study.decision
+    found = study.outcome
     use, there = limit_tables(study.limits)
     network, cell_zones = study.network, study.cell_zones
     frames: dict[str, pd.DataFrame | None] = {
@@ -75,14 +73,13 @@ def write_stages(study: Study, folder: Path) -> None:
         "offers": study.offers,
         "reach": study.reach,
         "compatibility": study.compatibility,
-        "service": found.service,
         "limits": there,
         "limit_use": use,
         "surfaces": study.surfaces,
         "zones": study.zones,
         "outside": study.people_outside if len(study.people_outside) else None,
         "cell_zones": None if cell_zones is None else cell_zones.rename("zone").to_frame(),
-        **{f"table_{name}": table for name, table in found.tables.items()},
+        **found.frames(),
     }
     stages = folder / FOLDER
     stages.mkdir()
@@ -99,22 +96,12 @@ def write_stages(study: Study, folder: Path) -> None:
         {
             "format": FORMAT,
             "siting": __version__,
-            "variant": study.config.program.variant,
-            "offers": list(found.solution.offers),
             "sha256": files,
             "of_the_run": {name: sha256(folder / name) for name in WHOLE},
             "attrs": {name: attrs for name, attrs in notes.items() if attrs},
             "network": network.report,
             "people_notes": list(study.people_notes),
-            "decision": {
-                "solution": vars(found.solution),
-                "proof": vars(found.proof),
-                "goal": found.goal,
-                "lines": found.lines,
-                "checks": found.checks,
-                "subsidies": found.subsidies,
-                "tables": list(found.tables),
-            },
+            "outcome": found.facts(),
         },
         stages / MANIFEST,
     )
@@ -144,7 +131,7 @@ def study_from_run(
     Returns
     -------
     Study
-        `Study.reused` names the stages taken from the folder. Without overrides the decision is
+        `Study.reused` names the stages taken from the folder. Without overrides the outcome is
         one of them, and `Study.plan` is its plan, recounted. People are known by cell only.
 
     Raises
@@ -167,7 +154,7 @@ def study_from_run(
         return _read_stages(folder / FOLDER, manifest, gone)
 
     study = _opened(folder, facts, overrides, progress, read)
-    study.start = tuple(manifest["decision"]["solution"]["offers"])
+    study.start = tuple(manifest["outcome"]["offers"])
     return study
 
 
@@ -314,7 +301,7 @@ def _read_stages(
         "reach": lambda: table("reach"),
         "cell_zones": lambda: _zones(table("cell_zones")),
         "limits": lambda: _limits(table("limits"), table("limit_use")),
-        "decision": lambda: _decision(manifest["decision"], table),
+        "outcome": lambda: Outcome.read(manifest["outcome"], table),
     }
     return {
         name: makers[name]()
@@ -332,27 +319,10 @@ def _limits(there: pd.DataFrame, use: pd.DataFrame) -> tuple[Limit, ...]:
     amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
     for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
         amounts[str(name)][str(offer_id)] = float(amount)
-    rows = there[["limit", "kind", "unit", "at_most"]].itertuples(index=False, name=None)
+    columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee"]
     return tuple(
-        Limit(name, kind, unit, float(at_most), amounts[name]) for name, kind, unit, at_most in rows
-    )
-
-
-def _number(value: Any) -> Any:
-    return math.inf if value is None else value
-
-
-def _decision(stored: Mapping[str, Any], table: Callable[[str], Any]) -> Decision:
-    # JSON has no infinity: a bound that was none is null there.
-    solution: dict[str, Any] = {k: _number(v) for k, v in stored["solution"].items()}
-    proof: dict[str, Any] = {k: _number(v) for k, v in stored["proof"].items()}
-    return Decision(
-        solution=Solution(**(solution | {"offers": tuple(solution["offers"])})),
-        service=table("service"),
-        goal=stored["goal"],
-        proof=Proof(**proof),
-        tables={name: table(f"table_{name}") for name in stored["tables"]},
-        lines=[(str(what), str(value)) for what, value in stored["lines"]],
-        checks=[(str(c), float(f), float(limit)) for c, f, limit in stored["checks"]],
-        subsidies=stored["subsidies"],
+        Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee))
+        for name, kind, unit, most, least, rupee in there[columns].itertuples(
+            index=False, name=None
+        )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import geopandas as gpd
 import numpy as np
@@ -11,9 +11,6 @@ import pandas as pd
 from siting.config import Config
 from siting.errors import Fault, InputError
 from siting.files import read_layer
-
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
 
 
 def zone_of_cells(config: Config, cells: gpd.GeoDataFrame) -> pd.Series | None:
@@ -65,22 +62,69 @@ def area_of_points(points: gpd.GeoSeries, path: object, name_column: str, key: s
     return names
 
 
-def zone_of_demand(study: Study) -> pd.Series | None:
-    """Return the zone of each demand row, by ``demand_id``; none where no zones are asked for."""
-    cells = study.cell_zones
-    if cells is None:
-        return None
-    zone = study.demand["cell_id"].astype(str).map(cells).fillna("")
-    return pd.Series(zone.to_numpy(), index=study.demand["demand_id"].astype(str))
+def zone_table(
+    zones: pd.Series,
+    demand: pd.DataFrame,
+    service: pd.DataFrame,
+    floors: Mapping[str, float],
+) -> pd.DataFrame:
+    """Return one row a zone with what it wants and is served.
+
+    Parameters
+    ----------
+    zones
+        The zone of each demand row, by ``demand_id``, blank for none.
+    demand, service
+        `siting.tables.DEMAND` and `siting.tables.SERVICE`.
+    floors
+        Share that must be served, by zone.
+
+    Returns
+    -------
+    DataFrame
+        ``zone``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``floor_share``.
+    """
+    of_row = demand["demand_id"].astype(str).map(zones)
+    got = demand["demand_id"].map(service.groupby("demand_id")["served_kwh_day"].sum()).fillna(0.0)
+    table = pd.DataFrame(
+        {
+            "zone": of_row,
+            "demand_kwh_day": demand["demand_kwh_day"].astype(float),
+            "served_kwh_day": got.astype(float),
+        }
+    )
+    table = table[(of_row.fillna("") != "").to_numpy()].groupby("zone").sum().reset_index()
+    wanted = table["demand_kwh_day"].where(table["demand_kwh_day"] > 0)
+    return table.assign(
+        served_share=(table["served_kwh_day"] / wanted).fillna(1.0),
+        floor_share=table["zone"].map(dict(floors)).fillna(0.0).astype(float),
+    )
 
 
-def people_of_zones(study: Study, zones: pd.Series) -> dict[str, float]:
-    """Return the people of each zone that wants energy."""
-    cells = study.cell_zones
-    assert cells is not None  # who asks has zones
-    people = study.cells["people"].groupby(cells.to_numpy()).sum()
-    wanted = {str(zone) for zone in zones.unique() if str(zone)}
-    return {str(zone): float(count) for zone, count in people.items() if str(zone) in wanted}
+def gini(share: np.ndarray, weight: np.ndarray) -> float:
+    """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
+
+    Half the mean difference between two people (or kilowatt-hours wanted) drawn at random, over the
+    mean. Where nobody has anything all have the same: 0.
+
+    Parameters
+    ----------
+    share
+        Share served in each zone.
+    weight
+        People or demand of each zone.
+
+    Examples
+    --------
+    >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    0.5
+    """
+    part = weight / weight.sum()
+    mean = float(part @ share)
+    if mean <= 0:
+        return 0.0
+    differences = np.abs(share[:, None] - share[None, :])
+    return float(part @ differences @ part) / (2 * mean)
 
 
 def with_zones(cells: gpd.GeoDataFrame, zones: pd.Series | None) -> gpd.GeoDataFrame:
