@@ -204,7 +204,7 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return the headline figures as text."""
-        rows = [f"{what:<24}{value}" for what, value in self.headline()]
+        rows = [f"{what:<23} {value}" for what, value in self.headline()]
         caveat = [self.note] if self.note else []
         return "\n".join([f"Plan: {self.title}", *caveat, *rows])
 

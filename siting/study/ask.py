@@ -462,14 +462,14 @@ def aim_in_words(config: Config) -> str:
             "regret": "the least worst regret over the scenarios",
             "cvar": f"the best average of the worst {1 - futures.alpha:.0%} of outcomes",
         }[futures.criterion]
-    aims = aims_of(config)
-    parts = [", then ".join(words[aim] for aim in aims)]
+    first, *later = [words[aim] for aim in aims_of(config)]
     if program.years is not None:
-        parts.append(" over the years, discounted")
-    elif aims[0] == "most_worth" and config.offers.subsidy.rule != "gap":
-        parts.append(" for the budget")
-    if futures is not None and "most_worth" in aims:
-        parts.append(", on average over the scenarios")
+        first += " over the years, discounted"
+    elif aims_of(config)[0] == "most_worth" and config.offers.subsidy.rule != "gap":
+        first += " for the budget"
+    if futures is not None and futures.criterion == "expected":
+        first += ", on average over the scenarios"
+    parts = [", then ".join([first, *later])]
     if program.decay is not None:
         parts.append(", nearer counting more")
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
