@@ -5,7 +5,7 @@ The stages are functions from tables to tables; `Study` runs them from one confi
     import siting
 
     plan = siting.run("configs/islamabad.yaml")
-    plan.sites.explore()
+    plan.explore()
 
 Names load on first use, so that ``import siting`` costs next to nothing.
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from plan_pictures import NASTALIQ, WILD, make_plan
+from town import write_town
 
 import siting
 from siting.errors import MissingExtraError
@@ -49,6 +50,72 @@ def test_a_name_cannot_run(plan: siting.Plan) -> None:
     page = page_of(plan)
     assert "<script>document.title" not in page
     assert WILD not in page
+
+
+def hostile(touched: Path) -> list[str]:
+    """Return texts that write a file, count or stop, once somebody takes them for a template."""
+    call = f"cycler.__init__.__globals__.os.system(%stouch {touched}%s)"
+    return [
+        "{{ " + call % ('"', '"') + " }}",
+        "{{ " + call % ("'", "'") + " }}",
+        "{{ 611 * 7 }} {% if true %}ran{% endif %} {# gone #}",
+        "{% b",
+        "{{",
+    ]
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_no_text_of_a_user_is_a_template(plan: siting.Plan, tmp_path: Path, which: int) -> None:
+    text = hostile(tmp_path / "touched")[which]
+    cell = plan.cells["cell_id"].iloc[0]
+    wild = replace(
+        plan,
+        title=text,
+        note=text,
+        sites=plan.sites.assign(name=text, site_id=text, chargers=text, zone=text),
+        cells=plan.cells.assign(
+            cell_id=plan.cells["cell_id"].where(plan.cells["cell_id"] != cell, text), zone=text
+        ),
+        demand=plan.demand.assign(
+            cell_id=plan.demand["cell_id"].where(plan.demand["cell_id"] != cell, text),
+            vehicle_class=text,
+        ),
+        facts={**plan.facts, "roads": {"source": {"attribution": text, "licence": text}}},
+    )
+    page = page_of(wild)
+    assert not (tmp_path / "touched").exists()
+    assert "4277" not in page
+    for sign in ("{{", "{%", "{#"):
+        assert sign not in page
+    # Legend, layer, place, cell, roads: each still says what it was given.
+    assert page.count("&#123;") + page.count("u0026#123;") >= 6
+
+
+def test_a_stored_run_and_a_configuration_are_no_templates(tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    text = hostile(touched)[1]
+    path = write_town(tmp_path / "town")
+    quoted = json.dumps(text)
+    words = path.read_text("utf-8")
+    for old, new in (
+        ("title: A town by hand", f"title: {quoted}\nnote: {quoted}"),
+        ("licence: CC0", f"licence: {quoted}"),
+        ("attribution: nobody", f"attribution: {quoted}"),
+    ):
+        assert old in words
+        words = words.replace(old, new)
+    path.write_text(words, "utf-8")
+    table = path.with_name("sites.csv")
+    rows = table.read_text("utf-8").replace("West pump", '"' + text + '"')
+    table.write_text(rows, "utf-8")
+    run = tmp_path / "run"
+    for made in (siting.run(path, out=run), siting.plan_from_run(run)):
+        assert text in made.title
+        assert text in set(made.sites["name"])
+        page = page_of(made)
+        assert "{{" not in page
+        assert "cycler" in page
+    assert not touched.exists()
 
 
 def test_the_same_town_is_light(plan: siting.Plan) -> None:

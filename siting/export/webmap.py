@@ -62,7 +62,7 @@ def explore_plan(plan: PlanTables, *, background: bool = True) -> folium.Map:
         ) from err
     cells = _coarse(to_lonlat(demand_layer(plan.cells, plan.demand), "cells"))
     stations = to_lonlat(plan.sites, "sites")
-    whose = html.escape(attribution(plan))
+    whose = _text(attribution(plan))
     # Not on a canvas: the topmost one would take every click from those below.
     made = folium.Map(tiles=None, prefer_canvas=False, control_scale=True)
     for pane, level in (("cells", 401), ("roads", 402), ("stations", 403)):
@@ -74,7 +74,7 @@ def explore_plan(plan: PlanTables, *, background: bool = True) -> folium.Map:
     legends: list[str] = []
     for name, field, ramp, none in _fields(cells):
         key_of = _add_cells(made, cells, name, field, ramp, none, show=not legends)
-        legends.append(f"<b>{html.escape(name)}, kWh/day</b>{key_of}")
+        legends.append(f"<b>{name}, kWh/day</b>{key_of}")
     _add_roads(made, plan.edges, whose)
     for existing, name in ((True, "Existing stations"), (False, "New stations")):
         _add_stations(made, stations, existing, name)
@@ -85,17 +85,26 @@ def explore_plan(plan: PlanTables, *, background: bool = True) -> folium.Map:
         "position:fixed;bottom:78px;left:12px;max-width:230px;z-index:999;background:#fffe;"
         "padding:8px 12px;border-radius:6px;font:12px/1.5 sans-serif;color:#1f2937"
     )
-    title = f'<div dir="auto" style="font-weight:bold">{html.escape(plan.title)}</div>'
-    note = (
-        f'<div dir="auto" style="color:#6b7280">{html.escape(plan.note)}</div>' if plan.note else ""
-    )
+    title = f'<div dir="auto" style="font-weight:bold">{_text(plan.title)}</div>'
+    note = f'<div dir="auto" style="color:#6b7280">{_text(plan.note)}</div>' if plan.note else ""
     ground = "<style>.leaflet-container{background:#f7f7f5}</style>"
     legend = f'{ground}<div style="{box}">{title}{note}{key}</div>'
     page: Any = made.get_root()
-    page.html.add_child(folium.Element(legend))
+    shown: Any = folium.Element("{{ this.legend }}")
+    shown.legend = legend
+    page.html.add_child(shown)
     west, south, east, north = (cells if len(cells) else stations).total_bounds
     made.fit_bounds([[float(south), float(west)], [float(north), float(east)]])
     return made
+
+
+def _text(value: object) -> str:
+    """Return a user's text as HTML that is a template nowhere.
+
+    Folium compiles what it has rendered, names and popups included, as a template once more; a
+    brace written as HTML writes it is none to Jinja and one to a browser.
+    """
+    return html.escape(str(value)).replace("{", "&#123;").replace("}", "&#125;")
 
 
 def _coarse(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -105,7 +114,7 @@ def _coarse(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _fields(cells: gpd.GeoDataFrame) -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Return each layer of cells: its name, its field, its colours, and the colour of nothing."""
+    """Return each layer of cells: its name as HTML, its field, colours and colour of nothing."""
     classes = [
         c for c in cells.columns
         if c.startswith("demand_") and c != "demand_kwh_day" and c.endswith("_kwh_day")
@@ -116,7 +125,7 @@ def _fields(cells: gpd.GeoDataFrame) -> list[tuple[str, str, tuple[str, ...], st
     ]
     for column in classes:
         name = column.removeprefix("demand_").removesuffix("_kwh_day").replace("_", " ")
-        found.append((f"Wanted: {name}", column, WANTED, LIGHT))
+        found.append((f"Wanted: {_text(name)}", column, WANTED, LIGHT))
     return found
 
 
@@ -145,8 +154,9 @@ def _add_cells(
     shapes = drawn.geometry
     if single and len(cells) > _MOST_SQUARES:
         shapes = gpd.GeoSeries(shapely.centroid(np.asarray(shapes.array)), crs=cells.crs)
+    cell = drawn["cell_id"].map(_text).to_numpy()
     table = gpd.GeoDataFrame(
-        {"rank": rank[rank > 0] if single else rank, "cell": drawn["cell_id"].to_numpy()},
+        {"rank": rank[rank > 0] if single else rank, "cell": cell},
         geometry=shapes.to_numpy(), crs=cells.crs,
     )  # fmt: skip
     shown = {"cell": "Cell"}
@@ -254,12 +264,12 @@ def _cards(stations: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, dict[str, str]
     """Return what a click shows of each station, made safe for a page, and the words beside it."""
     names = stations["name"].where(stations["name"].notna(), "").astype(str)
     # The words of a name run the way their script does.
-    titles = [f'<bdi>{html.escape(n)}</bdi>' if n else html.escape(str(i))
+    titles = [f"<bdi>{_text(n)}</bdi>" if n else _text(i)
               for n, i in zip(names, stations["site_id"], strict=True)]  # fmt: skip
     columns: dict[str, list[str]] = {
         "what": titles,
-        "id": [html.escape(str(v)) for v in stations["site_id"]],
-        "chargers": [html.escape(str(v)) for v in stations["chargers"]],
+        "id": [_text(v) for v in stations["site_id"]],
+        "chargers": [_text(v) for v in stations["chargers"]],
         "power": [f"{v:,.0f} kW" for v in stations["power_kw"]],
         "money": [
             f"PKR {s / 1e6:,.2f} m of {c / 1e6:,.2f} m"

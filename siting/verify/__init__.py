@@ -1,0 +1,22 @@
+"""One recount of any plan, from plain tables alone: no code is shared with program or engine.
+
+`recount` takes an `Account`, works every figure out anew with pandas and a transport problem of its
+own, and names all that does not hold. A plan that fails is never written.
+"""
+
+from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap
+from siting.verify.plain import verify
+from siting.verify.recount import recount
+from siting.verify.rows import check_counts
+
+__all__ = [
+    "Account",
+    "Aim",
+    "AimKind",
+    "Decay",
+    "OtherPlan",
+    "ViabilityGap",
+    "check_counts",
+    "recount",
+    "verify",
+]

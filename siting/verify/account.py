@@ -1,0 +1,218 @@
+"""What a plan says of itself and what it was made from, as plain tables: all that a recount sees.
+
+A plan stands in *slices*: one year in one scenario. Without years and scenarios there is one slice
+named ``""``, and tables need no column ``slice``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.errors import Fault, InputError
+
+AimKind = Literal[
+    "most_worth", "least_money", "worst_share", "least_regret", "tail", "shortest_drives"
+]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """What a kWh counts after a drive, from 1 falling towards 0.
+
+    Parameters
+    ----------
+    kind
+        ``step``, ``linear``, ``exponential`` or ``gaussian``.
+    numbers
+        ``step``: factor by the minute from which it holds; ``linear``: ``full_min``, ``end_min``,
+        ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
+
+    Examples
+    --------
+    >>> Decay("linear", {"full_min": 2, "end_min": 6, "least": 0.5}).factor([1.0, 4.0, 9.0])
+    array([1.  , 0.75, 0.5 ])
+    """
+
+    kind: Literal["step", "linear", "exponential", "gaussian"]
+    numbers: Mapping[str, float] | Mapping[float, float]
+
+    def factor(self, minutes: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the factor of each drive."""
+        t = np.asarray(minutes, dtype=float)
+        n = {str(k): float(v) for k, v in self.numbers.items()}
+        out = np.ones_like(t)
+        if self.kind == "step":
+            for begin, factor in sorted((float(k), float(v)) for k, v in self.numbers.items()):
+                out[t >= begin] = factor
+        elif self.kind == "linear":
+            gone = np.clip((t - n["full_min"]) / (n["end_min"] - n["full_min"]), 0.0, 1.0)
+            out -= (1.0 - n["least"]) * gone
+        elif self.kind == "exponential":
+            out = np.exp(-t / n["scale_min"])
+        elif self.kind == "gaussian":
+            out = np.exp(-(t * t) / (2.0 * n["sigma_min"] ** 2))
+        else:
+            raise InputError(Fault("decay", f"of kind {self.kind!r} is not known"))
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What a plan claims to have reached, and how good that is said to be proven.
+
+    Parameters
+    ----------
+    kind
+        ``most_worth``: the mean over scenarios of worth weighted over the years; ``least_money``:
+        of what stands in the end; ``worst_share`` served of groups of demand; ``least_regret``: the
+        largest over scenarios; ``tail``: the mean of the worst outcomes; ``shortest_drives``:
+        kWh/day times minutes.
+    value, bound, gap, unit
+        What is claimed; bound and gap only where they are.
+    of
+        ``least_money``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or ``unserved``.
+    alpha
+        ``tail``: the share of outcomes that are better than the worst ones.
+    best
+        ``least_regret``: ``scenario``, ``best`` (from which regret counts); if there, ``found``
+        (reached by a plan for it alone) and ``regret``.
+    members, slices
+        ``worst_share``: ``floor``, ``demand_id``, and where; by default those of the account, and
+        the slices of the last year.
+    worst, gini, people
+        ``worst_share``, if claimed: the group served worst; the Gini coefficient of the shares in
+        the last slice, and its weights by group (demand by default).
+    """
+
+    kind: AimKind
+    value: float
+    bound: float | None = None
+    gap: float | None = None
+    unit: str = "kWh/day"
+    of: str = ""
+    alpha: float = 0.0
+    best: pd.DataFrame | None = None
+    members: pd.DataFrame | None = None
+    slices: Sequence[str] | None = None
+    worst: str | None = None
+    gini: float | None = None
+    people: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ViabilityGap:
+    """Public money that only fills what the business case lacks.
+
+    Parameters
+    ----------
+    margin_pkr
+        Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
+    cap_share
+        Largest share of a station's cost that public money may pay.
+    subsidies
+        ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
+        there. Sites without a row draw nothing.
+    exact
+        Whether a station may draw no more than its case lacks; else only no less.
+    """
+
+    margin_pkr: Mapping[str, float]
+    cap_share: float
+    subsidies: pd.DataFrame
+    exact: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class OtherPlan:
+    """A plan that this one must differ from: of the sites in one of the two only, so many."""
+
+    offer_ids: Sequence[str]
+    sites: int
+    name: str = "the other plan"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Account:
+    """All that is recounted.
+
+    Parameters
+    ----------
+    built
+        What stands: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: stood
+        before) and ``paid_pkr`` (in the year).
+    service, demand
+        ``slice`` and `siting.tables.SERVICE`, `siting.tables.DEMAND`.
+    offers, reach, compatibility
+        The tables the plan was made from; `offers` may have ``extends``.
+    cutoff_min
+        The longest drive allowed (min).
+    budget_pkr
+        Public money there is, by year where there are years (PKR).
+    model, serves_all
+        ``capacitated`` or ``coverage``; whether all that is in reach must be served (coverage).
+    slices
+        ``slice``, ``year``, ``scenario``, ``weight`` (what a unit of worth counts), ``probability``
+        (of the scenario).
+    carry_over, upgrades
+        Whether money not spent is there in later years; whether stations may become bigger ones.
+    aims
+        What is claimed to be reached.
+    floors, members
+        ``floor``, ``slice``, ``share`` that must be served (and ``served_share``, if claimed);
+        ``floor``, ``demand_id``: what counts for it.
+    worth, decay
+        What a kWh is worth, by ``demand_id`` (1 by default), and what of it counts after a drive.
+    gap
+        The viability gap, if public money follows it.
+    resource_use, resources
+        ``resource``, ``offer_id``, ``use`` (of each rupee drawn where `resources` says
+        ``per_rupee``); ``resource``, ``unit``, ``at_least``, ``at_most``, NA for none. No more may
+        be used in any year, no less in the last.
+    required_sites, forbidden_sites
+        Sites that must have a station in the end, and sites that must never.
+    others
+        Plans it must differ from.
+    headroom_kw
+        Spare grid power by ``site_id`` (kW); sites without are not checked.
+    sites
+        Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
+        ``subsidy_pkr``, ``served_kwh_day``.
+    served, money
+        Claimed: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``, ``worth``; ``year``
+        and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
+    """
+
+    built: pd.DataFrame
+    service: pd.DataFrame
+    demand: pd.DataFrame
+    offers: pd.DataFrame
+    reach: pd.DataFrame
+    compatibility: pd.DataFrame
+    cutoff_min: float
+    budget_pkr: float | Mapping[int, float]
+    model: Literal["capacitated", "coverage"] = "capacitated"
+    serves_all: bool = False
+    slices: pd.DataFrame | None = None
+    carry_over: bool = False
+    upgrades: bool = False
+    aims: Sequence[Aim] = ()
+    floors: pd.DataFrame | None = None
+    members: pd.DataFrame | None = None
+    worth: pd.Series | None = None
+    decay: Decay | None = None
+    gap: ViabilityGap | None = None
+    resource_use: pd.DataFrame | None = None
+    resources: pd.DataFrame | None = None
+    required_sites: Sequence[str] = ()
+    forbidden_sites: Sequence[str] = ()
+    others: Sequence[OtherPlan] = ()
+    headroom_kw: pd.Series | None = None
+    sites: pd.DataFrame | None = None
+    served: pd.DataFrame | None = None
+    money: pd.DataFrame | None = None

@@ -1,0 +1,142 @@
+"""What a plan claims to have reached: each aim's value worked out anew, its bound and its gap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.verify.account import Aim
+from siting.verify.book import Book
+from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
+from siting.verify.service import worth_of
+from siting.verify.shares import gini_of, shares_of
+
+_WORDS = {
+    "most_worth": "worth of what is served",
+    "least_money": "{aim.of}",
+    "worst_share": "share served of the group served worst",
+    "least_regret": "largest regret",
+    "tail": "{aim.of} in the worst {share:.3g} of outcomes",
+    "shortest_drives": "energy times drive",
+}
+
+
+def _label(aim: Aim) -> str:
+    return f"{_WORDS[aim.kind].format(aim=aim, share=1 - aim.alpha)}, {aim.unit}"
+
+
+def check_aims(book: Book, ledger: Ledger) -> None:
+    """Check every aim of the account."""
+    for aim in book.account.aims:
+        if aim.kind not in _WORDS:
+            raise InputError(Fault("aims", f"{aim.kind!r} is not known"))
+        value, scale = _value(book, aim, ledger)
+        ledger.equal(_label(aim), aim.value, value, scale)
+        _check_proof(aim, ledger, scale)
+
+
+def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
+    """Return the value of an aim, and the scale on which differences count."""
+    if aim.kind == "least_money":
+        return _money(book, aim), 0.0
+    if aim.kind == "worst_share":
+        return _worst_share(book, aim, ledger), 1.0
+    of_slice = book.slices.set_index("slice")
+    if aim.kind == "shortest_drives":
+        rows = book.service
+        by_slice = (rows["served_kwh_day"] * rows["travel_min"]).groupby(rows["slice"]).sum()
+        counts = of_slice["weight"] * of_slice["probability"]
+        return float((by_slice.reindex(counts.index).fillna(0.0) * counts).sum()), 0.0
+    outcome = _by_scenario(book, worth_of(book, book.service, "served_kwh_day", drives=True))
+    whole = _by_scenario(book, worth_of(book, book.demand, "demand_kwh_day", drives=False))
+    chance = of_slice.groupby("scenario", sort=False)["probability"].first().to_numpy(dtype=float)
+    scale = largest(whole)
+    if aim.kind == "most_worth":
+        return float(outcome.to_numpy() @ chance), scale
+    if aim.kind == "least_regret":
+        return _regret(aim, outcome, whole, ledger), scale
+    loss = (whole - outcome if aim.of == "unserved" else -outcome).to_numpy(dtype=float)
+    if aim.of not in ("served", "unserved") or not 0 <= aim.alpha < 1:
+        raise InputError(Fault("aims, tail", "needs of (served or unserved) and alpha below 1"))
+    # The mean of the worst (1 - alpha), at its definition by Rockafellar and Uryasev (2000): the
+    # least over thresholds; the program sorts outcomes instead.
+    mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
+    return float(mean if aim.of == "unserved" else -mean), scale
+
+
+def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
+    """Return worth by scenario, weighted over the years."""
+    rows = book.slices.set_index("slice")
+    weighted = rows["weight"].astype(float) * by_slice.reindex(rows.index)
+    return weighted.groupby(rows["scenario"].astype(str), sort=False).sum(min_count=1)
+
+
+def _money(book: Book, aim: Aim) -> float:
+    year = book.years[-1]
+    if aim.of == "subsidy_pkr":
+        return float(sum(book.drawn[year].values()))
+    if aim.of == "cost_pkr":
+        return float(sum(book.offer["cost_pkr"][o] for o in book.by_year[year].values()))
+    raise InputError(Fault("aims, least_money", "needs of: subsidy_pkr or cost_pkr"))
+
+
+def _worst_share(book: Book, aim: Aim, ledger: Ledger) -> float:
+    members = book.account.members if aim.members is None else aim.members
+    if members is None:
+        raise InputError(Fault("aims, worst_share", "needs members: floor, demand_id"))
+    last = book.slices.loc[book.slices["year"] == book.years[-1], "slice"]
+    slices = set(last) if aim.slices is None else set(map(str, aim.slices))
+    found = shares_of(book.service, book.demand, members)
+    found = found[found["demand_kwh_day"] > 0]
+    if aim.gini is not None:
+        gini = gini_of(found[found["slice"] == book.last_slice], aim.people)
+        ledger.equal("Gini coefficient of the shares served", aim.gini, gini, 1.0)
+    found = found[found["slice"].isin(slices)]
+    value = float(found["served_share"].min())
+    own = float(found.loc[found["floor"] == aim.worst, "served_share"].min())
+    if aim.worst is not None and above(own, value, 1.0):
+        ledger.faults.append(Fault(_label(aim), f"{aim.worst!r} is not the worst served"))
+    return value
+
+
+def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
+    """Return the largest regret; what is best must be between the outcome and all there is."""
+    best = aim.best
+    if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
+        raise InputError(Fault("aims, least_regret", "needs the best of every scenario"))
+    scale = largest(whole)
+    regret = []
+    for row in best.to_dict("records"):
+        name, most = str(row["scenario"]), float(row["best"])
+        got, there = float(outcome[name]), float(whole[name])
+        found = float(row.get("found", most))
+        ledger.at_most(f"{name}: worth within the best found", got, found, scale)
+        ledger.at_most(f"{name}: best found within its bound", found, most, scale)
+        ledger.at_most(f"{name}: best within the demand", most, there, scale)
+        regret.append(most - got)
+        if "regret" in row:
+            ledger.equal(f"{name}: regret", float(row["regret"]), regret[-1], scale)
+    return max(regret)
+
+
+def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
+    """Check that the bound is on its side of the value, and the gap between them."""
+    if aim.bound is None:
+        return
+    where = f"bound on {_label(aim)}"
+    more = aim.kind in ("most_worth", "worst_share") or (aim.kind == "tail" and aim.of == "served")
+    low, high = (aim.value, aim.bound) if more else (aim.bound, aim.value)
+    if above(low, high, scale):
+        side = "below" if more else "above"
+        what = f"{shown(aim.bound)} is {side} the value {shown(aim.value)}"
+        ledger.faults.append(Fault(where, what))
+    if aim.gap is None:
+        return
+    short = max(high - low, 0.0)
+    close = short <= RELATIVE * max(abs(aim.value), scale)
+    # Of nothing there is no share; whoever claims less than the whole claims too little.
+    gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
+    ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
+    if not aim.gap >= gap - RELATIVE * max(1.0, gap):
+        ledger.faults.append(Fault(where, f"gap {shown(aim.gap)} claimed, {shown(gap)} recounted"))

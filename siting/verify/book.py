@@ -1,0 +1,213 @@
+"""The tables of an account brought into one form and joined once; what cannot be read is refused.
+
+Wrong figures are for the checks; here only tables that cannot be recounted at all are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.tables import capacity_groups
+from siting.verify.account import Account
+
+_NEEDED = {
+    "built": "site_id offer_id",
+    "service": "demand_id cell_id vehicle_class site_id served_kwh_day travel_min",
+    "demand": "demand_id cell_id vehicle_class demand_kwh_day",
+    "offers": "offer_id site_id existing cost_pkr subsidy_pkr reason",
+    "reach": "cell_id site_id travel_min",
+    "compatibility": "charger_group vehicle_class",
+    "slices": "slice year scenario weight probability",
+    "floors": "floor slice share",
+    "members": "floor demand_id",
+    "resource_use": "resource offer_id use",
+    "resources": "resource",
+    "sites": "site_id offer_id",
+    "served": "slice",
+}
+_ONE_SLICE = pd.DataFrame(
+    {"slice": [""], "year": [0], "scenario": [""], "weight": [1.0], "probability": [1.0]}
+)
+
+
+class Book:
+    """An account that can be recounted.
+
+    Raises
+    ------
+    InputError
+        Naming everything in the tables that cannot be read.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        faults = _missing(account)
+        if faults:
+            raise InputError(faults)
+        self.slices = _ONE_SLICE if account.slices is None else account.slices
+        self.slices = self.slices.assign(slice=self.slices["slice"].astype(str))
+        # A plan with scenarios alone has no year; all its slices are of one.
+        year = self.slices["year"].astype(object)
+        self.slices["year"] = year.where(year.notna(), 0)
+        self.years: list[int] = sorted(self.slices["year"].unique())
+        self.offers = account.offers.reset_index(drop=True)
+        self.groups = capacity_groups(map(str, self.offers.columns))
+        self.capacity_columns = [f"capacity_{g}_kwh_day" for g in self.groups]
+        extends = self.offers.get("extends", pd.Series(False, index=self.offers.index))
+        self.offers["extends"] = extends.eq(True)
+        self.offers["existing"] = self.offers["existing"].astype(bool)
+        self.offer = self.offers.set_index("offer_id")
+        kept = self.offers[self.offers["existing"]]
+        self.kept: dict[str, str] = dict(zip(kept["site_id"], kept["offer_id"], strict=True))
+        self.built = self._sliced(account.built)
+        self.service = self._sliced(account.service)
+        self.demand = self._sliced(account.demand)
+        self.reach = account.reach.drop_duplicates(["cell_id", "site_id"])
+        self.plugs = account.compatibility[["charger_group", "vehicle_class"]].drop_duplicates()
+        faults = self._faults()
+        if faults:
+            raise InputError(faults)
+
+    def _sliced(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with its slices and their years."""
+        name = table["slice"].astype(str) if "slice" in table.columns else ""
+        year = dict(zip(self.slices["slice"], self.slices["year"], strict=True))
+        out = table.reset_index(drop=True).assign(slice=np.asarray(name))
+        out["slice"] = out["slice"].astype(object)
+        return out.assign(year=out["slice"].map(year).astype(object))
+
+    def _faults(self) -> list[Fault]:
+        a = self.account
+        faults = []
+
+        def refuse(where: str, what: str, ids: Any, bad: Any) -> None:
+            names = np.asarray(ids, dtype=object)[np.asarray(bad, dtype=bool)]
+            if len(names):
+                faults.append(Fault(where, what, "", tuple(dict.fromkeys(map(str, names)))))
+
+        def only(where: str, ids: Any, known: Any, what: str) -> None:
+            refuse(where, what, ids, ~pd.Index(ids).isin(list(known)))
+
+        for name, table in (("built", self.built), ("service", self.service),
+                            ("demand", self.demand), ("floors", a.floors)):  # fmt: skip
+            known = self.slices["slice"]
+            only(f"{name}, column slice", _of(table, "slice"), known, "not among the slices")
+        floors, members = _of(a.floors, "floor"), _of(a.members, "floor")
+        only("floors, column floor", floors, members, "without members")
+        rows, known = _of(a.members, "demand_id"), _of(self.demand, "demand_id")
+        only("members, column demand_id", rows, known, "no demand rows")
+        uses, known = _of(a.resource_use, "resource"), _of(a.resources, "resource")
+        only("resource_use, column resource", uses, known, "not among the resources")
+        for where, table, key in (
+            ("demand", self.demand, ["slice", "demand_id"]),
+            ("offers", self.offers, ["offer_id"]),
+            ("slices", self.slices, ["slice"]),
+            ("resources", a.resources, ["resource"]),
+        ):
+            if table is not None:
+                refuse(f"{where}, column {key[-1]}", "more than once", table[key[-1]],
+                       table.duplicated(key))  # fmt: skip
+        for where, table, columns in (
+            ("offers", self.offers, ("cost_pkr", "subsidy_pkr", *self.capacity_columns)),
+            ("demand", self.demand, ("demand_kwh_day",)),
+            ("slices", self.slices, ("weight", "probability")),
+            ("resource_use", a.resource_use, ("use",)),
+        ):
+            if table is None:
+                continue
+            for column in columns:
+                value = table[column].to_numpy(dtype=float, na_value=np.nan)
+                refuse(f"{where}, column {column}", "no number of 0 or more", table.iloc[:, 0],
+                       ~(np.isfinite(value) & (value >= 0)))  # fmt: skip
+        if a.worth is not None:
+            only("worth", self.demand["demand_id"], a.worth.dropna().index, "demand rows without")
+        if (a.resource_use is None) != (a.resources is None):
+            faults.append(Fault("resources", "one of the two tables is missing", "give both"))
+        if a.gap is not None:
+            of = self.demand["vehicle_class"]
+            only("margin_pkr", of, a.gap.margin_pkr, "vehicle classes without")
+            if a.model == "coverage":
+                what = "goes without capacities, and there are no sales without"
+                faults.append(Fault("the viability gap", what))
+        if isinstance(a.budget_pkr, Mapping):
+            only("budget_pkr", self.years, a.budget_pkr, "years without money")
+        elif len(self.years) > 1:
+            faults.append(Fault("budget_pkr", "one number for several years", "give it by year"))
+        if len(self.years) > 1 and a.money is not None and "year" not in a.money.columns:
+            faults.append(Fault("money", "columns missing", "", ("year",)))
+        return faults
+
+    def when(self, rows: pd.DataFrame) -> pd.Series:
+        """Return `` in <slice>`` for each row, to follow a name; nothing where there is one."""
+        return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
+
+    @property
+    def last_slice(self) -> str:
+        """The slice that a plan ends in: the last one of the last year."""
+        return str(self.slices.loc[self.slices["year"] == self.years[-1], "slice"].iloc[-1])
+
+    @cached_property
+    def stands(self) -> pd.DataFrame:
+        """What stands in each slice, with what its offer says; offers not known are left out."""
+        own = ["slice", "year", "site_id", "offer_id"]
+        return self.built[own].merge(self.offers.drop(columns="site_id"), on="offer_id")
+
+    @cached_property
+    def by_year(self) -> dict[int, dict[str, str]]:
+        """Offer by site, by year."""
+        return {
+            year: dict(zip(part["site_id"], part["offer_id"], strict=True))
+            for year, part in ((y, self.stands[self.stands["year"] == y]) for y in self.years)
+        }
+
+    @cached_property
+    def drawn(self) -> dict[int, dict[str, float]]:
+        """Public money drawn up to the end of a year, by year and site (PKR)."""
+        gap, pkr = self.account.gap, self.offer["subsidy_pkr"].to_dict()
+        if gap is None:
+            return {
+                y: {s: float(pkr[o]) for s, o in now.items()} for y, now in self.by_year.items()
+            }
+        table, out = gap.subsidies, {}
+        for year in self.years:
+            rows = table[table["year"] == year] if "year" in table.columns else table
+            out[year] = dict.fromkeys(self.by_year[year], 0.0)
+            for site, drawn in zip(rows["site_id"], rows["subsidy_pkr"], strict=True):
+                out[year][site] = out[year].get(site, 0.0) + float(drawn)
+        return out
+
+    @cached_property
+    def capacities(self) -> pd.DataFrame:
+        """``slice``, ``site_id``, ``charger_group``, ``can_kwh_day`` of what stands, above 0."""
+        columns = dict(zip(self.capacity_columns, self.groups, strict=True))
+        long = self.stands.melt(
+            ["slice", "site_id"], self.capacity_columns, "charger_group", "can_kwh_day"
+        )
+        long["charger_group"] = long["charger_group"].map(columns)
+        return long[long["can_kwh_day"] > 0]
+
+    @cached_property
+    def usable(self) -> pd.DataFrame:
+        """``slice``, ``site_id``, ``vehicle_class``: who can plug in where."""
+        pairs = self.capacities.merge(self.plugs, on="charger_group")
+        return pairs[["slice", "site_id", "vehicle_class"]].drop_duplicates()
+
+
+def _of(table: pd.DataFrame | None, column: str) -> pd.Series:
+    return pd.Series(dtype=object) if table is None else table[column].astype(str)
+
+
+def _missing(account: Account) -> list[Fault]:
+    faults = []
+    for name, columns in _NEEDED.items():
+        table = getattr(account, name)
+        lacks = [] if table is None else [c for c in columns.split() if c not in table.columns]
+        if lacks:
+            faults.append(Fault(name, "columns missing", "", tuple(lacks)))
+    return faults

@@ -1,0 +1,137 @@
+"""What stands: offers that can be built, one a site, and nothing that closes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from siting.verify.book import Book
+from siting.verify.ledger import Ledger, above, differs, largest
+
+
+def check_built(book: Book, ledger: Ledger) -> None:
+    """Check what stands in each slice and over the years, and what is claimed of it."""
+    offers, built = book.offer, book.built
+    names = built["site_id"].astype(str) + book.when(built)
+    bad = np.zeros(len(built), dtype=bool)
+
+    def broken(column: str, what: str, mask: Any) -> None:
+        ledger.broken(f"built, column {column}", what, names, mask)
+        bad[np.asarray(mask, dtype=bool)] = True
+
+    known = built["offer_id"].isin(offers.index)
+    broken("offer_id", "not in the offers", ~known)
+    reason = offers["reason"].fillna("").astype(str).str.strip()
+    broken("offer_id", "was ruled out", built["offer_id"].map(reason != "").eq(True))
+    moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
+    broken("site_id", "not the site of the offer", known & moved)
+    broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
+    # What stands in a year stands whatever scenario of it comes true.
+    all_ = built["year"].map(book.slices.groupby("year")["slice"].size())
+    in_ = built.groupby(["year", "site_id", "offer_id"])["slice"].transform("nunique")
+    broken("slice", "not the same in every scenario", in_ != all_)
+    ledger.row("offers built, one a site and not ruled out", (~bad).sum(), len(built))
+    _check_course(book, ledger)
+    _check_built_year(book, ledger)
+    _check_sites(book, ledger)
+    _check_headroom(book, ledger)
+
+
+def _check_course(book: Book, ledger: Ledger) -> None:
+    """Check that nothing closes and that nothing becomes less, from what stood before on."""
+    existing, extends = book.offer["existing"], book.offer["extends"]
+    size = book.offer[book.capacity_columns].astype(float)
+    if book.account.gap is None:
+        size = size.assign(subsidy=book.offer["subsidy_pkr"].astype(float))
+    what = "stations replaced by less" if book.account.upgrades else "stations replaced"
+    before = dict(book.kept)
+    ended: set[str] = set()
+    less: set[str] = set()
+    for year, now in book.by_year.items():
+        closed, shrunk = set(), set()
+        for site, was in before.items():
+            if site not in now:
+                closed.add(site)
+            elif now[site] != was and not (existing[was] and extends[now[site]]):
+                smaller = above(size.loc[was], size.loc[now[site]]).any()
+                if existing[was]:
+                    closed.add(site)
+                elif smaller or not book.account.upgrades:
+                    shrunk.add(site)
+        bare = {s for s, o in now.items() if extends[o] and s not in book.kept}
+        when = f"year {year}" if len(book.years) > 1 else "built"
+        kept = closed & set(book.kept)
+        for words, sites in (
+            ("existing stations closed by the plan", kept),
+            ("stations closed", closed - kept),
+            (what, shrunk),
+            ("extend what does not stand", bare),
+        ):
+            ledger.broken(when, words, sorted(sites), [True] * len(sites))
+        ended, less, before = ended | closed, less | shrunk, before | now
+    lost = len(ended & set(book.kept))
+    ledger.row("existing stations kept or extended", len(book.kept) - lost, len(book.kept))
+    if len(book.years) > 1:
+        wrong = len(ended) - lost + len(less)
+        ledger.row("new stations that close or become less over the years", wrong, 0)
+
+
+def _check_built_year(book: Book, ledger: Ledger) -> None:
+    if "built_year" not in book.built.columns:
+        return
+    since: dict[str, object] = {}
+    before = book.kept
+    for year, now in book.by_year.items():
+        since |= {s: year for s, o in now.items() if before.get(s) != o}
+        rows = book.built[book.built["year"] == year]
+        said = rows["built_year"].astype(object).where(rows["built_year"].notna(), None)
+        late = [a != since.get(s) for a, s in zip(said, rows["site_id"], strict=True)]
+        where = f"year {year}, column built_year"
+        ledger.broken(where, "not the year built", rows["site_id"], late)
+        before = now
+
+
+def _check_sites(book: Book, ledger: Ledger) -> None:
+    """Check what is claimed of the stations of the last slice."""
+    sites = book.account.sites
+    if sites is None:
+        return
+    last = book.stands[book.stands["slice"] == book.last_slice]
+    rows = book.service[book.service["slice"] == book.last_slice]
+    served = last["site_id"].map(rows.groupby("site_id")["served_kwh_day"].sum()).fillna(0.0)
+    drawn = last["site_id"].map(book.drawn[book.years[-1]])
+    last = last.assign(subsidy_pkr=drawn, served_kwh_day=served.astype(float))
+    pair = sites.merge(last, "outer", ["site_id", "offer_id"], suffixes=("", "_due"),
+                       indicator="side")  # fmt: skip
+    odd = pair["side"] != "both"
+    ledger.broken("sites", "not what stands in the last slice", pair["site_id"], odd)
+    pair = pair[~odd]
+    for column, what in (
+        ("power_kw", "not what the offer says"),
+        ("cost_pkr", "not what the offer says"),
+        ("subsidy_pkr", "not what it draws"),
+        ("served_kwh_day", "not the sum of its service"),
+    ):
+        if column in sites.columns and column in last.columns:
+            due = pair[f"{column}_due"].astype(float)
+            wrong = differs(pair[column], due, largest(due))
+            ledger.broken(f"sites, column {column}", what, pair["site_id"], wrong)
+
+
+def _check_headroom(book: Book, ledger: Ledger) -> None:
+    spare = book.account.headroom_kw
+    if spare is None:
+        return
+    new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
+    new = new.drop_duplicates("offer_id")
+    # What stands at the site already draws no new power; an upgrade has bought its own.
+    there = new["site_id"].map(book.kept).map(book.offer["power_kw"]).where(new["extends"])
+    drawn = new["power_kw"].astype(float) - there.astype(float).fillna(0.0)
+    if "upgrade_kw" in new.columns:
+        drawn -= new["upgrade_kw"].astype(float)
+    limit = new["site_id"].map(spare).astype(float)
+    over = above(drawn, limit, largest(drawn))
+    ledger.broken("built, column power_kw", "more than the grid headroom", new["site_id"], over)
+    check = "largest excess of power over grid headroom, kW"
+    ledger.row(check, (drawn - limit).max() if len(new) else 0.0, 0.0)

@@ -1,0 +1,92 @@
+"""Money: what offers cost and draw, the budget of each year, and the viability gap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.verify.account import ViabilityGap
+from siting.verify.book import Book
+from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest
+
+_PARTS = ("charger", "grid", "fee", "civil", "land")
+
+
+def check_money(book: Book, ledger: Ledger) -> None:
+    """Check the prices of what stands, what each year pays, and what is claimed of it."""
+    own = book.stands.drop_duplicates("offer_id")
+    cost = own["cost_pkr"].astype(float)
+    parts = [f"{p}_cost_pkr" for p in _PARTS if f"{p}_cost_pkr" in own.columns]
+    if parts:
+        total = own[parts].sum(axis=1)
+        wrong = differs(total, cost, largest(cost))
+        ledger.broken("built, column cost_pkr", "not the sum of its parts", own["offer_id"], wrong)
+    if book.account.gap is None:
+        wrong = above(own["subsidy_pkr"], cost, largest(cost))
+        ledger.broken("built, column subsidy_pkr", "more than the cost", own["offer_id"], wrong)
+    else:
+        _check_gap(book, book.account.gap, ledger)
+    _check_budget(book, ledger)
+
+
+def _check_budget(book: Book, ledger: Ledger) -> None:
+    a, left = book.account, 0.0
+    before: dict[str, float] = {}
+    for year in book.years:
+        several = len(book.years) > 1
+        label = f"{year}: " if several else ""
+        drawn = book.drawn[year]
+        paid = {site: max(0.0, pkr - before.get(site, 0.0)) for site, pkr in drawn.items()}
+        spent, scale = sum(paid.values()), largest(list(drawn.values()))
+        budget = a.budget_pkr
+        granted = float(budget[year] if isinstance(budget, Mapping) else budget)
+        there = granted + (left if a.carry_over else 0.0)
+        what = "subsidy within the money there" if several else "subsidy within the budget"
+        ledger.at_most(f"{label}{what}, PKR", spent, there, scale)
+        left, before = there - spent, before | drawn
+        if "paid_pkr" in book.built.columns:
+            rows = book.built[book.built["year"] == year]
+            wrong = differs(rows["paid_pkr"], rows["site_id"].map(paid), scale)
+            where = f"year {year}, column paid_pkr"
+            ledger.broken(where, "not the subsidy due", rows["site_id"], wrong)
+        if a.money is not None:
+            rows = a.money[a.money["year"] == year] if several else a.money
+            scale = granted if np.isfinite(granted) else spent
+            found = {"granted": granted, "spent": spent, "left": left}
+            for word in (w for w in found if f"{w}_pkr" in rows.columns):
+                said = float(rows[f"{word}_pkr"].iloc[0]) if len(rows) else np.nan
+                ledger.equal(f"{label}money {word}, PKR", said, found[word], scale)
+
+
+def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
+    """Check that each station draws what its case lacks, year by year, within the cap."""
+    rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
+    margin = rows["vehicle_class"].map(pd.Series(dict(gap.margin_pkr))).astype(float)
+    rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
+    sites = sorted(set().union(*book.by_year.values(), *book.drawn.values()))
+    scale = largest(book.stands["cost_pkr"])
+    due, paid = np.zeros(len(sites)), np.zeros(len(sites))
+
+    def at_sites(values: Any) -> Any:
+        return np.array([float(values.get(site, 0.0)) for site in sites])
+
+    for year in book.years:
+        now = book.by_year[year]
+        cost = at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()})
+        earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
+        # Nothing is paid back: what one year needed stays paid.
+        due, before, paid = np.maximum(cost - earned, due), paid, at_sites(book.drawn[year])
+        # A case is worked out from its cost, so it is as exact as that.
+        slack = RELATIVE * np.maximum(cost, scale)
+        where = "subsidies" if len(book.years) == 1 else f"subsidies, {year}"
+        wrong, what = ~(paid >= due - slack), "less than the business case lacks"
+        if gap.exact:
+            wrong, what = wrong | ~(paid <= due + slack), "not what the business case lacks"
+        ledger.broken(where, what, sites, wrong)
+        over = ~(paid <= gap.cap_share * cost + slack)
+        ledger.broken(where, f"above {gap.cap_share:.0%} of the cost", sites, over)
+        ledger.broken(where, "fall from one year to the next", sites, ~(paid >= before - slack))
+    ledger.row("subsidy is what each case lacks, PKR", paid.sum(), due.sum())

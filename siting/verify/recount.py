@@ -1,0 +1,46 @@
+"""All checks of a plan, one after the other."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from siting.verify.account import Account
+from siting.verify.aims import check_aims
+from siting.verify.book import Book
+from siting.verify.built import check_built
+from siting.verify.ledger import Ledger
+from siting.verify.money import check_money
+from siting.verify.rows import check_rows
+from siting.verify.service import check_service
+from siting.verify.shares import check_floors
+
+
+def recount(account: Account) -> pd.DataFrame:
+    """Return one row a check that a plan passed; raise if it fails any.
+
+    Parameters
+    ----------
+    account
+        What the plan says of itself and what it was made from.
+
+    Returns
+    -------
+    DataFrame
+        ``check`` (what was recounted), ``found`` and ``limit`` (or what was claimed), in the
+        check's own unit.
+
+    Raises
+    ------
+    VerifyError
+        Naming every figure that does not hold.
+    InputError
+        If the tables cannot be recounted: columns missing, names that do not fit.
+    """
+    book, ledger = Book(account), Ledger()
+    check_built(book, ledger)
+    check_money(book, ledger)
+    check_service(book, ledger)
+    check_rows(book, ledger)
+    check_floors(book, ledger)
+    check_aims(book, ledger)
+    return ledger.done()

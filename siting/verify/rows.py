@@ -1,0 +1,98 @@
+"""What is scarce or must be: resources, sites in or out, the distance to other plans."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault
+from siting.verify.book import Book
+from siting.verify.ledger import Ledger, above, shown
+
+
+def check_rows(book: Book, ledger: Ledger) -> None:
+    """Check every row over what stands that is not the budget."""
+    _check_resources(book, ledger)
+    ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
+    end = set(book.by_year[book.years[-1]])
+    for word, asked, there in (
+        ("required", book.account.required_sites, end),
+        ("forbidden", book.account.forbidden_sites, ever),
+    ):
+        if not len(asked):
+            continue
+        names = np.array(sorted(set(map(str, asked))), dtype=object)
+        broken = np.array([(n in there) == (word == "forbidden") for n in names])
+        what = f"{word} and {'not ' * (word == 'required')}built"
+        ledger.broken("built, column site_id", what, names, broken)
+        label = f"{word} sites {'not ' * (word == 'forbidden')}built"
+        ledger.row(label, (~broken).sum(), len(names))
+    site = book.offer["site_id"]
+    for other in book.account.others:
+        unknown = [o for o in other.offer_ids if o not in site.index]
+        ledger.broken(other.name, "not in the offers", unknown, [True] * len(unknown))
+        apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
+        ledger.row(f"sites that stand here or in {other.name} only", apart, other.sites)
+        if apart < other.sites:
+            what = f"differs by {apart:,} sites, not by {other.sites:,}"
+            ledger.faults.append(Fault(other.name, what))
+
+
+def _check_resources(book: Book, ledger: Ledger) -> None:
+    there, use = book.account.resources, book.account.resource_use
+    if there is None or use is None:
+        return
+    now = book.stands.drop_duplicates(["year", "site_id"])[["year", "site_id", "offer_id"]]
+    drawn = [book.drawn[y].get(s, 0.0) for y, s in zip(now["year"], now["site_id"], strict=True)]
+    rows = use.merge(now.assign(drawn=drawn), on="offer_id")
+    if "per_rupee" in there.columns:
+        by_rupee = rows["resource"].map(there.set_index("resource")["per_rupee"].eq(True))
+        rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
+    sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
+    sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
+    # A sum is compared with the largest of its parts: a solver is no finer than that.
+    part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
+    for row in there.sort_values("resource").to_dict("records"):
+        name, unit = row["resource"], str(row.get("unit", ""))
+        most, least = float(row.get("at_most", np.nan)), float(row.get("at_least", np.nan))
+        used, end = float(sums.loc[name].max()), float(sums.loc[name].iloc[-1])
+        if np.isfinite(most):
+            ledger.row(f"{name}, {unit}", used, most)
+            if above(used, most, part[name]):
+                what = f"{shown(used)} {unit} used, {shown(most)} {unit} there"
+                ledger.faults.append(Fault(f"limit {name}", what))
+        if least > 0:
+            ledger.row(f"{name} at least, {unit}", end, least)
+            if above(least, end, part[name]):
+                what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
+                ledger.faults.append(Fault(f"limit {name}", what))
+
+
+def check_counts(
+    plans: Sequence[Collection[str]], offers: pd.DataFrame, differ_by: int, sites: pd.DataFrame
+) -> None:
+    """Raise `VerifyError` unless plans differ as claimed and their sites are counted right.
+
+    Parameters
+    ----------
+    plans, offers, differ_by
+        Ids of the offers of each plan; ``offer_id``, ``site_id``, ``existing``; the number of sites
+        that stand in one of two plans only, at least.
+    sites
+        What is claimed: ``site_id``, ``plans`` (in how many it stands).
+    """
+    ledger = Ledger()
+    new = offers[~offers["existing"].astype(bool)].set_index("offer_id")["site_id"]
+    built = [{new[name] for name in plan if name in new.index} for plan in plans]
+    for a in range(len(built)):
+        for b in range(a):
+            apart = len(built[a] ^ built[b])
+            if apart < differ_by:
+                what = f"plans {b + 1} and {a + 1} differ by {apart}"
+                ledger.faults.append(Fault("alternatives", what))
+    counts = {site: sum(site in plan for plan in built) for site in set().union(*built)}
+    if counts != dict(zip(sites["site_id"], sites["plans"], strict=True)):
+        ledger.faults.append(Fault("sites, column plans", "not the plans each site stands in"))
+    ledger.done()

@@ -1,0 +1,155 @@
+"""Who is served by what: drives, plugs, demand, and what chargers can carry."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import linprog
+
+from siting.errors import Fault, SolveError
+from siting.verify.book import Book
+from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest, shown
+
+
+def check_service(book: Book, ledger: Ledger) -> None:
+    """Check every row of the service, and its sums by demand row and by station."""
+    a, rows = book.account, book.service
+    names = rows["demand_id"].astype(str) + " by " + rows["site_id"].astype(str)
+    names += book.when(rows)
+
+    def broken(column: str, what: str, mask: Any) -> None:
+        ledger.broken(f"service, column {column}", what, names, mask)
+
+    drive = rows[["cell_id", "site_id"]].merge(book.reach, how="left")["travel_min"].to_numpy()
+    minutes = rows["travel_min"].to_numpy(dtype=float)
+    broken("site_id", "out of reach", np.isnan(drive))
+    off = differs(minutes, drive, largest(minutes)) & ~np.isnan(drive)
+    broken("travel_min", "not what the reach table says", off)
+    broken("travel_min", f"more than {a.cutoff_min:g} min", above(minutes, a.cutoff_min))
+    ledger.row("longest drive, min", max(minutes, default=0.0), a.cutoff_min)
+    here = rows.merge(book.stands[["slice", "site_id"]].drop_duplicates(), how="left",
+                      indicator="there")  # fmt: skip
+    broken("site_id", "served by a site that is not built", here["there"] == "left_only")
+    fits = rows.merge(book.usable, how="left", indicator="there")
+    broken("vehicle_class", "cannot plug in", fits["there"] == "left_only")
+    own = rows[["slice", "demand_id"]].merge(book.demand, how="left", on=["slice", "demand_id"])
+    stray = (own["cell_id"] != rows["cell_id"]) | (own["vehicle_class"] != rows["vehicle_class"])
+    broken("cell_id", "not the demand's own cell", stray)
+
+    kwh = rows["served_kwh_day"].to_numpy(dtype=float)
+    most = largest(book.demand["demand_kwh_day"])
+    broken("served_kwh_day", "negative or no number", above(-kwh, 0.0, most))
+    sums = rows.groupby(["slice", "demand_id"])["served_kwh_day"].sum(min_count=1).reset_index()
+    wanted = sums.merge(book.demand, how="left", on=["slice", "demand_id"])["demand_kwh_day"]
+    over = above(sums["served_kwh_day"], wanted, most)
+    own_names = sums["demand_id"].astype(str) + book.when(sums)
+    ledger.broken("service, column served_kwh_day", "more than is wanted", own_names, over)
+    ledger.row("energy served within the demand, kWh/day", kwh.sum(),
+               book.demand["demand_kwh_day"].sum())  # fmt: skip
+    if a.model == "capacitated":
+        _check_capacity(book, ledger)
+    else:
+        _check_coverage(book, ledger)
+    _check_claimed(book, ledger)
+
+
+def _check_capacity(book: Book, ledger: Ledger) -> None:
+    """Check that each station's chargers can carry its load, whatever goes to which group."""
+    key = ["slice", "site_id"]
+    load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
+    whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
+    missing = whole["served_kwh_day"].to_numpy() - _carried(book, load, whole)
+    short = missing > RELATIVE * whole["served_kwh_day"].to_numpy()
+    if short.any():
+        by = [f" by {shown(float(f'{kwh:.6g}'))} kWh/day" for kwh in missing[short]]
+        ids = tuple((whole["site_id"].astype(str) + book.when(whole))[short] + by)
+        what = f"{len(ids):,} serve more than their chargers can"
+        ledger.faults.append(Fault("service, column served_kwh_day", what, "", ids))
+    ledger.row("energy served within capacity, kWh/day", whole["served_kwh_day"].sum(),
+               book.capacities["can_kwh_day"].sum())  # fmt: skip
+
+
+def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
+    """Return what each station can carry of its load (kWh/day), by one transport problem of all.
+
+    Loads are measured in shares of their station's, so that small stations count as much as large
+    ones to the solver's tolerances.
+    """
+    key = ["slice", "site_id"]
+    share = load.merge(whole, on=key, suffixes=("", "_whole"))
+    share = share[share["served_kwh_day"] > 0].rename(columns={"served_kwh_day_whole": "whole"})
+    arcs = share.merge(book.plugs, on="vehicle_class")
+    arcs = arcs.merge(book.capacities, on=[*key, "charger_group"])
+    arcs = arcs[arcs["whole"] > 0]
+    out = np.zeros(len(whole))
+    if arcs.empty:
+        return out
+    count = len(arcs)
+    ends = [arcs.groupby([*key, c], sort=False).ngroup().to_numpy()
+            for c in ("vehicle_class", "charger_group")]  # fmt: skip
+    sides = np.concatenate([ends[0], ends[1] + ends[0].max() + 1])
+    limit = np.zeros(int(sides.max()) + 1)
+    limit[sides[:count]] = arcs["served_kwh_day"] / arcs["whole"]
+    limit[sides[count:]] = np.minimum(arcs["can_kwh_day"] / arcs["whole"], 1.0)
+    matrix = sparse.csr_array(
+        (np.ones(2 * count), (sides, np.tile(np.arange(count), 2))), shape=(len(limit), count)
+    )
+    answer = linprog(-np.ones(count), A_ub=cast(Any, matrix), b_ub=limit, method="highs")
+    if answer.x is None:
+        raise SolveError(f"the recount of the stations' load stopped: {answer.message}")
+    sent = arcs[key].assign(kwh=answer.x * arcs["whole"].to_numpy())
+    got = sent.groupby(key)["kwh"].sum().reset_index()
+    return whole.merge(got, on=key, how="left")["kwh"].fillna(0.0).to_numpy(dtype=float)
+
+
+def _check_coverage(book: Book, ledger: Ledger) -> None:
+    """Check energy served against what is in reach of a station that fits."""
+    near = book.reach[~above(book.reach["travel_min"], book.account.cutoff_min)]
+    pairs = near.merge(book.usable, on="site_id")
+    pairs = pairs[["slice", "cell_id", "vehicle_class"]].drop_duplicates()
+    covered = float(book.demand.merge(pairs)["demand_kwh_day"].sum())
+    served = float(book.service["served_kwh_day"].sum())
+    ledger.row("energy within reach of a compatible station, kWh/day", served, covered)
+    if book.account.serves_all and differs(served, covered):
+        what = f"{shown(served)} kWh/day served, {shown(covered)} within reach of what is built"
+        ledger.faults.append(Fault("service, column served_kwh_day", what))
+
+
+def _check_claimed(book: Book, ledger: Ledger) -> None:
+    """Check what is claimed of each slice."""
+    claimed = book.account.served
+    if claimed is None:
+        return
+    found = {
+        "served_kwh_day": book.service.groupby("slice")["served_kwh_day"].sum(),
+        "demand_kwh_day": book.demand.groupby("slice")["demand_kwh_day"].sum(),
+        "worth": worth_of(book, book.service, "served_kwh_day", drives=True),
+    }
+    words = {"served_kwh_day": "energy served, kWh/day", "demand_kwh_day": "demand, kWh/day",
+             "worth": "worth of what is served"}  # fmt: skip
+    said = claimed.assign(slice=claimed["slice"].astype(str)).set_index("slice")
+    scale = largest(list(found["demand_kwh_day"]))
+    for name in book.slices["slice"]:
+        label = f"{name}: " if name else ""
+        for column, sums in found.items():
+            if column in said.columns:
+                value = float(said[column].get(name, np.nan))
+                ledger.equal(f"{label}{words[column]}", value, float(sums.get(name, 0.0)),
+                             0.0 if column == "worth" else scale)  # fmt: skip
+
+
+def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
+    """Return what some energy is worth, by slice, with the drives counted or not."""
+    a = book.account
+    worth = rows[kwh].to_numpy(dtype=float)
+    if a.worth is not None:
+        worth = worth * rows["demand_id"].map(a.worth).to_numpy(dtype=float)
+    if drives and a.decay is not None:
+        worth = worth * a.decay.factor(rows["travel_min"].to_numpy(dtype=float))
+    sums = pd.Series(worth).groupby(rows["slice"].to_numpy()).sum(min_count=1)
+    return sums.reindex(book.slices["slice"]).where(
+        book.slices.set_index("slice").index.isin(rows["slice"]), 0.0
+    )
