@@ -47,7 +47,9 @@ _FACTS: Kinds = {
     **dict.fromkeys(("objective_kwh_day", "served_share"), _NUMBER),
     **dict.fromkeys(("bound_kwh_day", "gap", "asked_gap"), _MAYBE),
     **dict.fromkeys(("budget_pkr", "subsidy_pkr", "cost_pkr"), _NUMBER),
-    **dict.fromkeys(("classes", "warnings", "checks", "assumptions", "inputs", "blocks", "aims"), (list,)),
+    **dict.fromkeys(
+        ("classes", "warnings", "checks", "assumptions", "inputs", "blocks", "aims"), (list,)
+    ),
     **dict.fromkeys(("sizes", "roads", "solver"), (dict,)),
 }
 _RECORDS: Mapping[str, Kinds] = {
