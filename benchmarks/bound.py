@@ -88,8 +88,8 @@ def by_highs(name: str, method: str) -> dict[str, Any]:
 
 def by_siting(name: str) -> dict[str, Any]:
     """Time the package's relaxation."""
-    from siting.engine.covering.covering import covering_of
     from siting.engine.covering.solve import lp_bound
+    from siting.models.coverage import covering_of
 
     instance = cover_city.instance(cover_city.arrays(cover_city.size_of(name)))
     covering, _ = covering_of(instance)

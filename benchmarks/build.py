@@ -72,8 +72,7 @@ def by_siting(name: str, limit_s: float) -> dict[str, Any]:
     """Time tables to model, then solve."""
     import pandas as pd
 
-    from siting.models import PlainInstance, mclp
-    from siting.solve import solve_classic
+    from siting.classics import PlainInstance, mclp, solve_classic
 
     size = cover_city.size_of(name)
     of = cover_city.arrays(size)

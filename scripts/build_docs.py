@@ -160,9 +160,9 @@ def formulations_page() -> str:
     lines = [
         "# The programs, written out",
         "",
-        MADE.format("siting/models"),
+        MADE.format("siting/models, siting/classics and siting/engine"),
         "",
-        "The top of each file in `siting/models/`, as it stands there: symbols, program, source.",
+        "The top of each file with a program, as it stands there: symbols, program, source.",
         "[The mathematics, model by model](../models.md) says which one answers which question.",
     ]
     for path in _model_files():
@@ -170,12 +170,19 @@ def formulations_page() -> str:
         if len(text.splitlines()) < 8:
             continue  # a file that serves the programs, and has none of its own
         head, _, rest = text.partition("\n")
-        lines += ["", f"## {path.stem}", "", head, "", "```text", rest.strip("\n"), "```"]
+        name = path.stem if path.parent.name == "models" else path.parent.name
+        lines += ["", f"## {name}", "", head, "", "```text", rest.strip("\n"), "```"]
     return "\n".join(lines) + "\n"
 
 
 def _model_files() -> Iterable[Path]:
-    return sorted(p for p in (ROOT / "siting" / "models").glob("*.py") if p.stem != "__init__")
+    siting = ROOT / "siting"
+    models = [p for p in (siting / "models").glob("*.py") if p.stem != "__init__"]
+    return [
+        siting / "classics" / "programs.py",
+        siting / "engine/covering/covering.py",
+        *sorted(models),
+    ]
 
 
 PAGES = {

@@ -5,16 +5,16 @@ import pulp
 import pytest
 from classic_brute_force import best, plain_town, value
 
-from siting.errors import InfeasibleError, InputError
-from siting.models import (
+from siting.classics import (
     PlainInstance,
     facility_location,
     lscp,
     mclp,
     p_center,
     p_median,
+    solve_classic,
 )
-from siting.solve import solve_classic
+from siting.errors import InfeasibleError, InputError
 
 ASKED = {
     "mclp": {"p": 2, "radius": 4.0},

@@ -8,17 +8,17 @@ import pytest
 from classic_brute_force import plain_town
 from pandas.testing import assert_frame_equal
 
-from siting.classics.essential import essential
-from siting.errors import InfeasibleError, InputError
-from siting.models import (
+from siting.classics import (
     PlainInstance,
     facility_location,
     lscp,
     mclp,
     p_center,
     p_median,
+    solve_classic,
 )
-from siting.solve import solve_classic
+from siting.classics.cover import essential
+from siting.errors import InfeasibleError, InputError
 
 GOLDEN = Path(__file__).parent / "golden"
 BUILD = {

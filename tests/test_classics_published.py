@@ -5,8 +5,7 @@ import json
 import pytest
 from orlib import graph_tables, random_cap, random_pmed, read_cap, read_pmed
 
-from siting.models import PlainInstance
-from siting.solve import solve_classic
+from siting.classics import PlainInstance, solve_classic
 
 PMED = [f"pmed{n}" for n in range(1, 9)]
 
@@ -106,16 +105,15 @@ def test_a_tight_capacitated_instance_is_proven():
 
 @pytest.mark.parametrize("model", ["p_median", "p_center", "capacitated_facility_location"])
 def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch):
-    target, name = (
-        ("siting.classics.warehouse", "_search")
-        if model.startswith("capacitated")
-        else ("siting.classics.uncapacitated", "branch")
-    )
+    phase = {
+        "p_median": "siting.classics.uncapacitated.branch",
+        "p_center": "siting.classics.uncapacitated._decide",
+    }.get(model, "siting.classics.warehouse._decide")
 
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"{target}.{name}", interrupt)
+    monkeypatch.setattr(phase, interrupt)
     asked = {"p": 6}
     if model.startswith("capacitated"):
         asked = {}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InputError
-from siting.study.compare import compare
+from siting.review.compare import compare
 
 
 def here(*words):

@@ -9,7 +9,7 @@ from town import write_town
 
 import siting
 from siting.report.differences import figure_text, setting_text
-from siting.study.compare import compare_to_folder
+from siting.review.compare import compare_to_folder
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,10 @@ from brute_force import COMPATIBILITY, town
 from conftest import seeds
 from scipy import sparse
 
-from siting.classics.plain import PlainInstance
+from siting.classics import PlainInstance
+from siting.classics.cover import covering_of_plain
 from siting.engine.clock import Clock
-from siting.engine.covering.covering import (
-    Covering,
-    covering_from_chunks,
-    covering_of,
-    covering_of_plain,
-)
+from siting.engine.covering.covering import Covering, covering_from_chunks
 from siting.engine.covering.plan import Standing
 from siting.engine.covering.prices import Knapsack, tighten
 from siting.engine.covering.reduce import dominated, merge_rows, reduce_covering
@@ -25,6 +21,7 @@ from siting.engine.covering.solve import lp_bound, solve_covering
 from siting.engine.highs import run_highs
 from siting.errors import InfeasibleError
 from siting.models import Instance, coverage
+from siting.models.coverage import covering_of
 
 KINDS = ("whole", "equal costs", "fractions", "groups", "forced", "sparse", "dense")
 
@@ -112,7 +109,7 @@ def test_at_a_wide_gap_the_bound_is_true(seed):
     best = plain_optimum(covering)
     answer = solve_covering(covering, gap=0.1, time_limit_s=60)
     assert answer.proof.status == "optimal"
-    assert answer.gap <= 0.1
+    assert answer.proof.gap <= 0.1
     assert answer.value <= best + 1e-6
     assert answer.bound >= best * (1 - 1e-7)
 
@@ -139,7 +136,7 @@ def test_every_run_gives_the_same_and_the_order_of_rows_does_not_matter(seed):
     first = solve_covering(covering, gap=0.0, time_limit_s=60, seed=3)
     again = solve_covering(covering, gap=0.0, time_limit_s=60, seed=3)
     assert first.chosen.tolist() == again.chosen.tolist()
-    assert first.nodes == again.nodes
+    assert first.proof.nodes == again.proof.nodes
     order = np.random.default_rng(seed).permutation(len(covering.weight))
     shuffled = Covering.of_matrix(
         covering.matrix[order],
@@ -175,8 +172,7 @@ def test_what_prices_rule_out_is_in_no_better_plan(seed):
         return
     for steps in (1, 3, 40):
         prices = tighten(left, 0.0, Clock(60), aim=-1.0, steps=steps)
-        knapsack = Knapsack(left.cost, left.group, left.budget)
-        loss = prices.loss(left, knapsack)
+        loss = prices.loss(left)
         assert (loss >= -1e-9 * prices.bound).all()
         for k in np.argsort(-loss)[:2].tolist():
             if left.cost[k] <= left.budget:

@@ -77,5 +77,5 @@ def test_where_the_budget_covers_everything_there_is_no_tree(budget):
     covering = cfl.cfl_covering(10_000, 6.25, budget)
     answer = solve_covering(covering, gap=1e-6, time_limit_s=120)
     assert answer.value == covering.weight.sum()
-    assert answer.nodes == 0
+    assert answer.proof.nodes == 0
     assert np.isin(answer.chosen, np.arange(100)).all()

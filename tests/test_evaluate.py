@@ -15,10 +15,10 @@ import siting
 from siting.cli import app
 from siting.errors import InputError
 from siting.export import write_geojson
+from siting.review.evaluate import evaluate
+from siting.review.their_layer import read_their_layer
 from siting.sites import charger_catalogue
 from siting.study import Study
-from siting.study.evaluate import evaluate
-from siting.study.their_layer import read_their_layer
 
 CONFIGURATIONS = {"hub": {"dc_60": 2, "lev_3": 4}, "small": {"lev_3": 6}}
 
@@ -70,6 +70,16 @@ def test_the_east_hub_serves_half_of_what_the_west_hub_does(town, tmp_path):
     assert found.scores["theirs"]["gini"] == pytest.approx(2 / 3)  # a third has all there is
     assert found.scores["best"]["gini"] == pytest.approx(1 / 3)
     assert set(found.checks["plan"]) == {"theirs", "best"}
+
+
+def test_a_site_of_its_own_with_unknown_chargers_alone_is_left_out(town, tmp_path):
+    chargers = ["1 x socket", "3 x strange_9"]
+    rows = [EAST, (LONS[3], LAT)]
+    theirs = layer(tmp_path / "t.csv", rows, chargers=chargers, id=["east", "odd"])
+    found = evaluate(Study(town), theirs)
+    assert any("left out: odd" in note for note in found.notes)
+    assert found.theirs.new_sites["name"].tolist() == ["East pump"]
+    assert any("strange_9" in rule for rule in found.broken)
 
 
 def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):

@@ -13,11 +13,11 @@ import siting
 from siting.cli import app
 from siting.errors import InputError
 from siting.models import Instance
+from siting.review.explain import explain_site
+from siting.review.explain_plan import explain_plan
+from siting.review.opened import Explained
 from siting.solve import assign, solve
 from siting.solve.marginal import Marginal
-from siting.study.explain import explain_site
-from siting.study.explain_plan import explain_plan
-from siting.study.opened import Explained
 
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 
@@ -64,6 +64,15 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.figures["planned_without"]["served_kwh_day"] == pytest.approx(4)
     assert why.classes["lost_kwh_day"].tolist() == [pytest.approx(8)]
     assert why.offers["said"].tolist() == ["built"]
+
+
+def test_a_station_under_limits_is_planned_without_too(folder, poor):
+    # Two limits over all offers, so that leaving out a site leaves amounts of each behind.
+    limits = ["program.limits.most_new_stations=1", "program.limits.spacing_m=100000"]
+    siting.run(folder / "town" / "town.yaml", [RICH, *limits], out=folder / "limited")
+    why = explain_site(folder / "limited", "West pump", alternatives=1)
+    assert "serves 4 kWh/day less" in dict(why.reasons)["Planned without it"]
+    assert "does not look for other plans" in dict(why.reasons)["In other plans"]
 
 
 def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):

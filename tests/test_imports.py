@@ -34,6 +34,7 @@ ROOMS = [
     "plan",
     "report",
     "study",
+    "review",
     "batch",
     "terminal",
     "cli",
@@ -78,12 +79,32 @@ def test_a_file_stays_readable(path):
 
 def test_only_studies_batches_and_the_cli_see_the_configuration():
     seers = {room_of(p) for p in FILES if "config" in set(imported_rooms(p))}
-    assert seers <= {"config", "study", "batch", "cli"}
+    assert seers <= {"config", "study", "review", "batch", "cli"}
+
+
+def test_no_run_loads_the_classics():
+    code = (
+        "import sys, siting.study, siting.batch, siting.terminal;"
+        "from siting.cli import judging, planning, stored;"
+        "print(*(name for name in sys.modules if name.startswith('siting.classics')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("name", ["siting", "siting.cli", "siting.config"])
 def test_light_imports_stay_light(name):
     heavy = {"geopandas", "pandas", "osmnx", "pulp", "scipy", "highspy", "networkx"}
     code = f"import sys, {name}; print(*sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_plain_run_loads_nothing_that_acts_on_finished_runs():
+    code = (
+        "import sys, siting; siting.run, siting.Study, siting.study_from_run, siting.check\n"
+        "from siting import report, study, terminal; study.run_to_folder, terminal.print_plan\n"
+        "print(*sorted(m for m in sys.modules if m.startswith('siting.review')))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -15,10 +15,10 @@ import siting
 from siting.cli import app
 from siting.errors import InfeasibleError, InputError
 from siting.models import Instance
+from siting.review.frontier import _share_bounds, frontier
+from siting.review.replan import changes_between, replan
 from siting.solve import solve
 from siting.study import stored
-from siting.study.frontier import _share_bounds, frontier
-from siting.study.replan import changes_between, replan
 
 WEST, EAST = "s0002", "s0001"  # from south to north
 
@@ -143,6 +143,17 @@ def test_an_added_place_gets_offers_and_drives_of_its_own(folder, run, tmp_path)
     )
     third = replan(out, drop=["s0003"], out=tmp_path / "third")
     assert sorted(names(third.after)) == ["East pump", "West pump"]
+
+
+def test_a_place_that_is_only_added_is_planned_for(run, tmp_path):
+    layer = tmp_path / "more.csv"
+    layer.write_text(f"lon,lat,name\n{LONS[-1]},{LAT},East end\n")
+    found = replan(run, add=layer, out=tmp_path / "added")
+    assert "decision" not in found.after.facts["replanned_from"]["reused"]
+    assert "s0003" in found.after.candidates["site_id"].tolist()
+    assert "s0003:hub" in found.after.offers["offer_id"].tolist()
+    solved = replan(tmp_path / "added", require=["East end"], out=tmp_path / "there")
+    assert names(solved.after) == ["East end"]
 
 
 # --- what is refused -----------------------------------------------------------------------------

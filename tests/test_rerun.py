@@ -15,7 +15,7 @@ from siting.cli import app
 from siting.config import input_files, load
 from siting.errors import ConfigError, InputError
 from siting.files import sha256
-from siting.study import rerun
+from siting.review import rerun
 from siting.study.facts import inputs_of
 
 

@@ -1,6 +1,7 @@
 """A stored run's simulated day: the whole way from a folder, without solving."""
 
 import json
+from importlib import import_module
 
 import pandas as pd
 import pytest
@@ -11,9 +12,8 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InputError, MissingExtraError
-from siting.study import simulate as room
+from siting.review import Rules, simulate, simulate_to_folder
 from siting.study import study_from_run
-from siting.study.simulate import Rules, simulate, simulate_to_folder
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_no_run_folder_and_no_simpy_get_one_clear_line(tmp_path, run, monkeypatc
     assert done.exit_code == 2
     assert "Error" in done.stderr
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(room, "find_spec", lambda _: None)
+    monkeypatch.setattr(import_module("siting.review.simulate"), "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r'pip install "siting\[simulate\]"'):
         simulate_to_folder(run, Rules(), out=tmp_path / "out", now=None)
     done = here("simulate", run, "--out", tmp_path / "out")

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InfeasibleError, InputError
-from siting.study import Study, budgets_of, check, frontier
+from siting.review import budgets_of, frontier
+from siting.study import Study, check
 
 
 @pytest.fixture

@@ -1,15 +1,29 @@
-"""What must hold of an instance and the numbers beside it before a classic model is solved."""
+"""The classic models: what they are called, what they ask for, and the faults of what is asked."""
 
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
-from siting.classics.names import TAKES_P, TAKES_RADIUS, ClassicModel
 from siting.classics.plain import PlainInstance
 from siting.errors import Fault, InputError
+from siting.program.instance import Flags
+
+ClassicModel = Literal[
+    "mclp", "lscp", "p_median", "p_center", "facility_location", "capacitated_facility_location"
+]
+TAKES_P = ("mclp", "p_median", "p_center")
+TAKES_RADIUS = ("mclp", "lscp")
+UNITS = {
+    "mclp": "weight",
+    "lscp": "sites",
+    "p_median": "weight x cost",
+    "p_center": "cost",
+    "facility_location": "cost",
+    "capacitated_facility_location": "cost",
+}
 
 
 def check_classic(
@@ -27,26 +41,21 @@ def check_classic(
     ----------
     instance, model, p, radius, gap, time_limit_s, threads
         As for `siting.classics.solve.solve_classic`.
-
-    Raises
-    ------
-    InputError
-        If there is any fault.
     """
-    faults = []
     models = get_args(ClassicModel)
     if model not in models:
         raise InputError(Fault("model", f"no model {model!r}", f"use {', '.join(models)}"))
-    faults += _number_faults(instance, model, p)
-    faults += _radius_faults(model, radius)
+    faults = _number_faults(instance, model, p)
+    of_radius = _radius_faults(model, radius)
+    faults += of_radius
     if not (math.isfinite(gap) and 0 <= gap < 1):
         faults.append(Fault("gap", f"is {gap}", "give a share of at least 0 and below 1"))
     if not (math.isfinite(time_limit_s) and time_limit_s > 0):
         faults.append(Fault("time_limit_s", f"is {time_limit_s}", "give seconds above 0"))
     if threads < 1:
         faults.append(Fault("threads", f"is {threads}", "give 1 or more"))
-    if not any(fault.where == "radius" for fault in faults):
-        faults += _reach_faults(instance, model, radius)
+    if not of_radius and model != "mclp":
+        faults += _reach_faults(instance, math.inf if radius is None else radius)
     if model == "capacitated_facility_location":
         faults += _capacity_faults(instance)
     if faults:
@@ -64,9 +73,8 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
     if p < 1:
         return [Fault("p", f"is {p:,}", f"give 1 to {sites:,}")]
     if p > sites:
-        return [
-            Fault("p", f"is {p:,}, but there are {sites:,} candidates", f"give {sites:,} at most")
-        ]
+        what = f"is {p:,}, but there are {sites:,} candidates"
+        return [Fault("p", what, f"give {sites:,} at most")]
     if p < standing:
         what = f"is {p:,}, but {standing:,} sites exist already, and they count"
         ids = tuple(instance.site_ids[instance.existing])
@@ -80,44 +88,30 @@ def _radius_faults(model: str, radius: float | None) -> list[Fault]:
         fix = "leave it out, or drop pairs beyond it from the reach table"
         return [] if radius is None else [Fault("radius", what, fix)]
     if radius is None:
-        return [
-            Fault("radius", f"missing: {model} needs one", "give it in the unit of the cost column")
-        ]
+        fix = "give it in the unit of the cost column"
+        return [Fault("radius", f"missing: {model} needs one", fix)]
     if not (math.isfinite(radius) and radius >= 0):
         return [Fault("radius", f"is {radius}", "give a number of 0 or more")]
     return []
 
 
-def _reach_faults(instance: PlainInstance, model: str, radius: float | None) -> list[Fault]:
+def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
     """Return which demands that must be served cannot be."""
-    if model == "mclp":
-        return []
-    count = np.diff(instance.start)
-    alone = instance.needed & (count == 0)
-    faults = []
-    if alone.any():
-        faults.append(
-            Fault(
-                "reach",
-                f"{int(alone.sum()):,} of {len(count):,} demands can be served from no site",
-                "add pairs or candidates for them, or drop them from demand",
-                tuple(instance.demand_ids[alone]),
-            )
-        )
-    if radius is not None:
-        nearest = np.full(len(count), math.inf)
-        nearest[count > 0] = instance.cost[instance.start[:-1][count > 0]]
-        far = instance.needed & (count > 0) & (nearest > radius)
-        if far.any():
-            faults.append(
-                Fault(
-                    "radius",
-                    f"{int(far.sum()):,} of {len(count):,} demands have no site within {radius:g}",
-                    f"raise it to {nearest[far].max():g} or more, or add candidates near them",
-                    tuple(instance.demand_ids[far]),
-                )
-            )
-    return faults
+    there = np.diff(instance.start) > 0
+    nearest = np.full(len(there), math.inf)
+    nearest[there] = instance.cost[instance.start[:-1][there]]
+    far = instance.needed & there & (nearest > radius)
+
+    def fault(where: str, which: Flags, what: str, fix: str) -> list[Fault]:
+        text = f"{int(which.sum()):,} of {len(there):,} demands {what}"
+        return [Fault(where, text, fix, tuple(instance.demand_ids[which]))] if which.any() else []
+
+    mend = "add pairs or candidates for them, or drop them from demand"
+    more = f"raise it to {nearest[far].max(initial=0):g} or more, or add candidates near them"
+    return [
+        *fault("reach", instance.needed & ~there, "can be served from no site", mend),
+        *fault("radius", far, f"have no site within {radius:g}", more),
+    ]
 
 
 def _capacity_faults(instance: PlainInstance) -> list[Fault]:

@@ -29,11 +29,13 @@ import numpy as np
 
 from siting.classics.location import Location, fill, improve, nearest, total
 from siting.engine.clock import Clock
-from siting.program.instance import Flags, Floats, Ints
+from siting.program.instance import Flags, Floats
 
 # Iterations without a better bound before the step is halved, and the step at which it ends.
 PATIENCE, LEAST_STEP = 20, 2e-4
 DEFLECTION = 0.6
+# The bound is stepped towards as if the best plan cost this much more.
+AIM = 1.002
 SLACK = 1e-9
 # A plan is looked for once in so many iterations.
 TRY_EVERY = 10
@@ -41,17 +43,49 @@ TRY_EVERY = 10
 CHILD_SCALE, FORGET = 0.3, 0.05
 
 
+class Steps:
+    """Where prices are, the best so far, and how far the next step goes along a slope.
+
+    After `patience` steps without a better bound the scale of steps is halved.
+    """
+
+    def __init__(self, u: Floats, scale: float = 1.0, patience: int = PATIENCE) -> None:
+        self.u, self.best = u.copy(), u.copy()
+        self.scale, self.patience = scale, patience
+        self.bound, self.stalled = -math.inf, 0
+        self._direction = np.zeros_like(u)
+
+    def hear(self, bound: float) -> bool:
+        """Take note of the bound where the prices are, and return whether it is the best."""
+        self.stalled = 0 if bound > self.bound + 1e-7 * abs(self.bound) else self.stalled + 1
+        if bound <= self.bound:
+            return False
+        self.bound, self.best = bound, self.u.copy()
+        return True
+
+    def back(self) -> bool:
+        """Go back to the best prices with half the step if patience is at an end."""
+        if self.stalled < self.patience:
+            return False
+        self.scale, self.stalled = self.scale / 2, 0
+        self.u, self._direction = self.best.copy(), np.zeros_like(self.u)
+        return True
+
+    def go(self, slope: Floats, aim: float, low: float, high: Floats | float) -> bool:
+        """Step towards a bound of `aim`; return whether there is any way to go."""
+        self._direction = slope + DEFLECTION * self._direction
+        square = float(self._direction @ self._direction)
+        if square <= 0:
+            return False
+        short = max(aim - self.bound, 1e-9 * abs(aim))
+        self.u = np.clip(self.u + self.scale * short / square * self._direction, low, high)
+        return True
+
+
 class Prices:
     """Prices of service, the bound they prove, and the best plan met on the way.
 
-    Parameters
-    ----------
-    problem
-        The problem.
-    chosen
-        A plan to start from.
-    cutoff
-        Cost at or above which a plan is of no interest.
+    They start from a plan; one that costs `cutoff` or more is of no interest.
     """
 
     def __init__(self, problem: Location, chosen: Flags, cutoff: float = math.inf) -> None:
@@ -67,7 +101,9 @@ class Prices:
         self.closed = np.zeros_like(self.open)
         self.often = self.open.astype(float)
         self._tried: set[bytes] = set()
-        self._rank = self._first_ranks()
+        # How many of each row's cheapest pairs to look at to begin with.
+        few = max(8, math.ceil(3 * len(problem.fixed) / max(int(chosen.sum()), 1)))
+        self._rank = np.minimum(np.diff(problem.start), few)
         self._ceiling = self._ceilings()
         self.u = np.minimum(self._first_prices(), self._ceiling)
         self._take_pairs()
@@ -92,11 +128,6 @@ class Prices:
         """What no plan costs less than; at most the cutoff."""
         return min(self.lifted(self.bound), self.value, self.cutoff)
 
-    @property
-    def possible(self) -> bool:
-        """Whether the sites decided leave room for a plan."""
-        return int(self.open.sum()) <= self.problem.most
-
     def shrink(self) -> None:
         """Let go of the pairs of sites that are closed: no better plan has them."""
         problem = self.problem
@@ -117,17 +148,7 @@ class Prices:
         self._cost = np.zeros(0)
 
     def child(self, site: int, *, opened: bool, value: float, best: Flags) -> Prices:
-        """Return the same prices with one site more decided.
-
-        Parameters
-        ----------
-        site
-            The site.
-        opened
-            Whether it is open or closed.
-        value, best
-            The best plan there is by now, and its cost.
-        """
+        """Return the same prices with one site more open or closed, and the best plan by now."""
         node = copy.copy(self)
         node.open, node.closed = self.open.copy(), self.closed.copy()
         (node.open if opened else node.closed)[site] = True
@@ -144,32 +165,17 @@ class Prices:
     def tighten(
         self, clock: Clock, done: Callable[[float, float], bool], *, iterations: int = 3000
     ) -> None:
-        """Better prices, plan and bound until it is done, or the steps are too small.
-
-        Parameters
-        ----------
-        clock
-            When to stop.
-        done
-            Whether a plan's cost and the bound are near enough to each other.
-        iterations
-            Most iterations.
-        """
-        u, best_u = self.u.copy(), self.u.copy()
-        scale, stalled, direction = self.first_scale, 0, np.zeros_like(u)
-        patience = PATIENCE if scale == 1.0 else PATIENCE // 2
+        """Better prices, plan and bound until a cost and the bound are done, or steps too small."""
+        patience = PATIENCE if self.first_scale == 1.0 else PATIENCE // 2
+        steps = Steps(self.u, self.first_scale, patience)
         for _ in range(iterations):
             if clock.over:
                 break
             self.iterations += 1
-            bound, score, chosen, slope = self._at(u)
+            bound, score, chosen, slope = self._at(steps.u)
             self.often += FORGET * (chosen - self.often)
-            if bound > self.bound + 1e-7 * abs(self.bound):
-                stalled = 0
-            else:
-                stalled += 1
-            if bound > self.bound:
-                self.bound, best_u = bound, u.copy()
+            if steps.hear(bound):
+                self.bound = max(self.bound, bound)
                 self._decide(bound, score, chosen)
                 if (self.open | self.closed).all():
                     self._try(self.open, clock)
@@ -180,22 +186,15 @@ class Prices:
                 break
             if self.value < self.cutoff < math.inf:
                 break
-            if stalled >= patience:
-                scale, stalled = scale / 2, 0
-                u, direction = best_u.copy(), np.zeros_like(u)
-                if scale < LEAST_STEP:
+            if steps.back():
+                if steps.scale < LEAST_STEP:
                     break
-                if self._raise_ceilings(u):
+                if self._raise_ceilings(steps.u):
                     continue
-                _, _, _, slope = self._at(u)
-            direction = slope + DEFLECTION * direction
-            square = float(direction @ direction)
-            if square <= 0:
+                slope = self._at(steps.u)[3]
+            if not steps.go(slope, AIM * min(self.value, self.cutoff), 0.0, self._ceiling):
                 break
-            aim = 1.002 * min(self.value, self.cutoff)
-            short = max(aim - self.bound, 1e-9 * abs(aim))
-            u = np.clip(u + scale * short / square * direction, 0.0, self._ceiling)
-        self.u = best_u
+        self.u = steps.best
 
     def _at(self, u: Floats) -> tuple[float, Floats, Flags, Floats]:
         """Return the bound at some prices, the score of every site, the plan and the slope."""
@@ -256,17 +255,10 @@ class Prices:
         second = nearest(problem, self.best)[2]
         count = np.bincount(problem.site, minlength=len(problem.fixed))
         share = problem.cost + (problem.fixed / np.maximum(count, 1))[problem.site]
-        dearest, least = np.zeros_like(second), np.zeros_like(second)
+        dearest, least = np.zeros_like(second), np.full_like(second, np.inf)
         np.maximum.at(dearest, problem.row, problem.cost)
-        least[:] = np.inf
         np.minimum.at(least, problem.row, share)
         return np.minimum(np.maximum(np.minimum(second, dearest), least), problem.unserved)
-
-    def _first_ranks(self) -> Ints:
-        """Return how many of each row's cheapest pairs to look at to begin with."""
-        count = np.diff(self.problem.start)
-        few = max(8, math.ceil(3 * len(self.problem.fixed) / max(int(self.best.sum()), 1)))
-        return np.minimum(count, few)
 
     def _ceilings(self) -> Floats:
         """Return the cost of the first pair of each row that is not looked at."""

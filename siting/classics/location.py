@@ -75,7 +75,12 @@ class Location:
 
 
 def make_location(
-    instance: PlainInstance, *, p: int | None, fixed: Floats, cost: Floats, unserved: Floats | None
+    instance: PlainInstance,
+    cost: Floats,
+    *,
+    p: int | None = None,
+    fixed: Floats | None = None,
+    unserved: Floats | None = None,
 ) -> Location:
     """Return the problem of an instance with given costs.
 
@@ -83,16 +88,17 @@ def make_location(
     ----------
     instance
         The pairs, the rows and the existing sites.
-    p, fixed, unserved
-        As for `Location`; by default to leave a row unserved costs more than any plan without it.
     cost
         Cost of each pair of the instance, in rising order within each row.
+    p, fixed, unserved
+        As for `Location`; by default sites cost nothing, and to leave a row unserved costs more
+        than any plan without it.
     """
+    fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
     if unserved is None:
-        rows = len(instance.demand_ids)
         last = instance.start[1:] - 1
         dearest = np.where(np.diff(instance.start) > 0, cost[last], 0.0)
-        unserved = np.full(rows, np.ceil(1.0 + dearest.sum() + fixed.sum()))
+        unserved = np.full(len(last), np.ceil(1.0 + dearest.sum() + fixed.sum()))
     return Location(
         instance.start, instance.row, instance.site, cost, fixed, unserved, instance.existing, p
     )
@@ -115,13 +121,8 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
     more = after < len(pair)
     more[more] = problem.row[pair[after[more]]] == first[more]
     second[first[more]] = problem.cost[pair[after[more]]]
-    dear = cheapest > problem.unserved
-    site[dear] = -1
-    return (
-        np.minimum(cheapest, problem.unserved),
-        site,
-        np.minimum(second, problem.unserved),
-    )
+    site[cheapest > problem.unserved] = -1
+    return np.minimum(cheapest, problem.unserved), site, np.minimum(second, problem.unserved)
 
 
 def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
@@ -145,17 +146,7 @@ def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Return the sites after adding, dropping or exchanging one at a time while that saves cost.
-
-    Parameters
-    ----------
-    problem
-        The problem.
-    chosen
-        Sites to start from; no more than allowed.
-    clock
-        When to stop; what it has by then is returned.
-    """
+    """Return the sites after adding, dropping or exchanging one at a time while that saves cost."""
     chosen = chosen.copy()
     while not clock.over:
         now, own, gain, drop, swap = _profits(problem, chosen)
@@ -177,15 +168,7 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:
-    """Return an equally good set without idle sites, with lower ids where an exchange is free.
-
-    Parameters
-    ----------
-    problem
-        The problem.
-    chosen
-        The sites; none of the existing ones is dropped.
-    """
+    """Return an equally good set without idle sites, with lower ids where an exchange is free."""
     chosen = chosen.copy()
     while True:
         now, own, _, drop, swap = _profits(problem, chosen)

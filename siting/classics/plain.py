@@ -8,8 +8,7 @@ tables changes nothing; pairs are a sparse list of sites a demand, the cheapest 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -222,40 +221,31 @@ class PlainInstance:
         return self.weight > 0
 
     def restricted(self, pairs: Flags, rows: Flags | None = None) -> PlainInstance:
-        """Return the instance with some pairs and demands only; every site stays.
-
-        Parameters
-        ----------
-        pairs
-            Whether to keep each pair.
-        rows
-            Whether to keep each demand; all by default.
-        """
+        """Return the instance with the flagged pairs and demands only; every site stays."""
         rows = np.ones(len(self.demand_ids), dtype=bool) if rows is None else rows
         keep = pairs & rows[self.row]
         count = np.bincount(self.row[keep], minlength=len(rows))[rows]
-        return PlainInstance(
+        return replace(
+            self,
             demand_ids=self.demand_ids[rows],
             weight=self.weight[rows],
-            site_ids=self.site_ids,
-            fixed_cost=self.fixed_cost,
-            capacity=self.capacity,
-            existing=self.existing,
             start=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
             site=self.site[keep],
             cost=self.cost[keep],
             whole=self.whole[keep],
-            cost_per=self.cost_per,
         )
+
+    def wanted(self) -> PlainInstance:
+        """Return the instance with the demands alone that must be served."""
+        return self.restricted(np.ones(len(self.site), dtype=bool), self.needed)
+
+    def within(self, radius: float) -> PlainInstance:
+        """Return the instance with only the pairs at or within a cost of `radius`."""
+        return self.restricted(self.cost <= radius)
 
     def with_existing(self, existing: Flags) -> PlainInstance:
         """Return the instance with other sites open in every plan."""
-        return PlainInstance(**{**vars(self), "existing": existing.copy()})
-
-    def positions_of(self, site_ids: Iterable[str]) -> Ints:
-        """Return the positions of sites in the order of their ids."""
-        at = {name: n for n, name in enumerate(self.site_ids.tolist())}
-        return np.array(sorted(at[str(name)] for name in site_ids), dtype=np.int64)
+        return replace(self, existing=existing.copy())
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""

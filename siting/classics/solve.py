@@ -8,26 +8,22 @@ program on what those leave undecided. The plan is valued anew at the end, never
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pulp
 
-from siting.classics.center import cover, radius_of, search_center
-from siting.classics.facility_location import facility_location
-from siting.classics.faults import check_classic
+from siting.classics.center import radius_of, search_center
+from siting.classics.cover import cover, cover_most
+from siting.classics.faults import TAKES_P, UNITS, ClassicModel, check_classic
 from siting.classics.location import Location, make_location, settle
-from siting.classics.mclp import mclp
-from siting.classics.names import TAKES_P, UNITS, ClassicModel
-from siting.classics.p_median import p_median
 from siting.classics.plain import PlainInstance
-from siting.classics.plain_program import within
+from siting.classics.programs import facility_location, mclp, p_median
 from siting.classics.uncapacitated import Found, Means, search_location
 from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
 from siting.engine.clock import Clock
-from siting.engine.covering.of_instance import cover_plain
 from siting.engine.highs import highs_version
 from siting.engine.proof import ARITHMETIC, Proof, Stopped
 from siting.engine.solvers import HIGHS, check_solver
@@ -157,158 +153,148 @@ def solve_classic(
     """
     check_classic(instance, model, p, radius, gap, time_limit_s, threads)
     check_solver(solver)
-    needed = instance.restricted(instance.needed[instance.row], instance.needed)
-    if model == "mclp" and radius is not None:
-        needed = within(needed, radius)
+    solve = _Solve(instance, model, p or 0, math.inf if radius is None else radius)
     clock = Clock(time_limit_s)
-    offset = float(needed.weight.sum()) if model == "mclp" else 0.0
-    near_enough = max(gap, ARITHMETIC / 10)
-
-    def done(value: float, bound: float) -> bool:
-        return value - bound <= near_enough * abs(offset - value)
-
-    means = Means(clock, done, gap, solver, {"threads": threads, "seed": seed})
+    means = Means(clock, solve.enough(gap), gap, solver, {"threads": threads, "seed": seed})
     try:
-        found = _find(needed, model, p, radius, means)
+        found = solve.find(means)
     except KeyboardInterrupt:
         raise SolveError(Fault("solve", "interrupted before there was any plan")) from None
-    return _answer(instance, needed, model, p, radius, found, means)
+    return solve.answer(found, means)
 
 
-def _costs(needed: PlainInstance, model: str, p: int | None, radius: float | None) -> Location:
-    """Return the costs of plans of a model without capacities."""
-    none = np.zeros(len(needed.site_ids))
-    if model == "mclp":
-        free = np.zeros(len(needed.site))
-        return make_location(needed, p=p, fixed=none, cost=free, unserved=needed.weight)
-    if model == "p_median":
-        return make_location(needed, p=p, fixed=none, cost=needed.whole, unserved=None)
-    if model == "facility_location":
-        return make_location(
-            needed, p=None, fixed=needed.fixed_cost, cost=needed.whole, unserved=None
+class _Solve:
+    """One question to a classic model: the demand that needs serving, p, and the radius."""
+
+    def __init__(self, instance: PlainInstance, model: ClassicModel, p: int, radius: float) -> None:
+        self.instance, self.model, self.p, self.radius = instance, model, p, radius
+        self.needed = instance.wanted()
+        if model == "mclp":
+            self.needed = self.needed.within(radius)
+        # The search knows costs alone: maximal covering's is the weight that is not covered.
+        self.most = float(self.needed.weight.sum()) if model == "mclp" else 0.0
+
+    def enough(self, gap: float) -> Callable[[float, float], bool]:
+        """Return what says whether a plan's cost and a bound are within a gap."""
+        near = max(gap, ARITHMETIC / 10)
+        return lambda value, bound: value - bound <= near * abs(self.most - value)
+
+    def costs(self, radius: float) -> Location:
+        """Return the costs of plans of a model without capacities; all but mclp serve all."""
+        needed = self.needed
+        if self.model == "mclp":
+            free = np.zeros(len(needed.site))
+            return make_location(needed, free, p=self.p, unserved=needed.weight)
+        if self.model == "p_median":
+            return make_location(needed, needed.whole, p=self.p)
+        if self.model == "facility_location":
+            return make_location(needed, needed.whole, fixed=needed.fixed_cost)
+        near = needed.within(radius)
+        return make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+
+    def find(self, means: Means) -> Found:
+        """Return the best plan found, and what is proven about any."""
+        needed, p, radius = self.needed, self.p, self.radius
+        if self.model == "capacitated_facility_location":
+            return search_warehouse(needed, means)
+        if self.model == "p_center":
+            return search_center(needed, p, means)
+        if self.model == "lscp":
+            return cover(needed, radius, means)
+        if self.model == "mclp":
+            if means.solver == HIGHS:
+                return cover_most(needed, p, radius, means)
+            return search_location(
+                self.costs(radius),
+                needed,
+                lambda left: mclp(left, p, radius),
+                means,
+                objective_of=lambda cost: self.most - cost,
+                serve_all=False,
+            )
+        median = self.model == "p_median"
+        build = (lambda left: p_median(left, p)) if median else facility_location
+        return search_location(self.costs(radius), needed, build, means)
+
+    def answer(self, found: Found, means: Means) -> ClassicSolution:
+        """Return the plan settled, valued anew and checked, with its proof."""
+        needed, bound = self.needed, found.bound
+        chosen, shares, objective = self.settled(found, means.clock)
+        if not math.isfinite(objective):
+            raise self.no_plan(found, means)
+        if self.model == "mclp":
+            bound = self.most - bound
+        elif self.model == "lscp" and math.isfinite(bound):
+            bound = math.ceil(bound - 1e-6)
+        served = np.flatnonzero(shares > 0)
+        assignment = pd.DataFrame(
+            {
+                "demand_id": needed.demand_ids[needed.row[served]],
+                "site_id": needed.site_ids[needed.site[served]],
+                "cost": needed.cost[served],
+                "share": shares[served],
+            }
         )
-    near = within(needed, math.inf if radius is None else radius)
-    free = np.zeros(len(near.site))
-    return make_location(near, p=None, fixed=none + 1.0, cost=free, unserved=None)
-
-
-def _find(
-    needed: PlainInstance, model: str, p: int | None, radius: float | None, means: Means
-) -> Found:
-    if model == "capacitated_facility_location":
-        return search_warehouse(needed, means)
-    if model == "p_center":
-        assert p is not None
-        return search_center(needed, p, means)
-    if model == "lscp":
-        assert radius is not None
-        return cover(needed, radius, means)
-    problem = _costs(needed, model, p, radius)
-    if model == "mclp":
-        assert p is not None
-        assert radius is not None
-        total = float(needed.weight.sum())
-        number, reach = p, radius
-        if means.solver == HIGHS:
-            seed = means.options["seed"]
-            return cover_plain(needed, number, reach, means.clock, means.gap, seed)
-        return search_location(
-            problem,
-            needed,
-            lambda left: mclp(left, number, reach),
-            means,
-            objective_of=lambda cost: total - cost,
-            serve_all=False,
+        there = set(assignment["demand_id"])
+        return ClassicSolution(
+            model=self.model,
+            sites=tuple(needed.site_ids[chosen].tolist()),
+            assignment=assignment,
+            unserved=tuple(name for name in self.instance.demand_ids.tolist() if name not in there),
+            proof=Proof.of(
+                objective,
+                bound,
+                gap_asked=means.gap,
+                stopped=_stopped(found, means.clock),
+                unit=UNITS[self.model],
+                maximise=self.model == "mclp",
+                nodes=found.nodes,
+                seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
+            ),
+            solver=means.solver,
+            solver_version=highs_version() if means.solver == HIGHS else "",
         )
-    if model == "p_median":
-        assert p is not None
-        number = p
-        return search_location(problem, needed, lambda left: p_median(left, number), means)
-    return search_location(problem, needed, facility_location, means)
 
+    def settled(self, found: Found, clock: Clock) -> tuple[Flags, Floats, float]:
+        """Return the sites, the share each pair serves, and the objective; infinite if no plan."""
+        needed, chosen = self.needed, found.chosen
+        shares = np.zeros(len(needed.site))
+        if chosen is None:
+            return needed.existing, shares, math.inf
+        if self.model == "capacitated_facility_location":
+            used = settle_warehouse(needed, chosen, clock)
+            split = transport(needed, used)
+            return used, shares if split is None else split, plan_cost(needed, used)
+        chosen = settle(
+            self.costs(found.value if self.model == "p_center" else self.radius), chosen
+        )
+        pair = np.flatnonzero(chosen[needed.site])
+        row, first = np.unique(needed.row[pair], return_index=True)
+        shares[pair[first]] = 1.0
+        if self.model == "mclp":
+            return chosen, shares, float(needed.weight[row].sum())
+        if len(row) < len(needed.demand_ids):
+            return chosen, shares, math.inf
+        if self.model == "lscp":
+            far = radius_of(needed, chosen) > self.radius
+            return chosen, shares, math.inf if far else float(chosen.sum())
+        if self.model == "p_center":
+            return chosen, shares, radius_of(needed, chosen)
+        opening = needed.fixed_cost[chosen].sum() if self.model == "facility_location" else 0.0
+        return chosen, shares, float(opening + needed.whole @ shares)
 
-def _answer(
-    instance: PlainInstance,
-    needed: PlainInstance,
-    model: ClassicModel,
-    p: int | None,
-    radius: float | None,
-    found: Found,
-    means: Means,
-) -> ClassicSolution:
-    """Return the plan settled, valued anew and checked, with its proof."""
-    chosen, shares, objective = _settled(needed, model, p, radius, found, means)
-    if not math.isfinite(objective):
-        raise _no_plan(needed, model, p, found, means)
-    bound = found.bound
-    if model == "mclp":
-        bound = float(needed.weight.sum()) - bound
-    elif model == "lscp":
-        bound = math.ceil(bound - 1e-6) if math.isfinite(bound) else bound
-    proof = Proof.of(
-        objective,
-        bound,
-        gap_asked=means.gap,
-        stopped=_stopped(found, means.clock),
-        unit=UNITS[model],
-        maximise=model == "mclp",
-        nodes=found.nodes,
-        seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
-    )
-    served = np.flatnonzero(shares > 0)
-    assignment = pd.DataFrame(
-        {
-            "demand_id": needed.demand_ids[needed.row[served]],
-            "site_id": needed.site_ids[needed.site[served]],
-            "cost": needed.cost[served],
-            "share": shares[served],
-        }
-    )
-    there = set(assignment["demand_id"])
-    return ClassicSolution(
-        model=model,
-        sites=tuple(needed.site_ids[chosen].tolist()),
-        assignment=assignment,
-        unserved=tuple(name for name in instance.demand_ids.tolist() if name not in there),
-        proof=proof,
-        solver=means.solver,
-        solver_version=highs_version() if means.solver == HIGHS else "",
-    )
-
-
-def _settled(
-    needed: PlainInstance,
-    model: str,
-    p: int | None,
-    radius: float | None,
-    found: Found,
-    means: Means,
-) -> tuple[Flags, Floats, float]:
-    """Return the sites, the share each pair serves, and the objective; infinite where no plan."""
-    chosen = found.chosen
-    shares = np.zeros(len(needed.site))
-    if chosen is None:
-        return needed.existing, shares, math.inf
-    if model == "capacitated_facility_location":
-        used = settle_warehouse(needed, chosen, means.clock)
-        split = transport(needed, used)
-        return used, shares if split is None else split, plan_cost(needed, used)
-    problem = _costs(needed, model, p, found.value if model == "p_center" else radius)
-    chosen = settle(problem, chosen)
-    pair = np.flatnonzero(chosen[needed.site])
-    row, first = np.unique(needed.row[pair], return_index=True)
-    shares[pair[first]] = 1.0
-    if model == "mclp":
-        return chosen, shares, float(needed.weight[row].sum())
-    if len(row) < len(needed.demand_ids):
-        return chosen, shares, math.inf
-    if model == "lscp":
-        far = radius is not None and radius_of(needed, chosen) > radius
-        return chosen, shares, math.inf if far else float(chosen.sum())
-    if model == "p_center":
-        return chosen, shares, radius_of(needed, chosen)
-    fixed = float(needed.fixed_cost[chosen].sum()) if model == "facility_location" else 0.0
-    return chosen, shares, fixed + float(needed.whole @ shares)
+    def no_plan(self, found: Found, means: Means) -> SolveError | InfeasibleError:
+        """Return why there is no plan: none can be, or time ended before one was found."""
+        if self.model == "capacitated_facility_location":
+            return InfeasibleError(_stranded(self.needed))
+        if self.model in TAKES_P and found.bound >= found.value * (1 - ARITHMETIC):
+            fewest = cover(self.needed, math.inf, means).bound
+            least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
+            what = f"{self.p:,} sites cannot serve every demand within the reach table"
+            fix = f"give {least:,} or more, or widen the reach"
+            return InfeasibleError(Fault("p", what, fix))
+        what = "ended before any plan that serves every demand was found"
+        return SolveError(Fault("time_limit_s", what, "give more seconds or more sites"))
 
 
 def _stopped(found: Found, clock: Clock) -> Stopped:
@@ -322,44 +308,21 @@ def _stopped(found: Found, clock: Clock) -> Stopped:
     return "time limit" if found.status in timely else "solver stopped"
 
 
-def _no_plan(
-    needed: PlainInstance, model: str, p: int | None, found: Found, means: Means
-) -> SolveError | InfeasibleError:
-    """Return why there is no plan: none can be, or time ended before one was found."""
-    if model == "capacitated_facility_location":
-        return InfeasibleError(_stranded(needed))
-    if model in TAKES_P and p is not None and found.bound >= found.value * (1 - ARITHMETIC):
-        fewest = cover(needed, math.inf, means).bound
-        least = max(p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
-        return InfeasibleError(
-            Fault(
-                "p",
-                f"{p:,} sites cannot serve every demand within the reach table",
-                f"give {least:,} or more, or widen the reach",
-            )
-        )
-    what = "ended before any plan that serves every demand was found"
-    return SolveError(Fault("time_limit_s", what, "give more seconds or more sites"))
-
-
 def _stranded(needed: PlainInstance) -> Fault:
     """Return which demands cannot be served whole even with every site open."""
-    extra: dict[str, Any] = vars(needed)
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
     # One site more, without limit, that takes what no other can.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
-    wider = PlainInstance(
-        **{
-            **extra,
-            "site_ids": np.append(needed.site_ids, ""),
-            "fixed_cost": np.append(needed.fixed_cost, 0.0),
-            "capacity": np.append(needed.capacity, np.inf),
-            "existing": np.append(needed.existing, False),
-            "start": needed.start + np.arange(rows + 1),
-            "site": np.append(needed.site, np.full(rows, sites))[order],
-            "cost": np.append(needed.cost, np.ones(rows))[order],
-            "whole": np.append(0.0 * needed.whole, needed.weight)[order],
-        }
+    wider = replace(
+        needed,
+        site_ids=np.append(needed.site_ids, ""),
+        fixed_cost=np.append(needed.fixed_cost, 0.0),
+        capacity=np.append(needed.capacity, np.inf),
+        existing=np.append(needed.existing, False),
+        start=needed.start + np.arange(rows + 1),
+        site=np.append(needed.site, np.full(rows, sites))[order],
+        cost=np.append(needed.cost, np.ones(rows))[order],
+        whole=np.append(0.0 * needed.whole, needed.weight)[order],
     )
     shares = transport(wider, np.ones(sites + 1, dtype=bool))
     assert shares is not None

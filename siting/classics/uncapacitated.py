@@ -1,11 +1,19 @@
 """The best plan of a classic model without capacities, with a bound on any.
 
 First a plan by adding and exchanging sites, then prices that bound every plan and decide most
-sites, then the integer program of the model on what is undecided.
+sites (`siting.classics.lagrange`). What these leave open is halved, again and again: a node is a
+set of sites that are open and one of sites that are closed, its bound comes from its parent's
+prices, bettered for some iterations; the node with the lowest bound is next, and splits on the site
+that the prices of late chose about half of the time. Or, and in the end, the integer program of the
+model decides the rest.
+
+Source: J. Beasley: A note on solving large p-median problems. European Journal of Operational
+Research 21 (1985), 270-273.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,55 +22,56 @@ from typing import Any
 import numpy as np
 import pulp
 
-from siting.classics.branch import branch
 from siting.classics.lagrange import Prices
 from siting.classics.location import Location, fill, improve, nearest, total
 from siting.classics.plain import PlainInstance
-from siting.classics.plain_program import ClassicProgram
+from siting.classics.programs import ClassicProgram
 from siting.engine.clock import Clock
+from siting.engine.highs import Run
 from siting.engine.solvers import run_solver
 from siting.program.instance import Flags
 
-# Share of the time limit that prices may take before the program is built.
-PRICES_END = 0.5
+NODE_ITERATIONS = 120
 # The program stops at a gap this share of the step between costs: no better plan fits in between.
 WITHIN_STEP = 0.99
 
 
 @dataclass
 class Found:
-    """A plan, and what is proven about any.
+    """A plan, and what is proven about any."""
 
-    Parameters
-    ----------
-    chosen
-        Whether each site is open; None where no plan was found.
-    value
-        Its cost.
-    bound
-        No plan costs less.
-    nodes
-        Branch-and-bound nodes.
-    status
-        What the solver said last; None where it was not needed.
-    """
-
-    chosen: Flags | None
-    value: float
-    bound: float
-    nodes: int = 0
-    status: pulp.LpSolveStatus | None = None
+    chosen: Flags | None  # whether each site is open; None where no plan was found
+    value: float  # its cost
+    bound: float  # no plan costs less
+    nodes: int = 0  # of branch and bound
+    status: pulp.LpSolveStatus | None = None  # what the solver said last, where it was needed
 
 
 @dataclass(frozen=True)
 class Means:
-    """With what to solve: deadline, when it is done, the solver and its options."""
+    """With what to solve: deadline, when a cost and a bound are near enough, solver and options."""
 
     clock: Clock
     done: Callable[[float, float], bool]
     gap: float
     solver: str
     options: dict[str, Any]
+
+    def decide(
+        self, program: ClassicProgram, plan: Flags, *, gap: float, start: bool = True
+    ) -> tuple[Run, Flags | None]:
+        """Return what the solver says of a program, from a plan, and the plan it has, if any."""
+        for variable, j in zip(program.y, program.site.tolist(), strict=True):
+            variable.varValue = float(plan[j])
+        with self.clock.phase("search"):
+            run = run_solver(
+                self.solver, program.prob, self.clock, gap=gap, start=start, **self.options
+            )
+        if not run.found:
+            return run, None
+        chosen = program.instance.existing.copy()
+        chosen[program.site[[(v.varValue or 0.0) > 0.5 for v in program.y]]] = True
+        return run, chosen
 
 
 def search_location(
@@ -74,7 +83,7 @@ def search_location(
     objective_of: Callable[[float], float] = float,
     cutoff: float = math.inf,
     serve_all: bool = True,
-    branch_ends: float = 1.0,
+    nodes: bool = True,
 ) -> Found:
     """Return the best plan found and the bound on any.
 
@@ -92,53 +101,84 @@ def search_location(
         The program's objective from the cost of a plan, and the other way round.
     cutoff
         Cost at or above which a plan is of no interest: that none is below it is proof enough.
-    branch_ends
-        Share of the time limit by which branching on prices gives way to the program.
     serve_all
         Whether the program knows only plans that serve every row.
+    nodes
+        Whether to branch on prices; else the program decides what they leave open.
     """
+    clock = means.clock
     found = Found(problem.existing.copy(), total(problem, problem.existing), -math.inf)
+    prices: Prices | None = None
+
+    def over() -> bool:
+        assert prices is not None
+        found.chosen, found.value, found.bound = prices.best, prices.value, prices.proven
+        enough = found.bound >= cutoff or found.value < cutoff < math.inf
+        return clock.over or enough or means.done(found.value, found.bound)
+
     try:
-        prices = _price(found, problem, means, cutoff)
-        near_enough = means.done(found.value, found.bound) or found.bound >= cutoff
-        if means.clock.over or near_enough or found.value < cutoff < math.inf:
-            return found
-        with means.clock.phase("branch", branch_ends):
-            try:
-                found.nodes += branch(prices, means.clock, means.done)
-            finally:
-                found.chosen, found.value, found.bound = prices.best, prices.value, prices.proven
-        near_enough = means.done(found.value, found.bound) or found.bound >= cutoff
-        if means.clock.over or near_enough or found.value < cutoff < math.inf:
+        with clock.phase("start"):
+            chosen = improve(problem, fill(problem, problem.existing, clock), clock)
+        prices = Prices(problem, chosen, cutoff)
+        try:
+            with clock.phase("prices"):
+                prices.tighten(clock, means.done)
+            if nodes and not over():
+                with clock.phase("branch"):
+                    found.nodes = branch(prices, clock, means.done)
+        finally:
+            ended = over()
+        if ended:
             return found
         left = instance.restricted(~prices.closed[instance.site])
         if serve_all and (np.diff(left.start) == 0).any():
             found.bound = min(found.value, cutoff)  # every better plan is ruled out
             return found
-        with means.clock.phase("build"):
+        with clock.phase("build"):
             program = build(left.with_existing(instance.existing | prices.open))
-        with means.clock.phase("search"):
-            _search(found, problem, program, prices, means, objective_of, serve_all)
+        _decide(found, problem, program, prices, means, objective_of, serve_all)
     except KeyboardInterrupt:
-        means.clock.interrupted = True
+        clock.interrupted = True
     return found
 
 
-def _price(found: Found, problem: Location, means: Means, cutoff: float) -> Prices:
-    clock = means.clock
-    with clock.phase("start"):
-        found.chosen = improve(problem, fill(problem, problem.existing, clock), clock)
-        found.value = total(problem, found.chosen)
-    prices = Prices(problem, found.chosen, cutoff)
-    try:
-        with clock.phase("prices"):
-            prices.tighten(clock, means.done)
-    finally:
-        found.chosen, found.value, found.bound = prices.best, prices.value, prices.proven
-    return prices
+def branch(root: Prices, clock: Clock, done: Callable[[float, float], bool]) -> int:
+    """Better the plan and the bound of `root` by branching, and return the number of nodes."""
+    if clock.over:
+        return 0
+    root.shrink()
+    heap = [(root.proven, 0, root)]
+    nodes, made = 0, 0
+    while heap and not clock.over:
+        bound, _, node = heapq.heappop(heap)
+        root.bound = max(root.bound, min(bound, root.value, root.cutoff))
+        if done(root.value, root.proven) or root.proven >= root.cutoff:
+            return nodes
+        free = np.flatnonzero(~node.open & ~node.closed)
+        if not len(free):
+            continue
+        nodes += 1
+        split = int(free[np.argmin(np.abs(node.often[free] - 0.5))])
+        for opened in (True, False):
+            child = node.child(split, opened=opened, value=root.value, best=root.best)
+            if int(child.open.sum()) > root.problem.most:
+                continue
+            child.tighten(clock, lambda value, low: low >= value, iterations=NODE_ITERATIONS)
+            if child.value < root.value:
+                root.value, root.best = child.value, child.best
+                if root.value < root.cutoff < np.inf:
+                    return nodes
+            child.release()
+            low = max(child.proven, bound)
+            if low < min(root.value, root.cutoff):
+                made += 1
+                heapq.heappush(heap, (low, made, child))
+    low = heap[0][0] if heap else math.inf
+    root.bound = max(root.bound, min(low, root.value, root.cutoff))
+    return nodes
 
 
-def _search(
+def _decide(
     found: Found,
     problem: Location,
     program: ClassicProgram,
@@ -149,27 +189,21 @@ def _search(
 ) -> None:
     """Let the solver decide what the prices left open."""
     start = prices.best
-    for variable, j in zip(program.y, program.site.tolist(), strict=True):
-        variable.varValue = float(start[j])
     unserved = (nearest(problem, start)[1] < 0).any()
     fits = int(start.sum()) <= problem.most and prices.cutoff == math.inf
-    step = WITHIN_STEP * problem.step / max(abs(objective_of(found.value)), 1e-12)
-    run = run_solver(
-        means.solver,
-        program.prob,
-        means.clock,
+    step = WITHIN_STEP * prices.step / max(abs(objective_of(found.value)), 1e-12)
+    run, chosen = means.decide(
+        program,
+        start,
         gap=max(means.gap, min(step, 0.5)),
         start=bool(fits and not (serve_all and unserved)),
-        **means.options,
     )
-    found.nodes, found.status = run.nodes, run.status
+    found.nodes, found.status = found.nodes + run.nodes, run.status
     worst = min(found.value, prices.cutoff)  # plans ruled out cost no less
     if run.status == pulp.LpSolveStatus.Infeasible:
         found.bound = worst
         return
-    if run.found:
-        chosen = problem.existing | prices.open
-        chosen[program.site[[(v.varValue or 0.0) > 0.5 for v in program.y]]] = True
+    if chosen is not None:
         value = total(problem, chosen)
         if chosen.sum() <= problem.most and value < found.value:
             found.chosen, found.value = chosen, value

@@ -21,28 +21,24 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from siting.classics.facility_location import facility_location
-from siting.classics.lagrange import DEFLECTION, LEAST_STEP, PATIENCE, SLACK, TRY_EVERY
+from siting.classics.lagrange import AIM, LEAST_STEP, SLACK, TRY_EVERY, Steps
 from siting.classics.plain import PlainInstance
-from siting.classics.uncapacitated import PRICES_END, Found, Means
+from siting.classics.programs import facility_location
+from siting.classics.uncapacitated import Found, Means
 from siting.engine.clock import Clock
-from siting.engine.solvers import run_solver
 from siting.program.instance import Flags, Floats
 
 # A share of a demand below this is arithmetic.
 LEAST_SHARE = 1e-9
 MOST_ITERATIONS = 2000
+# Share of the time limit that prices may take before the program is built.
+PRICES_END = 0.5
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
-    """Return the share of its demand that each pair serves at the least cost; None if impossible.
+    """Return the share of its demand that each pair serves at the least cost from open sites.
 
-    Parameters
-    ----------
-    instance
-        The data.
-    chosen
-        The open sites.
+    None if these cannot serve all demand.
     """
     pair = np.flatnonzero(chosen[instance.site])
     row, site = instance.row[pair], instance.site[pair]
@@ -82,15 +78,7 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
 
 
 def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
-    """Return what opening some sites and serving all demand from them costs; infinite if it cannot.
-
-    Parameters
-    ----------
-    instance
-        The data.
-    chosen
-        The open sites.
-    """
+    """Return what opening sites and serving all demand from them costs; infinite if impossible."""
     if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - 1e-9):
         return math.inf
     shares = transport(instance, chosen)
@@ -133,16 +121,19 @@ class _Prices:
         score = instance.fixed_cost - earned
         price, taken = self._enough(score)
         score = score - price * self.room
-        negative = self.open | ((score < 0) & ~self.closed)
+        negative = self._taken(score)
         bound = float(u.sum() + price * instance.weight.sum() + score[negative].sum())
         served = np.bincount(
             self.row[pair], share * taken[site], minlength=len(instance.demand_ids)
         )
         return bound, score, taken > 0, 1.0 - served
 
+    def _taken(self, score: Floats) -> Flags:
+        return self.open | ((score < 0) & ~self.closed)
+
     def _enough(self, score: Floats) -> tuple[float, Floats]:
         """Return the price of capacity, and how much of each site is taken to have enough."""
-        taken = (self.open | ((score < 0) & ~self.closed)).astype(float)
+        taken = self._taken(score).astype(float)
         short = float(self.instance.weight.sum() - self.room @ taken)
         if short <= 0:
             return 0.0, taken
@@ -184,31 +175,24 @@ class _Prices:
         )
         u = np.full(len(instance.demand_ids), np.inf)
         np.minimum.at(u, self.row, share)
-        best_u, scale, stalled, direction = u.copy(), 1.0, 0, np.zeros_like(u)
+        steps = Steps(u)
         for n in range(MOST_ITERATIONS):
             if means.clock.over:
                 break
-            bound, score, chosen, slope = self.at(u)
-            stalled = 0 if bound > self.bound + 1e-7 * abs(self.bound) else stalled + 1
-            if bound > self.bound:
-                self.bound, best_u = bound, u.copy()
+            bound, score, chosen, slope = self.at(steps.u)
+            steps.hear(bound)
+            self.bound = steps.bound
             self.decide(bound, score)
             if n % TRY_EVERY == 0 and self.offer(chosen):
                 self.drop(means)
             if means.done(self.value, min(self.bound, self.value)):
                 break
-            if stalled >= PATIENCE:
-                scale, stalled = scale / 2, 0
-                u, direction = best_u.copy(), np.zeros_like(u)
-                if scale < LEAST_STEP * 5:
+            if steps.back():
+                if steps.scale < LEAST_STEP * 5:
                     break
-                slope = self.at(u)[3]
-            direction = slope + DEFLECTION * direction
-            square = float(direction @ direction)
-            if square <= 0:
+                slope = self.at(steps.u)[3]
+            if not steps.go(slope, AIM * self.value, -math.inf, math.inf):
                 break
-            short = max(1.002 * self.value - self.bound, 1e-9 * abs(self.value))
-            u = u + scale * short / square * direction
 
     def drop(self, means: Means) -> None:
         """Close sites of the best plan, the dearest first, while that saves cost."""
@@ -224,14 +208,7 @@ class _Prices:
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
     """Return an equally cheap set of sites with none that serves nobody or is not worth its cost.
 
-    Parameters
-    ----------
-    instance
-        The data.
-    chosen
-        The sites; none of the existing ones is dropped.
-    clock
-        When to stop; what it has by then is returned.
+    Existing sites stay. When the clock is over, what there is by then is returned.
     """
     shares = transport(instance, chosen)
     if shares is None:
@@ -251,12 +228,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
 def search_warehouse(instance: PlainInstance, means: Means) -> Found:
     """Return the best plan of the capacitated problem found, and the bound on any.
 
-    Parameters
-    ----------
-    instance
-        The data; every demand needs serving. Opening every site serves all demand.
-    means
-        With what to solve.
+    Every demand of the instance needs serving.
     """
     clock = means.clock
     with clock.phase("start", PRICES_END):
@@ -271,30 +243,21 @@ def search_warehouse(instance: PlainInstance, means: Means) -> Found:
             found.chosen, found.value = prices.best, prices.value
             found.bound = min(prices.bound, prices.value)
         if not clock.over and not means.done(found.value, found.bound):
-            _search(found, instance, prices, means)
+            _decide(found, instance, prices, means)
     except KeyboardInterrupt:
         clock.interrupted = True
     return found
 
 
-def _search(found: Found, instance: PlainInstance, prices: _Prices, means: Means) -> None:
+def _decide(found: Found, instance: PlainInstance, prices: _Prices, means: Means) -> None:
     """Let the solver decide what the prices left open."""
-    clock = means.clock
-    with clock.phase("build"):
+    with means.clock.phase("build"):
         left = instance.restricted(~prices.closed[instance.site])
         left = left.with_existing(instance.existing | prices.open)
         program = facility_location(left, capacitated=True)
-    for variable, j in zip(program.y, program.site.tolist(), strict=True):
-        variable.varValue = float(prices.best[j])
-    with clock.phase("search"):
-        run = run_solver(
-            means.solver, program.prob, clock, gap=means.gap, start=True, **means.options
-        )
+    run, chosen = means.decide(program, prices.best, gap=means.gap)
     found.nodes, found.status = run.nodes, run.status
-    if run.found:
-        chosen = instance.existing | prices.open
-        taken = np.array([(v.varValue or 0.0) > 0.5 for v in program.y], dtype=bool)
-        chosen[program.site[taken]] = True
+    if chosen is not None:
         value = plan_cost(instance, chosen)
         if value < found.value:
             found.chosen, found.value = chosen, value

@@ -116,12 +116,13 @@ def rerun(
 ) -> None:
     """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
     with errors_explained(quiet=quiet):
-        from siting import study
         from siting.errors import InfeasibleError
-        from siting.terminal import print_rerun
+        from siting.review import rerun as repeat
+        from siting.study import plain
+        from siting.terminal.rerun import print_rerun
 
         try:
-            found = study.rerun(
+            found = repeat(
                 folder, overrides or [], out=out, progress=None if quiet else stage_lines()
             )
         except InfeasibleError as err:
@@ -129,7 +130,7 @@ def rerun(
             typer.echo(f"Differs: there was a plan, now there is none.\n  {err}", err=True)
             raise typer.Exit(1) from err
         if as_json:
-            typer.echo(json.dumps(study.plain(found.plain()), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(plain(found.plain()), indent=2, ensure_ascii=False))
         elif not quiet:
             print_rerun(found)
         if not found.same:

@@ -55,8 +55,8 @@ def evaluate(
 ) -> None:
     """Score a plan drawn by hand or by another tool beside the best for the same money."""
     with errors_explained(quiet=quiet):
-        from siting import study
-        from siting.study.evaluate import evaluate_to_folder
+        from siting.review import evaluate_to_folder
+        from siting.study import plain
         from siting.terminal.evaluate import print_evaluation
 
         found, folder = evaluate_to_folder(
@@ -70,7 +70,7 @@ def evaluate(
             progress=None if quiet else stage_lines(),
         )
         if as_json:
-            typer.echo(json.dumps(study.plain(found.facts), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(plain(found.facts), indent=2, ensure_ascii=False))
         elif not quiet:
             print_evaluation(found, folder)
 
@@ -90,15 +90,15 @@ def compare(
 ) -> None:
     """Put stored runs of one city side by side: figures, what was asked, a map of differences."""
     with errors_explained(quiet=quiet):
-        from siting import study
-        from siting.study.compare import compare_to_folder
+        from siting.review import compare_to_folder
+        from siting.study import plain
         from siting.terminal.compare import print_comparison
 
         now = datetime.now(UTC).astimezone()
         folder = out or runs[0].resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
         found = compare_to_folder(runs, out=folder, now=now)
         if as_json:
-            typer.echo(json.dumps(study.plain(found.facts), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(plain(found.facts), indent=2, ensure_ascii=False))
         elif not quiet:
             print_comparison(found, folder)
 
@@ -128,8 +128,8 @@ def simulate(
 ) -> None:
     """Play a plan's day driver by driver: waits, who is turned away, how busy each station is."""
     with errors_explained(quiet=quiet):
-        from siting import study
-        from siting.study.simulate import Rules, simulate_to_folder
+        from siting.review import Rules, simulate_to_folder
+        from siting.study import plain
         from siting.terminal.simulate import print_simulation
 
         now = datetime.now(UTC).astimezone()
@@ -139,6 +139,6 @@ def simulate(
         progress = None if quiet else stage_lines()
         found = simulate_to_folder(run, rules, out=folder, now=now, progress=progress)
         if as_json:
-            typer.echo(json.dumps(study.plain(found.facts), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(plain(found.facts), indent=2, ensure_ascii=False))
         elif not quiet:
             print_simulation(found, folder)

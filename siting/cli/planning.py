@@ -152,12 +152,12 @@ def frontier(
 ) -> None:
     """Plan for many budgets: what more money serves, with bounds, and where it stops paying."""
     with errors_explained(quiet=quiet):
-        from siting import study
+        from siting import review
         from siting.terminal import print_frontier
 
-        table, folder = study.frontier_to_folder(
+        table, folder = review.frontier_to_folder(
             config,
-            study.budgets_of(budgets),
+            review.budgets_of(budgets),
             overrides=overrides or [],
             out=out,
             now=datetime.now(UTC).astimezone(),

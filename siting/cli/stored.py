@@ -70,10 +70,11 @@ def replan(
 ) -> None:
     """Plan a stored run again with other wishes, and show what changes."""
     with errors_explained(quiet=quiet):
-        from siting import study
+        from siting import review
+        from siting.study import plain
         from siting.terminal.replan import print_replan
 
-        found = study.replan(
+        found = review.replan(
             folder,
             drop=drop or [],
             require=require or [],
@@ -86,7 +87,7 @@ def replan(
         )
         if as_json:
             said = {**found.after.facts, "changes": found.changes.to_dict("records")}
-            typer.echo(json.dumps(study.plain(said), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(plain(said), indent=2, ensure_ascii=False))
         elif not quiet:
             print_replan(found)
 
@@ -115,10 +116,8 @@ def explain(
 ) -> None:  # fmt: skip
     """Say why a place gets its station or none; or list all stations, the most doubtful first."""
     with errors_explained(quiet=quiet):
-        from siting import study
-        from siting.study.explain import explain_site
-        from siting.study.explain_plan import explain_plan
-        from siting.study.opened import Explained
+        from siting.review import Explained, explain_plan, explain_site
+        from siting.study import plain
         from siting.terminal.explain import print_plan_reasons, print_site_reasons
 
         run = Explained(folder)
@@ -145,4 +144,4 @@ def explain(
             if not as_json:
                 print_site_reasons(why, run.plan)
         if as_json:
-            typer.echo(json.dumps(study.plain(said), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(plain(said), indent=2, ensure_ascii=False))

@@ -1,1 +1,8 @@
-"""What solves a program: bounds, plans and proofs, on HiGHS; the only room that knows solvers."""
+"""What answers a program: bounds, plans and proofs, on HiGHS; the only room that knows solvers."""
+
+from siting.engine.answer import AimProof, Answer
+from siting.engine.clock import Progress
+from siting.engine.proof import Proof
+from siting.engine.solve import solve
+
+__all__ = ["AimProof", "Answer", "Progress", "Proof", "solve"]

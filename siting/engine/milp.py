@@ -9,7 +9,8 @@ import pulp
 
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.search import Result
+from siting.engine.proof import Stopped
+from siting.engine.result import Result
 from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.instance import Ints
@@ -92,5 +93,7 @@ def solve_whole(
         pulp.LpSolveStatus.Interrupted,
         pulp.LpSolveStatus.Optimal,
     )
-    stopped = "time limit" if run.status in timely else "solver stopped"
-    return Result(choice, value, limit, "interrupted" if clock.interrupted else stopped, nodes)
+    stopped: Stopped = "time limit" if run.status in timely else "solver stopped"
+    stopped = "interrupted" if clock.interrupted else stopped
+    noise = 1e-8 * abs(matrix.size)
+    return Result(choice, value, limit, stopped, nodes, noise=noise)

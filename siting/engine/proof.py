@@ -63,6 +63,7 @@ class Proof:
         maximise: bool = True,
         nodes: int = 0,
         seconds: dict[str, float] | None = None,
+        noise: float = 0.0,
     ) -> Proof:
         """Return the proof of a plan; a bound that the plan itself reaches counts as reached.
 
@@ -72,6 +73,8 @@ class Proof:
             As the class says; `bound` may be infinite where nothing is proven.
         maximise
             Whether more is better.
+        noise
+            A difference that is arithmetic even where the objective is about 0.
 
         Examples
         --------
@@ -83,10 +86,11 @@ class Proof:
         0.1
         """
         short = bound - objective if maximise else objective - bound
-        if short <= ARITHMETIC * abs(objective):
+        if short <= max(ARITHMETIC * abs(objective), noise):
             bound, short = objective, 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        reached = math.isfinite(gap) and gap <= gap_asked
+        # A gap met to the last bit is met.
+        reached = math.isfinite(gap) and gap <= gap_asked * (1 + 1e-9)
         return cls(
             status="optimal" if reached else "feasible",
             objective=objective,

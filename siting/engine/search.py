@@ -1,22 +1,215 @@
-"""placeholder"""
+"""Good plans quickly: fill by worth per rupee, then exchange two sites at a time.
+
+Every choice here is within every row. Everything is valued exactly (`siting.engine.valuer`); its
+bounds say which changes cannot help, so that few have to be valued at all. Nothing is random, and
+ties go to the first option.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numpy as np
 
-from siting.engine.answer import TieBreak
-from siting.engine.proof import Stopped
-from siting.program.instance import Ints
+from siting.engine.clock import Clock
+from siting.engine.valuer import State, Valuer
+from siting.program.instance import Floats, Ints
+
+# Limits in counts, not seconds: two runs must try the same.
+TRIES_A_PASS = 300
+STEPS_DOWN_A_PASS = 250
+PASSES = 60
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What came of one aim: a choice, its value, a bound on any, and why it ended."""
+def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None) -> State:
+    """Return the choice with options added, or bettered, while the resources last.
 
-    choice: Ints
-    value: float
-    bound: float
-    stopped: Stopped
-    nodes: int = 0
-    tie_break: TieBreak = "polished"
-    guarantee: str = ""
+    The next is always the change that is worth most for its price; changes that cost no more than
+    what stands come first. A gain can only shrink while others are added, so a gain found earlier
+    bounds the gain now, and most need not be worked out again.
+
+    Parameters
+    ----------
+    valuer
+        Values and bounds.
+    state
+        The choice to begin with.
+    clock
+        Stops the search early.
+    price
+        What each option costs in place of what it takes of all that is scarce.
+    """
+    price = valuer.room.price if price is None else price
+    known = np.full(valuer.count, np.inf)
+    while not clock.over:
+        now = np.where(state.choice >= 0, price[state.choice], 0.0)
+        more = price - now[valuer.site]
+        gain = np.minimum(state.upper[: valuer.count] - state.value, known)
+        open_ = gain > valuer.noise
+        if open_.any():
+            open_ &= valuer.room.fits(state.choice)[: valuer.count]
+        for group, paid in ((open_ & (more <= 0), 1.0), (open_ & (more > 0), more)):
+            best = _best_change(valuer, state, np.where(group, gain, 0.0), known, paid)
+            if best is not None:
+                break
+        else:
+            return state
+        state, site = best
+        known[valuer.site == site] = np.inf
+    return state
+
+
+def _best_change(
+    valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float
+) -> tuple[State, int] | None:
+    """Return the change with the most gain for its price and its site; None if none gains."""
+    rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
+    best: tuple[State, int] | None = None
+    best_rate = 0.0
+    while len(rate) and rate.max() > best_rate:
+        at = int(rate.argmax())
+        after = valuer.at(valuer.changed(state.choice, at))
+        exact = after.value - state.value
+        if valuer.linear:
+            known[at] = max(exact, 0.0)
+        exact_rate = rate[at] * exact / gain[at]
+        if exact > valuer.noise and exact_rate > best_rate:
+            best, best_rate = (after, int(valuer.site[at])), exact_rate
+        rate[at] = 0.0
+    return best
+
+
+def exchange(
+    valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf, passes: int = PASSES
+) -> State:
+    """Return the choice improved by changing two sites at a time: one down, another up.
+
+    Of all pairs the one with the highest bound is valued first; the first that is worth more is
+    taken, and what is left of the resources is filled. Where a site can step down without loss, it
+    does: the money serves others.
+
+    Parameters
+    ----------
+    valuer, state, clock
+        As for `fill`.
+    enough
+        Value at which it may stop.
+    passes
+        Improvements to make at most.
+    """
+    for _ in range(passes):
+        if clock.over or state.value >= enough:
+            return state
+        better = _one_exchange(valuer, state, clock)
+        if better is None:
+            return state
+        state = fill(valuer, better, clock)
+    return state
+
+
+def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
+    """Return the first exchange found that is worth more, or as much for less; None if none is."""
+    choice, count = state.choice, valuer.count
+    price = valuer.room.price
+    now = np.where(choice >= 0, price[choice], 0.0)
+    saved = np.concatenate([now[valuer.site] - price, now])
+    down = (saved > 0) & np.isfinite(state.upper)
+    if valuer.room.limited:
+        down[count:] |= np.isfinite(state.upper[count:])
+        down &= valuer.room.fits(choice)
+    loss = np.where(down, (state.value - state.upper) / np.where(saved > 0, saved, 1.0), np.inf)
+    steps = np.argsort(loss, kind="stable")[: min(int(down.sum()), STEPS_DOWN_A_PASS)]
+    bounds, after_down = [], []
+    for change in steps.tolist():
+        if clock.over:
+            return None
+        lower = valuer.at(valuer.changed(choice, change))
+        if lower.value >= state.value - valuer.noise:
+            return lower
+        site = change - count if change >= count else int(valuer.site[change])
+        allowed = valuer.room.fits(lower.choice)[:count] & (valuer.site != site)
+        bounds.append(np.where(allowed, lower.upper[:count], -np.inf))
+        after_down.append(lower)
+    if not bounds:
+        return None
+    upper = np.stack(bounds)
+    for _ in range(TRIES_A_PASS):
+        at = int(upper.argmax())
+        if upper.flat[at] <= state.value + 2 * valuer.noise or clock.over:
+            return None
+        d, change = divmod(at, count)
+        after = valuer.at(valuer.changed(after_down[d].choice, change))
+        if after.value > state.value + valuer.noise:
+            return after
+        # What did not help bounds the same change after other steps down by what it shows.
+        upper[d, change] = -np.inf
+    return None
+
+
+def polish(valuer: Valuer, state: State) -> State:
+    """Return the choice without what adds nothing: options dropped or made cheaper at no loss.
+
+    Dearest subsidies go first, then costs, then the last ids. Nothing is added.
+
+    Parameters
+    ----------
+    valuer, state
+        As for `fill`.
+    """
+    found = True
+    while found:
+        found = False
+        there = np.flatnonzero(state.choice >= 0)
+        option = state.choice[there]
+        order = np.lexsort((-there, -valuer.cost[option], -valuer.subsidy[option]))
+        for j in there[order].tolist():
+            for change in cheaper_changes(valuer, state.choice, j):
+                if state.upper[change] < state.value - valuer.noise:
+                    continue
+                changed = valuer.changed(state.choice, change)
+                if not valuer.allowed(changed):
+                    continue
+                after = valuer.at(changed)
+                if after.value >= state.value - valuer.noise:
+                    state, found = after, True
+                    break
+    return state
+
+
+def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
+    """Return the changes of one site that draw less, or as much and cost less, cheapest first."""
+    now = int(choice[j])
+    money = (valuer.subsidy[now], valuer.cost[now])
+    own = np.flatnonzero(valuer.site == j)
+    found = [
+        (valuer.subsidy[o], valuer.cost[o], o)
+        for o in own.tolist()
+        if (valuer.subsidy[o], valuer.cost[o]) < money
+    ]
+    changes = [o for *_, o in sorted(found)]
+    return changes if valuer.must[j] else [valuer.count + j, *changes]
+
+
+def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
+    """Return the choice that takes options in the order of their relaxed values, then is filled.
+
+    Parameters
+    ----------
+    valuer, clock
+        As for `fill`.
+    taken
+        How much of each option the relaxed program takes, 0 to 1.
+    least
+        Options below it are not taken in the first step.
+    """
+    choice = valuer.base()
+    fits = valuer.room.fits(choice)
+    fixed = choice >= 0
+    done = np.zeros(valuer.sites, dtype=bool)
+    order = np.argsort(-taken, kind="stable")
+    for option in order[taken[order] >= least].tolist():
+        j = int(valuer.site[option])
+        if done[j] or not fits[option] or (fixed[j] and choice[j] == option):
+            continue
+        choice[j] = option
+        done[j] = True
+        fits = valuer.room.fits(choice)
+    return fill(valuer, valuer.at(choice), clock)

@@ -14,10 +14,11 @@ from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.proof import Proof
-from siting.engine.search import Result
+from siting.engine.result import Result
+from siting.engine.run import Options, Run
 from siting.engine.solvers import HIGHS, check_solver
 from siting.engine.values import unit_of, value_of
-from siting.errors import Fault, InputError, SolveError
+from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.program.aims import Aim, LeastMoney, LeastRegret, ShortestDrives, Tail
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
@@ -157,7 +158,7 @@ class _Solve:
                 aim = self._prepared(aim)
                 aims[n] = aim
                 frame = Frame(self.program, aim, reached)
-                result = self._solved(frame, first=n == 0)
+                result = self._solved(frame)
             self.clock.seconds.pop("aim")
             seconds = {
                 k: v - before.get(k, 0.0)
@@ -182,20 +183,30 @@ class _Solve:
             alone = self.program.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
                 frame = Frame(alone, alone.all_aims[0])
-                best.append(self._solved(frame, first=True).value)
+                best.append(self._solved(frame).value)
         return LeastRegret(tuple(best))
 
-    def _solved(self, frame: Frame, *, first: bool) -> Result:
+    def _solved(self, frame: Frame) -> Result:
         effort = self.effort
-        return solve_whole(
-            frame,
-            self.clock,
-            gap=effort.gap,
-            threads=effort.threads,
-            seed=effort.seed,
-            solver=effort.solver,
-            start=self.choice,
-        )
+        if effort.method == "milp":
+            return solve_whole(
+                frame,
+                self.clock,
+                gap=effort.gap,
+                threads=effort.threads,
+                seed=effort.seed,
+                solver=effort.solver,
+                start=self.choice,
+            )
+        options = Options(effort.gap, effort.threads, effort.seed, effort.method == "greedy")
+        run = Run(frame, self.clock, options, self.choice)
+        try:
+            run.work()
+        except KeyboardInterrupt:
+            self.clock.interrupted = True
+        if run.infeasible:
+            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+        return run.result()
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
@@ -231,6 +242,7 @@ class _Solve:
                 maximise=maximise,
                 nodes=result.nodes,
                 seconds=seconds,
+                noise=result.noise,
             )
             proofs.append(AimProof(aim.name, proof))
         return replace(answer, proofs=tuple(proofs))

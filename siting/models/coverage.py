@@ -22,6 +22,8 @@ from __future__ import annotations
 import numpy as np
 import pulp
 
+from siting.engine.covering import covering as arrays
+from siting.engine.covering.covering import Covering
 from siting.models.merge import MergedDemand, merge_equal_reach
 from siting.models.program import (
     Program,
@@ -30,7 +32,7 @@ from siting.models.program import (
     usable_pairs,
     worthwhile_offers,
 )
-from siting.program.instance import Instance
+from siting.program.instance import Instance, Ints
 
 
 def coverage(instance: Instance, demand: MergedDemand | None = None) -> Program:
@@ -68,3 +70,26 @@ def coverage(instance: Instance, demand: MergedDemand | None = None) -> Program:
         add_row(prob, terms, 0.0, f"covered_{i}")
     rows = np.arange(len(kwh))
     return Program("coverage", prob, instance, demand, offers, z, rows, np.full_like(rows, -1), y)
+
+
+def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple[Covering, Ints]:
+    """Return the program as a covering, and the offer of each of its options.
+
+    Parameters
+    ----------
+    instance, demand
+        As for `coverage`; limits beside the budget are left out.
+    """
+    demand = merge_equal_reach(instance) if demand is None else demand
+    offers = worthwhile_offers(instance, demand)
+    able = usable_pairs(instance, demand)[offers]
+    covering = arrays.covering_of(
+        instance,
+        offers,
+        able,
+        kwh=demand.kwh,
+        kind=demand.kind,
+        start=demand.start,
+        site=demand.site,
+    )
+    return covering, offers

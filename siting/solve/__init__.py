@@ -3,7 +3,6 @@
 HiGHS is the solver, through PuLP; this is the only room that knows of either.
 """
 
-from siting.classics.solve import ClassicSolution, solve_classic
 from siting.engine.clock import Progress
 from siting.engine.proof import Proof
 from siting.solve.alternatives import Alternatives, solve_alternatives
@@ -22,7 +21,6 @@ from siting.solve.zones import gini
 
 __all__ = [
     "Alternatives",
-    "ClassicSolution",
     "Effort",
     "FairPlan",
     "GapPlan",
@@ -37,7 +35,6 @@ __all__ = [
     "gini",
     "solve",
     "solve_alternatives",
-    "solve_classic",
     "solve_fair",
     "solve_least_cost",
     "solve_phased",

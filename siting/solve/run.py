@@ -10,12 +10,12 @@ import numpy as np
 import pulp
 
 from siting.engine.clock import Clock, Progress, relative_gap
-from siting.engine.covering.of_instance import cover
+from siting.engine.covering.run import run_covering
 from siting.engine.highs import highs_version
 from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.solvers import HIGHS, check_solver, run_solver
 from siting.models.capacitated import capacitated
-from siting.models.coverage import coverage
+from siting.models.coverage import coverage, covering_of
 from siting.models.program import Program, add_row
 from siting.program.instance import Instance
 from siting.solve.greedy import best_single, guarantee
@@ -180,15 +180,17 @@ class _Solve(Search):
 
     def _cover(self) -> bool:
         """Solve it as a covering, if it is one; return whether it was."""
-        seed = self.options["seed"]
-        with self.clock.phase("covering", COVERING_ENDS):
-            found = cover(self.instance, self.demand, self.clock, self.gap, seed)
-        del self.clock.seconds["covering"]  # its own phases are counted
-        if found is None:
+        if self.instance.limit_names:
             return False
-        offers, bound, self.nodes = found
-        self.limit(bound)
-        self.offer(self.valuer.at(self.valuer.choice_of(offers)))
+        covering, offers = covering_of(self.instance, self.demand)
+        if not covering.allows(covering.forced):
+            return False
+        with self.clock.phase("covering", COVERING_ENDS):
+            run = run_covering(covering, self.clock, self.gap, self.options["seed"])
+        del self.clock.seconds["covering"]  # its own phases are counted
+        self.nodes = run.nodes
+        self.limit(run.bound)
+        self.offer(self.valuer.at(self.valuer.choice_of(offers[run.chosen])))
         return True
 
     def _build(self) -> Program:

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.models import Instance
+from siting.program.instance import Instance
 from siting.plan import Plan
 from siting.solve.without import lost_without
-
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
@@ -28,30 +23,31 @@ NONE_SHARE, ALL_SHARE = 0.005, 0.995
 MOST_WORK = 40_000_000
 
 
-def alternatives_of(study: Study, plan: Plan) -> dict[str, str]:
+def alternatives_of(
+    plan: Plan, instance: Instance, reach: pd.DataFrame, forbidden: Collection[str]
+) -> dict[str, str]:
     """Return three lines of text on each new station of a plan, by ``site_id``.
 
     Parameters
     ----------
-    study
-        The study the plan was made by.
     plan
         The plan, with its service.
+    instance
+        The data that it was made for.
+    reach
+        Which sites each cell can reach (`siting.tables.REACH`).
+    forbidden
+        Sites that must get no station.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     lost: Mapping[str, float] = {}
-    if new and len(new) * len(study.reach) <= MOST_WORK:
-        model = study.config.program.model
-        lost = lost_without(_instance_of(study), plan.outcome.offers, new, model)
-    offers = study.offers
+    if new and len(new) * len(reach) <= MOST_WORK:
+        lost = lost_without(instance, plan.outcome.offers, new, plan.outcome.model)
+    offers = plan.offers
     ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
     open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))
     places = nearest_places(
-        plan.sites,
-        study.candidates,
-        plan.service,
-        study.reach,
-        open_sites - set(study.forbidden_sites),
+        plan.sites, plan.candidates, plan.service, reach, open_sites - set(forbidden)
     )
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
     return {
@@ -63,11 +59,6 @@ def alternatives_of(study: Study, plan: Plan) -> dict[str, str]:
         )
         for name in new
     }
-
-
-def _instance_of(study: Study) -> Instance:
-    """Return the data that the plan was made for: of a plan in years, that of the last year."""
-    return study.instance
 
 
 def nearest_places(

@@ -1,6 +1,6 @@
 """What the terminal shows: a plan, a demand, a frontier, and what is asked of stored runs."""
 
-from siting.terminal.batch import batch_lines, print_batch, print_rerun
+from siting.terminal.batch import batch_lines, print_batch
 from siting.terminal.plans import print_demand, print_frontier, print_plan
 from siting.terminal.progress import show_lines, show_progress
 
@@ -10,7 +10,6 @@ __all__ = [
     "print_demand",
     "print_frontier",
     "print_plan",
-    "print_rerun",
     "show_lines",
     "show_progress",
 ]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from siting.report.differences import figure_name, figure_text, setting_text
-from siting.study.compare import Comparison
+from siting.review.compare import Comparison
 
 MOST_ROWS = 20
 

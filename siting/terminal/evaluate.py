@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from siting.study.evaluate import Evaluation
+from siting.review.evaluate import Evaluation
 
 
 def print_evaluation(found: Evaluation, folder: Path) -> None:

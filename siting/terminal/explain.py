@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from siting.plan import Plan
-from siting.study.explain import SiteReasons
-from siting.study.explain_plan import PlanReasons
+from siting.review.explain import SiteReasons
+from siting.review.explain_plan import PlanReasons
 
 MOST_ROWS = 25
 HEADS = {

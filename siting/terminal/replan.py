@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from siting.plan import Plan
-from siting.study.replan import Replan
+from siting.review.replan import Replan
 
 MOST_ROWS = 20
 

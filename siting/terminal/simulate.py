@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from siting.study.simulate import SimulatedDay
+from siting.review.simulate import SimulatedDay
 
 MOST_STATIONS = 8
 CASES = {"planned": "As planned", "free": "Free choice"}

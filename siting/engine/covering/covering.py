@@ -1,6 +1,6 @@
 """Budgeted covering in arrays: rows that want covering, options that cover them, one budget.
 
-This is the program of `siting.models.coverage`, and of `siting.classics.mclp`, without PuLP::
+This is the program of coverage with offers, and of the classic maximal covering, without PuLP::
 
     max   sum of w_i y_i over i
     s.t.  y_i <= sum of z_k over the options k that cover i       for each row i
@@ -36,9 +36,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from siting.classics.plain import PlainInstance
-from siting.models.merge import MergedDemand, merge_equal_reach
-from siting.models.program import usable_pairs, worthwhile_offers
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.obligations import tolerance
 
@@ -128,7 +125,7 @@ class Covering:
         """1.0 where an option (column) covers a row."""
         ones = np.ones(len(self.option))
         shape = (len(self.weight), len(self.cost))
-        return sparse.csr_array((ones, self.option, self.start.astype(_narrow(ones))), shape=shape)
+        return sparse.csr_array((ones, self.option, self.start), shape=shape)
 
     def covered(self, chosen: Ints) -> Flags:
         """Return whether each row is covered by some of the chosen options."""
@@ -162,8 +159,17 @@ class Covering:
         )
 
 
-def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple[Covering, Ints]:
-    """Return the coverage program of an instance as a covering, and the offer of each option.
+def covering_of(
+    instance: Instance,
+    offers: Ints,
+    able: Flags,
+    *,
+    kwh: Floats,
+    kind: Ints,
+    start: Ints,
+    site: Ints,
+) -> Covering:
+    """Return the coverage program of an instance, with an option for each of some offers.
 
     Weights are kWh/day, costs are subsidies (PKR). A station that stands costs nothing and is an
     option like any other: any plan can be given it, unless it is given an extension. Limits beside
@@ -172,65 +178,38 @@ def covering_of(instance: Instance, demand: MergedDemand | None = None) -> tuple
     Parameters
     ----------
     instance
-        The data of the program; at each required site where nothing stands there is one offer.
-    demand
-        The merged demand, if it is at hand already.
+        Sites, offers, budget; at each required site where nothing stands there is one offer.
+    offers
+        Positions of the offers that are options.
+    able
+        Whether each of them (row) can serve each kind of demand (column).
+    kwh, kind
+        Energy of each demand row (kWh/day), and its kind.
+    start, site
+        Row ``i`` reaches the sites ``site[start[i]:start[i + 1]]``.
     """
-    demand = merge_equal_reach(instance) if demand is None else demand
-    offers = worthwhile_offers(instance, demand)
-    able = usable_pairs(instance, demand)[offers]
-    site = instance.offer_site[offers]
+    offer_site = instance.offer_site[offers]
+    sites = len(instance.site_ids)
     at_site = sparse.csr_array(
-        (np.ones(len(offers)), (site, np.arange(len(offers)))),
-        shape=(len(instance.site_ids), len(offers)),
+        (np.ones(len(offers)), (offer_site, np.arange(len(offers)))), shape=(sites, len(offers))
     )
-    reach = sparse.csr_array(
-        (np.ones(len(demand.site)), demand.site, demand.start),
-        shape=(len(demand.kwh), len(instance.site_ids)),
-    )
+    reach = sparse.csr_array((np.ones(len(site)), site, start), shape=(len(kwh), sites))
     pairs = (reach @ at_site).tocoo()
-    there = able[pairs.col, demand.kind[pairs.row]]
+    there = able[pairs.col, kind[pairs.row]]
     covers = sparse.csr_array(
         (np.ones(int(there.sum())), (pairs.row[there], pairs.col[there])),
-        shape=(len(demand.kwh), len(offers)),
+        shape=(len(kwh), len(offers)),
     )
-    required = np.zeros(len(instance.site_ids), dtype=bool)
+    required = np.zeros(sites, dtype=bool)
     required[instance.required_sites] = True
     required[instance.offer_site[instance.offer_existing]] = False
-    covering = Covering.of_matrix(
+    return Covering.of_matrix(
         covers,
-        demand.kwh,
+        kwh,
         instance.offer_subsidy[offers],
         instance.budget_pkr + tolerance(instance.budget_pkr),
-        group=site,
-        forced=np.flatnonzero(required[site]).tolist(),
-    )
-    return covering, offers
-
-
-def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
-    """Return maximal covering with at most `p` sites within `radius` as a covering.
-
-    Parameters
-    ----------
-    instance
-        The data; options are its sites, in their order, each at a cost of 1.
-    p
-        Most sites, existing ones included; these must stand.
-    radius
-        Largest cost at which a demand counts as covered, in the unit of the instance's costs.
-    """
-    near = instance.cost <= radius
-    before = np.concatenate([[0], np.cumsum(near)])
-    sites = len(instance.site_ids)
-    return Covering(
-        weight=instance.weight.copy(),
-        start=before[instance.start],
-        option=instance.site[near].astype(np.int32),
-        cost=np.ones(sites),
-        group=np.arange(sites),
-        budget=float(p),
-        forced=np.flatnonzero(instance.existing),
+        group=offer_site,
+        forced=np.flatnonzero(required[offer_site]).tolist(),
     )
 
 
@@ -308,8 +287,3 @@ def _distinct(
         first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
     at = np.flatnonzero(first)
     return words[order[at]], np.add.reduceat(weight[order], at)
-
-
-def _narrow(array: npt.NDArray[np.generic]) -> type[np.int32] | type[np.int64]:
-    """Return the integers that count the entries of an array."""
-    return np.int32 if array.size < 2**31 else np.int64

@@ -8,57 +8,52 @@ hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
 At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
-One program in PuLP is built at the start and handed to HiGHS once; then cuts are added to, and
-taken from, the model HiGHS has, which goes on from the basis it left. Cuts that do not bind are
-taken out from time to time: at the optimum a few hundred of thousands do.
+Cuts are added to, and taken from, the model HiGHS has, which goes on from the basis it left. Cuts
+that do not bind are taken out from time to time: at the optimum a few hundred of thousands do.
+Each round separates at a point between the optimum of the cuts so far and one that is good inside:
+cuts made there are deeper.
 
-Source: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
+Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
-(2019), 882-896.
+(2019), 882-896. M. Fischetti, I. Ljubic, M. Sinnl: Redesigning Benders decomposition for
+large-scale facility location. Management Science 63 (2017), 2146-2162.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import highspy
 import numpy as np
-import pulp
 from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.highs import native_model, run_native
+from siting.engine.covering.prices import Prices
+from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
-from siting.models.program import add_row
 from siting.program.instance import Floats, Ints
 
 # All weight together counts so much in the program: tolerances of HiGHS are absolute.
 UNITS = 1e4
 # Rows covered less than this could be covered more.
 COVERED = 1 - 1e-9
+ROUNDS, PURGE_EVERY, HEAR_EVERY = 1000, 12, 10
+# How far the point of a round is towards the optimum, and how far the inner point follows.
+TOWARDS, FOLLOWS = 0.8, 0.5
+# The optimum is separated as well where the other gives fewer cuts than this share of the zones.
+FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What the relaxed program says.
+    """What the relaxed program says, in the unit of the weights."""
 
-    Parameters
-    ----------
-    bound
-        Of its optimum, from its duals, in the unit of the weights.
-    taken
-        How much of each option.
-    held
-        What each zone is held to be covered, in the unit of the weights.
-    reduced
-        What the bound changes by for each option, a unit of it (above 0: more).
-    """
-
-    bound: float
-    taken: Floats
-    held: Floats
-    reduced: Floats
+    bound: float  # of its optimum, from its duals
+    taken: Floats  # how much of each option
+    held: Floats  # what each zone is held to be covered
+    reduced: Floats  # what the bound changes by for a unit more of each option
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,23 +109,22 @@ class Master:
 
     def _built(self, seed: int) -> highspy.Highs:
         """Return the model of the options and the budget, without cuts."""
-        covering = self.covering
-        prob = pulp.LpProblem("covering", pulp.LpMaximize)
-        z = [prob.add_variable(f"z_{k}", 0, 1) for k in range(self.options)]
-        t = [prob.add_variable(f"t_{g}", 0, w) for g, w in enumerate(self.whole.tolist())]
-        prob.setObjective(pulp.lpSum_vars(t))
+        covering, zones = self.covering, len(self.whole)
+        columns, none = self.options + zones, np.zeros(0, dtype=np.int32)
+        model = new_model(threads=1, random_seed=seed)
+        worth = np.concatenate([np.zeros(self.options), np.ones(zones)])
+        high = np.concatenate([np.ones(self.options), self.whole])
+        model.addCols(columns, worth, np.zeros(columns), high, 0, none, none, np.zeros(0))
+        model.changeObjectiveSense(highspy.ObjSense.kMaximize)
         unit = max(float(covering.cost.max()), 1e-300)
-        # Options without a cost are in it as well: PuLP hands over no variable that is in no row.
-        spend = [(z[k], c / unit) for k, c in enumerate(covering.cost.tolist())]
-        self._right = [covering.budget / unit]
-        add_row(prob, spend, self._right[0], "budget")
         size = np.bincount(covering.group)
-        for g in np.flatnonzero(size > 1).tolist():
-            own = np.flatnonzero(covering.group == g).tolist()
-            add_row(prob, [(z[k], 1.0) for k in own], 1.0, f"one_{g}")
-            self._right.append(1.0)
-        model, column = native_model(prob, self.clock, threads=1, random_seed=seed)
-        assert [column[int(v.id)] for v in (*z, *t)] == list(range(len(z) + len(t)))
+        one = np.ones(self.options)
+        rows = [(np.flatnonzero(covering.cost > 0), covering.cost / unit, covering.budget / unit)]
+        rows += [(np.flatnonzero(covering.group == g), one, 1.0) for g in np.flatnonzero(size > 1)]
+        self._right = np.array([right for *_, right in rows])
+        for own, factor, right in rows:
+            index = own.astype(np.int32)
+            model.addRow(-highspy.kHighsInf, right, len(own), index, factor[own])
         return model
 
     # --- cuts --------------------------------------------------------------------------------
@@ -148,14 +142,7 @@ class Master:
     def separate(self, taken: Floats, held: Floats, accuracy: float) -> tuple[float, int]:
         """Add the cuts a point is beyond; return what it covers and how many cuts these are.
 
-        Parameters
-        ----------
-        taken
-            How much of each option.
-        held
-            What each zone is held to be covered.
-        accuracy
-            Share of all weight by which the zones together may be held too high.
+        The zones together may be held too high by `accuracy`, a share of all weight.
         """
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
@@ -168,13 +155,7 @@ class Master:
         return float(value.sum()) * self.unit, len(zones)
 
     def sole_weight(self, taken: Floats) -> Floats:
-        """Return the weight of the rows of each option that are not covered one and a half times.
-
-        Parameters
-        ----------
-        taken
-            How much of each option.
-        """
+        """Return the weight of each option's rows that are not covered one and a half times."""
         alone = np.where(self.matrix @ taken < 1.5, self.weight, 0.0)
         return np.asarray(self.matrix.T @ alone, dtype=float) * self.unit
 
@@ -199,7 +180,7 @@ class Master:
             starts[-1],
             np.array(starts[:-1], dtype=np.int32),
             np.concatenate(index).astype(np.int32),
-            np.concatenate(value).astype(float),
+            np.concatenate(value),
         )
         if added != highspy.HighsStatus.kOk:
             raise SolveError(Fault("HiGHS", "did not take the rows of a cut"))
@@ -262,12 +243,7 @@ class Master:
 def zones_of(covering: Covering, most: int) -> Ints:
     """Return the zone of each row: the first of some far apart options that covers it.
 
-    Parameters
-    ----------
-    covering
-        Rows and options.
-    most
-        Zones at most; the last takes the rows that none of the others covers.
+    The last of `most` zones takes the rows that none of the others covers.
     """
     zone = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)
@@ -284,3 +260,65 @@ def zones_of(covering: Covering, most: int) -> Ints:
         count += 1
     zone[zone < 0] = count
     return np.unique(zone, return_inverse=True)[1].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """The program of the cuts, its last optimum, the best bound, and what is taken."""
+
+    master: Master
+    point: Point | None
+    bound: float
+    taken: Floats
+
+
+def cut_down(
+    covering: Covering,
+    prices: Prices,
+    clock: Clock,
+    zones: int,
+    accuracy: float,
+    *,
+    seed: int,
+    hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
+) -> Cuts:
+    """Return the relaxed program, solved round after round to an accuracy, a share of the optimum.
+
+    Parameters
+    ----------
+    covering, clock, seed
+        As for `Master`.
+    prices
+        Prices of the rows: the first cuts.
+    zones
+        Zones at most.
+    accuracy
+        Share of the optimum by which the bound may be above it.
+    hear
+        Called now and then with the bound and how much of each option is taken; says whether to
+        stop.
+    """
+    master = Master(covering, zones_of(covering, zones), clock, seed)
+    master.add_prices(prices.price)
+    inner, bound = prices.taken, prices.bound
+    point: Point | None = None
+    for count in range(ROUNDS):
+        now = master.solve()
+        if now is None:
+            return Cuts(master, point, bound, inner)
+        point, bound = now, min(bound, now.bound)
+        if count % PURGE_EVERY == PURGE_EVERY - 1:
+            master.purge()
+        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, point.taken):
+            break
+        mixed = TOWARDS * point.taken + (1 - TOWARDS) * inner
+        inner = FOLLOWS * point.taken + (1 - FOLLOWS) * inner
+        value, made = master.separate(mixed, point.held, accuracy)
+        if made < FEW * len(master.zones):
+            value, own = master.separate(point.taken, point.held, accuracy)
+            if point.bound - value <= accuracy * point.bound or made + own == 0:
+                break
+    if point is not None:
+        inner = point.taken
+        hear(bound, inner)
+    return Cuts(master, point, bound, inner)

@@ -57,10 +57,7 @@ class Knapsack:
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
         """Return the most sold, how much of each option that takes, and the worth of money.
 
-        Parameters
-        ----------
-        sold
-            What each option sells.
+        `sold` is what each option sells.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -117,38 +114,24 @@ class Knapsack:
 
 @dataclass(eq=False)
 class Prices:
-    """The prices of the best bound so far, and what they say.
+    """The prices of the best bound so far, and what they say."""
 
-    Parameters
-    ----------
-    price
-        Price of each row.
-    bound
-        No plan covers more.
-    taken
-        How much of each option the relaxed program takes, on mean of the last steps.
-    worth
-        Weight that a unit of the budget is worth.
-    steps
-        Steps made.
-    """
+    price: Floats  # of each row
+    bound: float  # no plan covers more
+    taken: Floats  # how much of each option the relaxed program takes, on mean of the last steps
+    worth: float  # weight that a unit of the budget is worth
 
-    price: Floats
-    bound: float
-    taken: Floats
-    worth: float
-    steps: int = 0
-
-    def loss(self, covering: Covering, knapsack: Knapsack) -> Floats:
+    def loss(self, covering: Covering) -> Floats:
         """Return what the bound loses at least if each option must stand."""
+        knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))
         out: Floats = left - (sold - self.worth * covering.cost)
         return out
 
-    def useless(self, covering: Covering, knapsack: Knapsack, aim: float) -> Flags:
+    def useless(self, covering: Covering, aim: float) -> Flags:
         """Return whether no plan with an option covers more than `aim`."""
-        return np.asarray(self.bound - self.loss(covering, knapsack) <= aim)
+        return np.asarray(self.bound - self.loss(covering) <= aim)
 
 
 def tighten(
@@ -156,18 +139,7 @@ def tighten(
 ) -> Prices:
     """Return prices of a good bound, by steps against what is sold too often or never.
 
-    Parameters
-    ----------
-    covering
-        Rows and options, nothing forced.
-    least
-        Weight that a known plan covers.
-    clock
-        Stops the work early.
-    aim
-        A bound at which to stop.
-    steps
-        Steps to make at most.
+    It stops at a bound of `aim`; `least` is the weight that a known plan covers.
     """
     weight, matrix = covering.weight, covering.matrix
     across = sparse.csr_array(matrix.T)
@@ -186,8 +158,8 @@ def tighten(
         if bound < best.bound:
             if bound < best.bound * (1 - BETTER):
                 stalled = 0
-            best = Prices(price, bound, mean, worth, step + 1)
-        best.taken, best.steps = mean, step + 1
+            best = Prices(price, bound, mean, worth)
+        best.taken = mean
         if bound <= aim or clock.over:
             break
         slope = np.asarray(matrix @ taken, dtype=float) - 1.0

@@ -40,7 +40,8 @@ class Reduced:
     option
         The option of the whole that each option left is.
     row
-        The row left that each row of the whole counts in; -1 where it plays no part, or is certain.
+        The row left that each row before the last reduction counts in; -1 where it plays no part,
+        or is certain.
     forced
         Options of the whole that stand in every plan.
     certain
@@ -99,31 +100,18 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
         row[row >= 0] = again[row[row >= 0]]
     row_of = np.full(len(covering.weight), -1, dtype=np.int64)
     row_of[rows] = row
-    left = Covering(
-        weight=weight,
-        start=matrix.indptr.astype(np.int64),
-        option=matrix.indices.astype(np.int32),
-        cost=cost,
-        group=np.unique(group, return_inverse=True)[1].astype(np.int64),
-        budget=budget,
-        forced=np.zeros(0, dtype=np.int64),
-    )
+    group = np.unique(group, return_inverse=True)[1]
+    left = Covering.of_matrix(matrix, weight, cost, budget, group=group)
     certain = float(covering.weight[settled].sum())
     return Reduced(left, options, row_of, forced.copy(), certain)
 
 
 def with_options(covering: Covering, keep: Flags) -> Covering:
     """Return a covering of the same rows with some of its options alone; nothing of it forced."""
-    rows = np.ones(len(covering.weight), dtype=bool)
-    matrix = _restricted(covering, rows, keep)
-    return Covering(
-        weight=covering.weight,
-        start=matrix.indptr.astype(np.int64),
-        option=matrix.indices.astype(np.int32),
-        cost=covering.cost[keep],
-        group=np.unique(covering.group[keep], return_inverse=True)[1].astype(np.int64),
-        budget=covering.budget,
-        forced=np.zeros(0, dtype=np.int64),
+    matrix = _restricted(covering, np.ones(len(covering.weight), dtype=bool), keep)
+    group = np.unique(covering.group[keep], return_inverse=True)[1]
+    return Covering.of_matrix(
+        matrix, covering.weight, covering.cost[keep], covering.budget, group=group
     )
 
 
@@ -145,12 +133,8 @@ def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_arr
     """Return the rows of different options with the sums of their weights, and where each went.
 
     Rows without any option go nowhere (-1). Equal rows are found by two random sums of the numbers
-    of their options, and compared option by option.
-
-    Parameters
-    ----------
-    matrix, weight
-        Rows, 1.0 where an option (column) covers one, and their weights.
+    of their options, and compared option by option; where different ones have the same, other
+    numbers are drawn.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)
@@ -159,59 +143,34 @@ def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_arr
     if not len(there):
         return matrix[:0], weight[:0], row
     rng = np.random.default_rng(0)
-    keys = []
-    for _ in range(2):
-        number = rng.integers(1, 2**63, matrix.shape[1], dtype=np.uint64)
-        sums = np.add.reduceat(number[matrix.indices], matrix.indptr[there], dtype=np.uint64)
-        keys.append(sums)
-    order = np.lexsort((weight[there], keys[1], keys[0]))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (np.diff(keys[0][order]) != 0) | (np.diff(keys[1][order]) != 0)
-    at = np.flatnonzero(new)
-    head, number_of = there[order[at]], np.cumsum(new) - 1
-    row[there[order]] = number_of
-    if not _same(matrix, there[order], head[number_of]):
-        return _merge_by_bytes(matrix, weight)
-    return matrix[head], np.add.reduceat(weight[there[order]], at), row
+    while True:
+        keys = []
+        for _ in range(2):
+            number = rng.integers(1, 2**63, matrix.shape[1], dtype=np.uint64)
+            sums = np.add.reduceat(number[matrix.indices], matrix.indptr[there], dtype=np.uint64)
+            keys.append(sums)
+        order = np.lexsort((weight[there], keys[1], keys[0]))
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (np.diff(keys[0][order]) != 0) | (np.diff(keys[1][order]) != 0)
+        at, number_of = np.flatnonzero(new), np.cumsum(new) - 1
+        head = there[order[at]]
+        if _same(matrix, there[order], head[number_of]):
+            row[there[order]] = number_of
+            return matrix[head], np.add.reduceat(weight[there[order]], at), row
 
 
 def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
     """Return whether rows have the same options, pair by pair."""
     differ = one != other
     one, other = one[differ], other[differ]
-    if not len(one):
-        return True
     if (np.diff(matrix.indptr)[one] != np.diff(matrix.indptr)[other]).any():
         return False
     return bool((matrix[one].indices == matrix[other].indices).all())
 
 
-def _merge_by_bytes(
-    matrix: sparse.csr_array, weight: Floats
-) -> tuple[sparse.csr_array, Floats, Ints]:
-    """Do the work of `merge_rows` without random sums."""
-    edge, known = matrix.indptr.tolist(), dict[bytes, int]()
-    row = np.full(len(weight), -1, dtype=np.int64)
-    for i in np.flatnonzero(np.diff(matrix.indptr)).tolist():
-        own = matrix.indices[edge[i] : edge[i + 1]].tobytes()
-        row[i] = known.setdefault(own, len(known))
-    there = np.flatnonzero(row >= 0)
-    head = there[np.unique(row[there], return_index=True)[1]]
-    order = np.lexsort((weight[there], row[there]))
-    at = np.flatnonzero(np.diff(row[there][order], prepend=-1))
-    return matrix[head], np.add.reduceat(weight[there][order], at), row
-
-
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
-    """Return whether each option is one that another can always take the place of.
+    """Return whether each option (column) is one that another can always take the place of.
 
-    Parameters
-    ----------
-    matrix, cost, group
-        Rows, 1.0 where an option (column) covers one; cost and group of each option.
-
-    Notes
-    -----
     An option that covers all that `k` covers also covers the row of `k` with the fewest options:
     only these are compared, bit by bit and some rows at a time, until a row tells them apart.
     """

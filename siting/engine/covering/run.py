@@ -22,9 +22,9 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.cuts import Cuts, cut_down
+from siting.engine.covering.master import Cuts, Point, cut_down
 from siting.engine.covering.plan import Standing
-from siting.engine.covering.prices import Knapsack, Prices, tighten
+from siting.engine.covering.prices import Prices, tighten
 from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
 from siting.engine.covering.search import Kicks, exchange, greedy, round_off
 from siting.engine.covering.tree import WHOLE, Tree
@@ -82,10 +82,10 @@ class CoveringRun:
         """Whether to go on no further."""
         return self.clock.over or self.bound <= self.aim
 
-    def offer(self, left: Reduced, chosen: Ints) -> None:
+    def offer(self, chosen: Ints) -> None:
         """Keep a plan for what is left, if it covers more."""
-        whole = left.whole(chosen)
-        value = self.certain + left.covering.value(chosen)
+        whole = self.left.whole(chosen)
+        value = self.certain + self.left.covering.value(chosen)
         if value > self.value and self.covering.allows(whole):
             self.chosen, self.value = whole, value
         self.clock.hear(self.value, self.bound)
@@ -104,8 +104,8 @@ class CoveringRun:
 
     def work(self) -> None:
         """Run the phases until the gap is proven or time is up."""
-        clock, left = self.clock, self.left
-        if not len(left.covering.weight):
+        clock = self.clock
+        if not len(self.left.covering.weight):
             self.limit(self.certain)
             return
         with clock.phase("start"):
@@ -117,144 +117,129 @@ class CoveringRun:
         self.limit(self.certain + prices.bound)
         if self.done:
             return
-        left, prices = self._without_useless(left, prices)
-        if not len(left.covering.weight):
+        prices = self._without_useless(prices)
+        if not len(self.left.covering.weight):
             self.limit(self._ruled_out)
             return
         with clock.phase("kicks"):
-            kicks = self._kicks(left, prices, FIRST_WORK * self._pairs)
+            kicks = self._kicks(prices)
+            self._kick(kicks, FIRST_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("cuts"):
-            cuts = self._cut(left, prices, kicks)
+            cuts = self._cut(prices, kicks)
             if self.done or cuts.point is None:
                 return
-            narrow = self._narrow(left, cuts)
-            if narrow is not None:
-                left, cuts = narrow
+            fewer = self._narrow(cuts, cuts.point)
         if self.done:
             return
         with clock.phase("kicks"):
-            if narrow is not None:
-                kicks = self._kicks(left, replace(prices, taken=cuts.taken), 0.0)
-            self._kick(kicks, left, MORE_WORK * self._pairs)
+            if fewer is not cuts:
+                kicks = self._kicks(replace(prices, taken=fewer.taken))
+            self._kick(kicks, MORE_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("tree"):
-            self._grow(left, cuts, kicks)
+            self._grow(fewer, kicks)
 
     def prices(self) -> Prices:
         """Return prices of the rows left."""
-        return tighten(
-            self.left.covering,
-            max(self.value - self.certain, 0.0),
-            self.clock,
-            aim=self.aim - self.certain,
-            steps=STEPS,
-        )
+        least, aim = max(self.value - self.certain, 0.0), self.aim - self.certain
+        return tighten(self.left.covering, least, self.clock, aim=aim, steps=STEPS)
 
     def _start(self) -> None:
         plan = self._plan
         greedy(plan, self.clock)
         by_rate = plan.chosen
-        self.offer(self.left, by_rate)
+        self.offer(by_rate)
         plan.clear()
         greedy(plan, self.clock, price=np.zeros(plan.options))
-        self.offer(self.left, plan.chosen)
+        self.offer(plan.chosen)
         if plan.value < self.left.covering.value(by_rate):
             plan.move_to(by_rate)
         exchange(plan, self.clock)
-        self.offer(self.left, plan.chosen)
+        self.offer(plan.chosen)
 
-    def _without_useless(self, left: Reduced, prices: Prices) -> tuple[Reduced, Prices]:
-        """Return what is left without options that are in no better plan, and the prices there."""
-        whole = left.covering
-        knapsack = Knapsack(whole.cost, whole.group, whole.budget)
-        useless = prices.useless(whole, knapsack, self.value - self.certain)
+    def _without_useless(self, prices: Prices) -> Prices:
+        """Leave out the options that are in no better plan, and return the prices of the rest."""
+        left, whole = self.left, self.left.covering
+        useless = prices.useless(whole, self.value - self.certain)
         if not useless.any():
-            return left, prices
+            return prices
         self._ruled_out = max(self._ruled_out, self.value)
         less = reduce_covering(whole, ~useless)
         there = less.row >= 0
         price = np.bincount(less.row[there], prices.price[there], len(less.covering.weight))
-        row = np.full(len(left.row), -1, dtype=np.int64)
-        row[left.row >= 0] = less.row[left.row[left.row >= 0]]
-        inside = Reduced(less.covering, left.option[less.option], row, left.forced, self.certain)
-        self._pairs = max(len(less.covering.option), LEAST_PAIRS)
-        return inside, replace(prices, price=price, taken=prices.taken[less.option])
+        self._go_on_with(
+            replace(less, option=left.option[less.option], forced=left.forced, certain=self.certain)
+        )
+        return replace(prices, price=price, taken=prices.taken[less.option])
 
-    def _narrow(self, left: Reduced, cuts: Cuts) -> tuple[Reduced, Cuts] | None:
-        """Return what is left without options that are in no plan above the aim, if much goes."""
-        whole, point = left.covering, cuts.point
-        assert point is not None
+    def _narrow(self, cuts: Cuts, point: Point) -> Cuts:
+        """Leave out the options that are in no plan above the aim, if much goes with them."""
+        left, whole = self.left, self.left.covering
         lost = point.bound + point.reduced <= self.aim - self.certain
         keep = ~(lost & (point.taken < WHOLE))
         pairs = np.bincount(whole.option, minlength=len(keep))
         if pairs[keep].sum() > NARROWER * pairs.sum():
-            return None
+            return cuts
         self._ruled_out = max(self._ruled_out, self.aim)
-        inside = replace(left, covering=with_options(whole, keep), option=left.option[keep])
-        self._pairs = max(len(inside.covering.option), LEAST_PAIRS)
-        master = cuts.master.narrowed(inside.covering)
-        taken = point.taken[keep]
-        return inside, Cuts(master, point, cuts.bound, cuts.rounds, taken)
+        inside = with_options(whole, keep)
+        self._go_on_with(replace(left, covering=inside, option=left.option[keep]))
+        return Cuts(cuts.master.narrowed(inside), point, cuts.bound, point.taken[keep])
 
-    def _kicks(self, left: Reduced, prices: Prices, work: float) -> Kicks:
-        plan = Standing(left.covering)
-        position = np.full(len(self.covering.cost), -1)
-        position[left.option] = np.arange(len(left.option))
-        here = position[self.chosen]
-        plan.move_to(here[here >= 0])
+    def _go_on_with(self, left: Reduced) -> None:
+        self.left = left
+        self._pairs = max(len(left.covering.option), LEAST_PAIRS)
+
+    def _kicks(self, prices: Prices) -> Kicks:
+        """Return kicks from the best plan, as far as its options are left."""
+        plan = Standing(self.left.covering)
+        plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)
         round_off(plan, prices.taken, self.clock)
-        kicks = Kicks(plan, self.seed, prices.worth)
-        self._kick(kicks, left, work)
-        return kicks
+        return Kicks(plan, self.seed, prices.worth)
 
-    def _kick(self, kicks: Kicks, left: Reduced, work: float) -> None:
+    def _kick(self, kicks: Kicks, work: float) -> None:
         """Kick in parts, until no better plan is found for a while."""
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain
             if kicks.run(part, self.clock, enough):
                 found_at = spent + part
-                self.offer(left, kicks.best)
+                self.offer(kicks.best)
             spent += part
             if spent - found_at > max(TIRED * spent, 4 * part):
                 break
 
-    def _cut(self, left: Reduced, prices: Prices, kicks: Kicks) -> Cuts:
+    def _cut(self, prices: Prices, kicks: Kicks) -> Cuts:
         def hear(bound: float, taken: Floats) -> bool:
             self.limit(self.certain + bound)
             if not self.done:
-                self._round_off(left, kicks, taken)
+                self._round_off(kicks, taken)
             return self.done
 
+        accuracy = max(ACCURACY * self.gap, FINEST)
         return cut_down(
-            left.covering, prices, self.clock, ZONES, self._accuracy, seed=self.seed, hear=hear
+            self.left.covering, prices, self.clock, ZONES, accuracy, seed=self.seed, hear=hear
         )
 
-    @property
-    def _accuracy(self) -> float:
-        return max(ACCURACY * self.gap, FINEST)
-
-    def _round_off(self, left: Reduced, kicks: Kicks, taken: Floats) -> None:
+    def _round_off(self, kicks: Kicks, taken: Floats) -> None:
         plan = kicks.plan
         plan.clear()
         round_off(plan, taken, self.clock)
         kicks.offer(plan.chosen, plan.value)
-        self.offer(left, plan.chosen)
+        self.offer(plan.chosen)
 
-    def _grow(self, left: Reduced, cuts: Cuts, kicks: Kicks) -> None:
-        assert cuts.point is not None
+    def _grow(self, cuts: Cuts, kicks: Kicks) -> None:
         tree = Tree(
             cuts.master,
             self.clock,
             lambda: self.aim - self.certain,
-            lambda taken: self._round_off(left, kicks, taken),
-            self._accuracy,
+            lambda taken: self._round_off(kicks, taken),
+            max(ACCURACY * self.gap, FINEST),
         )
-        size = len(left.covering.cost)
+        size = len(self.left.covering.cost)
         tree.push(cuts.bound, np.zeros(size), np.ones(size))
         while tree.step():
             self.nodes = tree.nodes
@@ -262,8 +247,18 @@ class CoveringRun:
             if self.done:
                 return
             if kicks.run(NODE_WORK * self._pairs, self.clock):
-                self.offer(left, kicks.best)
+                self.offer(kicks.best)
         self.limit(self.certain + tree.bound)
+
+
+def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:
+    """Return a run of all phases; after Ctrl-C the clock is interrupted and the run as it was."""
+    run = CoveringRun(covering, clock, gap, seed)
+    try:
+        run.work()
+    except KeyboardInterrupt:
+        clock.interrupted = True
+    return run
 
 
 def _common_step(weight: Floats) -> float:

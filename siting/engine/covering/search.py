@@ -13,7 +13,7 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.covering.plan import Standing
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Flags, Floats, Ints
 
 # Options that a kick takes out, at least and at most.
 FEWEST_OUT, MOST_OUT = 3, 10
@@ -27,7 +27,9 @@ BACK_AFTER = 200
 LEAST_TAKEN = 1e-3
 
 
-def greedy(plan: Standing, clock: Clock, price: Floats | None = None) -> None:
+def greedy(
+    plan: Standing, clock: Clock, price: Floats | None = None, among: Flags | None = None
+) -> None:
     """Add options while the budget lasts, the most weight gained for its cost first.
 
     Parameters
@@ -39,12 +41,14 @@ def greedy(plan: Standing, clock: Clock, price: Floats | None = None) -> None:
     price
         What each option is held to cost in the comparison; by default its cost. Options without a
         price come first.
+    among
+        Which options there are; all by default.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
     first = np.where(price > 0, 0.0, np.inf)
     while not clock.over:
-        open_ = plan.addable()
+        open_ = plan.addable() if among is None else plan.addable() & among
         if not open_.any():
             return
         rate = np.where(open_, plan.gain / paid + first, -1.0)
@@ -56,14 +60,7 @@ def greedy(plan: Standing, clock: Clock, price: Floats | None = None) -> None:
 def exchange(plan: Standing, clock: Clock, worth: float = 0.0) -> None:
     """Exchange one option for another as long as that gains weight, the most first; fill up.
 
-    Parameters
-    ----------
-    plan
-        What stands; it is bettered.
-    clock
-        Stops the work early.
-    worth
-        Weight that a unit of the budget left over is held to be worth.
+    A unit of the budget left over is held to be worth some weight, to the end none.
     """
     cost = plan.covering.cost
     while not clock.over:
@@ -75,74 +72,53 @@ def exchange(plan: Standing, clock: Clock, worth: float = 0.0) -> None:
             greedy(plan, clock)
             if worth <= 0:
                 return
-            worth = 0.0  # to the end by weight alone
+            worth = 0.0
             continue
         n, k = divmod(int(change.argmax()), plan.options)
         plan.drop(int(plan.holds[slots[n]]))
         plan.add(k)
-        greedy(plan, clock) if worth <= 0 else None
+        if worth <= 0:
+            greedy(plan, clock)
 
 
 class Kicks:
     """Iterated local search: take some options out, fill up from some others, exchange.
 
-    Parameters
-    ----------
-    plan
-        Where to begin; it is changed.
-    seed
-        Of the random choices.
-    worth
-        Weight that a unit of the budget is worth, by the prices of a bound.
+    It begins with a plan, which it changes; `worth` is the weight that a unit of the budget is
+    worth by the prices of a bound.
     """
 
     def __init__(self, plan: Standing, seed: int, worth: float = 0.0) -> None:
         self.plan, self.worth = plan, worth
         self.rng = np.random.default_rng(seed)
-        self.best = plan.chosen
-        self.value = plan.value
-        self._now, self._now_value = self.best, plan.value
+        self._keep(plan.chosen, plan.value)
+
+    def _keep(self, chosen: Ints, value: float) -> None:
+        self.best, self.value = chosen, value
+        self._now, self._now_value = chosen, value
         self._since = 0
-        self.rounds = 0
 
     def offer(self, chosen: Ints, value: float) -> None:
         """Go on from another plan, if it is better."""
         if value > self.value + self.plan.noise:
-            self.best, self.value = chosen, value
-            self._now, self._now_value = chosen, value
-            self._since = 0
+            self._keep(chosen, value)
 
     def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
-        """Kick for so much work; return whether there is a better plan.
-
-        Parameters
-        ----------
-        work
-            Entries to look at, at most.
-        clock
-            Stops the work early.
-        enough
-            Weight at which to stop.
-        """
+        """Kick for so much work, or to a weight that is enough; return whether a plan is better."""
         plan, before = self.plan, self.value
         until = plan.work + work
         plan.move_to(self._now)
-        while plan.work < until and not clock.over and self.value < enough:
-            if len(self._now) < 1:
-                break
+        while plan.work < until and not clock.over and self.value < enough and len(self._now):
             self._kick(clock)
-            self.rounds += 1
             self._since += 1
             if plan.value > self.value + plan.noise:
-                self.best, self.value = plan.chosen, plan.value
-                self._now, self._now_value = self.best, self.value
-                self._since = 0
+                self._keep(plan.chosen, plan.value)
             elif plan.value >= self._now_value - plan.noise or (
                 plan.value > self.value * (1 - WORSE) and self.rng.random() < 0.3
             ):
                 self._now, self._now_value = plan.chosen, plan.value
             if self._since >= BACK_AFTER:
-                self._now, self._now_value, self._since = self.best, self.value, 0
+                self._keep(self.best, self.value)
         return self.value > before + plan.noise
 
     def _kick(self, clock: Clock) -> None:
@@ -155,29 +131,13 @@ class Kicks:
             plan.drop(k)
         offered = rng.random(plan.options) < OFFERED
         offered[gone] = False
-        price = np.where(plan.covering.cost > 0, plan.covering.cost, 1.0)
-        while True:
-            open_ = plan.addable() & offered
-            if not open_.any():
-                break
-            plan.add(int(np.where(open_, plan.gain / price, -1.0).argmax()))
-            plan.work += 4 * plan.options
+        greedy(plan, clock, among=offered)
         worth = self.worth * float(rng.random()) if rng.random() < 0.5 else 0.0
         exchange(plan, clock, worth)
 
 
 def round_off(plan: Standing, taken: Floats, clock: Clock) -> None:
-    """Let the options stand that a relaxed program takes most of, fill up, exchange.
-
-    Parameters
-    ----------
-    plan
-        What stands already; it is added to.
-    taken
-        How much of each option is taken, 0 to 1.
-    clock
-        Stops the work early.
-    """
+    """Let the options stand too that a relaxed program takes most of, fill up, exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
         if taken[k] < LEAST_TAKEN:
             break

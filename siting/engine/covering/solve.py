@@ -11,24 +11,16 @@ from dataclasses import dataclass
 
 from siting.engine.clock import Clock, Progress
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.cuts import cut_down
-from siting.engine.covering.run import ZONES, CoveringRun
-from siting.engine.proof import Proof, Stopped
+from siting.engine.covering.master import cut_down
+from siting.engine.covering.run import ZONES, CoveringRun, run_covering
+from siting.engine.proof import Proof
 from siting.errors import Fault, InfeasibleError
 from siting.program.instance import Ints
 
 
 @dataclass(frozen=True, eq=False)
 class CoveringSolution:
-    """The answer for a covering.
-
-    Parameters
-    ----------
-    chosen
-        Options that stand, in order.
-    proof
-        Weight covered, bound, gap, why it stopped, nodes, seconds by phase.
-    """
+    """The answer for a covering: options that stand, in order, and how good that is proven."""
 
     chosen: Ints
     proof: Proof
@@ -43,21 +35,6 @@ class CoveringSolution:
         """No plan covers more weight."""
         return self.proof.bound
 
-    @property
-    def gap(self) -> float:
-        """``(bound - value) / value``."""
-        return self.proof.gap
-
-    @property
-    def nodes(self) -> int:
-        """Nodes of the tree."""
-        return self.proof.nodes
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds by phase, and ``total``."""
-        return self.proof.seconds
-
     def __repr__(self) -> str:
         """Return the answer on one line."""
         return f"CoveringSolution: {len(self.chosen):,} options; {self.proof}"
@@ -68,10 +45,8 @@ def solve_covering(
     *,
     gap: float = 0.005,
     time_limit_s: float = 120.0,
-    threads: int = 1,
     seed: int = 1,
     progress: Callable[[Progress], None] | None = None,
-    clock: Clock | None = None,
     unit: str = "weight",
 ) -> CoveringSolution:
     """Return the options that cover most weight within the budget, and how good that is proven.
@@ -86,14 +61,10 @@ def solve_covering(
         Relative gap between bound and plan at which to stop.
     time_limit_s
         Seconds to take at most.
-    threads
-        Taken for the sake of the others; one thread does the work.
     seed
         Random seed.
     progress
         Called now and then with a `Progress`.
-    clock
-        In place of `time_limit_s` and `progress`, where the solve is part of another.
     unit
         Unit of the weights, for the proof.
 
@@ -119,22 +90,17 @@ def solve_covering(
     if not covering.allows(covering.forced):
         what = "what must stand is beyond the budget, or is twice in a group"
         raise InfeasibleError(Fault("covering, forced", what, "raise the budget"))
-    own = Clock(time_limit_s, progress) if clock is None else clock
-    began = own.elapsed_s
-    run = CoveringRun(covering, own, gap, seed)
-    try:
-        run.work()
-    except KeyboardInterrupt:
-        own.interrupted = True
+    clock = Clock(time_limit_s, progress)
+    run = run_covering(covering, clock, gap, seed)
     value = covering.value(run.chosen)
     proof = Proof.of(
         value,
         max(run.bound, value),
         gap_asked=gap,
-        stopped=_stopped(own),
+        stopped="interrupted" if clock.interrupted else "time limit",
         unit=unit,
         nodes=run.nodes,
-        seconds={**own.seconds, "total": own.elapsed_s - began},
+        seconds={**clock.seconds, "total": clock.elapsed_s},
     )
     return CoveringSolution(run.chosen, proof)
 
@@ -160,7 +126,3 @@ def lp_bound(
     prices = run.prices()
     cuts = cut_down(run.left.covering, prices, clock, ZONES, accuracy, seed=seed)
     return run.certain + min(prices.bound, cuts.bound)
-
-
-def _stopped(clock: Clock) -> Stopped:
-    return "interrupted" if clock.interrupted else "time limit"

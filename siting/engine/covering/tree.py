@@ -42,10 +42,8 @@ class Tree:
 
     Parameters
     ----------
-    master
-        The relaxed program.
-    clock
-        Stops the work early.
+    master, clock
+        The relaxed program, and what stops the work early.
     aim
         Weight that a plan must exceed to be worth looking for, as known now.
     round_off
@@ -171,11 +169,10 @@ class Tree:
                     self.push(bound, low, high)
                     return
                 ends.append(end)
-            closes = [end <= self.aim() for end in ends]
             product = max(bound - ends[0], 1e-9 * bound) * max(bound - ends[1], 1e-9 * bound)
             if best is None or product > best[0]:
                 best = (product, k, ends)
-            if all(closes):
+            if max(ends) <= self.aim():
                 break
         assert best is not None
         _, k, ends = best

@@ -12,7 +12,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from siting import __version__, export
 from siting.errors import Fault, InputError
@@ -22,9 +21,9 @@ from siting.report import has_report
 from siting.report.agree import require_agreement
 from siting.report.differences import render_differences
 from siting.report.folder import RunFolder, read_run
+from siting.review.places import match_places
+from siting.review.score import mean_drive_min
 
-# Stations of two runs are the same place if they stand this near to each other.
-SAME_M = 25.0
 MOST_RUNS = 12
 # Keys that say where files are and how a run is told of, not what is planned.
 NOT_ASKED = ("output.", "download.", "title", "name", "note")
@@ -186,30 +185,23 @@ def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
         rows.append({"figure": figure, "unit": unit, **dict(zip(names, values, strict=True))})
 
     facts = [run.facts for run in runs]
-    wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
     for key, unit in (("year", ""), ("program", ""), ("budget_pkr", "PKR"), ("subsidy_pkr", "PKR"),
                       ("cost_pkr", "PKR")):  # fmt: skip
         add(key, unit, [f.get(key, "") for f in facts])
+    wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
     add("wanted_kwh_day", "kWh/day", wanted)
     add("served_kwh_day", "kWh/day", [float(f["objective_kwh_day"]) for f in facts])
     add("served_share", "share", [float(f["served_share"]) for f in facts])
     shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
     for name in dict.fromkeys(c for own in shares for c in own):
         add(f"served_{name}_share", "share", [own.get(name) for own in shares])
-    for key, unit in (("new_stations", "stations"), ("existing_stations", "stations")):
+    for key in ("new_stations", "existing_stations"):
+        add(key, "stations", [f[key] for f in facts])
+    new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]
+    add("new_power_kw", "kW", [float(sites["power_kw"].sum()) for sites in new])
+    add("mean_travel_min", "min", [mean_drive_min(run.service) for run in runs])
+    for key, unit in (("status", ""), ("gap", "share"), ("bound_kwh_day", "kWh/day")):
         add(key, unit, [f[key] for f in facts])
-    power = [float(run.sites.loc[~run.sites["existing"].astype(bool), "power_kw"].sum())
-             for run in runs]  # fmt: skip
-    add("new_power_kw", "kW", power)
-    minutes = [
-        float((run.service["served_kwh_day"] * run.service["travel_min"]).sum()) for run in runs
-    ]
-    served = [float(run.service["served_kwh_day"].sum()) for run in runs]
-    add("mean_travel_min", "min", [m / s if s else None for m, s in zip(minutes, served,
-                                                                         strict=True)])  # fmt: skip
-    add("status", "", [f["status"] for f in facts])
-    add("gap", "share", [f["gap"] for f in facts])
-    add("bound_kwh_day", "kWh/day", [f["bound_kwh_day"] for f in facts])
     return pd.DataFrame(rows)
 
 
@@ -260,10 +252,9 @@ def _sites(names: list[str], runs: list[RunFolder]) -> gpd.GeoDataFrame:
     place_id: list[str] = []
     held: list[dict[int, int]] = []
     for number, run in enumerate(runs):
-        points = run.sites.geometry.to_crs(crs)
-        xy = np.column_stack([points.x, points.y])
+        xy = run.sites.geometry.to_crs(crs).get_coordinates().to_numpy()
         ids = run.sites["site_id"].astype(str).to_list()
-        for i, at in enumerate(_match(xy, ids, place_xy, place_id)):
+        for i, at in enumerate(match_places(xy, ids, np.array(place_xy), place_id).tolist()):
             if at < 0:
                 place_xy.append((float(xy[i, 0]), float(xy[i, 1])))
                 place_id.append(ids[i])
@@ -277,27 +268,6 @@ def _sites(names: list[str], runs: list[RunFolder]) -> gpd.GeoDataFrame:
     points = [runs[min(row)].sites.geometry.iloc[row[min(row)]] for row in held]
     table = pd.DataFrame(rows, columns=columns)
     return gpd.GeoDataFrame(table, geometry=points, crs=4326)
-
-
-def _match(
-    xy: np.ndarray, ids: list[str], place_xy: list[tuple[float, float]], place_id: list[str]
-) -> list[int]:
-    """Return which known place each station is, one to one; -1 for a new one."""
-    out = [-1] * len(ids)
-    if not place_xy or not ids:
-        return out
-    tree = cKDTree(np.array(place_xy))
-    pairs = []
-    for i, name in enumerate(ids):
-        for at in tree.query_ball_point(xy[i], SAME_M):
-            away = float(np.hypot(*(np.array(place_xy[at]) - xy[i])))
-            pairs.append((place_id[at] != name, away, i, at))
-    taken: set[int] = set()
-    for _, _, i, at in sorted(pairs):
-        if out[i] < 0 and at not in taken:
-            out[i] = at
-            taken.add(at)
-    return out
 
 
 def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> dict[str, Any]:

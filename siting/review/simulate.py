@@ -8,6 +8,7 @@ this asks what happens once people do as they please.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
@@ -17,19 +18,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import __version__, export, sites
+from siting import export, sites
 from siting import simulation as room
 from siting.errors import Fault, InputError, MissingExtraError
 from siting.export import simulation_picture
 from siting.files import whole_folder
 from siting.plan import Plan
-from siting.study.findings import OVER, findings
+from siting.review.findings import OVER, findings
+from siting.review.record import head_of
+from siting.review.score import Waiting, allotted
 from siting.study.pipeline import Study
-from siting.study.score import sessions_of
 from siting.study.stages import Report
 from siting.study.stored import study_from_run
 
 WORDS = {"planned": "as planned", "free": "with free choice"}
+ASSUMPTIONS = (
+    "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
+    "confidence interval over days",
+    "drivers put up with an expected wait of {rules.balk_min:g} min (assumption)",
+    "a session's energy spreads by {rules.spread:g} of its mean (assumption; Erlang C: 1)",
+    "sessions are stretched by the availability, as if the power were off for short spells",
+    "drivers know the queue when they set out and do not give up once they queue",
+)
 
 
 @dataclass(frozen=True)
@@ -137,15 +147,13 @@ def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
     plan = study.plan
     if plan.sites.empty:
         raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
-    service = study.config.offers.service
-    chargers = sites.charger_catalogue(study.config.offers.chargers_csv)
-    ports = room.station_ports(plan.sites, plan.offers, chargers)
-    sessions = sessions_of(study)
-    allotted = plan.service.rename(columns={"served_kwh_day": "kwh_day"})
+    waiting = Waiting.of(study)
+    ports, sessions, standard = waiting.ports(plan), waiting.sessions, waiting.standard
     wanted = study.demand.rename(columns={"demand_kwh_day": "kwh_day"})
     found: dict[str, room.Days] = {}
     # A driver of the plan has one place to go: cell and station together are where one comes from.
-    sent = allotted.assign(place=allotted["cell_id"] + " to " + allotted["site_id"])
+    sent = allotted(plan)
+    sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, reach in (
         ("planned", sent, sent.drop_duplicates("place")),
         ("free", wanted.assign(place=wanted["cell_id"]),
@@ -163,24 +171,41 @@ def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
             seed=rules.seed,
             spread=rules.spread,
             patience_min=rules.balk_min,
-            wait_min=service.wait_min,
+            wait_min=standard.wait_min,
         )
         study.tell("simulate", f"{rules.days} days {WORDS[case]}")
-    expected = room.expected_waits(ports, allotted, sessions, service.wait_min)
+    expected = waiting.expected(plan)
     could = room.standard_kwh_day(
         ports,
-        sites.ServiceStandard(**service.model_dump()),
+        sites.ServiceStandard(**standard.model_dump()),
         study.sessions,
         study.compatibility,
         dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),
     )
-    stations = _stations(plan, found, expected, could, service.alpha)
-    classes = _with_case({case: room.class_table(days) for case, days in found.items()})
-    hours = _with_case({case: room.hour_table(days) for case, days in found.items()})
+    stations = _stations(plan, found, expected, could, standard.alpha)
+    classes, hours, use = (
+        _by_case(table, found) for table in (room.class_table, room.hour_table, room.use_table)
+    )
     peaks = {case: room.peak_late(days) for case, days in found.items()}
-    lines = findings(study, stations, classes, peaks, expected, allotted, sessions, ports)
-    facts = _facts(study, plan, rules, stations, classes, hours, peaks, lines)
-    use = _with_case({case: room.use_table(days) for case, days in found.items()})
+    lines = findings(plan, waiting, stations, classes, peaks, expected)
+    facts = {
+        **head_of(study.config),
+        "rules": vars(rules),
+        "assumptions": [text.format(rules=rules) for text in ASSUMPTIONS],
+        "standard": standard.model_dump(include={"rule", "wait_min", "alpha"}),
+        "program": {
+            "capacity_kwh_day": float(stations["program_kwh_day"].sum()),
+            "allotted_kwh_day": float(stations["allotted_kwh_day"].sum()),
+            "standard_kwh_day": float(stations["standard_kwh_day"].sum()),
+        },
+        "peak_hour_late": {
+            case: {"share": share, "half_width": half} for case, (share, half) in peaks.items()
+        },
+        "findings": lines,
+        "classes": classes.to_dict("records"),
+        "hours": hours.to_dict("records"),
+        "stations": stations.to_dict("records"),
+    }
     return SimulatedDay(plan.title, plan.note, stations, hours, classes, use, lines, facts)
 
 
@@ -192,13 +217,12 @@ def require_simpy() -> None:
         )
 
 
-def _with_case(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = []
-    for case, table in tables.items():
-        part = table.copy()
-        part.insert(0, "case", case)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+def _by_case(
+    table: Callable[[room.Days], pd.DataFrame], found: Mapping[str, room.Days]
+) -> pd.DataFrame:
+    """Return a table of all cases, ``case`` first."""
+    parts = pd.concat({case: table(days) for case, days in found.items()}, names=["case"])
+    return parts.reset_index("case").reset_index(drop=True)
 
 
 def _stations(
@@ -219,10 +243,10 @@ def _stations(
     table["erlang_late_share"] = table["site_id"].map(late)
     for case, days in found.items():
         part = room.station_table(days)
-        if "ports" in table.columns:
-            part = part.drop(columns="ports")
-        names = {c: c if c in ("site_id", "ports") else f"{case}_{c}" for c in part.columns}
-        table = table.merge(part.rename(columns=names), on="site_id", how="left")
+        names = {c: f"{case}_{c}" for c in part.columns if c not in ("site_id", "ports")}
+        part = part.rename(columns=names)
+        more = part.columns.difference(table.columns, sort=False)
+        table = table.merge(part[["site_id", *more]], on="site_id", how="left")
     over = table["allotted_kwh_day"] > OVER * table["standard_kwh_day"]
     gathers = table["free_turned_away_share"].fillna(0.0) > alpha
     table["verdict"] = np.select(
@@ -231,48 +255,6 @@ def _stations(
         "holds",
     )
     return table
-
-
-def _facts(
-    study: Study,
-    plan: Plan,
-    rules: Rules,
-    stations: pd.DataFrame,
-    classes: pd.DataFrame,
-    hours: pd.DataFrame,
-    peaks: dict[str, tuple[float, float]],
-    lines: list[str],
-) -> dict[str, Any]:
-    service = study.config.offers.service
-    return {
-        "siting": __version__,
-        "name": study.config.name,
-        "title": plan.title,
-        "note": plan.note,
-        "year": study.config.year,
-        "rules": vars(rules),
-        "assumptions": [
-            f"a day of warm-up before each of {rules.days} independent days; +- is the half-width "
-            "of a 95 % confidence interval over days",
-            f"drivers put up with an expected wait of {rules.balk_min:g} min (assumption)",
-            f"a session's energy spreads by {rules.spread:g} of its mean (assumption; Erlang C: 1)",
-            "sessions are stretched by the availability, as if the power were off for short spells",
-            "drivers know the queue when they set out and do not give up once they queue",
-        ],
-        "standard": {"rule": service.rule, "wait_min": service.wait_min, "alpha": service.alpha},
-        "program": {
-            "capacity_kwh_day": float(stations["program_kwh_day"].sum()),
-            "allotted_kwh_day": float(stations["allotted_kwh_day"].sum()),
-            "standard_kwh_day": float(stations["standard_kwh_day"].sum()),
-        },
-        "peak_hour_late": {
-            case: {"share": share, "half_width": half} for case, (share, half) in peaks.items()
-        },
-        "findings": lines,
-        "classes": classes.to_dict("records"),
-        "hours": hours.to_dict("records"),
-        "stations": stations.to_dict("records"),
-    }
 
 
 def simulate_to_folder(
@@ -298,9 +280,9 @@ def simulate_to_folder(
     require_simpy()
     with whole_folder(out) as folder:
         found = simulate(study_from_run(run, progress=progress), rules)
-        export.write_csv(found.stations, folder / "simulation.csv", note=found.note)
-        export.write_csv(found.hours, folder / "hours.csv", note=found.note)
-        export.write_csv(found.classes, folder / "classes.csv", note=found.note)
+        for name, table in (("simulation", found.stations), ("hours", found.hours),
+                            ("classes", found.classes)):  # fmt: skip
+            export.write_csv(table, folder / f"{name}.csv", note=found.note)
         export.write_csv(found.use, folder / "use_by_hour.csv")
         facts = {"written": now.isoformat(timespec="seconds"), **found.facts}
         export.write_json(facts, folder / "simulation.json")

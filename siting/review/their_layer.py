@@ -141,15 +141,16 @@ def _ids(layer: gpd.GeoDataFrame, path: Path, column: str | None, faults: list[F
 def _shape_faults(layer: gpd.GeoDataFrame, path: Path, ids: list[str]) -> list[Fault]:
     lost = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
     other = ~lost & (layer.geom_type != "Point").to_numpy()
-    faults = []
-    if lost.any():
-        rows = tuple(np.array(ids, dtype=object)[lost])
-        faults.append(Fault(f"{path}, geometry", "missing", "leave these rows out", rows))
-    if other.any():
-        kinds = ", ".join(sorted(set(layer.geom_type[other])))
-        rows = tuple(np.array(ids, dtype=object)[other])
-        faults.append(Fault(f"{path}, geometry", f"{kinds}, not points", "give points", rows))
-    return faults
+    kinds = ", ".join(sorted(set(layer.geom_type[other])))
+    named = np.array(ids, dtype=object)
+    return [
+        Fault(f"{path}, geometry", what, fix, tuple(named[rows]))
+        for rows, what, fix in (
+            (lost, "missing", "leave these rows out"),
+            (other, f"{kinds}, not points", "give points"),
+        )
+        if rows.any()
+    ]
 
 
 def _existing(

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -25,6 +24,7 @@ from siting.errors import Fault, InputError
 from siting.export import write_csv
 from siting.files import read_layer
 from siting.plan import Plan
+from siting.review.places import study_of_sites, study_with_sites
 from siting.study.limits import sites_named
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -115,14 +115,15 @@ def replan(
     now = now or datetime.now().astimezone()
     first = study_from_run(folder)
     places = None if add is None else _places(first, Path(add))
-    known = first.candidates if places is None else _joined(first.candidates, places[0])
+    known = first.candidates if places is None else pd.concat([first.candidates, places[0]])
     texts, notes = _wishes(folder, known, drop, require, budget_pkr, overrides)
     study = study_again(first, folder, texts, progress=progress)
     if places is not None:
         if "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
             raise InputError(Fault("--add", "cannot go with a change of the candidates", fix))
-        notes += _add(study, Path(add or ""), *places)
+        notes += places[2]
+        study = _with_places(study, Path(add or ""), *places[:2])
     if out is None:
         out = folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
     before = plan_of(first, folder)
@@ -272,23 +273,10 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
     return (on_the_grid(study.config, found, detour) if len(found) else found), dropped, notes
 
 
-def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return two layers as one with the columns and types of the first."""
-    if more.empty:
-        return there
-    parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]
-    joined = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=there.crs)
-    for column, kind in there.dtypes.items():
-        if joined[column].dtype != kind and joined[column].notna().all():
-            joined[column] = joined[column].astype(kind)
-    return joined
-
-
-def _add(
-    study: Study, path: Path, found: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame, notes: list[str]
-) -> list[str]:
-    """Add places to a study: candidates, and the offers and drives of these alone."""
-    config = study.config
+def _with_places(
+    study: Study, path: Path, found: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
+) -> Study:
+    """Return a study with places added, their layer among its sources."""
     source = SitesLayer.model_construct(
         kind="layer",
         path=path.resolve(),
@@ -299,25 +287,10 @@ def _add(
         source=ADDED,
         licence="",
     )
-    listed = (*config.candidates.sources, source)
-    candidates = config.candidates.model_copy(update={"sources": listed})
-    study.config = config.model_copy(update={"candidates": candidates})
+    config = study.config.candidates
+    candidates = config.model_copy(update={"sources": (*config.sources, source)})
+    study.config = study.config.model_copy(update={"candidates": candidates})
     if found.empty:
-        return notes
-    alone = Study(study.config)
-    for name in ("network", "cells", "city", "energy", "compatibility", "fleet", "fleet_share"):
-        alone.__dict__[name] = getattr(study, name)
-    alone.__dict__["_candidates_and_dropped"] = (found, dropped)
-    new: dict[str, Any] = {
-        "_candidates_and_dropped": (
-            _joined(study.candidates, found),
-            _joined(study.dropped, dropped) if len(dropped) else study.dropped,
-        ),
-        "offers": pd.concat([study.offers, alone.offers], ignore_index=True),
-        "reach": pd.concat([study.reach, alone.reach], ignore_index=True).sort_values(
-            ["cell_id", "site_id"], ignore_index=True
-        ),
-    }
-    study.__dict__.update(new)
-    study.__dict__.pop("limits", None)
-    return notes
+        return study
+    study.reused = tuple(stage for stage in study.reused if stage not in ("limits", "decision"))
+    return study_with_sites(study, found, study_of_sites(study, found).offers, dropped)

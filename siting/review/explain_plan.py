@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.models import limit_tables
-from siting.solve import solve
-from siting.study.opened import Explained
+from siting.review.explain import FULL_SHARE
+from siting.review.opened import Explained
+from siting.review.rules import limit_uses
 
-FULL_SHARE = 0.999
 MILLION = 1e6
 FINER = 5
 
@@ -79,16 +79,11 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     text = f"PKR {solution.subsidy_pkr / 1e6:,.2f} m of {solution.budget_pkr / 1e6:,.2f} m is spent"
     if not run.energy_only or not np.isfinite(solution.budget_pkr):
         return [("Budget", text)]
-    solver = run.study.config.solver
-    more = solve(
+    more = run.asking.best(
         replace(run.instance, budget_pkr=solution.budget_pkr + MILLION),
-        run.model,
-        gap=solver.gap / FINER,  # a million is little beside the gap of a plan
-        time_limit_s=limit_s,
-        threads=solver.threads,
-        seed=solver.seed,
-        solver=solver.name,
         start=solution.offers,
+        time_limit_s=limit_s,
+        gap=run.asking.settings.gap / FINER,  # a million is little beside the gap of a plan
     )
     gained = max(more.objective_kwh_day - solution.objective_kwh_day, 0.0)
     most = max(more.bound_kwh_day - solution.objective_kwh_day, 0.0)
@@ -104,27 +99,22 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
 
 
 def _limits(run: Explained) -> list[tuple[str, str]]:
-    use, there = limit_tables(run.study.limits)
-    chosen = use[use["offer_id"].isin(list(run.plan.solution.offers))]
-    used = chosen.groupby("limit")["use"].sum()
     out = []
     spacing = 0
-    for row in there.itertuples(index=False):
-        have = float(used.get(row.limit, 0.0))
-        amounts = use.loc[(use["limit"] == row.limit) & (use["use"] > 0), "use"]
-        tight = len(amounts) > 0 and have + float(amounts.min()) > float(str(row.at_most)) + 1e-6
-        if not tight:
+    for limit, _, used in limit_uses(run.limits, run.plan.solution.offers):
+        least = min((amount for amount in limit.use.values() if amount > 0), default=-math.inf)
+        if used + least <= limit.at_most + 1e-6:
             continue
-        if row.kind == "spacing":
+        if limit.kind == "spacing":
             spacing += 1
         else:
-            figures = f"{have:,.10g} of {float(str(row.at_most)):,.10g} {row.unit} is used"
-            out.append((f"Limit {row.limit}", f"{figures}: nothing more fits"))
+            figures = f"{used:,.10g} of {limit.at_most:,.10g} {limit.unit} is used"
+            out.append((f"Limit {limit.name}", f"{figures}: nothing more fits"))
     if spacing:
         out.append(("Spacing", f"{spacing:,} places are too near to a station to have one"))
     for what, sites in (
-        ("Required sites", run.study.required_sites),
-        ("Forbidden sites", run.study.forbidden_sites),
+        ("Required sites", run.required_sites),
+        ("Forbidden sites", run.forbidden_sites),
     ):
         if sites:
             out.append((what, ", ".join(sites[:8]) + (" …" if len(sites) > 8 else "")))
@@ -137,7 +127,7 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
         return [("Stations", "the plan builds none")]
     full = int((new["use_share"] >= FULL_SHARE).sum())
     out = [("Capacity", f"{full:,} of {len(new):,} new stations are full")]
-    reason = run.study.offers["reason"].fillna("").astype(str).str.strip()
+    reason = run.offers["reason"].fillna("").astype(str).str.strip()
     ruled_out = int((reason != "").sum())
     if ruled_out:
         by_power = int(reason.str.contains("headroom").sum())
@@ -148,9 +138,7 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
 
 
 def _demand(run: Explained) -> list[tuple[str, str]]:
-    instance = run.instance
-    wanted = instance.demand_kwh_day
-    far = wanted - float(instance.demand_kwh[instance.served_pairs].sum())
-    left = wanted - run.served_kwh_day - far
+    in_reach = float(run.instance.demand_kwh[run.instance.served_pairs].sum())
+    far, left = run.instance.demand_kwh_day - in_reach, in_reach - run.served_kwh_day
     text = f"{far:,.0f} kWh/day is out of reach of every place; {max(left, 0):,.0f} is within reach"
     return [("Demand not served", f"{text} of some place and waits")]

@@ -1,24 +1,23 @@
-"""A run folder opened to be asked about: its study, its plan, and what each station is worth."""
+"""A run folder opened to be asked about: its plan, and what each of its stations is worth."""
 
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.plan import Plan
-from siting.solve import assign
-from siting.solve.marginal import Marginal
-from siting.study.pipeline import Study
+from siting.review.solving import Asking, Marginal, lost_without, other_plans
+from siting.study.alternatives_text import instance_of_plan
 from siting.study.stored import plan_of, study_from_run
 
 NEAREST = 3
 
 
 class Explained:
-    """A run opened to be asked about: its study, its plan, and the value of changes.
+    """A run opened to be asked about: its plan, its tables, and the value of changes.
 
     Parameters
     ----------
@@ -27,27 +26,22 @@ class Explained:
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.study: Study = study_from_run(folder)
-        self.plan: Plan = plan_of(self.study, Path(folder))
-        program = self.study.config.program
-        gap = self.study.config.offers.subsidy.rule == "gap"
-        self.instance = self.study.gap_case.instance if gap else self.study.instance
-        self.model = program.model
-        self.energy_only = program.variant == "plain" and not gap
-        offers = self.plan.solution.offers
-        self.marginal = Marginal(self.instance, offers, self.model)
+        study = study_from_run(folder)
+        config, program = study.config, study.config.program
+        self.plan = plan_of(study, Path(folder))
+        self.instance = instance_of_plan(study)
+        self.offers, self.reach = study.offers, study.reach
+        self.compatibility, self.limits = study.compatibility, study.limits
+        self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
+        self.asking = Asking(program.model, config.solver)
+        self.energy_only = program.variant == "plain" and config.offers.subsidy.rule != "gap"
+        chosen = self.plan.solution.offers
+        self.other_plans = partial(other_plans, study, self.instance, chosen)
+        self.marginal = Marginal(self.instance, chosen, program.model)
         self.served_kwh_day = self.marginal.value_kwh_day
-        self.losses = self.marginal.losses() if self.marginal.all_known else self._slow_losses()
-
-    def _slow_losses(self) -> pd.Series[float]:
-        """Return the losses by whole assignments: some offer is no option of the quick search."""
-        offers = list(self.plan.solution.offers)
-        served = float(assign(self.instance, offers, self.model)["served_kwh_day"].sum())
-        rows = {}
-        for site, offer in self.plan.sites[["site_id", "offer_id"]].itertuples(index=False):
-            rest = assign(self.instance, [o for o in offers if o != offer], self.model)
-            rows[str(site)] = max(served - float(rest["served_kwh_day"].sum()), 0.0)
-        return pd.Series(rows, name="marginal_kwh_day", dtype=float)
+        sites = self.plan.sites["site_id"].astype(str)
+        lost = lost_without(self.instance, chosen, sites, program.model)
+        self.losses = pd.Series(lost, name="marginal_kwh_day", dtype=float)
 
     @property
     def left_pkr(self) -> float:

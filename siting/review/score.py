@@ -2,41 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from siting.config.offers import Service
 from siting.plan import Plan
+from siting.review.solving import gini
 from siting.simulation import Sessions, expected_waits, station_ports
 from siting.sites import charger_catalogue
-
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
+from siting.study.pipeline import Study
 
 # A cell counts as left out where less than this share of what it wants is served.
 LEFT_OUT = 0.01
 
 
-def sessions_of(study: Study) -> Sessions:
-    """Return the sessions of a study's vehicle classes."""
-    return Sessions.from_tables(
-        list(study.config.demand.vehicle_classes),
-        study.sessions,
-        study.compatibility,
-        swap_taper=study.config.offers.service.swap_taper,
-    )
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """What a plan's queues are worked out from.
+
+    Parameters
+    ----------
+    sessions
+        The sessions of the vehicle classes.
+    chargers
+        The charger catalogue.
+    standard
+        The section ``offers.service``: how long drivers may wait, and how many longer.
+    """
+
+    sessions: Sessions
+    chargers: pd.DataFrame
+    standard: Service
+
+    @classmethod
+    def of(cls, study: Study) -> Waiting:
+        """Return what a study has waiting worked out from."""
+        offers = study.config.offers
+        sessions = Sessions.from_tables(
+            list(study.config.demand.vehicle_classes),
+            study.sessions,
+            study.compatibility,
+            swap_taper=offers.service.swap_taper,
+        )
+        return cls(sessions, charger_catalogue(offers.chargers_csv), offers.service)
+
+    def ports(self, plan: Plan) -> pd.DataFrame:
+        """Return the ports of a plan's stations (`siting.simulation.station_ports`)."""
+        return station_ports(plan.sites, plan.offers, self.chargers)
+
+    def expected(self, plan: Plan) -> pd.DataFrame:
+        """Return what Erlang C expects at a plan's ports (`siting.simulation.expected_waits`)."""
+        return expected_waits(
+            self.ports(plan), allotted(plan), self.sessions, self.standard.wait_min
+        )
 
 
-def score(study: Study, plan: Plan) -> dict[str, Any]:
+def allotted(plan: Plan) -> pd.DataFrame:
+    """Return a plan's service with its energy as ``kwh_day``, as simulations name it."""
+    return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
+
+
+def mean_drive_min(service: pd.DataFrame) -> float | None:
+    """Return the drive to the station, minutes, on average over the energy; none without any."""
+    kwh = service["served_kwh_day"].to_numpy(dtype=float)
+    minutes = float(service["travel_min"].to_numpy(dtype=float) @ kwh)
+    return minutes / float(kwh.sum()) if kwh.sum() > 0 else None
+
+
+def score(plan: Plan, waiting: Waiting) -> dict[str, Any]:
     """Return the figures of a plan, JSON-ready, in the order a person reads them.
 
     Parameters
     ----------
-    study
-        Whose demand, people and standard of waiting.
     plan
         The plan.
+    waiting
+        What its queues are worked out from.
 
     Returns
     -------
@@ -54,7 +97,6 @@ def score(study: Study, plan: Plan) -> dict[str, Any]:
     served = float(plan.service["served_kwh_day"].sum())
     subsidy = float(plan.sites["subsidy_pkr"].sum())
     gained = float(new["served_kwh_day"].sum())
-    minutes = float((plan.service["served_kwh_day"] * plan.service["travel_min"]).sum())
     named = plan.classes[plan.classes["demand_kwh_day"] > 0]
     worst = named.sort_values("served_share", kind="stable").iloc[:1].to_dict("records")
     return {
@@ -67,30 +109,27 @@ def score(study: Study, plan: Plan) -> dict[str, Any]:
         "subsidy_pkr": subsidy,
         "cost_pkr": float(plan.sites["cost_pkr"].sum()),
         "subsidy_pkr_per_kwh_day": subsidy / gained if gained > 0 else None,
-        "mean_travel_min": minutes / served if served > 0 else None,
-        **_waiting(study, plan),
+        "mean_travel_min": mean_drive_min(plan.service),
+        **_late(waiting.expected(plan), waiting.standard),
         "worst_class": str(worst[0]["vehicle_class"]) if worst else "",
         "worst_class_share": float(worst[0]["served_share"]) if worst else 0.0,
         **_fairness(plan),
     }
 
 
-def _waiting(study: Study, plan: Plan) -> dict[str, Any]:
-    service = study.config.offers.service
-    chargers = charger_catalogue(study.config.offers.chargers_csv)
-    waits = expected_waits(
-        station_ports(plan.sites, plan.offers, chargers),
-        plan.service.rename(columns={"served_kwh_day": "kwh_day"}),
-        sessions_of(study),
-        service.wait_min,
-    )
-    count = waits["peak_sessions"].to_numpy(dtype=float)
-    late = waits["late_share"].to_numpy(dtype=float)
-    over = waits.loc[late > service.alpha + 1e-9, "site_id"]
+def late_share(expected: pd.DataFrame) -> float:
+    """Return the share of drivers of the busiest hours who wait too long, over all queues."""
+    count = expected["peak_sessions"].to_numpy(dtype=float)
+    late = expected["late_share"].to_numpy(dtype=float)
+    return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
+
+
+def _late(expected: pd.DataFrame, standard: Service) -> dict[str, Any]:
+    over = expected.loc[expected["late_share"] > standard.alpha + 1e-9, "site_id"]
     return {
-        "wait_min": service.wait_min,
-        "alpha": service.alpha,
-        "late_share": float(late @ count / count.sum()) if count.sum() > 0 else 0.0,
+        "wait_min": standard.wait_min,
+        "alpha": standard.alpha,
+        "late_share": late_share(expected),
         "late_stations": int(over.nunique()),
     }
 
@@ -98,26 +137,12 @@ def _waiting(study: Study, plan: Plan) -> dict[str, Any]:
 def _fairness(plan: Plan) -> dict[str, Any]:
     cells = plan.demand.groupby("cell_id")[["demand_kwh_day", "served_kwh_day"]].sum()
     cells = cells[cells["demand_kwh_day"] > 0]
-    share = (cells["served_kwh_day"] / cells["demand_kwh_day"]).to_numpy(dtype=float)
+    wanted = cells["demand_kwh_day"].to_numpy(dtype=float)
+    share = cells["served_kwh_day"].to_numpy(dtype=float) / wanted
     people = plan.cells.set_index("cell_id")["people"].reindex(cells.index).fillna(0.0)
     living = people.to_numpy(dtype=float)
     left = float(living[share < LEFT_OUT].sum() / living.sum()) if living.sum() > 0 else 0.0
-    return {
-        "people_left_out_share": left,
-        "gini": _gini(share, cells["demand_kwh_day"].to_numpy(dtype=float)),
-    }
-
-
-def _gini(share: np.ndarray, weight: np.ndarray) -> float:
-    """Return twice the area between the Lorenz curve and the line of equal shares."""
-    if not len(share) or float(share @ weight) <= 0:
-        return 0.0
-    order = np.argsort(share, kind="stable")
-    part = weight[order] / weight.sum()
-    gets = share[order] * weight[order]
-    reached = np.concatenate([[0.0], np.cumsum(gets) / gets.sum()])
-    area = float((part * (reached[1:] + reached[:-1]) / 2).sum())
-    return max(1.0 - 2.0 * area, 0.0)
+    return {"people_left_out_share": left, "gini": gini(share, wanted)}
 
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:

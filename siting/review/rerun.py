@@ -177,18 +177,16 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared:
     was, is_ = ({record["key"]: record for record in records} for records in (before, now))
-    files = [key for key, record in was.items() if "file" in record]
-    lines = []
-    for key in dict.fromkeys([*was, *is_]):
-        if key not in is_ or key not in was:
-            lines.append(f"{key}: {'was not an input then' if key in is_ else 'is none now'}")
-            continue
+    lines = [f"{key}: is none now" for key in was if key not in is_]
+    lines += [f"{key}: was not an input then" for key in is_ if key not in was]
+    for key in (key for key in was if key in is_):
         then, today = was[key].get("sha256"), is_[key].get("sha256")
         if then != today:
             name = is_[key].get("file") or was[key].get("file")
             lines.append(f"{key}, {name}: SHA-256 was {_begin(then)}, is {_begin(today)}")
-    other = len(was) - len(files)
-    counted = f"{len(files):,} files" + (f", {other:,} not files" if other else "")
+    files = sum("file" in record for record in was.values())
+    other = len(was) - files
+    counted = f"{files:,} files" + (f", {other:,} not files" if other else "")
     return Compared("inputs", not lines, tuple(lines), counted)
 
 

@@ -11,20 +11,23 @@ from typing import Any
 
 import pandas as pd
 
-from siting import __version__, export
+from siting import export
 from siting.config import to_yaml
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.export import judged_picture
 from siting.files import sha256, whole_folder
-from siting.models import Instance, Limit, number
 from siting.plan import Plan, make_plan
-from siting.solve import Solution, assign, solve
+from siting.program.instance import Instance
+from siting.program.limits import limit_tables, number
+from siting.review.record import folder_for, head_of
+from siting.review.score import Waiting, score, score_table
+from siting.review.solving import Asking
+from siting.review.their_layer import read_their_layer
+from siting.review.their_plan import TheirPlan, their_plan
+from siting.solve import Solution
 from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study
-from siting.study.score import score, score_table
 from siting.study.stages import Report
-from siting.study.their_layer import read_their_layer
-from siting.study.their_plan import TheirPlan, catalogue_of, their_plan
 from siting.verify import verify
 
 
@@ -39,7 +42,7 @@ class Evaluation:
     theirs, best
         The two plans, both recounted; `best` is none where no plan keeps the rules for the money.
     scores
-        The figures of each (`siting.study.score.score`), ``theirs`` first.
+        The figures of each (`siting.review.score.score`), ``theirs`` first.
     broken
         The rules that their plan breaks, in words; it is scored all the same.
     notes
@@ -104,7 +107,7 @@ def evaluate(
     study
         The study that judges: its demand, reach, prices and rules.
     sites
-        The layer; see `siting.study.their_layer.read_their_layer` for its columns.
+        The layer; see `siting.review.their_layer.read_their_layer` for its columns.
     names
         What the layer calls configurations or chargers, and what the study calls them.
     same_stations
@@ -125,28 +128,25 @@ def evaluate(
     if config.offers.subsidy.rule == "gap":
         what = "rule gap leaves each subsidy to the program; a plan from outside has none to score"
         raise InputError(Fault("offers.subsidy.rule", what, "use --set offers.subsidy.rule=share"))
-    path = Path(sites)
+    path, program, waiting = Path(sites), config.program, Waiting.of(study)
     own = {name: dict(counts) for name, counts in config.offers.configurations.items()}
-    layer = read_their_layer(path, own, catalogue_of(study), names)
-    found = their_plan(study, layer, str(path))
+    found = their_plan(study, read_their_layer(path, own, waiting.chargers, names), str(path))
     notes = list(found.notes)
-    if config.program.variant != "plain" or config.program.objective != "energy":
-        aim = config.program.variant
+    if program.variant != "plain" or program.objective != "energy":
+        aim = program.variant
         notes.append(f"both are judged by energy served, whatever the program ({aim}) aims at")
-    theirs, their_checks = _their_plan_made(study, found)
-    scores = {"theirs": score(study, theirs)}
-    best, best_checks = None, their_checks.iloc[:0]
-    spent = theirs.solution.subsidy_pkr
+    asking = Asking(program.model, config.solver, program.method)
+    plans = {"theirs": _theirs(found, asking)}
+    scores = {"theirs": score(plans["theirs"], waiting)}
+    spent = plans["theirs"].solution.subsidy_pkr
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
-        best, best_checks = _best_plan(study, found, spent, most)
-        scores["best"] = score(study, best)
+        plans["best"] = _best(found.study, asking, spent, most)
+        scores["best"] = score(plans["best"], waiting)
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
-    checks = pd.concat(
-        [their_checks.assign(plan="theirs"), best_checks.assign(plan="best")], ignore_index=True
-    )[["plan", "check", "found", "limit"]]
+    checks = pd.concat([p.checks.assign(plan=name) for name, p in plans.items()], ignore_index=True)
     facts: dict[str, Any] = {
         "sites": {"file": path.name, "sha256": sha256(path)},
         "same_stations": same_stations,
@@ -155,8 +155,8 @@ def evaluate(
         "theirs": scores["theirs"],
         "best": None,
     }
-    if best is not None:
-        s = best.solution
+    if "best" in plans:
+        s = plans["best"].solution
         facts["best"] = {
             **scores["best"],
             "status": s.status,
@@ -166,39 +166,26 @@ def evaluate(
             "gap": s.gap,
             "asked_gap": s.gap_asked,
         }
+    checks = checks[["plan", "check", "found", "limit"]]
     return Evaluation(
-        config.title, config.note, theirs, best, scores, found.broken, notes, checks, facts
-    )
+        config.title, config.note, plans["theirs"], plans.get("best"), scores, found.broken, notes,
+        checks, facts,
+    )  # fmt: skip
 
 
-def _instance(study: Study, found: TheirPlan, offers: pd.DataFrame, budget_pkr: float,
-              limits: tuple[Limit, ...] = (), *, held: bool) -> Instance:  # fmt: skip
-    return Instance.from_tables(
-        study.demand,
-        offers,
-        found.reach,
-        study.compatibility,
-        budget_pkr,
-        limits=limits,
-        required=study.required_sites if held else (),
-        forbidden=study.forbidden_sites if held else (),
-    )
-
-
-def _their_plan_made(study: Study, found: TheirPlan) -> tuple[Plan, pd.DataFrame]:
+def _theirs(found: TheirPlan, asking: Asking) -> Plan:
     """Return their plan recounted; the rules it breaks do not keep it from being scored."""
-    ours = found.offers["offer_id"].isin(found.chosen)
-    offers = found.offers.assign(reason=found.offers["reason"].mask(ours, ""))
+    study, ours = found.study, found.study.offers["offer_id"].isin(found.chosen)
+    offers = study.offers.assign(reason=study.offers["reason"].mask(ours, ""))
     spent = float(offers.loc[ours, "subsidy_pkr"].sum())
-    model = study.config.program.model
-    instance = _instance(study, found, offers, spent, held=False)
-    service = assign(instance, found.chosen, model)
-    served = float(service["served_kwh_day"].sum())
+    tables = (study.demand, offers, study.reach, study.compatibility)
+    instance = Instance.from_tables(*tables, spent)
+    service = asking.service(instance, found.chosen)
     solution = Solution(
-        model=model,
+        model=asking.model,
         status="feasible",
         offers=found.chosen,
-        objective_kwh_day=served,
+        objective_kwh_day=float(service["served_kwh_day"].sum()),
         bound_kwh_day=instance.demand_kwh_day,
         gap=0.0,
         gap_asked=0.0,
@@ -213,83 +200,60 @@ def _their_plan_made(study: Study, found: TheirPlan) -> tuple[Plan, pd.DataFrame
         solver="",
         solver_version="",
     )
-    plan = _plan(study, found, offers, service, solution)
-    checks = _verified(study, found, plan, solution)
-    return plan.with_checks(checks), checks
+    return _recounted(study, offers, service, solution, gap=None)
 
 
-def _best_plan(
-    study: Study, found: TheirPlan, budget_pkr: float, most_new: int | None
-) -> tuple[Plan, pd.DataFrame]:
+def _best(study: Study, asking: Asking, budget_pkr: float, most_new: int | None) -> Plan:
     """Return the best plan for so much money over all offers that keep the rules."""
-    limits = found.limits
+    limits, required, forbidden = study.limits, study.required_sites, study.forbidden_sites
     if most_new is not None:
-        limits = (*limits, number(found.offers, most_new, "as many stations as theirs"))
-    instance = _instance(study, found, found.offers, budget_pkr, limits, held=True)
-    solver, program = study.config.solver, study.config.program
-    solution = solve(
-        instance,
-        program.model,
-        gap=solver.gap,
-        time_limit_s=solver.time_limit_s,
-        threads=solver.threads,
-        seed=solver.seed,
-        solver=solver.name,
-        method=program.method,
+        limits = (*limits, number(study.offers, most_new, "as many stations as theirs"))
+    tables = (study.demand, study.offers, study.reach, study.compatibility)
+    instance = Instance.from_tables(
+        *tables, budget_pkr, limits=limits, required=required, forbidden=forbidden
     )
+    solution = asking.best(instance)
     study.tell("evaluate", f"best plan for the same money: {solution.objective_kwh_day:,.0f} "
                f"kWh/day, bound {solution.bound_kwh_day:,.0f}")  # fmt: skip
-    service = assign(instance, solution.offers, program.model)
-    plan = _plan(study, found, found.offers, service, solution)
-    checks = _verified(study, found, plan, solution, limits=limits)
-    return plan.with_checks(checks), checks
+    use, there = limit_tables(limits) if limits else (None, None)
+    return _recounted(
+        study, study.offers, asking.service(instance, solution.offers), solution,
+        gap=solution.gap, limits=use, limits_at_most=there,
+        required_sites=required, forbidden_sites=forbidden,
+    )  # fmt: skip
 
 
-def _plan(study: Study, found: TheirPlan, offers: pd.DataFrame, service: pd.DataFrame,
-          solution: Solution) -> Plan:  # fmt: skip
-    return make_plan(
+def _recounted(
+    study: Study, offers: pd.DataFrame, service: pd.DataFrame, solution: Solution, **held: Any
+) -> Plan:
+    """Return a plan recounted with the rules that it was held to."""
+    plan = make_plan(
         title=study.config.title,
         note=study.config.note,
         cells=study.cells,
         demand=study.demand,
-        candidates=found.candidates,
+        candidates=study.candidates,
         dropped=study.dropped,
         offers=offers,
         edges=study.network.edges,
         service=service,
         solution=solution,
     )
-
-
-def _verified(
-    study: Study,
-    found: TheirPlan,
-    plan: Plan,
-    solution: Solution,
-    limits: tuple[Limit, ...] | None = None,
-) -> pd.DataFrame:
-    from siting.models import limit_tables
-
-    use, there = limit_tables(limits) if limits else (None, None)
-    held = limits is not None
-    return verify(
+    checks = verify(
         sites=plan.sites,
         service=plan.service,
         demand=study.demand,
         offers=plan.offers,
-        reach=found.reach,
+        reach=study.reach,
         compatibility=study.compatibility,
         cutoff_min=study.config.reach.cutoff_min,
         budget_pkr=solution.budget_pkr,
         capacitated=solution.model == "capacitated",
         objective_kwh_day=solution.objective_kwh_day,
         bound_kwh_day=solution.bound_kwh_day,
-        gap=solution.gap if held else None,
-        limits=use,
-        limits_at_most=there,
-        required_sites=study.required_sites if held else (),
-        forbidden_sites=study.forbidden_sites if held else (),
+        **held,
     )
+    return plan.with_checks(checks)
 
 
 def evaluate_to_folder(
@@ -321,19 +285,13 @@ def evaluate_to_folder(
         Called with an `Event` when a stage is done.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
-    if out is None:
-        out = study.config.output.runs_dir / f"{study.config.name}-evaluate-{now:%Y%m%d-%H%M%S}"
+    out = out or folder_for(study.config, "evaluate", now)
     with whole_folder(out) as folder:
         found = evaluate(study, sites, names=names, same_stations=same_stations)
         write_evaluation(found, folder)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         facts = {
-            "siting": __version__,
-            "name": study.config.name,
-            "title": found.title,
-            "note": found.note,
-            "year": study.config.year,
-            "written": now.isoformat(timespec="seconds"),
+            **head_of(study.config, now),
             "sentence": found.sentence,
             **found.facts,
             "checks": found.checks.to_dict("records"),
@@ -357,28 +315,21 @@ def write_evaluation(found: Evaluation, folder: Path) -> None:
     """
     export.write_csv(found.table, folder / "evaluation.csv", note=found.note)
     plans = {"theirs": found.theirs} | ({"best": found.best} if found.best is not None else {})
+    panels = {}
     for name, plan in plans.items():
-        export.write_geojson(
-            plan.sites, folder / f"{name}_sites.geojson", name=f"{name}_sites", note=found.note,
-            key="site_id",
-        )  # fmt: skip
-        export.write_geojson(
-            export.demand_layer(plan.cells, plan.demand), folder / f"{name}_demand.geojson",
-            name=f"{name}_demand", note=found.note, key="cell_id",
-        )  # fmt: skip
+        demand, scored = export.demand_layer(plan.cells, plan.demand), found.scores[name]
+        for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
+            file = f"{name}_{what}"
+            export.write_geojson(layer, folder / f"{file}.geojson", name=file, note=found.note,
+                                 key=key)  # fmt: skip
+        whose = "Theirs" if name == "theirs" else "Best for the same money"
+        counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
+        panels[f"{whose}: {counts}"] = (demand, plan.sites)
     if find_spec("matplotlib") is not None:
         judged_picture.draw_side_by_side(
             folder / "evaluation.png",
             edges=found.theirs.edges,
-            panels={
-                f"{'Theirs' if name == 'theirs' else 'Best for the same money'}: "
-                f"{found.scores[name]['served_share']:.1%} served, "
-                f"{found.scores[name]['new_stations']:,} new stations": (
-                    export.demand_layer(plan.cells, plan.demand),
-                    plan.sites,
-                )
-                for name, plan in plans.items()
-            },
+            panels=panels,
             title=found.title,
             subtitle=found.sentence,
             note=found.note,

@@ -2,58 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from siting import simulation as room
-
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
+from siting.config.offers import Service
+from siting.plan import Plan
+from siting.review.score import Waiting, allotted, late_share
 
 # A station given more than the waiting standard lets through by this much is named.
 OVER = 1.05
 
 
 def findings(
-    study: Study,
+    plan: Plan,
+    waiting: Waiting,
     stations: pd.DataFrame,
     classes: pd.DataFrame,
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
-    allotted: pd.DataFrame,
-    sessions: room.Sessions,
-    ports: pd.DataFrame,
 ) -> list[str]:
     """Return in plain words where the simulation and the program agree, and why where not.
 
     Parameters
     ----------
-    study
-        Whose waiting standard.
+    plan, waiting
+        The plan, and what its queues are worked out from.
     stations, classes
-        As in `siting.study.simulate.SimulatedDay`.
+        As in `siting.review.simulate.SimulatedDay`.
     peaks
         Late share of the busiest hour by case, with its half-width.
     expected
         As `siting.simulation.expected_waits`.
-    allotted
-        The plan's service, with ``kwh_day``.
-    sessions, ports
-        The sessions and ports.
     """
-    service = study.config.offers.service
+    standard = waiting.standard
     whole = classes[classes["vehicle_class"] == "all"].set_index("case")
     share = whole["turned_away_share"].fillna(0.0).to_dict()
     kwh = whole["delivered_kwh_day"].to_dict()
     plan_kwh = float(stations["allotted_kwh_day"].sum())
     late, half = np.nan_to_num(peaks["planned"])
+    erlang = late_share(expected)
     lines = [
         f"As planned: {kwh['planned']:,.0f} of the {plan_kwh:,.0f} kWh/day that the program "
         f"counts as served; {share['planned']:.1%} of drivers turned away, {late:.0%} "
         f"(+-{half:.0%}) of those in the busiest hour late: turned away, or waiting over "
-        f"{service.wait_min:g} min"
+        f"{standard.wait_min:g} min"
     ]
     over = stations["allotted_kwh_day"] > OVER * stations["standard_kwh_day"]
     if over.any():
@@ -63,19 +56,19 @@ def findings(
         )
         lines.append(
             f"{over.sum():,} of {len(stations):,} stations are given {times:,.1f} times what keeps "
-            f"{1 - service.alpha:.0%} of drivers within {service.wait_min:g} min (Erlang C): "
-            + _why(study)
+            f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
+            + _why(standard, plan.solution.model)
         )
         more = ", more than simulated: it has nobody turn away, and a peak that lasts"
         lines.append(
-            f"Erlang C expects {_mean_late(expected):.0%} late in the busiest hour of each queue"
-            + (more if _mean_late(expected) > late + half else "")
+            f"Erlang C expects {erlang:.0%} late in the busiest hour of each queue"
+            + (more if erlang > late + half else "")
         )
-        lines += _slow_ports(expected, allotted, sessions, ports)
+        lines += _slow_ports(expected, plan, waiting)
     else:
         lines.append(
             f"no station is given more than the waiting standard lets through (at most "
-            f"{service.alpha:.0%} late); Erlang C expects {_mean_late(expected):.1%} late in the "
+            f"{standard.alpha:.0%} late); Erlang C expects {erlang:.1%} late in the "
             "busiest hour of each queue"
         )
     lines.append(
@@ -85,18 +78,13 @@ def findings(
     return lines
 
 
-def _why(study: Study) -> str:
+def _why(standard: Service, model: str) -> str:
     """Return how the program came to give stations more than the waiting standard has."""
-    if study.config.program.model == "coverage":
+    if model == "coverage":
         return "the model coverage knows no capacity"
-    if study.config.offers.service.rule == "utilisation":
+    if standard.rule == "utilisation":
         return "rule utilisation counts kW, not the time a port is taken"
     return "their classes are mixed otherwise than in the whole city"
-
-
-def _mean_late(expected: pd.DataFrame) -> float:
-    count = expected["peak_sessions"].to_numpy(dtype=float)
-    return float(expected["late_share"].to_numpy(dtype=float) @ count / max(count.sum(), 1e-12))
 
 
 def _out_share(whole: pd.DataFrame) -> float:
@@ -105,11 +93,10 @@ def _out_share(whole: pd.DataFrame) -> float:
     return out / asked if asked > 0 else 0.0
 
 
-def _slow_ports(
-    expected: pd.DataFrame, allotted: pd.DataFrame, sessions: room.Sessions, ports: pd.DataFrame
-) -> list[str]:
+def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:
     """Return the charger groups whose ports are taken longer than their kW say, with why."""
-    split = room.split_load(ports, allotted, sessions)
+    ports, sessions = waiting.ports(plan), waiting.sessions
+    split = room.split_load(ports, allotted(plan), sessions)
     lines = []
     for group, part in expected.groupby("charger_group"):
         load, room_there = float(part["erlangs"].sum()), float(part["ports"].sum())

@@ -10,22 +10,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting import __version__, export
-from siting.config import to_yaml
+from siting import export
+from siting.config import Config, to_yaml
 from siting.config.program import GridZones
 from siting.engine.clock import relative_gap
 from siting.errors import Fault, InputError
 from siting.files import whole_folder
-from siting.models.rows import zones_of
-from siting.solve import assign, gini, solve
-from siting.solve.zones import zone_table
+from siting.review.record import folder_for, head_of
+from siting.review.solving import Asking, gini, shares_of_zones
 from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.zones import zone_of_cells, zone_of_demand
+from siting.study.zones import zone_of_cells
 
 MOST_BUDGETS = 200
 
@@ -97,29 +97,19 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         what = f"is for the most energy for the budget, not for {config.program.variant}"
         raise InputError(Fault("frontier", what, "leave the variant out of program"))
     rows: list[dict[str, Any]] = []
-    of_demand, _ = zones_for(study)
-    zones = zones_of(study.instance, of_demand)
+    zones, _ = zones_for(config, study.cells, study.demand)
+    asking = Asking(config.program.model, config.solver, config.program.method)
+    wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
     for budget in sorted(budgets_pkr):
         instance = replace(study.instance, budget_pkr=float(budget))
-        solver = config.solver
-        found = solve(
-            instance,
-            config.program.model,
-            gap=solver.gap,
-            time_limit_s=solver.time_limit_s,
-            threads=solver.threads,
-            seed=solver.seed,
-            solver=solver.name,
-            method=config.program.method,
-            start=start or None,
-        )
+        found = asking.best(instance, start=start)
         start = found.offers
-        service = assign(instance, found.offers, config.program.model)
-        shares = zone_table(instance, zones, service)
-        wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
+        service = asking.service(instance, start)
+        shares = shares_of_zones(instance, zones, service)
+        share, weight = (shares[c].to_numpy(float) for c in ("served_share", "demand_kwh_day"))
         served = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(wanted.index)
-        new = instance.offer_existing[instance.positions_of(found.offers)]
+        existing = instance.offer_existing[instance.positions_of(start)]
         rows.append(
             {
                 "budget_pkr": float(budget),
@@ -128,14 +118,12 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "bound_kwh_day": found.bound_kwh_day,
                 "gap": found.gap,
                 "status": found.status,
-                "new_stations": int((~new).sum()),
+                "new_stations": int((~existing).sum()),
                 "subsidy_pkr": found.subsidy_pkr,
                 "cost_pkr": found.cost_pkr,
                 "worst_class_share": float((served.fillna(0.0) / wanted).min()),
-                "worst_zone_share": float(shares["served_share"].min()),
-                "gini": gini(
-                    shares["served_share"].to_numpy(float), shares["demand_kwh_day"].to_numpy(float)
-                ),
+                "worst_zone_share": float(share.min()),
+                "gini": gini(share, weight),
             }
         )
         study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: {found.objective_kwh_day:,.0f} kWh/day")
@@ -174,18 +162,14 @@ def frontier_to_folder(
         Called with an `Event` when a stage is done, and for each budget.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
-    if out is None:
-        out = study.config.output.runs_dir / f"{study.config.name}-frontier-{now:%Y%m%d-%H%M%S}"
+    out = out or folder_for(study.config, "frontier", now)
     with whole_folder(out) as folder:
         table = frontier(study, budgets_pkr)
-        export.write_csv(table, folder / "frontier.csv", note=study.config.note)
+        note = study.config.note
+        export.write_csv(table, folder / "frontier.csv", note=note)
         if find_spec("matplotlib") is not None:
-            export.draw_frontier(
-                folder / "frontier.png",
-                table,
-                title=f"{study.config.title}: energy served for public money",
-                note=study.config.note,
-            )
+            title = f"{study.config.title}: energy served for public money"
+            export.draw_frontier(folder / "frontier.png", table, title=title, note=note)
         else:
             study.tell(
                 "picture", 'none was drawn: it needs another package, pip install "siting[map]"'
@@ -193,13 +177,9 @@ def frontier_to_folder(
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         export.write_json(
             {
-                "siting": __version__,
-                "name": study.config.name,
-                "title": study.config.title,
-                "note": study.config.note,
-                "written": now.isoformat(timespec="seconds"),
+                **head_of(study.config, now),
                 "demand": demand_facts(study),
-                "zones": zones_for(study)[1],
+                "zones": zones_for(study.config, study.cells, study.demand)[1],
                 "frontier": table.to_dict("records"),
                 "inputs": inputs_of(study),
                 "seconds": dict(study.seconds),
@@ -218,21 +198,23 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float) -> None:
             row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"
 
 
-def zones_for(study: Study) -> tuple[pd.Series, str]:
+def zones_for(
+    config: Config, cells: gpd.GeoDataFrame, demand: pd.DataFrame
+) -> tuple[pd.Series, str]:
     """Return the zone of each demand row, by ``demand_id``, and what the zones are, in words.
 
     Where the program has no zones they are squares.
     """
-    own = zone_of_demand(study)
-    if own is not None:
-        return own, "the zones of the program"
-    squares = GridZones(kind="grid")
-    program = study.config.program.model_copy(update={"zones": squares})
-    cells = zone_of_cells(study.config.model_copy(update={"program": program}), study.cells)
-    assert cells is not None
-    zone = study.demand["cell_id"].astype(str).map(cells).fillna("")
-    of_demand = pd.Series(zone.to_numpy(), index=study.demand["demand_id"].astype(str))
-    return of_demand, f"squares of {squares.size_m:,.0f} m"
+    words = "the zones of the program"
+    if config.program.zones is None:
+        squares = GridZones(kind="grid")
+        words = f"squares of {squares.size_m:,.0f} m"
+        program = config.program.model_copy(update={"zones": squares})
+        config = config.model_copy(update={"program": program})
+    zones = zone_of_cells(config, cells)
+    assert zones is not None  # the configuration has some by now
+    zone = demand["cell_id"].astype(str).map(zones).fillna("")
+    return pd.Series(zone.to_numpy(), index=demand["demand_id"].astype(str)), words
 
 
 def _knee(table: pd.DataFrame) -> int:

@@ -1,0 +1,126 @@
+"""Covering with plain sites: the fewest that cover all, whether p can, and the most that p cover.
+
+What covers most is a covering on a budget of p sites (`siting.engine.covering`). To cover all is
+decided by prices and the integer program, on what is essential: a demand whose sites include all
+those of another is covered whenever the other is, and a site whose demands another site covers as
+well can be left out. Either may make more of the other so, and the two are done in turn until
+nothing changes.
+
+Source: C. Toregas, C. ReVelle: Binary logic solutions to a class of location problem. Geographical
+Analysis 5 (1973), 145-155.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from siting.classics.location import make_location
+from siting.classics.plain import PlainInstance
+from siting.classics.programs import lscp
+from siting.classics.uncapacitated import Found, Means, search_location
+from siting.engine.covering.covering import Covering
+from siting.engine.covering.run import run_covering
+from siting.program.instance import Flags
+
+# The comparison is of all rows with all rows; above so many entries it is left to the solver.
+MOST_ENTRIES = 25_000_000
+
+
+def cover(instance: PlainInstance, radius: float, means: Means, p: int | None = None) -> Found:
+    """Return the fewest sites that have every demand within a radius, or whether p sites can.
+
+    The cost is the number of sites. With `p` it is the number of demands that are not covered: 0
+    where there is such a plan, and a bound of 1 or more where there is none.
+
+    Parameters
+    ----------
+    instance
+        The data; every demand needs serving and has a site within the radius.
+    radius
+        The radius, in the unit of the costs.
+    means
+        With what to solve.
+    p
+        Most sites.
+    """
+    near = essential(instance.within(radius))
+    free = np.zeros(len(near.site))
+    if p is None:
+        problem = make_location(near, free, fixed=np.ones(len(near.site_ids)))
+        return search_location(problem, near, lambda left: lscp(left, radius), means, nodes=False)
+    return search_location(
+        make_location(near, free, p=p, unserved=np.ones(len(near.demand_ids))),
+        near,
+        lambda left: lscp(left, radius, p),
+        means,
+        cutoff=1.0,
+        objective_of=lambda _: 0.0,  # the program says only whether there is a plan
+        nodes=False,
+    )
+
+
+def essential(instance: PlainInstance) -> PlainInstance:
+    """Return a covering problem, in which every pair covers, without what plays no part.
+
+    A demand that an existing site covers is left out too.
+    """
+    rows, sites = len(instance.demand_ids), len(instance.site_ids)
+    if max(rows, sites) ** 2 > MOST_ENTRIES:
+        return instance
+    covers = np.zeros((rows, sites), dtype=np.float32)
+    covers[instance.row, instance.site] = 1.0
+    row_left = ~covers[:, instance.existing].any(axis=1)
+    site_left = ~instance.existing
+    before = -1
+    while before != (before := int(row_left.sum() + site_left.sum())):
+        here, there = np.flatnonzero(row_left), np.flatnonzero(site_left)
+        row_left[here[_spare(covers[np.ix_(here, there)], larger=True)]] = False
+        here = np.flatnonzero(row_left)
+        site_left[there[_spare(covers[np.ix_(here, there)].T, larger=False)]] = False
+    return instance.restricted(row_left[instance.row] & site_left[instance.site], row_left)
+
+
+def _spare(sets: np.ndarray, *, larger: bool) -> Flags:
+    """Return which sets (rows) hold all of another, or lie in another; of equal ones one stays."""
+    inside = sets @ sets.T >= sets.sum(axis=1)[:, None]  # row lies within column
+    beaten = inside.T if larger else inside
+    order = np.arange(len(sets))
+    earlier = order[None, :] < order[:, None]
+    return np.asarray((beaten & (~beaten.T | earlier)).any(axis=1), dtype=bool)
+
+
+def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
+    """Return maximal covering with at most p sites as a covering; options are the sites in order.
+
+    Parameters
+    ----------
+    instance, radius, p
+        As for `cover`; existing sites must stand, and count.
+    """
+    near = instance.within(radius)
+    sites = len(instance.site_ids)
+    return Covering(
+        weight=near.weight.copy(),
+        start=near.start.copy(),
+        option=near.site.astype(np.int32),
+        cost=np.ones(sites),
+        group=np.arange(sites),
+        budget=float(p),
+        forced=np.flatnonzero(instance.existing),
+    )
+
+
+def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
+    """Return the p sites that cover most weight; value and bound are the weight not covered.
+
+    Parameters
+    ----------
+    instance, p, radius, means
+        As for `covering_of_plain`, and with what to solve.
+    """
+    covering = covering_of_plain(instance, p, radius)
+    run = run_covering(covering, means.clock, means.gap, means.options["seed"])
+    total = float(instance.weight.sum())
+    chosen = instance.existing.copy()
+    chosen[run.chosen] = True
+    return Found(chosen, total - run.value, total - run.bound, run.nodes)

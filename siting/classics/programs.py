@@ -1,0 +1,331 @@
+"""The classic models as integer programs in PuLP.
+
+==========  ======================================================================================
+``i``       demands, with weight ``w_i``
+``j``       sites; ``N(i)`` those that can serve ``i``, at cost ``d_ij`` for one unit of weight
+``y_j``     1 if site ``j`` is open; fixed to 1 for an existing site
+``p``       most sites that may be open, existing ones included
+``R``       the radius: the largest cost at which a demand counts as covered
+==========  ======================================================================================
+
+"At most p" and the textbooks' "exactly p" have the same optimum, as another site never makes a plan
+worse; but a site that serves nobody is not built. Sites that can serve nobody get no variable.
+Variables and rows are named by position (``y_12``), never by label. A demand of weight 0 counts
+only where costs are for the whole demand. In every program y is binary.
+
+**Set covering**: the fewest sites that have every demand within the radius. Demands with the same
+sites within it share one row. With ``sum of y_j <= p`` beside it the program says whether p sites
+are enough, which is what the p-center is found by::
+
+    min   sum of y_j over j
+    s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
+
+**Maximal covering**: with p sites, as much weight as possible within the radius. ``c_i`` is 1 if an
+open site is within the radius of ``i``, and need not be binary; demands with the same sites share
+one, with the sum of their weights::
+
+    max   sum of w_i c_i over i
+    s.t.  c_i  <=  sum of y_j over j with d_ij <= R       for each i     (covered)
+          sum of y_j <= p                                                (number)
+          0 <= c_i <= 1
+
+**p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
+< ... < D_iK`` be the different costs of serving demand ``i``, weight included. The program asks not
+which site serves, but how far out the nearest open one is: ``z_ik`` is 1 if no site at ``D_ik`` or
+nearer is open. Its relaxation is as strong as that of the usual program with one variable a pair,
+but the rows have one entry a pair in all, and equal costs share a variable. Beyond the nearest
+existing site nothing is written down::
+
+    min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
+    s.t.  z_i1 + sum of y_j over j at D_i1   >=  1                        for each i
+          z_ik + sum of y_j over j at D_ik   >=  z_i,k-1                  for each i and 1 < k < K
+                 sum of y_j over j at D_iK   >=  z_i,K-1                  for each i
+          sum of y_j <= p                                                 (number)
+          z >= 0
+
+**p-center**: with p sites, the least radius that has every demand within it. Let ``D_1 < ... <
+D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
+needs no row at a ``D_k`` at which it has no site: that of the next one it has is stronger. This is
+the program to read, and to solve where there are few demands; `siting.classics.center` finds the
+same radius by bisection::
+
+    min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
+    s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at
+          u_k >= u_k+1                                        for each k > 1
+          sum of y_j over N(i)  >=  1                         for each i       (served)
+          sum of y_j <= p                                                      (number)
+          u >= 0
+
+**Facility location**: what to open so that opening and serving cost least. Without capacities it is
+the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the number. With
+capacities ``x_ij`` is the share of demand ``i`` served from site ``j``, ``f_j`` the fixed cost,
+``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``. The rows ``open`` and
+``enough`` are implied in whole numbers, and make the relaxation strong. Costs add up only in one
+unit: with minutes for the pairs the fixed costs are minutes too::
+
+    min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
+    s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)
+          sum of w_i x_ij over i              <=  q_j y_j        for each j          (capacity)
+          x_ij                                <=  y_j            for each i, j       (open)
+          sum of q_j y_j over j               >=  sum of w_i                         (enough)
+          x >= 0
+
+Sources, in the same order. C. Toregas, R. Swain, C. ReVelle, L. Bergman: The location of emergency
+service facilities. Operations Research 19 (1971), 1363-1373. R. Church, C. ReVelle: The maximal
+covering location problem. Papers of the Regional Science Association 32 (1974), 101-118.
+S. Elloumi: A tighter formulation of the p-median problem. Journal of Combinatorial Optimization 19
+(2010), 69-83; G. Cornuejols, G. Nemhauser, L. Wolsey: A canonical representation of simple plant
+location problems. SIAM Journal on Algebraic and Discrete Methods 1 (1980), 261-272. S. Elloumi, M.
+Labbé, Y. Pochet: A new formulation and resolution method for the p-center problem. INFORMS Journal
+on Computing 16 (2004), 84-94. M. Balinski: Integer programming: methods, uses, computation.
+Management Science 12 (1965), 253-313.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pulp
+
+from siting.classics.plain import PlainInstance
+from siting.program.instance import Ints
+
+Terms = list[tuple[pulp.LpVariable, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassicProgram:
+    """A PuLP problem and the sites its variables stand for.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    prob
+        The problem.
+    instance
+        What it was built from.
+    site, y
+        Positions of the sites that have a variable, and the variables.
+    """
+
+    model: str
+    prob: pulp.LpProblem
+    instance: PlainInstance
+    site: Ints
+    y: list[pulp.LpVariable]
+
+    @cached_property
+    def y_of(self) -> dict[int, pulp.LpVariable]:
+        """The variable of each site that has one."""
+        return dict(zip(self.site.tolist(), self.y, strict=True))
+
+    def terms(self, sites: Iterable[int], factor: float = 1.0) -> Terms:
+        """Return the variables of some sites, each with a factor."""
+        y_of = self.y_of
+        return [(y_of[j], factor) for j in sites]
+
+    def add(self, terms: Terms, sense: Literal["<=", ">=", "=="], side: float, name: str) -> None:
+        """Add the row ``sum of factor x variable <= side``, or the like."""
+        total = pulp.lpSum_vars_coefs(terms)
+        row = total <= side if sense == "<=" else total >= side if sense == ">=" else total == side
+        self.prob.addConstraint(row, name)
+
+
+def _start(model: str, instance: PlainInstance, p: int | None = None) -> ClassicProgram:
+    """Return a program with the site variables and the limit on their number."""
+    prob = pulp.LpProblem(model, pulp.LpMaximize if model == "mclp" else pulp.LpMinimize)
+    used = instance.existing.copy()
+    used[instance.site] = True
+    site = np.flatnonzero(used)
+    stands = instance.existing.tolist()
+    y = [prob.add_variable(f"y_{j}", int(stands[j]), 1, "Integer") for j in site.tolist()]
+    program = ClassicProgram(model, prob, instance, site, y)
+    if p is not None and p < len(site):
+        program.add(program.terms(site.tolist()), "<=", p, "number")
+    return program
+
+
+def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> ClassicProgram:
+    """Return the program that covers every demand with the fewest sites, in PuLP.
+
+    Parameters
+    ----------
+    instance
+        The data of the program; every demand that needs serving has a site within the radius.
+    radius
+        Largest cost at which a demand counts as covered, in the unit of the instance's costs.
+    p
+        Most sites, existing ones included; no limit by default.
+    """
+    program = _start("lscp", instance.wanted().within(radius), p)
+    program.prob.setObjective(pulp.lpSum_vars(program.y))
+    for n, own in enumerate(_equal_sets(program.instance)[0]):
+        program.add(program.terms(own.tolist()), ">=", 1, f"covered_{n}")
+    return program
+
+
+def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
+    """Return the program that covers the most weight with at most p sites, in PuLP.
+
+    Parameters
+    ----------
+    instance
+        The data of the program.
+    p
+        Most sites, existing ones included.
+    radius
+        As for `lscp`.
+    """
+    near = instance.within(radius)
+    program = _start("mclp", near, p)
+    sets, of_row = _equal_sets(near)
+    there = of_row >= 0
+    weight = np.bincount(of_row[there], near.weight[there], minlength=len(sets)).tolist()
+    c = [program.prob.add_variable(f"c_{n}", 0, 1) for n in range(len(sets))]
+    program.prob.setObjective(pulp.lpSum_vars_coefs(list(zip(c, weight, strict=True))))
+    for n, own in enumerate(sets):
+        sites = program.terms(own.tolist(), -1.0)
+        program.add([(c[n], 1.0), *sites], "<=", 0, f"covered_{n}")
+    return program
+
+
+def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
+    """Return the program that serves every demand at the least cost from p sites, in PuLP.
+
+    Parameters
+    ----------
+    instance
+        The data of the program; every demand that needs serving has a site.
+    p
+        Most sites, existing ones included.
+    """
+    program = _start("p_median", instance.wanted(), p)
+    _serve_from_nearest(program, [])
+    return program
+
+
+def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
+    """Return the program for the least radius (in the unit of the costs) of p sites, in PuLP.
+
+    Parameters
+    ----------
+    instance, p
+        As for `p_median`.
+    """
+    needed = instance.wanted()
+    program = _start("p_center", needed, p)
+    radii = np.unique(needed.cost)
+    u = [program.prob.add_variable(f"u_{k}", 0, 1) for k in range(1, len(radii))]
+    terms = list(zip(u, np.diff(radii).tolist(), strict=True))
+    constant = float(radii[0]) if len(radii) else 0.0
+    program.prob.setObjective(pulp.lpSum_vars_coefs(terms) + constant)
+    for k in range(len(u) - 1):
+        program.add([(u[k], 1.0), (u[k + 1], -1.0)], ">=", 0, f"order_{k}")
+    edge = needed.start.tolist()
+    for i in range(len(needed.demand_ids)):
+        own, cost = needed.site[edge[i] : edge[i + 1]], needed.cost[edge[i] : edge[i + 1]]
+        level = np.searchsorted(radii, cost)
+        for k in np.unique(level[level > 0]).tolist():
+            nearer = program.terms(own[level < k].tolist())
+            program.add([(u[k - 1], 1.0), *nearer], ">=", 1, f"beyond_{i}_{k}")
+        program.add(program.terms(own.tolist()), ">=", 1, f"served_{i}")
+    return program
+
+
+def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
+    """Return the program for the least cost of opening sites and serving demand, in PuLP.
+
+    Parameters
+    ----------
+    instance
+        The data of the program; every demand that needs serving has a site.
+    capacitated
+        Whether sites serve no more weight than their capacity; demand may then be split.
+    """
+    name = "capacitated_facility_location" if capacitated else "facility_location"
+    program = _start(name, instance.wanted())
+    fixed = program.instance.fixed_cost[program.site].tolist()
+    opening = list(zip(program.y, fixed, strict=True))
+    serve = _serve_within_capacity if capacitated else _serve_from_nearest
+    serve(program, opening)
+    return program
+
+
+def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
+    """Add how far out the nearest open site is, and what that costs to other costs."""
+    instance, prob = program.instance, program.prob
+    edge, sites, whole = instance.start.tolist(), instance.site.tolist(), instance.whole.tolist()
+    standing = set(np.flatnonzero(instance.existing).tolist())
+    constant = 0.0
+    for i in range(len(instance.demand_ids)):
+        at, end = edge[i], edge[i + 1]
+        constant += whole[at] if at < end else 0.0
+        before: Terms = []
+        k = 0
+        while at < end:
+            cost, first = whole[at], at
+            while at < end and whole[at] == cost:
+                at += 1
+            here = sites[first:at]
+            if not standing.isdisjoint(here):
+                break  # its own row says nothing: an existing site is open
+            row = [*program.terms(here), *before]
+            if at < end:
+                z = prob.add_variable(f"z_{i}_{k}", 0, 1)
+                terms.append((z, whole[at] - cost))
+                row.append((z, 1.0))
+                before = [(z, -1.0)]
+            program.add(row, ">=", 1 if k == 0 else 0, f"nearest_{i}_{k}")
+            k += 1
+    prob.setObjective(pulp.lpSum_vars_coefs(terms) + constant)
+
+
+def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
+    """Add the shares of each pair, within capacities, and what they cost to the cost of opening."""
+    instance, prob = program.instance, program.prob
+    row, site = instance.row, instance.site
+    pairs = list(zip(row.tolist(), site.tolist(), strict=True))
+    x = [prob.add_variable(f"x_{i}_{j}", 0, 1) for i, j in pairs]
+    serving = list(zip(x, instance.whole.tolist(), strict=True))
+    prob.setObjective(pulp.lpSum_vars_coefs([*opening, *serving]))
+    edge = instance.start.tolist()
+    for i in range(len(instance.demand_ids)):
+        program.add([(v, 1.0) for v in x[edge[i] : edge[i + 1]]], "==", 1, f"served_{i}")
+    for n, (i, j) in enumerate(pairs):
+        if not instance.existing[j]:
+            program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
+    load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
+    # In units of the mean weight, so that the numbers of these rows are near those of the others.
+    unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
+    by_site = np.argsort(site, kind="stable")
+    limit = np.minimum(instance.capacity, load) / unit
+    first = np.searchsorted(site[by_site], np.arange(len(limit) + 1)).tolist()
+    for j in program.site.tolist():
+        own = by_site[first[j] : first[j + 1]].tolist()
+        if instance.capacity[j] < load[j] and own:
+            used = [(x[n], float(instance.weight[row[n]]) / unit) for n in own]
+            program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
+    enough = list(zip(program.y, limit[program.site].tolist(), strict=True))
+    program.add(enough, ">=", float(instance.weight.sum()) / unit * (1 - 1e-9), "enough")
+
+
+def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
+    """Return the different sets of sites in reach, and which of them each demand has (-1: none)."""
+    known: dict[bytes, int] = {}
+    sets: list[Ints] = []
+    of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)
+    edge = instance.start.tolist()
+    for i in range(len(of_row)):
+        own = np.sort(instance.site[edge[i] : edge[i + 1]])
+        if not len(own):
+            continue
+        n = known.setdefault(own.tobytes(), len(known))
+        if n == len(sets):
+            sets.append(own)
+        of_row[i] = n
+    return sets, of_row

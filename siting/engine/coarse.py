@@ -1,0 +1,169 @@
+"""The program on the options alone: what is served is a few numbers, held down by cuts.
+
+In place of the energy of each pair stand *measures*: the worth served of each part, the energy
+served towards each floor, and the public money paid up to each year where the program decides on
+it. Aims, floors and budgets are written on them by the same code as on pairs
+(`siting.program.matrix`); what no choice can serve is cut off as it shows (`siting.engine.cuts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from siting.engine.frame import Frame
+from siting.engine.parts import Part
+from siting.program.aims import MoneyKind
+from siting.program.floors import Floor
+from siting.program.instance import Floats, Ints
+from siting.program.layout import Columns, Layout
+from siting.program.matrix import Matrix, Writer
+from siting.program.money import GapRule
+from siting.program.rows import Rows
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number in place of many energies.
+
+    Parameters
+    ----------
+    column
+        Its column in the coarse matrix.
+    kind
+        ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
+        ``envelope``: a part of each rupee in the last year.
+    index
+        Position of the part, the floor, the year or the limit.
+    s
+        The slice.
+    """
+
+    column: int
+    kind: str
+    index: int
+    s: int = 0
+
+
+class CoarseLayout(Layout):
+    """The columns of the coarse program.
+
+    Parameters
+    ----------
+    frame
+        The program and its aim.
+    parts
+        Its parts.
+    """
+
+    def __init__(self, frame: Frame, parts: Sequence[Part]) -> None:
+        layout = frame.layout
+        self._parts = parts
+        self.measures: list[Measure] = []
+        self._worth: dict[int, list[tuple[int, int]]] = {}
+        self._energy: dict[tuple[int, int], int] = {}
+        super().__init__(
+            layout.instance,
+            layout.slices,
+            layout.demand_kwh,
+            layout.options,
+            layout.resources,
+            layout.service,
+            layout.floors,
+            must=layout.must,
+            capacitated=layout.capacitated,
+            by_pair=True,
+            gap=layout.gap,
+            years=layout.years,
+            budget_pkr=layout.budget_pkr,
+            all_worth=layout.all_worth,
+        )
+
+    def _measure(self, kind: str, index: int, most: float, s: int = 0) -> int:
+        column = int(self.columns.add(np.array([most]))[0])
+        self.measures.append(Measure(column, kind, index, s))
+        return column
+
+    def _add_energies(self, s: int) -> None:
+        for n, part in enumerate(self._parts):
+            if part.slice == s:
+                column = self._measure("worth", n, part.most, s)
+                self._worth.setdefault(s, []).append((n, column))
+
+    def _add_subsidies(self, rule: GapRule) -> None:
+        site, need = self.options.site, self.instance.offer_cost / self.money_unit
+        self._money: list[int] = []
+        for t in range(self.options.offer.shape[1]):
+            offer = self.options.offer[:, t]
+            dearest = np.zeros(len(self.must))
+            np.maximum.at(dearest, site, np.where(offer >= 0, need[offer], 0.0))
+            self._money.append(self._measure("money", t, rule.cap_share * float(dearest.sum())))
+        self._envelope: dict[int, int] = {}
+        for r in np.flatnonzero(self.instance.limit_per_rupee).tolist():
+            self._envelope[r] = self._measure("envelope", r, np.inf)
+        # Nothing else asks for single subsidies here.
+        self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
+
+    def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
+        """Return the worth measures: columns, values, and the scenario of each."""
+        column, value, scenario = [], [], []
+        for s, one in enumerate(self.slices):
+            for _, at in self._worth.get(s, []):
+                column.append(at)
+                value.append(one.weight * (one.probability if by_chance else 1.0))
+                scenario.append(one.scenario)
+        values = np.array(value, dtype=float) * self.energy_unit
+        return np.array(column, dtype=np.int64), values, np.array(scenario, dtype=np.int64)
+
+    def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
+        """Return the energy (kWh/day) towards a floor in a slice: one measure."""
+        f = self.floors.index(floor)
+        if (f, s) not in self._energy:
+            rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
+            most = float(self.service.kwh[rows, s].sum()) / self.energy_unit
+            self._energy[f, s] = self._measure("energy", f, most, s)
+        return np.array([self._energy[f, s]]), np.array([self.energy_unit])
+
+    def drives(self) -> tuple[Ints, Floats]:
+        """Return nothing: drives have no measure, and no bound but 0."""
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+
+    def money(self, of: MoneyKind) -> tuple[Ints, Floats]:
+        """Return money (PKR) by column."""
+        if of == "subsidy_pkr" and self.gap is not None:
+            return np.array([self._money[-1]]), np.array([self.money_unit])
+        return super().money(of)
+
+    def write(self, rows: Rows) -> None:
+        """Write the rows over options, floors and money."""
+        self._write_options(rows)
+        if self.gap is not None:
+            self._write_money(rows)
+        self._write_floors(rows)
+
+    def _write_money(self, rows: Rows) -> None:
+        if self.years is None:
+            if np.isfinite(self.budget_pkr):
+                at = np.array([self._money[-1]])
+                rows.add_one("subsidies", at, np.ones(1), upper=self.budget_pkr / self.money_unit)
+        else:
+            for t, pkr in enumerate(self.years.limit_pkr.tolist()):
+                at, by = np.array([self._money[t]]), np.ones(1)
+                if t and not self.years.carry_over:
+                    at, by = np.array(self._money[t - 1 : t + 1]), np.array([-1.0, 1.0])
+                rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
+        for r, column in self._envelope.items():
+            most = float(self.instance.limit_most[r]) / self.money_unit
+            rows.add_one("subsidies", np.array([column]), np.ones(1), upper=most)
+
+
+def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> Matrix:
+    """Return the program of a frame on options and measures."""
+    return Writer(CoarseLayout(frame, parts), frame.aim, frame.reached).written()
+
+
+def columns_of(matrix: Matrix) -> Columns:
+    """Return the columns of a coarse matrix."""
+    return matrix.layout.columns

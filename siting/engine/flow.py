@@ -1,0 +1,132 @@
+"""Maximum flow from demand rows to the charger groups of stations, and its minimum cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_flow
+
+from siting.program.instance import Flags, Floats, Ints
+
+# Flows are counted in whole units, so many to the whole demand.
+UNITS = 2**30
+
+
+class FlowGraph:
+    """The network of one part of a program: who could be served by which chargers.
+
+    Parameters
+    ----------
+    wanted
+        Energy wanted by each row.
+    near
+        For each kind of demand the sites (row) in reach of its demand rows (column).
+    groups
+        For each kind the charger groups that it can use, counted from 0.
+    """
+
+    def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):
+        self._total = max(float(wanted.sum()), 1e-300)
+        self._units = self._whole(wanted)
+        self._near = []
+        for g in range(1 + max(max(own) for own in groups)):
+            users = [n for n, own in enumerate(groups) if g in own]
+            together = sparse.csr_array(sum((near[n] for n in users), 0 * near[0]))
+            together.eliminate_zeros()
+            together.sort_indices()
+            self._near.append((together.indptr.astype(np.int64), together.indices.astype(np.int64)))
+
+    def cut_sides(
+        self,
+        site: Ints,
+        capacity: Floats,
+        share: Floats | None = None,
+        counted: Flags | None = None,
+    ) -> tuple[Flags, Flags]:
+        """Return the rows on the unserved side of the smallest and the largest minimum cut.
+
+        Parameters
+        ----------
+        site
+            The site of each station; a site may have several.
+        capacity
+            Energy that each station (row) delivers from each charger group, as far as it is taken.
+        share
+            How much of each is taken, 0 to 1: it serves no more of a row than that share. None:
+            all.
+        counted
+            Which rows count; the others want nothing. None: all.
+        """
+        units = self._units if counted is None else np.where(counted, self._units, 0)
+        node, row, room, link = self._arcs(site, capacity, share, units)
+        rows, nodes = len(units), len(room)
+        if not nodes:
+            return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
+        flow = self._flow(node, row, room, link, units)
+        used = flow > 0
+        more = np.ones(len(flow), dtype=bool) if share is None else flow < link
+        unsaturated = units > np.bincount(row, flow, minlength=rows)
+        slack = room > np.bincount(node, flow, minlength=nodes)
+
+        unserved, count = unsaturated, -1
+        while count != (count := int(unserved.sum())):
+            reached = np.zeros(nodes, dtype=bool)
+            reached[node[unserved[row] & more]] = True
+            unserved = unserved.copy()
+            unserved[row[reached[node] & used]] = True
+
+        roomy, count = slack, -1
+        served = np.zeros(rows, dtype=bool)
+        while count != (count := int(roomy.sum())):
+            served[row[roomy[node] & more]] = True
+            roomy = roomy.copy()
+            roomy[node[served[row] & used]] = True
+        if counted is None:
+            return unserved, ~served
+        return unserved & counted, ~served & counted
+
+    def _whole(self, energy: Floats) -> Ints:
+        return np.floor(np.minimum(energy, self._total) * (UNITS / self._total)).astype(np.int64)
+
+    def _arcs(
+        self, site: Ints, capacity: Floats, share: Floats | None, units: Ints
+    ) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return node and row of each arc, room of each node, and the most each arc carries.
+
+        A node is a station's charger group.
+        """
+        nodes, rows, rooms, links, count = [], [], [], [], 0
+        for g, (start, near) in enumerate(self._near):
+            here = np.flatnonzero(capacity[:, g] > 0)
+            own = site[here]
+            length = start[own + 1] - start[own]
+            first = np.repeat(start[own] - np.cumsum(length) + length, length)
+            rows.append(near[first + np.arange(len(first))])
+            nodes.append(np.repeat(np.arange(len(here)), length) + count)
+            rooms.append(self._whole(capacity[here, g]))
+            most = units[rows[-1]]
+            if share is not None:
+                most = np.floor(most * np.repeat(share[here], length)).astype(np.int64)
+            links.append(most)
+            count += len(here)
+        node, row, room, link = (np.concatenate(part) for part in (nodes, rows, rooms, links))
+        return node, row, room, link
+
+    def _flow(self, node: Ints, row: Ints, room: Ints, link: Ints, units: Ints) -> Ints:
+        """Return the flow on each arc of a maximum flow: source -> nodes -> rows -> sink."""
+        nodes, rows, arcs = len(room), len(units), len(node)
+        size = nodes + rows + 2
+        start = np.zeros(size + 1, dtype=np.int32)
+        start[1] = nodes
+        start[2 : nodes + 2] = nodes + np.cumsum(np.bincount(node, minlength=nodes))
+        start[nodes + 2 : -1] = nodes + arcs + np.arange(1, rows + 1)
+        start[-1] = start[-2]
+        to = np.concatenate([np.arange(1, nodes + 1), nodes + 1 + row, np.full(rows, size - 1)])
+        room_of = np.concatenate([room, link, units])
+        graph = sparse.csr_array(
+            (room_of.astype(np.int32), to.astype(np.int32), start), shape=(size, size)
+        )
+        flow = maximum_flow(graph, 0, size - 1).flow
+        inner = slice(flow.indptr[1], flow.indptr[nodes + 1])
+        forward = flow.indices[inner] > nodes
+        return flow.data[inner][forward].astype(np.int64)

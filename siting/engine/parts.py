@@ -1,0 +1,199 @@
+"""Parts of a program that share nothing but the options, and what prices say of each.
+
+A *part* is the demand of one slice whose charger groups are linked, directly or through others.
+Let each pair be worth ``v_ij`` a kilowatt-hour and each demand row have a price ``p_i`` (both 0 or
+more), then for every choice::
+
+    sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
+
+where the ``intake`` of a station is the most it could earn at worths ``v_ij - p_i`` if no other
+stood: the rows in reach want ``d_i``, its charger groups deliver no more than they can. Whatever
+the worths and prices, this bounds every choice; with the prices of a choice's own program it is
+equal to its value there. All cuts of the engine are this inequality (`siting.engine.cuts`).
+
+The intake is exact without a linear program: what a station can serve of a set of rows is the rank
+of a polymatroid, so that the best is greedy, and its value the integral over ``t`` of what it can
+serve of the pairs worth more than ``t``.
+
+Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
+Numerische Mathematik 4 (1962), 238-252. J. Edmonds: Submodular functions, matroids, and certain
+polyhedra. Combinatorial Structures and their Applications (1970), 69-87.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.flow import FlowGraph
+from siting.engine.frame import Frame
+from siting.program.instance import Flags, Floats
+from siting.program.service import linked_parts
+
+# Worths that differ by less than so many steps of the largest are taken for one, upwards: any
+# worths that are too high still bound.
+LEVELS = 256
+
+
+class Part:
+    """The demand of one slice and linked charger groups; energies in the layout's unit.
+
+    Parameters
+    ----------
+    frame
+        The program and its aim.
+    s
+        Position of the slice.
+    kinds, groups
+        The kinds of demand and charger groups of the part.
+    """
+
+    def __init__(self, frame: Frame, s: int, kinds: list[int], groups: set[int]) -> None:
+        service, instance = frame.service, frame.program.instance
+        unit = frame.layout.energy_unit
+        self.slice, self.kinds, self.groups = s, kinds, sorted(groups)
+        self.capacitated = frame.layout.capacitated
+        self.sites = frame.sites
+        self.rows = np.flatnonzero(np.isin(service.kind, kinds) & (service.kwh[:, s] > 0))
+        local = np.full(len(service.kwh), -1, dtype=np.int64)
+        local[self.rows] = np.arange(len(self.rows))
+        self.wanted = service.kwh[self.rows, s] / unit
+        inside = np.flatnonzero(local[service.row] >= 0)
+        # Pairs by site, so that what a site sees stands together.
+        self.pairs = inside[np.argsort(service.site[inside], kind="stable")]
+        self.row = local[service.row[self.pairs]]
+        self.site = service.site[self.pairs]
+        self.kind = np.searchsorted(kinds, service.kind[self.rows])
+        self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
+        self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
+        # What each offer delivers from each group, where somebody is near; endless for coverage.
+        offers = frame.program.offers
+        self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))
+        self.capacity[offers] = instance.offer_capacity[np.ix_(offers, self.groups)] / unit
+        self.capacity[self.edge[instance.offer_site] == self.edge[instance.offer_site + 1]] = 0.0
+        if not self.capacitated:
+            self.capacity = np.where(self.capacity > 0, np.inf, 0.0)
+        self.offer_site = instance.offer_site
+        self.offers = np.flatnonzero((self.capacity > 0).any(axis=1))
+        # The groups that each kind can use, counted from 0.
+        self.columns = [[self.groups.index(g) for g in service.kinds[k]] for k in kinds]
+        self._sets = self._hall_sets()
+        self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
+
+    def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
+        """Return, for each union of kinds, what each offer delivers to it, and the kinds beside."""
+        unions = {frozenset[int]()}
+        for groups in self.columns:
+            unions |= {union | set(groups) for union in unions}
+        out = []
+        for union in sorted(unions, key=lambda u: (len(u), sorted(u))):
+            beside = [n for n, groups in enumerate(self.columns) if not union.issuperset(groups)]
+            out.append((self.capacity[:, sorted(union)].sum(axis=1), beside))
+        return out
+
+    @cached_property
+    def uniform(self) -> float | None:
+        """The worth of a kWh where all pairs have the same; else None."""
+        if not len(self.worth):
+            return 1.0
+        first = float(self.worth[0])
+        return first if (np.abs(self.worth - first) <= 1e-12 * abs(first)).all() else None
+
+    @cached_property
+    def graph(self) -> FlowGraph:
+        """The network of its maximum flows."""
+        near = []
+        for k in range(len(self.kinds)):
+            own = self.kind[self.row] == k
+            ones = np.ones(int(own.sum()))
+            shape = (self.sites, len(self.rows))
+            near.append(sparse.csr_array((ones, (self.site[own], self.row[own])), shape=shape))
+        return FlowGraph(self.wanted, near, self.columns)
+
+    @property
+    def most(self) -> float:
+        """Worth of all its demand, each row served where it counts most."""
+        best = np.zeros(len(self.rows))
+        np.maximum.at(best, self.row, self.worth)
+        return float((best * self.wanted).sum())
+
+    # --- what stations could take ------------------------------------------------------------
+
+    def intake(self, worth: Floats) -> Floats:
+        """Return the most each offer could earn if it stood alone; 0 where there is nobody.
+
+        Parameters
+        ----------
+        worth
+            What a kWh of each pair is worth, beside `pairs`; at or below 0 is not served.
+        """
+        out = np.zeros(len(self.capacity))
+        levels = np.unique(worth[worth > 0])
+        if not len(levels):
+            return out
+        if len(levels) <= 3:
+            below = 0.0
+            for level in levels.tolist():
+                out[self.offers] += (level - below) * self._rank(worth >= level)
+                below = level
+            return out
+        out[self.offers] = self._integral(worth)
+        return out
+
+    def _rank(self, counted: Flags) -> Floats:
+        """Return what each offer of use could serve of some pairs."""
+        at = self.offer_site[self.offers]
+        within = np.zeros((self.sites, len(self.kinds)))
+        row = self.row[counted]
+        np.add.at(within, (self.site[counted], self.kind[row]), self.wanted[row])
+        least = np.full(len(self.offers), np.inf)
+        for able, beside in self._sets:
+            np.minimum(least, able[self.offers] + within[at][:, beside].sum(axis=1), out=least)
+        return least
+
+    def _integral(self, worth: Floats) -> Floats:
+        """Return the integral of the rank over worths, offer by offer."""
+        there = np.flatnonzero(worth > 0)
+        step = float(worth[there].max()) / LEVELS
+        order = there[np.lexsort((-worth[there], self.site[there]))]
+        value, site = worth[order], self.site[order]
+        if len(order) > 200_000:
+            value = np.ceil(value / step) * step
+        # Pairs of one site and one value are one step.
+        new = np.r_[True, (np.diff(site) != 0) | (np.diff(value) != 0)]
+        group = np.cumsum(new) - 1
+        first = np.flatnonzero(new)
+        kwh = np.zeros((len(first), len(self.kinds)))
+        row = self.row[order]
+        np.add.at(kwh, (group, self.kind[row]), self.wanted[row])
+        site, value = site[first], value[first]
+        edge = np.searchsorted(site, np.arange(self.sites + 1))
+        total = np.cumsum(kwh, axis=0)
+        before = np.r_[np.zeros((1, kwh.shape[1])), total][edge[site]]
+        within = total - before
+        after = np.r_[value[1:], 0.0]
+        after[np.r_[site[1:] != site[:-1], True]] = 0.0
+        fall = value - after
+        # Each offer walks the steps of its site.
+        at = self.offer_site[self.offers]
+        length = edge[at + 1] - edge[at]
+        offer = np.repeat(np.arange(len(self.offers)), length)
+        steps = np.repeat(edge[at] - np.cumsum(length) + length, length) + np.arange(length.sum())
+        least = np.full(len(steps), np.inf)
+        for able, beside in self._sets:
+            most = able[self.offers][offer] + within[steps][:, beside].sum(axis=1)
+            np.minimum(least, most, out=least)
+        return np.bincount(offer, least * fall[steps], minlength=len(self.offers))
+
+
+def parts_of(frame: Frame) -> list[Part]:
+    """Return the parts of a program, slice by slice; those that want nothing are left out."""
+    out = []
+    service = frame.service
+    for s in range(len(frame.program.slices)):
+        for kinds, groups in linked_parts(service.kinds):
+            if (np.isin(service.kind, kinds) & (service.kwh[:, s] > 0)).any():
+                out.append(Part(frame, s, kinds, groups))
+    return out

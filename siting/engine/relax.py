@@ -1,0 +1,161 @@
+"""The whole program's relaxation, and a plan by diving into it.
+
+The linear program is solved by the interior point method: seconds for a city of Karachi's size,
+where the same bound by cuts takes minutes. The dive then takes the options that the relaxation
+takes most of, a part of the scarcest resource at a time, and solves again from the last basis.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.room import Room
+from siting.program.instance import Floats, Ints
+
+# Share of the scarcest resource that one step of a dive takes.
+STEP = 0.05
+WHOLE = 0.9
+STEPS = 600
+
+
+def solve_native(
+    frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
+    nodes: int = 2**31 - 1,
+) -> Answered:  # fmt: skip
+    """Return what HiGHS says of the whole program in integers, from a choice if there is one.
+
+    Parameters
+    ----------
+    frame, clock
+        The program and its aim; deadline and interruption.
+    start
+        A choice to start from.
+    gap, threads, seed, nodes
+        Relative gap and nodes at which to stop, threads and random seed.
+    """
+    m = frame.matrix
+    strict = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
+    model = model_of(
+        frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
+        whole=np.arange(m.a.shape[1]) < frame.count, mip_rel_gap=gap, mip_abs_gap=0.0,
+        threads=threads, random_seed=seed, mip_max_nodes=nodes,
+        time_limit=max(clock.left_s, 0.01), **strict,
+    )  # fmt: skip
+    if start is not None:
+        values = np.zeros(frame.count)
+        values[start] = 1.0
+        model.setSolution(frame.count, np.arange(frame.count, dtype=np.int32), values)
+    return run_model(model, clock, whole=True)
+
+
+class Relaxation:
+    """The relaxed whole program of a frame.
+
+    Parameters
+    ----------
+    frame
+        The program and its aim.
+    clock
+        Deadline and interruption.
+    seed
+        Random seed.
+    """
+
+    def __init__(self, frame: Frame, clock: Clock, *, seed: int) -> None:
+        m = frame.matrix
+        self.frame, self.clock = frame, clock
+        self.model = model_of(
+            frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
+            threads=1, random_seed=seed, solver="ipm", run_crossover="on",
+        )  # fmt: skip
+        self.found: Answered | None = None
+
+    def solve(self) -> float:
+        """Return a bound on the aim, signed so that more is better; -inf if there is no plan."""
+        self.found = run_model(self.model, self.clock)
+        if self.found.infeasible:
+            return -math.inf
+        if not self.found.optimal:
+            return math.inf
+        m = self.frame.matrix
+        return self.frame.sign * m.offset + abs(m.size) * self.found.bound
+
+    @property
+    def taken(self) -> Floats:
+        """How much of each option is taken, 0 to 1."""
+        assert self.found is not None
+        return np.clip(self.found.point[: self.frame.count], 0.0, 1.0)
+
+    def dive(self, room: Room) -> Ints | None:
+        """Return a choice that the relaxation leads to; None if it ends in a dead end."""
+        count = self.frame.count
+        if self.found is None or not self.found.optimal:
+            return None
+        self.model.setOptionValue("solver", "simplex")
+        lower, upper = np.zeros(count), np.ones(count)
+        taken = self.taken
+        for _ in range(STEPS):
+            if self.clock.over:
+                return None
+            chosen = self._next(taken, lower, upper, room)
+            before = lower.copy(), upper.copy()
+            if chosen is None:
+                break
+            self._fix(chosen, lower, upper)
+            found = self._again(lower, upper)
+            if found is None and len(chosen) > 1:
+                lower, upper = before[0].copy(), before[1].copy()
+                self._fix(chosen[:1], lower, upper)
+                found = self._again(lower, upper)
+            if found is None:
+                lower, upper = before
+                upper[chosen[:1]] = 0.0
+                found = self._again(lower, upper)
+            if found is None:
+                return None
+            taken = found
+        return np.flatnonzero(lower > 0.5)
+
+    def _again(self, lower: Floats, upper: Floats) -> Floats | None:
+        at = np.arange(len(lower), dtype=np.int32)
+        self.model.changeColsBounds(len(at), at, lower, upper)
+        found = run_model(self.model, self.clock)
+        return np.clip(found.point[: len(at)], 0.0, 1.0) if found.optimal else None
+
+    def _fix(self, chosen: list[int], lower: Floats, upper: Floats) -> None:
+        site = self.frame.site
+        lower[chosen] = 1.0
+        upper[np.isin(site, site[chosen]) & (lower == 0)] = 0.0
+
+    def _next(self, taken: Floats, lower: Floats, upper: Floats, room: Room) -> list[int] | None:
+        """Return the options to take next, those taken most first; None where all is decided."""
+        frame = self.frame
+        open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
+        choice = np.full(frame.sites, -1, dtype=np.int64)
+        fixed = np.flatnonzero(lower > 0.5)
+        choice[frame.site[fixed]] = fixed
+        fits = room.fits(choice)[: frame.count]
+        upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
+        open_ = open_[upper[open_] > 0]
+        if not len(open_):
+            return None
+        chosen: list[int] = []
+        share = 0.0
+        for option in open_[np.argsort(-taken[open_], kind="stable")].tolist():
+            if choice[frame.site[option]] >= 0 or not fits[option]:
+                continue
+            chosen.append(option)
+            choice[frame.site[option]] = option
+            share += room.share(option)
+            if share > STEP and taken[option] < WHOLE:
+                break
+            fits = room.fits(choice)[: frame.count]
+        if not chosen:
+            upper[open_] = 0.0
+            return self._next(taken, lower, upper, room)
+        return chosen

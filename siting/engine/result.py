@@ -1,0 +1,23 @@
+"""What came of one aim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from siting.engine.answer import TieBreak
+from siting.engine.proof import Stopped
+from siting.program.instance import Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A choice, its value in the aim's unit, a bound on any, why the solve ended, what is noise."""
+
+    choice: Ints
+    value: float
+    bound: float
+    stopped: Stopped
+    nodes: int = 0
+    tie_break: TieBreak = "polished"
+    guarantee: str = ""
+    noise: float = 0.0

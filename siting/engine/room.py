@@ -1,0 +1,110 @@
+"""What is left of the resources under a choice: which single changes still fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.frame import Frame
+from siting.program.instance import Flags, Floats, Ints
+
+# Rows with more entries than this share of the options are looked at whole.
+DENSE = 0.05
+MOST_DENSE = 60
+
+
+class Room:
+    """The resources of one program, made for asking what fits.
+
+    A *change* is an option (taken at its site in place of what stands there) or, after the
+    options, a site that is left empty.
+
+    Parameters
+    ----------
+    frame
+        The program.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        resources = frame.resources
+        self.site, self.sites, self.count = frame.site, frame.sites, frame.count
+        slack = resources.slack
+        self.most, self.least = resources.at_most + slack, resources.at_least - slack
+        use = resources.use
+        wide = np.diff(use.indptr) > DENSE * max(self.count, 1)
+        wide |= np.isfinite(self.least)
+        if (wide & ~np.isfinite(self.least)).sum() > MOST_DENSE:
+            wide = np.isfinite(self.least)
+        self._wide, self._narrow = np.flatnonzero(wide), np.flatnonzero(~wide)
+        self._dense = use[self._wide].toarray()
+        self._sparse = sparse.csr_array(use[self._narrow])
+        self._entry = self._sparse.tocoo()
+        self.money = np.zeros(self.count)
+        for r, kind in enumerate(resources.kinds):
+            if kind == "budget":
+                self.money += use[[r]].toarray().ravel()
+        self.limited = len(resources) > 1 or bool(np.isfinite(self.least).any())
+        self.price = self._price(frame)
+
+    def _price(self, frame: Frame) -> Floats:
+        """Return what each option takes of all that is scarce: rupees where that is money alone."""
+        subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
+        if not self.limited:
+            return subsidy
+        resources = frame.resources
+        upper = np.flatnonzero(np.isfinite(resources.at_most))
+        most = np.maximum(resources.at_most[upper], 1e-12)
+        scaled = sparse.diags_array(1.0 / most) @ resources.use[upper].maximum(0.0)
+        total: Floats = np.asarray(scaled.sum(axis=0)).ravel()
+        return total
+
+    def share(self, option: int) -> float:
+        """Return the largest share of a row that an option takes alone."""
+        wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
+        finite = np.isfinite(self.most[self._wide])
+        return float(wide[finite].max(initial=0.0))
+
+    def used(self, choice: Ints) -> tuple[Floats, Floats]:
+        """Return what a choice (option by site, -1 for none) uses of wide and narrow rows."""
+        taken = np.zeros(self.count)
+        taken[choice[choice >= 0]] = 1.0
+        return self._dense @ taken, self._sparse @ taken
+
+    def fits(self, choice: Ints) -> Flags:
+        """Return which changes of a choice are within every row.
+
+        Parameters
+        ----------
+        choice
+            The option taken at each site, -1 for none.
+        """
+        wide, narrow = self.used(choice)
+        there = np.flatnonzero(choice >= 0)
+        freed = np.zeros((len(self._wide), self.sites))
+        freed[:, there] = self._dense[:, choice[there]]
+        out = np.ones(self.count + self.sites, dtype=bool)
+        if len(self._wide):
+            after = wide[:, None] - freed[:, self.site] + self._dense
+            empty = wide[:, None] - freed
+            both = np.concatenate([after, empty], axis=1)
+            most, least = self.most[self._wide][:, None], self.least[self._wide][:, None]
+            out = ((both <= most) & (both >= least)).all(axis=0)
+        if len(self._narrow) and len(self._entry.data):
+            row, option = self._entry.row, self._entry.col
+            current = choice[self.site[option]]
+            before = np.zeros(len(row))
+            known = current >= 0
+            if known.any():
+                before[known] = np.asarray(
+                    self._sparse[row[known], current[known]], dtype=float
+                ).ravel()
+            over = narrow[row] - before + self._entry.data > self.most[self._narrow][row]
+            out[option[over]] = False
+        return out
+
+    def within(self, choice: Ints) -> bool:
+        """Return whether a choice is within every row."""
+        wide, narrow = self.used(choice)
+        most, least = self.most[self._wide], self.least[self._wide]
+        fits = (wide <= most).all() and (wide >= least).all()
+        return bool(fits and (narrow <= self.most[self._narrow]).all())

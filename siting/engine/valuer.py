@@ -1,0 +1,180 @@
+"""What a choice is worth, exactly and quickly, and what no single change of it can better.
+
+For programs whose parts need no linear program (`siting.engine.cuts`), aims that are a function of
+the worths of the slices, and nothing else to hold to than rows over options. A choice's minimum
+cuts bound every other choice, so that few changes have to be valued at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from siting.engine.cuts import Cutter
+from siting.engine.frame import Frame
+from siting.engine.room import Room
+from siting.program.aims import Aim, LeastRegret, MostWorth, Tail
+from siting.program.instance import Floats, Ints
+
+KEPT_BYTES = 200e6
+Goal = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A choice and its value.
+
+    Parameters
+    ----------
+    choice
+        The option taken at each site, -1 for none.
+    value
+        Value of the aim, signed so that more is better.
+    upper
+        For each change (options, then sites left empty) a bound on the value after it alone.
+    """
+
+    choice: Ints
+    value: float
+    upper: Floats
+
+
+def goal_of(aim: Aim, frame: Frame) -> Goal | None:
+    """Return an aim as a function of the worths of scenarios (first axis); None if it is none."""
+    chance = np.array(frame.layout.probabilities)
+    if isinstance(aim, MostWorth):
+        return lambda worth: np.tensordot(chance, worth, axes=1)
+
+    def spread(values: Floats, worth: Floats) -> Floats:
+        return values.reshape(-1, *([1] * (worth.ndim - 1)))
+
+    if isinstance(aim, LeastRegret):
+        best = np.array(aim.best)
+        return lambda worth: -np.maximum((spread(best, worth) - worth).max(axis=0), 0.0)
+    if not isinstance(aim, Tail):
+        return None
+    wanted = frame.layout.wanted_of_scenarios() if aim.of == "unserved" else np.zeros(len(chance))
+
+    def tail(worth: Floats) -> Floats:
+        outcome = worth - spread(wanted, worth)
+        order = np.argsort(outcome, axis=0, kind="stable")
+        sorted_ = np.take_along_axis(outcome, order, axis=0)
+        share = chance[order]
+        before = np.cumsum(share, axis=0) - share
+        inside = np.clip(1 - aim.alpha - before, 0.0, share)
+        counted = np.where(inside > 0, sorted_, 0.0)
+        return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
+
+    return tail
+
+
+def is_quick(frame: Frame, cutter: Cutter) -> bool:
+    """Return whether choices can be valued without a linear program."""
+    parts = all(not p.capacitated or p.uniform is not None for p in cutter.parts)
+    plain = not frame.reached and frame.program.gap is None
+    floors = any(floor.share > 0 for floor in frame.program.floors)
+    return parts and plain and not floors and goal_of(frame.aim, frame) is not None
+
+
+class Valuer:
+    """Values and bounds of the choices of one program.
+
+    Parameters
+    ----------
+    frame, cutter
+        The program and its cuts.
+    """
+
+    def __init__(self, frame: Frame, cutter: Cutter) -> None:
+        goal = goal_of(frame.aim, frame)
+        assert goal is not None  # who asks has looked
+        self.frame, self.cutter, self.goal = frame, cutter, goal
+        self.room = Room(frame)
+        self.site, self.sites, self.count = frame.site, frame.sites, frame.count
+        self.must = frame.must
+        slices = frame.program.slices
+        unit = frame.layout.energy_unit
+        self.weight = [slices[p.slice].weight * unit for p in cutter.parts]
+        self.scenario = [slices[p.slice].scenario for p in cutter.parts]
+        self.linear = isinstance(frame.aim, MostWorth)
+        most = np.zeros(len(frame.layout.probabilities))
+        for p, part in enumerate(cutter.parts):
+            most[self.scenario[p]] += self.weight[p] * part.most
+        self.most = float(self.goal(most))
+        self.noise = 1e-9 * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
+        size = 16 * (self.count + 1)
+        self._kept = 40 + int(KEPT_BYTES / size)
+        self._cache: dict[tuple[int, bytes], tuple[float, Floats, Floats]] = {}
+        offers = frame.program.instance
+        last = frame.options.last
+        self.subsidy = offers.offer_subsidy[last]
+        self.cost = offers.offer_cost[last]
+
+    def base(self) -> Ints:
+        """Return the choice of what stands, kept as it is; -1 elsewhere."""
+        existing = self.frame.program.instance.offer_existing
+        kept = np.flatnonzero((existing[self.frame.options.offer]).all(axis=1))
+        choice = np.full(self.sites, -1, dtype=np.int64)
+        choice[self.site[kept]] = kept
+        return choice
+
+    def by_site(self, options: Ints) -> Ints:
+        """Return some options as a choice by site."""
+        choice = np.full(self.sites, -1, dtype=np.int64)
+        choice[self.site[options]] = options
+        return choice
+
+    def allowed(self, choice: Ints) -> bool:
+        """Return whether a choice has all that must be, and is within every row."""
+        return bool((choice[self.must] >= 0).all()) and self.frame.resources.within(
+            np.sort(choice[choice >= 0])
+        )
+
+    def at(self, choice: Ints) -> State:
+        """Return the value of a choice and what single changes of it could be worth."""
+        worth = np.zeros(len(self.frame.layout.probabilities))
+        upper = np.zeros((len(worth), self.count + self.sites))
+        for p in range(len(self.cutter.parts)):
+            value, bound = self._valued(p, choice)
+            worth[self.scenario[p]] += self.weight[p] * value
+            upper[self.scenario[p]] += self.weight[p] * bound
+        bound = self.goal(upper)
+        bound[self.count :][self.must] = -np.inf
+        bound[self.count :][choice < 0] = -np.inf
+        bound[choice[choice >= 0]] = -np.inf
+        return State(choice, float(self.goal(worth)), bound)
+
+    def _valued(self, p: int, choice: Ints) -> tuple[float, Floats]:
+        """Return the worth of a part and bounds on it after each change."""
+        part = self.cutter.parts[p]
+        offer = np.where(choice >= 0, self.cutter.offer[p][choice], -1)
+        offer = np.where((offer >= 0) & (part.capacity[offer] > 0).any(axis=1), offer, -1)
+        key = (p, offer.astype(np.int32).tobytes())
+        found = self._cache.pop(key, None)
+        if found is None:
+            taken = np.zeros(self.count)
+            taken[choice[choice >= 0]] = 1.0
+            value, best = np.inf, np.zeros(0)
+            for price in self.cutter.prices(p, taken, part.worth, None):
+                constant, amount = self.cutter.priced(p, part.worth, price)
+                here = np.where(choice >= 0, amount[choice], 0.0)
+                total = constant + float(here.sum())
+                value = min(value, total)
+                changed = np.concatenate([total - here[self.site] + amount, total - here])
+                best = changed if not len(best) else np.minimum(best, changed)
+            found = (value, best, np.zeros(0))
+            if len(self._cache) >= self._kept:
+                del self._cache[next(iter(self._cache))]
+        self._cache[key] = found
+        return found[0], found[1]
+
+    def changed(self, choice: Ints, change: int) -> Ints:
+        """Return a choice after a change."""
+        out = choice.copy()
+        if change < self.count:
+            out[self.site[change]] = change
+        else:
+            out[change - self.count] = -1
+        return out

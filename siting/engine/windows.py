@@ -1,0 +1,298 @@
+"""Windows: the stations of a neighbourhood set free in the whole program, all else held.
+
+A window frees the options of some sites, the energies of pairs there, those of stations that stand
+nearby and share demand with them, and all columns that belong to no site; the rest of the plan
+folds into the sides of the rows. What is left is a small integer program that HiGHS solves from the
+plan so far. It is made from the matrix alone, so that it works for any combination of blocks.
+Nearness is shared demand, so that no map is needed.
+
+Each window is two neighbourhoods, mostly far apart: money moves between them. Windows start where
+the relaxation takes what the plan does not, none is looked at again while nothing near it has
+changed, and once all of a size have been tried they grow. Several run side by side, HiGHS letting
+go of Python meanwhile; what they find is taken over in their order, so that a run repeats.
+
+Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
+399-419.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.highs import new_model
+from siting.program.instance import Flags, Floats, Ints
+
+FIRST_SIZE, GROWTH = 10, 1.6
+# A window may take so many nodes and seconds; the seconds are there for the odd one.
+NODES, SECONDS = 400, 15.0
+WINDOW_GAP = 2e-4
+GAIN = 1e-7
+# Rows and columns of a window beyond which it is cut down.
+LARGEST = 60_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    columns: Ints
+    values: Floats
+    gain: float
+    done: bool
+
+
+class Windows:
+    """The windows of one frame, and the plan they better.
+
+    Parameters
+    ----------
+    frame
+        The program and its aim.
+    point
+        Values of all columns at the plan so far.
+    taken
+        How much of each option a relaxation takes; where it differs from the plan comes first.
+    clock
+        Deadline and interruption.
+    threads, seed
+        Windows side by side, and the random seed of the solver.
+    """
+
+    def __init__(
+        self, frame: Frame, point: Floats, taken: Floats, clock: Clock, *, threads: int, seed: int
+    ) -> None:
+        self.frame, self.clock = frame, clock
+        self.threads, self.seed = threads, seed
+        m = frame.matrix
+        self._first = max(
+            (m.family[f].stop for f in ("one", "resource") if f in m.family), default=0
+        )
+        self._own_site = self._site_of_columns()
+        self._near = self._overlap()
+        self._reach_of_columns = self._rows_of_columns()
+        self.taken = taken
+        self.size = FIRST_SIZE
+        self.made = 0
+        self.start(point)
+
+    def start(self, point: Floats) -> None:
+        """Begin anew from a plan."""
+        self.point = point.copy()
+        self.activity = self.frame.matrix.a @ self.point
+        self.value = float(self.frame.matrix.cost @ self.point)
+        self._tried = np.zeros(self.frame.sites, dtype=bool)
+
+    @property
+    def choice(self) -> Ints:
+        """The options taken."""
+        return np.flatnonzero(self.point[: self.frame.count] > 0.5)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether windows as large as the program have found nothing."""
+        return self.size > 2 * self.frame.sites
+
+    # --- what is near what -------------------------------------------------------------------
+
+    def _site_of_columns(self) -> Ints:
+        """Return the site of each column; -1 for those of none."""
+        frame = self.frame
+        out = np.full(frame.matrix.a.shape[1], -1, dtype=np.int64)
+        out[: frame.count] = frame.site
+        energies = frame.layout.columns.energies
+        if frame.layout.by_pair:
+            out[frame.count : energies] = frame.service.site[frame.energy_pair]
+        column = frame.layout.subsidy_column
+        for t in range(column.shape[1] if column.size else 0):
+            o = np.flatnonzero(column[:, t] >= 0)
+            out[column[o, t]] = frame.layout.instance.offer_site[o]
+        return out
+
+    def _rows_of_columns(self) -> Ints:
+        """Return the merged demand row of each energy column."""
+        return self.frame.service.row[self.frame.energy_pair]
+
+    def _overlap(self) -> sparse.csr_array:
+        """Return how much demand two sites share."""
+        service, sites = self.frame.service, self.frame.sites
+        kwh = service.kwh.max(axis=1)
+        weight = np.sqrt(kwh[service.row])
+        by_row = sparse.csr_array((weight, (service.row, service.site)), shape=(len(kwh), sites))
+        degree = np.diff(by_row.indptr)
+        if float((degree.astype(float) ** 2).sum()) > 3e7:
+            # Enough of the rows say who is near whom.
+            keep = np.argsort(-kwh / np.maximum(degree, 1), kind="stable")
+            keep = keep[np.cumsum(degree[keep].astype(float) ** 2) < 3e7]
+            by_row = by_row[np.sort(keep)]
+        return sparse.csr_array(by_row.T @ by_row)
+
+    def _neighbours(self, seed: int, count: int) -> Ints:
+        """Return the sites that share most demand with a site, itself first."""
+        near = self._near
+        own = slice(near.indptr[seed], near.indptr[seed + 1])
+        score = np.zeros(self.frame.sites)
+        score[near.indices[own]] = near.data[own]
+        if (score > 0).sum() < count:
+            score += 1e-6 * (near @ score)
+        score[seed] = np.inf
+        order = np.argsort(-score, kind="stable")[:count]
+        return order[score[order] > 0]
+
+    # --- rounds ------------------------------------------------------------------------------
+
+    def _differs(self) -> Floats:
+        """Return by how much the relaxation and the plan differ at each site."""
+        out = np.zeros(self.frame.sites)
+        own = np.abs(self.taken - self.point[: self.frame.count])
+        np.add.at(out, self.frame.site, own)
+        return out
+
+    def round(self) -> float:
+        """Look at as many windows as there are threads; return what the plan gained, scaled."""
+        windows = self._next()
+        if not windows:
+            self.size = int(np.ceil(self.size * GROWTH))
+            self._tried[:] = False
+            return 0.0
+        work = [self._program(sites) for sites in windows]
+        if len(work) > 1:
+            with ThreadPoolExecutor(len(work)) as pool:
+                found = list(pool.map(self._solve, work))
+        else:
+            found = [self._solve(one) for one in work]
+        self.made += len(found)
+        before = self.value
+        for sites, one in zip(windows, found, strict=True):
+            if one is not None and one.gain > GAIN * max(abs(self.value), 1e-12):
+                self._take(sites, one)
+        if any(one is not None and not one.done for one in found) and self.size > 4:
+            self.size = max(4, int(self.size / GROWTH**0.5))
+        return self.value - before
+
+    def _next(self) -> list[Ints]:
+        """Return the sites of the next windows, which share no site; none once all were tried."""
+        score = self._differs()
+        order = np.argsort(-score, kind="stable")
+        order = order[~self._tried[order]]
+        out: list[Ints] = []
+        used = np.zeros(self.frame.sites, dtype=bool)
+        seeds = [int(j) for j in order[: 40 * self.threads]]
+        for seed in seeds:
+            if len(out) == self.threads:
+                break
+            if used[seed] or self._tried[seed]:
+                continue
+            half = max(2, self.size // 2)
+            window = self._neighbours(seed, half)
+            self._tried[seed] = True
+            far = [j for j in seeds if not self._tried[j] and not used[j] and j not in window]
+            if far:
+                other = far[len(far) // 2 if len(far) > 2 else 0]
+                self._tried[other] = True
+                window = np.union1d(window, self._neighbours(other, half))
+            window = window[~used[window]]
+            used[window] = True
+            near = self._near[window].indices
+            used[near] = True  # what shares demand with it is not touched by another
+            out.append(window)
+        return out
+
+    def _program(self, sites: Ints) -> tuple[Ints, Flags]:
+        """Return the columns that a window sets free, and which of them take whole numbers."""
+        frame = self.frame
+        inside = np.zeros(frame.sites, dtype=bool)
+        inside[sites] = True
+        own = self._own_site
+        free = (own >= 0) & inside[own]
+        count, energies = frame.count, frame.layout.columns.energies
+        row = self._reach_of_columns
+        service = frame.service
+        touched = np.zeros(len(service.kwh), dtype=bool)
+        touched[service.row[inside[service.site]]] = True
+        if frame.layout.by_pair:
+            built = np.zeros(frame.sites, dtype=bool)
+            built[frame.site[self.choice]] = True
+            site = own[count:energies]
+            free[count:energies] |= built[site] & touched[row]
+        else:
+            free[count:energies] = touched[row]
+        subsidy = frame.layout.subsidy_column
+        if subsidy.size:
+            some = np.zeros(frame.sites, dtype=bool)
+            at = np.flatnonzero(free[count:energies]) + count
+            some[own[at][own[at] >= 0]] = True
+            free[energies:] |= (own[energies:] >= 0) & some[own[energies:]]
+        for column in frame.layout.columns.names:
+            free[column] = True
+        columns = np.flatnonzero(free)
+        return columns, columns < count
+
+    def _solve(self, work: tuple[Ints, Flags]) -> _Found | None:
+        """Return what HiGHS finds in a window; None if nothing."""
+        columns, whole = work
+        frame, m = self.frame, self.frame.matrix
+        part = frame.by_column[:, columns]
+        now = self.point[columns]
+        rest = self.activity - part @ now
+        rows = np.unique(part.indices)
+        small = sparse.csc_array(sparse.csr_array(part)[rows])
+        lower, upper = m.row_lower[rows] - rest[rows], m.row_upper[rows] - rest[rows]
+        here = self.activity[rows] - rest[rows]
+        # The plan itself must fit, whatever arithmetic made of it.
+        lower, upper = np.minimum(lower, here), np.maximum(upper, here)
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = small.shape
+        lp.sense_ = highspy.ObjSense.kMaximize
+        lp.col_cost_ = m.cost[columns]
+        lp.col_lower_, lp.col_upper_ = m.lower[columns], m.upper[columns]
+        lp.row_lower_, lp.row_upper_ = lower, upper
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = small.indptr.astype(np.int32)
+        lp.a_matrix_.index_ = small.indices.astype(np.int32)
+        lp.a_matrix_.value_ = small.data
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(w)] for w in whole.tolist()]
+        model = new_model(
+            threads=1, random_seed=self.seed, mip_rel_gap=WINDOW_GAP, mip_max_nodes=NODES,
+            time_limit=max(0.05, min(SECONDS, self.clock.left_s)),
+        )  # fmt: skip
+        model.passModel(lp)
+        start = highspy.HighsSolution()
+        start.col_value = now.tolist()
+        model.setSolution(start)
+        model.run()
+        info = model.getInfo()
+        if int(info.primal_solution_status) != 2:
+            return None
+        values = np.asarray(model.getSolution().col_value)
+        values[whole] = np.round(values[whole])
+        gain = float(m.cost[columns] @ (values - now))
+        done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        return _Found(columns, values, gain, done)
+
+    def _take(self, sites: Ints, found: _Found) -> None:
+        """Take a window's plan over, if it still fits beside what others found."""
+        m = self.frame.matrix
+        part = self.frame.by_column[:, found.columns]
+        after = self.activity + part @ (found.values - self.point[found.columns])
+        rows = slice(0, self._first)
+        slack = 1e-7 + 1e-9 * np.abs(after[rows])
+        if (after[rows] > np.maximum(m.row_upper[rows], self.activity[rows]) + slack).any():
+            self._tried[sites] = False
+            return
+        if (after[rows] < np.minimum(m.row_lower[rows], self.activity[rows]) - slack).any():
+            self._tried[sites] = False
+            return
+        before = self.choice
+        self.point[found.columns] = found.values
+        self.activity = after
+        self.value = float(m.cost @ self.point)
+        changed = np.setxor1d(before, self.choice)
+        if len(changed):
+            moved = np.unique(self.frame.site[changed])
+            self._tried[self._near[moved].indices] = False

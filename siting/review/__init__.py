@@ -1,0 +1,37 @@
+"""What is asked of a finished run or a plan: why, what if, how good, the same again?"""
+
+from siting.review.compare import Comparison, compare, compare_to_folder
+from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder
+from siting.review.explain import SiteReasons, explain_site
+from siting.review.explain_plan import PlanReasons, explain_plan
+from siting.review.frontier import budgets_of, frontier, frontier_to_folder
+from siting.review.opened import Explained
+from siting.review.replan import Replan, replan
+from siting.review.rerun import Compared, Rerun, rerun
+from siting.review.simulate import Rules, SimulatedDay, simulate, simulate_to_folder
+
+__all__ = [
+    "Compared",
+    "Comparison",
+    "Evaluation",
+    "Explained",
+    "PlanReasons",
+    "Replan",
+    "Rerun",
+    "Rules",
+    "SimulatedDay",
+    "SiteReasons",
+    "budgets_of",
+    "compare",
+    "compare_to_folder",
+    "evaluate",
+    "evaluate_to_folder",
+    "explain_plan",
+    "explain_site",
+    "frontier",
+    "frontier_to_folder",
+    "replan",
+    "rerun",
+    "simulate",
+    "simulate_to_folder",
+]

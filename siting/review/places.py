@@ -1,0 +1,138 @@
+"""Sites that a study did not have: which of them it knows, and the study with them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from siting.config import Config
+from siting.study.pipeline import Study
+
+# Two points with one id are the same place if they stand this near to each other.
+SAME_M = 25.0
+# What a study works out from its sites; of a study with other sites it must be worked out anew.
+OF_SITES = (
+    "_candidates_and_dropped",
+    "offers",
+    "reach",
+    "limits",
+    "required_sites",
+    "forbidden_sites",
+    "instance",
+    "gap_case",
+    "decision",
+    "plan",
+)
+
+
+def match_places(
+    xy: np.ndarray,
+    ids: Sequence[str],
+    there_xy: np.ndarray,
+    there_ids: Sequence[str],
+    within_m: float = SAME_M,
+) -> np.ndarray:
+    """Return the position of the place that each point is, one to one; -1 where it is none.
+
+    Points within 25 m of a place with their id come first, then the nearest.
+
+    Parameters
+    ----------
+    xy, ids
+        The points, metres, and what they are called.
+    there_xy, there_ids
+        The places.
+    within_m
+        How far a point may be from a place with another id (m).
+
+    Examples
+    --------
+    >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
+    >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
+    array([ 0, -1])
+    """
+    out = np.full(len(ids), -1)
+    if not len(ids) or not len(there_ids):
+        return out
+    near = cKDTree(there_xy).query_ball_point(xy, max(within_m, SAME_M))
+    pairs = []
+    for i, found in enumerate(near):
+        for at in found:
+            away = float(np.hypot(*(there_xy[at] - xy[i])))
+            other = ids[i] != there_ids[at] or away > SAME_M
+            if not other or away <= within_m:
+                pairs.append((other, away, i, at))
+    taken: set[int] = set()
+    for _, _, i, at in sorted(pairs):
+        if out[i] < 0 and at not in taken:
+            out[i] = at
+            taken.add(at)
+    return out
+
+
+def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
+    """Return a study that has these sites alone and shares all that does not depend on them."""
+    other = _other(study, (sites, study.dropped), {})
+    other.config = config or study.config
+    other._progress = None
+    return other
+
+
+def study_with_sites(
+    study: Study,
+    more: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    dropped: gpd.GeoDataFrame | None = None,
+) -> Study:
+    """Return a study with further sites; the drives are worked out for these alone.
+
+    Parameters
+    ----------
+    study
+        The study.
+    more
+        The sites, with ids that the study does not have.
+    offers
+        Further offers, at these sites or others.
+    dropped
+        Further places that are too far from a road.
+    """
+    reach, all_offers = study.reach, study.offers
+    if len(more):
+        reach = pd.concat([reach, study_of_sites(study, more).reach], ignore_index=True)
+        reach = reach.sort_values(["cell_id", "site_id"], ignore_index=True)
+    if len(offers):
+        all_offers = pd.concat([all_offers, offers], ignore_index=True)
+        capacity = [c for c in all_offers.columns if str(c).startswith("capacity_")]
+        all_offers[capacity] = all_offers[capacity].fillna(0.0)
+    sites = _joined(study.candidates, more), _joined(study.dropped, dropped)
+    return _other(study, sites, {"offers": all_offers, "reach": reach, "demand": study.demand})
+
+
+def _other(
+    study: Study, sites: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame], stages: dict[str, object]
+) -> Study:
+    other = copy.copy(study)
+    for name in OF_SITES:
+        other.__dict__.pop(name, None)
+    seconds, found = dict(study.seconds), dict(study._found)
+    other.__dict__.update(seconds=seconds, _found=found, _inner=[])
+    other.__dict__.update(stages, _candidates_and_dropped=sites)
+    return other
+
+
+def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    """Return two layers as one with the columns and types of the first."""
+    if more is None or more.empty:
+        return there
+    parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]
+    joined = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=there.crs)
+    for column, kind in there.dtypes.items():
+        if joined[column].dtype != kind and joined[column].notna().all():
+            joined[column] = joined[column].astype(kind)
+    return joined

@@ -1,0 +1,22 @@
+"""What the folder of every verb begins with: its place, and the head of its record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from siting import __version__
+from siting.config import Config
+
+
+def folder_for(config: Config, verb: str, now: datetime) -> Path:
+    """Return where a verb writes by default: ``runs_dir/NAME-VERB-TIME``."""
+    return config.output.runs_dir / f"{config.name}-{verb}-{now:%Y%m%d-%H%M%S}"
+
+
+def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
+    """Return what a verb's JSON file says first: version, study and time."""
+    named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
+    written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
+    return {"siting": __version__, **named, **written}

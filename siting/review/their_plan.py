@@ -1,0 +1,281 @@
+"""A layer of stations as offers of a study: placed, priced by its rules, and held to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting import roads
+from siting.errors import Fault, InputError
+from siting.files import extent
+from siting.program.limits import Limit
+from siting.review.places import match_places, study_of_sites, study_with_sites
+from siting.review.rules import limit_uses
+from siting.review.their_layer import TheirLayer
+from siting.roads import Network
+from siting.study.pipeline import Study
+from siting.study.sources import on_the_grid
+
+
+@dataclass(frozen=True, eq=False)
+class TheirPlan:
+    """Their stations among ours.
+
+    Parameters
+    ----------
+    study
+        The study with their sites and offers added. Of their offers the ``reason`` says what rule
+        rules them out.
+    chosen
+        The offers that stand under their plan, existing stations included.
+    broken
+        The rules that their plan breaks, in words.
+    notes
+        What else a reader must know.
+    """
+
+    study: Study
+    chosen: tuple[str, ...]
+    broken: list[str]
+    notes: list[str]
+
+
+def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
+    """Return a layer's stations as offers at sites of the study, priced by the study's rules.
+
+    A point within ``candidates.merge_within_m`` of a candidate is that candidate, one to one and
+    nearest first; one that has a candidate's id, within 25 m of it, comes before. Any other is a
+    site of its own, on the nearest road.
+
+    Parameters
+    ----------
+    study
+        The study that judges.
+    layer
+        What `read_their_layer` returned.
+    where
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        With every point that is outside the roads or far from them, and every existing station that
+        the study does not know.
+    """
+    settings, ours = study.config.candidates, study.candidates
+    theirs = layer.sites.to_crs(study.network.crs)
+    known, ids = ours["site_id"].astype(str).tolist(), theirs["their_id"].astype(str).tolist()
+    here, there = (table.get_coordinates().to_numpy() for table in (theirs, ours))
+    match = match_places(here, ids, there, known, settings.merge_within_m)
+    lone = theirs[match < 0]
+    faults = _stand_faults(theirs, match, ours, where)
+    snapped = roads.snap(lone, study.network, settings.max_snap_m)
+    faults += _road_faults(study.network, settings.max_snap_m, lone, snapped, where)
+    if faults:
+        raise InputError(faults)
+    new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
+    new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
+    own = _own_sites(lone, new.loc[match < 0, "site_id"], snapped)
+    stands = theirs["existing"].to_numpy(dtype=bool)
+    empty = (new["counts"].map(len) == 0) & ~stands
+    new = new[~stands & ~empty].reset_index(drop=True)
+    own = own[own["site_id"].isin(new["site_id"])].reset_index(drop=True)
+    if len(own):
+        own = on_the_grid(study.config, own, study.site_costs.line_detour)
+    priced, ruled_out = _priced(study, pd.concat([ours, own]), new)
+    more = priced[~priced["offer_id"].isin(study.offers["offer_id"])].drop_duplicates("offer_id")
+    joined = study_with_sites(study, own, more)
+    kept = study.offers[study.offers["existing"].to_numpy(bool)]
+    kept = kept[~kept["site_id"].isin(new["site_id"])]
+    chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
+    broken = [
+        *(
+            f"{name}: no such charger or configuration in the study, scored without it "
+            f"({_some(rows)})"
+            for name, rows in layer.unknown.items()
+        ),
+        *ruled_out,
+        *_over_budget(joined.offers, chosen, study.config.program.budget_pkr),
+        *_over_limits(joined.limits, joined.offers, chosen, study.config.program.limits.spacing_m),
+        *_named_sites(
+            {*kept["site_id"], *new["site_id"]}, study.required_sites, study.forbidden_sites
+        ),
+    ]
+    notes = []
+    if empty.any():
+        left = _some(theirs["their_id"][empty])
+        notes.append(f"stations without any known charger are left out: {left}")
+    if study.config.offers.existing_policy == "ignore" and stands.any():
+        notes.append("existing stations of the layer are left out, as the configuration says")
+    return TheirPlan(joined, tuple(sorted(chosen)), broken, notes)
+
+
+def _stand_faults(
+    theirs: gpd.GeoDataFrame, match: np.ndarray, ours: gpd.GeoDataFrame, where: str
+) -> list[Fault]:
+    stands = ours["existing"].to_numpy(dtype=bool)
+    stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
+    if not stray.any():
+        return []
+    what = "said to be existing, but the study knows no station there"
+    fix = "add it to candidates.existing, or set existing to false"
+    ids = tuple(theirs["their_id"].astype(str)[stray])
+    return [Fault(f"{where}, column existing", what, fix, ids)]
+
+
+def _road_faults(
+    network: Network, most_m: float, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
+) -> list[Fault]:
+    far = snapped["node_id"].isna().to_numpy()
+    if not far.any():
+        return []
+    west, south, east, north = network.nodes.total_bounds
+    points = lone.geometry[far]
+    outside = ~(
+        points.x.between(west - most_m, east + most_m)
+        & points.y.between(south - most_m, north + most_m)
+    ).to_numpy()
+    names = lone["their_id"].astype(str)[far]
+    faults = []
+    if outside.any():
+        what = f"outside the area of the study ({extent(network.nodes)})"
+        faults.append(Fault(f"{where}, geometry", what, "leave them out", tuple(names[outside])))
+    if (~outside).any():
+        away = snapped["road_m"][far][~outside]
+        labels = [f"{n}: {m:,.0f} m" for n, m in zip(names[~outside], away, strict=True)]
+        what = f"more than {most_m:g} m from the nearest road"
+        fix = "move them to a road, or raise candidates.max_snap_m"
+        faults.append(Fault(f"{where}, geometry", what, fix, tuple(labels)))
+    return faults
+
+
+def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
+    """Return an id for each site of theirs that is none of ours: their own if it is free."""
+    ids: list[str] = []
+    for i, theirs in enumerate(wanted, start=1):
+        taken = {*known, *ids}
+        tries = (theirs, f"theirs {theirs}", f"theirs {i}")
+        ids.append(next((name for name in tries if name not in taken), tries[-1]))
+    return ids
+
+
+def _own_sites(
+    lone: gpd.GeoDataFrame, ids: pd.Series[Any], snapped: pd.DataFrame
+) -> gpd.GeoDataFrame:
+    """Return the points that are no candidate of the study as candidates."""
+    own = gpd.GeoDataFrame(
+        {
+            "site_id": ids.to_numpy(object),
+            "name": lone["name"].to_numpy(object),
+            "kind": "theirs",
+            "existing": False,
+            "existing_power_kw": 0.0,
+            "source": "the layer that is judged",
+            "node_id": snapped["node_id"].to_numpy(),
+            "snap_m": snapped["snap_m"].to_numpy(dtype=float),
+        },
+        geometry=lone.geometry.to_numpy(),
+        crs=lone.crs,
+    )
+    own["name"] = own["name"].astype("str").where(own["name"].notna())
+    own["node_id"] = own["node_id"].astype("Int64")
+    return own
+
+
+def _priced(
+    study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the offer of each new station, in order, and the rules that rule one out."""
+    own = study.config.offers
+    spelled = {tuple(sorted(c.items())): name for name, c in own.configurations.items()}
+    names: list[str] = []
+    wanted: dict[str, dict[str, int]] = {}
+    for counts in new["counts"]:
+        text = " and ".join(f"{n} x {c}" for c, n in counts.items())
+        name = spelled.get(tuple(sorted(counts.items())), text)
+        names.append(name)
+        wanted[name] = dict(own.configurations.get(name, counts))
+    if new.empty:
+        return study.offers.iloc[:0], []
+    policy = "extend" if own.existing_policy == "keep" else own.existing_policy
+    config = study.config.model_copy(
+        update={
+            "offers": own.model_copy(update={"configurations": wanted, "existing_policy": policy})
+        }
+    )
+    here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
+    offers = study_of_sites(study, here.reset_index(drop=True), config).offers
+    offers = offers[~offers["existing"].to_numpy(bool)]
+    bare = offers["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
+    key = pd.MultiIndex.from_arrays([offers["site_id"], bare])
+    at = key.get_indexer(pd.MultiIndex.from_arrays([new["site_id"], names]))
+    picked = offers.iloc[at].reset_index(drop=True)
+    reason = picked["reason"].fillna("").astype(str)
+    broken = [
+        f"{label}: {why}" for label, why in zip(_labels(new), reason, strict=True) if why.strip()
+    ]
+    extends = picked["extends"].to_numpy(bool)
+    if own.existing_policy == "keep" and extends.any():
+        ids = _some(_labels(new)[extends])
+        broken.append(f"adds to existing stations, which the study keeps as they are: {ids}")
+        said = "existing stations are kept as they are"
+        picked["reason"] = reason.mask(extends & (reason == ""), said)
+    return picked, broken
+
+
+def _labels(new: pd.DataFrame) -> np.ndarray:
+    same = (new["site_id"] == new["their_id"]).to_numpy()
+    both = [f"{t} (site {s})" for t, s in zip(new["their_id"], new["site_id"], strict=True)]
+    return np.where(same, new["their_id"].to_numpy(object), np.array(both, dtype=object))
+
+
+def _some(ids: Iterable[object], most: int = 5) -> str:
+    names = list(map(str, ids))
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _over_budget(offers: pd.DataFrame, chosen: Collection[str], budget_pkr: float) -> list[str]:
+    spent = float(offers.loc[offers["offer_id"].isin(chosen), "subsidy_pkr"].sum())
+    if spent <= budget_pkr * (1 + 1e-6):
+        return []
+    there = f"PKR {budget_pkr / 1e6:,.2f} m there"
+    return [f"budget: PKR {spent / 1e6:,.2f} m of subsidy, {there}"]
+
+
+def _over_limits(
+    limits: Iterable[Limit],
+    offers: pd.DataFrame,
+    chosen: Collection[str],
+    spacing_m: float | None,
+) -> list[str]:
+    broken, near = [], dict[str, None]()
+    site = offers.set_index("offer_id")["site_id"]
+    for limit, users, used in limit_uses(limits, chosen):
+        if used <= limit.at_most + 1e-6 * max(1.0, limit.at_most):
+            continue
+        if limit.kind == "spacing":
+            near.update(dict.fromkeys(site[users]))
+        else:
+            broken.append(
+                f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, "
+                f"{limit.at_most:,.10g} {limit.unit} there"
+            )
+    if near:
+        broken.append(f"spacing: {len(near)} stations stand nearer than {spacing_m:g} m to another "
+                      f"({_some(near)})")  # fmt: skip
+    return broken
+
+
+def _named_sites(
+    built: Collection[str], required: Iterable[str], forbidden: Iterable[str]
+) -> list[str]:
+    lacking = [site for site in required if site not in built]
+    barred = [site for site in forbidden if site in built]
+    said = {"required sites without a station": lacking, "forbidden sites with a station": barred}
+    return [f"{what}: {_some(names)}" for what, names in said.items() if names]

@@ -1,0 +1,34 @@
+"""What the terminal shows of a run that was repeated."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from siting.review.rerun import Rerun
+
+MOST_LINES = 8
+
+
+def print_rerun(found: Rerun) -> None:
+    """Print what is the same as in the first run and what is not."""
+    console = Console(highlight=False)
+    console.print()
+    verdict = "[green]The same[/green]" if found.same else "[red]Not the same[/red]"
+    console.print(f"{verdict}: {escape(str(found.folder))} repeated", soft_wrap=True)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for part in found.compared:
+        word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
+        word = "-" if part.counted.startswith("not stored") else word
+        colour = "" if part.same else "[red]" if part.decides else "[yellow]"
+        table.add_row(part.what.capitalize(), f"{colour}{word}", part.counted)
+    console.print(table)
+    for part in found.compared:
+        for line in part.differences[:MOST_LINES]:
+            console.print(f"  {part.what}: {line}", soft_wrap=True, markup=False)
+        if len(part.differences) > MOST_LINES:
+            more = len(part.differences) - MOST_LINES
+            console.print(f"  {part.what}: … and {more:,} more (all with --json)")
+    for note in found.notes:
+        console.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
