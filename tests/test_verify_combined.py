@@ -146,6 +146,16 @@ def test_scenarios_with_resources_floors_and_worth():
     assert "40.1 claimed, 40 recounted" in faults_of(aimed(town, replace(tail, value=40.1)))
 
 
+def test_worth_can_differ_between_slices():
+    rows = [(s, d, w) for s, w in (("slow", 2.0), ("fast", 1.0)) for d in ("d1", "d2", "d3")]
+    town = replace(scenarios(), worth=rows_of("slice demand_id per_kwh", *rows))
+    value = 0.25 * 16.0 + 0.75 * 13.0
+    passes(aimed(town, Aim("most_worth", value)))
+    assert "recounted" in faults_of(aimed(town, Aim("most_worth", value * TOO_MUCH)))
+    with pytest.raises(InputError, match=r"worth: demand rows without \(d3\)"):
+        recount(replace(town, worth=town.worth.iloc[:-1]))
+
+
 MARGIN = {"car": 5.0, "two_wheeler": 2.0, "van_bus": 4.0}
 
 

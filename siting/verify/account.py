@@ -167,7 +167,8 @@ class Account:
         ``floor``, ``slice``, ``share`` that must be served (and ``served_share``, if claimed);
         ``floor``, ``demand_id``: what counts for it.
     worth, decay
-        What a kWh is worth, by ``demand_id`` (1 by default), and what of it counts after a drive.
+        What a kWh is worth, by ``demand_id`` or as ``slice``, ``demand_id``, ``per_kwh`` where it
+        differs (1 by default), and what of it counts after a drive.
     gap
         The viability gap, if public money follows it.
     resource_use, resources
@@ -204,7 +205,7 @@ class Account:
     aims: Sequence[Aim] = ()
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
-    worth: pd.Series | None = None
+    worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None
     resource_use: pd.DataFrame | None = None

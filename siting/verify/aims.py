@@ -117,7 +117,7 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
         regret.append(most - got)
         if "regret" in row:
             ledger.equal(f"{name}: regret", float(row["regret"]), regret[-1], scale)
-    return max(regret)
+    return max(0.0, *regret)
 
 
 def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:

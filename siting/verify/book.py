@@ -125,8 +125,8 @@ class Book:
                 value = table[column].to_numpy(dtype=float, na_value=np.nan)
                 refuse(f"{where}, column {column}", "no number of 0 or more", table.iloc[:, 0],
                        ~(np.isfinite(value) & (value >= 0)))  # fmt: skip
-        if a.worth is not None:
-            only("worth", self.demand["demand_id"], a.worth.dropna().index, "demand rows without")
+        lacks = np.isnan(self.per_kwh(self.demand))
+        refuse("worth", "demand rows without", self.demand["demand_id"], lacks)
         if (a.resource_use is None) != (a.resources is None):
             faults.append(Fault("resources", "one of the two tables is missing", "give both"))
         if a.gap is not None:
@@ -146,6 +146,17 @@ class Book:
     def when(self, rows: pd.DataFrame) -> pd.Series:
         """Return `` in <slice>`` for each row, to follow a name; nothing where there is one."""
         return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
+
+    def per_kwh(self, rows: pd.DataFrame) -> Any:
+        """Return what a kWh of each row is worth; NaN where nobody says."""
+        worth = self.account.worth
+        if worth is None:
+            return np.ones(len(rows))
+        if isinstance(worth, pd.Series):
+            return rows["demand_id"].map(worth).to_numpy(dtype=float)
+        key = ["slice", "demand_id"]
+        said = worth[[*key, "per_kwh"]].astype({"slice": str}).drop_duplicates(key)
+        return rows[key].merge(said, how="left", on=key)["per_kwh"].to_numpy(dtype=float)
 
     @property
     def last_slice(self) -> str:

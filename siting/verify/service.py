@@ -144,9 +144,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
     """Return what some energy is worth, by slice, with the drives counted or not."""
     a = book.account
-    worth = rows[kwh].to_numpy(dtype=float)
-    if a.worth is not None:
-        worth = worth * rows["demand_id"].map(a.worth).to_numpy(dtype=float)
+    worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
         worth = worth * a.decay.factor(rows["travel_min"].to_numpy(dtype=float))
     sums = pd.Series(worth).groupby(rows["slice"].to_numpy()).sum(min_count=1)
