@@ -413,12 +413,9 @@ def _decay(asked: Any) -> Decay:
 def aims_of(config: Config) -> list[str]:
     """Return what is to be best, one after the other: keys of the configuration, or aims."""
     program = config.program
-    aims: list[str] = list(program.first_aims)
-    # Of plans as fair, or as cheap, the one that serves the most of what is counted.
-    counts = program.objective != "energy" or program.decay is not None
-    if not aims or aims[-1] == "fairness" or (aims[-1] == "least_cost" and counts):
-        aims.append("most_worth")
-    return list(dict.fromkeys([*aims, *program.then]))
+    # Of plans as fair, as cheap or as safe, the one that serves the most of what is counted.
+    usual = () if "most_worth" in program.then else ("most_worth",)
+    return [*program.first_aims, *usual, *program.then]
 
 
 def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
