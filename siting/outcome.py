@@ -21,7 +21,7 @@ from siting.program.instance import Floats
 ENERGY_UNIT = "kWh/day"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
     """What was decided, what comes of it, and what is proven.
 
@@ -86,19 +86,19 @@ class Outcome:
     solver_version: str
     tie_break: str
     guarantee: str
-    service: pd.DataFrame = field(repr=False)
-    slices: pd.DataFrame = field(repr=False)
-    built: pd.DataFrame = field(repr=False)
-    services: pd.DataFrame = field(repr=False)
-    demand: pd.DataFrame = field(repr=False)
-    served: pd.DataFrame = field(repr=False)
-    money: pd.DataFrame = field(repr=False)
-    paid: pd.DataFrame = field(repr=False)
-    floors: pd.DataFrame = field(repr=False)
-    best: pd.DataFrame = field(repr=False)
+    service: pd.DataFrame
+    slices: pd.DataFrame
+    built: pd.DataFrame
+    services: pd.DataFrame
+    demand: pd.DataFrame
+    served: pd.DataFrame
+    money: pd.DataFrame
+    paid: pd.DataFrame
+    floors: pd.DataFrame
+    best: pd.DataFrame
     limits: tuple[dict[str, Any], ...] = ()
     lines: tuple[tuple[str, str], ...] = ()
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def proof(self) -> Proof:
@@ -143,6 +143,23 @@ class Outcome:
                 out[phase] = out.get(phase, 0.0) + seconds
         return out
 
+    def __repr__(self) -> str:
+        """Return the outcome as a few lines a person can read."""
+        share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
+        method = "" if self.method == "exact" else f", {self.method}"
+        lines = [
+            f"Outcome ({self.model}{method}): {self.proof}",
+            *(f"  then    {one.aim}: {one.proof}" for one in self.proofs[1:]),
+            f"  serves  {self.served_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
+            f"({share:.1%})",
+            f"  offers  {len(self.offers):,}",
+            f"  money   PKR {self.subsidy_pkr:,.0f} of {self.budget_pkr:,.0f} subsidy, "
+            f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
+            f"  solver  {self.solver} {self.solver_version}, "
+            f"{self.seconds.get('total', 0.0):.1f} s",
+        ]
+        return "\n".join([*lines, *([f"  sure    {self.guarantee}"] if self.guarantee else [])])
+
     # --- run folder ------------------------------------------------------------------------------
 
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -181,12 +198,10 @@ class Outcome:
             "limits": tuple(facts["limits"]),
             "lines": tuple((str(what), str(value)) for what, value in facts["lines"]),
         }
-        return cls(
-            **own | listed,
-            **{name: frame(f"outcome_{name}") for name in FRAMES},
-            proofs=proofs,
-            tables={name: frame(f"table_{name}") for name in facts["tables"]},
-        )
+        parts: dict[str, Any] = own | listed
+        parts |= {name: frame(f"outcome_{name}") for name in FRAMES}
+        tables = {name: frame(f"table_{name}") for name in facts["tables"]}
+        return cls(**parts, proofs=proofs, tables=tables)
 
 
 def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> Outcome:

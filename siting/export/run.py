@@ -39,7 +39,7 @@ _LAYERS = {
     "alternatives": ("Near-best plans", ""),
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
-# Tables of the program's blocks that are drawn at their sites; others become tables of the GeoPackage.
+# Tables that are drawn at their sites; others become tables of the GeoPackage.
 _AT_SITES = ("built", "alternative_sites", "robust", "viability")
 # A GIS that does not sort what it opens draws the first one on top.
 _DRAWN = ("sites", *_AT_SITES, "candidates", "dropped", "service", "roads", "zones", "demand")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.program.instance import Instance
 from siting.plan import Plan
+from siting.program.instance import Instance
 from siting.solve.without import lost_without
 
 # Shares of a station's energy below and above which it is none or all of it.

@@ -244,7 +244,7 @@ class _Told:
         zones = self.tables["zones"]
         people = zones["zone"].map(asked.people).fillna(0.0).to_numpy(dtype=float)
         weight = people if people.sum() > 0 else zones["demand_kwh_day"].to_numpy(dtype=float)
-        worst = zones.loc[zones["served_share"].idxmin()]
+        worst = zones.sort_values(["served_share", "zone"]).iloc[0]
         equal = gini(zones["served_share"].to_numpy(dtype=float), weight)
         proof = next(
             one.proof

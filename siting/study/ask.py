@@ -7,7 +7,7 @@ Every key of the section ``program`` is a block; all go together but for what
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ from siting.program.program import Program
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
 # Whatever one year in one scenario is called: None, a year, a scenario, or both.
-Key = Hashable
+Key = Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,8 +365,9 @@ def _with_floors(program: Program, asked: Asked) -> Program:
         program = program.floor({REACHABLE: cheap.served_share}, near, when)
     if asked.floors_of_zones:
         zones = zones_named(asked)
-        _require_known(asked.floors_of_zones, set(asked.zones) - {""}, "program.zone_floors")
-        renamed = dict(zip(asked.zones, zones, strict=True))
+        plain = zones if asked.zones is None else asked.zones
+        _require_known(asked.floors_of_zones, set(plain) - {""}, "program.zone_floors")
+        renamed = dict(zip(plain, zones, strict=True))
         program = program.floor(
             {renamed[name]: share for name, share in asked.floors_of_zones.items()}, zones, when
         )

@@ -86,9 +86,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "reach_pairs": len(study.reach),
         },
         "limits": list(s.limits),
-        "alternatives": alternatives_of(
-            plan, study.instance, study.reach, study.forbidden_sites
-        ),
+        "alternatives": alternatives_of(plan, study.instance, study.reach, study.forbidden_sites),
         "warnings": warnings_of(study, plan),
         "checks": plan.checks.to_dict("records"),
         "assumptions": assumptions_of(study).to_dict("records"),

@@ -81,21 +81,12 @@ def only_these(
     """
     services = {}
     last = list(asked.own)[-1]
-    instance = instance_of(asked, asked.own[last])
-    site = dict(zip(instance.offer_ids, instance.site_ids[instance.offer_site], strict=True))
+    # Of the limits only that counts which leaves these offers; the plan is within the others.
+    bare = instance_of(replace(asked, limits=(), required=()), asked.own[last])
+    site = dict(zip(bare.offer_ids, bare.site_ids[bare.offer_site], strict=True))
     for year, demand in asked.own.items():
         stand = offers[year]
-        # Of the limits only that counts which leaves these offers; the plan is within the others.
-        bare = replace(
-            instance,
-            **dict.fromkeys(("limit_names", "limit_kinds", "limit_units"), ()),
-            **{name: np.zeros(0) for name in ("limit_most", "limit_least", "limit_amount")},
-            limit_per_rupee=np.zeros(0, dtype=bool),
-            limit_start=np.zeros(1, dtype=np.int64),
-            limit_offer=np.zeros(0, dtype=np.int64),
-            required_sites=np.zeros(0, dtype=np.int64),
-        )
-        rest = {str(o): 1.0 for o in instance.offer_ids if o not in set(stand)}
+        rest = {str(o): 1.0 for o in bare.offer_ids if o not in set(stand)}
         program = Program(bare, asked.config.program.model).without_budget()
         if rest:
             program = program.limit(Limit("what does not stand", "number", "offers", 0.0, rest))
@@ -242,7 +233,9 @@ def _one_year(
             keys |= {"min_served_share": 0.0, "zone_floor": 0.0, "zone_floors": {}}
             keys |= {"class_floor": 0.0, "class_floors": {}}
     program = asked.config.program.model_copy(update=keys)
-    worth = None if asked.own_worth is None else {None: asked.own_worth[year]}
+    worth: dict[int | None, pd.Series] | None = None
+    if asked.own_worth is not None:
+        worth = {None: asked.own_worth[year]}
     return replace(
         asked,
         config=asked.config.model_copy(update={"program": program}),
@@ -270,7 +263,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
     by_id = offers.assign(offer_id=offer_id).set_index("offer_id")
     bigger, paid = np.zeros(len(offers), dtype=bool), offers[prices].fillna(0.0).astype(float)
     if here.any():
-        old = by_id.loc[now[here]]
+        old = by_id.loc[now[here].tolist()]
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
