@@ -13,6 +13,7 @@ ROOMS = [
     "files",
     "embedded",
     "locks",
+    "keeping",
     "reference",
     "cities",
     "config",

@@ -16,7 +16,6 @@ from siting.config import input_files, load
 from siting.errors import ConfigError, InputError
 from siting.files import sha256
 from siting.review import rerun
-from siting.study.facts import inputs_of
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +197,8 @@ def test_every_input_file_of_a_configuration_is_in_run_json(tmp_path):
     config = load(path)
     files = input_files(config)
     assert len(files) > 15
-    records = [r for r in inputs_of(Study(config)) if "file" in r]
+    records = [r for r in Study(config).inputs if "file" in r]
     assert len(records) == len(files)
     wanted = sorted((file.name, sha256(file)) for file in files.values())
     assert sorted((r["file"], r["sha256"]) for r in records) == wanted
-    assert len({r["key"] for r in inputs_of(Study(config))}) == len(inputs_of(Study(config)))
+    assert len({r["key"] for r in Study(config).inputs}) == len(Study(config).inputs)

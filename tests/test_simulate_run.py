@@ -13,7 +13,9 @@ import siting
 from siting.cli import app
 from siting.errors import InputError, MissingExtraError
 from siting.review import Rules, simulate, simulate_to_folder
-from siting.study import study_from_run
+from siting.study import decide, study_from_run
+
+SOLVE = decide.decide
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_solving(monkeypatch):
-    from siting.study import pipeline
-
-    monkeypatch.setattr(pipeline, "decide", lambda *_: pytest.fail("solved again"))
+    monkeypatch.setattr("siting.study.decide.decide", lambda *_: pytest.fail("solved again"))
 
 
 def here(*words):
@@ -130,9 +130,7 @@ def test_patience_and_spread_do_what_they_say(run):
 @pytest.fixture
 def solving(monkeypatch):
     """Let this test make a run of its own."""
-    from siting.study import decide, pipeline
-
-    monkeypatch.setattr(pipeline, "decide", decide.decide)
+    monkeypatch.setattr("siting.study.decide.decide", SOLVE)
 
 
 def test_an_empty_plan_has_nothing_to_simulate(tmp_path, solving):
@@ -185,9 +183,10 @@ def test_no_run_folder_and_no_simpy_get_one_clear_line(tmp_path, run, monkeypatc
 def test_the_order_of_rows_does_not_matter(run):
     study = study_from_run(run)
     one = simulate(study, Rules(days=3)).stations
-    other = study_from_run(run)
-    other.__dict__["demand"] = other.demand.iloc[::-1].reset_index(drop=True)
-    other.__dict__["reach"] = other.reach.iloc[::-1].reset_index(drop=True)
+    turned = {
+        name: getattr(study, name).iloc[::-1].reset_index(drop=True) for name in ("demand", "reach")
+    }
+    other = study.with_stages(turned | {"plan": study.plan})
     pd.testing.assert_frame_equal(one, simulate(other, Rules(days=3)).stations)
 
 

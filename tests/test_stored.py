@@ -7,14 +7,12 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 from geopandas.testing import assert_geodataframe_equal
-from test_config_load import FULL
 from town import write_town
 
 import siting
-from siting.config import load
 from siting.errors import ConfigError, InputError
 from siting.study import Study, stored
-from siting.study.depends import FEEDS, RESTS_ON, STAGES, changed_keys, feeds, stale
+from siting.study.depends import STORED
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def run(kept, tmp_path):
 
 @pytest.fixture
 def no_solver(monkeypatch):
-    monkeypatch.setattr("siting.study.pipeline.decide", lambda *_, **__: pytest.fail("solved"))
+    monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved"))
 
 
 @pytest.fixture
@@ -77,20 +75,18 @@ def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
     assert_geodataframe_equal(town.network.nodes, again.network.nodes)
     assert town.outcome.offers == again.outcome.offers
     assert again.demand_notes == town.demand_notes
-    assert again.reused == STAGES
+    assert again.reused == STORED
     assert again.seconds == {}
 
 
 def test_facts_of_a_study_opened_again_are_those_of_the_run(kept, run, no_inputs):
-    from siting.study.facts import assumptions_of, inputs_of
-
     again = stored.study_from_run(run)
     facts = json.loads((run / "run.json").read_text())
-    assert inputs_of(again) == facts["inputs"]
-    found = json.loads(assumptions_of(again).to_json(orient="records"))
+    assert again.inputs == facts["inputs"]
+    found = json.loads(again.assumptions.to_json(orient="records"))
     assert [row["figure"] for row in found] == [row["figure"] for row in facts["assumptions"]]
     richer = stored.study_from_run(run, ["program.budget_pkr=2_000"])
-    budget = assumptions_of(richer).set_index("figure").loc["budget_pkr", "value"]
+    budget = richer.assumptions.set_index("figure").loc["budget_pkr", "value"]
     assert budget == 2_000
 
 
@@ -99,7 +95,7 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
         "siting.roads.reach", lambda *_, **__: pytest.fail("reach worked out again")
     )
     study = stored.study_from_run(run, ["program.budget_pkr=2_000"])
-    assert study.reused == STAGES[:-1]
+    assert study.reused == STORED[:-1]
     assert sorted(study.plan.new_sites["name"]) == ["East pump", "West pump"]
     assert study.plan.served_share == pytest.approx(1.0)
 
@@ -114,12 +110,12 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
         ("year=2031", ("demand", "offers", "limits", "outcome")),
         ("offers.headroom_kw=50", ("offers", "limits", "outcome")),
         ("program.limits.most_new_stations=1", ("limits", "outcome")),
-        ("roads.peak=false", STAGES),
+        ("roads.peak=false", STORED),
     ],
 )
 def test_a_change_drops_what_rests_on_it_and_nothing_else(run, override, gone):
     study = stored.study_from_run(run, [override])
-    assert study.reused == tuple(stage for stage in STAGES if stage not in gone)
+    assert study.reused == tuple(stage for stage in STORED if stage not in gone)
 
 
 @pytest.mark.parametrize(
@@ -137,35 +133,18 @@ def test_a_plan_from_reused_stages_is_the_plan_from_none(kept, run, override):
     assert_geodataframe_equal(again.sites, fresh.sites)
 
 
-def test_every_key_of_a_configuration_says_what_it_feeds(tmp_path):
-    write_town(tmp_path)
-    config = load(tmp_path / "town.yaml")
-    keys = changed_keys(config, config.model_copy(update={"name": "other"}))
-    assert keys == ("name",)
-    sections = {key.split(".")[0] for key in FEEDS}
-    assert sections == set(type(config).model_fields)
-    assert set(FEEDS) >= {"demand", "offers", "reach", "program", "candidates", "roads"}
-    assert feeds("a.key.of.tomorrow") == STAGES
-    assert set(RESTS_ON) == set(STAGES)
-    for stage, below in RESTS_ON.items():
-        assert all(STAGES.index(other) < STAGES.index(stage) for other in below)
-    assert stale([]) == ()
-    assert stale(["roads.source.path"]) == STAGES
-    assert FULL
-
-
 # --- what is refused -----------------------------------------------------------------------------
 
 
 def test_a_file_that_is_gone_is_named_where_it_is_needed_and_only_there(run, no_inputs):
-    assert stored.study_from_run(run, ["program.budget_pkr=5"]).reused == STAGES[:-1]
+    assert stored.study_from_run(run, ["program.budget_pkr=5"]).reused == STORED[:-1]
     faults = faults_of(run, "demand.cells.size_m=300", "offers.headroom_kw=3")
     assert [f.split(":")[0] for f in faults] == [
         "demand.people.path",
         "demand.fleet_csv",
         "offers.chargers_csv",
     ]
-    assert "not there any more, and people must be worked out again" in faults[0]
+    assert "not there any more, and people and cells must be worked out again" in faults[0]
     roads = faults_of(run, "roads.peak=false")
     assert len(roads) == 5
     assert roads[0].startswith("roads.source.path")
@@ -261,7 +240,7 @@ def test_every_question_is_opened_again_without_solving(kept, tmp_path, monkeypa
     (kept / "town" / "years.csv").write_text("\n".join([rows[0], *more, *years]) + "\n")
     out = tmp_path / "question"
     made = siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=2_000", *asked], out=out)
-    monkeypatch.setattr("siting.study.pipeline.decide", lambda *_, **__: pytest.fail("solved"))
+    monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved"))
     plan = stored.plan_from_run(out)
     assert_geodataframe_equal(plan.sites, made.sites)
     assert plan.headline() == made.headline()

@@ -16,7 +16,7 @@ from siting.cities import census_zones
 from siting.cli import app
 from siting.demand import clip_zones, vehicle_figures
 from siting.errors import InputError
-from siting.study import DemandStudy, Study, check
+from siting.study import Study, check
 
 WEST = shapely.box(72.99, 33.58, 73.025, 33.62)
 EAST = shapely.box(73.025, 33.58, 73.06, 33.62)
@@ -57,7 +57,7 @@ def by_side(study):
 
 def test_zones_are_spread_over_their_streets_and_keep_their_people(town):
     change(zones(town), people={"kind": "zones", "path": "zones.geojson"})
-    study = DemandStudy(town)
+    study = Study(town)
     assert by_side(study) == pytest.approx((8, 4), rel=1e-9)
     assert study.zone_table["people"].to_list() == pytest.approx([8, 4])
     assert any("spread by streets" in note for note in study.demand_notes)
@@ -73,7 +73,7 @@ def test_renting_raises_the_public_share_of_its_zone_alone(town):
     )
     weight = vehicle_figures().set_index("vehicle_class").loc["two_wheeler", "housing_weight"]
     assert weight > 0
-    west, east = by_side(DemandStudy(town))
+    west, east = by_side(Study(town))
     assert east == pytest.approx(4 * 0.4, rel=1e-9)
     assert west == pytest.approx(8 * (1 - 0.6 * (1 - weight * 0.8 * 0.5)), rel=1e-9)
 
@@ -85,10 +85,10 @@ def test_zones_beyond_the_roads_are_cut_where_asked_for_and_told_where_not(town)
     )
     layer.to_file(town.parent / "zones.geojson")
     people = {"kind": "zones", "path": "zones.geojson"}
-    study = DemandStudy(change(town, people=people))
+    study = Study(change(town, people=people))
     assert study.cells["people"].sum() == pytest.approx(12)
     assert any("would live outside the outline" in note for note in study.demand_notes)
-    cut = DemandStudy(change(town, people=people | {"clip_to_roads": True}))
+    cut = Study(change(town, people=people | {"clip_to_roads": True}))
     inside, outside = cut.cells["people"].sum(), cut.people_outside["people"].sum()
     assert inside + outside == pytest.approx(12, rel=1e-6)
     assert 0 < inside < 1  # the outline of one street is a thin sliver of both zones
@@ -104,7 +104,7 @@ def test_zones_far_from_the_roads_are_refused():
 def test_census_counts_come_by_name(town):
     zones(town, name=["Model Town", "shalimar"])
     people = {"kind": "zones", "path": "zones.geojson", "counts": "census"}
-    study = DemandStudy(
+    study = Study(
         change(town, people=people, city="lahore", city_people=10_000_000, fleet_share=None)
     )
     assert study.zone_table["people"].to_list() == pytest.approx([3_244_906, 2_670_140])
@@ -142,8 +142,8 @@ def test_a_raster_gives_what_points_give(town):
     ) as file:
         file.write(grid, 1)
     change(town, people={"kind": "raster", "path": "people.tif"})
-    assert by_side(DemandStudy(town)) == pytest.approx((8, 4), rel=1e-6)
-    hexagons = DemandStudy(change(town, cells={"shape": "h3", "resolution": 9}))
+    assert by_side(Study(town)) == pytest.approx((8, 4), rel=1e-6)
+    hexagons = Study(change(town, cells={"shape": "h3", "resolution": 9}))
     assert by_side(hexagons) == pytest.approx((8, 4), rel=1e-6)
 
 
@@ -154,7 +154,7 @@ def test_an_h3_table_needs_no_coordinates(town):
     change(
         town, people={"kind": "points", "path": "hex.csv"}, cells={"shape": "h3", "resolution": 9}
     )
-    study = DemandStudy(town)
+    study = Study(town)
     assert by_side(study) == pytest.approx((8, 4), rel=1e-9)
     assert len(study.cells) == 2
 
@@ -173,7 +173,7 @@ def places(path, *rows):
 def test_half_at_home_and_half_at_the_market(town):
     where = places(town, (LONS[3], "marketplace"), (LONS[0], "bench"))
     weights = {"two_wheeler": {"home": 1, "destination": 1, "en_route": 0}}
-    study = DemandStudy(change(town, surfaces={"places": where, "weights": weights}))
+    study = Study(change(town, surfaces={"places": where, "weights": weights}))
     # 12 kWh: 6 by people (4 west, 2 east), 6 at the market in the east
     assert by_side(study) == pytest.approx((4, 2 + 6), rel=1e-9)
     market = study.cells.to_crs(4326).contains(shapely.Point(LONS[3], LAT))
@@ -183,7 +183,7 @@ def test_half_at_home_and_half_at_the_market(town):
 
 def test_places_beyond_the_roads_draw_nothing(town):
     where = places(town, (LONS[3], "marketplace"), (73.4, "marketplace"))
-    study = DemandStudy(change(town, surfaces={"places": where}))
+    study = Study(change(town, surfaces={"places": where}))
     assert len(study.places) == 1
     assert study.cells["node_id"].notna().all()
 
@@ -192,7 +192,7 @@ def test_traffic_passes_between_the_two_ends(town):
     roads = town.parent / "roads.osm"
     roads.write_text(roads.read_text().replace("residential", "primary"), encoding="utf-8")
     weights = {"two_wheeler": {"home": 0, "destination": 0, "en_route": 1}}
-    study = DemandStudy(change(town, surfaces={"weights": weights}))
+    study = Study(change(town, surfaces={"weights": weights}))
     assert study.demand["demand_kwh_day"].sum() == pytest.approx(12, rel=1e-9)
     lons = study.cells.to_crs(4326).geometry.representative_point().x
     by_cell = study.demand.set_index("cell_id")["demand_kwh_day"].reindex(study.cells["cell_id"])
@@ -207,18 +207,18 @@ def test_the_cases_are_the_ends_of_every_range(town):
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,30"), encoding="utf-8")
     found = {
-        case: DemandStudy(change(town, case=case)).demand["demand_kwh_day"].sum()
+        case: Study(change(town, case=case)).demand["demand_kwh_day"].sum()
         for case in ("low", "central", "high")
     }
     assert found == pytest.approx({"low": 6, "central": 12, "high": 30})
-    assert any("case high" in note for note in DemandStudy(town).demand_notes)
+    assert any("case high" in note for note in Study(town).demand_notes)
 
 
 def test_figures_of_the_fleet_model_can_be_set(town):
     plain = change(town, fleet_csv=None, fleet_share={"two_wheeler": 1e-5})
-    before = DemandStudy(plain).fleet["vehicles"].sum()
+    before = Study(plain).fleet["vehicles"].sum()
     halved = change(plain, fleet_figures={"two_wheeler": {"share_2030": 0.15}})
-    study = DemandStudy(halved)
+    study = Study(halved)
     assert study.fleet["vehicles"].sum() < 0.75 * before
     assert "share_2030" in study.fleet["source"].item()
 
@@ -283,7 +283,7 @@ def test_the_real_sectors_keep_every_kwh(shared_data):
     test_data = shared_data / "data"
     config = ROOT / "configs" / "real-islamabad-sectors.yaml"
     amenities = "islamabad/islamabad_rawalpindi_amenities_osm_20251208.geojson"
-    study = DemandStudy(
+    study = Study(
         config,
         [
             f"roads.source.path={test_data / 'islamabad/islamabad_sectors_drive_20250515.osm.bz2'}",

@@ -121,14 +121,17 @@ class Part:
 
     # --- what stations could take ------------------------------------------------------------
 
-    def intake(self, worth: Floats) -> Floats:
+    def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
         """Return the most each offer could earn if it stood alone; 0 where there is nobody.
 
         Parameters
         ----------
         worth
             What a kWh of each pair is worth, beside `pairs`; at or below 0 is not served.
+        wanted
+            What each row wants, if not all.
         """
+        wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
         levels = np.unique(worth[worth > 0])
         if not len(levels):
@@ -136,24 +139,24 @@ class Part:
         if len(levels) <= 3:
             below = 0.0
             for level in levels.tolist():
-                out[self.offers] += (level - below) * self._rank(worth >= level)
+                out[self.offers] += (level - below) * self._rank(worth >= level, wanted)
                 below = level
             return out
-        out[self.offers] = self._integral(worth)
+        out[self.offers] = self._integral(worth, wanted)
         return out
 
-    def _rank(self, counted: Flags) -> Floats:
+    def _rank(self, counted: Flags, wanted: Floats) -> Floats:
         """Return what each offer of use could serve of some pairs."""
         at = self.offer_site[self.offers]
         within = np.zeros((self.sites, len(self.kinds)))
         row = self.row[counted]
-        np.add.at(within, (self.site[counted], self.kind[row]), self.wanted[row])
+        np.add.at(within, (self.site[counted], self.kind[row]), wanted[row])
         least = np.full(len(self.offers), np.inf)
         for able, beside in self._sets:
             np.minimum(least, able[self.offers] + within[at][:, beside].sum(axis=1), out=least)
         return least
 
-    def _integral(self, worth: Floats) -> Floats:
+    def _integral(self, worth: Floats, wanted: Floats) -> Floats:
         """Return the integral of the rank over worths, offer by offer."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / LEVELS
@@ -167,7 +170,7 @@ class Part:
         first = np.flatnonzero(new)
         kwh = np.zeros((len(first), len(self.kinds)))
         row = self.row[order]
-        np.add.at(kwh, (group, self.kind[row]), self.wanted[row])
+        np.add.at(kwh, (group, self.kind[row]), wanted[row])
         site, value = site[first], value[first]
         edge = np.searchsorted(site, np.arange(self.sites + 1))
         total = np.cumsum(kwh, axis=0)

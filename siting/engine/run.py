@@ -26,6 +26,7 @@ from siting.engine.relax import Relaxation, solve_native
 from siting.engine.result import Result
 from siting.engine.room import Room
 from siting.engine.search import exchange, fill, polish, round_relaxed
+from siting.engine.sow import sow
 from siting.engine.tree import Tree
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.engine.windows import Windows
@@ -33,8 +34,8 @@ from siting.errors import Fault, SolveError
 from siting.program.aims import ShortestDrives
 from siting.program.instance import Floats, Ints
 
-# Pairs, over all slices, from which the whole relaxation comes before cuts.
-LARGE = 400_000
+# Pairs, over all slices, times sites from which a dive comes before filling and exchanging.
+LARGE = 200_000_000
 # Options of a relaxation at or above these are taken when it is rounded, before filling up.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 STARTS = 3
@@ -189,6 +190,7 @@ class Run:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the coarse program.
         self.coarse = not any(isinstance(aim, ShortestDrives) for aim in drives)
+        self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
         with clock.phase("build"):
             self.master = Master(self.frame, self.parts, clock, seed=self.options.seed)
             if is_quick(self.frame, self.master.cutter):
@@ -200,12 +202,11 @@ class Run:
             return
         if self.frame.matrix.a.shape[1] <= WHOLE_FIRST and not self.done:
             self._whole(WHOLE_NODES)
-        large = len(self.frame.energy_pair) > LARGE or not self.coarse
-        if large and not self.done:
+        if self.large and not self.done:
             self._relax()
         if not self.done and self.coarse:
             self._root()
-        if not self.done and not large and self.valuer is None:
+        if not self.done and not self.large and self.valuer is None:
             self._relax()
         if not self.done:
             self._turns()
@@ -224,7 +225,11 @@ class Run:
             self._mended(self.start)
         if valuer is None:
             return
-        if self.choice is None and len(self.frame.energy_pair) <= LARGE:
+        if self.choice is None and self.large:
+            choice = sow(valuer, self.clock)
+            if valuer.allowed(choice):
+                self.value(choice[choice >= 0])
+        elif self.choice is None:
             base = valuer.at(valuer.base())
             self._keep(fill(valuer, base, self.clock))
             if valuer.room.limited and not self.clock.over:
@@ -295,8 +300,9 @@ class Run:
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
-        with self.clock.phase("rounding", self._until(ROOT_ENDS)):
-            self._round(self.root.taken)
+        if not self.large:
+            with self.clock.phase("rounding", self._until(ROOT_ENDS)):
+                self._round(self.root.taken)
 
     def _round(self, taken: Floats) -> float:
         """Make plans of a relaxation; return the best value so far."""

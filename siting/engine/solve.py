@@ -183,7 +183,8 @@ class _Solve:
             alone = self.program.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
                 frame = Frame(alone, alone.all_aims[0])
-                best.append(self._solved(frame).value)
+                # The bound: no plan does better, so that no regret is below 0.
+                best.append(self._solved(frame).bound)
         return LeastRegret(tuple(best))
 
     def _solved(self, frame: Frame) -> Result:
@@ -215,18 +216,22 @@ class _Solve:
         served = frame.serve(self.choice, Clock(math.inf))
         if not served.found:
             raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
+        energy = energies(frame, served.point)
         answer = Answer(
             program=replace(self.program, aims=tuple(aim for aim, *_ in self.results)),
             choice=self.choice,
             pairs=frame.service,
-            energy=energies(frame, served.point),
-            paid=subsidies(frame, served.point),
+            energy=energy,
+            paid=subsidies(frame, self.choice, energy),
             proofs=(),
             method=self.effort.method,
             solver=self.effort.solver,
             solver_version=highs_version() if self.effort.solver == HIGHS else "",
             tie_break=self.results[-1][1].tie_break,
             guarantee=self.results[0][1].guarantee,
+            best_of_scenarios=next(
+                (aim.best for aim, *_ in self.results if isinstance(aim, LeastRegret)), ()
+            ),
         )
         proofs = []
         for aim, result, seconds in self.results:
@@ -271,10 +276,35 @@ def energies(frame: Frame, point: Floats) -> Floats:
     return kept
 
 
-def subsidies(frame: Frame, point: Floats) -> Floats:
-    """Return the public money paid by offer and year (PKR); empty without a viability gap."""
-    column = frame.layout.subsidy_column
-    if not column.size:
-        return column.astype(float)
-    paid: Floats = np.where(column >= 0, point[column], 0.0) * frame.layout.money_unit
+def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
+    """Return the public money paid by offer and year (PKR): what each case lacks, and no more.
+
+    Parameters
+    ----------
+    frame
+        The program; without a viability gap nothing is paid and the table is empty.
+    choice
+        The options taken.
+    energy
+        Energy served by pair (row) and slice (column), in kWh/day.
+    """
+    program, service = frame.program, frame.service
+    if program.gap is None:
+        return np.zeros((0, 0))
+    offers = program.options.offer
+    need = program.instance.offer_cost
+    paid = np.zeros((len(need), offers.shape[1]))
+    so_far = np.zeros(frame.sites)
+    for t in range(offers.shape[1]):
+        earned = np.zeros(frame.sites)
+        for s, one in enumerate(program.slices):
+            if one.year == t:
+                sold = energy[:, s] * service.margin[service.row] * one.probability
+                np.add.at(earned, service.site, sold)
+        standing = offers[choice, t]
+        standing = standing[standing >= 0]
+        site = program.instance.offer_site[standing]
+        lacks = np.clip(need[standing] - earned[site], 0.0, program.gap.cap_share * need[standing])
+        so_far[site] = np.maximum(so_far[site], lacks)
+        paid[standing, t] = so_far[site]
     return paid

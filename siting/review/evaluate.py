@@ -25,7 +25,6 @@ from siting.review.solving import Asking
 from siting.review.their_layer import read_their_layer
 from siting.review.their_plan import TheirPlan, their_plan
 from siting.solve import Solution
-from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.verify import verify
@@ -295,8 +294,8 @@ def evaluate_to_folder(
             "sentence": found.sentence,
             **found.facts,
             "checks": found.checks.to_dict("records"),
-            "demand": demand_facts(study),
-            "inputs": inputs_of(study),
+            "demand": study.demand_facts,
+            "inputs": study.inputs,
         }
         export.write_json(facts, folder / "evaluation.json")
     return replace(found, facts=facts), out

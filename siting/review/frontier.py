@@ -22,10 +22,9 @@ from siting.errors import Fault, InputError
 from siting.files import whole_folder
 from siting.review.record import folder_for, head_of
 from siting.review.solving import Asking, gini, shares_of_zones
-from siting.study.facts import demand_facts, inputs_of
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.zones import zone_of_cells
+from siting.study.zones import zone_of_cells, zone_of_demand
 
 MOST_BUDGETS = 200
 
@@ -178,10 +177,10 @@ def frontier_to_folder(
         export.write_json(
             {
                 **head_of(study.config, now),
-                "demand": demand_facts(study),
+                "demand": study.demand_facts,
                 "zones": zones_for(study.config, study.cells, study.demand)[1],
                 "frontier": table.to_dict("records"),
-                "inputs": inputs_of(study),
+                "inputs": study.inputs,
                 "seconds": dict(study.seconds),
             },
             folder / "frontier.json",
@@ -205,16 +204,13 @@ def zones_for(
 
     Where the program has no zones they are squares.
     """
+    squares = GridZones(kind="grid")
     words = "the zones of the program"
     if config.program.zones is None:
-        squares = GridZones(kind="grid")
         words = f"squares of {squares.size_m:,.0f} m"
-        program = config.program.model_copy(update={"zones": squares})
-        config = config.model_copy(update={"program": program})
-    zones = zone_of_cells(config, cells)
-    assert zones is not None  # the configuration has some by now
-    zone = demand["cell_id"].astype(str).map(zones).fillna("")
-    return pd.Series(zone.to_numpy(), index=demand["demand_id"].astype(str)), words
+    zones = zone_of_cells(config.program.zones or squares, cells)
+    assert zones is not None  # there are some by now
+    return zone_of_demand(demand, zones), words
 
 
 def _knee(table: pd.DataFrame) -> int:

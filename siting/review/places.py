@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import geopandas as gpd
@@ -15,19 +14,6 @@ from siting.study.pipeline import Study
 
 # Two points with one id are the same place if they stand this near to each other.
 SAME_M = 25.0
-# What a study works out from its sites; of a study with other sites it must be worked out anew.
-OF_SITES = (
-    "_candidates_and_dropped",
-    "offers",
-    "reach",
-    "limits",
-    "required_sites",
-    "forbidden_sites",
-    "instance",
-    "gap_case",
-    "decision",
-    "plan",
-)
 
 
 def match_places(
@@ -77,10 +63,7 @@ def match_places(
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
     """Return a study that has these sites alone and shares all that does not depend on them."""
-    other = _other(study, (sites, study.dropped), {})
-    other.config = config or study.config
-    other._progress = None
-    return other
+    return study.with_stages({"candidates": sites}, config)
 
 
 def study_with_sites(
@@ -110,20 +93,13 @@ def study_with_sites(
         all_offers = pd.concat([all_offers, offers], ignore_index=True)
         capacity = [c for c in all_offers.columns if str(c).startswith("capacity_")]
         all_offers[capacity] = all_offers[capacity].fillna(0.0)
-    sites = _joined(study.candidates, more), _joined(study.dropped, dropped)
-    return _other(study, sites, {"offers": all_offers, "reach": reach, "demand": study.demand})
-
-
-def _other(
-    study: Study, sites: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame], stages: dict[str, object]
-) -> Study:
-    other = copy.copy(study)
-    for name in OF_SITES:
-        other.__dict__.pop(name, None)
-    seconds, found = dict(study.seconds), dict(study._found)
-    other.__dict__.update(seconds=seconds, _found=found, _inner=[])
-    other.__dict__.update(stages, _candidates_and_dropped=sites)
-    return other
+    given = {
+        "candidates": _joined(study.candidates, more),
+        "dropped": _joined(study.dropped, dropped),
+        "offers": all_offers,
+        "reach": reach,
+    }
+    return study.with_stages(given, progress=study.progress)
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:

@@ -292,5 +292,4 @@ def _with_places(
     study.config = study.config.model_copy(update={"candidates": candidates})
     if found.empty:
         return study
-    study.reused = tuple(stage for stage in study.reused if stage not in ("limits", "decision"))
     return study_with_sites(study, found, study_of_sites(study, found).offers, dropped)

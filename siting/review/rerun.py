@@ -16,7 +16,7 @@ import pandas as pd
 from siting.config import Config, load
 from siting.errors import Fault, InputError, SitingError
 from siting.plan import Plan
-from siting.study.facts import FORMAT, assumptions_of, contents_of, inputs_of, run_facts
+from siting.study.facts import FORMAT, run_facts
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
@@ -129,7 +129,7 @@ def rerun(
     written = datetime.fromisoformat(facts["written"])
     config = load(folder / "config.yaml", overrides, written.date())
     study = Study(config, progress=progress)
-    inputs = _inputs(facts["inputs"], inputs_of(study))
+    inputs = _inputs(facts["inputs"], study.inputs)
     try:
         if out is None:
             plan = study.plan
@@ -142,8 +142,8 @@ def rerun(
         raise type(err)([*err.faults, *changed]) from err
     compared = (
         inputs,
-        _figures(facts["assumptions"], assumptions_of(study)),
-        _tables(facts.get("contents"), contents_of(study)),
+        _figures(facts["assumptions"], study.assumptions),
+        _tables(facts.get("contents"), study.contents),
         _objective(facts, plan.facts),
         _plan(offers, plan),
         _versions(facts, plan.facts),

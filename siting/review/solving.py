@@ -20,7 +20,6 @@ from siting.solve.zones import zone_table
 from siting.study.decision import effort_of
 from siting.study.objective import floors_of, objective_for
 from siting.study.pipeline import Study
-from siting.study.zones import zone_of_demand
 
 __all__ = [
     "Asking",
@@ -119,7 +118,7 @@ def other_plans(
             count,
             within_share=near_optimal(study.config.solver.gap),
             objective=objective_for(study, instance),
-            zones=zone_of_demand(study),
+            zones=study.demand_zones,
             floors=floors_of(study),
             city_floor=program.min_served_share or None,
             model=program.model,

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import shutil
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pyarrow as pa
 
-from siting.errors import InputError
-from siting.files import clear_parts, sha256, whole_folder
-from siting.locks import hold
+from siting.files import sha256
+from siting.keeping import kept
 from siting.roads.network import EDGE_COLUMNS, Network
-
-logger = logging.getLogger(__name__)
 
 # Raise it when what is stored, or how a network is built, changes.
 FORMAT = 1
-# How long to wait for another process that builds the same; after that both build it, s.
-WAIT_S = 900.0
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")
 
@@ -60,50 +51,9 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     }
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-    network = _kept(entry)
-    if network is not None:
-        return network
-    # Of several processes that want the same network one builds it and the others wait.
-    try:
-        lock = hold(folder / f".{entry.name}.lock", WAIT_S)
-    except OSError:  # as without a cache
-        lock = None
-    try:
-        network = _kept(entry)
-        if network is None:
-            if lock is not None and lock.sure:
-                clear_parts(entry)
-            network = _built(entry, full, build)
-        return network
-    finally:
-        if lock is not None:
-            lock.release()
-
-
-def _kept(entry: Path) -> Network | None:
-    if not entry.is_dir():
-        return None
-    try:
-        network = _load(entry)
-    # Whatever is wrong with it, the answer is the same: build it again.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as err:
-        logger.warning("kept network %s is damaged (%s); building it again", entry, err)
-        _discard(entry)
-        return None
-    logger.info("kept network %s: %s", entry, network)
-    return network
-
-
-def _built(entry: Path, full: dict[str, Any], build: Callable[[], Network]) -> Network:
-    network = build()
-    try:
-        with whole_folder(entry) as part:
-            _save(network, part, full)
-    except (OSError, InputError) as err:
-        # Another process may have been quicker, which is as good.
-        if not (entry / _MANIFEST).is_file():
-            logger.warning("the network could not be kept in %s: %s", entry, err)
-    return network
+    return kept(
+        entry, read=_load, build=build, write=lambda part, network: _save(network, part, full)
+    )
 
 
 def _save(network: Network, folder: Path, key: dict[str, Any]) -> None:
@@ -125,17 +75,6 @@ def _load(folder: Path) -> Network:
             raise ValueError(f"{name} has changed")
     nodes, edges = (gpd.read_parquet(folder / name) for name in _TABLES)
     return Network(nodes, edges[list(EDGE_COLUMNS)], manifest["report"])
-
-
-def _discard(entry: Path) -> None:
-    """Move a damaged entry out of the way at a stroke, then delete it."""
-    aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=entry.parent))
-    try:
-        entry.replace(aside / "entry")
-    except OSError as err:
-        logger.warning("the damaged network %s could not be moved: %s", entry, err)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _version(package: str) -> str:

@@ -1,6 +1,5 @@
 """The pipeline and its run folder; the only room that unpacks a configuration."""
 
-from siting.study.demand import DemandStudy
 from siting.study.demand_run import DemandRun, demand_to_folder
 from siting.study.facts import plain
 from siting.study.pipeline import Study
@@ -11,7 +10,6 @@ from siting.study.stored import plan_from_run, study_from_run
 __all__ = [
     "CheckReport",
     "DemandRun",
-    "DemandStudy",
     "Event",
     "Study",
     "check",

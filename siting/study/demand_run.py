@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from siting import __version__, demand, export
-from siting.config import to_yaml
+from siting.config import Demand, to_yaml
 from siting.files import whole_folder
-from siting.study.demand import DemandStudy
-from siting.study.facts import demand_facts, inputs_of
-from siting.study.figures import all_figures
+from siting.study.pipeline import Study
+from siting.study.rests_on import all_figures
 from siting.study.stages import Report
+from siting.study.to_demand import spread
 
 LAST_YEAR = 2040
 DRAWS = 1000
@@ -88,7 +88,7 @@ def demand_to_folder(
     SitingError
         A child of it, with every fault found.
     """
-    study = DemandStudy(config, overrides, progress=progress, today=now.date())
+    study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"
     with whole_folder(out) as folder:
@@ -97,16 +97,15 @@ def demand_to_folder(
     return found, out
 
 
-def _found(study: DemandStudy, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
+def _found(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     parts = (study.fleet, study.vehicles, study.fleet_share, study.zone_table, study.area_share)
-    settings = study.config.demand
     drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, *parts, study.housing))
     runs = demand.energy_scenarios(*parts, study.housing)
     ends = runs.pivot_table(
         index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
     )
     wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
-    classes = pd.DataFrame({"vehicle_class": list(settings.vehicle_classes)})
+    classes = pd.DataFrame({"vehicle_class": list(study.config.demand.vehicle_classes)})
     name = classes["vehicle_class"]
     classes["vehicles"] = study.energy.set_index("vehicle_class").loc[name, "vehicles"].to_numpy()
     classes["demand_kwh_day"] = wanted.reindex(name).fillna(0.0).to_numpy(dtype=float)
@@ -127,7 +126,15 @@ def _found(study: DemandStudy, *, sensitivity: bool, draws: int, seed: int) -> D
         classes.insert(5, column, quantiles[column].to_numpy(dtype=float))
     swings = on_map = pd.DataFrame()
     if sensitivity:
-        swings = demand.sensitivity(*parts, study.housing, shares=_shares(study))
+        shares = spread(
+            study.zone_energy.assign(demand_kwh_day=1.0),
+            study.cells,
+            study.surfaces,
+            study.surface_weights,
+        )
+        swings = demand.sensitivity(
+            *parts, study.housing, shares=_with_zone(shares, study.cells, study.zone_table)
+        )
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
             where = demand.map_swings(
@@ -144,25 +151,25 @@ def _found(study: DemandStudy, *, sensitivity: bool, draws: int, seed: int) -> D
         title=study.config.title,
         year=study.config.year,
         classes=classes.astype({c: float for c in classes.columns if c != "vehicle_class"}),
-        fleet=_fleet_check(study),
+        fleet=_fleet_check(study.config.demand),
         total_swings=swings,
         map_swings=on_map,
         notes=tuple(study.demand_notes),
     )
 
 
-def _shares(study: DemandStudy) -> pd.DataFrame:
-    """Return how one kWh of each zone and class goes over the cells."""
-    spread = study.spread(study.zone_energy.assign(demand_kwh_day=1.0))
-    spread = spread.rename(columns={"demand_kwh_day": "share"})
-    if study.zone_table is None:
-        return spread.assign(zone_id="all")
-    zone = study.cells.set_index("cell_id")["zone_id"]
-    return spread.assign(zone_id=zone.loc[spread["cell_id"]].to_numpy())
+def _with_zone(
+    shares: pd.DataFrame, cells: pd.DataFrame, zones: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return how one kWh of each zone and class goes over the cells, with the cell's zone."""
+    shares = shares.rename(columns={"demand_kwh_day": "share"})
+    if zones is None:
+        return shares.assign(zone_id="all")
+    zone = cells.set_index("cell_id")["zone_id"]
+    return shares.assign(zone_id=zone.loc[shares["cell_id"]].to_numpy())
 
 
-def _fleet_check(study: DemandStudy) -> pd.DataFrame:
-    settings = study.config.demand
+def _fleet_check(settings: Demand) -> pd.DataFrame:
     if settings.fleet_csv is not None:
         return pd.DataFrame()
     own = {name: dict(figures) for name, figures in settings.fleet_figures.items()}
@@ -172,7 +179,7 @@ def _fleet_check(study: DemandStudy) -> pd.DataFrame:
 
 
 def _write(
-    study: DemandStudy, found: DemandRun, folder: Path, now: datetime, draws: int, seed: int
+    study: Study, found: DemandRun, folder: Path, now: datetime, draws: int, seed: int
 ) -> None:
     config, note = study.config, study.config.note
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
@@ -216,8 +223,10 @@ def _write(
         "demand": study.demand,
         "classes": found.classes,
         "zone_energy": study.zone_energy,
-        "figures": all_figures(study),
-        "hours": _hours(study),
+        "figures": all_figures(
+            config.demand, study.figures, study.sessions, study.poi_weights, study.road_weights
+        ),
+        "hours": _hours(study.demand, study.sessions),
         "fleet_check": found.fleet,
         "sensitivity_total": found.total_swings,
         "sensitivity_map": found.map_swings,
@@ -247,23 +256,23 @@ def _write(
             "note": note,
             "year": config.year,
             "written": now.isoformat(timespec="seconds"),
-            "demand": demand_facts(study),
+            "demand": study.demand_facts,
             "classes": found.classes.to_dict("records"),
             "draws": draws,
             "seed": seed,
             "notes": list(found.notes),
-            "inputs": inputs_of(study),
+            "inputs": study.inputs,
             "seconds": dict(study.seconds),
         },
         folder / "demand.json",
     )
 
 
-def _hours(study: DemandStudy) -> pd.DataFrame:
+def _hours(wanted_by_row: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return the mean load of each hour of the day by vehicle class (kW)."""
-    wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
-    sessions = study.sessions.set_index("vehicle_class").loc[wanted.index, demand.HOURS]
-    load = sessions.mul(wanted, axis=0).T.reset_index(drop=True)
+    wanted = wanted_by_row.groupby("vehicle_class")["demand_kwh_day"].sum()
+    hours = sessions.set_index("vehicle_class").loc[wanted.index, demand.HOURS]
+    load = hours.mul(wanted, axis=0).T.reset_index(drop=True)
     load.columns = [f"{name}_kw" for name in load.columns]
     load.insert(0, "all_kw", load.sum(axis=1))
     load.insert(0, "hour", range(24))

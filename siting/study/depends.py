@@ -1,101 +1,86 @@
-"""What each key of a configuration feeds, and so what a change of it makes of no more use.
+"""What follows from how the stages are declared: what a change makes stale, what a folder keeps.
 
-``FEEDS`` names for each key, by its longest known beginning, the stages that read it; ``RESTS_ON``
-names the stages that read a stage. A change goes all the way down. A key that nothing here knows
-feeds every stage, so that one added later cannot leave something stale.
+The stages are the functions of `siting.study.to_demand`, `siting.study.to_plan` and
+`siting.study.rests_on`. A change goes all the way down. A key that no stage declares feeds every
+stage, so that one added later cannot leave something stale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from siting.config import Config
+from siting.study import rests_on, to_demand, to_plan
+from siting.study.stages import EVERY_KEY, INERT, Stage
 
-# In the order in which a study works them out.
-STAGES = (
-    "network",
-    "people",
-    "cells",
-    "surfaces",
-    "demand",
-    "candidates",
-    "offers",
-    "reach",
-    "cell_zones",
-    "limits",
-    "outcome",
-)
-RESTS_ON: Mapping[str, tuple[str, ...]] = {
-    "network": (),
-    "people": ("network",),
-    "cells": ("network", "people"),
-    "surfaces": ("cells", "network"),
-    "demand": ("people", "cells", "surfaces"),
-    "candidates": ("network",),
-    # Offers are sized by the energy of the area, which is counted by the people in its cells.
-    "offers": ("candidates", "cells"),
-    "reach": ("network", "cells", "candidates"),
-    "cell_zones": ("cells",),
-    "limits": ("candidates", "offers"),
-    "outcome": ("demand", "offers", "reach", "cell_zones", "limits"),
+# All stages by name; each reads earlier ones only.
+STAGES: Mapping[str, Stage[Any]] = {
+    name: made
+    for room in (to_demand, to_plan, rests_on)
+    for name, made in vars(room).items()
+    if isinstance(made, Stage)
 }
-FEEDS: Mapping[str, tuple[str, ...]] = {
-    "name": (),
-    "title": (),
-    "note": (),
-    "output": (),
-    "sweep": (),
-    "download": (),
-    "year": ("demand", "offers"),
-    "roads": ("network",),
-    # The city gives the speeds and how often there is power, beside its people.
-    "demand.city": ("network", "people", "demand", "offers"),
-    "demand.people": ("people",),
-    "demand.cells": ("cells",),
-    # Places and main roads make cells of their own.
-    "demand.surfaces": ("cells",),
-    "demand.surfaces.weights": ("demand",),
-    "demand.case": ("demand",),
-    "demand.housing": ("demand",),
-    "demand": ("demand", "offers"),
-    "candidates": ("candidates",),
-    "offers": ("offers",),
-    "offers.feeders": ("candidates",),
-    "offers.feeder_within_m": ("candidates",),
-    "offers.lines": ("candidates",),
-    "offers.costs": ("candidates",),
-    "money": ("outcome",),
-    "reach": ("reach",),
-    "reach.max_snap_m": ("cells",),
-    "program": ("outcome",),
-    "program.zones": ("cell_zones",),
-    "program.limits": ("limits",),
-    "solver": ("outcome",),
-}
+# The groups of stages that a run folder keeps, by the names its record calls them.
+STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
+# What a run folder keeps as part of another table, and so goes with it: people are kept by cell.
+READ_BACK_FROM = {"people_read": "cells"}
 
 
-def feeds(key: str) -> tuple[str, ...]:
-    """Return the stages that read a key, by its longest known beginning.
+def upto(*names: str) -> list[str]:
+    """Return the names of stages and of all that they rest on, in order."""
+    found = set(names)
+    for name in reversed(list(STAGES)):
+        if name in found:
+            found.update(STAGES[name].reads)
+    return [name for name in STAGES if name in found]
 
-    Examples
-    --------
-    >>> feeds("reach.cutoff_min")
-    ('reach',)
-    >>> feeds("offers.subsidy.charger_share")
-    ('offers',)
+
+def gone(
+    keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
+) -> frozenset[str]:
+    """Return the names of all stages that no longer hold.
+
+    Parameters
+    ----------
+    keys
+        Keys of the configuration that have changed.
+    given
+        Names of the stages whose tables are given anew; these hold.
+    once
+        Whether stages that are the same in every year, scenario and case hold.
     """
-    words = key.split(".")
-    for n in range(len(words), 0, -1):
-        found = FEEDS.get(".".join(words[:n]))
-        if found is not None:
-            return found
-    return STAGES
+    changed = [key for key in keys if key.split(".")[0] not in INERT]
+    if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):
+        found = set(STAGES)
+    else:
+        found = {
+            name
+            for name, made in STAGES.items()
+            if any(made.reads_key(key) for key in changed) or not set(given).isdisjoint(made.reads)
+        }
+    found = _and_below(found, given, once)
+    again = {name for name, of in READ_BACK_FROM.items() if of in found}
+    return frozenset(_and_below(found | again, given, once))
+
+
+def _and_below(found: set[str], given: Collection[str], once: bool) -> set[str]:
+    """Return stages and all that rest on them, except where a stage holds whatever it rests on."""
+    below: set[str] = set()
+    for name, made in STAGES.items():
+        holds = name in given or (once and made.once)
+        if not holds and (name in found or not below.isdisjoint(made.reads)):
+            below.add(name)
+    return below
+
+
+def _declares(made: Stage[Any], key: str) -> bool:
+    return made.keys != EVERY_KEY and made.reads_key(key)
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stages that are of no more use once some keys have changed, in their order.
+    """Return the stored groups that are of no more use once some keys have changed, in order.
 
     Examples
     --------
@@ -104,19 +89,39 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
     >>> stale(["year", "title"])
     ('demand', 'offers', 'limits', 'outcome')
     """
-    gone = {stage for key in keys for stage in feeds(key)}
-    for stage in STAGES:
-        if gone.intersection(RESTS_ON[stage]):
-            gone.add(stage)
-    return tuple(stage for stage in STAGES if stage in gone)
+    groups = {STAGES[name].stored for name in gone(keys)}
+    return tuple(group for group in STORED if group in groups)
+
+
+def feeds(key: str) -> tuple[str, ...]:
+    """Return the stored groups that read a key, themselves or through a stage that is not stored.
+
+    Examples
+    --------
+    >>> feeds("reach.cutoff_min")
+    ('reach', 'outcome')
+    >>> feeds("offers.subsidy.charger_share")
+    ('offers', 'outcome')
+    """
+    if key.split(".")[0] in INERT:
+        return ()
+    reading = [name for name, made in STAGES.items() if _declares(made, key)]
+    if not reading:
+        return STORED
+    found = set(reading)
+    for name, made in STAGES.items():
+        if any(read in found and not STAGES[read].stored for read in made.reads):
+            found.add(name)
+    groups = {STAGES[name].stored for name in found}
+    return tuple(group for group in STORED if group in groups)
 
 
 def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
     """Return the keys whose values differ between two configurations, by their full paths."""
     old, new = dict(_leaves(before.model_dump())), dict(_leaves(after.model_dump()))
     keys = [*old, *(key for key in new if key not in old)]
-    gone = object()
-    return tuple(key for key in keys if old.get(key, gone) != new.get(key, gone))
+    missing = object()
+    return tuple(key for key in keys if old.get(key, missing) != new.get(key, missing))
 
 
 def _leaves(value: Any, key: str = "") -> Iterable[tuple[str, Any]]:

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,24 +15,18 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.testing import assert_frame_equal
 
 from siting import __version__
-from siting.errors import InputError
-from siting.files import clear_parts, sha256, whole_folder
-from siting.locks import hold
+from siting.files import sha256
+from siting.keeping import kept
 from siting.roads import Network
-
-logger = logging.getLogger(__name__)
 
 # Raise it when a stage that is kept computes anything else from the same arguments.
 FORMAT = 1
 # What is computed faster than this is computed again rather than kept, s.
 LEAST_S = 0.5
-# How long to wait for another process that computes the same, s; after that both compute it.
-WAIT_S = 900.0
 _ABOUT, _TABLE = "about.json", "table.parquet"
 
 
@@ -70,9 +60,8 @@ def kept_table(
 ) -> pd.DataFrame:
     """Return the table kept for these arguments, or build it and keep it if that took long.
 
-    Each is a folder of its own, written whole or not at all and read only if its hash is right.
-    Of several processes that want the same table one builds it and the others wait. A table that
-    would not come back from disk exactly as it is, is not kept.
+    See `siting.keeping.kept`; a table that would not come back from disk exactly as it is, is not
+    kept.
 
     Parameters
     ----------
@@ -87,76 +76,30 @@ def kept_table(
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
-    found = _read(entry)
-    if found is not None:
-        return found
-    try:
-        lock = hold(folder / f".{entry.name}.lock", WAIT_S)
-    except OSError as err:
-        logger.warning("tables cannot be kept in %s: %s", folder, err)
-        return build()
-    try:
-        found = _read(entry)
-        if found is not None:
-            return found
-        if lock is not None and lock.sure:
-            clear_parts(entry)
-        start = time.perf_counter()
-        table = build()
-        if time.perf_counter() - start >= LEAST_S:
-            _write(entry, table)
-        return table
-    finally:
-        if lock is not None:
-            lock.release()
+    return kept(entry, read=_read, build=build, write=_write, least_s=LEAST_S)
 
 
-def _write(entry: Path, table: pd.DataFrame) -> None:
-    try:
-        with whole_folder(entry) as part:
-            table.to_parquet(part / _TABLE, compression="zstd")
-            again = _load(part / _TABLE)
-            assert_frame_equal(again, table, check_exact=True, check_freq=False)
-            if again.attrs != table.attrs:
-                raise ValueError("its notes would be lost")  # noqa: TRY301
-            about = {"sha256": sha256(part / _TABLE), "siting": __version__}
-            (part / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
-    except (OSError, InputError, ValueError, TypeError, AssertionError, pa.ArrowException) as err:
-        # Another process may have been quicker, which is as good.
-        if not (entry / _ABOUT).is_file():
-            logger.info("%s is not kept: %s", entry.name, err)
+def _write(folder: Path, table: pd.DataFrame) -> None:
+    table.to_parquet(folder / _TABLE, compression="zstd")
+    again = load_table(folder / _TABLE)
+    assert_frame_equal(again, table, check_exact=True, check_freq=False)
+    if again.attrs != table.attrs:
+        raise ValueError("its notes would be lost")
+    about = {"sha256": sha256(folder / _TABLE), "siting": __version__}
+    (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-def _read(entry: Path) -> pd.DataFrame | None:
-    if not entry.is_dir():
-        return None
-    try:
-        about = json.loads((entry / _ABOUT).read_text(encoding="utf-8"))
-        if sha256(entry / _TABLE) != about["sha256"]:
-            raise ValueError(f"{_TABLE} has changed")  # noqa: TRY301
-        return _load(entry / _TABLE)
-    # Whatever is wrong with it, the answer is the same: build it again.
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as err:
-        if entry.is_dir():
-            logger.warning("kept table %s is damaged (%s); building it again", entry, err)
-            _discard(entry)
-        return None
+def _read(folder: Path) -> pd.DataFrame:
+    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    if sha256(folder / _TABLE) != about["sha256"]:
+        raise ValueError(f"{_TABLE} has changed")
+    return load_table(folder / _TABLE)
 
 
-def _load(path: Path) -> pd.DataFrame:
+def load_table(path: Path) -> pd.DataFrame:
+    """Return a table from a Parquet file, as a layer where it has geometry."""
     columns = pq.read_schema(path).metadata or {}
     return gpd.read_parquet(path) if b"geo" in columns else pd.read_parquet(path)
-
-
-def _discard(entry: Path) -> None:
-    """Move a damaged entry out of the way at a stroke, then delete it."""
-    aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=entry.parent))
-    try:
-        entry.replace(aside / "entry")
-    except OSError as err:
-        logger.warning("the damaged table %s could not be moved: %s", entry, err)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _pieces(part: Any) -> Iterator[bytes]:

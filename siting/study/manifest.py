@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from siting.errors import Fault, InputError
 from siting.files import sha256
-from siting.outcome import FACTS, FRAMES
+from siting.outcome import FACTS
 
 # Raise it when what is stored changes.
 FORMAT = 2
@@ -20,12 +20,17 @@ MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files of the run folder itself that the stages rest on.
 WHOLE = ("config.yaml", "run.json")
-LAYERS = ("nodes", "edges", "cells", "candidates", "dropped")
-TABLES = ("demand", "offers", "reach", "compatibility", "limits", "limit_use")
 
 
-def read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_manifest(folder: Path, tables: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``stages.json`` and ``run.json`` of a folder whose files are all there and unchanged.
+
+    Parameters
+    ----------
+    folder
+        A run folder.
+    tables
+        The tables it cannot do without.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     manifest = _read_json(path)
     if manifest.get("format") != FORMAT:
         raise InputError(_other_format(path, manifest, FORMAT))
-    faults = _manifest_faults(path, manifest)
+    faults = _manifest_faults(path, manifest, tables)
     if not faults:
         for parent, hashes in (
             (folder, manifest["of_the_run"]),
@@ -78,7 +83,7 @@ def _other_format(path: Path, found: Mapping[str, Any], reads: int) -> Fault:
     return Fault(f"{path}, key format", what, AGAIN)
 
 
-def _manifest_faults(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
+def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> list[Fault]:
     faults = [
         Fault(f"{path}, key {key}", "is missing or of another type", AGAIN)
         for key in ("sha256", "of_the_run", "attrs", "network", "outcome")
@@ -86,8 +91,7 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
     ]
     if faults:
         return faults
-    wanted = [*LAYERS, *TABLES, *(f"outcome_{name}" for name in FRAMES)]
-    missing = tuple(name for name in wanted if f"{name}.parquet" not in manifest["sha256"]) + tuple(
+    missing = tuple(name for name in tables if f"{name}.parquet" not in manifest["sha256"]) + tuple(
         name for name in WHOLE if name not in manifest["of_the_run"]
     )
     if missing:

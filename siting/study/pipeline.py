@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
 
-import geopandas as gpd
-import pandas as pd
-
-from siting import economics, roads, sites
-from siting.engine.clock import Progress
-from siting.outcome import Outcome
-from siting.plan import Plan
-from siting.program.instance import Instance
-from siting.program.limits import Limit
-from siting.program.program import Program
-from siting.study.answered import decide
-from siting.study.ask import Asked, asked_of, program_of
-from siting.study.demand import DemandStudy
-from siting.study.limits import limits_of, sites_named
-from siting.study.recounted import recounted_plan
-from siting.study.sources import candidate_layers, on_the_grid
-from siting.study.stages import stage
-from siting.study.zones import zone_of_cells
-
-# What does not depend on year, scenario or case of the demand.
-SHARED = (
-    "city",
-    "network",
-    "network_sha256",
-    "_people",
-    "places",
-    "cells",
-    "surfaces",
-    "_candidates_and_dropped",
-    "compatibility",
-    "offers",
-    "availability",
-    "reach",
-    "cell_zones",
-    "limits",
-    "required_sites",
-    "forbidden_sites",
-)
-
-# What of cells and candidates the reach depends on.
-_WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
-_WHERE_SITES = ["site_id", "node_id", "snap_m"]
+from siting.config import Config, load
+from siting.solve import Progress
+from siting.study import rests_on, to_demand, to_plan
+from siting.study.depends import STAGES, changed_keys, gone
+from siting.study.stages import Context, Event, Report, Stage, stages_html
 
 
-def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
-    """Return which of the places left out lie outside the area of the roads altogether."""
-    return dropped["reason"].astype(str).str.startswith(sites.OUTSIDE)
-
-
-class Study(DemandStudy):
+class Study:
     """One configuration, its stages as tables, and the plan.
 
     Each stage is computed when it is first asked for, and once. Nothing is written; see
@@ -69,6 +30,21 @@ class Study(DemandStudy):
     progress
         Called with an `Event` when a stage is done, and now and then while solving;
         ``siting.show_progress()`` shows them.
+    today
+        The day that dates in the configuration are held against.
+    tables
+        Tables that are known already, by the name of their stage.
+
+    Attributes
+    ----------
+    config, progress
+        The configuration, and who is told.
+    seconds
+        What each stage took by itself.
+    reused
+        Stages taken from a run folder instead of worked out.
+    start
+        Offers of that folder's plan, the first plan of another solve.
 
     Examples
     --------
@@ -77,201 +53,217 @@ class Study(DemandStudy):
     >>> study.plan.headline()  # doctest: +SKIP
     """
 
-    # --- sites -----------------------------------------------------------------------------------
+    # Roads.
+    city = to_demand.city
+    network = to_demand.network
+    network_sha256 = to_demand.network_sha256
+    # People and the cells they live in.
+    people_read = to_demand.people_read
+    people = to_demand.people
+    people_outside = to_demand.people_outside
+    people_notes = to_demand.people_notes
+    zones = to_demand.zones
+    poi_weights = to_demand.poi_weights
+    road_weights = to_demand.road_weights
+    places = to_demand.places
+    unpeopled = to_demand.unpeopled
+    cells = to_demand.cells
+    zone_table = to_demand.zone_table
+    city_people = to_demand.city_people
+    area_share = to_demand.area_share
+    # Vehicles, their energy, and where they want it.
+    fleet = to_demand.fleet
+    vehicles = to_demand.vehicles
+    fleet_share = to_demand.fleet_share
+    housing = to_demand.housing
+    energy = to_demand.energy
+    zone_energy = to_demand.zone_energy
+    sessions = to_demand.sessions
+    surface_weights = to_demand.surface_weights
+    surfaces = to_demand.surfaces
+    demand = to_demand.demand
+    demand_notes = to_demand.demand_notes
+    # Sites and what could be built there.
+    site_costs = to_plan.site_costs
+    sites_found = to_plan.sites_found
+    candidates = to_plan.candidates
+    dropped = to_plan.dropped
+    compatibility = to_plan.compatibility
+    availability = to_plan.availability
+    offers = to_plan.offers
+    business_rules = to_plan.business_rules
+    # The program, what it decides, and the plan.
+    reach = to_plan.reach
+    cell_zones = to_plan.cell_zones
+    demand_zones = to_plan.demand_zones
+    limits = to_plan.limits
+    required_sites = to_plan.required_sites
+    forbidden_sites = to_plan.forbidden_sites
+    asked = to_plan.asked
+    program = to_plan.program
+    instance = to_plan.instance
+    outcome = to_plan.outcome
+    plan = to_plan.plan
+    # What the plan rests on.
+    known_inputs = rests_on.known_inputs
+    inputs = rests_on.inputs
+    contents = rests_on.contents
+    demand_facts = rests_on.demand_facts
+    figures = rests_on.figures
+    sourced_figures = rests_on.sourced_figures
+    settings = rests_on.settings
+    assumptions = rests_on.assumptions
 
-    @stage(
-        "candidates",
-        lambda pair: (
-            f"{len(pair[0]):,} sites, {pair[0]['existing'].sum():,} of them existing; "
-            f"{outside_area(pair[1]).sum():,} places outside the area, "
-            f"{(~outside_area(pair[1])).sum():,} too far from a road"
-        ),
-    )
-    def _candidates_and_dropped(self) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-        config = self.config.candidates
-        found, dropped = sites.merge_candidates(
-            candidate_layers(self.config, self.network),
-            self.network,
-            merge_within_m=config.merge_within_m,
-            max_snap_m=config.max_snap_m,
-        )
-        return on_the_grid(self.config, found, self.site_costs.line_detour), dropped
+    def __init__(
+        self,
+        config: Config | Path | str,
+        overrides: Sequence[str] = (),
+        *,
+        progress: Report | None = None,
+        today: date | None = None,
+        tables: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(config, Config):
+            config = load(Path(config), overrides, today)
+        self.config = config
+        self.seconds: dict[str, float] = {}
+        self.reused: tuple[str, ...] = ()
+        self.start: tuple[str, ...] = ()
+        self.progress = progress
+        self._tables: dict[str, Any] = dict(tables or {})
+        self._found: dict[str, str] = {}
+        self._inner: list[float] = []
+        # Another study that works out, or has, the tables of these stages.
+        self._shared: tuple[Study, frozenset[str]] | None = None
 
-    @property
-    def candidates(self) -> gpd.GeoDataFrame:
-        """Where a station could stand or stands (`siting.tables.CANDIDATES`)."""
-        return self._candidates_and_dropped[0]
+    def __repr__(self) -> str:
+        """Return the study's name and what has been computed so far."""
+        done = ", ".join(self.seconds) or "nothing yet"
+        return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
 
-    @property
-    def dropped(self) -> gpd.GeoDataFrame:
-        """Places too far from a road to be candidates, with the reason."""
-        return self._candidates_and_dropped[1]
+    def _repr_html_(self) -> str:
+        """Return the stages as an HTML table for notebooks: what came out of each, and seconds."""
+        names = [made.told for made in STAGES.values() if made.told]
+        rows = [
+            (name, self._found[name], f"{self.seconds[name]:,.1f}")
+            if name in self._found
+            else (name, "not asked for yet", "")
+            for name in names
+        ]
+        return stages_html(self.config.title, self.config.note, rows)
 
-    @cached_property
-    def compatibility(self) -> pd.DataFrame:
-        """Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`)."""
-        return sites.compatibility()
+    # --- tables ----------------------------------------------------------------------------------
 
-    @stage(
-        "offers",
-        lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
-    )
-    def offers(self) -> pd.DataFrame:
-        """What could be built at each site (`siting.tables.OFFERS`)."""
-        offers = self.config.offers
-        return sites.make_offers(
-            self.candidates,
-            {name: dict(counts) for name, counts in offers.configurations.items()},
-            chargers=sites.charger_catalogue(offers.chargers_csv),
-            grid=sites.grid_figures(offers.grid_csv),
-            fees=sites.fee_figures(),
-            compatibility=self.compatibility,
-            headroom_kw=offers.headroom_kw,
-            utilisation=offers.utilisation,
-            availability=self.availability,
-            subsidy=sites.Subsidy(**offers.subsidy.model_dump()),
-            service=sites.ServiceStandard(
-                utilisation=offers.utilisation, **offers.service.model_dump()
+    def table_of[T](self, stage: Stage[T]) -> T:
+        """Return what came out of a stage, worked out now if it was not before."""
+        name = stage.name
+        if name not in self._tables:
+            other, shared = self._shared or (self, frozenset())
+            self._tables[name] = getattr(other, name) if name in shared else self._made(stage)
+        value: T = self._tables[name]
+        return value
+
+    def _made[T](self, stage: Stage[T]) -> T:
+        if not stage.told:
+            return stage.make(*self._arguments(stage))
+        # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
+        begun = time.perf_counter()
+        self._inner.append(0.0)
+        try:
+            value = stage.make(*self._arguments(stage))
+        finally:
+            elapsed = time.perf_counter() - begun
+            own = elapsed - self._inner.pop()
+            if self._inner:
+                self._inner[-1] += elapsed
+        said = stage.found(value) if stage.found else ""
+        if said is not None:
+            self.seconds[stage.told] = round(own, 3)
+            self._found[stage.told] = said
+            self._say(Event(stage.told, said, own, done=True))
+        return value
+
+    def _arguments(self, stage: Stage[Any]) -> list[Any]:
+        at_hand: dict[str, Callable[[], Any]] = {
+            "config": lambda: stage.part_of(self.config),
+            "context": lambda: Context(
+                stage.told or stage.name, self.config.output.cache_dir, self.progress
             ),
-            costs=self.site_costs,
-            sessions=self.sessions,
-            energy_kwh_day=dict(
-                zip(self.energy["vehicle_class"], self.energy["demand_kwh_day"], strict=True)
-            ),
-            existing_policy=offers.existing_policy,
-            upgrade=offers.upgrade,
-        )
+            "study": lambda: self,
+        }
+        return [
+            at_hand[name]() if name in at_hand else getattr(self, name) for name in stage.parameters
+        ]
 
-    @cached_property
-    def site_costs(self) -> sites.SiteCosts:
-        """Civil works, land, bays and upkeep, with the configuration's overrides."""
-        own = self.config.offers.costs.model_dump()
-        return sites.site_costs(**{k: v for k, v in own.items() if v is not None})
+    def with_stages(
+        self,
+        given: Mapping[str, Any],
+        config: Config | None = None,
+        *,
+        progress: Report | None = None,
+    ) -> Self:
+        """Return the study with some tables given and perhaps another configuration.
 
-    @cached_property
-    def business_rules(self) -> economics.BusinessRules:
-        """Prices and rates of the business case, with the configuration's overrides."""
-        own = self.config.money.model_dump()
-        return economics.business_rules(**{k: v for k, v in own.items() if v is not None})
+        What rests on neither is shared with this study, so that it is worked out once.
 
-    @cached_property
-    def availability(self) -> float:
-        """Share of the time that grid and charger work."""
-        return self.config.offers.availability or float(self.city["availability"])
+        Parameters
+        ----------
+        given
+            Tables by the name of their stage.
+        config
+            The other configuration; by default this study's.
+        progress
+            As for a study of its own.
 
-    # --- program ---------------------------------------------------------------------------------
-
-    @stage("reach", lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff")
-    def reach(self) -> pd.DataFrame:
-        """Which sites each cell can reach (`siting.tables.REACH`)."""
-        reach = self.config.reach
-        cells, places = self.cells[_WHERE_CELLS], self.candidates[_WHERE_SITES]
-        limits = (reach.cutoff_min, reach.access_kmh)
-        return self.kept(
-            "reach",
-            (cells, places, *limits),
-            lambda: roads.reach(
-                self.network, cells, places, *limits, self._counting("reach", "sites")
-            ),
-        )
-
-    @cached_property
-    def cell_zones(self) -> pd.Series | None:
-        """The zone of each cell, by ``cell_id``; none where the program has no zones."""
-        return zone_of_cells(self.config, self.cells)
-
-    @cached_property
-    def limits(self) -> tuple[Limit, ...]:
-        """What a plan must keep to beside the budget: numbers, spacing, envelopes, feeders."""
-        return limits_of(self.config, self.candidates, self.offers)
-
-    @cached_property
-    def required_sites(self) -> tuple[str, ...]:
-        """Ids of the sites that must get a station."""
-        key = "program.limits.required_sites"
-        return sites_named(self.candidates, self.config.program.limits.required_sites, key)
-
-    @cached_property
-    def forbidden_sites(self) -> tuple[str, ...]:
-        """Ids of the sites that must get none."""
-        key = "program.limits.forbidden_sites"
-        return sites_named(self.candidates, self.config.program.limits.forbidden_sites, key)
-
-    @cached_property
-    def asked(self) -> Asked:
-        """The configuration with the tables that its program is made from."""
-
-        def other(year: int | None, scenario: str | None, case: str | None) -> pd.DataFrame:
-            return self.in_other(year=year, scenario=scenario, case=case).demand
-
-        return asked_of(
-            self.config,
-            demand=self.demand,
-            other_demand=other,
-            offers=self.offers,
-            reach=self.reach,
-            compatibility=self.compatibility,
-            cells=self.cells,
-            cell_zones=self.cell_zones,
-            sessions=self.sessions,
-            limits=self.limits,
-            required=self.required_sites,
-            forbidden=self.forbidden_sites,
-            rules=self.business_rules,
-        )
-
-    @cached_property
-    def program(self) -> Program:
-        """The program: what is asked, of these sites and this demand."""
-        return program_of(self.asked)
-
-    @property
-    def instance(self) -> Instance:
-        """The program's data."""
-        return self.program.instance
+        Examples
+        --------
+        >>> fewer = study.with_stages({"offers": study.offers[:9]})  # doctest: +SKIP
+        >>> fewer.plan.headline()  # doctest: +SKIP
+        """
+        unknown = set(given) - set(STAGES)
+        if unknown:
+            raise ValueError(f"no such stages: {', '.join(sorted(unknown))}")
+        changed = () if config is None else changed_keys(self.config, config)
+        return self._with(given, config, gone(changed, given), progress)
 
     def in_other(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
-    ) -> Study:
+    ) -> Self:
         """Return the same study with the demand of another year, scenario or case.
 
         What the demand does not change is shared, so that sites and reach are worked out once.
         """
-        demand = self.config.demand
-        demand = demand.model_copy(
-            update={"scenario": scenario or demand.scenario, "case": case or demand.case}
+        asked = self.config.demand
+        asked = asked.model_copy(
+            update={"scenario": scenario or asked.scenario, "case": case or asked.case}
         )
-        config = self.config.model_copy(update={"year": year or self.config.year, "demand": demand})
-        other = Study(config)
-        for name in SHARED:
-            other.__dict__[name] = getattr(self, name)
+        config = self.config.model_copy(update={"year": year or self.config.year, "demand": asked})
+        return self._with({}, config, gone(changed_keys(self.config, config), once=True), None)
+
+    def _with(
+        self,
+        given: Mapping[str, Any],
+        config: Config | None,
+        anew: frozenset[str],
+        progress: Report | None,
+    ) -> Self:
+        other = type(self)(config or self.config, progress=progress, tables=given)
+        other.start = self.start
+        other.reused = tuple(g for g in self.reused if g not in {STAGES[n].stored for n in anew})
+        other._shared = (self, frozenset(STAGES) - anew)
         return other
 
-    @stage("solve", lambda found: f"{found.proof}")
-    def outcome(self) -> Outcome:
-        """What the program decides: offers, service, proofs, and the tables of its blocks."""
-        return decide(self.asked, self.program, progress=self.solve_progress, start=self.start)
+    # --- progress --------------------------------------------------------------------------------
 
     @property
     def solve_progress(self) -> Callable[[Progress], None] | None:
         """What a solve tells how far it is; none if nobody listens."""
-        if self._progress is None:
-            return None
-        return lambda now: self._say("solve", str(now), now.seconds, done=False)
+        return Context("solve", self.config.output.cache_dir, self.progress).solving
 
-    @stage("plan", lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed")
-    def plan(self) -> Plan:
-        """The plan, recounted."""
-        return recounted_plan(
-            self.asked,
-            self.outcome,
-            self.business_rules,
-            tables={
-                "cells": self.cells,
-                "demand": self.demand,
-                "candidates": self.candidates,
-                "dropped": self.dropped,
-                "offers": self.offers,
-                "edges": self.network.edges,
-            },
-        )
+    def tell(self, stage: str, text: str) -> None:
+        """Report a step inside a stage that takes long."""
+        self._say(Event(stage, text, 0.0, done=True))
+
+    def _say(self, event: Event) -> None:
+        if self.progress is not None:
+            self.progress(event)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting import economics
+from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
@@ -35,6 +36,7 @@ KINDS: Mapping[str, AimKind] = {
 
 
 def recounted_plan(
+    config: Config,
     asked: Asked,
     found: Outcome,
     rules: economics.BusinessRules,
@@ -45,6 +47,8 @@ def recounted_plan(
 
     Parameters
     ----------
+    config
+        Of it the title, the note and the spare power of the grid.
     asked
         The configuration, with the tables its program was made from.
     found
@@ -59,12 +63,11 @@ def recounted_plan(
     VerifyError
         Naming every figure of the plan that does not hold.
     """
-    config = asked.config
     plan = make_plan(title=config.title, note=config.note, outcome=found, **tables)
     plan = with_business(plan, rules)
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, found, plan.sites, spare))
-    if config.program.scenarios is not None:
+    if asked.config.program.scenarios is not None:
         # The figures of the plan are for the configuration's own demand, which is no scenario.
         own = recount(own_account(asked, found, plan.sites))
         own["check"] = "own demand: " + own["check"]

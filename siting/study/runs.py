@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from siting.export import write_csv, write_json, write_run_tables
 from siting.files import whole_folder, write_whole
 from siting.plan import Plan
 from siting.report import has_report, write_report
-from siting.study.facts import assumptions_of, run_facts
+from siting.study.depends import STAGES, upto
+from siting.study.facts import run_facts
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored import write_stages
@@ -162,7 +164,7 @@ def write_run(
         )
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)
-        assumptions_of(study).to_csv(folder / "figures.csv", index=False)
+        study.assumptions.to_csv(folder / "figures.csv", index=False)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         if not has_report():
             plan.facts["warnings"].append(
@@ -201,24 +203,13 @@ def check(
             return False
         return True
 
-    # Tables need no roads; what needs roads is only tried once the roads are there.
-    offers = study.config.offers
-    attempt(lambda: study.city)
-    attempt(lambda: study.fleet)
-    attempt(lambda: study.vehicles)
-    attempt(lambda: study.fleet_share)
-    attempt(lambda: study.sessions)
-    attempt(lambda: study.surface_weights)
-    attempt(lambda: study.poi_weights)
-    attempt(lambda: study.road_weights)
-    attempt(lambda: sites.charger_catalogue(offers.chargers_csv))
-    attempt(lambda: sites.grid_figures(offers.grid_csv))
-    if attempt(lambda: study.network):
-        demand_read = attempt(lambda: study.cells) and attempt(lambda: study.demand)
-        sites_read = attempt(lambda: study.candidates) and attempt(lambda: study.offers)
-        attempt(lambda: study.cell_zones)
-        if demand_read and sites_read and attempt(lambda: study.reach):
-            attempt(lambda: study.program)
+    # These tables need no roads; a stage is tried once all that it reads could be read.
+    attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
+    attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
+    good: set[str] = set()
+    for name in upto("instance", "cell_zones"):
+        if good.issuperset(STAGES[name].reads) and attempt(partial(getattr, study, name)):
+            good.add(name)
     if not report.faults:
         report.notes.append(
             f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
@@ -228,10 +219,7 @@ def check(
 
 
 def fetch(
-    config: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    progress: Report | None = None,
+    config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
     """Download all that a configuration needs into its cache; return one line a download.
 

@@ -21,18 +21,33 @@ from siting.study.people import outline
 
 def download_settings(config: Config) -> roads.Download:
     """Return where and how to download, as the roads room takes it."""
-    section = config.download
-    return roads.Download(
-        overpass_url=section.overpass_url,
-        nominatim_url=section.nominatim_url,
-        timeout_s=section.timeout_s,
-        retries=section.retries,
-        cache_dir=section.cache_dir,
-    )
+    return roads.Download(**config.download.model_dump())
 
 
-def roads_key(config: Config) -> dict[str, Any]:
-    """Return what the roads depend on: the source, with a hash in place of a file's name."""
+def roads_of(config: Config, city_group: str, folder: Path) -> Network:
+    """Return the road network of a configuration, from the cache folder if it is kept there.
+
+    Parameters
+    ----------
+    config
+        Of it the sections ``roads`` and ``download``.
+    city_group
+        The city's group of the table of speeds, where the configuration names none.
+    folder
+        Where networks are kept.
+    """
+    group = config.roads.speeds or city_group
+    speeds = reference.table("speeds", config.roads.speeds_csv)
+    key = _source_key(config) | {
+        "speed_group": group,
+        "peak": config.roads.peak,
+        "speeds": speeds.to_csv(index=False),
+    }
+    return roads.cached_network(folder, key, lambda: read_network(config, speeds, group))
+
+
+def _source_key(config: Config) -> dict[str, Any]:
+    """Return what the roads' source comes to, with a hash in place of a file's name."""
     source = config.roads.source
     key: dict[str, Any] = source.model_dump(mode="json")
     for name in ("path", "clip"):
@@ -100,12 +115,13 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     return area
 
 
-def read_destinations(config: Config, network: Network) -> gpd.GeoDataFrame | None:
+def read_destinations(
+    config: Config, network: Network, weights: pd.DataFrame
+) -> gpd.GeoDataFrame | None:
     """Return the places that draw vehicles, lon/lat, with OSM keys; none if not asked for."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
-    weights = reference.table("poi_weights", surfaces.poi_weights_csv)
     tags: dict[str, bool | str | list[str]] = {}
     for key, rows in weights.groupby("osm_key", sort=False):
         values = rows["osm_value"].astype(str).to_list()
@@ -147,6 +163,11 @@ def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]
         else:
             layers.append(sites.candidates_from_streets(network, source.spacing_m))
     return layers
+
+
+def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
+    """Return which of the places left out lie outside the area of the roads altogether."""
+    return dropped["reason"].astype(str).str.startswith(sites.OUTSIDE)
 
 
 def on_the_grid(

@@ -1,12 +1,38 @@
-"""What makes a method of a study a stage: computed once, timed apart, told of, and shown."""
+"""A stage: a function from tables to a table that says by itself what it reads.
+
+The stages of a study are the functions of `siting.study.forward`. What a stage reads of other
+stages are its parameters, by name; what it reads of the configuration are the keys it declares, and
+it sees no others. What follows from a change is computed from that in `siting.study.depends`.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, wraps
 from html import escape
-from typing import Any
+from inspect import signature
+from pathlib import Path
+from typing import Any, Protocol, cast, overload
+
+import geopandas as gpd
+import pandas as pd
+from pydantic import BaseModel
+
+from siting.config import Config
+from siting.solve import Progress
+from siting.study.kept import kept_table
+
+type Layer = gpd.GeoDataFrame
+type Table = pd.DataFrame
+type Row = pd.Series[Any]
+
+# Parameters of a stage that are no other stage; `study` is for what asks for other years.
+AT_HAND = ("config", "context", "study")
+# Keys of which no table depends: any stage may read them.
+INERT = ("name", "output", "download", "sweep")
+# What a stage declares that reads every key.
+EVERY_KEY = ("*",)
 
 
 @dataclass(frozen=True)
@@ -22,6 +48,173 @@ class Event:
 Report = Callable[[Event], None]
 
 
+@dataclass(frozen=True)
+class Context:
+    """What a stage has at hand beside its tables: the cache folder, and who hears how far it is."""
+
+    stage: str
+    cache_dir: Path
+    report: Report | None
+
+    def count(self, things: str) -> Callable[[int, int], None] | None:
+        """Return what reports how many of all things are done; none if nobody hears."""
+        report, begun = self.report, time.perf_counter()
+        if report is None:
+            return None
+
+        def count(done: int, of: int) -> None:
+            text = f"{bar(done, of)} {done:,} of {of:,} {things}"
+            report(Event(self.stage, text, time.perf_counter() - begun, done=False))
+
+        return count
+
+    @property
+    def solving(self) -> Callable[[Progress], None] | None:
+        """What a solve tells how far it is; none if nobody hears."""
+        report = self.report
+        if report is None:
+            return None
+        return lambda now: report(Event(self.stage, str(now), now.seconds, done=False))
+
+    def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return the stage's table made from `parts`, from the cache folder if it is there."""
+        return kept_table(self.cache_dir / "stages", self.stage, parts, build)
+
+
+class _Holder(Protocol):
+    def table_of[T](self, stage: Stage[T]) -> T: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Stage[T]:
+    """A function, and what a study does with it; as an attribute of a study it is what came out.
+
+    Parameters
+    ----------
+    make
+        The function. Its parameters are the stages it reads and, of `AT_HAND`, ``config`` (the
+        declared keys), ``context`` and ``study``.
+    keys
+        The keys of the configuration that it reads, each with all beneath it.
+    seen
+        Keys that it sees besides, because a stage it rests on reads them already.
+    also
+        Stages that it reads through ``study``.
+    told
+        What users call it in progress and records; blank: it is not told of.
+    found
+        What came out, in words; none: there was nothing to tell.
+    stored
+        What the run folder's record calls the group of stages it is kept with; blank: not kept.
+    once
+        Whether it is one and the same in every year, scenario and case of a study.
+    """
+
+    make: Callable[..., T]
+    keys: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    told: str = ""
+    found: Callable[[T], str | None] | None = None
+    stored: str = ""
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        """Take over the function's words, so that help shows them."""
+        object.__setattr__(self, "__doc__", self.make.__doc__)
+
+    @property
+    def name(self) -> str:
+        """Name of the stage: that of its function, and of a study's attribute."""
+        return self.make.__name__
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What the function is called with, in order."""
+        return tuple(signature(self.make).parameters)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The stages it reads."""
+        own = tuple(name for name in self.parameters if name not in AT_HAND)
+        return own + self.also
+
+    def reads_key(self, key: str) -> bool:
+        """Return whether a change of a key changes what it reads."""
+        return self.keys == EVERY_KEY or any(
+            key == own or key.startswith(f"{own}.") or own.startswith(f"{key}.")
+            for own in self.keys
+        )
+
+    def part_of(self, config: Config) -> Config:
+        """Return the configuration with nothing in sight but the declared keys."""
+        if self.keys == EVERY_KEY:
+            return config
+        return cast("Config", Part(config, self.name, (*self.keys, *self.seen, *INERT)))
+
+    @overload
+    def __get__(self, study: None, owner: type) -> Stage[T]: ...
+    @overload
+    def __get__(self, study: _Holder, owner: type) -> T: ...
+    def __get__(self, study: _Holder | None, owner: type) -> Stage[T] | T:
+        """Return what came out in a study; of the class itself, the stage."""
+        return self if study is None else study.table_of(self)
+
+    def __set__(self, study: object, value: T) -> None:
+        """Refuse: what is given in place of a stage has to undo what rests on it."""
+        raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
+
+
+class _ToStage(Protocol):
+    def __call__[T](self, make: Callable[..., T], /) -> Stage[T]: ...
+
+
+def stage(
+    *keys: str,
+    seen: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+    told: str = "",
+    found: Callable[[Any], str | None] | None = None,
+    stored: str = "",
+    once: bool = False,
+) -> _ToStage:
+    """Make a function a stage that reads these keys; see `Stage`.
+
+    Several keys of one section may stand together: ``"reach: cutoff_min access_kmh"``.
+    """
+    whole = tuple(key for text in keys for key in _whole_keys(text))
+
+    def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
+        return Stage(make, whole, seen, also, told, found, stored, once)
+
+    return to_stage
+
+
+def _whole_keys(text: str) -> list[str]:
+    section, _, names = text.rpartition(": ")
+    return [f"{section}.{name}" for name in names.split()] if section else [text]
+
+
+class Part:
+    """The part of a configuration that a stage declares to read; any other key is an error."""
+
+    def __init__(
+        self, section: BaseModel, reader: str, keys: tuple[str, ...], at: str = ""
+    ) -> None:
+        self._own = (section, reader, keys, at)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a declared key's value, or the part of a section that is declared."""
+        section, reader, keys, at = self._own
+        key, value = f"{at}{name}", getattr(section, name)
+        if any(key == own or key.startswith(f"{own}.") for own in keys):
+            return value
+        if any(own.startswith(f"{key}.") for own in keys):
+            deeper = isinstance(value, BaseModel)
+            return Part(value, reader, keys, f"{key}.") if deeper else value
+        raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
+
+
 def bar(done: int, of: int, width: int = 20) -> str:
     """Return a bar of text that is filled as far as the work is done.
 
@@ -32,13 +225,6 @@ def bar(done: int, of: int, width: int = 20) -> str:
     """
     full = width if of <= 0 else min(width * done // of, width)
     return "━" * full + "─" * (width - full)
-
-
-def stage_names(study: type) -> list[str]:
-    """Return the names of a study's stages, in the order in which it works them out."""
-    parts = [part for parent in reversed(study.__mro__) for part in vars(parent).values()]
-    marks = [vars(part.func).get("stage") for part in parts if isinstance(part, cached_property)]
-    return list(dict.fromkeys(str(name) for name in marks if name))
 
 
 def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:
@@ -53,22 +239,3 @@ def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -
     caveat = f"<p><em>{escape(note)}</em></p>" if note else ""
     heading = f"<h4>{escape(title)}</h4>" if title else ""
     return f"{heading}{caveat}<table>{head}{rows}</table>"
-
-
-def stage[T](
-    name: str, describe: Callable[[Any], str]
-) -> Callable[[Callable[[Any], T]], cached_property[T]]:
-    """Make a method a stage: computed once, its own seconds kept, one line reported when done."""
-
-    def wrap(make: Callable[[Any], T]) -> cached_property[T]:
-        @wraps(make)
-        def timed(self: Any) -> T:
-            with self._timing(name) as finish:
-                value = make(self)
-                finish(describe(value))
-            return value
-
-        timed.__dict__["stage"] = name
-        return cached_property(timed)
-
-    return wrap

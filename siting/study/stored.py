@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pandas as pd
 
 from siting import __version__
@@ -21,30 +21,58 @@ from siting.config import Config, input_files, load
 from siting.errors import ConfigError, Fault, InputError
 from siting.export import write_json
 from siting.files import sha256
-from siting.outcome import Outcome
+from siting.outcome import FRAMES, Outcome
 from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
 from siting.roads import Network
-from siting.study.depends import STAGES, changed_keys, feeds, stale
+from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
+from siting.study.kept import load_table
 from siting.study.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, WHOLE, read_manifest
 from siting.study.people import People
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 
-# The names a study keeps its stages by.
-ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "network": ("network",),
-    "people": ("_people",),
-    "cells": ("cells",),
-    "surfaces": ("surfaces",),
-    "demand": ("demand",),
-    "candidates": ("_candidates_and_dropped",),
-    "offers": ("offers", "compatibility"),
-    "reach": ("reach",),
-    "cell_zones": ("cell_zones",),
-    "limits": ("limits",),
-    "outcome": ("outcome",),
-}
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder ``stages/`` of a run, and its record."""
+
+    path: Path
+    record: Mapping[str, Any]
+
+    def table(self, name: str) -> Any:
+        """Return a table as it was written, notes included; none where there was none."""
+        if f"{name}.parquet" not in self.record["sha256"]:
+            return None
+        path = self.path / f"{name}.parquet"
+        try:
+            frame = load_table(path)
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise InputError(Fault(str(path), f"cannot be read: {err}", AGAIN)) from err
+        frame.attrs = self.record["attrs"].get(name, {})
+        return frame
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a stage that is no plain table is laid down in tables and a record, and read again.
+
+    Parameters
+    ----------
+    needed
+        The tables it cannot do without.
+    tables
+        From the stage to its tables; none for one that is left out.
+    read
+        From the folder to the stage.
+    record
+        From the stage to its entries in the record.
+    """
+
+    needed: tuple[str, ...]
+    tables: Callable[[Any], dict[str, pd.DataFrame | None]]
+    read: Callable[[Folder], Any]
+    record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -60,55 +88,35 @@ def write_stages(study: Study, folder: Path) -> None:
     folder
         Its run folder, ``config.yaml`` and ``run.json`` in it already.
     """
-    found = study.outcome
-    use, there = limit_tables(study.limits)
-    network, cell_zones = study.network, study.cell_zones
-    frames: dict[str, pd.DataFrame | None] = {
-        "nodes": network.nodes,
-        "edges": network.edges,
-        "cells": study.cells,
-        "candidates": study.candidates,
-        "dropped": study.dropped,
-        "demand": study.demand,
-        "offers": study.offers,
-        "reach": study.reach,
-        "compatibility": study.compatibility,
-        "limits": there,
-        "limit_use": use,
-        "surfaces": study.surfaces,
-        "zones": study.zones,
-        "outside": study.people_outside if len(study.people_outside) else None,
-        "cell_zones": None if cell_zones is None else cell_zones.rename("zone").to_frame(),
-        **found.frames(),
-    }
     stages = folder / FOLDER
     stages.mkdir()
-    notes = {}
-    for name, frame in frames.items():
-        if frame is None:
-            continue
-        notes[name] = _plain(frame.attrs)
-        bare = frame.copy(deep=False)
-        bare.attrs = {}
-        bare.to_parquet(stages / f"{name}.parquet", compression="zstd")
-    files = {path.name: sha256(path) for path in sorted(stages.iterdir())}
+    notes: dict[str, dict[str, Any]] = {}
+    record: dict[str, Any] = {}
+    for name in _kept_stages():
+        form, value = _form(name), getattr(study, name)
+        record |= form.record(value)
+        for table_name, frame in form.tables(value).items():
+            if frame is None:
+                continue
+            notes[table_name] = {str(key): value for key, value in frame.attrs.items()}
+            bare = frame.copy(deep=False)
+            bare.attrs = {}
+            bare.to_parquet(stages / f"{table_name}.parquet", compression="zstd")
     write_json(
         {
             "format": FORMAT,
             "siting": __version__,
-            "sha256": files,
+            "sha256": {path.name: sha256(path) for path in sorted(stages.iterdir())},
             "of_the_run": {name: sha256(folder / name) for name in WHOLE},
             "attrs": {name: attrs for name, attrs in notes.items() if attrs},
-            "network": network.report,
-            "people_notes": list(study.people_notes),
-            "outcome": found.facts(),
+            **record,
         },
         stages / MANIFEST,
     )
 
 
-def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in attrs.items()}
+def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:
+    return [name for name, made in STAGES.items() if made.stored in groups]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -148,13 +156,21 @@ def study_from_run(
     >>> study.plan.headline()  # doctest: +SKIP
     """
     folder = Path(folder)
-    manifest, facts = read_manifest(folder)
-
-    def read(gone: Sequence[str]) -> dict[str, object]:
-        return _read_stages(folder / FOLDER, manifest, gone)
-
-    study = _opened(folder, facts, overrides, progress, read)
-    study.start = tuple(manifest["outcome"]["offers"])
+    needed = [table for name in _kept_stages() for table in _form(name).needed]
+    record, facts = read_manifest(folder, needed)
+    config, changed = _configuration(folder, overrides)
+    groups = stale(changed)
+    stages = Folder(folder / FOLDER, record)
+    kept = _kept_stages([group for group in STORED if group not in groups])
+    tables = {name: _form(name).read(stages) for name in kept}
+    tables["known_inputs"] = _known_inputs(facts, groups)
+    if "sourced_figures" not in gone(changed):
+        known = pd.DataFrame(facts["assumptions"])
+        own = Study(config).settings["figure"]
+        tables["sourced_figures"] = known[~known["figure"].isin(own)]
+    study = Study(config, progress=progress, tables=tables)
+    study.reused = tuple(group for group in STORED if group not in groups)
+    study.start = tuple(record["outcome"]["offers"])
     return study
 
 
@@ -163,23 +179,13 @@ def study_again(
 ) -> Study:
     """Return what `study_from_run` does, sharing the stages of a study opened from the folder."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-
-    def share(gone: Sequence[str]) -> dict[str, object]:
-        names = [n for stage in STAGES if stage not in gone for n in ATTRIBUTES[stage]]
-        return {name: getattr(first, name) for name in names}
-
-    study = _opened(folder, facts, overrides, progress, share)
-    study.start = first.start
-    return study
+    config, changed = _configuration(folder, overrides)
+    known = {"known_inputs": _known_inputs(facts, stale(changed))}
+    return first.with_stages(known, config, progress=progress)
 
 
-def _opened(
-    folder: Path,
-    facts: Mapping[str, Any],
-    overrides: Sequence[str],
-    progress: Report | None,
-    kept: Callable[[Sequence[str]], dict[str, object]],
-) -> Study:
+def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tuple[str, ...]]:
+    """Return a run's configuration with other keys, and the keys that changed."""
     try:
         before = load(folder / "config.yaml", check_files=False)
     except ConfigError as err:  # whole, yet of a version with other keys
@@ -188,22 +194,17 @@ def _opened(
         ) from err
     after = load(folder / "config.yaml", overrides, check_files=False) if overrides else before
     changed = changed_keys(before, after)
-    gone = stale(changed)
-    if "cells" in gone:  # people are kept by cell only: other cells need them as they were read
-        gone = tuple(stage for stage in STAGES if stage in {*gone, "people"})
-    _require_inputs(after, gone, changed)
-    study = Study(after, progress=progress)
-    study.__dict__.update(kept(gone))
-    study.reused = tuple(stage for stage in STAGES if stage not in gone)
-    study.known_inputs = {
+    _require_inputs(after, stale(changed), changed)
+    return after, changed
+
+
+def _known_inputs(facts: Mapping[str, Any], groups: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the records of the inputs that no stage has to be worked out again from."""
+    return {
         str(record["key"]): record
         for record in facts["inputs"]
-        if not set(feeds(str(record["key"]))).intersection(gone)
+        if set(feeds(str(record["key"]))).isdisjoint(groups)
     }
-    figures_gone = {"cells", "demand", "offers", "candidates"}.intersection(gone)
-    if not figures_gone and not any(key.startswith("money.") for key in changed):
-        study.known_figures = pd.DataFrame(facts["assumptions"])
-    return study
 
 
 def plan_from_run(folder: Path | str) -> Plan:
@@ -235,11 +236,11 @@ def plan_of(study: Study, folder: Path) -> Plan:
     return study.plan.with_facts(facts)
 
 
-def _require_inputs(config: Config, gone: Sequence[str], changed: Sequence[str]) -> None:
+def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str]) -> None:
     """Refuse to work a stage out again from files that are not there, naming every one of them."""
     faults = []
     for key, path in input_files(config).items():
-        needed = [stage for stage in feeds(key) if stage in gone]
+        needed = [group for group in feeds(key) if group in groups]
         if needed and not path.is_file():
             what = (
                 f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
@@ -251,71 +252,31 @@ def _require_inputs(config: Config, gone: Sequence[str], changed: Sequence[str])
         raise InputError(faults)
 
 
-def _read_stages(
-    folder: Path, manifest: Mapping[str, Any], gone: Sequence[str]
-) -> dict[str, object]:
-    """Return the stages that still hold, under the names a study keeps them by."""
-    there = manifest["sha256"]
-    attrs = manifest["attrs"]
-
-    def table(name: str, read: Callable[[Path], Any] = pd.read_parquet) -> Any:
-        if f"{name}.parquet" not in there:
-            return None
-        path = folder / f"{name}.parquet"
-        try:
-            frame = read(path)
-        except (OSError, ValueError, KeyError, TypeError) as err:
-            raise InputError(Fault(str(path), f"cannot be read: {err}", AGAIN)) from err
-        frame.attrs = attrs.get(name, {})
-        return frame
-
-    def layer(name: str) -> Any:
-        return table(name, gpd.read_parquet)
-
-    def network() -> Network:
-        return Network(layer("nodes"), layer("edges"), manifest["network"])
-
-    def people() -> People:
-        cells = layer("cells")
-        columns = ["people", "geometry", *(["zone_id"] if "zone_id" in cells.columns else [])]
-        rows = cells.loc[cells["people"] > 0, columns].copy()
-        rows.attrs = {}
-        rows = rows.set_geometry(rows.geometry.representative_point()).to_crs(4326)
-        outside = layer("outside")
-        return People(
-            rows.reset_index(drop=True),
-            rows.iloc[:0] if outside is None else outside,
-            layer("zones"),
-            tuple(manifest.get("people_notes", ())),
-        )
-
-    makers: dict[str, Callable[[], object]] = {
-        "network": network,
-        "_people": people,
-        "cells": lambda: layer("cells"),
-        "surfaces": lambda: table("surfaces"),
-        "demand": lambda: table("demand"),
-        "_candidates_and_dropped": lambda: (layer("candidates"), layer("dropped")),
-        "offers": lambda: table("offers"),
-        "compatibility": lambda: table("compatibility"),
-        "reach": lambda: table("reach"),
-        "cell_zones": lambda: _zones(table("cell_zones")),
-        "limits": lambda: _limits(table("limits"), table("limit_use")),
-        "outcome": lambda: Outcome.read(manifest["outcome"], table),
-    }
-    return {
-        name: makers[name]()
-        for stage, names in ATTRIBUTES.items()
-        if stage not in gone
-        for name in names
-    }
+# --- stages that are no plain tables -------------------------------------------------------------
 
 
-def _zones(frame: pd.DataFrame | None) -> pd.Series | None:
+def _people(folder: Folder) -> People:
+    cells = folder.table("cells")
+    columns = ["people", "geometry", *(["zone_id"] if "zone_id" in cells.columns else [])]
+    rows = cells.loc[cells["people"] > 0, columns].copy()
+    rows.attrs = {}
+    rows = rows.set_geometry(rows.geometry.representative_point()).to_crs(4326)
+    outside = folder.table("outside")
+    return People(
+        rows.reset_index(drop=True),
+        rows.iloc[:0] if outside is None else outside,
+        folder.table("zones"),
+        tuple(folder.record.get("people_notes", ())),
+    )
+
+
+def _cell_zones(folder: Folder) -> pd.Series | None:
+    frame = folder.table("cell_zones")
     return None if frame is None else frame["zone"].rename(None)
 
 
-def _limits(there: pd.DataFrame, use: pd.DataFrame) -> tuple[Limit, ...]:
+def _limits(folder: Folder) -> tuple[Limit, ...]:
+    there, use = folder.table("limits"), folder.table("limit_use")
     amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
     for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
         amounts[str(name)][str(offer_id)] = float(amount)
@@ -326,3 +287,42 @@ def _limits(there: pd.DataFrame, use: pd.DataFrame) -> tuple[Limit, ...]:
             index=False, name=None
         )
     )
+
+
+FORMS = {
+    "network": Form(
+        needed=("nodes", "edges"),
+        tables=lambda n: {"nodes": n.nodes, "edges": n.edges},
+        read=lambda f: Network(f.table("nodes"), f.table("edges"), f.record["network"]),
+        record=lambda n: {"network": n.report},
+    ),
+    "people_read": Form(
+        needed=(),
+        tables=lambda p: {"zones": p.zones, "outside": p.outside if len(p.outside) else None},
+        read=_people,
+        record=lambda p: {"people_notes": list(p.notes)},
+    ),
+    "surfaces": Form((), lambda s: {"surfaces": s}, lambda f: f.table("surfaces")),
+    "cell_zones": Form(
+        needed=(),
+        tables=lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()},
+        read=_cell_zones,
+    ),
+    "limits": Form(
+        needed=("limits", "limit_use"),
+        tables=lambda rows: dict(zip(("limit_use", "limits"), limit_tables(rows), strict=True)),
+        read=_limits,
+    ),
+    "outcome": Form(
+        needed=tuple(f"outcome_{name}" for name in FRAMES),
+        tables=lambda found: found.frames(),
+        read=lambda f: Outcome.read(f.record["outcome"], f.table),
+        record=lambda found: {"outcome": found.facts()},
+    ),
+}
+
+
+def _form(name: str) -> Form:
+    """Return how a stage is kept: as a table of its name unless `FORMS` says otherwise."""
+    plain = Form((name,), lambda t: {name: t}, lambda f: f.table(name))
+    return FORMS.get(name, plain)

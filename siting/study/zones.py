@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.config import Config
+from siting.config.program import Zones
 from siting.errors import Fault, InputError
 from siting.files import read_layer
 
 
-def zone_of_cells(config: Config, cells: gpd.GeoDataFrame) -> pd.Series | None:
+def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
     """Return the zone of each cell, by ``cell_id``; none where no zones are asked for.
 
     A cell lies where its centre does; it is blank where that is in no zone.
     """
-    zones = config.program.zones
     if zones is None:
         return None
     index = pd.Index(cells["cell_id"].astype(str))
@@ -42,11 +42,9 @@ def zone_of_cells(config: Config, cells: gpd.GeoDataFrame) -> pd.Series | None:
     return pd.Series(names, index=index)
 
 
-def area_of_points(points: gpd.GeoSeries, path: object, name_column: str, key: str) -> np.ndarray:
+def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
     """Return the name of the first polygon of a layer that each point lies in; blank: in none."""
-    from pathlib import Path
-
-    layer = read_layer(Path(str(path)))
+    layer = read_layer(path)
     if name_column not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
         raise InputError(
@@ -60,6 +58,12 @@ def area_of_points(points: gpd.GeoSeries, path: object, name_column: str, key: s
     if not (names != "").any():
         raise InputError(Fault(f"{key}, {path}", "none of its areas has any of the points in it"))
     return names
+
+
+def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
+    """Return the zone of each demand row, by ``demand_id``; blank where its cell is in none."""
+    zone = demand["cell_id"].astype(str).map(zone_of_cell).fillna("")
+    return pd.Series(zone.to_numpy(), index=demand["demand_id"].astype(str))
 
 
 def zone_table(

@@ -1,0 +1,111 @@
+"""What took long to build, kept in folders: whole or not at all, and never read damaged."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from siting.errors import InputError
+from siting.files import clear_parts, whole_folder
+from siting.locks import hold
+
+logger = logging.getLogger(__name__)
+
+# How long to wait for another process that builds the same; after that both build it, s.
+WAIT_S = 900.0
+# Whatever is wrong with a folder that is read or written, the answer is the same: build.
+_WRONG = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
+    pa.ArrowException, InputError,
+)  # fmt: skip
+
+
+def kept[T](
+    entry: Path,
+    *,
+    read: Callable[[Path], T],
+    build: Callable[[], T],
+    write: Callable[[Path, T], object],
+    least_s: float = 0.0,
+) -> T:
+    """Return what a folder keeps, or build it and keep it there.
+
+    Two processes at once, or one killed at any moment, leave no half folder to be read. A damaged
+    one is built anew, with a warning; what cannot be written is returned all the same.
+
+    Parameters
+    ----------
+    entry
+        The folder, named by all that its content depends on. It may be deleted at any time.
+    read
+        Reads it; raises where anything is wrong with it.
+    build
+        Called without arguments where nothing is kept.
+    write
+        Writes into a folder.
+    least_s
+        What is built faster than this is not kept, s.
+    """
+    found = _read(entry, read)
+    if found is not None:
+        return found
+    # Of several processes that want the same one builds it and the others wait.
+    try:
+        lock = hold(entry.parent / f".{entry.name}.lock", WAIT_S)
+    except OSError as err:
+        logger.warning("what was built could not be kept in %s: %s", entry.parent, err)
+        return build()
+    try:
+        found = _read(entry, read)
+        if found is not None:
+            return found
+        if lock is not None and lock.sure:
+            clear_parts(entry)
+        start = time.perf_counter()
+        built = build()
+        if time.perf_counter() - start >= least_s:
+            _write(entry, built, write)
+        return built
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _read[T](entry: Path, read: Callable[[Path], T]) -> T | None:
+    if not entry.is_dir():
+        return None
+    try:
+        return read(entry)
+    except _WRONG as err:
+        if entry.is_dir():
+            logger.warning("what is kept in %s is damaged (%s); building it again", entry, err)
+            _discard(entry)
+        return None
+
+
+def _write[T](entry: Path, built: T, write: Callable[[Path, T], object]) -> None:
+    try:
+        with whole_folder(entry) as part:
+            write(part, built)
+    except _WRONG as err:
+        # Another process may have been quicker, which is as good.
+        if not entry.is_dir():
+            level = logging.WARNING if isinstance(err, OSError | InputError) else logging.INFO
+            logger.log(level, "what was built could not be kept in %s: %s", entry, err)
+
+
+def _discard(entry: Path) -> None:
+    """Move a damaged folder out of the way at a stroke, then delete it."""
+    aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=entry.parent))
+    try:
+        entry.replace(aside / "entry")
+    except OSError as err:
+        logger.warning("the damaged folder %s could not be moved: %s", entry, err)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,239 @@
+"""What a plan rests on: its inputs with their hashes, and every figure with its source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from siting import demand as people_to_energy
+from siting import economics, reference
+from siting.config import Config, Demand, input_files
+from siting.demand.surfaces import SURFACES
+from siting.files import file_date, sha256
+from siting.study.kept import content_sha256
+from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
+
+FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
+ASSUMPTIONS = ["figure", "of", *FIGURES[2:]]
+_STATED = "configuration; no published figure"
+
+
+@stage()
+def known_inputs() -> dict[str, dict[str, Any]]:
+    """Records of inputs whose tables are taken from a run folder, by key; see `inputs`."""
+    return {}
+
+
+@stage(*EVERY_KEY)
+def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record an input: key, file with its date and SHA-256, source and licence."""
+    about: dict[str, Any] = {
+        "roads.source": config.roads.source,
+        "demand.people": config.demand.people,
+    }
+    surfaces = config.demand.surfaces
+    if surfaces is not None and surfaces.places is not None:
+        about["demand.surfaces.places"] = surfaces.places
+    if config.candidates.existing is not None:
+        about["candidates.existing"] = config.candidates.existing
+    for i, source in enumerate(config.candidates.sources):
+        about[f"candidates.sources.{i}"] = source
+    by_key = {
+        key: dict(known_inputs[key]) if key in known_inputs else _record(key, section)
+        for key, section in about.items()
+    }
+    records = list(by_key.values())
+    for key, path in input_files(config).items():
+        section_key = key.rpartition(".")[0]
+        if key in known_inputs or section_key in known_inputs:
+            continue
+        owner = by_key.get(section_key)
+        if owner is None or "file" in owner:
+            owner = {"key": key, "kind": "table", "source": "given by the user", "licence": ""}
+            records.append(owner)
+        owner |= {"file": path.name, "file_date": file_date(path), "sha256": sha256(path)}
+    said = {record["key"] for record in records}
+    return records + [dict(known) for key, known in known_inputs.items() if key not in said]
+
+
+def _record(key: str, section: Any) -> dict[str, Any]:
+    record: dict[str, Any] = {"key": key, "kind": getattr(section, "kind", "layer")}
+    record |= {n: getattr(section, n) for n in ("query", "basis") if hasattr(section, n)}
+    credit = getattr(section, "source", "") or getattr(section, "attribution", "")
+    record["source"] = credit or "not stated"
+    record["licence"] = getattr(section, "licence", "") or "not stated"
+    return record
+
+
+@stage()
+def contents(
+    network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
+) -> dict[str, str]:
+    """The SHA-256 of each stage's table, by which a run can be compared with another.
+
+    Downloads have no file to compare: the roads and candidates made from them are here.
+    """
+    tables = {
+        "cells": cells,
+        "demand": demand,
+        "candidates": candidates,
+        "offers": offers,
+        "reach": reach,
+    }
+    found = {name: content_sha256(table) for name, table in tables.items()}
+    return {"roads": network_sha256, **found}
+
+
+@stage("demand.fleet_csv", "demand.scenario", "demand.case", "demand.city")
+def demand_facts(
+    config: Config, cells: Layer, area_share: float, surfaces: Table | None, demand: Table
+) -> dict[str, Any]:
+    """What the demand rests on, and its energy by class (kWh/day)."""
+    asked = config.demand
+    own = asked.fleet_csv
+    return {
+        "fleet": f"table {own.name}" if own else f"scenario {asked.scenario}",
+        "case": asked.case,
+        "city": asked.city,
+        "people": float(cells["people"].sum()),
+        "area_share": area_share,
+        "where": "people" if surfaces is None else "home, destination, en route",
+        "kwh_day": demand.groupby("vehicle_class")["demand_kwh_day"].sum().to_dict(),
+    }
+
+
+@stage("demand.surfaces.weights")
+def figures(
+    config: Config,
+    fleet: Table,
+    vehicles: Table,
+    fleet_share: Table,
+    area_share: float,
+    cells: Layer,
+    city_people: float,
+    zone_table: Table | None,
+    housing: dict[str, float],
+    surface_weights: Table,
+) -> Table:
+    """The figures that give the energy and divide it, with range, source and confidence.
+
+    Those of the fleet model behind the number of vehicles are in `all_figures`.
+    """
+    found = people_to_energy.demand_figures(
+        fleet,
+        vehicles,
+        fleet_share,
+        area_share,
+        f"{cells['people'].sum():,.0f} people of the study area over "
+        f"{city_people:,.0f} of the city",
+        zones=zone_table,
+        effects=housing,
+    )
+    if config.demand.surfaces is None:
+        return found
+    long = surface_weights.melt(
+        id_vars=["vehicle_class", "unit", "source", "confidence"],
+        value_vars=list(SURFACES),
+        var_name="figure",
+    )
+    # No range is known of an assumed share; `siting.demand.map_swings` tries half to 1.5 times.
+    long = long.assign(low=long["value"], high=long["value"])
+    return pd.concat([found, long[FIGURES]], ignore_index=True)
+
+
+def all_figures(
+    asked: Demand, figures: Table, sessions: Table, poi_weights: Table, road_weights: Table
+) -> Table:
+    """Return every figure from the sales of vehicles to the weight of a bank branch (`FIGURES`)."""
+    classes = list(asked.vehicle_classes)
+    parts = []
+    if asked.fleet_csv is None:
+        model = people_to_energy.fleet_figures(
+            asked.scenario,
+            asked.scenarios_csv,
+            {name: dict(own) for name, own in asked.fleet_figures.items()},
+            sales_path=asked.sales_csv,
+        )
+        parts.append(model[model["vehicle_class"].isin(classes)])
+    parts.append(figures)
+    units = {"session_kwh": "kWh", "session_min": "min", "peak_hour_share": "share of the day"}
+    own = sessions[sessions["vehicle_class"].isin(classes)]
+    for name, unit in units.items():
+        ends = {end: own[f"{name}_{end}"] for end in ("low", "high")}
+        parts.append(own.assign(figure=name, value=own[name], unit=unit, **ends))
+    if asked.surfaces is not None:
+        tags = "poi_weight " + poi_weights["osm_key"] + "=" + poi_weights["osm_value"]
+        roads = "road_weight highway=" + road_weights["highway"]
+        for table, names in ((poi_weights, tags), (road_weights, roads)):
+            named = table.assign(figure=names, vehicle_class="")
+            parts.append(named.rename(columns={"weight": "value"}))
+    return pd.concat([part[FIGURES] for part in parts], ignore_index=True)
+
+
+@stage("offers.configurations", "offers.chargers_csv", "offers.grid_csv", "offers.upgrade")
+def sourced_figures(config: Config, figures: Table) -> Table:
+    """Every figure of `assumptions` that a table gives."""
+    asked = config.offers
+    used = {name for counts in asked.configurations.values() for name in counts}
+    chargers = reference.table("chargers", asked.chargers_csv)
+    chargers = chargers[chargers["charger_id"].isin(used)].rename(columns={"charger_id": "of"})
+    names = {f"capex{end}_pkr": end.strip("_") or "value" for end in ("", "_low", "_high")}
+    capex = chargers.rename(columns=names).assign(figure="capex_pkr", unit="PKR")
+    grid = reference.table("grid", asked.grid_csv)
+    unused = ["headroom"] if asked.upgrade else ["headroom", "upgrade_fixed", "upgrade_kw"]
+    items = {
+        "grid works": grid[~grid["item"].isin(unused)],
+        "site costs": reference.table("works"),
+        "business case": economics.money_figures(),
+    }
+    parts = [figures.rename(columns={"vehicle_class": "of"}), capex]
+    parts += [t.rename(columns={"item": "of"}).assign(figure=name) for name, t in items.items()]
+    return pd.concat([part[ASSUMPTIONS] for part in parts], ignore_index=True)
+
+
+@stage(
+    "program.budget_pkr",
+    "reach: cutoff_min access_kmh",
+    "offers: headroom_kw utilisation service subsidy availability",
+)
+def settings(config: Config, city: Row, availability: float) -> Table:
+    """The planning settings of the configuration as figures, marked for what they are."""
+    offers, subsidy = config.offers, config.offers.subsidy
+    feeders = "configuration; feeder loads not public"
+    rule, power = "configuration; rule not found", "configuration"
+    if offers.availability is None:
+        power = f"{city['disco']}: {city['availability_source']}"
+    standard: list[tuple[str, float, str, str]] = [
+        ("utilisation", offers.utilisation, "share", _STATED)
+    ]
+    if offers.service.rule != "utilisation":
+        standard = [
+            ("service.wait_min", offers.service.wait_min, "min", _STATED),
+            ("service.alpha", offers.service.alpha, "share", _STATED),
+        ]
+    rows = [
+        ("budget_pkr", config.program.budget_pkr, "PKR", "configuration"),
+        ("cutoff_min", config.reach.cutoff_min, "min", _STATED),
+        ("access_kmh", config.reach.access_kmh, "km/h", _STATED),
+        ("headroom_kw", offers.headroom_kw, "kW", feeders),
+        *standard,
+        ("subsidy.charger_share", subsidy.charger_share, "share", rule),
+        ("subsidy.grid_share", subsidy.grid_share, "share", rule),
+        ("subsidy.fee_share", subsidy.fee_share, "share", rule),
+        ("availability", availability, "share", power),
+    ]
+    frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
+    return frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
+
+
+@stage()
+def assumptions(sourced_figures: Table, settings: Table) -> Table:
+    """Every figure behind the plan with its source and confidence mark, one row each.
+
+    ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
+    ``source``, ``confidence``; the settings of the configuration stand before the chargers.
+    """
+    at = int((sourced_figures["figure"] != "capex_pkr").cummin().sum())
+    parts = [sourced_figures[:at], settings[sourced_figures.columns], sourced_figures[at:]]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,396 @@
+"""The stages from roads to demand, forward: each a function of the stages its parameters name.
+
+`siting.study.to_plan` goes on from there; `siting.Study` lists all of them in their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siting import demand as people_to_energy
+from siting import reference
+from siting.config import Config
+from siting.errors import Fault, InputError
+from siting.roads import Network
+from siting.study.kept import content_sha256
+from siting.study.people import People, outline, read_people
+from siting.study.sources import read_destinations, roads_of
+from siting.study.stages import Context, Layer, Row, Table, stage
+
+
+def own_figures(section: Any) -> dict[str, Any]:
+    """Return the figures of a section that the user has set."""
+    return {name: value for name, value in section.model_dump().items() if value is not None}
+
+
+# --- roads ---------------------------------------------------------------------------------------
+
+
+@stage("demand.city")
+def city(config: Config) -> Row:
+    """The row of the city table: people, DISCO, availability, speed group."""
+    return people_to_energy.city_figures(config.demand.city)
+
+
+@stage(
+    "roads",
+    told="roads",
+    found=lambda n: f"{len(n.nodes):,} nodes, {len(n.edges):,} directed edges",
+    stored="network",
+)
+def network(config: Config, context: Context, city: Row) -> Network:
+    """The road network, directed and strongly connected, in UTM metres."""
+    return roads_of(config, str(city["speed_group"]), context.cache_dir / "roads")
+
+
+@stage()
+def network_sha256(network: Network) -> str:
+    """The SHA-256 of the road network's content."""
+    return content_sha256(network)
+
+
+# --- people and cells ----------------------------------------------------------------------------
+
+
+@stage(
+    "demand: people city",
+    "reach.max_snap_m",
+    told="people",
+    found=lambda p: f"{p.rows['people'].sum():,.0f} people in {len(p.rows):,} rows",
+    stored="people",
+)
+def people_read(config: Config, network: Network) -> People:
+    """Where people live, those left outside, the zones they are counted by, and notes."""
+    return read_people(config, network)
+
+
+@stage()
+def people(people_read: People) -> Layer:
+    """Where people live, lon/lat; with ``zone_id`` where they are counted by zone."""
+    return people_read.rows
+
+
+@stage()
+def people_outside(people_read: People) -> Layer:
+    """People of the layer that the study leaves out as outside its area, lon/lat."""
+    return people_read.outside
+
+
+@stage()
+def people_notes(people_read: People) -> tuple[str, ...]:
+    """What a reader must know of how people were placed, in plain words."""
+    return people_read.notes
+
+
+@stage()
+def zones(people_read: People) -> Layer | None:
+    """The zones people are counted by, lon/lat; none where they are counted otherwise."""
+    return people_read.zones
+
+
+@stage("demand.surfaces.poi_weights_csv")
+def poi_weights(config: Config) -> Table:
+    """How many vehicles a place draws, by OSM tag."""
+    asked = config.demand.surfaces
+    return reference.table("poi_weights", asked.poi_weights_csv if asked else None)
+
+
+@stage("demand.surfaces.road_weights_csv")
+def road_weights(config: Config) -> Table:
+    """How readily traffic stops to charge, by class of road."""
+    asked = config.demand.surfaces
+    return reference.table("road_weights", asked.road_weights_csv if asked else None)
+
+
+@stage(
+    "demand.surfaces.places",
+    "reach.max_snap_m",
+    seen=("roads.source",),
+    told="places",
+    found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
+)
+def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
+    """Markets, offices, hospitals … with their OSM keys; none where no surface needs them."""
+    return read_destinations(config, network, poi_weights)
+
+
+@stage("demand.surfaces.places")
+def unpeopled(
+    config: Config, network: Network, places: Layer | None, poi_weights: Table
+) -> Layer | None:
+    """Places and main roads, which want energy though nobody lives there; none without surfaces."""
+    if config.demand.surfaces is None:
+        return None
+    layers = [people_to_energy.road_points(network)]
+    if places is not None:
+        layers.append(people_to_energy.poi_points(places, poi_weights).to_crs(network.crs))
+    points = pd.concat([layer[["geometry"]] for layer in layers], ignore_index=True)
+    return gpd.GeoDataFrame(points, crs=network.crs)
+
+
+@stage(
+    "demand: cells people",
+    "reach.max_snap_m",
+    told="cells",
+    found=lambda c: (
+        f"{len(c):,} cells with {c['people'].sum():,.0f} people, "
+        f"{c['node_id'].notna().sum():,} near a road"
+    ),
+    stored="cells",
+)
+def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | None) -> Layer:
+    """The demand cells (`siting.tables.CELLS`)."""
+    shape, far_m = config.demand.cells, config.reach.max_snap_m
+    source = config.demand.people
+    if shape.shape == "square" and source.kind == "raster":
+        return people_to_energy.raster_to_cells(
+            source.path,
+            network,
+            shape.size_m,
+            far_m,
+            outline(network, far_m),
+            density=source.density,
+            nodata=source.nodata,
+            also=unpeopled,
+        )
+    if shape.shape == "square":
+        return people_to_energy.make_cells(
+            people, network, shape.size_m, max_snap_m=far_m, also=unpeopled
+        )
+    return people_to_energy.make_cells(
+        people,
+        network,
+        shape="h3",
+        h3_resolution=shape.resolution,
+        max_snap_m=far_m,
+        also=unpeopled,
+    )
+
+
+@stage()
+def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
+    """People of each zone in the cells, with what is known of its housing; none without zones.
+
+    Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share`` and
+    ``high_rise_share``.
+    """
+    if zones is None:
+        return None
+    counts = cells.groupby("zone_id", sort=False)["people"].sum()
+    known = ["zone_id", "name", "renting_share", "high_rise_share"]
+    table = pd.DataFrame(zones[[c for c in known if c in zones.columns]])
+    table = table[table["zone_id"].isin(counts.index)]
+    table.insert(2, "people", counts.loc[table["zone_id"]].to_numpy())
+    return table.reset_index(drop=True)
+
+
+@stage("demand.city_people")
+def city_people(config: Config, city: Row) -> float:
+    """People of the whole city, for the share of it in the study area."""
+    return config.demand.city_people or float(city["people_2023"])
+
+
+@stage()
+def area_share(cells: Layer, city_people: float) -> float:
+    """The share of the city's people who live in the study area, 0 to 1."""
+    share = float(cells["people"].sum()) / city_people
+    # A layer that stands for the whole city may differ from the table by rounding.
+    return min(share, 1.0) if share < 1.0 + 1e-6 else share
+
+
+# --- demand --------------------------------------------------------------------------------------
+
+
+@stage("year", "demand: vehicle_classes scenario fleet_csv fleet_figures scenarios_csv sales_csv")
+def fleet(config: Config) -> Table:
+    """The country's electric vehicles of the target year, by class."""
+    asked = config.demand
+    found = people_to_energy.national_fleet(
+        config.year,
+        asked.scenario,
+        asked.fleet_csv,
+        {name: dict(figures) for name, figures in asked.fleet_figures.items()},
+        scenarios_path=asked.scenarios_csv,
+        sales_path=asked.sales_csv,
+    )
+    classes = list(asked.vehicle_classes)
+    missing = tuple(c for c in classes if c not in set(found["vehicle_class"]))
+    if missing:
+        has = "it has: " + ", ".join(found["vehicle_class"])
+        what = "not in the fleet table"
+        raise InputError(Fault("demand.vehicle_classes", what, has, missing))
+    return found.set_index("vehicle_class").loc[classes].reset_index()
+
+
+@stage("demand.figures", "demand.vehicles_csv")
+def vehicles(config: Config) -> Table:
+    """Use and energy by vehicle class, with the configuration's overrides."""
+    own = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
+    return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
+
+
+@stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
+def fleet_share(config: Config) -> Table:
+    """The city's share of the country's electric vehicles, by class."""
+    asked = config.demand
+    shares = people_to_energy.city_share(
+        reference.table("cities"), asked.city, list(asked.vehicle_classes), asked.registrations_csv
+    )
+    own = asked.fleet_share or {}
+    given = shares["vehicle_class"].isin(list(own))
+    share = shares["vehicle_class"].map(dict(own)).where(given, shares["city_share"]).astype(float)
+    return shares.assign(
+        city_share=share,
+        low=shares["low"].where(~given, share),
+        high=shares["high"].where(~given, share),
+        source=shares["source"].where(~given, "set in the configuration"),
+        confidence=shares["confidence"].where(~given, "ASSUMPTION"),
+    )
+
+
+@stage("demand.housing")
+def housing(config: Config) -> dict[str, float]:
+    """The configuration's own effects of housing on charging at home."""
+    return own_figures(config.demand.housing)
+
+
+@stage()
+def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
+    """The area's public charging energy by class, with every factor, its source and mark.
+
+    Central figures, before the housing of zones is looked at.
+    """
+    return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
+
+
+@stage("demand.case")
+def zone_energy(
+    config: Config,
+    fleet: Table,
+    vehicles: Table,
+    fleet_share: Table,
+    zone_table: Table | None,
+    area_share: float,
+    housing: dict[str, float],
+) -> Table:
+    """Public charging energy by zone and class in the configuration's case (kWh/day)."""
+    parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
+    case = config.demand.case
+    if case == "central":
+        return people_to_energy.zone_energy(*parts)
+    runs = people_to_energy.energy_scenarios(*parts)
+    return runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
+
+
+@stage("demand.profiles_csv")
+def sessions(config: Config) -> Table:
+    """The mean public session and hours of charging by vehicle class."""
+    return people_to_energy.session_figures(config.demand.profiles_csv)
+
+
+@stage("demand.surfaces.weights", "demand.vehicle_classes")
+def surface_weights(config: Config) -> Table:
+    """How each vehicle class divides its energy among home, destination and en route."""
+    asked = config.demand.surfaces
+    own = asked.weights if asked else {}
+    weights = people_to_energy.surface_weights({k: v.model_dump() for k, v in own.items()})
+    known = weights["vehicle_class"].isin(list(config.demand.vehicle_classes))
+    return weights[known].reset_index(drop=True)
+
+
+@stage(
+    "demand.surfaces: trips trip_min seed",
+    told="surfaces",
+    found=lambda s: "energy goes where people live" if s is None else "home, destination, en route",
+    stored="surfaces",
+)
+def surfaces(
+    config: Config,
+    context: Context,
+    network: Network,
+    network_sha256: str,
+    cells: Layer,
+    places: Layer | None,
+    poi_weights: Table,
+    road_weights: Table,
+) -> Table | None:
+    """Each cell's share of homes, destinations and traffic; none where not asked for."""
+    asked = config.demand.surfaces
+    if asked is None:
+        return None
+    tables = (places, poi_weights, road_weights)
+    trips = dict[str, Any](trips=asked.trips, trip_min=asked.trip_min, seed=asked.seed)
+    return context.kept(
+        (network_sha256, cells, *tables, trips),
+        lambda: people_to_energy.surfaces(cells, network, *tables, **trips),
+    )
+
+
+@stage(
+    told="demand",
+    found=lambda d: f"{len(d):,} rows, {d['demand_kwh_day'].sum():,.0f} kWh/day in public",
+    stored="demand",
+)
+def demand(
+    cells: Layer, surfaces: Table | None, zone_energy: Table, surface_weights: Table
+) -> Table:
+    """The demand (`siting.tables.DEMAND`)."""
+    return spread(zone_energy, cells, surfaces, surface_weights)
+
+
+def spread(energy: Table, cells: Layer, surfaces: Table | None, weights: Table) -> Table:
+    """Return energy by zone and class spread over cells, by their surfaces if there are any.
+
+    Parameters
+    ----------
+    energy
+        ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
+    cells, surfaces, weights
+        As in a study: `Study.cells`, `Study.surfaces`, `Study.surface_weights`.
+    """
+    if surfaces is None:
+        return people_to_energy.spread_demand(cells, energy)
+    return people_to_energy.spread_demand(cells, energy, surfaces, weights)
+
+
+@stage("reach.max_snap_m", "demand.case")
+def demand_notes(
+    config: Config,
+    people_notes: tuple[str, ...],
+    people_outside: Layer,
+    cells: Layer,
+    surfaces: Table | None,
+    demand: Table,
+) -> list[str]:
+    """What a reader must know of the demand before using it, in plain words."""
+    far_m, case = config.reach.max_snap_m, config.demand.case
+    lines = list(people_notes)
+    left_out = float(people_outside["people"].sum())
+    if left_out > 0:
+        lines.append(
+            f"{left_out:,.0f} people of the layer live outside the outline of the roads and "
+            "are not part of the study"
+        )
+    far = cells["node_id"].isna()
+    if far.any():
+        there = demand["cell_id"].isin(cells.loc[far, "cell_id"])
+        kwh = demand.loc[there, "demand_kwh_day"].sum()
+        lines.append(
+            f"{cells.loc[far, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} "
+            f"people live further than {far_m:g} m from a road of the "
+            f"network: their demand ({kwh:,.0f} kWh/day) counts as wanted but cannot be served"
+        )
+    if surfaces is None:
+        lines.append("all energy is taken to be wanted where people live (no demand.surfaces)")
+    else:
+        lines += surfaces.attrs["notes"]
+    lines += demand.attrs["notes"]
+    if case != "central":
+        lines.append(
+            f"case {case}: every figure of the demand stands at the end of "
+            "its range at once, a bound and no likely outcome"
+        )
+    return lines

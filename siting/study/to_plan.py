@@ -1,0 +1,291 @@
+"""The stages from sites to plan, forward; `siting.study.to_demand` comes before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from siting import economics, roads, sites
+from siting.config import Config
+from siting.outcome import Outcome
+from siting.plan import Plan
+from siting.program.instance import Instance
+from siting.program.limits import Limit
+from siting.program.program import Program
+from siting.roads import Network
+from siting.study.answered import decide
+from siting.study.ask import Asked, asked_of, program_of
+from siting.study.limits import limits_of, sites_named
+from siting.study.recounted import recounted_plan
+from siting.study.sources import candidate_layers, on_the_grid, outside_area
+from siting.study.stages import Context, Layer, Row, Table, stage
+from siting.study.to_demand import own_figures
+from siting.study.zones import zone_of_cells, zone_of_demand
+
+# What of cells and candidates the reach depends on.
+_WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
+_WHERE_SITES = ["site_id", "node_id", "snap_m"]
+
+
+# --- sites ---------------------------------------------------------------------------------------
+
+
+@stage("offers.costs")
+def site_costs(config: Config) -> sites.SiteCosts:
+    """Civil works, land, bays and upkeep, with the configuration's overrides."""
+    return sites.site_costs(**own_figures(config.offers.costs))
+
+
+@stage(
+    "candidates",
+    "offers: feeders feeder_within_m lines",
+    seen=("roads.source",),
+    told="candidates",
+    found=lambda pair: (
+        f"{len(pair[0]):,} sites, {pair[0]['existing'].sum():,} of them existing; "
+        f"{outside_area(pair[1]).sum():,} places outside the area, "
+        f"{(~outside_area(pair[1])).sum():,} too far from a road"
+    ),
+)
+def sites_found(
+    config: Config, network: Network, site_costs: sites.SiteCosts
+) -> tuple[Layer, Layer]:
+    """Candidates, and places that are none."""
+    found, dropped = sites.merge_candidates(
+        candidate_layers(config, network),
+        network,
+        merge_within_m=config.candidates.merge_within_m,
+        max_snap_m=config.candidates.max_snap_m,
+    )
+    return on_the_grid(config, found, site_costs.line_detour), dropped
+
+
+@stage(stored="candidates")
+def candidates(sites_found: tuple[Layer, Layer]) -> Layer:
+    """Where a station could stand or stands (`siting.tables.CANDIDATES`)."""
+    return sites_found[0]
+
+
+@stage(stored="candidates")
+def dropped(sites_found: tuple[Layer, Layer]) -> Layer:
+    """Places too far from a road to be candidates, with the reason."""
+    return sites_found[1]
+
+
+@stage(stored="offers")
+def compatibility() -> Table:
+    """Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`)."""
+    return sites.compatibility()
+
+
+@stage("offers.availability")
+def availability(config: Config, city: Row) -> float:
+    """Share of the time that grid and charger work."""
+    return config.offers.availability or float(city["availability"])
+
+
+@stage(
+    "offers: configurations chargers_csv grid_csv headroom_kw utilisation",
+    "offers: service existing_policy upgrade subsidy",
+    told="offers",
+    found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
+    stored="offers",
+    once=True,
+)
+def offers(
+    config: Config,
+    candidates: Layer,
+    compatibility: Table,
+    availability: float,
+    site_costs: sites.SiteCosts,
+    sessions: Table,
+    energy: Table,
+) -> Table:
+    """What could be built at each site (`siting.tables.OFFERS`)."""
+    asked = config.offers
+    classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
+    return sites.make_offers(
+        candidates,
+        {name: dict(counts) for name, counts in asked.configurations.items()},
+        chargers=sites.charger_catalogue(asked.chargers_csv),
+        grid=sites.grid_figures(asked.grid_csv),
+        fees=sites.fee_figures(),
+        compatibility=compatibility,
+        headroom_kw=asked.headroom_kw,
+        utilisation=asked.utilisation,
+        availability=availability,
+        subsidy=sites.Subsidy(**asked.subsidy.model_dump()),
+        service=sites.ServiceStandard(utilisation=asked.utilisation, **asked.service.model_dump()),
+        costs=site_costs,
+        sessions=sessions,
+        energy_kwh_day=dict(classes),
+        existing_policy=asked.existing_policy,
+        upgrade=asked.upgrade,
+    )
+
+
+@stage("money")
+def business_rules(config: Config) -> economics.BusinessRules:
+    """Prices and rates of the business case, with the configuration's overrides."""
+    return economics.business_rules(**own_figures(config.money))
+
+
+# --- program -------------------------------------------------------------------------------------
+
+
+@stage(
+    "reach: cutoff_min access_kmh",
+    told="reach",
+    found=lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff",
+    stored="reach",
+)
+def reach(
+    config: Config,
+    context: Context,
+    network: Network,
+    network_sha256: str,
+    cells: Layer,
+    candidates: Layer,
+) -> Table:
+    """Which sites each cell can reach (`siting.tables.REACH`)."""
+    parts = (
+        cells[_WHERE_CELLS],
+        candidates[_WHERE_SITES],
+        config.reach.cutoff_min,
+        config.reach.access_kmh,
+    )
+    return context.kept(
+        (network_sha256, *parts), lambda: roads.reach(network, *parts, context.count("sites"))
+    )
+
+
+@stage("program.zones", stored="cell_zones")
+def cell_zones(config: Config, cells: Layer) -> pd.Series | None:
+    """The zone of each cell, by ``cell_id``; none where the program has no zones."""
+    return zone_of_cells(config.program.zones, cells)
+
+
+@stage()
+def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | None:
+    """The zone of each demand row, by ``demand_id``; none where the program has no zones."""
+    return None if cell_zones is None else zone_of_demand(demand, cell_zones)
+
+
+@stage("program.limits", "offers: configurations chargers_csv", stored="limits")
+def limits(config: Config, candidates: Layer, offers: Table) -> tuple[Limit, ...]:
+    """What a plan must keep to beside the budget: numbers, spacing, envelopes, feeders."""
+    return limits_of(config, candidates, offers)
+
+
+@stage("program.limits.required_sites")
+def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
+    """Ids of the sites that must get a station."""
+    key = "program.limits.required_sites"
+    return sites_named(candidates, config.program.limits.required_sites, key)
+
+
+@stage("program.limits.forbidden_sites")
+def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
+    """Ids of the sites that must get none."""
+    key = "program.limits.forbidden_sites"
+    return sites_named(candidates, config.program.limits.forbidden_sites, key)
+
+
+@stage(
+    "program",
+    "solver",
+    "offers.subsidy",
+    "reach.cutoff_min",
+    "year",
+    "demand: scenario case vehicle_classes",
+)
+def asked(
+    study: Any,
+    demand: Table,
+    offers: Table,
+    reach: Table,
+    compatibility: Table,
+    cells: Layer,
+    cell_zones: pd.Series | None,
+    sessions: Table,
+    limits: tuple[Limit, ...],
+    required_sites: tuple[str, ...],
+    forbidden_sites: tuple[str, ...],
+    business_rules: economics.BusinessRules,
+) -> Asked:
+    """The configuration with the tables that its program is made from."""
+
+    def other(year: int | None, scenario: str | None, case: str | None) -> Table:
+        found: Table = study.in_other(year=year, scenario=scenario, case=case).demand
+        return found
+
+    return asked_of(
+        study.config,
+        demand=demand,
+        other_demand=other,
+        offers=offers,
+        reach=reach,
+        compatibility=compatibility,
+        cells=cells,
+        cell_zones=cell_zones,
+        sessions=sessions,
+        limits=limits,
+        required=required_sites,
+        forbidden=forbidden_sites,
+        rules=business_rules,
+    )
+
+
+@stage()
+def program(asked: Asked) -> Program:
+    """The program: what is asked, of these sites and this demand."""
+    return program_of(asked)
+
+
+@stage()
+def instance(program: Program) -> Instance:
+    """The program's data."""
+    return program.instance
+
+
+@stage("solver", told="solve", found=lambda found: f"{found.proof}", stored="outcome")
+def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
+    """What the program decides: offers, service, proofs, and the tables of its blocks."""
+    return decide(asked, program, progress=context.solving, start=study.start)
+
+
+@stage(
+    "title",
+    "note",
+    "offers.headroom_kw",
+    told="plan",
+    found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
+)
+def plan(
+    config: Config,
+    network: Network,
+    cells: Layer,
+    demand: Table,
+    candidates: Layer,
+    dropped: Layer,
+    offers: Table,
+    asked: Asked,
+    outcome: Outcome,
+    business_rules: economics.BusinessRules,
+) -> Plan:
+    """The plan, recounted by `siting.verify.recount`."""
+    return recounted_plan(
+        config,
+        asked,
+        outcome,
+        business_rules,
+        tables={
+            "cells": cells,
+            "demand": demand,
+            "candidates": candidates,
+            "dropped": dropped,
+            "offers": offers,
+            "edges": network.edges,
+        },
+    )
