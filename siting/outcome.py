@@ -16,7 +16,6 @@ import pandas as pd
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
 from siting.program.aims import LeastRegret
-from siting.program.instance import Floats
 
 ENERGY_UNIT = "kWh/day"
 
@@ -241,8 +240,6 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     regret = next((a for a in program.aims if isinstance(a, LeastRegret)), LeastRegret())
     floors = answer.floor_table  # groups of a worst share are among them, with no share to hold
-    paid = _paid(answer)
-    drawn = float(paid.drop_duplicates("site_id", keep="last")["subsidy_pkr"].sum())
     best = pd.DataFrame({"scenario": list(scenarios or ())[: len(regret.best)]})
     return Outcome(
         model=program.model,
@@ -250,9 +247,9 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
         aim=aim or ", then ".join(one.aim for one in answer.proofs),
         proofs=answer.proofs,
         offers=answer.offers,
-        subsidy_pkr=drawn,
+        subsidy_pkr=answer.subsidy_pkr,
         cost_pkr=answer.cost_pkr,
-        budget_pkr=program.money_pkr if program.budgeted else drawn,
+        budget_pkr=answer.budget_pkr,
         demand_kwh_day=answer.demand_kwh_day,
         served_kwh_day=answer.served_kwh_day,
         method=answer.method,
@@ -266,8 +263,8 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
         services=_by_slice(names, services),
         demand=_by_slice(names, wanted),
         served=answer.served,
-        money=_money(answer.money, paid),
-        paid=paid,
+        money=answer.money,
+        paid=_paid(answer),
         floors=floors[floors["share"] > 0].reset_index(drop=True),
         best=best.assign(best=list(regret.best[: len(best)])).astype({"best": float}),
     )
@@ -281,45 +278,19 @@ def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFr
     return pd.concat(parts, ignore_index=True).astype({"slice": "str"})
 
 
-def _money(money: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
-    """Return public money granted and spent by year (PKR), from what sites have drawn up to it."""
-    if money["year"].isna().all():
-        return money.assign(spent_pkr=float(paid["subsidy_pkr"].sum()))
-    drawn = paid.groupby("year")["subsidy_pkr"].sum().reindex(money["year"]).fillna(0.0)
-    return money.assign(spent_pkr=np.diff(drawn.to_numpy(dtype=float), prepend=0.0))
-
-
 def _paid(answer: Answer) -> pd.DataFrame:
     """Return the public money each site has drawn up to each year (PKR)."""
     program, instance = answer.program, answer.program.instance
     years = program.year_plan.years if program.year_plan else (None,)
     rows = []
-    lacks = np.zeros(len(instance.site_ids))
-    earned = [] if program.gap is None else _earned(answer)
     for t, year in enumerate(years):
         offer = program.options.offer[answer.choice, t]
         offer = np.sort(offer[offer >= 0])
-        site = instance.offer_site[offer]
-        money = instance.offer_subsidy[offer]
-        if program.gap is not None:
-            # No more than the case lacks, of which the program only knows that it is enough.
-            lacks[site] = np.maximum(instance.offer_cost[offer] - earned[t][site], lacks[site])
-            money = lacks[site]
-        ids = instance.site_ids[site].tolist()
-        rows += [(s, year, pkr) for s, pkr in zip(ids, money.tolist(), strict=True)]
+        money = instance.offer_subsidy if program.gap is None else answer.paid[:, t]
+        ids = instance.site_ids[instance.offer_site[offer]].tolist()
+        rows += [(s, year, pkr) for s, pkr in zip(ids, money[offer].tolist(), strict=True)]
     table = pd.DataFrame(rows, columns=["site_id", "year", "subsidy_pkr"])
     return table.astype({"site_id": "str", "year": "Int64", "subsidy_pkr": float})
-
-
-def _earned(answer: Answer) -> list[Floats]:
-    """Return what each site earns over its life, at what it sells in each year (PKR)."""
-    program, pairs = answer.program, answer.pairs
-    sites = len(program.instance.site_ids)
-    out = [np.zeros(sites) for _ in range(1 + max(one.year for one in program.slices))]
-    for s, one in enumerate(program.slices):
-        value = answer.energy[:, s] * pairs.margin[pairs.row] * one.probability
-        out[one.year] += np.bincount(pairs.site, value, minlength=sites)
-    return out
 
 
 FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")

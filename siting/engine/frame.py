@@ -118,6 +118,11 @@ class Frame:
         empty[:first] = False
         if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
             return _none(infeasible=True)
+        if not len(
+            columns
+        ):  # nothing stands, or nobody is near: HiGHS has no answer for no columns
+            cost, zeros = float(m.cost @ fixed), (np.zeros(len(rows)), np.zeros(len(fixed)))
+            return Answered(True, True, False, fixed, *zeros, cost, cost, 0)
         keep = np.flatnonzero(rows)
         small = part[keep]
         upper_bound = m.upper[columns]

@@ -417,7 +417,7 @@ class Layout:
         """Write the budget, or the money of each year, and envelopes, over the subsidies."""
         column = self.subsidy_column
         o = np.flatnonzero((column >= 0).any(axis=1))
-        if self.years is None:
+        if self.years is None or not np.isfinite(self.budget_pkr):
             most = self.budget_pkr / self.money_unit
             rows.add_one("subsidies", column[o, -1], np.ones(len(o)), upper=most)
         else:

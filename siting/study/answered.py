@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,9 +15,11 @@ from siting.outcome import Outcome, outcome_of
 from siting.program.aims import LeastMoney, MostWorth, WorstShare
 from siting.program.limits import limit_tables
 from siting.program.program import Program
-from siting.study.ask import Asked, aim_in_words, aims_of, blocks_of, zones_named
+from siting.study.ask import aim_in_words, aims_of, blocks_of, zones_named
+from siting.study.asked import Asked
 from siting.study.limits import limits_used
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
+from siting.study.yearly import built_by_year, cells_by_year, count_by_year, money_by_year
 from siting.study.zones import gini, zone_table
 
 NOT_FOUND = "not found in time"
@@ -146,8 +148,8 @@ class _Told:
     ) -> None:
         """Tell what stands, is served and is spent in each year."""
         program, asked = self.answer.program, self.asked
-        built = _built_by_year(found, program)
-        money = _money(found.money, program)
+        built = built_by_year(found, program)
+        money = money_by_year(found.money, program)
         weights = found.slices.drop_duplicates("year").set_index("year")["weight"]
         wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
         fresh = built[built["built_year"] == built["year"]]
@@ -163,9 +165,9 @@ class _Told:
                 "demand_kwh_day": [wanted[y] for y in money["year"]],
                 "served_kwh_day": [served[y] for y in money["year"]],
                 "served_share": [served[y] / max(wanted[y], 1e-12) for y in money["year"]],
-                "stations": _count(built, money["year"]),
-                "new_stations": _count(fresh[new], money["year"]),
-                "upgraded_stations": _count(fresh[~new], money["year"]),
+                "stations": count_by_year(built, money["year"]),
+                "new_stations": count_by_year(fresh[new], money["year"]),
+                "upgraded_stations": count_by_year(fresh[~new], money["year"]),
             }
         )
         for row in table.itertuples():
@@ -323,46 +325,6 @@ def _worth_of(answer: Answer) -> float:
     return sum(s.weight * s.probability * answer.worth_in(n) for n, s in enumerate(slices))
 
 
-def _count(rows: pd.DataFrame, years: pd.Series) -> list[int]:
-    count = rows.groupby("year").size()
-    return [int(count.get(year, 0)) for year in years]
-
-
-def _built_by_year(found: Outcome, program: Program) -> pd.DataFrame:
-    """Return what stands in each year, since when as it is, and what is paid for it then (PKR)."""
-    built = found.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
-    paid = found.paid.set_index(["site_id", "year"])["subsidy_pkr"]
-    instance = program.instance
-    there = instance.offer_existing
-    stands = dict(
-        zip(instance.site_ids[instance.offer_site[there]], instance.offer_ids[there], strict=True)
-    )
-    since: dict[str, int | None] = dict.fromkeys(stands)
-    drawn: dict[str, float] = {}
-    rows = []
-    for year, offer_id, site_id in built.sort_values(["year", "offer_id"]).itertuples(index=False):
-        if stands.get(site_id) != offer_id:
-            stands[site_id], since[site_id] = offer_id, int(year)
-        money = float(paid[site_id, year])
-        rows.append((int(year), offer_id, site_id, since[site_id], money - drawn.get(site_id, 0.0)))
-        drawn[site_id] = money
-    table = pd.DataFrame(rows, columns=["year", "offer_id", "site_id", "built_year", "subsidy_pkr"])
-    return table.astype({"built_year": "Int64", "year": "int64"})
-
-
-def _money(money: pd.DataFrame, program: Program) -> pd.DataFrame:
-    """Return the public money of each year: granted, carried, spent and left (PKR)."""
-    assert program.year_plan is not None
-    rows, carried = [], 0.0
-    for year, granted, spent in money.itertuples(index=False):
-        given = granted if program.budgeted else spent
-        left = given + carried - spent
-        rows.append((int(year), given, carried, spent, left))
-        carried = left if program.year_plan.carry_over else 0.0
-    columns = ["year", "budget_pkr", "carried_pkr", "spent_pkr", "left_pkr"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def _robust(answer: Answer, own: Sequence[Answer]) -> pd.DataFrame:
     """Return how often each site is chosen in the plans of the scenarios alone."""
     sites = answer.program.instance
@@ -377,40 +339,3 @@ def _robust(answer: Answer, own: Sequence[Answer]) -> pd.DataFrame:
             "robust": [count == len(own) for count in times],
         }
     )
-
-
-def cells_by_year(
-    demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
-) -> pd.DataFrame:
-    """Return what each cell wants and is served in each year of a plan.
-
-    Parameters
-    ----------
-    demand, service
-        `siting.tables.DEMAND` and `siting.tables.SERVICE` by year.
-
-    Returns
-    -------
-    DataFrame
-        ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-        ``site_id``, the station that serves most of it (the first by id of equals; blank: none).
-    """
-    parts = []
-    for year, wanted in demand.items():
-        rows = service[year].sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
-        main = rows.drop_duplicates("demand_id").set_index("demand_id")["site_id"]
-        got = rows.groupby("demand_id")["served_kwh_day"].sum()
-        ids = wanted["demand_id"]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "year": year,
-                    "cell_id": wanted["cell_id"].to_numpy(),
-                    "vehicle_class": wanted["vehicle_class"].to_numpy(),
-                    "demand_kwh_day": wanted["demand_kwh_day"].to_numpy(dtype=float),
-                    "served_kwh_day": ids.map(got).fillna(0.0).to_numpy(dtype=float),
-                    "site_id": ids.map(main).to_numpy(dtype=object),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)

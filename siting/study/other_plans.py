@@ -18,7 +18,8 @@ from siting.engine.clock import Progress
 from siting.errors import InfeasibleError, SolveError
 from siting.program.limits import Limit
 from siting.program.program import Program
-from siting.study.ask import Asked, answer_of, counted, instance_of, program_of
+from siting.study.ask import answer_of, counted, instance_of, program_of
+from siting.study.asked import Asked
 
 
 @dataclass

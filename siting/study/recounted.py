@@ -15,7 +15,8 @@ from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
-from siting.study.ask import REACHABLE, Asked, aims_of, zones_named
+from siting.study.ask import REACHABLE, aims_of, zones_named
+from siting.study.asked import Asked
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a site of a plan shows.

@@ -15,7 +15,8 @@ from siting.program.limits import Limit
 from siting.program.program import Program
 from siting.roads import Network
 from siting.study.answered import decide
-from siting.study.ask import Asked, asked_of, program_of
+from siting.study.ask import program_of
+from siting.study.asked import Asked, asked_of
 from siting.study.limits import limits_of, sites_named
 from siting.study.recounted import recounted_plan
 from siting.study.sources import candidate_layers, on_the_grid, outside_area
