@@ -12,7 +12,7 @@ from siting.study import Study, check
 PROGRAMS = {
     "capacitated": {},
     "coverage": {"model": "coverage"},
-    "greedy": {"method": "greedy"},
+    "greedy": {},
     "people": {"objective": "people"},
     "decay": {"decay": {"kind": "exponential", "scale_min": 3}},
     "floors": {"zones": ZONES, "zone_floor": 0.5},
@@ -48,6 +48,8 @@ def town(request, tmp_path):
     fleet.write_text(rows, encoding="utf-8")
     if request.param == "viability gap":
         change(path, section="offers", subsidy={"rule": "gap"}, costs=NO_LAND)
+    if request.param == "greedy":
+        change(path, section="solver", method="greedy")
     return change(path, **PROGRAMS[request.param])
 
 

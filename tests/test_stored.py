@@ -179,7 +179,7 @@ def test_every_file_missing_or_edited_is_named_at_once(run):
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("budget_pkr: 1000", "budget_pkr: 9000"))
     faults = faults_of(run)
-    assert len(faults) == 2
+    assert len(faults) == 3
     assert "config.yaml: was changed after the run" in faults[0]
     assert "use --set" in faults[0]
     assert "demand.parquet: was changed" in faults[1]

@@ -24,6 +24,7 @@ from siting.engine.frame import Frame
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
+from siting.engine.shortfall import shortfalls_of
 from siting.program.instance import Flags, Floats, Ints
 
 # Cuts that were slack in so many rounds go, once there are so many rows.
@@ -84,6 +85,7 @@ class Master:
         layout = m.layout
         assert isinstance(layout, CoarseLayout)
         self.cutter = Cutter(frame, parts, layout.measures)
+        self._shortfalls = shortfalls_of(self.cutter)
         self.count = frame.count
         self.size = abs(m.size)
         self.model = model_of(
@@ -238,7 +240,9 @@ class Master:
         look(self.cutter.quick(taken))
         if self._middle is not taken:
             look(self.cutter.quick(self._middle))
-        look(self.cutter.linked(taken, found.point, self._clock))
+        for shortfall in self._shortfalls:
+            cut = None if self._clock.over else shortfall.cut(taken, found.point, self._clock)
+            look([] if cut is None else [cut])
         self.add(broken)
         return len(broken)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -64,7 +65,7 @@ class Layout:
     by_pair
         Whether each pair has an energy of its own even where capacities do not count.
     gap, years, budget_pkr
-        The viability gap's rule, or none, and the money it may spend.
+        The viability gap's rule, or none, and the money it may spend; infinite: all there is.
     all_worth
         Worth of all demand in each slice, in reach or not.
     """
@@ -102,6 +103,8 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
+        # Of each year: the sites that have a gap row, and where among these the first stands.
+        self.gap_rows: list[tuple[Ints, int]] = []
         if gap is not None:
             self._add_subsidies(gap)
 
@@ -391,6 +394,7 @@ class Layout:
                 column.append(x[here])
                 value.append(sold * self.energy_unit / self.money_unit)
             parts = (np.concatenate(part) for part in (row, column, value))
+            self.gap_rows.append((sites, sum(len(s) for s, _ in self.gap_rows)))
             rows.add("gap", *parts, lower=np.zeros(len(sites)))
             number = np.full(len(need), -1, dtype=np.int64)
             number[o] = np.arange(len(o))
@@ -417,19 +421,24 @@ class Layout:
         """Write the budget, or the money of each year, and envelopes, over the subsidies."""
         column = self.subsidy_column
         o = np.flatnonzero((column >= 0).any(axis=1))
-        if self.years is None or not np.isfinite(self.budget_pkr):
-            most = self.budget_pkr / self.money_unit
-            rows.add_one("subsidies", column[o, -1], np.ones(len(o)), upper=most)
-        else:
-            for t, pkr in enumerate(self.years.limit_pkr.tolist()):
-                at, by = column[o, t], np.ones(len(o))
-                if t and not self.years.carry_over:
-                    at, by = np.append(at, column[o, t - 1]), np.append(by, -by)
-                rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
+        granted = self.years.limit_pkr if self.years else np.array([self.budget_pkr])
+        by_year = self.years is not None and not self.years.carry_over
+        for t, pkr in enumerate(granted.tolist() if math.isfinite(self.budget_pkr) else []):
+            at, by = column[o, t], np.ones(len(o))
+            if t and by_year:
+                at, by = np.append(at, column[o, t - 1]), np.append(by, -by)
+            rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
         use = self.instance.limit_use
         for r in np.flatnonzero(self.instance.limit_per_rupee).tolist():
             own = slice(use.indptr[r], use.indptr[r + 1])
             offer, share = use.indices[own], use.data[own]
-            keep = column[offer, -1] >= 0
-            most = float(self.instance.limit_most[r]) / self.money_unit
-            rows.add_one("subsidies", column[offer[keep], -1], share[keep], upper=most)
+            there = (column[offer] >= 0).any(axis=1)
+            offer, share = offer[there], share[there]
+            last = column.shape[1] - 1
+            # What a site has been paid counts for what stands there, which upgrades change; without
+            # them it only grows, and the last year is enough.
+            for t in range(0 if self.years and self.years.upgrades else last, last + 1):
+                least = float(self.instance.limit_least[r]) if t == last else 0.0
+                most = float(self.instance.limit_most[r]) / self.money_unit
+                low = least / self.money_unit if least > 0 else -math.inf
+                rows.add_one("subsidies", column[offer, t], share, lower=low, upper=most)

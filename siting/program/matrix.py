@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from siting.errors import Fault, InputError
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -180,8 +181,12 @@ class Writer:
         return out
 
     def _regret(self, aim: LeastRegret, prefix: str) -> Expression:
+        if len(aim.best) != len(self.layout.probabilities):
+            what = "has no figure for the most that a plan for each scenario alone serves"
+            fix = "solve it first; the answer's program has them"
+            raise InputError(Fault("least regret", what, fix))
         unit = self.layout.worth_unit
-        most = max(*aim.best, 0.0) / unit
+        most = max((0.0, *aim.best)) / unit
         regret = self.layout.columns.more(f"{prefix}regret", 0.0, most)
         for k, best in enumerate(aim.best):
             column, value = self._scenario(k)

@@ -83,7 +83,7 @@ def find_obligation_faults(
 ) -> list[Fault]:
     """Return every fault in the limits, the required and forbidden sites, and the extensions."""
     return [
-        *_limit_faults(offers, limits),
+        *limit_faults(limits, set(offers["offer_id"].astype(str))),
         *_site_faults(offers, set(map(str, required)), set(map(str, forbidden))),
         *_extension_faults(offers),
     ]
@@ -154,9 +154,17 @@ def find_contradictions(instance: Instance) -> list[Fault]:
     return faults
 
 
-def _limit_faults(offers: pd.DataFrame, limits: Sequence[Limit]) -> list[Fault]:
+def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
+    """Return what is wrong with limits.
+
+    Parameters
+    ----------
+    limits
+        The limits.
+    known
+        Ids of all offers; none: not checked, as those that are ruled out may be named too.
+    """
     faults = []
-    known = set(offers["offer_id"].astype(str))
     names = [limit.name for limit in limits]
     twice = tuple(sorted({name for name in names if names.count(name) > 1}))
     if twice:
@@ -173,7 +181,7 @@ def _limit_faults(offers: pd.DataFrame, limits: Sequence[Limit]) -> list[Fault]:
         if bad:
             what = f"{len(bad):,} amounts missing, negative or infinite"
             faults.append(Fault(where, what, f"give {limit.unit} 0 or more", bad))
-        stray = tuple(sorted(set(limit.use) - known))
+        stray = () if known is None else tuple(sorted(set(limit.use) - set(known)))
         if stray:
             faults.append(Fault(where, f"{len(stray):,} not among the offers", "", stray))
     return faults

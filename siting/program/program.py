@@ -20,7 +20,7 @@ and `Program.to_pulp` as a PuLP problem; `siting.engine.solve` answers it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,9 +49,10 @@ from siting.program.limits import Limit
 from siting.program.matrix import Matrix, Reached, Writer
 from siting.program.money import GapRule, margins_of
 from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
-from siting.program.obligations import limit_rows, tolerance
+from siting.program.obligations import limit_faults, limit_rows, tolerance
 from siting.program.options import Options, options_of
 from siting.program.pulp_problem import pulp_problem
+from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Service, service_of
 from siting.program.slices import Scenarios, Slice, Years, slices_of
@@ -143,12 +144,17 @@ class Program:
             Public money granted in each year (PKR); the instance's own budget does not count.
         demand
             What is wanted in each year (kWh/day by ``demand_id``); none: the same in all. With
-            scenarios too, give it there, by (year, scenario).
+            scenarios too, give it with the later of the two, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
         """
-        return replace(self, year_plan=Years.of(budgets_pkr, **rules))._with_demand(demand)
+        if self.year_plan is not None:
+            raise InputError(Fault("years", "are asked for twice", "name them once, all together"))
+        years = Years.of(budgets_pkr, **rules)
+        # What is known by scenario is the same in all years, until told otherwise.
+        mine = self._widened(lambda amount: np.tile(amount, (1, len(years.years))))
+        return replace(mine, year_plan=years)._with_demand(demand)
 
     def scenarios(
         self, probabilities: Mapping[str, float], demand: Demand | None = None
@@ -162,30 +168,32 @@ class Program:
         demand
             What is wanted in each (kWh/day by ``demand_id``), with years by (year, scenario).
         """
-        return replace(self, scenario_plan=Scenarios.of(probabilities))._with_demand(demand)
+        if self.scenario_plan is not None:
+            fix = "name them once, all together"
+            raise InputError(Fault("scenarios", "are asked for twice", fix))
+        scenarios = Scenarios.of(probabilities)
+        mine = self._widened(lambda amount: np.repeat(amount, len(scenarios.names), axis=1))
+        return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
-    def worth(
-        self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str, cutoff_min: float = 0.0
-    ) -> Program:
+    def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
         """Return the program that counts something else than energy: people, sessions.
 
         Parameters
         ----------
         worth
-            Of each demand row served whole, by ``demand_id``; by slice where it differs.
+            Of each demand row served whole, by ``demand_id``; where it differs between years or
+            scenarios by these as well, which are asked for first.
         unit
             Of it.
-        cutoff_min
-            Longest drive (min), where a decay was set before.
         """
-        if not isinstance(worth, Mapping):
-            decay = self.objective.decay if self.objective else None
-            objective = objective_of(
-                self.instance, worth, unit, decay=decay, cutoff_min=cutoff_min or None
-            )
-            return replace(self, objective=objective, worth_by_slice=None)
-        parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
         decay = self.objective.decay if self.objective else None
+        if not isinstance(worth, Mapping):
+            objective = replace(objective_of(self.instance, worth, unit), decay=decay)
+            return replace(self, objective=objective, worth_by_slice=None)
+        faults = self._key_faults("worth", worth)
+        if faults:
+            raise InputError(faults)
+        parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
         return replace(
             self,
             objective=Objective(unit, parts[0], decay),
@@ -201,14 +209,13 @@ class Program:
     def limit(self, *limits: Limit) -> Program:
         """Return the program with further limits on the offers (`siting.program.limits`)."""
         mine = sorted([*_limits_of(self.instance), *limits], key=lambda limit: limit.name)
-        names = [limit.name for limit in mine]
-        twice = tuple(sorted({name for name in names if names.count(name) > 1}))
-        if twice:
-            raise InputError(Fault("limits", "two of one name", "give each its own name", twice))
+        faults = limit_faults(mine)
+        if faults:
+            raise InputError(faults)
         start, offer, amount = limit_rows(mine, self.instance.offer_ids.tolist())
         instance = replace(
             self.instance,
-            limit_names=tuple(names),
+            limit_names=tuple(limit.name for limit in mine),
             limit_kinds=tuple(limit.kind for limit in mine),
             limit_units=tuple(limit.unit for limit in mine),
             limit_most=np.array([limit.at_most for limit in mine], dtype=float),
@@ -382,7 +389,10 @@ class Program:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the offers of use: possible alone, and of use to somebody, or there."""
+        """Positions of the offers of use: possible alone, and of use to somebody, or there.
+
+        Of use is also what a limit counts of which there must be some.
+        """
         instance = self.instance
         possible = np.ones(len(instance.offer_ids), dtype=bool)
         if self.budgeted and self.gap is None:
@@ -398,6 +408,8 @@ class Program:
             most = instance.limit_most[row]
             possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
         useful = instance.must_sites[instance.offer_site] | self._usable()
+        if len(instance.limit_names):
+            useful[instance.limit_offer[instance.limit_least[row] > 0]] = True
         return np.flatnonzero((possible & useful) | instance.offer_existing)
 
     @cached_property
@@ -424,7 +436,7 @@ class Program:
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
-        rows.add_limits(self.instance, self.instance.offer_subsidy)
+        rows.add_limits(self.instance, None if self.gap else self.instance.offer_subsidy)
         for n, (sites, differ) in enumerate(self.distances, 1):
             standing = np.zeros(len(self.instance.site_ids), dtype=bool)
             standing[sites] = True
@@ -449,16 +461,30 @@ class Program:
 
     @cached_property
     def _merged(self) -> Service:
-        return self._service(by_cell=False)
+        return self._told[1]
 
     @cached_property
     def _by_cell(self) -> Service:
-        return self._service(by_cell=True)
+        return self._service(self._told[0], by_cell=True)
 
-    def _service(self, *, by_cell: bool) -> Service:
+    @cached_property
+    def _told(self) -> tuple[Floats, Service]:
+        """What is wanted in each slice without what a solver could not tell, and its service."""
+        demand = self.demand_kwh
+        made = self._service(demand, by_cell=False)
+        largest = float(made.kwh.max(initial=0.0))
+        reached = made.row_of_demand >= 0
+        check_ranges(demand, self.per_kwh, reached, largest, self.groups, self.worth_unit)
+        specks = specks_of(demand, largest)
+        if specks.any():
+            demand = np.where(specks, 0.0, demand)
+            made = self._service(demand, by_cell=False)
+        return demand, made
+
+    def _service(self, demand_kwh: Floats, *, by_cell: bool) -> Service:
         return service_of(
             self.instance,
-            self.demand_kwh,
+            demand_kwh,
             self.per_kwh,
             offers=self.offers,
             floors=self.groups,
@@ -556,6 +582,15 @@ class Program:
 
     # --- demand ------------------------------------------------------------------------------
 
+    def _widened(self, widen: Callable[[Floats], Floats]) -> Program:
+        """Return the program with what it knows by slice spread over more of them."""
+        demand, worth = self.demand_by_slice, self.worth_by_slice
+        return replace(
+            self,
+            demand_by_slice=None if demand is None else widen(demand),
+            worth_by_slice=None if worth is None else widen(worth),
+        )
+
     def _keys(self) -> list[Hashable]:
         years = self.year_plan.years if self.year_plan else (None,)
         names = self.scenario_plan.names if self.scenario_plan else (None,)
@@ -566,20 +601,25 @@ class Program:
                 keys.append((year, name) if both else (name if year is None else year))
         return keys
 
+    def _key_faults(self, what: str, given: Mapping[Any, Any]) -> list[Fault]:
+        keys = self._keys()
+        faults = []
+        missing = tuple(str(key) for key in keys if key not in given)
+        extra = tuple(str(key) for key in given if key not in keys)
+        if missing:
+            fix = "give it for each row of each"
+            faults.append(Fault(what, f"years or scenarios without {what}", fix, missing))
+        if extra:
+            fix = "leave them out, or ask for them first"
+            faults.append(Fault(what, "years or scenarios that are not asked for", fix, extra))
+        return faults
+
     def _with_demand(self, demand: Demand | None) -> Program:
         if demand is None:
-            return replace(self, demand_by_slice=None)
+            return self
         keys = self._keys()
         ids = pd.Index(self.instance.demand_ids.astype(str))
-        faults, columns = [], []
-        missing = tuple(str(key) for key in keys if key not in demand)
-        extra = tuple(str(key) for key in demand if key not in keys)
-        if missing:
-            fix = "give the energy of each row (kWh/day)"
-            faults.append(Fault("demand", "years or scenarios without demand", fix, missing))
-        if extra:
-            fix = "leave them out, or ask for them"
-            faults.append(Fault("demand", "years or scenarios that are not asked for", fix, extra))
+        faults, columns = self._key_faults("demand", demand), []
         for key in keys:
             if key not in demand:
                 continue

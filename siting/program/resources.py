@@ -118,14 +118,19 @@ class ResourceRows:
             word = "to " if years.carry_over and t else ""
             self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
 
-    def add_limits(self, instance: Instance, subsidy: Floats) -> None:
-        """Add the instance's limits; under the viability gap `subsidy` is 0 and envelopes wait."""
+    def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
+        """Add the instance's limits, given what each offer draws (PKR).
+
+        Without it, under the viability gap, those for each rupee are no rows over the options.
+        """
         use = instance.limit_use
         for r, name in enumerate(instance.limit_names):
             amount = np.zeros(len(instance.offer_ids))
             own = slice(use.indptr[r], use.indptr[r + 1])
             amount[use.indices[own]] = use.data[own]
             if instance.limit_per_rupee[r]:
+                if subsidy is None:
+                    continue
                 amount = amount * subsidy
             kind, unit = instance.limit_kinds[r], instance.limit_units[r]
             most, least = float(instance.limit_most[r]), float(instance.limit_least[r])

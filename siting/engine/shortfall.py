@@ -1,0 +1,290 @@
+"""By how much measures are more than what options taken in part can serve, as a linear program.
+
+The rows are the whole program's own (`siting.program.matrix`), with the options at their fractions
+on the right-hand side, and one row a measure: what is served, and the shortfall, are what the
+coarse program thinks. A pair is served no more than what is taken at its site. From point to point
+only sides and bounds change, so that the dual simplex goes on from where it was; the duals at the
+optimum are the weights and prices of the cut (`siting.engine.cuts`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.coarse import Measure
+from siting.engine.cuts import BROKEN, Cut, Cutter
+from siting.engine.linear import model_of, run_model
+from siting.program.instance import Floats, Ints
+
+# Families of rows that say who can be served, and what a case lacks.
+FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
+# Prices of a site's gap that are tried, as shares of the price of public money.
+GAP_PRICES = (0.0, 0.5, 1.0)
+
+
+class Shortfall:
+    """The program of one group of parts.
+
+    Parameters
+    ----------
+    cutter
+        The parts, their measures and their prices.
+    group
+        Positions of the parts.
+    """
+
+    def __init__(self, cutter: Cutter, group: list[int]) -> None:
+        self.cutter, self.group, self.frame = cutter, group, cutter.frame
+        frame, m = self.frame, self.frame.matrix
+        self.layout = frame.layout
+        x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
+        self.energies = np.unique(np.concatenate(x))
+        subsidy = self.layout.subsidy_column
+        self.subsidies = np.unique(subsidy[subsidy >= 0]) if cutter.money else np.zeros(0, int)
+        self.columns = np.concatenate([self.energies, self.subsidies]).astype(np.int64)
+        named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
+        rows = np.concatenate(named) if named else np.zeros(0, dtype=np.int64)
+        part = sparse.csr_array(frame.by_column[:, self.columns])[rows]
+        used = np.diff(part.indptr) > 0
+        self.rows, inner = rows[used], part[np.flatnonzero(used)]
+        self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
+        self.measures = self._measures()
+        short = len(self.columns)
+        outer = sparse.vstack([row for _, row, _ in self.measures])
+        ones = np.concatenate([np.zeros(len(self.rows)), np.ones(len(self.measures))])
+        a = sparse.hstack([sparse.vstack([inner, outer]), ones[:, None]])
+        cost = np.zeros(short + 1)
+        cost[short] = -1.0
+        self.upper = np.append(m.upper[self.columns], np.inf)
+        self.model = model_of(
+            sparse.csc_array(a), cost, np.zeros(short + 1), self.upper,
+            np.full(a.shape[0], -np.inf), np.full(a.shape[0], np.inf),
+            threads=1, presolve="off",
+        )  # fmt: skip
+        # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
+        at = self.energies - frame.count
+        self.site = frame.service.site[frame.energy_pair[at]]
+        self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]
+        self.slice = frame.energy_slice[at]
+        self.price_row = self._price_rows()
+
+    def _measures(self) -> list[tuple[Measure, sparse.csr_array, float]]:
+        """Return the measures of the group, each with its row over the columns and its scale."""
+        cutter, layout = self.cutter, self.layout
+        place = np.full(self.frame.matrix.a.shape[1], -1, dtype=np.int64)
+        place[self.columns] = np.arange(len(self.columns))
+        out = []
+        for m in cutter.measures:
+            column: Ints
+            value: Floats
+            if m.kind == "worth":
+                if m.index not in self.group:
+                    continue
+                part = cutter.parts[m.index]
+                column = layout.pair_column[part.pairs, part.slice]
+                column, first = np.unique(column, return_index=True)
+                value, unit = part.worth[first], part.most
+            elif m.kind == "energy":
+                own = [p for p in self.group if (m.column, p) in cutter.counted]
+                if not own:
+                    continue
+                column = np.unique(
+                    np.concatenate(
+                        [
+                            layout.pair_column[
+                                cutter.parts[p].pairs[cutter.counted[m.column, p]], m.s
+                            ]
+                            for p in own
+                        ]
+                    )
+                )
+                value = np.ones(len(column))
+                unit = float(sum(cutter.parts[p].wanted.sum() for p in own))
+            else:
+                t = m.index if m.kind == "money" else layout.subsidy_column.shape[1] - 1
+                offer = np.flatnonzero(layout.subsidy_column[:, t] >= 0)
+                column = layout.subsidy_column[offer, t]
+                share = np.ones(len(offer))
+                if m.kind == "envelope":
+                    share = cutter.envelope_share(m.index)[offer]
+                value, unit = -share, 1.0
+            scale = 1.0 / max(unit, 1e-300)
+            row = sparse.csr_array(
+                (value * scale, place[column], [0, len(column)]), shape=(1, len(self.columns))
+            )
+            out.append((m, row, scale))
+        return out
+
+    def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
+        """Return, for each part, its demand rows that have a row here, and which."""
+        frame, m = self.frame, self.frame.matrix
+        out: dict[int, tuple[Ints, Ints]] = {}
+        if "demand" not in m.family:
+            return {p: (np.zeros(0, int), np.zeros(0, int)) for p in self.group}
+        family = m.family["demand"]
+        inside = (self.rows >= family.start) & (self.rows < family.stop)
+        of_row = np.flatnonzero(inside)
+        # Which merged row and slice a demand row is of: that of any of its columns.
+        first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
+        row = frame.service.row[frame.energy_pair[first]]
+        slice_ = frame.energy_slice[first]
+        for p in self.group:
+            part = self.cutter.parts[p]
+            local = np.full(len(frame.service.kwh), -1, dtype=np.int64)
+            local[part.rows] = np.arange(len(part.rows))
+            mine = np.flatnonzero((local[row] >= 0) & (slice_ == part.slice))
+            out[p] = (local[row[mine]], of_row[mine])
+        return out
+
+    def cut(self, taken: Floats, measured: Floats, clock: Clock) -> Cut | None:
+        """Return the cut that a point breaks most; None if it breaks none.
+
+        Parameters
+        ----------
+        taken
+            How much of each option is taken, 0 to 1.
+        measured
+            Values of all coarse columns.
+        clock
+            Deadline and interruption.
+        """
+        m, model = self.frame.matrix, self.model
+        shift = self.by_option @ taken
+        thought = np.array(
+            [
+                (1.0 if one.kind in ("worth", "energy") else -1.0) * measured[one.column] * scale
+                for one, _, scale in self.measures
+            ]
+        )
+        n = len(self.rows) + len(thought)
+        lower = np.concatenate([m.row_lower[self.rows] - shift, thought])
+        upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(thought), np.inf)])
+        model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
+        bound = self.upper
+        if self.layout.capacitated:
+            bound = self.upper.copy()
+            bound[: len(self.energies)] *= self._share(taken)
+            n = len(self.energies)
+            model.changeColsBounds(n, np.arange(n, dtype=np.int32), np.zeros(n), bound[:n])
+        found = run_model(model, clock)
+        if not found.optimal or -found.objective <= BROKEN:
+            return None
+        return self._read(taken, measured, found.price, found.reduced)
+
+    def _share(self, taken: Floats) -> Floats:
+        """Return how much of each pair's site is taken by options that serve it."""
+        frame = self.frame
+        out = np.zeros(len(self.energies))
+        for s in np.unique(self.slice).tolist():
+            open_ = np.zeros((frame.sites, frame.able[s].shape[1]))
+            np.add.at(open_, frame.site, taken[:, None] * frame.able[s])
+            mine = self.slice == s
+            out[mine] = open_[self.site[mine], self.kind[mine]]
+        return np.minimum(out, 1.0)
+
+    def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
+        """Return the cut of the program's duals."""
+        cutter = self.cutter
+        first = len(self.rows)
+        weight = {
+            m.column: max(-price[first + n], 0.0) * scale
+            for n, (m, _, scale) in enumerate(self.measures)
+        }
+        worths: dict[int, Floats] = {}
+        prices: dict[int, Floats] = {}
+        for p in self.group:
+            part = cutter.parts[p]
+            value = np.zeros(len(part.pairs))
+            if p in cutter.worth_of:
+                value += weight.get(cutter.worth_of[p].column, 0.0) * part.worth
+            for m in cutter.energies:
+                if (m.column, p) in cutter.counted:
+                    value += weight.get(m.column, 0.0) * cutter.counted[m.column, p]
+            worths[p] = value
+            own = np.zeros(len(part.rows))
+            if self.layout.by_pair:
+                row, at = self.price_row[p]
+                own[row] = np.maximum(price[at], 0.0)
+            else:
+                column = self.layout.pair_column[part.pairs, part.slice]
+                at = np.searchsorted(self.energies, column)
+                own[part.row] = np.maximum(reduced[at], 0.0)
+            prices[p] = own
+        column = np.array([c for c, w in weight.items() if w > 0], dtype=np.int64)
+        if not len(column):
+            return None
+        kinds = {m.column: m.kind for m, _, _ in self.measures}
+        sign = np.array([1.0 if kinds[int(c)] in ("worth", "energy") else -1.0 for c in column])
+        by = np.array([weight[int(c)] for c in column]) * sign
+        constant, coefficient = 0.0, np.zeros(cutter.count)
+        if cutter.money:
+            constant, coefficient = self._with_gaps(worths, prices, weight, price)
+        else:
+            for p in self.group:
+                own_constant, amounts = cutter.priced(p, worths[p], prices[p])
+                constant += own_constant
+                coefficient += amounts
+        scale = float(np.abs(by).max())
+        cut = Cut(column, by / scale, constant / scale, coefficient / scale)
+        return cut if cut.over(taken, measured) > 0 else None
+
+    def _with_gaps(
+        self,
+        worths: dict[int, Floats],
+        prices: dict[int, Floats],
+        weight: dict[int, float],
+        price: Floats,
+    ) -> tuple[float, Floats]:
+        """Return constant and coefficients, the gap of each site at the best of several prices."""
+        cutter, frame, layout = self.cutter, self.frame, self.layout
+        rule = frame.program.gap
+        assert rule is not None
+        need_of = layout.instance.offer_cost / layout.money_unit
+        margin = frame.service.margin * layout.energy_unit / layout.money_unit
+        constant, coefficient = 0.0, np.zeros(cutter.count)
+        years = layout.subsidy_column.shape[1]
+        for t in range(years):
+            own = [p for p in self.group if frame.program.slices[cutter.parts[p].slice].year == t]
+            constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in own)
+            # What a rupee paid to each offer costs: the money of the year, and envelopes.
+            money = np.zeros(len(need_of))
+            for m in cutter.money:
+                if m.kind == "money" and m.index == t:
+                    money += weight.get(m.column, 0.0)
+                elif m.kind == "envelope" and t == years - 1:
+                    money += weight.get(m.column, 0.0) * cutter.envelope_share(m.index)
+            top = float(money.max(initial=0.0))
+            found = np.full(frame.sites, top)
+            sites, at = self._gap_rows(t)
+            found[sites] = np.maximum(-price[at], 0.0)
+            offer = frame.options.offer[:, t]
+            need = np.where(offer >= 0, need_of[offer], 0.0)
+            rupee = np.where(offer >= 0, money[offer], 0.0)
+            best = np.full(cutter.count, np.inf)
+            for tau in (found, *(np.full(frame.sites, share * top) for share in GAP_PRICES)):
+                earned = np.zeros(cutter.count)
+                for p in own:
+                    part = cutter.parts[p]
+                    chance = frame.program.slices[part.slice].probability
+                    rate = tau[part.site] * margin[part.rows[part.row]] * chance
+                    earned += cutter.priced(p, worths[p] + rate, prices[p])[1]
+                at_site = tau[frame.site]
+                earned -= at_site * need
+                earned += np.maximum(at_site - rupee, 0.0) * rule.cap_share * need
+                np.minimum(best, earned, out=best)
+            coefficient += best
+        return constant, coefficient
+
+    def _gap_rows(self, t: int) -> tuple[Ints, Ints]:
+        """Return the sites that have a gap in a year, and the rows that say so here."""
+        first = self.frame.matrix.family["gap"].start
+        sites, offset = self.layout.gap_rows[t]
+        at = np.searchsorted(self.rows, first + offset + np.arange(len(sites)))
+        return sites, at
+
+
+def shortfalls_of(cutter: Cutter) -> list[Shortfall]:
+    """Return the programs of the groups of parts that need one."""
+    return [Shortfall(cutter, group) for group in cutter.groups]

@@ -1,0 +1,82 @@
+"""How far numbers of one program may lie apart: what is lost beside the largest, and what is not.
+
+A solver drops coefficients below 1e-9 and allows rows to be off by 1e-7, both beside the largest
+demand row, which is what energies are counted in. Demand rows below `SPECK` of it would vanish, or
+be served by nothing, in silence. They are taken as wanting nothing. Where rows below `FAINT` are
+worth something all the same (as people of a row that wants next to no energy are), or a floor is
+about little more than that, the answer would be wrong, so the program is refused by name.
+"""
+
+from __future__ import annotations
+
+from siting.errors import Fault, InputError
+from siting.program.floors import Floor
+from siting.program.instance import Flags, Floats
+
+# Beside the largest merged row; the share of all worth that faint rows may have; and what a floor
+# must want beside the largest row.
+SPECK, FAINT = 2e-9, 1e-7
+FAINT_SHARE = 1e-4
+LEAST_GROUP = 1e-6
+
+
+def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
+    """Return whether each row (by slice) wants so little that a solver cannot tell it from none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
+    [True, False, False]
+    """
+    out: Flags = (demand_kwh > 0) & (demand_kwh < SPECK * largest_kwh)
+    return out
+
+
+def check_ranges(
+    demand_kwh: Floats,
+    per_kwh: Floats,
+    reached: Flags,
+    largest_kwh: float,
+    floors: tuple[Floor, ...],
+    unit: str,
+) -> None:
+    """Raise `InputError` where what is small beside the largest row matters all the same.
+
+    Parameters
+    ----------
+    demand_kwh, per_kwh
+        What each demand row wants in each slice (kWh/day), and what a kWh of it counts.
+    reached
+        Whether each demand row can be served at all.
+    largest_kwh
+        The largest merged row (kWh/day).
+    floors
+        Floors, and groups of aims at a worst share.
+    unit
+        Unit of worth.
+    """
+    faults = []
+    faint = (demand_kwh > 0) & (demand_kwh < FAINT * largest_kwh) & reached[:, None]
+    if not faint.any():
+        small_worth = 0.0
+    else:
+        worth = demand_kwh * per_kwh * reached[:, None]
+        small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
+    fix = f"give rows {FAINT * largest_kwh:.2g} kWh/day or more, or none"
+    if small_worth > FAINT_SHARE:
+        what = (
+            f"rows from {demand_kwh[faint].min():.2g} to {largest_kwh:.2g} kWh/day are too far "
+            f"apart to be solved together, and {small_worth:.1%} of the {unit} are in the smallest"
+        )
+        faults.append(Fault("demand", what, fix))
+    little = []
+    for floor in floors:
+        wanted = floor.wanted(demand_kwh)
+        if ((wanted > 0) & (wanted < LEAST_GROUP * largest_kwh)).any():
+            little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
+    if little:
+        what = f"want next to nothing beside a row of {largest_kwh:.2g} kWh/day"
+        faults.append(Fault("floors", what, "leave them out", tuple(little)))
+    if faults:
+        raise InputError(faults)

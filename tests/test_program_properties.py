@@ -1,0 +1,135 @@
+"""What a program's answer must not depend on: merged rows, order of rows, units of the tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from program_cases import FEATURES, case_of, combine, program_of
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.milp import solve_whole
+from siting.engine.solve import solve
+from siting.errors import InfeasibleError
+from siting.program.aims import LeastRegret
+
+some_features = st.sets(st.sampled_from(list(FEATURES)), max_size=3).filter(combine)
+seeds = st.integers(0, 10_000)
+quick = settings(max_examples=10, deadline=None, derandomize=True)
+
+
+def reached(case):
+    """Return the value of each aim; None where there is no plan."""
+    try:
+        answer = solve(program_of(case), gap=0.0, time_limit_s=60.0, threads=1)
+    except InfeasibleError:
+        return None
+    return [one.proof.objective for one in answer.proofs]
+
+
+def same(one, other):
+    if one is None or other is None:
+        assert one is other
+    else:
+        assert one == pytest.approx(other, rel=1e-6, abs=1e-6)
+
+
+def first_aim(program):
+    """Return the first aim; a regret beside some figures, which are not what is tested."""
+    aim = program.all_aims[0]
+    if isinstance(aim, LeastRegret):
+        aim = replace(aim, best=(10.0,) * len(program.scenario_plan.names))
+    return aim
+
+
+def whole(program, aim, *, by_cell):
+    """Return the best value of one aim, rows of different cells merged or apart."""
+    frame = Frame(program, aim, by_cell=by_cell)
+    options = {"gap": 0.0, "threads": 1, "seed": 1, "solver": "HiGHS", "start": None}
+    try:
+        return [solve_whole(frame, Clock(60.0), **options).value]
+    except InfeasibleError:
+        return None
+
+
+@given(some_features, seeds)
+@quick
+def test_merging_rows_changes_no_optimum(features, seed):
+    case = case_of(sorted(features), seed, cells=6)
+    program = program_of(case)
+    aim = first_aim(program)
+    merged, apart = (program.service(by_cell=apart) for apart in (False, True))
+    assert len(merged.kwh) <= len(apart.kwh)
+    assert merged.kwh.sum(axis=0) == pytest.approx(apart.kwh.sum(axis=0))
+    same(whole(program, aim, by_cell=False), whole(program, aim, by_cell=True))
+
+
+@given(some_features, seeds)
+@quick
+def test_the_order_of_rows_in_the_tables_changes_nothing(features, seed):
+    case = case_of(sorted(features), seed)
+    rng = np.random.default_rng(seed)
+    shuffled = replace(
+        case,
+        **{
+            name: table.sample(frac=1.0, random_state=rng.integers(1 << 30)).reset_index(drop=True)
+            for name in ("demand", "offers", "reach", "compatibility")
+            for table in [getattr(case, name)]
+        },
+    )
+    programs = program_of(case), program_of(shuffled)
+    one, other = (program.matrix(first_aim(program)) for program in programs)
+    assert (one.a != other.a).nnz == 0
+    for name in ("cost", "lower", "upper", "row_lower", "row_upper"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-12, nan_ok=True)
+
+
+def in_other_units(case, kwh, pkr):
+    """Return the case with all energies and all money in other units."""
+    offers, demand = case.offers.copy(), case.demand.copy()
+    demand["demand_kwh_day"] *= kwh
+    for column in offers.columns:
+        if column.startswith("capacity_"):
+            offers[column] *= kwh
+        elif column.endswith("_pkr"):
+            offers[column] *= pkr
+    by_slice = case.demand_of and {key: one * kwh for key, one in case.demand_of.items()}
+    money = case.budgets and {year: most * pkr for year, most in case.budgets.items()}
+    limits = tuple(
+        replace(one, at_most=one.at_most * pkr) if one.per_rupee else one for one in case.limits
+    )
+    gap = case.gap and ({k: v * pkr / kwh for k, v in case.gap[0].items()}, case.gap[1])
+    return replace(
+        case,
+        offers=offers,
+        demand=demand,
+        demand_of=by_slice,
+        budget=case.budget * pkr,
+        budgets=money,
+        limits=limits,
+        gap=gap,
+    )
+
+
+def factor_of(case, aim, kwh, pkr):
+    """Return what an aim's value is multiplied by in other units."""
+    kind = aim[0]
+    if kind == "least_money":
+        return pkr
+    if kind == "worst_share":
+        return 1.0
+    # People and sessions are given by row and do not change with the energy.
+    return kwh if case.worth is None or kind == "shortest_drives" else 1.0
+
+
+@given(some_features, seeds, st.sampled_from([1e-5, 0.1, 3.0, 1e6]), st.sampled_from([1e-3, 1e7]))
+@quick
+def test_other_units_scale_the_answer(features, seed, kwh, pkr):
+    case = case_of(sorted(features), seed)
+    one, other = reached(case), reached(in_other_units(case, kwh, pkr))
+    if other is not None:
+        pairs = zip(other, case.aims, strict=True)
+        other = [value / factor_of(case, aim, kwh, pkr) for value, aim in pairs]
+    same(one, other)
