@@ -195,7 +195,6 @@ program:
   model: coverage
   budget_pkr: 0
   min_served_share: 0.5
-  method: exact
   objective: people
   decay:
     kind: linear
@@ -354,7 +353,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         120e6,
         0,
     )
-    assert (program.variant, program.method, program.objective) == ("plain", "exact", "energy")
+    assert (program.objective, program.first_aims, program.then) == ("energy", (), ())
     assert program.limits.model_dump(exclude_defaults=True) == {}
     assert config.offers.service.rule == "utilisation"
     assert config.solver.model_dump() == {
