@@ -37,7 +37,7 @@ BLOCKS = {
             "limits": {
                 "most_new_stations": 2,
                 "envelopes": {"bikes": {"budget_pkr": 4000, "charger_groups": ["lev"]}},
-                "at_least": {"any": {"sites": ["West pump", "East pump"]}},
+                "at_least": {"east": {"sites": ["East pump"]}},
             }
         }
     },

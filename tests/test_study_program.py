@@ -306,6 +306,11 @@ def test_the_run_says_what_really_ran(town, tmp_path, method):
     assert lp.read_text().startswith("\\* ")
 
 
+def test_the_program_of_a_least_regret_is_written_too(town, tmp_path):
+    siting.run(change(town, scenarios={**TWO, "criterion": "regret"}), write_lp=tmp_path / "a.lp")
+    assert "regret" in (tmp_path / "a.lp").read_text()
+
+
 def test_the_program_is_there_to_look_at(town):
     study = Study(change(town, years={"budgets_pkr": {2030: 1000}}, then=["shortest_drives"]))
     assert "then shortest drives" in repr(study.program)

@@ -11,13 +11,15 @@ from typing import Any
 
 from siting import sites
 from siting.config import Config, load, to_yaml
-from siting.errors import Fault, InputError, SitingError
+from siting.errors import Fault, InputError, SitingError, SolveError
 from siting.export import write_csv, write_json, write_run_tables
 from siting.files import whole_folder, write_whole
 from siting.plan import Plan
+from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
+from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored import write_stages
@@ -78,6 +80,8 @@ def run(
 def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, for its first aim, in LP format.
 
+    Regret counts from the best of each scenario, which is worked out first.
+
     Parameters
     ----------
     study
@@ -89,10 +93,20 @@ def write_program(study: Study, path: Path) -> None:
     ------
     InputError
         If it cannot be written.
+    SolveError
+        If the scenarios of a least regret could not be solved in time.
     """
     if not path.parent.is_dir():
         raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
-    write_whole(path, study.program.write_lp)
+    program = study.program
+    aim = program.all_aims[0]
+    if isinstance(aim, LeastRegret):
+        own = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
+        if own is None:
+            what = "the best plan of each scenario, which regret counts from, was not found in time"
+            raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
+        aim = LeastRegret(tuple(one.proof.objective for one in own))
+    write_whole(path, lambda part: program.to_pulp(aim).writeLP(str(part)))
 
 
 def run_to_folder(
