@@ -26,7 +26,7 @@ from siting.engine.relax import Relaxation, solve_native
 from siting.engine.result import Result
 from siting.engine.room import Room
 from siting.engine.search import exchange, fill, polish, round_relaxed
-from siting.engine.sow import sow
+from siting.engine.sow import Sower
 from siting.engine.tree import Tree
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.engine.windows import Windows
@@ -202,11 +202,9 @@ class Run:
             return
         if self.frame.matrix.a.shape[1] <= WHOLE_FIRST and not self.done:
             self._whole(WHOLE_NODES)
-        if self.large and not self.done:
-            self._relax()
         if not self.done and self.coarse:
             self._root()
-        if not self.done and not self.large and self.valuer is None:
+        if not self.done and (self.choice is None or not self.coarse):
             self._relax()
         if not self.done:
             self._turns()
@@ -223,17 +221,16 @@ class Run:
         valuer = self.valuer
         if self.start is not None:
             self._mended(self.start)
-        if valuer is None:
+        if self.choice is not None:
             return
-        if self.choice is None and self.large:
-            choice = sow(valuer, self.clock)
-            if valuer.allowed(choice):
-                self.value(choice[choice >= 0])
-        elif self.choice is None:
-            base = valuer.at(valuer.base())
-            self._keep(fill(valuer, base, self.clock))
-            if valuer.room.limited and not self.clock.over:
-                self._keep(fill(valuer, base, self.clock, price=valuer.subsidy))
+        if valuer is None or self.large:
+            if self.coarse:
+                self.value(Sower(self.master.cutter, self.room).run(self.clock))
+            return
+        base = valuer.at(valuer.base())
+        self._keep(fill(valuer, base, self.clock))
+        if valuer.room.limited and not self.clock.over:
+            self._keep(fill(valuer, base, self.clock, price=valuer.subsidy))
 
     def _keep(self, state: State) -> None:
         if self.valuer is not None and self.valuer.allowed(state.choice):
@@ -301,7 +298,7 @@ class Run:
             return
         self.taken = self.root.taken
         if not self.large:
-            with self.clock.phase("rounding", self._until(ROOT_ENDS)):
+            with self.clock.phase("rounding", self._until(0.3)):
                 self._round(self.root.taken)
 
     def _round(self, taken: Floats) -> float:

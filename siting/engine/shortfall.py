@@ -61,7 +61,7 @@ class Shortfall:
         self.model = model_of(
             sparse.csc_array(a), cost, np.zeros(short + 1), self.upper,
             np.full(a.shape[0], -np.inf), np.full(a.shape[0], np.inf),
-            threads=1, presolve="off",
+            threads=1,
         )  # fmt: skip
         # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
         at = self.energies - frame.count

@@ -1,8 +1,9 @@
-"""A plan for a large program in seconds: stations by what they could sell of demand still free.
+"""A first plan in seconds: stations by what they could sell of demand still free.
 
 Nothing is valued exactly on the way. A station that is taken uses up demand in its reach, of each
 row the same share, and the others are reckoned anew on what is left; stations that share no demand
-are taken together. The plan is a start for windows (`siting.engine.windows`), no more.
+are taken together. Demand that a floor still lacks, or a group that is served least, counts for
+more. The plan is a start (`siting.engine.windows`), no more, and may fail a floor.
 """
 
 from __future__ import annotations
@@ -11,89 +12,179 @@ import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
+from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
-from siting.engine.valuer import Valuer
+from siting.engine.room import Room
+from siting.program.aims import LeastMoney, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 
 # Of a round those are taken together that earn at least this share of the best rate.
 TOGETHER = 0.95
+# What a kWh that a floor lacks counts, in kilowatt-hours served.
+LACKING = 20.0
+# Groups served less than this above the worst count as worst.
+WORST = 0.05
+# A rupee of need counts so much of a rupee of public money where public money fills a gap.
+OWN_MONEY = 0.02
 
 
-def sow(valuer: Valuer, clock: Clock) -> Ints:
-    """Return a choice (option by site, -1 for none) that fills the resources.
+class Sower:
+    """Takes stations one by one, or several that share no demand.
 
     Parameters
     ----------
-    valuer
-        The program's parts, weights and resources.
-    clock
-        Stops it early.
+    cutter
+        The parts and measures of the program.
+    room
+        Its resources.
     """
-    cutter = valuer.cutter
-    left = [part.wanted.copy() for part in cutter.parts]
-    choice = valuer.base()
-    for option in choice[choice >= 0].tolist():
-        _take(valuer, option, left, None)
-    resources = valuer.frame.resources
-    use = sparse.csc_array(resources.use)
-    most = resources.at_most + resources.slack
-    chance = np.array(valuer.frame.layout.probabilities)
-    weight = [w * chance[k] for w, k in zip(valuer.weight, valuer.scenario, strict=True)]
-    price = np.maximum(valuer.room.price, 1e-12 * max(float(valuer.room.price.max()), 1e-300))
-    taken = np.zeros(valuer.count)
-    taken[choice[choice >= 0]] = 1.0
-    used = use @ taken
-    while not clock.over:
-        gain = np.zeros(valuer.count)
-        for p, part in enumerate(cutter.parts):
-            amount = part.intake(part.worth, left[p])
-            gain += weight[p] * cutter.option_amounts(p, amount)
-        open_ = (choice[valuer.site] < 0) & (gain > valuer.noise)
-        open_ &= valuer.room.fits(choice)[: valuer.count]
-        rate = np.where(open_, gain / price, 0.0)
-        if not open_.any():
-            return choice
-        touched = [np.zeros(len(part.rows), dtype=bool) for part in cutter.parts]
-        best = float(rate.max())
-        for option in np.argsort(-rate, kind="stable").tolist():
-            if rate[option] < TOGETHER * best:
+
+    def __init__(self, cutter: Cutter, room: Room) -> None:
+        self.cutter, self.room, self.frame = cutter, room, cutter.frame
+        program, unit = self.frame.program, self.frame.layout.energy_unit
+        self.left = [part.wanted.copy() for part in cutter.parts]
+        slices = program.slices
+        self.weight = [
+            slices[p.slice].weight * slices[p.slice].probability * unit for p in cutter.parts
+        ]
+        self.choice = np.full(self.frame.sites, -1, dtype=np.int64)
+        self.use = sparse.csc_array(self.frame.resources.use)
+        self.most = self.frame.resources.at_most + self.frame.resources.slack
+        self.used = np.zeros(len(self.frame.resources))
+        self.money = program.money_pkr if program.gap is not None else np.inf
+        self.gap = program.gap
+        self.need = program.instance.offer_cost[self.frame.options.last]
+
+    def run(self, clock: Clock) -> Ints:
+        """Return the options taken once nothing that helps fits any more."""
+        existing = self.frame.program.instance.offer_existing
+        kept = np.flatnonzero(existing[self.frame.options.offer].all(axis=1))
+        for option in kept.tolist():
+            self._take(option, None)
+        while not clock.over:
+            gain, sold = self._gain()
+            paid = self._price(sold)
+            open_ = (self.choice[self.frame.site] < 0) & (gain > 0) & np.isfinite(paid)
+            open_ &= self.room.fits(self.choice)[: self.frame.count]
+            if not open_.any():
                 break
-            own = slice(use.indptr[option], use.indptr[option + 1])
-            rows = use.indices[own]
-            after = used[rows] + use.data[own]
-            if choice[valuer.site[option]] >= 0 or (after > most[rows]).any():
+            rate = np.where(open_, gain / paid, 0.0)
+            best = float(rate.max())
+            touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
+            taken = 0
+            for option in np.argsort(-rate, kind="stable").tolist():
+                if rate[option] < TOGETHER * best:
+                    break
+                if self._fits(option, paid) and self._take(option, touched):
+                    taken += 1
+                    if self.gap is not None:
+                        self.money -= float(paid[option])
+            if not taken:
+                break
+        return np.sort(self.choice[self.choice >= 0])
+
+    def _gain(self) -> tuple[Floats, Floats]:
+        """Return what each option would add to the aim, and the margin on what it would sell."""
+        gain, sold = np.zeros(self.frame.count), np.zeros(self.frame.count)
+        service = self.frame.service
+        lacking = self._lacking()
+        for p, part in enumerate(self.cutter.parts):
+            worth = part.worth if lacking is None else lacking[p] + part.worth * 1e-3
+            if lacking is not None and not isinstance(self.frame.aim, LeastMoney | WorstShare):
+                worth = lacking[p] * LACKING + part.worth
+            amount = part.intake(worth, self.left[p])
+            gain += self.weight[p] * self.cutter.option_amounts(p, amount)
+            if self.gap is not None:
+                margin = service.margin[part.rows[part.row]]
+                earned = part.intake(margin, self.left[p]) * self.frame.layout.energy_unit
+                sold += self.cutter.option_amounts(p, earned)
+        return gain, sold
+
+    def _lacking(self) -> list[Floats] | None:
+        """Return what pairs count for floors that still lack energy; None where none does."""
+        program, service = self.frame.program, self.frame.service
+        aim = self.frame.aim
+        groups = aim.groups if isinstance(aim, WorstShare) else ()
+        floors = [floor for floor in program.groups if floor.share > 0 or floor in groups]
+        out = [np.zeros(len(part.pairs)) for part in self.cutter.parts]
+        shares: list[tuple[float, int, int, float]] = []
+        for floor in floors:
+            f = program.groups.index(floor)
+            for s in floor.holds_in(program.slices):
+                wanted = float(floor.wanted(program.demand_kwh)[s])
+                if wanted <= 0:
+                    continue
+                served = 0.0
+                for p, part in enumerate(self.cutter.parts):
+                    if part.slice == s:
+                        member = service.floor[f][part.rows]
+                        served += float((part.wanted - self.left[p])[member].sum())
+                share = served * self.frame.layout.energy_unit / wanted
+                least = floor.share if floor not in groups else 1.0
+                shares.append((share, f, s, least))
+        worst = min((share for share, *_ in shares), default=1.0) + WORST
+        some = False
+        for share, f, s, least in shares:
+            aimed = program.groups[f] in groups
+            if share >= least or (aimed and share > worst):
                 continue
-            if _take(valuer, option, left, touched):
-                choice[valuer.site[option]] = option
-                used[rows] = after
-    return choice
+            some = True
+            for p, part in enumerate(self.cutter.parts):
+                if part.slice == s:
+                    out[p][service.floor[f][part.rows[part.row]]] = 1.0
+        if not some and isinstance(aim, LeastMoney):
+            return out  # all floors hold: nothing more is wanted
+        return out if some else None
 
+    def _price(self, sold: Floats) -> Floats:
+        """Return what each option takes of what is scarce; infinite where its case fails."""
+        if self.gap is None:
+            price = self.room.price
+            return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))
+        lacks = np.maximum(self.need - sold, 0.0)
+        return np.where(
+            lacks > self.gap.cap_share * self.need, np.inf, lacks + OWN_MONEY * self.need + 1e-9
+        )
 
-def _take(valuer: Valuer, option: int, left: list[Floats], touched: list[Flags] | None) -> bool:
-    """Use up what a station sells, unless it shares demand with another of the round."""
-    near: list[tuple[Part, Floats, Floats, Ints]] = []
-    for p, part in enumerate(valuer.cutter.parts):
-        offer = int(valuer.cutter.offer[p][option])
-        if offer < 0:
-            continue
-        j = part.offer_site[offer]
-        rows = part.row[part.edge[j] : part.edge[j + 1]]
-        if touched is not None and touched[p][rows].any():
+    def _fits(self, option: int, paid: Floats) -> bool:
+        if self.choice[self.frame.site[option]] >= 0:
             return False
-        near.append((part, left[p], part.capacity[offer].copy(), rows))
-        if touched is not None:
-            touched[p][rows] = True
-    for part, wanted, room, rows in near:
-        kinds = part.kind[rows]
-        for k in sorted(range(len(part.kinds)), key=lambda k: len(part.columns[k])):
-            mine = rows[kinds == k]
-            there = float(wanted[mine].sum())
-            groups = part.columns[k]
-            able = float(room[groups].sum())
-            if there <= 0 or able <= 0:
+        if self.gap is not None and paid[option] > self.money:
+            return False
+        own = slice(self.use.indptr[option], self.use.indptr[option + 1])
+        rows = self.use.indices[own]
+        return not (self.used[rows] + self.use.data[own] > self.most[rows]).any()
+
+    def _take(self, option: int, touched: list[Flags] | None) -> bool:
+        """Use up what a station sells, unless it shares demand with another of the round."""
+        near: list[tuple[Part, Floats, Floats, Ints]] = []
+        for p, part in enumerate(self.cutter.parts):
+            offer = int(self.cutter.offer[p][option])
+            if offer < 0:
                 continue
-            sold = min(there, able)
-            wanted[mine] *= 1.0 - sold / there
-            if np.isfinite(able):
-                room[groups] *= 1.0 - sold / able
-    return True
+            j = part.offer_site[offer]
+            rows = part.row[part.edge[j] : part.edge[j + 1]]
+            if touched is not None and touched[p][rows].any():
+                return False
+            near.append((part, self.left[p], part.capacity[offer].copy(), rows))
+        if touched is not None:
+            for p, part in enumerate(self.cutter.parts):
+                j = self.frame.site[option]
+                touched[p][part.row[part.edge[j] : part.edge[j + 1]]] = True
+        for part, wanted, room, rows in near:
+            kinds = part.kind[rows]
+            for k in sorted(range(len(part.kinds)), key=lambda k: len(part.columns[k])):
+                mine = rows[kinds == k]
+                there = float(wanted[mine].sum())
+                groups = part.columns[k]
+                able = float(room[groups].sum())
+                if there <= 0 or able <= 0:
+                    continue
+                sold = min(there, able)
+                wanted[mine] *= 1.0 - sold / there
+                if np.isfinite(able):
+                    room[groups] *= 1.0 - sold / able
+        self.choice[self.frame.site[option]] = option
+        own = slice(self.use.indptr[option], self.use.indptr[option + 1])
+        self.used[self.use.indices[own]] += self.use.data[own]
+        return True
