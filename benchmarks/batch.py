@@ -2,7 +2,7 @@
 
 Run from the repository root, in a virtual environment with the extra ``dask``::
 
-    python benchmarks/batch.py configs/islamabad.yaml --set program.method=greedy
+    python benchmarks/batch.py configs/islamabad.yaml --set solver.method=greedy
 
 First the stages up to the program are worked out, without and with what was kept before. Then the
 budgets are swept on a Dask cluster on loopback with one worker process and on one with two, by

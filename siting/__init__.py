@@ -38,6 +38,8 @@ _HOMES = {
     "make_plan": "siting.plan",
     "merge_candidates": "siting.sites",
     "Network": "siting.roads",
+    "Outcome": "siting.outcome",
+    "outcome_of": "siting.outcome",
     "PlainInstance": "siting.classics",
     "Plan": "siting.plan",
     "plan_from_run": "siting.study",

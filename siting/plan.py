@@ -1,10 +1,10 @@
-"""A plan: what a planner reads, as tables, put together from a solver's answer."""
+"""A plan: what a planner reads, as tables, put together from what was decided."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from siting.export import explore_plan, plot_plan, save_plan_pictures
-from siting.solve import Proof, Solution
+from siting.outcome import Outcome
 from siting.tables import capacity_groups
 
 if TYPE_CHECKING:
@@ -45,14 +45,12 @@ class Plan:
         What the plan was made from; `dropped` are places too far from a road to be candidates.
     edges
         The roads, for maps.
-    solution
-        The solver's answer: status, bound, gap, seconds.
+    outcome
+        What was decided and proven: status, bound, gap, seconds.
     checks
         What the independent recount found (`siting.verify.verify`).
     facts
         What else belongs in ``run.json``: inputs, assumptions, seconds, versions.
-    goal, proof, lines
-        What was aimed at, what is proven of it, and headline figures of its variant.
     tables
         What else there is to tell, by name: business case, zones, years, scenarios, alternatives.
     """
@@ -68,12 +66,9 @@ class Plan:
     dropped: gpd.GeoDataFrame
     offers: pd.DataFrame
     edges: gpd.GeoDataFrame
-    solution: Solution
+    outcome: Outcome
     checks: pd.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
-    goal: str = ""
-    proof: Proof | None = None
-    lines: tuple[tuple[str, str], ...] = ()
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
@@ -91,16 +86,9 @@ class Plan:
         """Return the plan with what the independent recount found."""
         return replace(self, checks=checks)
 
-    def with_variant(
-        self,
-        *,
-        goal: str,
-        proof: Proof,
-        lines: tuple[tuple[str, str], ...],
-        tables: dict[str, pd.DataFrame],
-    ) -> Plan:
-        """Return the plan with what its program aimed at, proved and has to tell besides."""
-        return replace(self, goal=goal, proof=proof, lines=lines, tables=tables)
+    def with_tables(self, tables: dict[str, pd.DataFrame]) -> Plan:
+        """Return the plan with further tables to tell."""
+        return replace(self, tables={**self.tables, **tables})
 
     def with_facts(self, facts: dict[str, Any]) -> Plan:
         """Return the plan with what else belongs in ``run.json``."""
@@ -108,15 +96,15 @@ class Plan:
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (what, value) pairs in words a planner reads."""
-        s = self.solution
+        s = self.outcome
         new = self.new_sites
         wanted = self.classes["demand_kwh_day"].sum()
         lines = [
             ("Status", status_text(s)),
-            ("Aim", self.goal),
+            ("Aim", s.aim),
             (
                 "Energy served",
-                f"{s.objective_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
+                f"{s.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
             ),
             ("Proven limit", self._limit_text()),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
@@ -130,7 +118,7 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        lines = [line for line in lines if line[1]] + list(self.lines)
+        lines = [line for line in lines if line[1]] + list(s.lines)
         if new.empty:
             cheapest = self._cheapest_new_pkr()
             why = (
@@ -204,10 +192,10 @@ class Plan:
         return explore_plan(self, background=background)
 
     def _limit_text(self) -> str:
-        s, proof = self.solution, self.proof
-        if proof is None or (proof.unit == "kWh/day" and proof.bound == s.bound_kwh_day):
-            return f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day"
-        return str(proof)
+        bound = self.outcome.bound_kwh_day
+        if bound is None:
+            return str(self.outcome.proof)
+        return f"no plan for this money serves more than {bound:,.0f} kWh/day"
 
     def _cheapest_new_pkr(self) -> float:
         offers = self.offers
@@ -216,7 +204,7 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return the headline figures as text."""
-        rows = [f"{what:<24}{value}" for what, value in self.headline()]
+        rows = [f"{what:<23} {value}" for what, value in self.headline()]
         caveat = [self.note] if self.note else []
         return "\n".join([f"Plan: {self.title}", *caveat, *rows])
 
@@ -244,11 +232,12 @@ class Plan:
         )
 
 
-def status_text(solution: Solution) -> str:
+def status_text(outcome: Outcome) -> str:
     """Return the status in words that cannot be mistaken for more than was proven."""
-    if solution.status == "optimal":
-        return f"optimal within a proven gap of {solution.gap:.2%}"
-    return f"feasible, not proven optimal: gap {solution.gap:.2%} ({solution.stopped})"
+    gap = f"{outcome.gap:.2%}" if math.isfinite(outcome.gap) else "unknown"
+    if outcome.status == "optimal":
+        return f"optimal within a proven gap of {gap}"
+    return f"feasible, not proven optimal: gap {gap} ({outcome.stopped})"
 
 
 def make_plan(
@@ -261,11 +250,9 @@ def make_plan(
     dropped: gpd.GeoDataFrame,
     offers: pd.DataFrame,
     edges: gpd.GeoDataFrame,
-    service: pd.DataFrame,
-    solution: Solution,
-    subsidies: Mapping[str, float] | None = None,
+    outcome: Outcome,
 ) -> Plan:
-    """Return the plan a solution stands for, with figures a site and a class; not yet verified.
+    """Return the plan an outcome stands for, with figures a site and a class; not yet verified.
 
     Parameters
     ----------
@@ -273,13 +260,10 @@ def make_plan(
         What to call it, and the caveat every output repeats.
     cells, demand, candidates, dropped, offers, edges
         The tables it was made from.
-    service
-        Who is served by what (`siting.tables.SERVICE`).
-    solution
-        The offers chosen and what is proven of them.
-    subsidies
-        Subsidy by site (PKR) where the program decides on it; by default the offers' own.
+    outcome
+        The offers chosen, whom they serve, what they draw, and what is proven of them.
     """
+    service = outcome.service
     served = service.groupby("demand_id")["served_kwh_day"].sum()
     demand = demand.assign(served_kwh_day=demand["demand_id"].map(served).astype(float).fillna(0.0))
     classes = demand.groupby("vehicle_class", sort=False)[
@@ -288,11 +272,10 @@ def make_plan(
     wanted = classes["demand_kwh_day"].where(classes["demand_kwh_day"] > 0)
     classes = classes.assign(served_share=classes["served_kwh_day"] / wanted).reset_index()
     sites = _site_table(
-        candidates, offers, service, list(solution.offers), list(classes["vehicle_class"])
+        candidates, offers, service, list(outcome.offers), list(classes["vehicle_class"])
     )
-    if subsidies is not None:
-        own = sites["site_id"].map(dict(subsidies)).astype(float)
-        sites["subsidy_pkr"] = own.fillna(sites["subsidy_pkr"])
+    own = sites["site_id"].map(outcome.subsidies).astype(float)
+    sites["subsidy_pkr"] = own.fillna(sites["subsidy_pkr"])
     return Plan(
         title=title,
         note=note,
@@ -305,8 +288,9 @@ def make_plan(
         dropped=dropped,
         offers=offers,
         edges=edges,
-        solution=solution,
+        outcome=outcome,
         checks=pd.DataFrame(columns=["check", "found", "limit"]),
+        tables=dict(outcome.tables),
     )
 
 

@@ -195,7 +195,6 @@ program:
   model: coverage
   budget_pkr: 0
   min_served_share: 0.5
-  method: exact
   objective: people
   decay:
     kind: linear
@@ -208,6 +207,42 @@ program:
   zone_floor: 0.1
   zone_floors:
     north: 0.2
+  class_floor: 0.1
+  class_floors:
+    car: 0.2
+  floors_in: every
+  fairness: max_min
+  least_cost:
+    served_share: 0.4
+    of: reachable
+    money: cost_pkr
+  aims:
+    - fairness
+    - scenarios
+    - least_cost
+  then:
+    - shortest_drives
+  years:
+    budgets_pkr:
+      2028: 1e6
+      2031: 2e6
+    carry_over: true
+    upgrades: true
+    discount_rate: 0.1
+    last_period_years: 3
+  scenarios:
+    of:
+      slow:
+        probability: 0.4
+        fleet: low
+        case: low
+      fast:
+        probability: 0.6
+        fleet: high
+        case: central
+    criterion: cvar
+    alpha: 0.7
+    cvar_of: served
   alternatives:
     count: 4
     differ_by: 3
@@ -231,8 +266,15 @@ program:
       name_column: label
       budgets_pkr:
         north: 1e6
+    at_least:
+      west:
+        sites:
+          - s1
+          - s3
+        stations: 2
 solver:
   name: CBC
+  method: milp
   gap: 0
   time_limit_s: 0.5
   threads: 1
@@ -354,11 +396,12 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         120e6,
         0,
     )
-    assert (program.variant, program.method, program.objective) == ("plain", "exact", "energy")
+    assert (program.objective, program.first_aims, program.then) == ("energy", (), ())
     assert program.limits.model_dump(exclude_defaults=True) == {}
     assert config.offers.service.rule == "utilisation"
     assert config.solver.model_dump() == {
         "name": "HiGHS",
+        "method": "exact",
         "gap": 0.005,
         "time_limit_s": 120,
         "threads": 2,
@@ -389,8 +432,6 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {f"{type(section).__name__}.{k}" for k in section.model_fields_set}
     found -= {f"SitesOsm{k}" for k in ("File.source", "File.licence", "File.attribution")}
     found -= {"Demand.fleet_csv"}  # goes with none of the keys of the fleet model
-    # Each of these is a program of its own.
-    found -= {f"Program.{key}" for key in ("fairness", "least_cost", "years", "scenarios")}
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():
         for inner in value if isinstance(value, tuple) else [value]:

@@ -12,7 +12,7 @@ from siting.study import Study, check
 PROGRAMS = {
     "capacitated": {},
     "coverage": {"model": "coverage"},
-    "greedy": {"method": "greedy"},
+    "greedy": {},
     "people": {"objective": "people"},
     "decay": {"decay": {"kind": "exponential", "scale_min": 3}},
     "floors": {"zones": ZONES, "zone_floor": 0.5},
@@ -48,6 +48,8 @@ def town(request, tmp_path):
     fleet.write_text(rows, encoding="utf-8")
     if request.param == "viability gap":
         change(path, section="offers", subsidy={"rule": "gap"}, costs=NO_LAND)
+    if request.param == "greedy":
+        change(path, section="solver", method="greedy")
     return change(path, **PROGRAMS[request.param])
 
 
@@ -61,19 +63,19 @@ def test_a_program_keeps_its_promises(town, tmp_path):
     for name, table in before.items():
         assert_frame_equal(pd.DataFrame(getattr(study, name)), pd.DataFrame(table))
     known = set(study.offers["offer_id"])
-    assert set(plan.solution.offers) <= known
+    assert set(plan.outcome.offers) <= known
     assert set(plan.service["demand_id"]) <= set(study.demand["demand_id"])
     assert set(plan.service["site_id"]) <= set(plan.sites["site_id"])
 
     # proven or honest, and recounted
-    assert plan.proof.status == "optimal"
-    assert plan.proof.gap <= plan.proof.gap_asked + 1e-9
+    assert plan.outcome.proof.status == "optimal"
+    assert plan.outcome.proof.gap <= plan.outcome.proof.gap_asked + 1e-9
     assert len(plan.checks) >= 7
     assert plan.served_share > 0
 
     # the same input gives the same plan, and a folder that a report can be made of
     again = siting.run(town, out=tmp_path / "run")
-    assert again.solution.offers == plan.solution.offers
+    assert again.outcome.offers == plan.outcome.offers
     assert "A town by hand" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     for name in plan.tables:
         assert (tmp_path / "run" / f"{name}.csv").is_file()

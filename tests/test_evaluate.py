@@ -97,7 +97,7 @@ def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):
 
 
 def test_the_plan_of_a_whole_city_scores_exactly_as_its_run_did(tmp_path):
-    asked = ["program.method=greedy", "program.budget_pkr=1e7", f"output.cache_dir={tmp_path}"]
+    asked = ["solver.method=greedy", "program.budget_pkr=1e7", f"output.cache_dir={tmp_path}"]
     study = Study(ROOT / "configs" / "islamabad.yaml", asked)
     plan = study.plan
     write_geojson(plan.sites, tmp_path / "sites.geojson", name="sites", key="site_id")

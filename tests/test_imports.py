@@ -31,6 +31,7 @@ ROOMS = [
     "recount",
     "simulation",
     "export",
+    "outcome",
     "plan",
     "report",
     "study",

@@ -30,7 +30,7 @@ def run(kept, tmp_path):
 
 @pytest.fixture
 def no_solver(monkeypatch):
-    monkeypatch.setattr("siting.study.decide.decide", lambda *_: pytest.fail("solved"))
+    monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved"))
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inpu
     plan = stored.plan_from_run(run)
     assert plan.new_sites["name"].tolist() == ["West pump"]
     assert plan.served_share == pytest.approx(8 / 12)
-    assert plan.solution.status == "optimal"
-    assert plan.proof.bound == pytest.approx(8.0)
+    assert plan.outcome.status == "optimal"
+    assert plan.outcome.proof.bound == pytest.approx(8.0)
     assert plan.facts == json.loads((run / "run.json").read_text())
     assert plan.checks.to_dict("records") == plan.facts["checks"]
     with_geometry = gpd.read_file(run / "sites.geojson")
@@ -73,7 +73,7 @@ def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
         pd.testing.assert_frame_equal(getattr(town, name), getattr(again, name))
     assert_geodataframe_equal(town.network.edges, again.network.edges)
     assert_geodataframe_equal(town.network.nodes, again.network.nodes)
-    assert town.solution.offers == again.solution.offers
+    assert town.outcome.offers == again.outcome.offers
     assert again.demand_notes == town.demand_notes
     assert again.reused == STORED
     assert again.seconds == {}
@@ -91,7 +91,9 @@ def test_facts_of_a_study_opened_again_are_those_of_the_run(kept, run, no_inputs
 
 
 def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_inputs):
-    monkeypatch.setattr("siting.roads.reach", lambda *_: pytest.fail("reach worked out again"))
+    monkeypatch.setattr(
+        "siting.roads.reach", lambda *_, **__: pytest.fail("reach worked out again")
+    )
     study = stored.study_from_run(run, ["program.budget_pkr=2_000"])
     assert study.reused == STORED[:-1]
     assert sorted(study.plan.new_sites["name"]) == ["East pump", "West pump"]
@@ -102,12 +104,12 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
     ("override", "gone"),
     [
         ("title=Another", ()),
-        ("program.budget_pkr=3_000", ("decision",)),
-        ("reach.cutoff_min=20", ("reach", "decision")),
-        ("demand.case=high", ("demand", "decision")),
-        ("year=2031", ("demand", "offers", "limits", "decision")),
-        ("offers.headroom_kw=50", ("offers", "limits", "decision")),
-        ("program.limits.most_new_stations=1", ("limits", "decision")),
+        ("program.budget_pkr=3_000", ("outcome",)),
+        ("reach.cutoff_min=20", ("reach", "outcome")),
+        ("demand.case=high", ("demand", "outcome")),
+        ("year=2031", ("demand", "offers", "limits", "outcome")),
+        ("offers.headroom_kw=50", ("offers", "limits", "outcome")),
+        ("program.limits.most_new_stations=1", ("limits", "outcome")),
         ("roads.peak=false", STORED),
     ],
 )
@@ -126,7 +128,7 @@ def test_a_plan_from_reused_stages_is_the_plan_from_none(kept, run, override):
     overrides = ["program.budget_pkr=1_000", override]
     fresh = siting.run(kept / "town" / "town.yaml", overrides)
     again = stored.study_from_run(run, [override]).plan
-    assert again.solution.offers == fresh.solution.offers
+    assert again.outcome.offers == fresh.outcome.offers
     pd.testing.assert_frame_equal(again.demand, fresh.demand)
     assert_geodataframe_equal(again.sites, fresh.sites)
 
@@ -168,7 +170,7 @@ def test_another_format_is_the_only_fault_told(run, name):
     (run / name).write_text(json.dumps(facts))
     (run / "stages" / "reach.parquet").unlink()
     (fault,) = faults_of(run)
-    assert "format 99, written by siting 9.0; this version reads format 1" in fault
+    assert "format 99, written by siting 9.0; this version reads format 2" in fault
 
 
 def test_every_file_missing_or_edited_is_named_at_once(run):
@@ -194,13 +196,13 @@ def test_a_broken_manifest_is_said_to_be_broken(run, text):
 def test_a_manifest_without_its_keys_lists_them(run):
     path = run / "stages" / "stages.json"
     facts = json.loads(path.read_text())
-    del facts["sha256"], facts["decision"]
+    del facts["sha256"], facts["outcome"]
     path.write_text(json.dumps(facts))
-    assert [f.split(":")[0].split()[-1] for f in faults_of(run)] == ["sha256", "decision"]
-    facts |= {"sha256": {}, "decision": {"solution": {}, "proof": {}}}
+    assert [f.split(":")[0].split()[-1] for f in faults_of(run)] == ["sha256", "outcome"]
+    facts |= {"sha256": {}, "outcome": {"solution": {}}}
     path.write_text(json.dumps(facts))
     faults = faults_of(run)
-    assert len(faults) == 3
+    assert len(faults) == 2
     assert "lacks files" in faults[0]
 
 
@@ -209,7 +211,7 @@ def test_an_empty_plan_is_stored_and_opened_like_any_other(kept, tmp_path):
     siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=0"], out=out)
     plan = stored.plan_from_run(out)
     assert plan.new_sites.empty
-    assert plan.solution.objective_kwh_day == 0
+    assert plan.outcome.served_kwh_day == 0
     assert plan.service.empty
 
 
@@ -228,17 +230,17 @@ ZONES = "program.zones={kind: grid, size_m: 2000}"
         ["program.alternatives={count: 2, differ_by: 1}"],
         ["program.model=coverage", "program.limits.spacing_m=50"],
     ],
-    ids=["weighted", "fair", "least_cost", "years", "scenarios", "gap", "alternatives", "limits"],
+    ids=["people", "fairness", "least_cost", "years", "scenarios", "gap", "alternatives", "limits"],
 )
-def test_every_variant_is_opened_again_without_solving(kept, tmp_path, monkeypatch, asked):
+def test_every_question_is_opened_again_without_solving(kept, tmp_path, monkeypatch, asked):
     fleet = kept / "town" / "fleet.csv"
     rows = fleet.read_text().splitlines()
     years = [row for row in rows[1:] if row.startswith("2030")]
     more = [row.replace("2030", "2028", 1) for row in years]
     (kept / "town" / "years.csv").write_text("\n".join([rows[0], *more, *years]) + "\n")
-    out = tmp_path / "variant"
+    out = tmp_path / "question"
     made = siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=2_000", *asked], out=out)
-    monkeypatch.setattr("siting.study.decide.decide", lambda *_: pytest.fail("solved"))
+    monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved"))
     plan = stored.plan_from_run(out)
     assert_geodataframe_equal(plan.sites, made.sites)
     assert plan.headline() == made.headline()

@@ -28,8 +28,8 @@ def test_the_towns_plan_is_the_one_solved_by_hand(town):
     # by the west site, 4 by the east one: with money for one hub it goes west.
     plan = siting.run(town, ["program.budget_pkr=1_000"])
     assert plan.new_sites["name"].tolist() == ["West pump"]
-    assert plan.solution.status == "optimal"
-    assert plan.solution.objective_kwh_day == pytest.approx(8.0)
+    assert plan.outcome.status == "optimal"
+    assert plan.outcome.served_kwh_day == pytest.approx(8.0)
     assert plan.served_share == pytest.approx(8 / 12)
     both = siting.run(town, ["program.budget_pkr=2_000"])
     assert sorted(both.new_sites["name"]) == ["East pump", "West pump"]
@@ -46,7 +46,7 @@ def test_the_run_folder_is_whole_and_opens_elsewhere(town, tmp_path):
     }  # fmt: skip
     facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert facts["status"] == "optimal"
-    assert facts["objective_kwh_day"] == pytest.approx(plan.solution.objective_kwh_day)
+    assert facts["objective_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert facts["subsidy_pkr"] <= facts["budget_pkr"]
     people = next(i for i in facts["inputs"] if i["key"] == "demand.people")
     assert people["licence"] == "CC0"
@@ -61,7 +61,7 @@ def test_the_run_folder_is_whole_and_opens_elsewhere(town, tmp_path):
 def test_the_written_config_runs_again_to_the_same_plan(town, tmp_path):
     first = siting.run(town, out=tmp_path / "one")
     again = siting.run(tmp_path / "one" / "config.yaml", out=tmp_path / "two")
-    assert first.solution.offers == again.solution.offers
+    assert first.outcome.offers == again.outcome.offers
     for name in ("sites.geojson", "demand.geojson", "service.geojson", "sites.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -96,10 +96,10 @@ def test_progress_tells_each_stage_once_with_its_own_seconds(town):
 def test_money_for_nothing_builds_nothing_and_says_so(town):
     plan = siting.run(town, ["program.budget_pkr=999"])
     assert plan.new_sites.empty
-    assert plan.solution.status == "optimal"
+    assert plan.outcome.status == "optimal"
     headline = dict(plan.headline())
     assert "cheapest offer needs" in headline["Built"]
-    assert plan.solution.subsidy_pkr == 0
+    assert plan.outcome.subsidy_pkr == 0
 
 
 def test_a_floor_that_cannot_hold_says_have_need_and_fix(town):
@@ -175,5 +175,5 @@ def test_row_order_of_the_inputs_changes_nothing(town):
         frame = pd.read_csv(town.parent / name)
         frame.iloc[::-1].to_csv(town.parent / name, index=False)
     again = siting.run(town)
-    assert first.solution.offers == again.solution.offers
+    assert first.outcome.offers == again.outcome.offers
     pd.testing.assert_frame_equal(first.service, again.service)

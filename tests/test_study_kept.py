@@ -185,7 +185,7 @@ def test_studies_share_reach_and_surfaces(tmp_path, monkeypatch):
         assert_frame_equal(other.reach, reach)
         assert_frame_equal(other.surfaces, shares)
         assert other.surfaces.attrs == shares.attrs
-        assert other.plan.solution.objective_kwh_day == 0
+        assert other.plan.outcome.served_kwh_day == 0
         with pytest.raises(AssertionError, match="worked out again"):
             _ = Study(town, [*surfaces, "reach.cutoff_min=4"]).reach
     assert len(Study(town, [*surfaces, "reach.cutoff_min=60"]).reach) > len(reach)

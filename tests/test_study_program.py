@@ -1,4 +1,4 @@
-"""Every variant of the program from the configuration to a recounted plan, in the hand town.
+"""Every block of the program from the configuration to a recounted plan, in the hand town.
 
 The town: 8 two-wheelers in the west, 4 in the east, each 1 kWh/day; one hub a side costs 1,000
 rupees, all subsidy, and delivers 10 kWh/day.
@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import siting
 from siting.cli import app
+from siting.config.refusals import REFUSALS
 from siting.errors import InfeasibleError, InputError
-from siting.review import budgets_of, frontier
 from siting.study import Study, check
 
 
@@ -45,7 +45,7 @@ def test_money_for_one_hub_goes_west_and_with_a_floor_east(town):
     assert zones.nunique() == 2
     plan = siting.run(change(one, zone_floors={zones[east]: 0.9}))
     assert built(plan) == ["East pump"]
-    assert plan.proof.objective == pytest.approx(4)
+    assert plan.outcome.proof.objective == pytest.approx(4)
     assert plan.tables["zones"].set_index("zone").loc[zones[east], "served_share"] == pytest.approx(
         1
     )
@@ -75,26 +75,26 @@ def test_max_min_needs_both_hubs_or_serves_no_zone_at_all(town):
     ],
     ids=lambda keys: next(iter(keys)),
 )
-def test_every_variant_tells_what_it_is_doing_while_it_solves(town, keys, monkeypatch):
+def test_every_question_tells_what_it_is_doing_while_it_solves(town, keys, monkeypatch):
     monkeypatch.setattr("siting.engine.clock.REPORT_EVERY_S", 0.0)
     events = []
     plan = Study(change(town, **keys), progress=events.append).plan
     told = [e.text for e in events if e.stage == "solve" and not e.done]
     assert told
     assert all(told)
-    assert plan.proof.status == "optimal"
+    assert plan.outcome.proof.status == "optimal"
 
 
 def test_least_cost_for_half_is_one_hub(town):
     plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 0.5}))
     assert built(plan) == ["West pump"]
-    assert plan.proof.unit == "PKR"
-    assert plan.proof.objective == plan.proof.bound == 1000
+    assert plan.outcome.proof.unit == "PKR"
+    assert plan.outcome.proof.objective == plan.outcome.proof.bound == 1000
 
 
 def test_all_of_it_costs_two_hubs(town):
     plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 1}))
-    assert plan.proof.objective == 2000
+    assert plan.outcome.proof.objective == 2000
 
 
 def test_people_count_for_people(town):
@@ -102,9 +102,9 @@ def test_people_count_for_people(town):
         f"lon,lat,people\n{LONS[0]},33.6,8\n{LONS[-1]},33.6,4\n", encoding="utf-8"
     )
     plan = siting.run(change(town, budget_pkr=1000, objective="people"))
-    assert (plan.proof.unit, plan.proof.objective) == ("people", pytest.approx(8))
+    assert (plan.outcome.proof.unit, plan.outcome.proof.objective) == ("people", pytest.approx(8))
     plan = siting.run(change(town, objective="sessions"))
-    assert plan.proof.objective == pytest.approx(8 / 1.2)
+    assert plan.outcome.proof.objective == pytest.approx(8 / 1.2)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_people_count_for_people(town):
 )
 def test_decay_counts_the_drive_and_is_recounted(town, decay):
     plan = siting.run(change(town, decay=decay))
-    assert plan.solution.objective_kwh_day == pytest.approx(12)
-    assert 0 < plan.proof.objective < 12
+    assert plan.outcome.served_kwh_day == pytest.approx(12)
+    assert 0 < plan.outcome.proof.objective < 12
     assert "worth of what is served" in set(plan.checks["check"])
 
 
@@ -134,7 +134,7 @@ def test_two_years_build_the_bigger_side_first(town):
     opened = plan.tables["built"].drop_duplicates("site_id").set_index("site_id")["built_year"]
     west = plan.sites.set_index("name").loc["West pump", "site_id"]
     assert opened[west] == 2029
-    assert plan.solution.subsidy_pkr == 2000
+    assert plan.outcome.subsidy_pkr == 2000
     assert plan.sites.set_index("name")["built_year"].to_dict() == {
         "West pump": 2029,
         "East pump": 2030,
@@ -163,9 +163,9 @@ def test_alternatives_differ(town):
 
 
 def test_greedy_says_what_it_guarantees(town):
-    plan = siting.run(change(town, method="greedy"))
-    assert plan.solution.objective_kwh_day == pytest.approx(12)
-    assert plan.solution.method == "greedy"
+    plan = siting.run(change(town, section="solver", method="greedy"))
+    assert plan.outcome.served_kwh_day == pytest.approx(12)
+    assert plan.outcome.method == "greedy"
 
 
 # ------------------------------------------------------------------------------------ limits
@@ -207,16 +207,16 @@ def test_stations_apart(town):
     assert len(plan.new_sites) == 1
 
 
+TWO = {"of": {"a": {"probability": 0.5}, "b": {"probability": 0.5}}}
+
+
 @pytest.mark.parametrize(
     ("keys", "key"),
     [
         ({"fairness": "max_min"}, "program.fairness"),
         ({"zone_floor": 0.5}, "program.zone_floor"),
-        (
-            {"least_cost": {"served_share": 1}, "years": {"budgets_pkr": {2030: 1}}},
-            "program.years",
-        ),
-        ({"method": "greedy", "decay": {"kind": "gaussian", "sigma_min": 1}}, "program.method"),
+        ({"class_floors": {"bus": 0.5}}, "program.class_floors.bus"),
+        ({"method": "greedy"}, "program.method"),
         ({"years": {"budgets_pkr": {2030: 1, 2029: 1}}}, "program.years.budgets_pkr"),
         ({"scenarios": {"of": {"a": {"probability": 0.5}, "b": {"probability": 0.4}}}},
          "program.scenarios.of"),
@@ -226,6 +226,13 @@ def test_stations_apart(town):
         ({"decay": {"kind": "exponential", "scale_min": 0}}, "program.decay.scale_min"),
         ({"limits": {"required_sites": ["a"], "forbidden_sites": ["a"]}},
          "program.limits.required_sites"),
+        ({"limits": {"at_least": {"west": {"sites": ["a"], "stations": 2}}}},
+         "program.limits.at_least.west.stations"),
+        ({"limits": {"at_least": {"a": {"sites": ["a"]}},
+                     "envelopes": {"a": {"budget_pkr": 1, "charger_groups": ["lev"]}}}},
+         "program.limits.at_least"),
+        ({"aims": ["least_cost"]}, "program.aims"),
+        ({"then": ["most_worth", "most_worth"]}, "program.then.1"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, key):
@@ -233,26 +240,81 @@ def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, k
     assert [f.where.rpartition("key ")[2] for f in report.faults] == [key]
 
 
-def test_the_viability_gap_is_not_asked_beside_another_question(town):
-    change(town, section="offers", subsidy={"rule": "gap"})
-    change(town, model="coverage", decay={"kind": "gaussian", "sigma_min": 3})
-    report = check(change(town, alternatives={"count": 2}))
-    assert sorted(f.where.rpartition("key ")[2] for f in report.faults) == [
-        "program.alternatives",
-        "program.decay",
-        "program.model",
+def test_two_things_cannot_both_be_best_until_one_comes_first(town):
+    keys = {"zones": ZONES, "fairness": "max_min", "least_cost": {"served_share": 0.5}}
+    (fault,) = check(change(town, **keys)).faults
+    assert "two things cannot both be best: name which comes first" in fault.what
+    assert fault.fix == "add program.aims: [fairness, least_cost]"
+    # The money counts where fairness comes first: both hubs, and no cheaper plan is as fair.
+    plan = siting.run(change(town, aims=["fairness", "least_cost"], budget_pkr=2000))
+    assert built(plan) == ["East pump", "West pump"]
+    assert [one.aim for one in plan.outcome.proofs] == [
+        "best worst share",
+        "least money",
+        "most worth",
     ]
+    cheap = siting.run(change(town, aims=["least_cost", "fairness"], budget_pkr=0))
+    assert cheap.outcome.subsidy_pkr == 1000
 
 
-def test_years_and_scenarios_are_not_handed_to_another_solver(town):
+def test_an_old_key_says_where_it_is_now(town):
+    (fault,) = check(change(town, method="greedy")).faults
+    assert fault.what == "has moved to solver.method"
+
+
+def test_the_table_of_refusals_is_what_is_refused(town):
+    change(town, section="offers", subsidy={"rule": "gap"})
     change(town, section="solver", name="CBC")
-    report = check(change(town, years={"budgets_pkr": {2030: 1000}}))
-    assert [f.what for f in report.faults] == ["CBC cannot solve years or scenarios"]
+    change(town, zones=ZONES, fairness="max_min", scenarios={**TWO, "criterion": "regret"})
+    report = check(change(town, model="coverage", least_cost={"served_share": 0.5}))
+    told = [fault.where.rpartition("key ")[2] for fault in report.faults]
+    assert sorted(told) == sorted(clash.other.split(":")[0] for clash in REFUSALS)
 
 
-def test_limits_where_they_cannot_go_yet_are_refused(town):
-    with pytest.raises(InputError, match="cannot go with the program least_cost yet"):
-        siting.run(change(town, least_cost={"served_share": 0.5}, limits={"most_new_stations": 1}))
+def test_a_zone_that_is_not_there_is_told_with_those_that_are(town):
+    report = check(change(town, zones=ZONES, zone_floors={"row 1 colum 1": 0.5}))
+    (fault,) = report.faults
+    assert fault.where == "program.zone_floors.row 1 colum 1"
+    assert fault.fix == "did you mean row 1 column 1?"
+
+
+def test_at_least_one_of_some_sites(town):
+    limits = {"at_least": {"east": {"sites": ["East pump"]}}}
+    plan = siting.run(change(town, budget_pkr=1000, limits=limits))
+    assert built(plan) == ["East pump"]
+    (row,) = plan.outcome.limits
+    assert (row["limit"], row["used"], row["at_least"], row["at_most"]) == ("east", 1, 1, None)
+
+
+def test_an_envelope_holds_where_public_money_fills_the_gap(town):
+    limits = {"envelopes": {"bikes": {"budget_pkr": 1, "charger_groups": ["lev"]}}}
+    subsidy = {"rule": "gap", "gap_cap_share": 1.0}
+    plan = siting.run(change(change(town, section="offers", subsidy=subsidy), limits=limits))
+    (row,) = plan.outcome.limits
+    assert row["used"] <= 1
+
+
+@pytest.mark.parametrize("method", ["milp", "greedy"])
+def test_the_run_says_what_really_ran(town, tmp_path, method):
+    change(town, section="solver", method=method)
+    out, lp = tmp_path / "run", tmp_path / "town.lp"
+    plan = siting.run(
+        change(town, decay={"kind": "gaussian", "sigma_min": 3}), out=out, write_lp=lp
+    )
+    assert plan.facts["solver"]["method"] == method
+    assert plan.facts["solver"]["name"] == "HiGHS"
+    assert lp.read_text().startswith("\\* ")
+
+
+def test_the_program_of_a_least_regret_is_written_too(town, tmp_path):
+    siting.run(change(town, scenarios={**TWO, "criterion": "regret"}), write_lp=tmp_path / "a.lp")
+    assert "regret" in (tmp_path / "a.lp").read_text()
+
+
+def test_the_program_is_there_to_look_at(town):
+    study = Study(change(town, years={"budgets_pkr": {2030: 1000}}, then=["shortest_drives"]))
+    assert "then shortest drives" in repr(study.program)
+    assert study.program.to_pulp().numVariables() > 0
 
 
 # ------------------------------------------------------------------------------------ money
@@ -274,11 +336,11 @@ def test_each_new_station_has_its_business_case(town, tmp_path):
 def test_public_money_fills_the_gap_and_no_more(town):
     subsidy = {"rule": "gap", "gap_cap_share": 1.0, "charger_share": 0.0}
     free = siting.run(change(town, section="offers", subsidy=subsidy, costs=NO_LAND))
-    assert free.solution.subsidy_pkr == 0  # both sell enough at 120 rupees
-    assert free.solution.objective_kwh_day == pytest.approx(12)
+    assert free.outcome.subsidy_pkr == 0  # both sell enough at 120 rupees
+    assert free.outcome.served_kwh_day == pytest.approx(12)
     dear = change(town, section="offers", costs={"land_bay_month_pkr": 200_000})
     poor = siting.run(dear)
-    assert poor.solution.subsidy_pkr <= 5000
+    assert poor.outcome.subsidy_pkr <= 5000
     assert poor.new_sites.empty  # no case comes near, and 5,000 rupees fill nothing
 
 
@@ -295,7 +357,7 @@ def test_a_station_that_stands_can_be_extended(town):
     extended = plan.sites[plan.sites["configuration"] == "existing+hub"]
     assert len(extended) == 1
     assert not extended["existing"].any()
-    assert plan.solution.objective_kwh_day == pytest.approx(12)
+    assert plan.outcome.served_kwh_day == pytest.approx(12)
 
 
 def test_a_floor_above_what_any_site_reaches_is_told_with_have_need_and_fix(town):
@@ -328,10 +390,14 @@ def test_the_frontier_of_the_town_by_hand(town, tmp_path):
 
 @pytest.mark.parametrize("text", ["1e6", "a:b:c", "1:2", "-5,3", "0:1e9:100000"])
 def test_budgets_that_are_none(text):
+    from siting.review import budgets_of
+
     with pytest.raises(InputError, match="budgets"):
         budgets_of(text)
 
 
 def test_a_frontier_of_another_question_is_refused(town):
+    from siting.review import frontier
+
     with pytest.raises(InputError, match="least_cost"):
         frontier(Study(change(town, least_cost={"served_share": 0.5})), [0, 1000])

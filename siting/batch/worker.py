@@ -106,7 +106,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
             solver = config.solver.model_copy(update={"threads": int(task["threads"])})
             config = config.model_copy(update={"solver": solver})
         plan = run(config, out=part / "run")
-        if plan.solution.stopped == "interrupted":
+        if plan.outcome.stopped == "interrupted":
             raise InterruptedError("stopped before the solver was done")
         folder.parent.mkdir(exist_ok=True)
         try:

@@ -23,6 +23,12 @@ def run(
             "--out", metavar="DIR", help="The run folder itself; by default runs/NAME-TIME."
         ),
     ] = None,
+    write_lp: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-lp", metavar="FILE", help="Write the whole program as an .lp file, then solve."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print run.json on stdout and nothing else there.")
     ] = False,
@@ -37,6 +43,7 @@ def run(
             config,
             overrides=overrides or [],
             out=out,
+            write_lp=write_lp,
             now=datetime.now(UTC).astimezone(),
             progress=None if quiet else stage_lines(),
         )

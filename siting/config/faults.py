@@ -278,7 +278,13 @@ def _default(spot: Spot) -> str:
     return f"the default, {shown(value)}" if plain else "the default"
 
 
+# Keys of earlier versions, and where their settings are now.
+MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
+
+
 def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
+    if spot.key in MOVED:
+        return spot.key, f"has moved to {MOVED[spot.key]}", f"write {MOVED[spot.key]} instead"
     known = list(spot.model.model_fields) if spot.model else []
     hint = did_you_mean(str(spot.key[-1]), known)
     what = f"unknown key; {hint}" if hint else "unknown key"

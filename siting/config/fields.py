@@ -152,7 +152,8 @@ def _changes_the_plan(key: str) -> str:
     return key
 
 
-def _no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a list as it is; refuse it where something is in it twice."""
     for i, value in enumerate(values):
         if value in values[:i]:
             refuse([((i,), f"{value} is there already", "leave it out")])
@@ -194,7 +195,7 @@ SweepValue = Annotated[
     Any, BeforeValidator(_single), WithJsonSchema({"type": ["number", "string", "boolean"]})
 ]
 SweepValues = Annotated[
-    tuple[SweepValue, ...], Field(strict=False, min_length=1), AfterValidator(_no_repeat)
+    tuple[SweepValue, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)
 ]
 # YAML has lists only; the tuple keeps them from being changed.
 Tags = Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]]

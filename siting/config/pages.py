@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from siting.config import refusals
 from siting.config.faults import SELECTORS, dotted
 from siting.config.fields import PATTERN_WORDS
 from siting.config.sections import Config
@@ -86,7 +87,7 @@ def reference() -> str:
             cells = (f"`{name}`", _type(part, root), _unit(part), default, part["description"])
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, refusals.table()])
 
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from siting.config.fields import (
     Metres,
@@ -18,6 +18,7 @@ from siting.config.fields import (
     Share,
     TableName,
     Text,
+    no_repeat,
     refuse,
 )
 
@@ -27,6 +28,8 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
+FirstAim = Literal["fairness", "least_cost", "scenarios"]
+LaterAim = Literal["most_worth", "least_money", "shortest_drives"]
 MinutesKey = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=240)]
 YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2040)]
 
@@ -203,6 +206,13 @@ class AreaEnvelopes(Section):
 Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 
 
+class AtLeast(Section):
+    """So many of some sites must have a station."""
+
+    sites: Sites = Field(min_length=1, description="sites of which some must have one: id or name")
+    stations: int = Field(1, ge=1, le=1_000_000, description="stations among them, at least")
+
+
 class Limits(Section):
     """What a plan must keep to beside the budget."""
 
@@ -221,11 +231,28 @@ class Limits(Section):
     areas: AreaEnvelopes | None = Field(
         None, description="money kept for areas, within the budget; none: none is kept"
     )
+    at_least: Mapping[TableName, AtLeast] = Field(
+        {}, description="sites of which at least so many must have a station, by a name of yours"
+    )
 
     @model_validator(mode="after")
     def _not_both(self) -> Limits:
         both = [name for name in self.required_sites if name in self.forbidden_sites]
         refuse((("required_sites",), f"{name!r} is among forbidden_sites too", "") for name in both)
+        areas = self.areas.budgets_pkr if self.areas is not None else {}
+        refuse(
+            (("at_least" if name in self.at_least else "areas",), f"{name!r} is there twice", "")
+            for name in sorted({*self.envelopes} & {*areas} | {*self.at_least} & {*self.envelopes})
+        )
+        refuse(
+            (
+                ("at_least", name, "stations"),
+                f"{rule.stations} of {len(set(rule.sites))} sites",
+                "ask for no more than there are",
+            )
+            for name, rule in self.at_least.items()
+            if rule.stations > len(set(rule.sites))
+        )
         return self
 
 
@@ -243,10 +270,6 @@ class Program(Section):
     )
     budget_pkr: Rupees = Field(
         ge=0, le=1e14, description="public money that may be spent in all, PKR"
-    )
-    method: Literal["exact", "greedy"] = Field(
-        "exact",
-        description="exact: until the gap is proven; greedy: a good plan quickly, with a bound",
     )
     min_served_share: Share = Field(
         0.0,
@@ -266,11 +289,30 @@ class Program(Section):
     zone_floors: Mapping[Text, Share] = Field(
         {}, description="share of its demand served in single zones, by name"
     )
+    class_floor: Share = Field(0.0, description="share of its demand served of every class")
+    class_floors: Mapping[Text, Share] = Field(
+        {}, description="share of its demand served of single vehicle classes, by name"
+    )
+    floors_in: Literal["last", "every"] = Field(
+        "last", description="years in which floors and fairness count; in every scenario"
+    )
     fairness: Literal["none", "max_min"] = Field(
-        "none", description="max_min: serve the worst zone best, then the most energy"
+        "none", description="max_min: serve the worst zone best, then the most in all"
     )
     least_cost: LeastCost | None = Field(
-        None, description="the cheapest plan for a share served; none: the best for the budget"
+        None,
+        description="the cheapest plan for a share served, where this comes first without a "
+        "budget; none: the best for the budget",
+    )
+    aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = Field(
+        (),
+        description="which comes first, where more than one of fairness, least_cost and a "
+        "criterion regret or cvar are asked for; each keeps what the ones before reached",
+    )
+    then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] = Field(
+        (),
+        description="what is best next, among plans as good so far: most_worth (the objective), "
+        "least_money (public money), shortest_drives",
     )
     years: Years | None = Field(None, description="a plan in years; none: one year")
     scenarios: Scenarios | None = Field(
@@ -285,63 +327,35 @@ class Program(Section):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Program:
-        refuse(self._clashes())
-        return self
-
-    def _clashes(self) -> list[Refusal]:
-        found: list[Refusal] = []
-        weighted = {
-            "objective": self.objective != "energy",
-            "decay": self.decay is not None,
+        floors = {
             "zone_floor": self.zone_floor > 0,
             "zone_floors": bool(self.zone_floors),
-        }
-        single = {
             "fairness": self.fairness != "none",
-            "least_cost": self.least_cost is not None,
-            "years": self.years is not None,
-            "scenarios": self.scenarios is not None,
         }
-        asked = [key for key, on in single.items() if on]
-        found += [
-            ((key,), f"cannot go with program.{asked[0]}", "leave one out") for key in asked[1:]
-        ]
-        floors = ("zone_floor", "zone_floors")
-        for key in asked[:1]:
-            for other, on in weighted.items():
-                if on and not (key == "least_cost" and other in floors):
-                    found.append(((other,), f"cannot go with program.{key}", "leave one out"))
-            if self.alternatives is not None:
-                found.append((("alternatives",), f"cannot go with program.{key}", "leave one out"))
-            if key != "least_cost" and self.min_served_share > 0:
-                what = f"cannot go with program.{key}"
-                found.append((("min_served_share",), what, "leave one out"))
-        if self.method == "greedy":
-            others = [*asked, *(k for k, on in weighted.items() if on)]
-            others += ["alternatives"] if self.alternatives is not None else []
-            if others:
-                what = f"greedy cannot go with program.{others[0]}"
-                found.append((("method",), what, "use exact"))
-        needs_zones = [key for key in floors if weighted[key]]
-        needs_zones += ["fairness"] if single["fairness"] else []
+        found: list[Refusal] = []
         if self.zones is None:
             found += [
-                ((key,), "needs program.zones", "say what the zones are") for key in needs_zones
+                ((key,), "needs program.zones", "say what the zones are")
+                for key, on in floors.items()
+                if on
             ]
-        return found
+        asked = self.first_aims
+        for key in self.aims:
+            if key not in asked:
+                found.append((("aims",), f"names {key}, which is not asked for", "leave it out"))
+        missing = [key for key in asked if key not in self.aims]
+        if len(asked) > 1 and self.aims and missing:
+            found.append((("aims",), f"lacks {', '.join(missing)}", "name all that are asked for"))
+        refuse(found)
+        return self
 
     @property
-    def variant(self) -> str:
-        """Which program is solved: plain, weighted, fair, least_cost, phased or scenarios."""
-        if self.fairness == "max_min":
-            return "fair"
-        if self.least_cost is not None:
-            return "least_cost"
-        if self.years is not None:
-            return "phased"
-        if self.scenarios is not None:
-            return "scenarios"
-        floors = self.zone_floor > 0 or self.zone_floors
-        if self.objective != "energy" or self.decay is not None or floors:
-            return "weighted"
-        return "plain"
+    def first_aims(self) -> tuple[FirstAim, ...]:
+        """Keys that each ask for something to be best first, in the order of `aims`."""
+        sure = self.scenarios is not None and self.scenarios.criterion != "expected"
+        asked: dict[FirstAim, bool] = {
+            "fairness": self.fairness != "none",
+            "least_cost": self.least_cost is not None,
+            "scenarios": sure,
+        }
+        return tuple(key for key in dict.fromkeys((*self.aims, *asked)) if asked[key])

@@ -29,10 +29,12 @@ from siting.config.fields import (
     SweepValues,
     Text,
     WholeSeconds,
+    did_you_mean,
     refuse,
 )
 from siting.config.offers import Money, Offers
 from siting.config.program import Program
+from siting.config.refusals import clashes
 from siting.config.sources import (
     Licence,
     RoadSource,
@@ -137,6 +139,11 @@ class Solver(Section):
     """How the integer program is solved, and when to stop."""
 
     name: Text = Field("HiGHS", description="solver, by the name PuLP knows it by")
+    method: Literal["exact", "greedy", "milp"] = Field(
+        "exact",
+        description="exact: until the gap is proven; greedy: a good plan quickly, with a bound; "
+        "milp: the whole program handed to the solver through PuLP",
+    )
     gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
         0.005,
         ge=0,
@@ -207,25 +214,11 @@ class Config(Section):
         if years is not None and max(years.budgets_pkr) != self.year:
             what = f"ends in {max(years.budgets_pkr)}, not in the target year {self.year}"
             found.append((("program", "years", "budgets_pkr"), what, "set year to its last year"))
-        if self.offers.subsidy.rule == "gap":
-            others = {
-                "objective": program.objective != "energy",
-                "decay": program.decay is not None,
-                "alternatives": program.alternatives is not None,
-                "method": program.method != "exact",
-                "model": program.model != "capacitated",
-                "least_cost": program.least_cost is not None,
-                "fairness": program.variant == "fair",
-                "years": years is not None,
-                "scenarios": program.scenarios is not None,
-            }
-            found += [
-                (("program", key), "cannot go with offers.subsidy.rule gap", "leave one out")
-                for key, on in others.items()
-                if on
-            ]
-        if self.solver.name != "HiGHS" and program.variant in ("phased", "scenarios"):
-            what = f"{self.solver.name} cannot solve years or scenarios"
-            found.append((("solver", "name"), what, "use HiGHS"))
-        refuse(found)
+        known = self.demand.vehicle_classes
+        for name in program.class_floors:
+            if name not in known:
+                what = "no class of demand.vehicle_classes"
+                fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+                found.append((("program", "class_floors", name), what, fix))
+        refuse([*found, *clashes(self)])
         return self

@@ -118,6 +118,7 @@ class Frame:
         empty[:first] = False
         if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
             return _none(infeasible=True)
+        # Nothing stands, or nobody is near: HiGHS has no answer for no columns.
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)

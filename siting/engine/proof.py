@@ -1,4 +1,4 @@
-"""How good an answer is proven to be, the same for every variant of the program."""
+"""How good an answer is proven to be, the same for every program."""
 
 from __future__ import annotations
 

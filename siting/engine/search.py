@@ -39,6 +39,8 @@ def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None
     """
     price = valuer.room.price if price is None else price
     known = np.full(valuer.count, np.inf)
+    if not valuer.count:  # nothing can be built at all
+        return state
     while not clock.over:
         now = np.where(state.choice >= 0, price[state.choice], 0.0)
         more = price - now[valuer.site]

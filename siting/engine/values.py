@@ -48,7 +48,7 @@ def value_of(answer: Answer, aim: Aim) -> float:
         chance = np.array([s.probability for s in program.slices if s.year == 0])
         if aim.of == "served":
             return tail_mean(served, chance, aim.alpha)
-        return -tail_mean(served - _wanted(answer), chance, aim.alpha)
+        return 0.0 - tail_mean(served - _wanted(answer), chance, aim.alpha)
     shares = []
     for group in aim.groups:
         inside = answer.pairs.floor[program.groups.index(group)][answer.pairs.row]

@@ -34,12 +34,13 @@ _LAYERS = {
     "robust": ("Which places every scenario's own plan builds", "Point"),
     "viability": ("What the business case of each station lacks", "Point"),
     "business": ("Business case of each new station", ""),
+    "floors": ("Shares that must be served, and what is served of them", ""),
     "years": ("The plan year by year", ""),
     "scenarios": ("The plan in each scenario", ""),
     "alternatives": ("Near-best plans", ""),
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
-# Tables of a variant that are drawn at their sites; others become tables of the GeoPackage.
+# Tables that are drawn at their sites; others become tables of the GeoPackage.
 _AT_SITES = ("built", "alternative_sites", "robust", "viability")
 # A GIS that does not sort what it opens draws the first one on top.
 _DRAWN = ("sites", *_AT_SITES, "candidates", "dropped", "service", "roads", "zones", "demand")
@@ -94,7 +95,7 @@ def write_run_tables(
     facts
         Facts of the run for the table ``run`` of the GeoPackage.
     tables
-        Tables of the program's variant, by name, for the GeoPackage and the dictionary: those with
+        Tables of the program's blocks, by name, for the GeoPackage and the dictionary: those with
         ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn there.
     zone_of_cells
         The zone of each cell, by ``cell_id``; the table ``zones`` is then drawn as polygons.

@@ -314,7 +314,8 @@ def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     use, there
-        ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_most``.
+        ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_least``,
+        ``at_most``, ``per_rupee``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(
@@ -322,10 +323,14 @@ def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
         columns=["limit", "offer_id", "use"],
     )
     there = pd.DataFrame(
-        [(limit.name, limit.kind, limit.unit, limit.at_most) for limit in limits],
-        columns=["limit", "kind", "unit", "at_most"],
+        [
+            (limit.name, limit.kind, limit.unit, limit.at_least, limit.at_most, limit.per_rupee)
+            for limit in limits
+        ],
+        columns=["limit", "kind", "unit", "at_least", "at_most", "per_rupee"],
     )
-    return use.astype({"use": float}), there.astype({"at_most": float})
+    sides = {"at_least": float, "at_most": float, "per_rupee": bool}
+    return use.astype({"use": float}), there.astype(sides)
 
 
 def _missing_columns(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> list[Fault]:

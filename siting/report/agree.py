@@ -18,7 +18,6 @@ FIX = "a file was edited or comes from another run: make the run again with `sit
 ROUNDED_KWH, ROUNDED_PKR, RELATIVE = 5e-4, 5e-3, 1e-6
 
 # Programs whose money is not the budget of the configuration.
-OWN_BUDGET = ("least_cost", "phased")
 
 
 def require_agreement(run: RunFolder) -> None:
@@ -160,7 +159,8 @@ def _settings(run: RunFolder) -> Iterator[Fault]:
     facts = run.facts
     program = run.settings.get("program")
     budget = program.get("budget_pkr") if isinstance(program, dict) else None
-    if facts.get("program") in OWN_BUDGET:
+    # In years, and where the least money comes first, the program has another budget.
+    if "years" in facts["blocks"] or facts["aims"][:1] == ["least money"]:
         budget = facts["budget_pkr"]
     for key, found, said in (
         ("name", run.settings.get("name"), facts["name"]),

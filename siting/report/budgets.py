@@ -21,7 +21,7 @@ def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
             there = row["budget_pkr"] + row["carried_pkr"]
             name = f"{text['year']}, with what is left of earlier years" * (row["carried_pkr"] > 0)
             bars.append(_bar(name or text["year"], row["spent_pkr"], there, "PKR"))
-    elif f.get("program") != "least_cost":
+    elif f["aims"][:1] != ["least money"]:
         bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
     envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]
     bars += [_bar(r["limit"], r["used"], r["at_most"], r["unit"]) for r in envelopes]
@@ -31,7 +31,12 @@ def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
 def other_limits(run: RunFolder) -> list[dict[str, Any]]:
     """Return one bar a limit that is not of money; of feeders the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
-    bars = [_bar(r["limit"], r["used"], r["at_most"], r["unit"], r["kind"]) for r in rows]
+    bars = [
+        _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")
+        if r["at_most"] is None
+        else _bar(r["limit"], r["used"], r["at_most"], r["unit"], r["kind"])
+        for r in rows
+    ]
     feeders = sorted((b for b in bars if b["kind"] == "feeder"), key=lambda b: -b["percent"])
     return [b for b in bars if b["kind"] != "feeder"] + feeders[:MOST_FEEDERS]
 
@@ -49,6 +54,7 @@ def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dic
     def say(value: float) -> str:
         return rupees(value) if unit == "PKR" else f"{figure(value)} {unit}"
 
+    most = "at least " if kind == "at least" else ""
     return {
         "name": label(name),
         "kind": kind,
@@ -56,6 +62,6 @@ def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dic
         "there": there,
         "percent": 100 * share,
         "width": min(max(100 * share, 0.0), 100.0),
-        "text": f"{say(used) if unit == 'PKR' else figure(used)} of {say(there)}",
-        "left": say(there - used),
+        "text": f"{say(used) if unit == 'PKR' else figure(used)} of {most}{say(there)}",
+        "left": say(max(there - used, 0.0) if most else there - used),
     }

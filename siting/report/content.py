@@ -49,7 +49,7 @@ class Shown:
 
 def headline(run: RunFolder) -> list[Shown]:
     """Return the first figures to read, as stored in ``run.json``."""
-    f, program = run.facts, run.facts.get("program", "plain")
+    f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
     new = run.sites[~run.sites["existing"].astype(bool)]
     kw = f"{number(new['power_kw'].sum())} kW"
@@ -60,9 +60,9 @@ def headline(run: RunFolder) -> list[Shown]:
             "no limit is proven" if f["gap"] is None else "at most, to the best plan for this aim"
         )
     of_budget = f"of {rupees(f['budget_pkr'])} budget"
-    if program == "least_cost":
+    if f["aims"][:1] == ["least money"]:
         of_budget = "public money this plan needs"
-    elif program == "phased":
+    elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
     return [
         Shown(
@@ -81,13 +81,13 @@ def headline(run: RunFolder) -> list[Shown]:
 
 
 def aims(run: RunFolder) -> list[tuple[str, str]]:
-    """Return what the plan aimed at and what its variant has to tell, in the run's own words."""
+    """Return what the plan aimed at and what its blocks have to tell, in the run's own words."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # What is told year by year has a table of its own.
     own = [(k, v) for k, v in f.get("headline", {}).items() if not k.startswith("In 20")]
     demand = f.get("demand")
-    if f.get("program") == "scenarios" and isinstance(demand, dict):
+    if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
         own.append(("Figures of this page", f"for the demand of the configuration: {which}"))
     return [*lines, *own]
@@ -103,10 +103,10 @@ def money(run: RunFolder) -> dict[str, Any]:
         Shown("Subsidy paid", f["subsidy_pkr"], rupees(f["subsidy_pkr"])),
         Shown("Budget left", left, rupees(left)),
     ]
-    if f.get("program") == "phased":
+    if "years" in f["blocks"]:
         text = "Granted over the years"
         budget[0] = Shown(text, f["budget_pkr"], rupees(f["budget_pkr"]))
-    if f.get("program") == "least_cost":
+    if f["aims"][:1] == ["least money"]:
         # It has no budget: the money there is, is the money it takes.
         budget = [Shown("Subsidy needed", f["subsidy_pkr"], rupees(f["subsidy_pkr"]))]
     rows = [

@@ -25,7 +25,7 @@ from siting.report.reading import (
 from siting.report.yearly import YearTables, read_years
 
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
-READS_FORMAT = 1
+READS_FORMAT = 2
 
 FILES = (
     "run.json",
@@ -47,7 +47,9 @@ _FACTS: Kinds = {
     **dict.fromkeys(("objective_kwh_day", "served_share"), _NUMBER),
     **dict.fromkeys(("bound_kwh_day", "gap", "asked_gap"), _MAYBE),
     **dict.fromkeys(("budget_pkr", "subsidy_pkr", "cost_pkr"), _NUMBER),
-    **dict.fromkeys(("classes", "warnings", "checks", "assumptions", "inputs"), (list,)),
+    **dict.fromkeys(
+        ("classes", "warnings", "checks", "assumptions", "inputs", "blocks", "aims"), (list,)
+    ),
     **dict.fromkeys(("sizes", "roads", "solver"), (dict,)),
 }
 _RECORDS: Mapping[str, Kinds] = {
@@ -69,7 +71,8 @@ _RECORDS: Mapping[str, Kinds] = {
 _MAYBE_RECORDS: Mapping[str, Kinds] = {
     "limits": {
         **dict.fromkeys(("limit", "kind", "unit"), _TEXT),
-        **dict.fromkeys(("used", "at_most"), _NUMBER),
+        "used": _NUMBER,
+        **dict.fromkeys(("at_least", "at_most"), _MAYBE),
     },
 }
 _MAYBE_TEXTS = ("alternatives", "headline")
@@ -189,7 +192,7 @@ def read_run(folder: Path) -> RunFolder:
     offers = attempt(lambda: read_csv(folder / "offers.csv", OFFER_COLUMNS))
     figures = attempt(lambda: read_csv(folder / "figures.csv", tuple(_RECORDS["assumptions"])))
     places = _read_places(folder / "plan.gpkg") if roads is not None else None
-    years = attempt(lambda: read_years(folder)) if facts.get("program") == "phased" else None
+    years = attempt(lambda: read_years(folder)) if "years" in facts["blocks"] else None
     if (
         faults
         or settings is None
@@ -232,7 +235,7 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
             isinstance(text, str) for text in facts.get(key, {}).values()
         ):
             faults.append(Fault(f"{path}, key {key}", "is no mapping to texts", AGAIN))
-    for key in ("aim", "program", "proof_text"):
+    for key in ("aim", "proof_text"):
         if not isinstance(facts.get(key, ""), str):
             faults.append(Fault(f"{path}, key {key}", "is no text", AGAIN))
     return faults

@@ -85,22 +85,19 @@ def proven(facts: dict[str, Any]) -> str:
     'It is proven that no plan for this money serves more.'
     >>> proven({"gap": 0.003, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves more than 0.30 % above this one.'
-    >>> proven({"gap": 0.02, "bound_kwh_day": None, "program": "least_cost"})
+    >>> proven({"gap": 0.02, "bound_kwh_day": None, "aims": ["least money"]})
     'It is proven that no plan that serves as much needs less public money by more than 2.00 %.'
     """
-    gap, program = facts["gap"], facts.get("program", "plain")
+    gap, aims = facts["gap"], facts.get("aims", [])
     if gap is None:
         return "Nothing is proven of how good this plan is."
     by = f" by more than {percent(gap, 2)}" if gap > 0 else ""
-    if program == "least_cost":
+    if aims[:1] == ["least money"]:
         # Whether the money is public is told by the aim.
         what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
         return f"It is proven that no plan that serves as much needs less {what}{by}."
-    if program == "fair":
-        rest = "what is proven of the worst zone itself stands below"
-        return (
-            f"It is proven that no plan that serves the worst zone as well serves more{by}; {rest}."
-        )
+    if aims[:1] == ["best worst share"]:
+        return f"It is proven that no plan serves the worst zone better{by}."
     if facts["bound_kwh_day"] is None:
         return f"It is proven that no plan is better at what was aimed at{by}."
     if gap <= 0:

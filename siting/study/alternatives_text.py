@@ -9,29 +9,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.models import Instance
 from siting.plan import Plan
+from siting.program.instance import Instance
 from siting.solve.without import lost_without
-
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Stations times pairs of a cell and a site: above this the flows take minutes and are left out.
 MOST_WORK = 40_000_000
-
-
-def instance_of_plan(study: Study) -> Instance:
-    """Return the data that a study's plan was made for; of a plan in years, its last year's."""
-    gap = study.config.offers.subsidy.rule == "gap"
-    return study.gap_case.instance if gap else study.instance
 
 
 def alternatives_of(
@@ -53,7 +43,7 @@ def alternatives_of(
     new = plan.new_sites["site_id"].astype(str).tolist()
     lost: Mapping[str, float] = {}
     if new and len(new) * len(reach) <= MOST_WORK:
-        lost = lost_without(instance, plan.solution.offers, new, plan.solution.model)
+        lost = lost_without(instance, plan.outcome.offers, new, plan.outcome.model)
     offers = plan.offers
     ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
     open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))

@@ -85,9 +85,9 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
     Examples
     --------
     >>> stale(["reach.cutoff_min"])
-    ('reach', 'decision')
+    ('reach', 'outcome')
     >>> stale(["year", "title"])
-    ('demand', 'offers', 'limits', 'decision')
+    ('demand', 'offers', 'limits', 'outcome')
     """
     groups = {STAGES[name].stored for name in gone(keys)}
     return tuple(group for group in STORED if group in groups)
@@ -99,9 +99,9 @@ def feeds(key: str) -> tuple[str, ...]:
     Examples
     --------
     >>> feeds("reach.cutoff_min")
-    ('reach', 'decision')
+    ('reach', 'outcome')
     >>> feeds("offers.subsidy.charger_share")
-    ('offers', 'decision')
+    ('offers', 'outcome')
     """
     if key.split(".")[0] in INERT:
         return ()

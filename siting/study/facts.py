@@ -16,12 +16,11 @@ import pandas as pd
 from siting import __version__
 from siting.config import Config
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import alternatives_of, instance_of_plan
-from siting.study.limits import limits_used
+from siting.study.alternatives_text import alternatives_of
 from siting.study.pipeline import Study
 from siting.study.sources import outside_area
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = (
     "geopandas",
     "highspy",
@@ -40,7 +39,7 @@ DOUBTFUL = ("ASSUMPTION", "L")
 
 def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
-    s = plan.solution
+    s = plan.outcome
     config = study.config
     return {
         "format": FORMAT,
@@ -54,14 +53,16 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "status_text": status_text(s),
         "stopped": s.stopped,
         "model": s.model,
-        "program": config.program.variant,
-        "aim": plan.goal,
-        "proof": None if plan.proof is None else vars(plan.proof),
-        "headline": dict(plan.lines),
-        "objective_kwh_day": s.objective_kwh_day,
-        # Of what a variant aims at, the proof says what is proven; of energy nothing is.
-        "bound_kwh_day": s.bound_kwh_day if is_plain(config) else None,
-        "proof_text": str(plan.proof),
+        "blocks": list(s.blocks),
+        "aims": [one.aim for one in s.proofs],
+        "aim": s.aim,
+        "proof": vars(s.proof),
+        "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
+        "headline": dict(s.lines),
+        "objective_kwh_day": s.served_kwh_day,
+        # Of what else is aimed at, the proofs say what is proven; of energy nothing is.
+        "bound_kwh_day": s.bound_kwh_day,
+        "proof_text": str(s.proof),
         "gap": s.gap,
         "asked_gap": config.solver.gap,
         "tie_break": s.tie_break,
@@ -82,10 +83,8 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "offers": len(study.offers),
             "reach_pairs": len(study.reach),
         },
-        "limits": limits_used(study.limits, s.offers),
-        "alternatives": alternatives_of(
-            plan, instance_of_plan(study), study.reach, study.forbidden_sites
-        ),
+        "limits": list(s.limits),
+        "alternatives": alternatives_of(plan, study.instance, study.reach, study.forbidden_sites),
         "warnings": warnings_of(
             config, plan, study.demand_notes, study.network.report, study.assumptions
         ),
@@ -97,8 +96,10 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "seconds": dict(study.seconds),
         "solver": {
             "name": s.solver,
+            "version": s.solver_version,
+            "method": s.method,
             "seconds": dict(s.seconds),
-            "nodes": s.nodes,
+            "nodes": sum(one.proof.nodes for one in s.proofs),
             "seed": config.solver.seed,
             "threads": config.solver.threads,
             "time_limit_s": config.solver.time_limit_s,
@@ -108,11 +109,6 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": package_versions(),
     }
-
-
-def is_plain(config: Config) -> bool:
-    """Return whether the program aims at the most energy for the budget, and at nothing else."""
-    return config.program.variant == "plain" and config.offers.subsidy.rule != "gap"
 
 
 def warnings_of(

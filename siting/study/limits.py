@@ -3,62 +3,86 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
 from siting import sites
+from siting.config import Config
 from siting.errors import Fault, InputError
-from siting.models import Limit, envelopes, feeders, limit_tables, number, parts_by_area, spacing
+from siting.program.limits import Limit, feeders, number
+from siting.program.spacing import spacing
 from siting.study.zones import area_of_points
 
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
 
+def limits_of(
+    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
+) -> tuple[Limit, ...]:
+    """Return the limits on the offers that the configuration and the feeders set.
 
-def limits_of(study: Study) -> tuple[Limit, ...]:
-    """Return the limits on the offers that the configuration and the feeders set."""
-    asked = study.config.program.limits
-    offers = study.offers
+    Parameters
+    ----------
+    config
+        Of it ``program.limits`` and, for the envelopes, the chargers of ``offers``.
+    candidates, offers
+        The sites (`siting.tables.CANDIDATES`) and what could be built (`siting.tables.OFFERS`).
+    """
+    asked = config.program.limits
     found: list[Limit] = []
     if asked.most_new_stations is not None:
         found.append(number(offers, asked.most_new_stations))
     if asked.spacing_m is not None:
-        found += spacing(study.candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
+        found += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
     if asked.envelopes:
         budgets = {name: envelope.budget_pkr for name, envelope in asked.envelopes.items()}
-        found += envelopes(offers, _parts_by_chargers(study), budgets)
-    if asked.areas is not None:
-        area = area_of_points(
-            study.candidates.geometry,
-            asked.areas.path,
-            asked.areas.name_column,
-            "program.limits.areas",
+        found += _envelopes(
+            budgets, _shares_by_chargers(config, offers), "program.limits.envelopes"
         )
-        of_site = dict(zip(study.candidates["site_id"].astype(str), area, strict=True))
+    if asked.areas is not None:
+        where = "program.limits.areas"
+        area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
+        of_site = dict(zip(candidates["site_id"].astype(str), area, strict=True))
         budgets = {str(name): pkr for name, pkr in asked.areas.budgets_pkr.items()}
-        inside = offers[offers["site_id"].astype(str).map(of_site).isin(budgets)]
-        found += envelopes(offers, parts_by_area(inside, of_site), budgets)
-    if "feeder_id" in study.candidates.columns:
-        found += _feeders(study)
+        shares: dict[str, dict[str, float]] = {name: {} for name in budgets}
+        for offer_id, site_id in offers[["offer_id", "site_id"]].itertuples(index=False, name=None):
+            if of_site[str(site_id)] in shares:
+                shares[of_site[str(site_id)]][str(offer_id)] = 1.0
+        found += _envelopes(budgets, shares, where)
+    for name, rule in asked.at_least.items():
+        here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
+        use = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
+        found.append(
+            Limit(name, "at least", "stations", math.inf, dict.fromkeys(use, 1.0), rule.stations)
+        )
+    if "feeder_id" in candidates.columns:
+        found += _feeders(candidates, offers)
     return tuple(found)
 
 
-def _parts_by_chargers(study: Study) -> pd.DataFrame:
-    """Return what each offer draws from each envelope: its subsidy, by the chargers' cost."""
-    config = study.config
+def _envelopes(
+    budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
+) -> list[Limit]:
+    """Return one limit an envelope, over the share of each rupee that an offer draws on it."""
+    empty = tuple(name for name in budgets_pkr if not shares[name])
+    if empty:
+        fix = "check the names, or leave it out"
+        raise InputError(Fault(where, "no offer draws on it", fix, empty))
+    return [
+        Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
+        for name, pkr in sorted(budgets_pkr.items())
+    ]
+
+
+def _shares_by_chargers(config: Config, offers: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return the share of each offer's subsidy that each envelope pays, by the chargers' cost."""
+    envelopes = config.program.limits.envelopes
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
-    unknown = sorted(
-        {
-            group
-            for envelope in config.program.limits.envelopes.values()
-            for group in envelope.charger_groups
-        }
-        - set(chargers["charger_group"])
-    )
+    asked = {group for envelope in envelopes.values() for group in envelope.charger_groups}
+    unknown = sorted(asked - set(chargers["charger_group"]))
     if unknown:
         have = ", ".join(dict.fromkeys(chargers["charger_group"]))
         raise InputError(
@@ -78,22 +102,20 @@ def _parts_by_chargers(study: Study) -> pd.DataFrame:
             group = str(chargers.loc[charger, "charger_group"])
             part = pkr / whole if whole > 0 else 1 / len(cost)
             share[name][group] = share[name].get(group, 0.0) + part
-    rows = []
-    columns = ["offer_id", "configuration", "subsidy_pkr"]
-    for offer_id, configuration, pkr in study.offers[columns].itertuples(index=False, name=None):
+    found: dict[str, dict[str, float]] = {name: {} for name in envelopes}
+    columns = ["offer_id", "configuration"]
+    for offer_id, configuration in offers[columns].itertuples(index=False, name=None):
         # existing+hub and hub+upgrade pay for the chargers of hub.
         name = str(configuration).removeprefix("existing+").removesuffix("+upgrade")
-        for envelope, settings in config.program.limits.envelopes.items():
+        for envelope, settings in envelopes.items():
             part = sum(share.get(name, {}).get(group, 0.0) for group in settings.charger_groups)
             if part > 0:
-                rows.append((offer_id, envelope, part * pkr))
-    return pd.DataFrame(rows, columns=["offer_id", "envelope", "subsidy_pkr"])
+                found[envelope][str(offer_id)] = min(part, 1.0)
+    return found
 
 
-def _feeders(study: Study) -> tuple[Limit, ...]:
-    candidates = study.candidates
+def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit, ...]:
     known = candidates[candidates["feeder_id"].fillna("").astype(str) != ""]
-    offers = study.offers
     if "upgrade_kw" in offers.columns:
         # An upgrade brings its own power.
         offers = offers.assign(power_kw=offers["power_kw"] - offers["upgrade_kw"].fillna(0.0))
@@ -142,29 +164,44 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     return tuple(found)
 
 
-def limits_used(limits: tuple[Limit, ...], offers: tuple[str, ...]) -> list[dict[str, Any]]:
+def limits_used(
+    use: pd.DataFrame, limits: pd.DataFrame, drawn_pkr: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """Return what a plan uses of each limit, and what there is, in the limit's own unit.
 
     Limits of spacing are left out: there is one for every two places that are too near.
 
     Parameters
     ----------
-    limits
-        The limits of the program.
-    offers
-        Ids of the offers that stand.
+    use, limits
+        The limits as tables (`siting.program.limits.limit_tables`).
+    drawn_pkr
+        Public money drawn by each offer that stands, by ``offer_id``.
 
     Returns
     -------
     list of dict
-        ``limit``, ``kind``, ``unit``, ``used``, ``at_most``, by name.
+        ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``, by name; a side that
+        is not there is None.
 
     Examples
     --------
-    >>> limits_used((Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}),), ("b",))
-    [{'limit': 'bikes', 'kind': 'envelope', 'unit': 'PKR', 'used': 3.0, 'at_most': 9.0}]
+    >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
+    >>> limits_used(*limit_tables([bikes]), {"b": 6.0})[0]["used"]
+    3.0
     """
-    use, there = limit_tables(limit for limit in limits if limit.kind != "spacing")
-    used = use[use["offer_id"].isin(offers)].groupby("limit")["use"].sum()
-    there.insert(3, "used", there["limit"].map(used).fillna(0.0).astype(float))
-    return [{str(k): v for k, v in row.items()} for row in there.to_dict("records")]
+    rupees = dict(zip(limits["limit"], limits["per_rupee"], strict=True))
+    rows = use[use["offer_id"].isin(drawn_pkr)]
+    amount = [
+        u * (drawn_pkr[o] if rupees[name] else 1.0)
+        for name, o, u in rows[["limit", "offer_id", "use"]].itertuples(index=False, name=None)
+    ]
+    used = pd.Series(amount, index=rows.index, dtype=float).groupby(rows["limit"]).sum()
+    out = limits[limits["kind"] != "spacing"].drop(columns="per_rupee")
+    out.insert(3, "used", out["limit"].map(used).fillna(0.0).astype(float))
+    records = []
+    for row in out.to_dict("records"):
+        least, most = float(row["at_least"]), float(row["at_most"])
+        sides = {"at_least": least or None, "at_most": most if math.isfinite(most) else None}
+        records.append({str(k): v for k, v in (row | sides).items()})
+    return records

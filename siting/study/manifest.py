@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from siting.errors import Fault, InputError
 from siting.files import sha256
-from siting.solve import Proof, Solution
+from siting.outcome import FACTS
 
 # Raise it when what is stored changes.
-FORMAT = 1
+FORMAT = 2
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
@@ -87,7 +86,7 @@ def _other_format(path: Path, found: Mapping[str, Any], reads: int) -> Fault:
 def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[str]) -> list[Fault]:
     faults = [
         Fault(f"{path}, key {key}", "is missing or of another type", AGAIN)
-        for key in ("sha256", "of_the_run", "attrs", "network", "decision")
+        for key in ("sha256", "of_the_run", "attrs", "network", "outcome")
         if not isinstance(manifest.get(key), dict)
     ]
     if faults:
@@ -97,12 +96,8 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
     )
     if missing:
         faults.append(Fault(f"{path}, key sha256", "lacks files", AGAIN, missing))
-    decision = manifest["decision"]
-    known = {field.name for field in fields(Solution)}
-    if set(decision.get("solution", {})) != known:
-        faults.append(Fault(f"{path}, key decision.solution", "has other keys", AGAIN))
-    if set(decision.get("proof", {})) != {field.name for field in fields(Proof)}:
-        faults.append(Fault(f"{path}, key decision.proof", "has other keys", AGAIN))
+    if set(manifest["outcome"]) != {*FACTS, "proofs", "tables"}:
+        faults.append(Fault(f"{path}, key outcome", "has other keys", AGAIN))
     return faults
 
 

@@ -99,10 +99,10 @@ class Study:
     limits = to_plan.limits
     required_sites = to_plan.required_sites
     forbidden_sites = to_plan.forbidden_sites
+    asked = to_plan.asked
+    program = to_plan.program
     instance = to_plan.instance
-    gap_case = to_plan.gap_case
-    decision = to_plan.decision
-    solution = to_plan.solution
+    outcome = to_plan.outcome
     plan = to_plan.plan
     # What the plan rests on.
     known_inputs = rests_on.known_inputs

@@ -1,20 +1,23 @@
-"""From a decision to the plan: what it says of each site and station, and its recount."""
+"""From an outcome to the plan: what it says of each site and station, and its recount."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from siting import economics
-from siting.config import Config, Program
-from siting.errors import Fault, InfeasibleError, InputError
-from siting.models import Limit, limit_tables
+from siting.config import Config
+from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
-from siting.study.decision import Decision
-from siting.verify import verify
+from siting.program.limits import limit_tables
+from siting.study.ask import REACHABLE, aims_of, zones_named
+from siting.study.asked import Asked
+from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a site of a plan shows.
 SHOWN = {
@@ -22,114 +25,86 @@ SHOWN = {
     "payback_years": "payback_subsidised_years",
     "viability_gap_pkr": "viability_gap_pkr",
 }
+# What the recount calls the aims of the engine.
+KINDS: Mapping[str, AimKind] = {
+    "most worth": "most_worth",
+    "least money": "least_money",
+    "best worst share": "worst_share",
+    "least regret": "least_regret",
+    "best tail": "tail",
+    "shortest drives": "shortest_drives",
+}
 
 
 def recounted_plan(
     config: Config,
-    found: Decision,
+    asked: Asked,
+    found: Outcome,
     rules: economics.BusinessRules,
     *,
     tables: Mapping[str, Any],
-    reach: pd.DataFrame,
-    compatibility: pd.DataFrame,
-    limits: tuple[Limit, ...],
-    required_sites: tuple[str, ...],
-    forbidden_sites: tuple[str, ...],
 ) -> Plan:
-    """Return the plan of a decision, recounted by `siting.verify.verify`.
+    """Return the plan of an outcome, recounted by `siting.verify.recount`.
 
-    ``tables`` are cells, demand, candidates, dropped, offers and edges, as `make_plan` takes them.
+    Parameters
+    ----------
+    config
+        Of it the title, the note and the spare power of the grid.
+    asked
+        The configuration, with the tables its program was made from.
+    found
+        What was decided.
+    rules
+        Prices and rates of the business case.
+    tables
+        ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the study.
+
+    Raises
+    ------
+    VerifyError
+        Naming every figure of the plan that does not hold.
     """
-    program, solution = config.program, found.solution
-    demand, offers = tables["demand"], tables["offers"]
-    if program.variant == "plain":
-        _require_floor(program, float(demand["demand_kwh_day"].sum()), found)
-    plan = make_plan(
-        title=config.title,
-        note=config.note,
-        service=found.service,
-        solution=solution,
-        subsidies=found.subsidies,
-        **tables,
-    )
-    drawn = _as_drawn(offers, plan, found)
-    plan = _with_business(plan, found, drawn, rules)
-    use, there = limit_tables(limits)
-    plain = program.variant == "plain" and found.subsidies is None
-    checks = verify(
-        sites=plan.sites,
-        service=plan.service,
-        demand=demand,
-        offers=drawn,
-        reach=reach,
-        compatibility=compatibility,
-        cutoff_min=config.reach.cutoff_min,
-        budget_pkr=solution.budget_pkr,
-        # Only the plain programs serve all that is in reach where nothing holds them back.
-        capacitated=program.model == "capacitated" or not plain,
-        objective_kwh_day=solution.objective_kwh_day,
-        bound_kwh_day=solution.bound_kwh_day,
-        gap=solution.gap if plain else None,
-        headroom_kw=_headroom_kw(tables["candidates"], config.offers.headroom_kw),
-        limits=use if limits else None,
-        limits_at_most=there if limits else None,
-        required_sites=required_sites,
-        forbidden_sites=forbidden_sites,
-    )
-    more = pd.DataFrame(found.checks, columns=["check", "found", "limit"])
-    return plan.with_checks(pd.concat([checks, more], ignore_index=True))
+    plan = make_plan(title=config.title, note=config.note, outcome=found, **tables)
+    plan = with_business(plan, rules)
+    spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
+    checks = recount(account_of(asked, found, plan.sites, spare))
+    if asked.config.program.scenarios is not None:
+        # The figures of the plan are for the configuration's own demand, which is no scenario.
+        own = recount(own_account(asked, found, plan.sites))
+        own["check"] = "own demand: " + own["check"]
+        checks = pd.concat([checks, own], ignore_index=True)
+    return plan.with_checks(checks)
 
 
-def require_plain_limits(program: Program, subsidy_rule: str, *rows: tuple[Any, ...]) -> None:
-    """Refuse limits where the program asked for does not know them yet."""
-    gap = subsidy_rule == "gap"
-    plain = program.variant == "plain" and program.alternatives is None and not gap
-    if plain or not any(rows):
-        return
-    what = "offers.subsidy.rule gap" if gap else f"the program {program.variant}"
-    if program.alternatives is not None:
-        what = "program.alternatives"
-    raise InputError(
-        Fault(
-            "program.limits",
-            f"cannot go with {what} yet",
-            "leave out the limits, sites required or forbidden, and offers.feeders",
-        )
-    )
+def with_business(plan: Plan, rules: economics.BusinessRules) -> Plan:
+    """Return a plan with what each new station earns.
 
-
-def _as_drawn(offers: pd.DataFrame, plan: Plan, found: Decision) -> pd.DataFrame:
-    """Return the offers with the subsidy each draws, where the program decides on it."""
-    if found.subsidies is None:
-        return offers
-    drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
-    subsidy = offers["offer_id"].map(drawn).fillna(offers["subsidy_pkr"]).astype(float)
-    return offers.assign(subsidy_pkr=subsidy)
-
-
-def _with_business(
-    plan: Plan, found: Decision, drawn: pd.DataFrame, rules: economics.BusinessRules
-) -> Plan:
-    """Return the plan with what each new station earns, and the tables of the variant."""
-    chosen = drawn[drawn["offer_id"].isin(list(found.solution.offers))]
-    sold = plan.sites.set_index("site_id")["served_kwh_day"]
+    Parameters
+    ----------
+    plan
+        The plan.
+    rules
+        Prices and rates of the business case.
+    """
+    table, offers = plan.sites, plan.offers
+    drawn = table.set_index("offer_id")["subsidy_pkr"]
+    chosen = offers[offers["offer_id"].isin(list(drawn.index))]
+    chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
+    sold = table.set_index("site_id")["served_kwh_day"]
     case = economics.business_case(chosen, sold, rules)
     by_site = case.set_index("site_id")
-    table = plan.sites
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
         table.insert(table.shape[1] - 1, name, value)
-    if "built" in found.tables:
-        built = found.tables["built"].drop_duplicates("site_id", keep="last")
+    if "built" in plan.tables:
+        built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    tables = {"business": case, **found.tables}
-    return plan.with_variant(
-        goal=found.goal, proof=found.proof, lines=tuple(found.lines), tables=tables
-    )
+    return plan.with_tables({"business": case})
 
 
-def _headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[float]:
+def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[float]:
+    """Return the spare power of the grid at each site (kW), by ``site_id``."""
     sites = candidates.set_index("site_id")
     if "headroom_kw" in sites.columns:
         own: pd.Series[float] = sites["headroom_kw"].astype(float).fillna(default_kw)
@@ -137,23 +112,216 @@ def _headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[f
     return pd.Series(default_kw, index=sites.index, dtype=float)
 
 
-def _require_floor(program: Program, total_kwh_day: float, found: Decision) -> None:
-    """Refuse a plan below the share that must be served, saying whether any plan could be."""
-    floor = program.min_served_share
-    have = found.solution.objective_kwh_day / total_kwh_day
-    if have >= floor - 1e-9:
-        return
-    best = found.solution.bound_kwh_day / total_kwh_day
-    limit = (
-        f"no plan serves more than {best:.1%}"
-        if best < floor
-        else f"none better than {best:.1%} can exist (not decided: raise solver.time_limit_s)"
+# --- the account ---------------------------------------------------------------------------------
+
+
+def account_of(
+    asked: Asked, found: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
+) -> Account:
+    """Return what a plan says of itself, and what it was made from, for the recount.
+
+    Parameters
+    ----------
+    asked
+        The configuration, with the tables its program was made from.
+    found
+        What was decided.
+    sites
+        Stations of the plan (`siting.Plan.sites`).
+    spare_kw
+        Spare power of the grid by ``site_id`` (kW).
+    """
+    keys, years = asked.config.program, asked.config.program.years
+    budget: float | dict[int, float] = keys.budget_pkr if asked.budgeted else math.inf
+    if years is not None:
+        budget = {y: pkr if asked.budgeted else math.inf for y, pkr in years.budgets_pkr.items()}
+    use, there = limit_tables(asked.limits)
+    named = {"limit": "resource"}
+    claimed = ["site_id", "offer_id", "power_kw", "subsidy_pkr"]
+    claimed += [] if asked.need is not None else ["cost_pkr"]
+    claimed += [] if keys.scenarios is not None else ["served_kwh_day"]
+    built = found.built
+    if "built" in found.tables:
+        own = found.tables["built"].rename(columns={"subsidy_pkr": "paid_pkr"})
+        built = built.astype({"year": "int64"}).merge(own, on=["year", "site_id", "offer_id"])
+    covers = keys.model == "coverage" and len(found.slices) == 1 and keys.objective == "energy"
+    return Account(
+        built=built.drop(columns="year"),
+        service=found.services,
+        demand=found.demand,
+        offers=_offers_of(asked),
+        reach=asked.reach,
+        compatibility=asked.compatibility,
+        cutoff_min=asked.config.reach.cutoff_min,
+        budget_pkr=budget,
+        model=keys.model,
+        serves_all=covers and aims_of(asked.config) == ["most_worth"],
+        slices=found.slices,
+        carry_over=years is not None and years.carry_over,
+        upgrades=years is not None and years.upgrades,
+        aims=tuple(_claims(asked, found)),
+        floors=found.floors if len(found.floors) else None,
+        members=_members(asked) if len(found.floors) else None,
+        worth=_per_kwh(asked, found),
+        decay=_decay(asked),
+        gap=_gap(asked, found),
+        resource_use=use.rename(columns=named),
+        resources=there.rename(columns=named).assign(
+            at_most=there["at_most"].where(np.isfinite(there["at_most"])),
+            at_least=there["at_least"].where(there["at_least"] > 0),
+        ),
+        required_sites=asked.required,
+        forbidden_sites=asked.forbidden,
+        others=tuple(_others(asked, found)),
+        headroom_kw=spare_kw,
+        sites=sites[claimed],
+        served=found.served,
+        money=found.money if asked.budgeted else None,
     )
-    raise InfeasibleError(
-        Fault(
-            "program.min_served_share",
-            f"needs {floor:.1%} of the demand served; for PKR {program.budget_pkr:,.0f} the best "
-            f"plan found serves {have:.1%} and {limit}",
-            f"lower it to {have:.3f}, or raise program.budget_pkr or reach.cutoff_min",
+
+
+def own_account(asked: Asked, found: Outcome, sites: pd.DataFrame) -> Account:
+    """Return what the plan says of the configuration's own demand, in its last year.
+
+    Parameters
+    ----------
+    asked, found, sites
+        As for `account_of`.
+    """
+    last = found.built["slice"] == found.slices["slice"].iloc[-1]
+    kwh = {"slice": [""], "demand_kwh_day": [found.demand_kwh_day]}
+    return Account(
+        built=found.built.loc[last, ["site_id", "offer_id"]],
+        service=found.service,
+        demand=list(asked.own.values())[-1],
+        offers=_offers_of(asked),
+        reach=asked.reach,
+        compatibility=asked.compatibility,
+        cutoff_min=asked.config.reach.cutoff_min,
+        budget_pkr=math.inf,
+        model=asked.config.program.model,
+        sites=sites[["site_id", "offer_id", "served_kwh_day"]],
+        served=pd.DataFrame({**kwh, "served_kwh_day": [found.served_kwh_day]}),
+    )
+
+
+def _offers_of(asked: Asked) -> pd.DataFrame:
+    """Return the offers; where public money fills the gap, their cost is what each needs."""
+    if asked.need is None:
+        return asked.offers
+    parts = [c for c in asked.need.offers.columns if str(c).endswith("_cost_pkr")]
+    return asked.need.offers.drop(columns=parts)
+
+
+def _claims(asked: Asked, found: Outcome) -> list[Aim]:
+    """Return what is claimed of each aim."""
+    keys = asked.config.program
+    claims = []
+    for key, one in zip(aims_of(asked.config), found.proofs, strict=True):
+        kind, proof = KINDS[one.aim], one.proof
+        more: dict[str, Any] = {}
+        if kind == "least_money":
+            cheap = keys.least_cost
+            more["of"] = cheap.money if key == "least_cost" and cheap else "subsidy_pkr"
+        elif kind == "worst_share":
+            more["members"] = _members(asked, zones_only=True)
+            if keys.floors_in == "every":
+                more["slices"] = found.slices["slice"].tolist()
+        elif kind == "tail":
+            assert keys.scenarios is not None
+            more |= {"of": keys.scenarios.cvar_of, "alpha": keys.scenarios.alpha}
+        elif kind == "least_regret":
+            more["best"] = _best(found)
+        proven = math.isfinite(proof.bound)
+        bound, gap = (proof.bound, proof.gap) if proven else (None, None)
+        claims.append(Aim(kind, proof.objective, bound, gap, proof.unit, **more))
+    return claims
+
+
+def _best(found: Outcome) -> pd.DataFrame:
+    """Return what regret is counted against; a plan that does better has none there."""
+    rows = found.served.merge(found.slices[["slice", "weight"]], on="slice")
+    got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
+    best = np.maximum(found.best["best"], found.best["scenario"].map(got))
+    return found.best.assign(best=best)
+
+
+def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
+    """Return which demand rows count for which floor."""
+    rows = next(iter(asked.own.values()))
+    ids = rows["demand_id"].astype(str)
+    names: list[pd.Series] = []
+    if asked.zones is not None:
+        names.append(ids.map(zones_named(asked)))
+    if not zones_only:
+        names += [pd.Series("city", ids.index), rows["vehicle_class"].astype(str), _near(asked)]
+    parts = [pd.DataFrame({"floor": name, "demand_id": ids}) for name in names]
+    table = pd.concat(parts, ignore_index=True)
+    return table[table["floor"].fillna("") != ""]
+
+
+def _near(asked: Asked) -> pd.Series:
+    """Return the name of the floor of what is within reach, for rows that any offer could serve."""
+    rows = next(iter(asked.own.values()))
+    forbidden = asked.offers["site_id"].isin(asked.forbidden)
+    open_ = (asked.offers["reason"].fillna("").astype(str).str.strip() == "") & ~forbidden
+    groups = asked.compatibility.groupby("vehicle_class")["charger_group"]
+    near = pd.Series("", rows.index, dtype=object)
+    for name, plugs in groups:
+        columns = [f"capacity_{g}_kwh_day" for g in plugs]
+        columns = [c for c in columns if c in asked.offers.columns]
+        sites = asked.offers.loc[open_ & (asked.offers[columns] > 0).any(axis=1), "site_id"]
+        cells = set(asked.reach.loc[asked.reach["site_id"].isin(sites), "cell_id"].astype(str))
+        here = (rows["vehicle_class"] == name) & rows["cell_id"].astype(str).isin(cells)
+        near[here & (list(asked.own.values())[-1]["demand_kwh_day"] > 0)] = REACHABLE
+    return near
+
+
+def _per_kwh(asked: Asked, found: Outcome) -> pd.DataFrame | None:
+    """Return what a kWh of each demand row is worth in each slice."""
+    if asked.worth is None:
+        return None
+    parts = []
+    for name, demand, worth in zip(
+        found.slices["slice"], asked.demand.values(), asked.worth.values(), strict=True
+    ):
+        kwh = demand["demand_kwh_day"].to_numpy(dtype=float)
+        each = worth.reindex(demand["demand_id"].astype(str)).to_numpy(dtype=float)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "slice": name,
+                    "demand_id": demand["demand_id"].astype(str),
+                    "per_kwh": np.where(kwh > 0, each / np.where(kwh > 0, kwh, 1.0), 0.0),
+                }
+            )
         )
-    )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _decay(asked: Asked) -> Decay | None:
+    decay = asked.config.program.decay
+    if decay is None:
+        return None
+    if decay.kind == "step":
+        return Decay("step", {float(k): float(v) for k, v in decay.factors.items()})
+    return Decay(decay.kind, decay.model_dump(exclude={"kind"}))
+
+
+def _gap(asked: Asked, found: Outcome) -> ViabilityGap | None:
+    if asked.need is None:
+        return None
+    paid = found.paid
+    if asked.config.program.years is None:
+        paid = paid.drop(columns="year")
+    return ViabilityGap(asked.need.margin_pkr, asked.need.cap_share, paid)
+
+
+def _others(asked: Asked, found: Outcome) -> list[OtherPlan]:
+    plans, asks = found.tables.get("alternatives"), asked.config.program.alternatives
+    if plans is None or asks is None:
+        return []
+    return [
+        OtherPlan(str(offers).split(), asks.differ_by, f"near-best plan {n}")
+        for n, offers in plans.loc[plans["plan"] > 1, ["plan", "offers"]].itertuples(index=False)
+    ]

@@ -11,13 +11,15 @@ from typing import Any
 
 from siting import sites
 from siting.config import Config, load, to_yaml
-from siting.errors import Fault, SitingError
+from siting.errors import Fault, InputError, SitingError, SolveError
 from siting.export import write_csv, write_json, write_run_tables
-from siting.files import whole_folder
+from siting.files import whole_folder, write_whole
 from siting.plan import Plan
+from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
+from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored import write_stages
@@ -37,6 +39,7 @@ def run(
     overrides: Sequence[str] = (),
     *,
     out: Path | str | None = None,
+    write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
     """Return the plan of a configuration, recounted; written to a folder only if one is named.
@@ -49,6 +52,8 @@ def run(
         ``key.path=value`` texts that replace keys of the file.
     out
         A run folder to write: new, or empty.
+    write_lp
+        A file that the whole program is written to before it is solved, in LP format.
     progress
         Called with an `Event` when a stage is done, and now and then while solving.
 
@@ -65,9 +70,43 @@ def run(
     now = datetime.now().astimezone()
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
+        if write_lp is not None:
+            write_program(study, Path(write_lp))
         plan = study.plan
         return plan.with_facts(run_facts(study, plan, now))
-    return write_run(study, Path(out), now)
+    return write_run(study, Path(out), now, write_lp=write_lp)
+
+
+def write_program(study: Study, path: Path) -> None:
+    """Write the whole program of a study, for its first aim, in LP format.
+
+    Regret counts from the best of each scenario, which is worked out first.
+
+    Parameters
+    ----------
+    study
+        The study.
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    SolveError
+        If the scenarios of a least regret could not be solved in time.
+    """
+    if not path.parent.is_dir():
+        raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
+    program = study.program
+    aim = program.all_aims[0]
+    if isinstance(aim, LeastRegret):
+        own = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
+        if own is None:
+            what = "the best plan of each scenario, which regret counts from, was not found in time"
+            raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
+        aim = LeastRegret(tuple(one.proof.objective for one in own))
+    write_whole(path, lambda part: program.to_pulp(aim).writeLP(str(part)))
 
 
 def run_to_folder(
@@ -75,6 +114,7 @@ def run_to_folder(
     *,
     overrides: Sequence[str] = (),
     out: Path | None = None,
+    write_lp: Path | None = None,
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
@@ -82,7 +122,7 @@ def run_to_folder(
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
-    return write_run(study, out, now), out
+    return write_run(study, out, now, write_lp=write_lp), out
 
 
 def write_run(
@@ -90,6 +130,7 @@ def write_run(
     out: Path,
     now: datetime,
     *,
+    write_lp: Path | str | None = None,
     facts: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     also: Callable[[Path, Plan], None] | None = None,
@@ -104,6 +145,8 @@ def write_run(
         The folder: new, or empty.
     now
         The time, for the record.
+    write_lp
+        A file that the whole program is written to before it is solved, in LP format.
     facts, warnings
         What else ``run.json`` shall say, and what a reader must know besides.
     also
@@ -111,6 +154,8 @@ def write_run(
     """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     with whole_folder(out) as folder:
+        if write_lp is not None:
+            write_program(study, Path(write_lp))
         plan = study.plan
         plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
         plan.facts["warnings"][:0] = warnings

@@ -3,13 +3,12 @@
 The layers of a run folder are rounded for people; ``stages/`` keeps the tables to the last bit as
 Parquet, with the hash of each file. `study_from_run` opens a folder as the study it came from, with
 those stages in place that a change of the configuration leaves true (`siting.study.depends`); with
-no change at all the decision is among them, and its plan is recounted without being solved again.
+no change at all the outcome is among them, and its plan is recounted without being solved again.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,10 @@ from siting.config import Config, input_files, load
 from siting.errors import ConfigError, Fault, InputError
 from siting.export import write_json
 from siting.files import sha256
-from siting.models import Limit, limit_tables
+from siting.outcome import FRAMES, Outcome
 from siting.plan import Plan
+from siting.program.limits import Limit, limit_tables
 from siting.roads import Network
-from siting.solve import Proof, Solution
-from siting.study.decision import Decision
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
 from siting.study.kept import load_table
 from siting.study.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, WHOLE, read_manifest
@@ -108,8 +106,6 @@ def write_stages(study: Study, folder: Path) -> None:
         {
             "format": FORMAT,
             "siting": __version__,
-            "variant": study.config.program.variant,
-            "offers": list(study.solution.offers),
             "sha256": {path.name: sha256(path) for path in sorted(stages.iterdir())},
             "of_the_run": {name: sha256(folder / name) for name in WHOLE},
             "attrs": {name: attrs for name, attrs in notes.items() if attrs},
@@ -143,7 +139,7 @@ def study_from_run(
     Returns
     -------
     Study
-        `Study.reused` names the stages taken from the folder. Without overrides the decision is
+        `Study.reused` names the stages taken from the folder. Without overrides the outcome is
         one of them, and `Study.plan` is its plan, recounted. People are known by cell only.
 
     Raises
@@ -174,7 +170,7 @@ def study_from_run(
         tables["sourced_figures"] = known[~known["figure"].isin(own)]
     study = Study(config, progress=progress, tables=tables)
     study.reused = tuple(group for group in STORED if group not in groups)
-    study.start = tuple(record["decision"]["solution"]["offers"])
+    study.start = tuple(record["outcome"]["offers"])
     return study
 
 
@@ -284,46 +280,12 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
     for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
         amounts[str(name)][str(offer_id)] = float(amount)
-    rows = there[["limit", "kind", "unit", "at_most"]].itertuples(index=False, name=None)
+    columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee"]
     return tuple(
-        Limit(name, kind, unit, float(at_most), amounts[name]) for name, kind, unit, at_most in rows
-    )
-
-
-def _decision_record(found: Decision) -> dict[str, Any]:
-    return {
-        "decision": {
-            "solution": vars(found.solution),
-            "proof": vars(found.proof),
-            "goal": found.goal,
-            "lines": found.lines,
-            "checks": found.checks,
-            "subsidies": found.subsidies,
-            "tables": list(found.tables),
-        }
-    }
-
-
-def _number(value: Any) -> Any:
-    # JSON has no infinity: a bound that was none is null there.
-    return math.inf if value is None else value
-
-
-def _decision(folder: Folder) -> Decision:
-    stored = folder.record["decision"]
-    solution, proof = (
-        {key: _number(value) for key, value in stored[part].items()}
-        for part in ("solution", "proof")
-    )
-    return Decision(
-        solution=Solution(**(solution | {"offers": tuple(solution["offers"])})),
-        service=folder.table("service"),
-        goal=stored["goal"],
-        proof=Proof(**proof),
-        tables={name: folder.table(f"table_{name}") for name in stored["tables"]},
-        lines=[(str(what), str(value)) for what, value in stored["lines"]],
-        checks=[(str(c), float(f), float(limit)) for c, f, limit in stored["checks"]],
-        subsidies=stored["subsidies"],
+        Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee))
+        for name, kind, unit, most, least, rupee in there[columns].itertuples(
+            index=False, name=None
+        )
     )
 
 
@@ -351,11 +313,11 @@ FORMS = {
         tables=lambda rows: dict(zip(("limit_use", "limits"), limit_tables(rows), strict=True)),
         read=_limits,
     ),
-    "decision": Form(
-        needed=("service",),
-        tables=lambda d: {"service": d.service, **{f"table_{n}": t for n, t in d.tables.items()}},
-        read=_decision,
-        record=_decision_record,
+    "outcome": Form(
+        needed=tuple(f"outcome_{name}" for name in FRAMES),
+        tables=lambda found: found.frames(),
+        read=lambda f: Outcome.read(f.record["outcome"], f.table),
+        record=lambda found: {"outcome": found.facts()},
     ),
 }
 

@@ -8,15 +8,17 @@ import pandas as pd
 
 from siting import economics, roads, sites
 from siting.config import Config
-from siting.models import Instance, Limit
+from siting.outcome import Outcome
 from siting.plan import Plan
+from siting.program.instance import Instance
+from siting.program.limits import Limit
+from siting.program.program import Program
 from siting.roads import Network
-from siting.solve import Solution
-from siting.study import decide as deciding
-from siting.study import gap as viability
-from siting.study.decision import Decision
+from siting.study.answered import decide
+from siting.study.ask import program_of
+from siting.study.asked import Asked, asked_of
 from siting.study.limits import limits_of, sites_named
-from siting.study.recounted import recounted_plan, require_plain_limits
+from siting.study.recounted import recounted_plan
 from siting.study.sources import candidate_layers, on_the_grid, outside_area
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
@@ -171,15 +173,10 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-@stage(
-    "program.limits",
-    "offers: configurations chargers_csv",
-    also=("candidates", "offers"),
-    stored="limits",
-)
-def limits(study: Any) -> tuple[Limit, ...]:
+@stage("program.limits", "offers: configurations chargers_csv", stored="limits")
+def limits(config: Config, candidates: Layer, offers: Table) -> tuple[Limit, ...]:
     """What a plan must keep to beside the budget: numbers, spacing, envelopes, feeders."""
-    return limits_of(study)
+    return limits_of(config, candidates, offers)
 
 
 @stage("program.limits.required_sites")
@@ -196,81 +193,73 @@ def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
     return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
 
-@stage("program", "offers.subsidy.rule")
-def instance(
-    config: Config,
+@stage(
+    "program",
+    "solver",
+    "offers.subsidy",
+    "reach.cutoff_min",
+    "year",
+    "demand: scenario case vehicle_classes",
+)
+def asked(
+    study: Any,
     demand: Table,
     offers: Table,
     reach: Table,
     compatibility: Table,
+    cells: Layer,
+    cell_zones: pd.Series | None,
+    sessions: Table,
     limits: tuple[Limit, ...],
     required_sites: tuple[str, ...],
     forbidden_sites: tuple[str, ...],
-) -> Instance:
-    """The program's data."""
-    require_plain_limits(
-        config.program, config.offers.subsidy.rule, limits, required_sites, forbidden_sites
-    )
-    return Instance.from_tables(
-        demand,
-        offers,
-        reach,
-        compatibility,
-        config.program.budget_pkr,
+    business_rules: economics.BusinessRules,
+) -> Asked:
+    """The configuration with the tables that its program is made from."""
+
+    def other(year: int | None, scenario: str | None, case: str | None) -> Table:
+        found: Table = study.in_other(year=year, scenario=scenario, case=case).demand
+        return found
+
+    return asked_of(
+        study.config,
+        demand=demand,
+        other_demand=other,
+        offers=offers,
+        reach=reach,
+        compatibility=compatibility,
+        cells=cells,
+        cell_zones=cell_zones,
+        sessions=sessions,
         limits=limits,
         required=required_sites,
         forbidden=forbidden_sites,
+        rules=business_rules,
     )
 
 
-@stage(
-    "program",
-    "offers.subsidy",
-    "demand.vehicle_classes",
-    also=("demand", "offers", "reach", "compatibility", "business_rules"),
-)
-def gap_case(
-    study: Any,
-    limits: tuple[Limit, ...],
-    required_sites: tuple[str, ...],
-    forbidden_sites: tuple[str, ...],
-) -> viability.GapCase:
-    """The program's data under subsidy rule gap."""
-    rows = (limits, required_sites, forbidden_sites)
-    require_plain_limits(study.config.program, study.config.offers.subsidy.rule, *rows)
-    return viability.gap_case(study)
-
-
-@stage(
-    "program",
-    "solver",
-    "offers.subsidy.rule",
-    "reach.cutoff_min",
-    "year",
-    "demand: scenario case",
-    also=("instance", "gap_case", "demand_zones", "sessions", "cells"),
-    told="solve",
-    found=lambda d: f"{d.proof}",
-    stored="decision",
-)
-def decision(study: Any) -> Decision:
-    """What the program decides: offers, service, proof, and the tables of its variant."""
-    return deciding.decide(study)
+@stage()
+def program(asked: Asked) -> Program:
+    """The program: what is asked, of these sites and this demand."""
+    return program_of(asked)
 
 
 @stage()
-def solution(decision: Decision) -> Solution:
-    """The solver's answer: offers chosen, bound, gap, why it stopped."""
-    return decision.solution
+def instance(program: Program) -> Instance:
+    """The program's data."""
+    return program.instance
+
+
+@stage("solver", told="solve", found=lambda found: f"{found.proof}", stored="outcome")
+def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
+    """What the program decides: offers, service, proofs, and the tables of its blocks."""
+    return decide(asked, program, progress=context.solving, start=study.start)
 
 
 @stage(
     "title",
     "note",
-    "program",
-    "offers.subsidy.rule",
     "offers.headroom_kw",
-    "reach.cutoff_min",
     told="plan",
     found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
 )
@@ -282,18 +271,15 @@ def plan(
     candidates: Layer,
     dropped: Layer,
     offers: Table,
-    compatibility: Table,
-    reach: Table,
-    decision: Decision,
-    limits: tuple[Limit, ...],
-    required_sites: tuple[str, ...],
-    forbidden_sites: tuple[str, ...],
+    asked: Asked,
+    outcome: Outcome,
     business_rules: economics.BusinessRules,
 ) -> Plan:
-    """The plan, recounted by `siting.verify.verify` and the recount of its variant."""
+    """The plan, recounted by `siting.verify.recount`."""
     return recounted_plan(
         config,
-        decision,
+        asked,
+        outcome,
         business_rules,
         tables={
             "cells": cells,
@@ -303,9 +289,4 @@ def plan(
             "offers": offers,
             "edges": network.edges,
         },
-        reach=reach,
-        compatibility=compatibility,
-        limits=limits,
-        required_sites=required_sites,
-        forbidden_sites=forbidden_sites,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -65,14 +66,69 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
     return pd.Series(zone.to_numpy(), index=demand["demand_id"].astype(str))
 
 
-def people_of_zones(
-    cells: gpd.GeoDataFrame, zone_of_cell: pd.Series | None, zones: pd.Series
-) -> dict[str, float]:
-    """Return the people of each zone that wants energy."""
-    assert zone_of_cell is not None  # who asks has zones
-    people = cells["people"].groupby(zone_of_cell.to_numpy()).sum()
-    wanted = {str(zone) for zone in zones.unique() if str(zone)}
-    return {str(zone): float(count) for zone, count in people.items() if str(zone) in wanted}
+def zone_table(
+    zones: pd.Series,
+    demand: pd.DataFrame,
+    service: pd.DataFrame,
+    floors: Mapping[str, float],
+) -> pd.DataFrame:
+    """Return one row a zone with what it wants and is served.
+
+    Parameters
+    ----------
+    zones
+        The zone of each demand row, by ``demand_id``, blank for none.
+    demand, service
+        `siting.tables.DEMAND` and `siting.tables.SERVICE`.
+    floors
+        Share that must be served, by zone.
+
+    Returns
+    -------
+    DataFrame
+        ``zone``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``floor_share``.
+    """
+    of_row = demand["demand_id"].astype(str).map(zones)
+    got = demand["demand_id"].map(service.groupby("demand_id")["served_kwh_day"].sum()).fillna(0.0)
+    table = pd.DataFrame(
+        {
+            "zone": of_row,
+            "demand_kwh_day": demand["demand_kwh_day"].astype(float),
+            "served_kwh_day": got.astype(float),
+        }
+    )
+    table = table[(of_row.fillna("") != "").to_numpy()].groupby("zone").sum().reset_index()
+    wanted = table["demand_kwh_day"].where(table["demand_kwh_day"] > 0)
+    return table.assign(
+        served_share=(table["served_kwh_day"] / wanted).fillna(1.0),
+        floor_share=table["zone"].map(dict(floors)).fillna(0.0).astype(float),
+    )
+
+
+def gini(share: np.ndarray, weight: np.ndarray) -> float:
+    """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
+
+    Half the mean difference between two people (or kilowatt-hours wanted) drawn at random, over the
+    mean. Where nobody has anything all have the same: 0.
+
+    Parameters
+    ----------
+    share
+        Share served in each zone.
+    weight
+        People or demand of each zone.
+
+    Examples
+    --------
+    >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    0.5
+    """
+    part = weight / weight.sum()
+    mean = float(part @ share)
+    if mean <= 0:
+        return 0.0
+    differences = np.abs(share[:, None] - share[None, :])
+    return float(part @ differences @ part) / (2 * mean)
 
 
 def with_zones(cells: gpd.GeoDataFrame, zones: pd.Series | None) -> gpd.GeoDataFrame:

@@ -42,21 +42,21 @@ def _print_figures(console: Any, found: Replan) -> None:
 
     old, new = found.before, found.after
     row("New stations", len(old.new_sites), len(new.new_sites))
-    row("Budget, PKR m", old.solution.budget_pkr / 1e6, new.solution.budget_pkr / 1e6, 2)
-    row("Subsidy, PKR m", old.solution.subsidy_pkr / 1e6, new.solution.subsidy_pkr / 1e6, 2)
-    row("Cost in all, PKR m", old.solution.cost_pkr / 1e6, new.solution.cost_pkr / 1e6, 2)
+    row("Budget, PKR m", old.outcome.budget_pkr / 1e6, new.outcome.budget_pkr / 1e6, 2)
+    row("Subsidy, PKR m", old.outcome.subsidy_pkr / 1e6, new.outcome.subsidy_pkr / 1e6, 2)
+    row("Cost in all, PKR m", old.outcome.cost_pkr / 1e6, new.outcome.cost_pkr / 1e6, 2)
     row("Served, kWh/day", _served(old), _served(new))
     for line in found.classes.fillna(0.0).to_dict("records"):
         name = "  " + str(line["vehicle_class"]).replace("_", " ")
         row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
     table.add_row("Share served", f"{old.served_share:.1%}", f"{new.served_share:.1%}",
                   f"{100 * (new.served_share - old.served_share):+.1f} points")  # fmt: skip
-    table.add_row("Proven gap", f"{old.solution.gap:.2%}", f"{new.solution.gap:.2%}", "")
+    table.add_row("Proven gap", f"{old.outcome.gap:.2%}", f"{new.outcome.gap:.2%}", "")
     console.print(table)
     for plan, word in ((old, "before"), (new, "after")):
-        if plan.solution.status != "optimal":
+        if plan.outcome.status != "optimal":
             console.print(f"[yellow]The plan {word} is not proven optimal[/yellow]: "
-                          f"{plan.solution.stopped}")  # fmt: skip
+                          f"{plan.outcome.stopped}")  # fmt: skip
 
 
 def _served(plan: Plan) -> float:

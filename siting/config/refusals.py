@@ -1,0 +1,110 @@
+"""What cannot be asked together, in one table: checked from the YAML alone, printed by the docs.
+
+A setting is written as ``key: values``: one or several values with ``or``, ``given`` for a key that
+has any, ``not VALUE`` for any other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from siting.config.fields import Refusal
+
+TWO_FIRST = "two things cannot both be best: name which comes first"
+
+
+class Clash(NamedTuple):
+    """Two settings that do not go together.
+
+    Parameters
+    ----------
+    one, other
+        The settings, as ``key: values``; `other` is the one that is told.
+    why
+        In a planner's words.
+    fix
+        The smallest thing that mends it.
+    unless
+        Setting that allows both.
+    """
+
+    one: str
+    other: str
+    why: str
+    fix: str = "leave one out"
+    unless: str = ""
+
+
+def _first(one: str, other: str) -> Clash:
+    keys = [setting.split(":")[0].split(".")[1] for setting in (one, other)]
+    return Clash(
+        one, other, TWO_FIRST, f"add program.aims: [{', '.join(keys)}]", "program.aims: given"
+    )
+
+
+_FAIR = "program.fairness: max_min"
+_CHEAP = "program.least_cost: given"
+_SURE = "program.scenarios.criterion: regret or cvar"
+
+REFUSALS: tuple[Clash, ...] = (
+    Clash(
+        "offers.subsidy.rule: gap",
+        "program.model: coverage",
+        "what is in reach counts as served whether or not chargers could deliver it, so no station "
+        "has sales to work a business case out from",
+    ),
+    Clash(
+        "solver.method: exact or greedy",
+        "solver.name: not HiGHS",
+        "the methods exact and greedy work on HiGHS; another solver gets the program whole",
+        "add solver.method: milp, or leave the name out",
+    ),
+    _first(_FAIR, _CHEAP),
+    _first(_FAIR, _SURE),
+    _first(_CHEAP, _SURE),
+)
+
+
+def clashes(config: Any) -> list[Refusal]:
+    """Return what a configuration asks for that does not go together.
+
+    Parameters
+    ----------
+    config
+        The sections, as they were read.
+    """
+    found: list[Refusal] = []
+    for clash in REFUSALS:
+        both = says(config, clash.one) and says(config, clash.other)
+        if both and not (clash.unless and says(config, clash.unless)):
+            key = tuple(clash.other.split(":")[0].split("."))
+            what = f"cannot go with {clash.one.removesuffix(': given')}: {clash.why}"
+            found.append((key, what, clash.fix))
+    return found
+
+
+def says(config: Any, setting: str) -> bool:
+    """Return whether a configuration says what a setting of the table does."""
+    key, _, values = setting.partition(": ")
+    found = config
+    for name in key.split("."):
+        found = getattr(found, name, None)
+    if values == "given":
+        return found is not None and found != ()
+    if values.startswith("not "):
+        return found is not None and str(found) != values.removeprefix("not ")
+    return str(found) in values.split(" or ")
+
+
+def table() -> str:
+    """Return the table as Markdown, for the page of the configuration."""
+    lines = [
+        "## What cannot be asked together",
+        "",
+        "Everything else goes with everything. These are refused before anything is read.",
+        "",
+        "| setting | with | why | what mends it |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{c.other}` | `{c.one}` | {c.why} | {c.fix} |" for c in REFUSALS]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,301 @@
+"""What came of a program: all that is needed of an answer after a run, as plain tables.
+
+`siting.study` makes it of the engine's answer; a run folder keeps it and gives it back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.engine.answer import AimProof, Answer
+from siting.engine.proof import Proof
+from siting.program.aims import LeastRegret
+
+ENERGY_UNIT = "kWh/day"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcome:
+    """What was decided, what comes of it, and what is proven.
+
+    Parameters
+    ----------
+    model
+        ``capacitated`` or ``coverage``.
+    blocks
+        Keys of the configuration's program that are in use: ``years``, ``zone_floor`` …
+    aim
+        What was aimed at, in words.
+    proofs
+        Each aim with its proof, in order.
+    offers
+        Ids of the offers that stand in the end, existing stations among them.
+    subsidy_pkr, cost_pkr, budget_pkr
+        Public money drawn, cost in all, and public money there is (PKR); a plan without a budget
+        has what it draws.
+    demand_kwh_day, served_kwh_day
+        Energy wanted and served in the target year, for the demand of the configuration.
+    method, solver, solver_version, tie_break, guarantee
+        What really ran, and what it is known for.
+    service
+        Who is served by what in the target year (`siting.tables.SERVICE`).
+    slices
+        ``slice``, ``year``, ``scenario``, ``weight``, ``probability``: the years and scenarios.
+    built, services, demand
+        By ``slice``: what stands (``year``, ``site_id``, ``offer_id``), who is served by what, and
+        what is wanted (`siting.tables.DEMAND`).
+    served
+        By slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
+        ``served_share``, ``worth``.
+    money
+        ``year``, ``granted_pkr``, ``spent_pkr``; one row without years.
+    paid
+        ``site_id``, ``year``, ``subsidy_pkr``: public money drawn by each site up to a year.
+    floors
+        ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``, ``share``, ``served_share``.
+    best
+        ``scenario``, ``best``: what regret is counted against, where it is.
+    limits
+        What is used of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``,
+        ``at_most``.
+    lines
+        Headline figures, (what, value).
+    tables
+        What else there is to tell, by name; each becomes a CSV file.
+    """
+
+    model: str
+    blocks: tuple[str, ...]
+    aim: str
+    proofs: tuple[AimProof, ...]
+    offers: tuple[str, ...]
+    subsidy_pkr: float
+    cost_pkr: float
+    budget_pkr: float
+    demand_kwh_day: float
+    served_kwh_day: float
+    method: str
+    solver: str
+    solver_version: str
+    tie_break: str
+    guarantee: str
+    service: pd.DataFrame
+    slices: pd.DataFrame
+    built: pd.DataFrame
+    services: pd.DataFrame
+    demand: pd.DataFrame
+    served: pd.DataFrame
+    money: pd.DataFrame
+    paid: pd.DataFrame
+    floors: pd.DataFrame
+    best: pd.DataFrame
+    limits: tuple[dict[str, Any], ...] = ()
+    lines: tuple[tuple[str, str], ...] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def proof(self) -> Proof:
+        """What is proven for the first aim."""
+        return self.proofs[0].proof
+
+    @property
+    def status(self) -> str:
+        """``optimal`` only where the gap asked for is proven; else ``feasible``."""
+        return self.proof.status
+
+    @property
+    def stopped(self) -> str:
+        """Why the solve ended."""
+        return self.proof.stopped
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between bound and plan, for the first aim."""
+        return self.proof.gap
+
+    @property
+    def bound_kwh_day(self) -> float | None:
+        """Energy that no plan serves more of (kWh/day); none where something else is aimed at."""
+        energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
+        if not energy or len(self.slices) > 1 or "decay" in self.blocks:
+            return None
+        return self.proof.bound if math.isfinite(self.proof.bound) else None
+
+    @property
+    def subsidies(self) -> dict[str, float]:
+        """Public money that each site draws in all (PKR), by ``site_id``."""
+        last = self.paid.drop_duplicates("site_id", keep="last")
+        return dict(zip(last["site_id"], last["subsidy_pkr"], strict=True))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase, over all aims, and ``total``."""
+        out: dict[str, float] = {}
+        for one in self.proofs:
+            for phase, seconds in one.proof.seconds.items():
+                out[phase] = out.get(phase, 0.0) + seconds
+        return out
+
+    def __repr__(self) -> str:
+        """Return the outcome as a few lines a person can read."""
+        share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
+        method = "" if self.method == "exact" else f", {self.method}"
+        lines = [
+            f"Outcome ({self.model}{method}): {self.proof}",
+            *(f"  then    {one.aim}: {one.proof}" for one in self.proofs[1:]),
+            f"  serves  {self.served_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
+            f"({share:.1%})",
+            f"  offers  {len(self.offers):,}",
+            f"  money   PKR {self.subsidy_pkr:,.0f} of {self.budget_pkr:,.0f} subsidy, "
+            f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
+            f"  solver  {self.solver} {self.solver_version}, "
+            f"{self.seconds.get('total', 0.0):.1f} s",
+        ]
+        return "\n".join([*lines, *([f"  sure    {self.guarantee}"] if self.guarantee else [])])
+
+    # --- run folder ------------------------------------------------------------------------------
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return its tables, by the name of their file."""
+        own = {name: getattr(self, name) for name in FRAMES}
+        return {f"outcome_{name}": frame for name, frame in own.items()} | {
+            f"table_{name}": frame for name, frame in self.tables.items()
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return all else of it as JSON has it; what is infinite becomes null there."""
+        proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
+        own = {name: getattr(self, name) for name in FACTS}
+        return own | {"proofs": proofs, "tables": list(self.tables)}
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
+        """Return the outcome that was written.
+
+        Parameters
+        ----------
+        facts
+            As `facts` returned them, from JSON.
+        frame
+            Called with the name of a file for its table.
+        """
+        proofs = tuple(
+            # JSON has no infinity: a bound that was none is null there.
+            AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
+            for one in facts["proofs"]
+        )
+        own = {name: facts[name] for name in FACTS}
+        listed = {
+            "blocks": tuple(facts["blocks"]),
+            "offers": tuple(facts["offers"]),
+            "limits": tuple(facts["limits"]),
+            "lines": tuple((str(what), str(value)) for what, value in facts["lines"]),
+        }
+        parts: dict[str, Any] = own | listed
+        parts |= {name: frame(f"outcome_{name}") for name in FRAMES}
+        tables = {name: frame(f"table_{name}") for name in facts["tables"]}
+        return cls(**parts, proofs=proofs, tables=tables)
+
+
+def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> Outcome:
+    """Return the outcome of an answer: its plan, figures and proofs as plain tables.
+
+    Parameters
+    ----------
+    answer
+        What `siting.engine.solve` returned.
+    aim
+        What was aimed at, in words; the names of the aims by default.
+    blocks
+        Keys of the configuration that are in use.
+    """
+    program, instance = answer.program, answer.program.instance
+    names = [one.name for one in program.slices]
+    years = program.year_plan.years if program.year_plan else None
+    scenarios = program.scenario_plan.names if program.scenario_plan else None
+    slices = pd.DataFrame(
+        {
+            "slice": names,
+            "year": [years[one.year] if years else None for one in program.slices],
+            "scenario": [scenarios[one.scenario] if scenarios else "" for one in program.slices],
+            "weight": [one.weight for one in program.slices],
+            "probability": [one.probability for one in program.slices],
+        }
+    ).astype({"year": "Int64"})
+    services = [answer.service(name) for name in names]
+    classes = np.array(instance.class_names, dtype=object)
+    rows = pd.DataFrame(
+        {
+            "demand_id": instance.demand_ids.astype(str),
+            "cell_id": instance.cell_ids[instance.demand_cell].astype(str),
+            "vehicle_class": classes[instance.demand_class].astype(str),
+        }
+    )
+    wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
+    regret = next((a for a in program.aims if isinstance(a, LeastRegret)), LeastRegret())
+    floors = answer.floor_table  # groups of a worst share are among them, with no share to hold
+    best = pd.DataFrame({"scenario": list(scenarios or ())[: len(regret.best)]})
+    return Outcome(
+        model=program.model,
+        blocks=tuple(blocks),
+        aim=aim or ", then ".join(one.aim for one in answer.proofs),
+        proofs=answer.proofs,
+        offers=answer.offers,
+        subsidy_pkr=answer.subsidy_pkr,
+        cost_pkr=answer.cost_pkr,
+        budget_pkr=answer.budget_pkr,
+        demand_kwh_day=answer.demand_kwh_day,
+        served_kwh_day=answer.served_kwh_day,
+        method=answer.method,
+        solver=answer.solver,
+        solver_version=answer.solver_version,
+        tie_break=answer.tie_break,
+        guarantee=answer.guarantee,
+        service=services[-1],
+        slices=slices,
+        built=answer.built,
+        services=_by_slice(names, services),
+        demand=_by_slice(names, wanted),
+        served=answer.served,
+        money=answer.money,
+        paid=_paid(answer),
+        floors=floors[floors["share"] > 0].reset_index(drop=True),
+        best=best.assign(best=list(regret.best[: len(best)])).astype({"best": float}),
+    )
+
+
+def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame({"slice": name}, t.index).join(t)
+        for name, t in zip(names, tables, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True).astype({"slice": "str"})
+
+
+def _paid(answer: Answer) -> pd.DataFrame:
+    """Return the public money each site has drawn up to each year (PKR)."""
+    program, instance = answer.program, answer.program.instance
+    years = program.year_plan.years if program.year_plan else (None,)
+    rows = []
+    for t, year in enumerate(years):
+        offer = program.options.offer[answer.choice, t]
+        offer = np.sort(offer[offer >= 0])
+        money = instance.offer_subsidy if program.gap is None else answer.paid[:, t]
+        ids = instance.site_ids[instance.offer_site[offer]].tolist()
+        rows += [(s, year, pkr) for s, pkr in zip(ids, money[offer].tolist(), strict=True)]
+    table = pd.DataFrame(rows, columns=["site_id", "year", "subsidy_pkr"])
+    return table.astype({"site_id": "str", "year": "Int64", "subsidy_pkr": float})
+
+
+FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
+FACTS = tuple(f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables"))
+
+
+def _number(value: Any) -> Any:
+    return math.inf if value is None else value

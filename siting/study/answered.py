@@ -1,0 +1,341 @@
+"""What the answer of a program comes to: tables and headline figures of every block in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from siting.engine.answer import Answer
+from siting.engine.clock import Progress
+from siting.engine.values import worth_of_scenarios
+from siting.outcome import Outcome, outcome_of
+from siting.program.aims import LeastMoney, MostWorth, WorstShare
+from siting.program.limits import limit_tables
+from siting.program.program import Program
+from siting.study.ask import aim_in_words, aims_of, blocks_of, zones_named
+from siting.study.asked import Asked
+from siting.study.limits import limits_used
+from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
+from siting.study.yearly import built_by_year, cells_by_year, count_by_year, money_by_year
+from siting.study.zones import gini, zone_table
+
+NOT_FOUND = "not found in time"
+
+
+def decide(
+    asked: Asked,
+    program: Program,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    start: Sequence[str] = (),
+) -> Outcome:
+    """Return the outcome of a program: solved, with the tables of every block in use.
+
+    Parameters
+    ----------
+    asked
+        The configuration, with the tables of its stages.
+    program
+        Its program.
+    progress
+        Called now and then while solving.
+    start
+        Offers of an earlier plan.
+
+    Raises
+    ------
+    InfeasibleError
+        If no plan meets all that is asked.
+    SolveError
+        If none was found in the time given.
+    """
+    keys = asked.config.program
+    effort = Effort(asked.config, progress)
+    share = 1.0 if keys.alternatives is None else 1 / keys.alternatives.count
+    answer = effort.solve(program, share, start)
+    told = _Told(asked, answer, effort)
+    return told.outcome()
+
+
+@dataclass
+class _Told:
+    """What is told of an answer: tables and lines, gathered block by block."""
+
+    asked: Asked
+    answer: Answer
+    effort: Effort
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    def outcome(self) -> Outcome:
+        """Return the outcome with all of it."""
+        asked, answer = self.asked, self.answer
+        keys, config = asked.config.program, asked.config
+        found = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
+        years = list(asked.own)
+        stand = {
+            year: found.built.loc[
+                (found.built["year"] == year) if year is not None else slice(None), "offer_id"
+            ]
+            .drop_duplicates()
+            .tolist()
+            for year in years
+        }
+        if keys.scenarios is None:
+            services = {year: answer.service("" if year is None else str(year)) for year in years}
+        else:
+            services = only_these(asked, stand, self.effort)
+        last = years[-1]
+        served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
+        whole = asked.offers.set_index("offer_id")["cost_pkr"].astype(float)
+        drawn = found.subsidies
+        site = asked.offers.set_index("offer_id")["site_id"].astype(str)
+        use, there = limit_tables(asked.limits)
+        money = {o: drawn.get(site[o], 0.0) for o in found.offers}
+        if found.guarantee:
+            self.lines.append(("Guarantee", found.guarantee))
+        if keys.objective != "energy" or keys.decay is not None:
+            self._worth(found)
+        if keys.years is not None:
+            self._years(found, services, served)
+        if keys.scenarios is not None:
+            self._scenarios()
+        if asked.zones is not None:
+            self.tables["zones"] = zone_table(
+                asked.zones, asked.own[last], services[last], asked.floors_of_zones
+            )
+        if len(found.floors):
+            self.tables["floors"] = found.floors
+        if keys.fairness == "max_min":
+            self._fairness()
+        if keys.least_cost is not None:
+            self._least_cost()
+        if asked.need is not None:
+            self._viability(found, services[last])
+        for one in found.proofs[1:]:
+            self.lines.append((f"Then {one.aim}", str(one.proof)))
+        if keys.alternatives is not None:
+            _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
+                answer.program, answer, self.effort
+            )
+        return replace(
+            found,
+            service=services[last],
+            demand_kwh_day=float(asked.own[last]["demand_kwh_day"].sum()),
+            served_kwh_day=served[last],
+            cost_pkr=float(whole.loc[list(found.offers)].sum()),
+            limits=tuple(limits_used(use, there, money)),
+            lines=tuple(self.lines),
+            tables=self.tables,
+        )
+
+    def _worth(self, found: Outcome) -> None:
+        table = found.served.merge(found.slices[["slice", "weight", "probability"]], on="slice")
+        worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
+        unit = self.answer.program.worth_unit
+        self.lines.append(("Worth of the plan", f"{worth:,.0f} {unit}"))
+
+    # --- years -----------------------------------------------------------------------------------
+
+    def _years(
+        self,
+        found: Outcome,
+        services: dict[int | None, pd.DataFrame],
+        served: dict[int | None, float],
+    ) -> None:
+        """Tell what stands, is served and is spent in each year."""
+        program, asked = self.answer.program, self.asked
+        built = built_by_year(found, program)
+        money = money_by_year(found.money, program)
+        weights = found.slices.drop_duplicates("year").set_index("year")["weight"]
+        wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
+        fresh = built[built["built_year"] == built["year"]]
+        first = ~fresh.duplicated("site_id")
+        before = set(
+            program.instance.site_ids[program.instance.offer_site][program.instance.offer_existing]
+        )
+        new = first & ~fresh["site_id"].isin(before)
+        table = pd.DataFrame(
+            {
+                "year": money["year"],
+                "weight": money["year"].map(weights).astype(float),
+                "demand_kwh_day": [wanted[y] for y in money["year"]],
+                "served_kwh_day": [served[y] for y in money["year"]],
+                "served_share": [served[y] / max(wanted[y], 1e-12) for y in money["year"]],
+                "stations": count_by_year(built, money["year"]),
+                "new_stations": count_by_year(fresh[new], money["year"]),
+                "upgraded_stations": count_by_year(fresh[~new], money["year"]),
+            }
+        )
+        for row in table.itertuples():
+            text = (
+                f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
+                f"({row.served_share:.1%}), {row.new_stations:,} new stations"
+            )
+            self.lines.append((f"In {row.year}", text))
+        alone = asked.config.program.scenarios is None and asked.need is None
+        if alone and aims_of(asked.config)[0] == "most_worth":
+            self._foresight(table)
+        self.tables |= {
+            "years": table.merge(money, on="year"),
+            "built": built,
+            "year_cells": cells_by_year(asked.own, services),
+        }
+
+    def _foresight(self, table: pd.DataFrame) -> None:
+        """Tell what planning ahead is worth, against planning the years one by one."""
+        alone = myopic(self.asked, self.effort)
+        text = NOT_FOUND
+        if alone is not None:
+            table["myopic_kwh_day"] = [plan.served_kwh_day for plan in alone]
+            weights = table["weight"].to_numpy(dtype=float)
+            worth = float((weights * [plan.worth_in(0) for plan in alone]).sum())
+            more = self.answer.proof.objective - worth
+            text = f"{more:,.0f} {self.answer.program.worth_unit}, weighted"
+        self.lines.append(("Worth of planning ahead", text))
+
+    # --- scenarios -------------------------------------------------------------------------------
+
+    def _scenarios(self) -> None:
+        """Tell what is served in each scenario of the last year, and what is given up there."""
+        answer = self.answer
+        program = answer.program
+        plan = program.scenario_plan
+        assert plan is not None
+        last = max(one.year for one in program.slices)
+        here = [n for n, one in enumerate(program.slices) if one.year == last]
+        table = answer.served.iloc[here].reset_index(drop=True)
+        table = table[["scenario", "demand_kwh_day", "served_kwh_day"]]
+        table.insert(1, "probability", list(plan.probabilities))
+        worth = worth_of_scenarios(answer)
+        own = best_by_scenario(program, self.effort, answer.offers)
+        texts = [f"what it gives up was {NOT_FOUND}"] * len(table)
+        if own is not None:
+            best = np.array([one.proof.objective for one in own])
+            bound = np.array([max(one.proof.bound, one.proof.objective) for one in own])
+            regret = np.maximum(bound - worth, 0.0)
+            plain = program.objective is None and program.year_plan is None
+            what = "kwh" if plain else "worth"
+            more = {} if plain else {"worth": worth}
+            share = regret / np.where(bound > 0, bound, 1.0)
+            table = table.assign(
+                **more,
+                **{f"best_{what}": best, f"best_bound_{what}": bound, f"regret_{what}": regret},
+                regret_share=share,
+            )
+            texts = [f"gives up at most {one:.1%}" for one in share]
+            self.tables["robust"] = _robust(answer, own)
+        self.tables["scenarios"] = table
+        for row, text in zip(table.itertuples(), texts, strict=True):
+            what = f"If {row.scenario} (p {row.probability:g})"
+            self.lines.append((what, f"{row.served_kwh_day:,.0f} kWh/day, {text}"))
+        mean = float((table["probability"] * table["served_kwh_day"]).sum())
+        self.lines.append(("Energy on average", f"{mean:,.0f} kWh/day"))
+        count = NOT_FOUND if own is None else f"{self.tables['robust']['robust'].sum():,}"
+        self.lines.append(("Sites in every scenario's plan", count))
+
+    # --- fairness, money -------------------------------------------------------------------------
+
+    def _fairness(self) -> None:
+        """Tell how equal zones are served, and what that costs against the most in all."""
+        asked, answer = self.asked, self.answer
+        assert asked.zones is not None
+        zones = self.tables["zones"]
+        people = zones["zone"].map(asked.people).fillna(0.0).to_numpy(dtype=float)
+        weight = people if people.sum() > 0 else zones["demand_kwh_day"].to_numpy(dtype=float)
+        worst = zones.sort_values(["served_share", "zone"]).iloc[0]
+        equal = gini(zones["served_share"].to_numpy(dtype=float), weight)
+        proof = next(
+            one.proof
+            for one, aim in zip(answer.proofs, answer.program.aims, strict=True)
+            if isinstance(aim, WorstShare)
+        )
+        self.lines += [
+            ("Worst-served zone", f"{worst['zone']} ({worst['served_share']:.1%})"),
+            ("Proven of the worst share", str(proof)),
+        ]
+        program = replace(answer.program, aims=(MostWorth(),))
+        usual = self.effort.attempt(program, 0.5, answer.offers)
+        if usual is None:
+            self.lines.append(("Gini of shares served", f"{equal:.3f}"))
+            self.lines.append(("Price of fairness", NOT_FOUND))
+            return
+        last = list(asked.own)[-1]
+        shares = zone_table(asked.zones, asked.own[last], usual.service(), {})["served_share"]
+        without = gini(shares.to_numpy(dtype=float), weight)
+        self.lines.append(("Gini of shares served", f"{equal:.3f}, without fairness {without:.3f}"))
+        mine = replace(answer, program=program)
+        lost = max(usual.proof.objective - _worth_of(mine), 0.0)
+        text = f"{lost:,.0f} {program.worth_unit}"
+        if program.objective is None and len(program.slices) == 1 and program.gap is None:
+            text += f", or {self._more_budget(usual, proof.objective)} more budget"
+        self.lines.append(("Price of fairness", text))
+
+    def _more_budget(self, usual: Answer, share: float) -> str:
+        """Return the money it takes to serve as much as the usual plan, no zone worse than now."""
+        program = usual.program
+        all_ = usual.demand_kwh_day
+        program = replace(program, aims=(LeastMoney(),), floors=()).without_budget()
+        city = (1 - 1e-6) * usual.served_kwh_day / all_ if all_ else 0.0
+        program = program.floor(city).floor((1 - 1e-6) * share, zones_named(self.asked))
+        found = self.effort.attempt(program)
+        if found is None:
+            return f"money {NOT_FOUND}:"
+        more = max(found.subsidy_pkr - usual.budget_pkr, 0.0)
+        return f"PKR {more / 1e6:,.2f} m"
+
+    def _least_cost(self) -> None:
+        cheap = self.asked.config.program.least_cost
+        assert cheap is not None
+        what = "public money" if cheap.money == "subsidy_pkr" else "cost in all"
+        proof = next(
+            one.proof
+            for one, aim in zip(self.answer.proofs, self.answer.program.aims, strict=True)
+            if isinstance(aim, LeastMoney)
+        )
+        text = f"PKR {proof.objective / 1e6:,.2f} m, no plan needs less than "
+        self.lines.append((f"Least {what}", f"{text}{proof.bound / 1e6:,.2f} m"))
+
+    def _viability(self, found: Outcome, service: pd.DataFrame) -> None:
+        """Tell what the business case of each station needs, earns and is paid."""
+        need = self.asked.need
+        assert need is not None
+        sites = need.offers[need.offers["offer_id"].isin(list(found.offers))]
+        sites = sites[["site_id", "offer_id", "cost_pkr"]].sort_values("site_id", ignore_index=True)
+        by_site = service.groupby("site_id")["served_kwh_day"].sum()
+        margin = service["vehicle_class"].map(need.margin_pkr).astype(float)
+        earned = (service["served_kwh_day"] * margin).groupby(service["site_id"]).sum()
+        money = sites["site_id"].map(found.subsidies).fillna(0.0).astype(float)
+        sites = sites.assign(
+            served_kwh_day=sites["site_id"].map(by_site).fillna(0.0).astype(float),
+            earned_pkr=sites["site_id"].map(earned).fillna(0.0).astype(float),
+            subsidy_pkr=money,
+            subsidy_share=(money / sites["cost_pkr"].where(sites["cost_pkr"] > 0)).fillna(0.0),
+        )
+        self.tables["viability"] = sites
+        paid = int((money > 0).sum())
+        self.lines.append(("Stations that need public money", f"{paid:,} of {len(sites):,}"))
+
+
+def _worth_of(answer: Answer) -> float:
+    slices = answer.program.slices
+    return sum(s.weight * s.probability * answer.worth_in(n) for n, s in enumerate(slices))
+
+
+def _robust(answer: Answer, own: Sequence[Answer]) -> pd.DataFrame:
+    """Return how often each site is chosen in the plans of the scenarios alone."""
+    sites = answer.program.instance
+    standing = [set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *own)]
+    names = sorted(set().union(*standing))
+    times = [sum(name in one for one in standing[1:]) for name in names]
+    return pd.DataFrame(
+        {
+            "site_id": pd.Series(names, dtype="str"),
+            "in_plan": [name in standing[0] for name in names],
+            "scenarios": times,
+            "robust": [count == len(own) for count in times],
+        }
+    )

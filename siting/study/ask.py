@@ -1,0 +1,293 @@
+"""From what a configuration asks for to one `siting.Program`, and its answer.
+
+Every key of the section ``program`` is a block; all go together but for what
+`siting.config.refusals` holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.config import Config
+from siting.engine.answer import Answer
+from siting.engine.clock import Progress
+from siting.engine.solve import solve
+from siting.errors import Fault, InputError
+from siting.program.instance import Instance
+from siting.program.money import GapRule
+from siting.program.objective import (
+    Decay,
+    ExponentialDecay,
+    GaussianDecay,
+    LinearDecay,
+    StepDecay,
+)
+from siting.program.program import Program
+from siting.study.asked import Asked
+
+UNITS = {"people": "people", "sessions": "sessions/day"}
+REACHABLE = "within reach"
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
+    """Return the data of the program, for one of its demands.
+
+    Parameters
+    ----------
+    asked
+        What is asked.
+    demand
+        `siting.tables.DEMAND`.
+    """
+    program, offers = asked.config.program, asked.offers
+    budget = program.budget_pkr
+    if program.years is not None:
+        budget = sum(program.years.budgets_pkr.values())
+    if not asked.budgeted:
+        budget = max(budget, float(offers["subsidy_pkr"].sum()))
+    return Instance.from_tables(
+        demand,
+        offers if asked.need is None else asked.need.offers,
+        asked.reach,
+        asked.compatibility,
+        budget,
+        limits=asked.limits,
+        required=asked.required,
+        forbidden=asked.forbidden,
+    )
+
+
+def program_of(asked: Asked) -> Program:
+    """Return the program that a configuration asks for.
+
+    Parameters
+    ----------
+    asked
+        The configuration, with the tables of its stages.
+
+    Raises
+    ------
+    InputError
+        With every zone or class that is not there, and every fault of the tables.
+    InfeasibleError
+        With every limit that what stands and what is required break by themselves.
+    """
+    keys = asked.config.program
+    years, futures = keys.years, keys.scenarios
+    last = list(asked.own)[-1]
+    made = Program(instance_of(asked, asked.own[last]), keys.model)
+    demand = {key: _by_id(table) for key, table in asked.demand.items()}
+    if years is not None:
+        made = made.years(
+            dict(years.budgets_pkr),
+            None if futures is not None else demand,
+            carry_over=years.carry_over,
+            upgrades=years.upgrades,
+            discount_rate=years.discount_rate,
+            last_period_years=years.last_period_years,
+        )
+    if futures is not None:
+        chances = {name: future.probability for name, future in futures.of.items()}
+        made = made.scenarios(chances, demand)
+    made = counted(made, asked, asked.worth)
+    made = _with_floors(made, asked)
+    if asked.need is not None:
+        made = made.viability_gap(GapRule(asked.need.margin_pkr, asked.need.cap_share))
+    if not asked.budgeted:
+        made = made.without_budget()
+    for aim in aims_of(asked.config):
+        made = _with_aim(made, asked, aim)
+    return made
+
+
+def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
+    """Return a program that counts what the configuration does: people, sessions, near drives."""
+    keys = asked.config.program
+    if worth is not None:
+        program = program.worth(worth, UNITS[keys.objective])
+    if keys.decay is not None:
+        program = program.decay(_decay(keys.decay), asked.config.reach.cutoff_min)
+    return program
+
+
+def _with_floors(program: Program, asked: Asked) -> Program:
+    keys, when = asked.config.program, asked.config.program.floors_in
+    if asked.city_floor > 0:
+        program = program.floor(asked.city_floor, when=when)
+    cheap = keys.least_cost
+    if cheap is not None and cheap.of == "reachable":
+        instance = program.instance
+        near = pd.Series(np.where(instance.served_pairs, REACHABLE, ""), index=instance.demand_ids)
+        program = program.floor({REACHABLE: cheap.served_share}, near, when)
+    if asked.floors_of_zones:
+        zones = zones_named(asked)
+        plain = zones if asked.zones is None else asked.zones
+        _require_known(asked.floors_of_zones, set(plain) - {""}, "program.zone_floors")
+        renamed = dict(zip(plain, zones, strict=True))
+        program = program.floor(
+            {renamed[name]: share for name, share in asked.floors_of_zones.items()}, zones, when
+        )
+    if asked.floors_of_classes:
+        program = program.floor(asked.floors_of_classes, "class", when)
+    return program
+
+
+def zones_named(asked: Asked) -> pd.Series:
+    """Return the zones by ``demand_id``, told apart from the city and from vehicle classes."""
+    assert asked.zones is not None  # the configuration's own check
+    taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
+    return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
+
+
+def _require_known(asked: Mapping[str, float], there: set[str], key: str) -> None:
+    faults = []
+    for name in asked:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=1, cutoff=0.6)
+            fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(there))}"
+            faults.append(Fault(f"{key}.{name}", "no such zone with demand in it", fix))
+    if faults:
+        raise InputError(faults)
+
+
+def _by_id(demand: pd.DataFrame) -> pd.Series[float]:
+    return demand.set_index("demand_id")["demand_kwh_day"]
+
+
+def _decay(asked: Any) -> Decay:
+    if asked.kind == "step":
+        return StepDecay({float(minutes): factor for minutes, factor in asked.factors.items()})
+    if asked.kind == "linear":
+        return LinearDecay(asked.full_min, asked.end_min, asked.least)
+    if asked.kind == "exponential":
+        return ExponentialDecay(asked.scale_min)
+    return GaussianDecay(asked.sigma_min)
+
+
+# --- aims ----------------------------------------------------------------------------------------
+
+
+def aims_of(config: Config) -> list[str]:
+    """Return what is to be best, one after the other: keys of the configuration, or aims."""
+    program = config.program
+    # Of plans as fair, as cheap or as safe, the one that serves the most of what is counted.
+    usual = () if "most_worth" in program.then else ("most_worth",)
+    return [*program.first_aims, *usual, *program.then]
+
+
+def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
+    keys = asked.config.program
+    if aim == "fairness":
+        return program.worst_share(zones_named(asked), keys.floors_in)
+    if aim == "least_cost":
+        assert keys.least_cost is not None
+        return program.least_money(keys.least_cost.money)
+    if aim == "scenarios":
+        assert keys.scenarios is not None
+        if keys.scenarios.criterion == "regret":
+            return program.least_regret()
+        return program.tail(keys.scenarios.alpha, keys.scenarios.cvar_of)
+    return {
+        "most_worth": program.most_worth,
+        "least_money": program.least_money,
+        "shortest_drives": program.shortest_drives,
+    }[aim]()
+
+
+def aim_in_words(config: Config) -> str:
+    """Return what a configuration aims at, as a planner says it."""
+    program = config.program
+    futures, cheap = program.scenarios, program.least_cost
+    most = "energy" if program.objective == "energy" else f"served {program.objective}"
+    words = {
+        "fairness": "the worst zone served best",
+        "most_worth": f"the most {most}",
+        "least_money": "the least public money",
+        "shortest_drives": "the shortest drives",
+    }
+    if cheap is not None:
+        money = "public money" if cheap.money == "subsidy_pkr" else "cost in all"
+        words["least_cost"] = f"the least {money} that serves {cheap.served_share:.0%} of the " + (
+            "demand" if cheap.of == "demand" else "demand in reach"
+        )
+    if futures is not None:
+        words["scenarios"] = {
+            "expected": "",
+            "regret": "the least worst regret over the scenarios",
+            "cvar": f"the best average of the worst {1 - futures.alpha:.0%} of outcomes",
+        }[futures.criterion]
+    first, *later = [words[aim] for aim in aims_of(config)]
+    if program.years is not None:
+        first += " over the years, discounted"
+    elif aims_of(config)[0] == "most_worth" and config.offers.subsidy.rule != "gap":
+        first += " for the budget"
+    if futures is not None and futures.criterion == "expected":
+        first += ", on average over the scenarios"
+    parts = [", then ".join([first, *later])]
+    if program.decay is not None:
+        parts.append(", nearer counting more")
+    if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
+        parts.append(", floors held")
+    if config.offers.subsidy.rule == "gap":
+        parts.append(", where public money fills what the business case lacks")
+    return "".join(parts)
+
+
+def blocks_of(config: Config) -> set[str]:
+    """Return the keys of the program that are in use, and ``viability_gap``."""
+    program = config.program
+    plain = type(program)(budget_pkr=program.budget_pkr)
+    used = {
+        name
+        for name in type(program).model_fields
+        if getattr(program, name) != getattr(plain, name)
+    }
+    return used | ({"viability_gap"} if config.offers.subsidy.rule == "gap" else set())
+
+
+# --- the answer ----------------------------------------------------------------------------------
+
+
+def answer_of(
+    program: Program,
+    config: Config,
+    limit_s: float,
+    *,
+    start: Sequence[str] = (),
+    progress: Callable[[Progress], None] | None = None,
+) -> Answer:
+    """Return the answer of a program, solved as the section ``solver`` says.
+
+    Parameters
+    ----------
+    program
+        The program.
+    config
+        Of it ``solver``.
+    limit_s
+        Seconds to take at most.
+    start
+        Offers of an earlier plan.
+    progress
+        Called now and then while solving.
+    """
+    solver = config.solver
+    return solve(
+        program,
+        gap=solver.gap,
+        time_limit_s=max(limit_s, 0.05),
+        threads=solver.threads,
+        seed=solver.seed,
+        method=solver.method,
+        solver=solver.name,
+        progress=progress,
+        start=list(start) or None,
+    )

@@ -1,0 +1,249 @@
+"""What a configuration asks for, with the tables of its stages: all that a program is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting import economics, sites
+from siting.config import Config
+from siting.program.limits import Limit
+
+# Whatever one year in one scenario is called: None, a year, a scenario, or both.
+Key = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Need:
+    """What the program decides on where public money fills the viability gap.
+
+    Parameters
+    ----------
+    offers
+        The offers, their ``cost_pkr`` what each needs over its life (present value, PKR).
+    margin_pkr
+        Present value of the margin on one kWh/day over the life, by vehicle class (PKR).
+    cap_share
+        Largest share of that need which public money may pay.
+    """
+
+    offers: pd.DataFrame
+    margin_pkr: dict[str, float]
+    cap_share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A configuration with the tables that its program is made from.
+
+    Parameters
+    ----------
+    config
+        Of it ``program``, ``solver``, ``offers.subsidy`` and ``reach.cutoff_min``.
+    demand
+        `siting.tables.DEMAND` by year and scenario, with the same rows in each.
+    own
+        The same for the demand of the configuration itself, by year (None where there are none).
+    offers, reach, compatibility
+        What could be built, who reaches it, and which chargers serve whom.
+    limits, required, forbidden
+        What a plan must keep to beside the budget.
+    zones
+        The zone of each demand row, by ``demand_id``, blank for none; None without zones.
+    people
+        People of each zone.
+    worth
+        Worth of each demand row served whole, by ``demand_id``, by year and scenario, then in the
+        configuration's own demand by year; None for energy.
+    own_worth
+        The same for `own`.
+    need
+        The viability gap, where public money fills it.
+    """
+
+    config: Config
+    demand: Mapping[Key, pd.DataFrame]
+    own: Mapping[int | None, pd.DataFrame]
+    offers: pd.DataFrame
+    reach: pd.DataFrame
+    compatibility: pd.DataFrame
+    limits: tuple[Limit, ...]
+    required: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    zones: pd.Series | None
+    people: Mapping[str, float]
+    worth: Mapping[Key, pd.Series] | None
+    own_worth: Mapping[int | None, pd.Series] | None
+    need: Need | None
+
+    @property
+    def floors_of_zones(self) -> dict[str, float]:
+        """The share that must be served in each zone that has a floor."""
+        program = self.config.program
+        names = [] if self.zones is None else sorted(set(self.zones) - {""})
+        found = dict.fromkeys(names, program.zone_floor) if program.zone_floor > 0 else {}
+        return found | {str(k): float(v) for k, v in program.zone_floors.items()}
+
+    @property
+    def floors_of_classes(self) -> dict[str, float]:
+        """The share that must be served of each vehicle class that has a floor."""
+        program = self.config.program
+        there = self._wanted("vehicle_class")
+        found = dict.fromkeys(there, program.class_floor) if program.class_floor > 0 else {}
+        return found | {str(k): float(v) for k, v in program.class_floors.items()}
+
+    def _wanted(self, column: str) -> list[str]:
+        rows = pd.concat(self.demand.values())
+        return sorted(rows.loc[rows["demand_kwh_day"] > 0, column].astype(str).unique())
+
+    @property
+    def city_floor(self) -> float:
+        """The share of all the demand that must be served."""
+        program = self.config.program
+        cheap = program.least_cost
+        whole = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
+        return max(program.min_served_share, whole)
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether the budget counts: where the least money comes first it does not."""
+        return self.config.program.first_aims[:1] != ("least_cost",)
+
+
+def asked_of(
+    config: Config,
+    *,
+    demand: pd.DataFrame,
+    other_demand: Callable[[int | None, str | None, str | None], pd.DataFrame],
+    offers: pd.DataFrame,
+    reach: pd.DataFrame,
+    compatibility: pd.DataFrame,
+    cells: pd.DataFrame,
+    cell_zones: pd.Series | None,
+    sessions: pd.DataFrame,
+    limits: tuple[Limit, ...],
+    required: tuple[str, ...],
+    forbidden: tuple[str, ...],
+    rules: economics.BusinessRules,
+) -> Asked:
+    """Return what a configuration asks for, from the tables of its stages.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    demand
+        The demand of the configuration itself (`siting.tables.DEMAND`).
+    other_demand
+        Called with a year, a scenario of the fleet and a case (None: the configuration's) for the
+        demand of it.
+    offers, reach, compatibility, cells, cell_zones, sessions, limits, required, forbidden, rules
+        Tables and figures of the stages.
+    """
+    program = config.program
+    years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
+    futures = program.scenarios.of if program.scenarios else {}
+    own: dict[int | None, pd.DataFrame] = {
+        year: demand if year in (None, config.year) else other_demand(year, None, None)
+        for year in years
+    }
+    found: dict[Key, pd.DataFrame] = {}
+    for year in years:
+        for name, future in futures.items():
+            key = name if year is None else (year, name)
+            found[key] = other_demand(year, future.fleet, future.case)
+    found = _same_rows(found or dict(own), demand)
+    own = _same_rows(own, *found.values())
+    zones, people = None, {}
+    if cell_zones is not None:
+        rows = next(iter(own.values()))
+        of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
+        wanted = pd.concat(found.values()).groupby("demand_id")["demand_kwh_day"].sum()
+        live = of_row.groupby(of_row).transform("size") > 0
+        live &= (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
+        zones = pd.Series(
+            of_row.where(live, "").astype(str).to_numpy(), index=rows["demand_id"].astype(str)
+        )
+        count = cells["people"].groupby(cell_zones.to_numpy()).sum()
+        people = {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
+    worth = None if program.objective == "energy" else program.objective
+    return Asked(
+        config,
+        found,
+        own,
+        offers,
+        reach,
+        compatibility,
+        limits,
+        required,
+        forbidden,
+        zones,
+        people,
+        None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in found.items()},
+        None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in own.items()},
+        _need(config, offers, compatibility, rules)
+        if config.offers.subsidy.rule == "gap"
+        else None,
+    )
+
+
+def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
+    """Return demands with the rows of all of them and of others, 0 kWh/day where one has none."""
+    columns = ["demand_id", "cell_id", "vehicle_class"]
+    rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
+    rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
+    out = {}
+    for key, table in tables.items():
+        kwh = rows["demand_id"].map(table.set_index("demand_id")["demand_kwh_day"])
+        out[key] = rows.assign(demand_kwh_day=kwh.fillna(0.0).astype(float))
+    return out
+
+
+def _worth(
+    demand: pd.DataFrame, kind: str, cells: pd.DataFrame, sessions: pd.DataFrame
+) -> pd.Series[float]:
+    """Return the worth of a demand row served whole, by ``demand_id``."""
+    wanted = demand["demand_kwh_day"]
+    if kind == "sessions":
+        kwh = sessions.set_index("vehicle_class")["session_kwh"]
+        worth = wanted / demand["vehicle_class"].map(kwh).astype(float)
+    else:
+        # A cell's people go with its demand: each class row stands for its share of them.
+        people = demand["cell_id"].map(cells.set_index("cell_id")["people"]).astype(float)
+        whole = wanted.groupby(demand["cell_id"]).transform("sum")
+        worth = (people * wanted / whole.where(whole > 0)).fillna(0.0)
+    return pd.Series(worth.to_numpy(dtype=float), index=demand["demand_id"].astype(str))
+
+
+def _need(
+    config: Config,
+    offers: pd.DataFrame,
+    compatibility: pd.DataFrame,
+    rules: economics.BusinessRules,
+) -> Need:
+    """Return the viability gap of the offers.
+
+    A class's margin is the lowest of the chargers it can use, and the cap the strictest of the
+    offers: both err against the station.
+    """
+    terms = economics.gap_terms(offers, rules, sites.Subsidy(**config.offers.subsidy.model_dump()))
+    worth = terms["worth_pkr_kwh_day"].to_numpy(dtype=float)
+    need = terms["need_pkr"].to_numpy(dtype=float)
+    existing = offers["existing"].to_numpy(dtype=bool)
+    open_ = (offers["reason"].fillna("").astype(str).str.strip() == "").to_numpy() & ~existing
+    margin = {}
+    for name in config.demand.vehicle_classes:
+        groups = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
+        columns = [f"capacity_{group}_kwh_day" for group in groups]
+        columns = [column for column in columns if column in offers.columns]
+        able = open_ & (offers[columns] > 0).any(axis=1).to_numpy() if columns else open_ & False
+        margin[name] = float(worth[able].min()) if able.any() else 0.0
+    cap = terms["cap_pkr"].to_numpy(dtype=float)
+    share = float((cap[open_] / need[open_]).min()) if open_.any() else 1.0
+    # Public money is the program's own decision here, no property of an offer.
+    needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
+    return Need(needing, margin, min(max(share, 1e-9), 1.0))

@@ -1,0 +1,278 @@
+"""Plans beside the plan: near-best ones, each scenario's own, year by year, with some offers only.
+
+They are solved with what is left of the time limit; what is not found in it is None.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from siting.config import Config
+from siting.engine.answer import Answer
+from siting.engine.clock import Progress
+from siting.errors import InfeasibleError, SolveError
+from siting.program.limits import Limit
+from siting.program.program import Program
+from siting.study.ask import answer_of, counted, instance_of, program_of
+from siting.study.asked import Asked
+
+
+@dataclass
+class Effort:
+    """What is left of the time that a configuration allows for solving.
+
+    Parameters
+    ----------
+    config
+        Of it ``solver``.
+    progress
+        Called now and then while solving.
+    over
+        Whether no more is to be solved: Ctrl-C was pressed.
+    """
+
+    config: Config
+    progress: Callable[[Progress], None] | None = None
+    over: bool = False
+    begun: float = field(default_factory=time.perf_counter)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left."""
+        return self.config.solver.time_limit_s - (time.perf_counter() - self.begun)
+
+    def solve(self, program: Program, share: float = 1.0, start: Sequence[str] = ()) -> Answer:
+        """Return the answer of a program, in a share of the time left."""
+        answer = answer_of(
+            program, self.config, share * self.left_s, start=start, progress=self.progress
+        )
+        self.over |= answer.proof.stopped == "interrupted"
+        return answer
+
+    def attempt(
+        self, program: Program, share: float = 1.0, start: Sequence[str] = ()
+    ) -> Answer | None:
+        """Return the same; none if there is no plan, or none was found in time."""
+        if self.over or self.left_s <= 0:
+            return None
+        try:
+            return self.solve(program, share, start)
+        except (InfeasibleError, SolveError):
+            return None
+
+
+def only_these(
+    asked: Asked, offers: Mapping[int | None, Sequence[str]], effort: Effort
+) -> dict[int | None, pd.DataFrame]:
+    """Return who is served by what in the configuration's own demand, by year, if offers stand.
+
+    Parameters
+    ----------
+    asked
+        What is asked.
+    offers
+        By year, ids of the offers that stand.
+    effort
+        How hard to try; this is done even if the time is over.
+    """
+    services = {}
+    last = list(asked.own)[-1]
+    # Of the limits only that counts which leaves these offers; the plan is within the others.
+    bare = instance_of(replace(asked, limits=(), required=()), asked.own[last])
+    site = dict(zip(bare.offer_ids, bare.site_ids[bare.offer_site], strict=True))
+    for year, demand in asked.own.items():
+        stand = offers[year]
+        rest = {str(o): 1.0 for o in bare.offer_ids if o not in set(stand)}
+        program = Program(bare, asked.config.program.model).without_budget()
+        if rest:
+            program = program.limit(Limit("what does not stand", "number", "offers", 0.0, rest))
+        kwh = demand.set_index("demand_id")["demand_kwh_day"]
+        program = program.require([site[o] for o in stand]).scenarios({"own": 1.0}, {"own": kwh})
+        worth = None if asked.own_worth is None else {"own": asked.own_worth[year]}
+        program = counted(program, asked, worth)
+        services[year] = answer_of(program, effort.config, max(effort.left_s, 10.0)).service()
+    return services
+
+
+def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
+    """Return the plan that each scenario would have alone; none if one was not found in time."""
+    assert program.scenario_plan is not None
+    count = len(program.scenario_plan.names)
+    found = []
+    for k in range(count):
+        answer = effort.attempt(program.only_scenario(k), 1 / (count - k), start)
+        if answer is None:
+            return None
+        found.append(answer)
+    return found
+
+
+def alternatives(
+    program: Program, first: Answer, effort: Effort
+) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
+    """Return plans that differ from the best one and from each other, with two tables of them.
+
+    Parameters
+    ----------
+    program
+        The program.
+    first
+        Its answer.
+    effort
+        What is left of the time, for all of them.
+
+    Returns
+    -------
+    plans, table, sites
+        The answers; ``plan``, ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share``,
+        ``offers``; and ``site_id``, ``plans``, ``share``: in how many of them each site stands.
+    """
+    asked = effort.config.program.alternatives
+    assert asked is not None
+    plans, losses = [first], [0.0]
+    best = first.proof
+    more = best.bound >= best.objective
+    for n in range(1, asked.count):
+        program = program.differ_from(plans[-1].offers, asked.differ_by)
+        answer = effort.attempt(program, 1 / (asked.count - n))
+        if answer is None:
+            break
+        lost = best.objective - answer.proof.objective
+        more = more and answer.proof.bound >= answer.proof.objective
+        lost = max(0.0, lost if more else -lost)
+        loss = lost / abs(best.objective) if best.objective else 0.0
+        if asked.within_share is not None and loss > asked.within_share * (1 + 1e-9) + 1e-12:
+            break
+        plans.append(answer)
+        losses.append(loss)
+    table = pd.DataFrame(
+        [
+            {
+                "plan": n,
+                "worth": plan.proof.objective,
+                "unit": plan.proof.unit,
+                "bound": plan.proof.bound,
+                "gap": plan.proof.gap,
+                "status": plan.proof.status,
+                "loss_share": loss,
+                "offers": " ".join(plan.offers),
+            }
+            for n, (plan, loss) in enumerate(zip(plans, losses, strict=True), 1)
+        ]
+    )
+    last = [plan.built[plan.built["slice"] == plan.program.slices[-1].name] for plan in plans]
+    count = pd.concat(last)["site_id"].value_counts()
+    sites = pd.DataFrame({"site_id": count.index.astype("str"), "plans": count.to_numpy()}).assign(
+        share=count.to_numpy() / len(plans)
+    )
+    sites = sites.sort_values(["plans", "site_id"], ascending=[False, True], ignore_index=True)
+    return plans, table, sites
+
+
+def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
+    """Return the plans of years that are planned one by one; none if one is not found in time.
+
+    Parameters
+    ----------
+    asked
+        What is asked, in years and without scenarios.
+    effort
+        What is left of the time, for all of them.
+    """
+    years = asked.config.program.years
+    assert years is not None
+    stands: dict[str, str] = {}
+    drawn: dict[str, float] = {}
+    price = asked.offers.set_index("offer_id")["subsidy_pkr"].astype(float).to_dict()
+    carried, found = 0.0, []
+    budgets = list(years.budgets_pkr.items())
+    for t, (year, granted) in enumerate(budgets):
+        offers = _standing(asked.offers, stands, upgrades=years.upgrades)
+        last = t == len(budgets) - 1
+        alone = _one_year(asked, year, offers, granted + carried, drawn, last=last)
+        try:
+            program = program_of(alone)
+        except InfeasibleError:
+            return None
+        answer = effort.attempt(program, 1 / (len(budgets) - t))
+        if answer is None:
+            return None
+        found.append(answer)
+        left = max(granted + carried - answer.subsidy_pkr, 0.0)
+        carried = left if years.carry_over else 0.0
+        stands = dict(answer.built[["site_id", "offer_id"]].itertuples(index=False, name=None))
+        drawn = {offer_id: price[offer_id] for offer_id in stands.values()}
+    return found
+
+
+def _one_year(
+    asked: Asked,
+    year: int,
+    offers: pd.DataFrame,
+    budget_pkr: float,
+    drawn: Mapping[str, float],
+    *,
+    last: bool,
+) -> Asked:
+    """Return what is asked in one year alone; what holds in the last only does not yet."""
+    keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
+    # What earlier years have drawn from an envelope is gone.
+    gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
+    limits = tuple(
+        replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
+        for limit, pkr in zip(asked.limits, gone, strict=True)
+    )
+    required = asked.required
+    if not last:
+        limits, required = tuple(one for one in limits if one.at_least <= 0), ()
+        if asked.config.program.floors_in == "last":
+            keys |= {"min_served_share": 0.0, "zone_floor": 0.0, "zone_floors": {}}
+            keys |= {"class_floor": 0.0, "class_floors": {}}
+    program = asked.config.program.model_copy(update=keys)
+    worth: dict[int | None, pd.Series] | None = None
+    if asked.own_worth is not None:
+        worth = {None: asked.own_worth[year]}
+    return replace(
+        asked,
+        config=asked.config.model_copy(update={"program": program}),
+        demand={None: asked.own[year]},
+        own={None: asked.own[year]},
+        offers=offers,
+        limits=limits,
+        required=required,
+        worth=worth,
+        own_worth=worth,
+    )
+
+
+def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
+    """Return the offers of a year before which some were built, by ``site_id``."""
+    offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
+    before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
+    new = {s: o for s, o in stands.items() if s not in set(site[before])}
+    now = site.map(new)
+    here, there = now.notna().to_numpy(), (offer_id == now).to_numpy()
+    sizes = [c for c in offers.columns if str(c).startswith("capacity_")]
+    sizes += ["power_kw", "subsidy_pkr"]
+    # What is paid for is paid for: a bigger station costs the difference.
+    prices = [c for c in offers.columns if str(c).endswith(("cost_pkr", "subsidy_pkr"))]
+    by_id = offers.assign(offer_id=offer_id).set_index("offer_id")
+    bigger, paid = np.zeros(len(offers), dtype=bool), offers[prices].fillna(0.0).astype(float)
+    if here.any():
+        old = by_id.loc[now[here].tolist()]
+        bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
+        less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
+        paid.loc[here] = np.maximum(less, 0.0)
+    extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
+    reason = offers["reason"].fillna("").astype(str)
+    return offers.assign(
+        **{name: np.where(here, paid[name], offers[name]) for name in prices},
+        existing=np.where(here, there, offers["existing"].to_numpy(bool)),
+        extends=np.where(here, bigger & ~there & upgrades, extends),
+        reason=reason.mask(here & ~there & ~(bigger & upgrades), "another stands there"),
+    )
