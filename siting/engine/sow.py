@@ -68,7 +68,8 @@ class Sower:
             open_ &= self.room.fits(self.choice)[: self.frame.count]
             if not open_.any():
                 break
-            rate = np.where(open_, gain / paid, 0.0)
+            with np.errstate(over="ignore"):  # what costs nothing is worth any price
+                rate = np.where(open_, gain / paid, 0.0)
             best = float(rate.max())
             touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
             taken = 0
