@@ -279,6 +279,11 @@ class Master:
         self._cuts.append(Cut(none, np.zeros(0), len(choice) - 1.0, -value))
         self._slack = np.append(self._slack, -(10**9))
 
+    def begin_at(self, choice: Ints) -> None:
+        """Look for cuts near a plan first: they are deeper there than at the first optimum."""
+        self._middle = np.zeros(self.count)
+        self._middle[choice] = 1.0
+
     def binding_cuts(self) -> list[Cut]:
         """Return the cuts that bound the last optimum, or did not long ago."""
         return [cut for cut, rounds in zip(self._cuts, self._slack, strict=True) if rounds <= 1]

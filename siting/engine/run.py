@@ -224,6 +224,9 @@ class Run:
         if self.choice is not None:
             return
         if valuer is None or self.large:
+            existing = self.frame.program.instance.offer_existing
+            kept = existing[self.frame.options.offer].all(axis=1)
+            self.value(np.flatnonzero(kept))
             if self.coarse:
                 self.value(Sower(self.master.cutter, self.room).run(self.clock))
             return
@@ -290,6 +293,8 @@ class Run:
 
     def _root(self) -> None:
         """Bound by cuts, and make plans of what they leave."""
+        if self.choice is not None:
+            self.master.begin_at(self.choice)
         with self.clock.phase("cuts", self._until(ROOT_ENDS)):
             self.root, low = self.master.tighten(ROOT_ROUNDS, ROOT_STALLED, self.proven_at)
             self.infeasible = low == -math.inf

@@ -51,17 +51,14 @@ class Shortfall:
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
         self.measures = self._measures()
-        short = len(self.columns)
         outer = sparse.vstack([row for _, row, _ in self.measures])
+        self.a = sparse.csc_array(sparse.vstack([inner, outer]))
         ones = np.concatenate([np.zeros(len(self.rows)), np.ones(len(self.measures))])
-        a = sparse.hstack([sparse.vstack([inner, outer]), ones[:, None]])
-        cost = np.zeros(short + 1)
-        cost[short] = -1.0
-        self.upper = np.append(m.upper[self.columns], np.inf)
+        # The shortfall is the first column; the others come once something is taken at their site.
+        n = self.a.shape[0]
         self.model = model_of(
-            sparse.csc_array(a), cost, np.zeros(short + 1), self.upper,
-            np.full(a.shape[0], -np.inf), np.full(a.shape[0], np.inf),
-            threads=1,
+            sparse.csc_array(ones[:, None]), np.array([-1.0]), np.zeros(1), np.full(1, np.inf),
+            np.full(n, -np.inf), np.full(n, np.inf), threads=1,
         )  # fmt: skip
         # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
         at = self.energies - frame.count
@@ -69,6 +66,23 @@ class Shortfall:
         self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]
         self.slice = frame.energy_slice[at]
         self.price_row = self._price_rows()
+        self.upper = m.upper[self.columns]
+        self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
+        self.known = np.zeros(len(self.columns), dtype=bool)
+
+    def _add(self, new: Ints) -> None:
+        """Add columns to the model, fixed at 0."""
+        if not len(new):
+            return
+        part = self.a[:, new]
+        n = len(new)
+        zero = np.zeros(n)
+        start = part.indptr[:-1].astype(np.int32)
+        self.model.addCols(
+            n, zero, zero, zero, part.nnz, start, part.indices.astype(np.int32), part.data
+        )
+        self.there = np.concatenate([self.there, new])
+        self.known[new] = True
 
     def _measures(self) -> list[tuple[Measure, sparse.csr_array, float]]:
         """Return the measures of the group, each with its row over the columns and its scale."""
@@ -162,16 +176,19 @@ class Shortfall:
         lower = np.concatenate([m.row_lower[self.rows] - shift, thought])
         upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(thought), np.inf)])
         model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
-        bound = self.upper
-        if self.layout.capacitated:
-            bound = self.upper.copy()
+        bound = self.upper.copy()
+        if self.layout.by_pair:
             bound[: len(self.energies)] *= self._share(taken)
-            n = len(self.energies)
-            model.changeColsBounds(n, np.arange(n, dtype=np.int32), np.zeros(n), bound[:n])
+        self._add(np.flatnonzero((bound > 0) & ~self.known))
+        n = len(self.there)
+        at = np.arange(1, n + 1, dtype=np.int32)
+        model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
         found = run_model(model, clock)
         if not found.optimal or -found.objective <= BROKEN:
             return None
-        return self._read(taken, measured, found.price, found.reduced)
+        reduced = np.zeros(len(self.columns))
+        reduced[self.there] = found.reduced[1:]
+        return self._read(taken, measured, found.price, reduced)
 
     def _share(self, taken: Floats) -> Floats:
         """Return how much of each pair's site is taken by options that serve it."""
