@@ -68,7 +68,7 @@ _HOMES = {
     "study_from_run": "siting.study",
     "travel_times": "siting.roads",
     "validate": "siting.tables",
-    "why_not": "siting.solve",
+    "why_not": "siting.engine",
 }
 
 # What a room calls otherwise: `siting.solve` is the room itself, and `load` would say too little.

@@ -4,5 +4,6 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
 from siting.engine.proof import Proof
 from siting.engine.solve import solve
+from siting.engine.why_not import why_not
 
-__all__ = ["AimProof", "Answer", "Progress", "Proof", "solve"]
+__all__ = ["AimProof", "Answer", "Progress", "Proof", "solve", "why_not"]

@@ -109,13 +109,18 @@ def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Ans
     run_native(model, clock)
     status = model.getModelStatus()
     info = model.getInfo()
-    found = int(info.primal_solution_status) == 2
+    empty = status == _Status.kModelEmpty
+    if empty:  # nothing to decide, which HiGHS says whatever the rows are
+        lp = model.getLp()
+        holds = (np.array(lp.row_lower_) <= 0).all() and (np.array(lp.row_upper_) >= 0).all()
+        status = _Status.kOptimal if holds else _Status.kInfeasible
+    found = int(info.primal_solution_status) == 2 or (empty and status == _Status.kOptimal)
     solution = model.getSolution()
     duals = found and not whole and status == _Status.kOptimal
     none = np.zeros(0)
     objective = float(info.objective_function_value) if found else -math.inf
     bound = float(info.mip_dual_bound) if whole else math.inf
-    if not whole and status == _Status.kOptimal:
+    if status == _Status.kOptimal and (empty or not whole):
         bound = objective
     if status in _INFEASIBLE:
         bound = -math.inf

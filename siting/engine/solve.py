@@ -4,72 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from siting.engine.answer import AimProof, Answer, Method
 from siting.engine.clock import Clock, Progress
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.proof import Proof
 from siting.engine.result import Result
 from siting.engine.run import Options, Run
-from siting.engine.solvers import HIGHS, check_solver
+from siting.engine.solvers import HIGHS
 from siting.engine.values import unit_of, value_of
-from siting.errors import Fault, InfeasibleError, InputError, SolveError
+from siting.engine.why_not import is_hopeless, raise_why_not
+from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import Aim, LeastMoney, LeastRegret, ShortestDrives, Tail
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard to try.
-
-    Parameters
-    ----------
-    gap
-        Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
-    time_limit_s
-        Seconds to take at most.
-    threads, seed
-        Threads to use and the random seed.
-    method
-        ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
-        ``milp``: the PuLP problem handed whole to a solver.
-    solver
-        Name of a solver PuLP knows, for ``milp``.
-    """
-
-    gap: float = 0.005
-    time_limit_s: float = 120.0
-    threads: int = 2
-    seed: int = 1
-    method: Method = "exact"
-    solver: str = HIGHS
-
-    def check(self) -> None:
-        """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
-        faults = []
-        if self.method not in ("exact", "greedy", "milp"):
-            fix = "use exact, greedy or milp"
-            faults.append(Fault("method", f"is {self.method!r}", fix))
-        elif self.method != "milp" and self.solver != HIGHS:
-            what = f"{self.solver} is asked for, but method {self.method} works on HiGHS"
-            faults.append(Fault("solver", what, "use method milp"))
-        if not (math.isfinite(self.gap) and 0 <= self.gap < 1):
-            faults.append(Fault("gap", f"is {self.gap}", "give a share of at least 0 and below 1"))
-        if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
-            faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
-        if self.threads < 1:
-            faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
-        if faults:
-            raise InputError(faults)
-        check_solver(self.solver)
-
 
 # Of several aims the first gets this share of the time, those after it the same of what is left.
 FIRST = 0.75
@@ -115,14 +70,19 @@ def solve(
     InputError
         If an option makes no sense.
     InfeasibleError
-        If no plan meets the requirements: what is in the conflict, have and need, and its mend.
+        If no plan meets the requirements: those in the conflict, have, need and what mends it.
     SolveError
         If the solver is not installed, or fails, or no plan was found in the time given.
     """
     effort = Effort(gap, time_limit_s, threads, seed, method, solver)
     effort.check()
     clock = Clock(time_limit_s, progress)
-    return _Solve(program, effort, clock, tuple(start or ())).answer()
+    if is_hopeless(program):
+        raise_why_not(program, clock, effort)
+    try:
+        return _Solve(program, effort, clock, tuple(start or ())).answer()
+    except InfeasibleError:
+        raise_why_not(program, clock, effort)
 
 
 class _Solve:

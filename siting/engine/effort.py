@@ -1,0 +1,56 @@
+"""How hard to try: the options of a solve, and their checks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from siting.engine.answer import Method
+from siting.engine.solvers import HIGHS, check_solver
+from siting.errors import Fault, InputError
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try.
+
+    Parameters
+    ----------
+    gap
+        Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
+    time_limit_s
+        Seconds to take at most.
+    threads, seed
+        Threads to use and the random seed.
+    method
+        ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
+        ``milp``: the PuLP problem handed whole to a solver.
+    solver
+        Name of a solver PuLP knows, for ``milp``.
+    """
+
+    gap: float = 0.005
+    time_limit_s: float = 120.0
+    threads: int = 2
+    seed: int = 1
+    method: Method = "exact"
+    solver: str = HIGHS
+
+    def check(self) -> None:
+        """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
+        faults = []
+        if self.method not in ("exact", "greedy", "milp"):
+            fix = "use exact, greedy or milp"
+            faults.append(Fault("method", f"is {self.method!r}", fix))
+        elif self.method != "milp" and self.solver != HIGHS:
+            what = f"{self.solver} is asked for, but method {self.method} works on HiGHS"
+            faults.append(Fault("solver", what, "use method milp"))
+        if not (math.isfinite(self.gap) and 0 <= self.gap < 1):
+            faults.append(Fault("gap", f"is {self.gap}", "give a share of at least 0 and below 1"))
+        if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
+            faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
+        if self.threads < 1:
+            faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
+        if faults:
+            raise InputError(faults)
+        check_solver(self.solver)

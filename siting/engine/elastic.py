@@ -1,0 +1,355 @@
+"""The requirements of a program as rows that can be let go, or give way by a measured excess.
+
+All that can be asked for is let go, and comes back as rows over the same columns::
+
+    sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
+
+A requirement is *held* where its excess is 0 and *let go* where nothing counts it. So one integer
+program answers all questions: whether some requirements can hold together, by how much one has to
+give way while others hold, and the smallest changes of several (each as a share of what is asked).
+What stands is kept throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.effort import Effort
+from siting.engine.linear import Answered, model_of, run_model
+from siting.program.aims import MostWorth
+from siting.program.instance import Flags, Floats, Ints
+from siting.program.obligations import tolerance
+from siting.program.program import Program
+
+SHARE, COST_SHARE, PKR, SITES = "share of demand", "share of cost", "PKR", "sites"
+# Columns up to which the integer program is handed whole to HiGHS; beyond, only its relaxation is
+# solved, by the interior point method.
+SMALL = 4_000
+# Of the excess looked for, relative.
+GAP = 1e-4
+Terms = tuple[Ints, Floats]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something asked for that could be asked for differently.
+
+    Parameters
+    ----------
+    name
+        The configuration's word for it.
+    block, place
+        Where it stands in the program: the block, and which of it.
+    unit, asked
+        Its figure.
+    least
+        Whether it is a least, which can be lowered; else a most, which can be raised.
+    short
+        Excess that there must be whatever is built, known without a solve.
+    """
+
+    name: str
+    block: str
+    place: int
+    unit: str
+    asked: float
+    least: bool
+    short: float = 0.0
+
+    def figure(self, excess: float) -> float:
+        """Return the figure at which it gives way by an excess."""
+        return max(0.0, self.asked - excess) if self.least else self.asked + excess
+
+    def changed(self, program: Program, figure: float, standing: Flags) -> Program:
+        """Return the program with another figure; of the sites only those with a station stay."""
+        instance, n = program.instance, self.place
+        if self.block == "floor":
+            floors = list(program.floors)
+            floors[n] = replace(floors[n], share=figure)
+            return replace(program, floors=tuple(floors))
+        if self.block == "distance":
+            distances = list(program.distances)
+            distances[n] = (distances[n][0], int(figure))
+            return replace(program, distances=tuple(distances))
+        if self.block == "cap":
+            return replace(program, gap=program.gap and replace(program.gap, cap_share=figure))
+        if self.block == "year" and program.year_plan is not None:
+            money = list(program.year_plan.budgets_pkr)
+            money[n] = figure
+            years = replace(program.year_plan, budgets_pkr=tuple(money))
+            return replace(program, year_plan=years)
+        if self.block == "budget":
+            return replace(program, instance=replace(instance, budget_pkr=figure))
+        if self.block == "required":
+            sites = instance.required_sites
+            return replace(
+                program, instance=replace(instance, required_sites=sites[standing[sites]])
+            )
+        sides = (instance.limit_least if self.least else instance.limit_most).copy()
+        sides[n] = figure
+        if self.least:
+            return replace(program, instance=replace(instance, limit_least=sides))
+        return replace(program, instance=replace(instance, limit_most=sides))
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    column: Ints
+    value: Floats
+    side: float
+    owners: list[int]
+
+    @property
+    def largest(self) -> float:
+        return float(np.abs(self.value).max(initial=0.0)) or 1.0
+
+    def slack(self, options: int) -> float:
+        """Return how far its sum may be beyond the side, as `Resources.slack` has it."""
+        if self.column.max(initial=0) >= options:
+            return 0.0
+        return min(tolerance(0.0), 1e-6 * self.largest) + 1e-12 * abs(self.side)
+
+
+def let_go(program: Program) -> Program:
+    """Return a program with the same stations and demand that asks for nothing."""
+    instance, years, gap = program.instance, program.year_plan, program.gap
+    limits = len(instance.limit_names)
+    # Required sites stay, so that their offers do.
+    free = replace(instance, limit_most=np.full(limits, math.inf), limit_least=np.zeros(limits))
+    return replace(
+        program,
+        instance=free,
+        year_plan=years and replace(years, budgets_pkr=(math.inf,) * len(years.years)),
+        budgeted=False,
+        floors=tuple(replace(floor, share=0.0) for floor in program.floors),
+        distances=(),
+        gap=gap and replace(gap, cap_share=1.0),
+        objective=None,
+        worth_by_slice=None,
+        aims=(MostWorth(),),
+    )
+
+
+class Elastic:
+    """The requirements of a program and the integer program over them.
+
+    Parameters
+    ----------
+    program
+        What is asked.
+    effort
+        Gap, threads and seed.
+    """
+
+    def __init__(self, program: Program, effort: Effort) -> None:
+        self.program, self.effort = program, effort
+        free = let_go(program)
+        self.matrix = free.matrix()
+        self.layout, self.options, self._free_floors = self.matrix.layout, free.options, free.floors
+        self.columns = self.matrix.a.shape[1]
+        self.small = self.columns <= SMALL
+        self.required = program.must.copy()
+        self.required[program.instance.offer_site[program.instance.offer_existing]] = False
+        self.requirements: list[Requirement] = []
+        self._rows: list[_Row] = []
+        self._floors()
+        self._money()
+        self._limits()
+        self._sites()
+        self._cap()
+        self._build()
+
+    # --- requirements ------------------------------------------------------------------------
+
+    def _require(
+        self, name: str, block: str, place: int, unit: str, asked: float, *, least: bool = False,
+        short: float = 0.0,
+    ) -> list[int]:  # fmt: skip
+        self.requirements.append(Requirement(name, block, place, unit, asked, least, short))
+        return [len(self.requirements) - 1]
+
+    def _row(self, terms: Terms, side: float, owners: list[int]) -> None:
+        sign = -1.0 if self.requirements[owners[0]].least else 1.0
+        self._rows.append(_Row(terms[0], sign * terms[1], sign * side, owners))
+
+    def _of_options(self, value: Floats) -> Terms:
+        at = np.flatnonzero(value)
+        return at, value[at]
+
+    def _floors(self) -> None:
+        service, demand = self.layout.service, self.program.demand_kwh
+        for n, (free, floor) in enumerate(zip(self._free_floors, self.program.floors, strict=True)):
+            wanted = floor.wanted(demand)
+            held = [s for s in floor.holds_in(self.program.slices) if wanted[s] > 0]
+            reach = service.kwh[service.floor[n]].sum(axis=0)
+            short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
+            own = self._require(
+                f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True,
+                short=float(short) if short > 1e-9 else 0.0,
+            )  # fmt: skip
+            for s in held:
+                column, kwh = self.layout.energy_of(free, s)
+                self._row((column, kwh / wanted[s]), floor.share, own)
+
+    def _drawn(self, share: Floats, t: int) -> Terms:
+        """Return a share of the public money drawn up to a year (PKR), given by offer."""
+        if self.program.gap is None:
+            drawn = self.options.of_offers(self.program.instance.offer_subsidy * share)
+            return self._of_options(drawn[:, t])
+        column = self.layout.subsidy_column[:, t]
+        at = np.flatnonzero((column >= 0) & (share > 0))
+        return column[at], share[at] * self.layout.money_unit
+
+    def _money(self) -> None:
+        years, instance = self.program.year_plan, self.program.instance
+        whole = np.ones(len(instance.offer_ids))
+        if not self.program.budgeted:
+            return
+        if years is None:
+            own = self._require("budget", "budget", 0, PKR, instance.budget_pkr)
+            self._row(self._drawn(whole, 0), instance.budget_pkr, own)
+            return
+        before: list[int] = []
+        for t, (year, pkr) in enumerate(zip(years.years, years.budgets_pkr, strict=True)):
+            own = self._require(f"budget {year}", "year", t, PKR, pkr)
+            column, value = self._drawn(whole, t)
+            before = [*before, *own]
+            if years.carry_over:  # the money of each year up to this one can be spent by now
+                self._row((column, value), float(years.limit_pkr[t]), before)
+                continue
+            if t:
+                earlier, paid = self._drawn(whole, t - 1)
+                column, value = np.append(column, earlier), np.append(value, -paid)
+            self._row((column, value), pkr, own)
+
+    def _limits(self) -> None:
+        instance, years = self.program.instance, self.options.offer.shape[1]
+        for r, name in enumerate(instance.limit_names):
+            amount = instance.limit_use[[r]].toarray()[0]
+            terms = [
+                self._drawn(amount, t)
+                if instance.limit_per_rupee[r]
+                else self._of_options(self.options.of_offers(amount)[:, t])
+                for t in range(years)
+            ]
+            unit = instance.limit_units[r]
+            most, least = float(instance.limit_most[r]), float(instance.limit_least[r])
+            if most < math.inf:
+                own = self._require(f"limit {name}", "limit", r, unit, most)
+                for one in terms:
+                    self._row(one, most, own)
+            if least > 0:
+                label = f"limit {name}, at least"
+                self._row(
+                    terms[-1], least, self._require(label, "limit", r, unit, least, least=True)
+                )
+
+    def _sites(self) -> None:
+        count, site = float(self.required.sum()), self.options.site
+        if count:
+            own = self._require("required sites", "required", 0, SITES, count, least=True)
+            self._row(self._of_options(np.where(self.required[site], 1.0, 0.0)), count, own)
+        for n, (sites, differ) in enumerate(self.program.distances):
+            label = f"distance to plan {n + 1}"
+            own = self._require(label, "distance", n, SITES, float(differ), least=True)
+            value = np.where(np.isin(site, sites), -1.0, 1.0)
+            self._row(self._of_options(value), differ - float(len(sites)), own)
+
+    def _cap(self) -> None:
+        rule = self.program.gap
+        if rule is None or rule.cap_share >= 1:
+            return
+        own = self._require("viability gap, cap_share", "cap", 0, COST_SHARE, rule.cap_share)
+        paid, cost = self.layout.subsidy_column, self.program.instance.offer_cost
+        for o, t in np.argwhere(paid >= 0).tolist():
+            z = np.flatnonzero(self.options.offer[:, t] == o)
+            value = np.append(np.full(len(z), -rule.cap_share), self.layout.money_unit / cost[o])
+            self._row((np.append(z, paid[o, t]), value), 0.0, own)
+
+    # --- the integer program -----------------------------------------------------------------
+
+    def _build(self) -> None:
+        m, count = self.matrix, len(self.requirements)
+        self.unit = np.array([r.asked for r in self.requirements])
+        for row in self._rows:
+            for k in row.owners:
+                self.unit[k] = max(self.unit[k], row.largest)
+        none = np.zeros(0)
+        at, column, value = [none], [none], [none]
+        for n, row in enumerate(self._rows):
+            at.append(np.full(len(row.column) + len(row.owners), float(n)))
+            column += [row.column.astype(float), self.columns + np.array(row.owners, dtype=float)]
+            value += [row.value / row.largest, -self.unit[row.owners] / row.largest]
+        place = np.concatenate(at).astype(np.int64), np.concatenate(column).astype(np.int64)
+        shape = (len(self._rows), self.columns + count)
+        own = sparse.csr_array((np.concatenate(value), place), shape)
+        wide = sparse.hstack([m.a, sparse.csr_array((m.a.shape[0], count))])
+        self._a = sparse.csc_array(sparse.vstack([wide, own]))
+        sides = [(row.side + row.slack(m.options)) / row.largest for row in self._rows]
+        self._upper = np.concatenate([m.row_upper, sides])
+        self._lower = np.concatenate([m.row_lower, np.full(len(sides), -np.inf)])
+        one = m.family.get("one")
+        if one is not None:  # a required site is a requirement here, not a row of its own
+            part = m.a[one]
+            site = self.options.site[part.indices[part.indptr[:-1]]]
+            self._lower[np.arange(one.start, one.stop)[self.required[site]]] = -np.inf
+
+    def ask(
+        self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
+    ) -> Answered:
+        """Return the least sum of the excesses aimed at, each in its own `unit`, negative.
+
+        Parameters
+        ----------
+        held
+            Requirements that hold; those that are not aimed at either are let go.
+        aimed
+            Requirements that give way as little as can be.
+        clock
+            Deadline and interruption.
+        whole
+            Whether stations are whole; else the relaxation.
+        """
+        m, count, effort = self.matrix, len(self.requirements), self.effort
+        most = np.full(count, np.inf)
+        most[[k for k in held if k not in aimed]] = 0.0
+        cost = np.zeros(self.columns + count)
+        cost[[self.columns + k for k in aimed]] = -1.0
+        options: dict[str, float | str] = {
+            "threads": 1,
+            "solver": "simplex" if self.small else "ipm",
+        }
+        if whole:
+            options = {
+                "threads": effort.threads, "mip_rel_gap": min(effort.gap, GAP), "mip_abs_gap": 1e-9,
+                "mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9,
+            }  # fmt: skip
+        model = model_of(
+            self._a, cost, np.append(m.lower, np.zeros(count)), np.append(m.upper, most),
+            self._lower, self._upper, random_seed=effort.seed,
+            whole=np.arange(len(cost)) < m.options if whole else None, **options,
+        )  # fmt: skip
+        return run_model(model, clock, whole=whole)
+
+    def priced(self, found: Answered) -> set[int]:
+        """Return the requirements that have a price in a relaxation: those in its conflict."""
+        price = found.price[self.matrix.a.shape[0] :]
+        rows = zip(self._rows, price, strict=True)
+        return {k for row, p in rows if abs(p) > 1e-9 for k in row.owners}
+
+    def excess(self, found: Answered) -> Floats:
+        """Return by how much each requirement gives way, in its own unit, given what was found."""
+        out = np.maximum(found.point[self.columns :], 0.0) * self.unit
+        exact = np.zeros(len(out))
+        for row in self._rows:
+            # Rows say it without the solver's arithmetic, but for what several share.
+            over = math.fsum(row.value * found.point[row.column]) - row.side
+            for k in row.owners:
+                exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))
+        return exact

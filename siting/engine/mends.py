@@ -1,0 +1,142 @@
+"""Changes of what is asked, and how they are told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from siting.engine.elastic import COST_SHARE, PKR, SHARE, Requirement
+from siting.errors import SHOWN_IDS, Fault
+from siting.program.instance import Flags, Names
+
+# Shares are mended in steps of this.
+STEP = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Mend:
+    """Changes that do together.
+
+    Parameters
+    ----------
+    excess
+        By how much each requirement gives way, by its position.
+    figures
+        What to ask for instead, verified by a plan; none where no plan was found in time.
+    standing
+        Whether each site has a station in that plan.
+    at_least
+        Excess that there must be, where it is one requirement; that of the plan where it is proven.
+    """
+
+    excess: dict[int, float]
+    figures: dict[int, float]
+    standing: Flags
+    at_least: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """A requirement in the conflict; `bound` names the figure that is a bound, and no plan's."""
+
+    one: Requirement
+    have: float
+    need: float
+    fix: str
+    alone: bool = False
+    bound: str = ""
+
+    @classmethod
+    def of(cls, one: Requirement, excess: float, fix: str, *, alone: bool = False) -> Line:
+        """Return the line of a requirement that gives way by an excess."""
+        figure = one.figure(excess)
+        have, need = (figure, one.asked) if one.least else (one.asked, figure)
+        return cls(one, have, need, fix, alone)
+
+    @property
+    def fault(self) -> Fault:
+        """The line as a fault."""
+        unit = self.one.unit
+        least = "at most " if self.bound == "have" else ""
+        most = " or more" if self.bound == "need" else ""
+        of = {SHARE: " of the demand", COST_SHARE: " of the cost"}.get(unit, "")
+        what = f"have {least}{_said(self.have, unit)}, need {_said(self.need, unit)}{most}{of}"
+        return Fault(self.one.name, what, self.fix)
+
+
+def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
+    """Return the figure to ask for at an excess, in steps that people write, on the safe side.
+
+    Parameters
+    ----------
+    one, excess
+        The requirement and its excess.
+    whole
+        Whether a whole number is wanted where one was asked for.
+    """
+    value = one.figure(excess)
+    if one.unit in (SHARE, COST_SHARE):
+        step = STEP
+    elif one.unit == PKR or (whole and one.asked % 1 == 0):
+        step = 1.0
+    else:
+        return float(round(value)) if abs(value - round(value)) < 1e-6 else value
+    if one.least:
+        return math.floor(value / step + 1e-6) * step
+    most = 1.0 if one.unit == COST_SHARE else math.inf
+    return min(math.ceil(value / step - 1e-6) * step, most)
+
+
+def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
+    """Return a requirement with the change of it that does, alone or with others.
+
+    Parameters
+    ----------
+    k, one
+        The requirement and its position.
+    mend
+        The changes.
+    required, sites
+        Whether each site is required, and their ids.
+    """
+    excess, figure = mend.excess[k], mend.figures[k]
+    value = _written(figure, one.unit)
+    fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"
+    if one.block == "required":
+        out = sites[required & ~mend.standing].tolist()
+        more = ", …" if len(out) > SHOWN_IDS else ""
+        fix = f"require {len(out):,} fewer, such as without {', '.join(out[:SHOWN_IDS])}{more}"
+    elif one.least and figure <= 0:
+        fix = "leave it out"
+    if len(mend.figures) > 1:
+        return Line.of(one, excess, f"together with the others: {fix}")
+    if mend.at_least < excess - 1e-6 * max(abs(one.asked), excess):
+        least = _written(rounded(one, mend.at_least), one.unit)
+        fix += f" ({'up to' if one.least else 'from'} {least} might do)"
+    return Line.of(one, excess, fix, alone=True)
+
+
+def bounded(one: Requirement, at_least: float) -> Line:
+    """Return a requirement of which only a bound is known."""
+    if at_least <= 0:
+        fix = "whether a change of it alone is enough was not known in the time given"
+        return Line.of(one, 0.0, fix)
+    figure = _written(rounded(one, at_least), one.unit)
+    most, bound = ("most", "have") if one.least else ("least", "need")
+    fix = f"{figure} at {most}: that is a bound, as no plan was found in the time given"
+    line = Line.of(one, at_least, fix)
+    return Line(one, line.have, line.need, fix, bound=bound)
+
+
+def _written(value: float, unit: str) -> str:
+    """Return a figure as a configuration has it."""
+    if unit in (SHARE, COST_SHARE):
+        return f"{value:.4f}"
+    return f"PKR {value:,.0f}" if unit == PKR else f"{value:,.10g} {unit}"
+
+
+def _said(value: float, unit: str) -> str:
+    """Return a figure as people say it."""
+    if unit in (SHARE, COST_SHARE):
+        return f"{100 * value:.4g} %"
+    return f"PKR {value:,.10g}" if unit == PKR else f"{value:,.10g} {unit}"
