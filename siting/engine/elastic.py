@@ -5,9 +5,8 @@ All that can be asked for is let go, and comes back as rows over the same column
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
 A requirement is *held* where its excess is 0 and *let go* where nothing counts it. So one integer
-program answers all questions: whether some requirements can hold together, by how much one has to
-give way while others hold, and the smallest changes of several (each as a share of what is asked).
-What stands is kept throughout.
+program answers all questions: whether requirements can hold together, by how much one has to give
+way, and the smallest changes of several, as shares of what is asked. What stands is kept.
 """
 
 from __future__ import annotations
@@ -151,7 +150,7 @@ class Elastic:
         self.program, self.effort = program, effort
         free = let_go(program)
         self.matrix = free.matrix()
-        self.layout, self.options, self._free_floors = self.matrix.layout, free.options, free.floors
+        self.layout, self.options = self.matrix.layout, free.options
         self.columns = self.matrix.a.shape[1]
         self.small = self.columns <= SMALL
         self.required = program.must.copy()
@@ -184,7 +183,7 @@ class Elastic:
 
     def _floors(self) -> None:
         service, demand = self.layout.service, self.program.demand_kwh
-        for n, (free, floor) in enumerate(zip(self._free_floors, self.program.floors, strict=True)):
+        for n, floor in enumerate(self.program.floors):
             wanted = floor.wanted(demand)
             held = [s for s in floor.holds_in(self.program.slices) if wanted[s] > 0]
             reach = service.kwh[service.floor[n]].sum(axis=0)
@@ -194,7 +193,7 @@ class Elastic:
                 short=float(short) if short > 1e-9 else 0.0,
             )  # fmt: skip
             for s in held:
-                column, kwh = self.layout.energy_of(free, s)
+                column, kwh = self.layout.energy_of(self.layout.floors[n], s)
                 self._row((column, kwh / wanted[s]), floor.share, own)
 
     def _drawn(self, share: Floats, t: int) -> Terms:

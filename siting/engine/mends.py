@@ -57,6 +57,8 @@ class Line:
     def fault(self) -> Fault:
         """The line as a fault."""
         unit = self.one.unit
+        if self.have == self.need:
+            return Fault(self.one.name, f"{_said(self.need, unit)} asked for", self.fix)
         least = "at most " if self.bound == "have" else ""
         most = " or more" if self.bound == "need" else ""
         of = {SHARE: " of the demand", COST_SHARE: " of the cost"}.get(unit, "")
@@ -119,7 +121,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 def bounded(one: Requirement, at_least: float) -> Line:
     """Return a requirement of which only a bound is known."""
     if at_least <= 0:
-        fix = "whether a change of it alone is enough was not known in the time given"
+        fix = "in the conflict; whether it alone is enough was not known in the time given"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")

@@ -27,7 +27,7 @@ import pandas as pd
 
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
-from siting.engine.elastic import COST_SHARE, GAP, Elastic
+from siting.engine.elastic import GAP, Elastic
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered
 from siting.engine.mends import Line, Mend, bounded, mended, rounded
@@ -44,9 +44,9 @@ LEAST_S = 5.0
 # time left at most.
 ALONE_ENDS, FILTER_ENDS = 0.6, 0.75
 PARTS = 4
-# Large programs: figures tried until there is a plan, as far beyond what the relaxation allows (as
-# a share of it); and a gap with which the engine's first plan will do.
-STEPS = (0.005, 0.02, 0.08, 0.3)
+# Large programs: figures tried as long as there is a plan, so far beyond what the relaxation allows
+# (a share of it); and a gap with which the engine's first plan will do.
+STEPS = (0.3, 0.08, 0.02, 0.005)
 ANY_GAP = 1e12
 # Requirements that no change is known of are shown up to so many.
 SHOWN = 12
@@ -89,12 +89,10 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
     Parameters
     ----------
-    program
-        A program without a plan.
+    program, effort
+        A program without a plan; gap, threads and seed.
     clock
         Its time left is taken at most, but 5 s in any case.
-    effort
-        Gap, threads and seed.
     """
     left = Clock(max(LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
@@ -133,38 +131,45 @@ class _Diagnosis:
 
     def lines(self) -> list[Line]:
         """Return the requirements in the conflict."""
-        found = self.ask((), self.all, whole=False)
-        suspects = self.all
+        found = self.ask((), self.all, whole=False, parts=2)
+        suspects, joint = self.all, None
         if found.optimal and found.objective < -NONE:
             suspects = sorted(self.elastic.priced(found)) or self.all
-        elif not self.known:
-            possible = self.possible(self.all)
-            if possible is None:
-                what = "came before it was known whether there is a plan"
-                raise SolveError(Fault("time limit", what, "give it more time"))
-            if possible:
-                return []
+            if not self.small:  # so that something is known soon
+                joint = self.stepped(self.given(found, self.all), 0.0, len(STEPS))
+        elif not self.known and self.possible():
+            return []
         with self.clock.phase("alone", ALONE_ENDS):
-            for group in self.groups(suspects):
+            for group in self.groups(suspects, {} if joint is None else joint.figures):
                 self.try_alone(group)
-        alone = [k for k, mend in self.mends.items() if mend is not None and mend.figures]
-        if any(mend is not None and mend.excess.get(k) == 0 for k, mend in self.mends.items()):
+        if joint is not None and len(joint.figures) == 1:
+            (k,) = joint.figures
+            mend = self.mends.get(k)
+            self.mends[k] = mend if mend is not None and mend.figures else joint
+        found_alone = {k: m for k, m in self.mends.items() if m is not None and m.figures}
+        if any(m.excess[k] == 0 for k, m in found_alone.items()):
             return []  # it holds as it is
         with self.clock.phase("filter", FILTER_ENDS):
-            kept = self.irreducible(suspects, alone)
-        kept = sorted({*alone, *kept[:SHOWN]})
-        if alone:
-            return [self.line(k, "no change of it alone is enough") for k in kept]
-        mend = self.mend((), self.all)
-        if mend is None or not mend.figures:
-            return [self.line(k, "change several together") for k in kept]
-        both = [k for k in self.all if k in mend.figures or k in kept]
-        return [
-            self.mended(k, mend)
-            if k in mend.figures
-            else self.line(k, "keep it; change the others")
-            for k in both
-        ]
+            kept = self.irreducible(suspects, found_alone)
+        if not found_alone and (joint is None or not joint.figures):
+            joint = self.mend((), self.all)
+        return self.told(kept, found_alone, None if found_alone else joint)
+
+    def told(self, kept: Sequence[int], alone: Collection[int], joint: Mend | None) -> list[Line]:
+        """Return what mends it alone or together, and what is in the conflict besides."""
+        changed = {} if joint is None else joint.figures
+        otherwise = "keep it; change the others" if changed else "change several together"
+        otherwise = "no change of it alone is enough" if alone else otherwise
+        sites, lines = self.program.instance.site_ids, []
+        for k in sorted({*alone, *changed, *kept[:SHOWN]}):
+            one, mend = self.asked[k], joint if k in changed else self.mends.get(k)
+            if mend is None:
+                lines.append(Line.of(one, 0.0, otherwise))
+            elif mend.figures:
+                lines.append(mended(k, one, mend, self.elastic.required, sites))
+            else:
+                lines.append(bounded(one, mend.at_least))
+        return lines
 
     # --- what is tried -----------------------------------------------------------------------
 
@@ -182,20 +187,17 @@ class _Diagnosis:
         with self.limited(parts) as clock:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
-    def possible(self, held: Collection[int]) -> bool | None:
-        """Return whether some requirements can hold together; None if not known in time."""
-        found = self.ask(held, (), whole=self.small)
-        if found.infeasible:
-            return False
-        if self.small:
-            return found.found or None
-        changed = self.program
-        for k in self.all:
-            if k not in held:
-                one = self.asked[k]
-                far = 0.0 if one.least else 1.0 if one.unit == COST_SHARE else math.inf
-                changed = one.changed(changed, far, self.nowhere)
-        return self.planned(changed, PARTS)[0]
+    def clash(self, held: Collection[int]) -> bool:
+        """Return whether some are proven not to hold together."""
+        return self.ask(held, (), whole=self.small).infeasible
+
+    def possible(self) -> bool:
+        """Return whether there is a plan."""
+        sure, _ = self.planned(self.program, PARTS)
+        if sure is None:
+            what = "came before it was known whether there is a plan"
+            raise SolveError(Fault("time limit", what, "give it more time"))
+        return sure
 
     def planned(self, program: Program, parts: float) -> tuple[bool | None, Flags]:
         """Return whether the engine finds a plan (None: not known in time), and where it builds."""
@@ -213,13 +215,14 @@ class _Diagnosis:
             run.work()
         return run
 
-    def groups(self, suspects: Sequence[int]) -> list[list[int]]:
-        """Return what is tried together: each by itself, but limits by their unit."""
-        out: dict[object, list[int]] = {}
+    def groups(self, suspects: Sequence[int], first: Collection[int]) -> list[list[int]]:
+        """Return what is tried together: each by itself, but many of a block at once, and last."""
+        blocks: dict[str, list[int]] = {}
         for k in suspects:
-            one = self.asked[k]
-            out.setdefault(one.unit if one.block == "limit" else k, []).append(k)
-        return list(out.values())
+            blocks.setdefault(self.asked[k].block, []).append(k)
+        parts = [[own] if len(own) > PARTS else [[k] for k in own] for own in blocks.values()]
+        groups = [group for part in parts for group in part]
+        return sorted(groups, key=lambda own: (not set(own) & set(first), len(own)))
 
     def try_alone(self, group: list[int]) -> None:
         """Find the members of a group that mend it alone; none does where all together do not."""
@@ -228,7 +231,7 @@ class _Diagnosis:
                 untried = len(self.all) - len(self.mends)
                 others = [other for other in self.all if other != k]
                 self.mends[k] = self.mend(others, [k], min(untried, PARTS))
-        elif self.possible([k for k in self.all if k not in group]) is False:
+        elif self.clash([k for k in self.all if k not in group]):
             self.mends.update(dict.fromkeys(group))
         else:
             half = len(group) // 2
@@ -241,43 +244,51 @@ class _Diagnosis:
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
             return Mend({}, {}, self.nowhere, short)
+        if not self.small and len(aimed) == 1 and self.asked[first].block == "floor":
+            return self.most_served(first, parts)
         # How many sites to require is no figure: which ones matters.
         whole = self.small or self.asked[first].block == "required"
         found = self.ask(held, aimed, whole=whole, parts=parts)
         if found.infeasible:
             return None
-        unit = self.elastic.unit
-        least = max(short, -found.bound * float(unit[first])) if len(aimed) == 1 else 0.0
+        bound = -found.bound * float(self.elastic.unit[first])
+        least = max(short, bound) if len(aimed) == 1 else 0.0
         least = least if math.isfinite(least) else short
-        if not found.found:
+        if whole and not found.found:
             return Mend({}, {}, self.nowhere, least)
-        excess = self.elastic.excess(found)
-        given = {k: float(excess[k]) for k in aimed if excess[k] > NONE * unit[k]} or {first: 0.0}
+        given = self.given(found, aimed)
         if whole:
             figures, standing = self.verified(found, given)
             return Mend(
                 given, figures, standing, given.get(first, least) if found.optimal else least
             )
-        if len(aimed) == 1 and self.asked[first].block == "floor":
-            mend = self.most_served(first, least, parts)
-            if mend.figures:
-                return mend
         return self.stepped(given, least, max(parts, len(STEPS)))
 
-    def most_served(self, k: int, least: float, parts: float) -> Mend:
+    def given(self, found: Answered, aimed: Sequence[int]) -> dict[int, float]:
+        """Return the excesses of those that give way; the first by nothing where none does."""
+        none = {aimed[0]: 0.0}
+        if not found.found:
+            return none
+        excess, unit = self.elastic.excess(found), self.elastic.unit
+        return {k: float(excess[k]) for k in aimed if excess[k] > NONE * unit[k]} or none
+
+    def most_served(self, k: int, parts: float) -> Mend | None:
         """Return by how much a floor gives way where serving most of it is what is best."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
         run = self.run(changed, aim, max(self.effort.gap, GAP), parts)
-        least = max(least, one.asked - run.bound)
+        if run.infeasible:
+            return None
+        least = max(one.short, one.asked - run.bound)
         if run.choice is None:
             return Mend({}, {}, self.nowhere, least)
         excess = max(one.asked - run.best, 0.0)
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the first changes with a plan, in steps from those of the relaxation."""
+        """Return the last changes with a plan, in steps towards those of the relaxation."""
+        best = Mend(given, {}, self.nowhere, least)
         for step in STEPS:
             changed, figures = self.program, {}
             for k, excess in given.items():
@@ -287,11 +298,17 @@ class _Diagnosis:
                 changed = one.changed(changed, figures[k], self.nowhere)
             ok, standing = self.planned(changed, parts)
             excess_of = {k: abs(self.asked[k].asked - v) for k, v in figures.items()}
-            if ok:
-                return Mend(excess_of, figures, standing, least)
             if ok is False and len(given) == 1:
-                least = next(iter(excess_of.values()))
-        return Mend(given, {}, self.nowhere, least)
+                least = max(least, *excess_of.values())
+                return replace(best, at_least=least)
+            if not ok:
+                break
+            for k in given:
+                if self.asked[k].block == "required":  # which of them are not built after all
+                    excess_of[k] = float((self.elastic.required & ~standing).sum())
+            changes = {k: figures[k] for k, e in excess_of.items() if e > 0}
+            best = Mend(excess_of, changes, standing, least)
+        return best
 
     def irreducible(self, suspects: Sequence[int], alone: Collection[int]) -> list[int]:
         """Return requirements in conflict of which none is idle; those that mend it are in all."""
@@ -302,7 +319,7 @@ class _Diagnosis:
             rest = [k for k in kept if k not in group]
             if not group or not rest or self.clock.over:
                 return
-            if self.possible(rest) is False:
+            if self.clash(rest):
                 kept = rest
             elif len(group) > 1:
                 half = len(group) // 2
@@ -311,7 +328,7 @@ class _Diagnosis:
 
         # Limits go first, floors last: what people asked for stays in the message.
         drop([k for k in reversed(kept) if k not in alone])
-        return sorted(alone) if alone and self.clock.over else kept
+        return list(alone) if alone and self.clock.over else kept
 
     def verified(self, found: Answered, excess: dict[int, float]) -> tuple[dict[int, float], Flags]:
         """Return the figures with which a plan that was found fits, and where it builds.
@@ -335,14 +352,3 @@ class _Diagnosis:
             if frame.fits(choice) and frame.serve(choice, Clock(LEAST_S)).found:
                 return figures, standing
         return {}, standing
-
-    def line(self, k: int, otherwise: str) -> Line:
-        """Return what is known of a requirement; `otherwise` is said where it is no mend alone."""
-        mend = self.mends.get(k)
-        if mend is None:
-            return Line.of(self.asked[k], 0.0, otherwise)
-        return self.mended(k, mend) if mend.figures else bounded(self.asked[k], mend.at_least)
-
-    def mended(self, k: int, mend: Mend) -> Line:
-        sites = self.program.instance.site_ids
-        return mended(k, self.asked[k], mend, self.elastic.required, sites)
