@@ -75,6 +75,7 @@ class Effort:
 FIRST = 0.75
 # Shares of reached values given up, one after the other, until the plan can be worked out.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
+HAIR = 1e-8
 
 
 def solve(
@@ -212,16 +213,7 @@ class _Solve:
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
         assert self.choice is not None
-        for loss in LOSSES:
-            # What a solver reaches by its tolerances, row by row, cannot always be reached again.
-            kept = [lowered(one, loss) for one in reached]
-            frame = Frame(self.program, ShortestDrives(), kept, by_cell=True)
-            served = frame.serve(self.choice, Clock(math.inf))
-            if served.found:
-                break
-        else:
-            raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
-        energy = energies(frame, served.point)
+        frame, energy = worked_out(self.program, self.choice, reached)
         answer = Answer(
             program=replace(self.program, aims=tuple(aim for aim, *_ in self.results)),
             choice=self.choice,
@@ -253,6 +245,26 @@ class _Solve:
             )
             proofs.append(AimProof(aim.name, proof))
         return replace(answer, proofs=tuple(proofs))
+
+
+def worked_out(program: Program, choice: Ints, reached: Sequence[Reached]) -> tuple[Frame, Floats]:
+    """Return who is served by what under a choice (`energies`), drives as short as aims allow.
+
+    Parameters
+    ----------
+    program, choice
+        The program, and the options taken.
+    reached
+        Its aims with the values to be kept.
+    """
+    for loss in LOSSES:
+        # What a solver reaches by its tolerances, row by row, cannot always be reached again.
+        kept = [lowered(one, loss) for one in reached]
+        frame = Frame(program, ShortestDrives(), kept, by_cell=True)
+        served = frame.serve(choice, Clock(math.inf))
+        if served.found:
+            return frame, energies(frame, served.point)
+    raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
 
 
 def lowered(reached: Reached, loss: float) -> Reached:
@@ -289,8 +301,9 @@ def energies(frame: Frame, point: Floats) -> Floats:
         raise SolveError(Fault("plan", "pairs are not told apart"))
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
-    over = np.maximum(used / np.where(service.kwh > 0, service.kwh, 1.0), 1.0)
-    out = out / over[service.row]
+    share = used / np.where(service.kwh > 0, service.kwh, 1.0)
+    # A row served but for a hair is served whole.
+    out = out / np.where(share > 1 - HAIR, share, 1.0)[service.row]
     # What is too small to tell from arithmetic, beside what the row wants, is none.
     tiny = 1e-7 * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
