@@ -299,15 +299,15 @@ def test_where_subsidies_fill_the_gap_theirs_draws_what_its_case_lacks(town, tmp
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="hub")
     found = evaluate(Study(town, ["offers.subsidy.rule=gap"]), theirs)
     assert found.scores["theirs"]["served_kwh_day"] == pytest.approx(4.0)
-    assert 0 <= found.scores["theirs"]["subsidy_pkr"] <= 1000
+    assert found.scores["theirs"]["subsidy_pkr"] > 1000  # its case lacks more than a hub costs
     assert set(found.checks["plan"]) >= {"theirs"}
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        {"years": {"budgets_pkr": {2027: 1000, 2030: 1000}}},
-        {"scenarios": {"of": {"a": {"probability": 1.0}}, "criterion": "regret"}},
+        {"years": {"budgets_pkr": {2030: 1000}}},
+        {"scenarios": {"of": {n: {"probability": 0.5} for n in "ab"}, "criterion": "regret"}},
         {"objective": "people", "decay": {"kind": "exponential", "scale_min": 5}},
         {"least_cost": {"served_share": 0.5}},
         {"model": "coverage", "class_floor": 0.9},

@@ -2,7 +2,19 @@
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
+from siting.engine.fixed import assign, plan_of
+from siting.engine.marginal import Marginal, lost_without
 from siting.engine.proof import Proof
 from siting.engine.solve import solve
 
-__all__ = ["AimProof", "Answer", "Progress", "Proof", "solve"]
+__all__ = [
+    "AimProof",
+    "Answer",
+    "Marginal",
+    "Progress",
+    "Proof",
+    "assign",
+    "lost_without",
+    "plan_of",
+    "solve",
+]

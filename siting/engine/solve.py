@@ -272,8 +272,8 @@ def lowered(reached: Reached, loss: float) -> Reached:
 
     Examples
     --------
-    >>> lowered(Reached(MostWorth(), 200.0), 0.01).value
-    198.0
+    >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
+    202.0
     """
     worse = 1.0 if less_is_better(reached.aim) else -1.0
     return Reached(reached.aim, reached.value + worse * loss * abs(reached.value))
