@@ -12,9 +12,10 @@ import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Clock
+from siting.engine.cover import served_whole
 from siting.engine.frame import Frame
 from siting.engine.proof import Proof
-from siting.engine.solve import less_is_better, subsidies, worked_out
+from siting.engine.solve import less_is_better, worked_out
 from siting.engine.values import unit_of, value_of
 from siting.errors import Fault, SolveError
 from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, Tail
@@ -101,11 +102,12 @@ def _left_to_decide(program: Program) -> list[Aim]:
 def _answer(program: Program, choice: Ints) -> Answer:
     reached: list[Reached] = []
     for aim in program.all_aims:
+        if served_whole(program.all_aims, program):
+            reached.append(Reached(aim, 0.0))  # whatever is reached, all are served
+            continue
         frame = Frame(program, aim, reached)
         reached.append(Reached(aim, frame.sign * value_of_choice(frame, choice)))
-    frame, energy = worked_out(program, choice, reached)
-    paid = subsidies(frame, choice, energy)
-    none = (frame.service, energy, paid, (), "exact", "", "")
+    none = (*worked_out(program, choice, reached), (), "exact", "", "")
     answer = Answer(program, choice, *none)  # type: ignore[arg-type]
     proofs = []
     for aim in program.all_aims:

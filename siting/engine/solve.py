@@ -10,6 +10,7 @@ import numpy as np
 
 from siting.engine.answer import AimProof, Answer, Method
 from siting.engine.clock import Clock, Progress
+from siting.engine.cover import nearest, served_whole, solve_covered
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
@@ -19,10 +20,11 @@ from siting.engine.run import Options, Run
 from siting.engine.solvers import HIGHS, check_solver
 from siting.engine.values import unit_of, value_of
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
-from siting.program.aims import Aim, LeastMoney, LeastRegret, ShortestDrives, Tail
+from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, ShortestDrives, Tail
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
+from siting.program.service import Service
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,9 @@ class _Solve:
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
-                frame = Frame(self.program, aim, reached)
-                result = self._solved(frame)
+                result = self._covered(aim, reached)
+                if result is None:
+                    result = self._solved(Frame(self.program, aim, reached))
             self.clock.seconds.pop("aim")
             seconds = {
                 k: v - before.get(k, 0.0)
@@ -188,6 +191,15 @@ class _Solve:
                 best.append(self._solved(frame).bound)
         return LeastRegret(tuple(best))
 
+    def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
+        """Return the answer of a plain program of coverage, if it is one."""
+        effort = self.effort
+        if effort.method != "exact" or reached or not isinstance(aim, MostWorth):
+            return None
+        return solve_covered(
+            self.program, self.clock, gap=effort.gap, seed=effort.seed, start=self.choice
+        )
+
     def _solved(self, frame: Frame) -> Result:
         effort = self.effort
         if effort.method == "milp":
@@ -213,13 +225,13 @@ class _Solve:
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
         assert self.choice is not None
-        frame, energy = worked_out(self.program, self.choice, reached)
+        pairs, energy, paid = worked_out(self.program, self.choice, reached)
         answer = Answer(
             program=replace(self.program, aims=tuple(aim for aim, *_ in self.results)),
             choice=self.choice,
-            pairs=frame.service,
+            pairs=pairs,
             energy=energy,
-            paid=subsidies(frame, self.choice, energy),
+            paid=paid,
             proofs=(),
             method=self.effort.method,
             solver=self.effort.solver,
@@ -247,8 +259,12 @@ class _Solve:
         return replace(answer, proofs=tuple(proofs))
 
 
-def worked_out(program: Program, choice: Ints, reached: Sequence[Reached]) -> tuple[Frame, Floats]:
-    """Return who is served by what under a choice (`energies`), drives as short as aims allow.
+def worked_out(
+    program: Program, choice: Ints, reached: Sequence[Reached]
+) -> tuple[Service, Floats, Floats]:
+    """Return who is served by what under a choice, drives as short as the aims allow.
+
+    These are the pairs, the energy by pair and slice (kWh/day), and what is paid (`subsidies`).
 
     Parameters
     ----------
@@ -257,13 +273,16 @@ def worked_out(program: Program, choice: Ints, reached: Sequence[Reached]) -> tu
     reached
         Its aims with the values to be kept.
     """
+    if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
+        return *nearest(program, choice), np.zeros((0, 0))
     for loss in LOSSES:
         # What a solver reaches by its tolerances, row by row, cannot always be reached again.
         kept = [lowered(one, loss) for one in reached]
         frame = Frame(program, ShortestDrives(), kept, by_cell=True)
         served = frame.serve(choice, Clock(math.inf))
         if served.found:
-            return frame, energies(frame, served.point)
+            energy = energies(frame, served.point)
+            return frame.service, energy, subsidies(frame, choice, energy)
     raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
 
 
