@@ -88,10 +88,11 @@ def by_highs(name: str, method: str) -> dict[str, Any]:
 
 def by_siting(name: str) -> dict[str, Any]:
     """Time the package's relaxation."""
+    from siting import Program
+    from siting.engine.cover import covering_of
     from siting.engine.covering.solve import lp_bound
-    from siting.models.coverage import covering_of
 
     instance = cover_city.instance(cover_city.arrays(cover_city.size_of(name)))
-    covering, _ = covering_of(instance)
+    covering = covering_of(Program(instance, "coverage"))
     seen, value = median_watch(lambda: lp_bound(covering, accuracy=ACCURACY))
     return seen.facts(value=value, found=f"{value:,.2f}")

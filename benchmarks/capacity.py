@@ -1,7 +1,6 @@
 """Capacitated programs proven: S with charger counts, and offers on real roads of Karachi.
 
-The peer is the package's own plain program, `siting.models.capacitated`, given to HiGHS from a cold
-start. Every plan is valued again by a linear program of its own, written here from the tables.
+The peer is the whole program in PuLP, `siting.Program.to_pulp`, given to HiGHS from a cold start. Every plan is valued again by a linear program of its own, written here from the tables.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def chargers(asked: Asked) -> Finding:
         "siting", asked.call("benchmarks.capacity:by_siting", 2 * limit_s + 120, **given)
     )
     plain = finding.add(
-        "plain program + HiGHS",
+        "the PuLP program + HiGHS",
         asked.call("benchmarks.capacity:by_highs", 2 * limit_s + 120, **given),
     )
     finding.figures = {"chargers_gap_pct": None, "chargers_cpu_s": None}
@@ -87,7 +86,7 @@ def karachi(asked: Asked) -> Finding:
         if budget == budgets[-1]:
             limit_s = asked.stretched(120)
             plain = finding.add(
-                f"plain program + HiGHS, {what}",
+                f"the PuLP program + HiGHS, {what}",
                 asked.call("benchmarks.capacity:by_highs", 2 * limit_s + 120, limit_s=limit_s,
                            **work),
             )  # fmt: skip
@@ -140,8 +139,7 @@ def karachi_instance(path: str, sites: int, cells: int, budget: float) -> Any:
     """Return offers at crossings of the real extract, and made-up demand of two kinds."""
     import pandas as pd
 
-    from siting import roads
-    from siting.models import Instance
+    from siting import Instance, roads
     from siting.reference import table
 
     network = roads.network_from_file(Path(path), table("speeds"), "karachi_lahore")
@@ -199,41 +197,46 @@ def karachi_instance(path: str, sites: int, cells: int, budget: float) -> Any:
 
 
 def by_siting(make: str, given: dict[str, Any], gap: float, limit_s: float) -> dict[str, Any]:
-    """Time `siting.solve.solve` on a capacitated instance, and value its plan again."""
-    from siting.solve import solve
+    """Time `siting.solve` on a capacitated instance, and value its plan again."""
+    from siting import Program, solve
 
     instance = globals()[make](**given)
     with watch() as seen:
-        answer = solve(instance, "capacitated", gap=gap, time_limit_s=limit_s, threads=1)
+        answer = solve(Program(instance), gap=gap, time_limit_s=limit_s, threads=1)
     value, affordable = value_of(instance, instance.positions_of(answer.offers))
     return seen.facts(
         value=value,
         affordable=affordable,
-        claimed=answer.objective_kwh_day,
-        bound=answer.bound_kwh_day,
-        gap=answer.gap,
-        found=f"{value:,.0f}, gap {answer.gap:.2%}, {answer.stopped}",
+        claimed=answer.proof.objective,
+        bound=answer.proof.bound,
+        gap=answer.proof.gap,
+        found=f"{value:,.0f}, gap {answer.proof.gap:.2%}, {answer.proof.stopped}",
         sizes=f"{len(instance.demand_ids):,} demand rows, {len(instance.reach_site):,} pairs of "
         f"cell and site, {len(instance.offer_ids):,} offers",
     )
 
 
 def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> dict[str, Any]:
-    """Time the plain program in HiGHS."""
+    """Time the whole program in PuLP, in HiGHS."""
     import pulp
 
-    from siting.models import capacitated
+    from siting import Program
 
     instance = globals()[make](**given)
     with watch() as seen:
-        program = capacitated(instance)
+        program = Program(instance)
+        matrix = program.matrix()
+        prob = program.to_pulp()
         solver = pulp.HiGHS(msg=False, gapRel=gap, timeLimit=limit_s, threads=1)
-        stats = program.prob.solve(solver)
+        stats = prob.solve(solver)
     value = 0.0
     if stats.has_solution:
-        chosen = [(v.varValue or 0.0) > 0.5 for v in program.z]
-        value, _ = value_of(instance, program.offer[np.flatnonzero(chosen)])
+        taken = {v.name for v in prob.variables() if (v.varValue or 0.0) > 0.5}
+        chosen = [n for n in range(len(program.options)) if f"y_{n}" in taken]
+        value, _ = value_of(instance, program.options.last[chosen])
+    # The PuLP problem is scaled; its bound is put back into kWh/day.
     bound = stats.best_bound
+    bound = None if bound is None else matrix.offset + matrix.size * bound
     gap_found = None if bound is None or value <= 0 else max(bound / value - 1, 0.0)
     text = f"{value:,.0f}" if value > 0 else "no plan"
     text += ", no bound" if gap_found is None else f", gap {gap_found:.2%}"

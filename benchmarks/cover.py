@@ -144,14 +144,14 @@ def _over(finding: Finding, peer: dict[str, Any] | None, ours_s: float, name: st
 def by_siting(
     name: str, gap: float, limit_s: float, times: int, model: str = "coverage"
 ) -> dict[str, Any]:
-    """Time `siting.solve.solve`, and recount its plan from the arrays."""
-    from siting.solve import solve
+    """Time `siting.solve`, and recount its plan from the arrays."""
+    from siting import Program, solve
 
     of = cover_city.arrays(cover_city.size_of(name))
     instance = cover_city.instance(of)
     began = cpu_seconds()
     seen, answer = median_watch(
-        lambda: solve(instance, model, gap=gap, time_limit_s=limit_s, threads=1), times
+        lambda: solve(Program(instance, model), gap=gap, time_limit_s=limit_s, threads=1), times
     )
     spent = cpu_seconds() - began
     taken = instance.positions_of(answer.offers)
@@ -160,10 +160,10 @@ def by_siting(
         pairs=of.pairs,
         value=value,
         cost=cost,
-        claimed=answer.objective_kwh_day,
-        bound=answer.bound_kwh_day,
-        gap=answer.gap,
-        found=f"{value:,.0f}, gap {answer.gap:.2%}, {answer.stopped}",
+        claimed=answer.proof.objective,
+        bound=answer.proof.bound,
+        gap=answer.proof.gap,
+        found=f"{value:,.0f}, gap {answer.proof.gap:.2%}, {answer.proof.stopped}",
         phases={k: round(v, 1) for k, v in answer.seconds.items()},
         all_cpu_s=spent,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks import made_city
 
 if TYPE_CHECKING:
-    from siting.models import Instance
+    from siting import Instance
 
 MILLION = 1e6
 
@@ -73,7 +73,7 @@ def size_of(name: str) -> Size:
 
 def instance(of: Arrays) -> Instance:
     """Return the package's own instance, one offer a site, of one class and one charger group."""
-    from siting.models import Instance
+    from siting import Instance
 
     demands, sites = of.minutes.shape
     offer = np.arange(sites)

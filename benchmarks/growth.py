@@ -126,9 +126,9 @@ def reached(side: int, sites: int, demands: int, minutes: float) -> dict[str, An
 def solved(
     side: int, sites: int, demands: int, minutes: float, model: str, limit_s: float
 ) -> dict[str, Any]:
-    """Time `siting.solve.solve` on so many demands and sites."""
+    """Time `siting.solve` on so many demands and sites."""
     from benchmarks import capacity
-    from siting.solve import solve
+    from siting import Program, solve
 
     budget = float(np.clip(1.15 * sites / 100, 5, 40))
     name = f"{side},{sites},{demands},{minutes},{budget}"
@@ -140,13 +140,13 @@ def solved(
         instance = capacity.charger_instance(name)
         pairs = len(instance.reach_site)
     with watch() as seen:
-        answer = solve(instance, model, gap=GAP, time_limit_s=limit_s, threads=1)
+        answer = solve(Program(instance, model), gap=GAP, time_limit_s=limit_s, threads=1)
     offers = instance.positions_of(answer.offers)
     if model == "coverage":
         value, _ = cover_city.value_of(of, instance.offer_site[offers])
     else:
         value, _ = capacity.value_of(instance, offers)
     return seen.facts(
-        pairs=pairs, value=value, claimed=answer.objective_kwh_day,
-        bound=answer.bound_kwh_day, gap=answer.gap,
+        pairs=pairs, value=value, claimed=answer.proof.objective,
+        bound=answer.proof.bound, gap=answer.proof.gap,
     )  # fmt: skip

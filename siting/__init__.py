@@ -18,7 +18,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "assign": "siting.solve",
+    "Answer": "siting.engine",
+    "assign": "siting.engine",
     "build_network": "siting.roads",
     "business_case": "siting.economics",
     "check": "siting.study",
@@ -28,9 +29,13 @@ _HOMES = {
     "data_dictionary": "siting.tables",
     "explain_plan": "siting.review",
     "explain_site": "siting.review",
+    "ExponentialDecay": "siting.program",
     "fetch": "siting.study",
-    "Instance": "siting.models",
-    "Limit": "siting.models",
+    "GapRule": "siting.program",
+    "GaussianDecay": "siting.program",
+    "Instance": "siting.program",
+    "Limit": "siting.program",
+    "LinearDecay": "siting.program",
     "list_studies": "siting.batch",
     "load_config": "siting.config",
     "make_cells": "siting.demand",
@@ -43,7 +48,8 @@ _HOMES = {
     "PlainInstance": "siting.classics",
     "Plan": "siting.plan",
     "plan_from_run": "siting.study",
-    "Proof": "siting.solve",
+    "Program": "siting.program",
+    "Proof": "siting.engine",
     "reach": "siting.roads",
     "read_people": "siting.demand",
     "read_roads": "siting.roads",
@@ -53,17 +59,10 @@ _HOMES = {
     "run_batch": "siting.batch",
     "show_progress": "siting.terminal",
     "SitingError": "siting.errors",
-    "Solution": "siting.solve",
-    "solve_alternatives": "siting.solve",
+    "solve": "siting.engine",
     "solve_classic": "siting.classics",
-    "solve_fair": "siting.solve",
-    "solve_least_cost": "siting.solve",
-    "solve_phased": "siting.solve",
-    "solve_plain": "siting.solve",
-    "solve_scenarios": "siting.solve",
-    "solve_viability": "siting.solve",
-    "solve_weighted": "siting.solve",
     "spread_demand": "siting.demand",
+    "StepDecay": "siting.program",
     "Study": "siting.study",
     "study_from_run": "siting.study",
     "travel_times": "siting.roads",
@@ -71,8 +70,8 @@ _HOMES = {
     "why_not": "siting.engine",
 }
 
-# What a room calls otherwise: `siting.solve` is the room itself, and `load` would say too little.
-_OTHER_NAMES = {"load_config": "load", "read_roads": "read_file", "solve_plain": "solve"}
+# What a room calls otherwise: `load` would say too little.
+_OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]
 

@@ -48,7 +48,7 @@ class Plan:
     outcome
         What was decided and proven: status, bound, gap, seconds.
     checks
-        What the independent recount found (`siting.verify.verify`).
+        What the independent recount found (`siting.verify.recount`).
     facts
         What else belongs in ``run.json``: inputs, assumptions, seconds, versions.
     tables

@@ -85,7 +85,9 @@ def test_the_parts_of_a_study_say_what_they_are(study):
     assert repr(study.network).startswith("<Network: ")
     assert repr(study.instance).startswith("Instance: 2 demand rows (12 kWh/day), 2 offers")
     assert repr(study.outcome).startswith("Outcome (capacitated): optimal")
-    assert repr(study.plan.outcome.proof).startswith("Proof: optimal: 12 kWh/day, bound 12, gap 0.00%")
+    assert repr(study.plan.outcome.proof).startswith(
+        "Proof: optimal: 12 kWh/day, bound 12, gap 0.00%"
+    )
 
 
 def test_progress_in_a_terminal_is_one_line_a_stage(study, capsys):

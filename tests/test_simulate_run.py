@@ -13,9 +13,9 @@ import siting
 from siting.cli import app
 from siting.errors import InputError, MissingExtraError
 from siting.review import Rules, simulate, simulate_to_folder
-from siting.study import decide, study_from_run
+from siting.study import study_from_run, to_plan
 
-SOLVE = decide.decide
+SOLVE = to_plan.decide
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_solving(monkeypatch):
-    monkeypatch.setattr("siting.study.decide.decide", lambda *_: pytest.fail("solved again"))
+    monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved again"))
 
 
 def here(*words):
@@ -130,7 +130,7 @@ def test_patience_and_spread_do_what_they_say(run):
 @pytest.fixture
 def solving(monkeypatch):
     """Let this test make a run of its own."""
-    monkeypatch.setattr("siting.study.decide.decide", SOLVE)
+    monkeypatch.setattr("siting.study.to_plan.decide", SOLVE)
 
 
 def test_an_empty_plan_has_nothing_to_simulate(tmp_path, solving):

@@ -163,7 +163,7 @@ class PlainInstance:
         Every demand row takes the reach of its cell; its weight is its energy (kWh/day). The
         classic models know no plugs: every vehicle class can use every site. Rows of the reach
         table for cells without demand, or for sites that are not among the candidates, are left
-        out, as they are from `siting.models.Instance`.
+        out, as they are from `siting.Instance`.
 
         Parameters
         ----------

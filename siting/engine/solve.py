@@ -10,6 +10,7 @@ import numpy as np
 
 from siting.engine.answer import AimProof, Answer, Method
 from siting.engine.clock import Clock, Progress
+from siting.engine.cover import nearest, served_whole, solve_covered
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
@@ -21,15 +22,17 @@ from siting.engine.solvers import HIGHS
 from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
-from siting.program.aims import Aim, LeastMoney, LeastRegret, ShortestDrives, Tail
+from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, ShortestDrives, Tail
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
+from siting.program.service import Service
 
 # Of several aims the first gets this share of the time, those after it the same of what is left.
 FIRST = 0.75
 # Shares of reached values given up, one after the other, until the plan can be worked out.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
+HAIR = 1e-8
 
 
 def solve(
@@ -119,8 +122,9 @@ class _Solve:
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
-                frame = Frame(self.program, aim, reached)
-                result = self._solved(frame)
+                result = self._covered(aim, reached)
+                if result is None:
+                    result = self._solved(Frame(self.program, aim, reached))
             self.clock.seconds.pop("aim")
             seconds = {
                 k: v - before.get(k, 0.0)
@@ -147,6 +151,15 @@ class _Solve:
                 best.append(self._solved(frame).bound)
         return LeastRegret(tuple(best))
 
+    def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
+        """Return the answer of a plain program of coverage, if it is one."""
+        effort = self.effort
+        if effort.method != "exact" or reached or not isinstance(aim, MostWorth):
+            return None
+        return solve_covered(
+            self.program, self.clock, gap=effort.gap, seed=effort.seed, start=self.choice
+        )
+
     def _solved(self, frame: Frame) -> Result:
         effort = self.effort
         if effort.method == "milp":
@@ -172,22 +185,13 @@ class _Solve:
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
         assert self.choice is not None
-        for loss in LOSSES:
-            # What a solver reaches by its tolerances, row by row, cannot always be reached again.
-            kept = [lowered(one, loss) for one in reached]
-            frame = Frame(self.program, ShortestDrives(), kept, by_cell=True)
-            served = frame.serve(self.choice, Clock(math.inf))
-            if served.found:
-                break
-        else:
-            raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
-        energy = energies(frame, served.point)
+        pairs, energy, paid = worked_out(self.program, self.choice, reached)
         answer = Answer(
             program=replace(self.program, aims=tuple(aim for aim, *_ in self.results)),
             choice=self.choice,
-            pairs=frame.service,
+            pairs=pairs,
             energy=energy,
-            paid=subsidies(frame, self.choice, energy),
+            paid=paid,
             proofs=(),
             method=self.effort.method,
             solver=self.effort.solver,
@@ -215,13 +219,40 @@ class _Solve:
         return replace(answer, proofs=tuple(proofs))
 
 
+def worked_out(
+    program: Program, choice: Ints, reached: Sequence[Reached]
+) -> tuple[Service, Floats, Floats]:
+    """Return who is served by what under a choice, drives as short as the aims allow.
+
+    These are the pairs, the energy by pair and slice (kWh/day), and what is paid (`subsidies`).
+
+    Parameters
+    ----------
+    program, choice
+        The program, and the options taken.
+    reached
+        Its aims with the values to be kept.
+    """
+    if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
+        return *nearest(program, choice), np.zeros((0, 0))
+    for loss in LOSSES:
+        # What a solver reaches by its tolerances, row by row, cannot always be reached again.
+        kept = [lowered(one, loss) for one in reached]
+        frame = Frame(program, ShortestDrives(), kept, by_cell=True)
+        served = frame.serve(choice, Clock(math.inf))
+        if served.found:
+            energy = energies(frame, served.point)
+            return frame.service, energy, subsidies(frame, choice, energy)
+    raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
+
+
 def lowered(reached: Reached, loss: float) -> Reached:
     """Return an aim reached, with a share of its value given up.
 
     Examples
     --------
-    >>> lowered(Reached(MostWorth(), 200.0), 0.01).value
-    198.0
+    >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
+    202.0
     """
     worse = 1.0 if less_is_better(reached.aim) else -1.0
     return Reached(reached.aim, reached.value + worse * loss * abs(reached.value))
@@ -249,8 +280,9 @@ def energies(frame: Frame, point: Floats) -> Floats:
         raise SolveError(Fault("plan", "pairs are not told apart"))
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
-    over = np.maximum(used / np.where(service.kwh > 0, service.kwh, 1.0), 1.0)
-    out = out / over[service.row]
+    share = used / np.where(service.kwh > 0, service.kwh, 1.0)
+    # A row served but for a hair is served whole.
+    out = out / np.where(share > 1 - HAIR, share, 1.0)[service.row]
     # What is too small to tell from arithmetic, beside what the row wants, is none.
     tiny = 1e-7 * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)

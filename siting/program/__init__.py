@@ -1,1 +1,18 @@
-"""The mathematics of siting: what a plan must hold to and what it aims at, made of blocks."""
+"""The program: data, and blocks that say what is asked of it; nothing here knows a solver."""
+
+from siting.program.instance import Instance
+from siting.program.limits import Limit
+from siting.program.money import GapRule
+from siting.program.objective import ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
+from siting.program.program import Program
+
+__all__ = [
+    "ExponentialDecay",
+    "GapRule",
+    "GaussianDecay",
+    "Instance",
+    "Limit",
+    "LinearDecay",
+    "Program",
+    "StepDecay",
+]

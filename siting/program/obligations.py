@@ -1,6 +1,6 @@
 """What a plan must hold to beside the budget: limits, sites in or out, stations kept or extended.
 
-Symbols, beside those of `siting.models.program`:
+Symbols, beside those of `siting.program.resources`:
 
 ===========  ====================================================================================
 ``r``        limits; ``u_ro`` what offer ``o`` uses of limit ``r``, at most ``U_r`` together
@@ -17,7 +17,7 @@ Offers at sites that are forbidden are left out before there is a program.
 
 `find_obligation_faults` names what is wrong with the words; `find_contradictions` names what cannot
 hold for one limit alone, with all required sites at their least use of it. What cannot hold only
-because of several limits at once is found by `siting.solve.repair`.
+because of several limits at once is for the engine to find.
 """
 
 from __future__ import annotations

@@ -450,14 +450,18 @@ class Program:
         aimed = [g for aim in self.all_aims if isinstance(aim, WorstShare) for g in aim.groups]
         return (*self.floors, *aimed)
 
-    def service(self, *, by_cell: bool = False) -> Service:
+    def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
         Parameters
         ----------
         by_cell
             Whether rows of different cells stay apart, so that drives can be told.
+        offers
+            Positions of the offers that could stand; all of use by default.
         """
+        if offers is not None:
+            return self._service(self._told[0], by_cell=by_cell, offers=offers)
         return self._by_cell if by_cell else self._merged
 
     @cached_property
@@ -482,12 +486,12 @@ class Program:
             made = self._service(demand, by_cell=False)
         return demand, made
 
-    def _service(self, demand_kwh: Floats, *, by_cell: bool) -> Service:
+    def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
         return service_of(
             self.instance,
             demand_kwh,
             self.per_kwh,
-            offers=self.offers,
+            offers=self.offers if offers is None else offers,
             floors=self.groups,
             margin=margins_of(self.instance, self.gap) if self.gap else None,
             decay=self.objective.decay if self.objective else None,

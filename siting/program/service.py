@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+import pandas as pd
 
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
@@ -126,20 +127,22 @@ def service_of(
     known: dict[tuple[int, bytes, bytes], int] = {}
     for k, groups in enumerate(kinds):
         rows = np.flatnonzero(alive & (kind == k))
-        usable = there[:, list(groups)].any(axis=1)
-        for cell in np.unique(instance.demand_cell[rows]).tolist():
-            here = slice(instance.reach_start[cell], instance.reach_start[cell + 1])
-            keep = usable[instance.reach_site[here]]
-            site, minutes = instance.reach_site[here][keep], instance.reach_min[here][keep]
-            factor = np.ones(len(site)) if decay is None else decay.factor(minutes)
-            if not len(site):
+        keep = there[:, list(groups)].any(axis=1)[instance.reach_site]
+        edge = np.concatenate([[0], np.cumsum(keep)])[instance.reach_start]
+        site, minutes = instance.reach_site[keep], instance.reach_min[keep]
+        factor = np.ones(len(site)) if decay is None else decay.factor(minutes)
+        apart = minutes if by_cell else factor
+        cells, cell = np.unique(instance.demand_cell[rows], return_inverse=True)
+        part = np.full(len(cells), -1, dtype=np.int64)
+        first, last = edge[cells].tolist(), edge[cells + 1].tolist()
+        for n, (a, b) in enumerate(zip(first, last, strict=True)):
+            if a == b:
                 continue
-            apart = minutes.tobytes() if by_cell else factor.tobytes()
-            key = (k, site.tobytes(), apart)
-            at = known.setdefault(key, len(known))
+            told = apart[a:b].tobytes() if by_cell or decay is not None else b""
+            part[n] = at = known.setdefault((k, site[a:b].tobytes(), told), len(known))
             if at == len(parts):
-                parts.append((site, factor, minutes))
-            reach[rows[instance.demand_cell[rows] == cell]] = at
+                parts.append((site[a:b], factor[a:b], minutes[a:b]))
+        reach[rows] = part[cell]
     return _merged(instance, demand_kwh, worth, reach, parts, kind, kinds, margin, floors)
 
 
@@ -160,14 +163,10 @@ def _merged(
     per_class = margin[instance.demand_class[rows]]
     told = [reach[rows].astype(float), kind[rows].astype(float), per_class]
     told += list(worth[rows].T) + list(member.astype(float))
-    _, first, merged = np.unique(
-        np.stack(told, axis=1), axis=0, return_index=True, return_inverse=True
-    )
-    # In the order of the first demand row of each.
-    order = np.argsort(first, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    merged, first = place[merged.ravel()], first[order]
+    # Numbered in the order of the first demand row of each.
+    table = pd.DataFrame(dict(enumerate(told)))
+    merged = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
+    first = np.flatnonzero(~pd.Series(merged).duplicated().to_numpy())
     kwh = np.zeros((len(first), demand_kwh.shape[1]))
     np.add.at(kwh, merged, demand_kwh[rows])
     row_of_demand = np.full(len(reach), -1, dtype=np.int64)

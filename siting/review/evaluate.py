@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,21 +14,33 @@ import pandas as pd
 
 from siting import export
 from siting.config import to_yaml
-from siting.errors import Fault, InfeasibleError, InputError
+from siting.engine.answer import Answer
+from siting.engine.fixed import plan_of
+from siting.errors import InfeasibleError
 from siting.export import judged_picture
 from siting.files import sha256, whole_folder
+from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
-from siting.program.instance import Instance
-from siting.program.limits import limit_tables, number
+from siting.program.limits import number
+from siting.program.program import Program
 from siting.review.record import folder_for, head_of
 from siting.review.score import Waiting, score, score_table
-from siting.review.solving import Asking
+from siting.review.solving import in_the_end
 from siting.review.their_layer import read_their_layer
-from siting.review.their_plan import TheirPlan, their_plan
-from siting.solve import Solution
+from siting.review.their_plan import TheirPlan, over_budget, over_limits, their_plan
+from siting.study.answered import bare_outcome
+from siting.study.ask import blocks_of, program_of
+from siting.study.asked import Asked
+from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
+from siting.study.recounted import account_of
 from siting.study.stages import Report
-from siting.verify import verify
+from siting.verify import recount
+
+# What a plan from outside cannot be asked for, and is not judged by.
+SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
+# More public money than there is (PKR).
+ENDLESS_PKR = 1e14
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +95,7 @@ class Evaluation:
                 f"Theirs breaks rules and serves {theirs:.1%}, more than any plan within them for "
                 f"the same money{same}: the best found of these serves {best:.1%} ({proven})."
             )
-        found = "" if self.best.solution.status == "optimal" else " found"
+        found = "" if self.best.outcome.status == "optimal" else " found"
         return (
             f"Theirs serves {theirs:.1%} of the energy wanted; the best plan{found} for the same "
             f"money{same} serves {best:.1%} ({proven})."
@@ -115,33 +128,29 @@ def evaluate(
     Raises
     ------
     InputError
-        With every fault of the layer at once, or where the study lets the program decide on each
-        subsidy.
+        With every fault of the layer at once.
 
     Examples
     --------
     >>> found = evaluate(Study("configs/islamabad.yaml"), "theirs.geojson")  # doctest: +SKIP
     >>> print(found.sentence)  # doctest: +SKIP
     """
-    config = study.config
-    if config.offers.subsidy.rule == "gap":
-        what = "rule gap leaves each subsidy to the program; a plan from outside has none to score"
-        raise InputError(Fault("offers.subsidy.rule", what, "use --set offers.subsidy.rule=share"))
-    path, program, waiting = Path(sites), config.program, Waiting.of(study)
+    config, path, waiting = study.config, Path(sites), Waiting.of(study)
     own = {name: dict(counts) for name, counts in config.offers.configurations.items()}
     found = their_plan(study, read_their_layer(path, own, waiting.chargers, names), str(path))
     notes = list(found.notes)
-    if program.variant != "plain" or program.objective != "energy":
-        aim = program.variant
-        notes.append(f"both are judged by energy served, whatever the program ({aim}) aims at")
-    asking = Asking(program.model, config.solver, program.method)
-    plans = {"theirs": _theirs(found, asking)}
+    aside = sorted(blocks_of(config) & SET_ASIDE)
+    if aside:
+        also = ", ".join(aside)
+        notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
+    theirs, broken = _theirs(found)
+    plans, broken = {"theirs": theirs}, [*found.broken, *broken]
     scores = {"theirs": score(plans["theirs"], waiting)}
-    spent = plans["theirs"].solution.subsidy_pkr
+    spent = plans["theirs"].outcome.subsidy_pkr
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
-        plans["best"] = _best(found.study, asking, spent, most)
+        plans["best"] = _best(found.study, spent, most)
         scores["best"] = score(plans["best"], waiting)
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
@@ -149,110 +158,106 @@ def evaluate(
     facts: dict[str, Any] = {
         "sites": {"file": path.name, "sha256": sha256(path)},
         "same_stations": same_stations,
-        "broken_rules": found.broken,
+        "broken_rules": broken,
         "notes": notes,
         "theirs": scores["theirs"],
         "best": None,
     }
     if "best" in plans:
-        s = plans["best"].solution
+        s = plans["best"].outcome
+        bound = s.demand_kwh_day if s.bound_kwh_day is None else s.bound_kwh_day
         facts["best"] = {
             **scores["best"],
             "status": s.status,
             "stopped": s.stopped,
-            "bound_kwh_day": s.bound_kwh_day,
-            "bound_share": s.bound_kwh_day / s.demand_kwh_day,
+            "bound_kwh_day": bound,
+            "bound_share": bound / s.demand_kwh_day,
             "gap": s.gap,
-            "asked_gap": s.gap_asked,
+            "asked_gap": s.proof.gap_asked,
         }
     checks = checks[["plan", "check", "found", "limit"]]
     return Evaluation(
-        config.title, config.note, plans["theirs"], plans.get("best"), scores, found.broken, notes,
+        config.title, config.note, plans["theirs"], plans.get("best"), scores, broken, notes,
         checks, facts,
     )  # fmt: skip
 
 
-def _theirs(found: TheirPlan, asking: Asking) -> Plan:
-    """Return their plan recounted; the rules it breaks do not keep it from being scored."""
+def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
+    """Return their plan recounted, and the rules it breaks, which do not keep it from being scored.
+
+    Rules on single offers are told already.
+    """
     study, ours = found.study, found.study.offers["offer_id"].isin(found.chosen)
-    offers = study.offers.assign(reason=study.offers["reason"].mask(ours, ""))
-    spent = float(offers.loc[ours, "subsidy_pkr"].sum())
-    tables = (study.demand, offers, study.reach, study.compatibility)
-    instance = Instance.from_tables(*tables, spent)
-    service = asking.service(instance, found.chosen)
-    solution = Solution(
-        model=asking.model,
-        status="feasible",
-        offers=found.chosen,
-        objective_kwh_day=float(service["served_kwh_day"].sum()),
-        bound_kwh_day=instance.demand_kwh_day,
-        gap=0.0,
-        gap_asked=0.0,
-        stopped="solver stopped",
-        nodes=0,
-        seconds={},
-        tie_break="polished",
-        subsidy_pkr=spent,
-        cost_pkr=float(offers.loc[ours, "cost_pkr"].sum()),
-        budget_pkr=spent,
-        demand_kwh_day=instance.demand_kwh_day,
-        solver="",
-        solver_version="",
+    asked = in_the_end(study.asked, ENDLESS_PKR)
+    asked = replace(
+        asked,
+        offers=_open(asked.offers, ours),
+        need=asked.need and replace(asked.need, offers=_open(asked.need.offers, ours)),
+        limits=(),
+        required=(),
+        forbidden=(),
     )
-    return _recounted(study, offers, service, solution, gap=None)
+    program = program_of(asked)
+    answer = plan_of(program, found.chosen)
+    broken = []
+    if asked.need is not None and program.gap != answer.program.gap:
+        broken.append(f"viability gap: public money would have to pay more than the "
+                      f"{asked.need.cap_share:.0%} of a station's need that it may")  # fmt: skip
+        asked = replace(asked, need=replace(asked.need, cap_share=1.0))
+    result, _ = bare_outcome(asked, answer)
+    plan = _recounted(study, asked, result)
+    drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))
+    keys = study.config.program
+    budget = study.program.money_pkr if study.asked.budgeted else math.inf
+    broken = [
+        *over_budget(result.subsidy_pkr, budget),
+        *over_limits(study.limits, study.offers, drawn, keys.limits.spacing_m),
+        *broken,
+        *_under_floors(program, answer),
+    ]
+    return plan, broken
 
 
-def _best(study: Study, asking: Asking, budget_pkr: float, most_new: int | None) -> Plan:
+def _open(offers: pd.DataFrame, ours: pd.Series) -> pd.DataFrame:
+    """Return offers of which some are open whatever rules them out."""
+    return offers.assign(reason=offers["reason"].mask(ours.to_numpy(), ""))
+
+
+def _under_floors(program: Program, answer: Answer) -> list[str]:
+    shares = dict(zip(answer.floor_table["floor"], answer.floor_table["served_share"], strict=True))
+    return [
+        f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} asked for"
+        for floor in program.floors
+        if shares[floor.name] < floor.share - 1e-6
+    ]
+
+
+def _best(study: Study, budget_pkr: float, most_new: int | None) -> Plan:
     """Return the best plan for so much money over all offers that keep the rules."""
-    limits, required, forbidden = study.limits, study.required_sites, study.forbidden_sites
+    asked = in_the_end(study.asked, budget_pkr)
     if most_new is not None:
-        limits = (*limits, number(study.offers, most_new, "as many stations as theirs"))
-    tables = (study.demand, study.offers, study.reach, study.compatibility)
-    instance = Instance.from_tables(
-        *tables, budget_pkr, limits=limits, required=required, forbidden=forbidden
-    )
-    solution = asking.best(instance)
-    study.tell("evaluate", f"best plan for the same money: {solution.objective_kwh_day:,.0f} "
-               f"kWh/day, bound {solution.bound_kwh_day:,.0f}")  # fmt: skip
-    use, there = limit_tables(limits) if limits else (None, None)
-    return _recounted(
-        study, study.offers, asking.service(instance, solution.offers), solution,
-        gap=solution.gap, limits=use, limits_at_most=there,
-        required_sites=required, forbidden_sites=forbidden,
-    )  # fmt: skip
+        as_many = number(study.offers, most_new, "as many stations as theirs")
+        asked = replace(asked, limits=(*asked.limits, as_many))
+    answer = Effort(asked.config, study.solve_progress).solve(program_of(asked))
+    study.tell("evaluate", f"best plan for the same money: {answer.proof}")
+    return _recounted(study, asked, bare_outcome(asked, answer)[0])
 
 
-def _recounted(
-    study: Study, offers: pd.DataFrame, service: pd.DataFrame, solution: Solution, **held: Any
-) -> Plan:
+def _recounted(study: Study, asked: Asked, found: Outcome) -> Plan:
     """Return a plan recounted with the rules that it was held to."""
     plan = make_plan(
         title=study.config.title,
         note=study.config.note,
         cells=study.cells,
-        demand=study.demand,
+        demand=next(iter(asked.own.values())),
         candidates=study.candidates,
         dropped=study.dropped,
-        offers=offers,
+        offers=asked.offers,
         edges=study.network.edges,
-        service=service,
-        solution=solution,
+        outcome=found,
     )
-    checks = verify(
-        sites=plan.sites,
-        service=plan.service,
-        demand=study.demand,
-        offers=plan.offers,
-        reach=study.reach,
-        compatibility=study.compatibility,
-        cutoff_min=study.config.reach.cutoff_min,
-        budget_pkr=solution.budget_pkr,
-        capacitated=solution.model == "capacitated",
-        objective_kwh_day=solution.objective_kwh_day,
-        bound_kwh_day=solution.bound_kwh_day,
-        **held,
-    )
-    return plan.with_checks(checks)
+    account = account_of(asked, found, plan.sites, pd.Series(dtype=float))
+    return plan.with_checks(recount(replace(account, headroom_kw=None)))
 
 
 def evaluate_to_folder(

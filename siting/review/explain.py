@@ -12,18 +12,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from siting.errors import InfeasibleError
-from siting.program.instance import Instance
+from siting.engine.answer import Answer
+from siting.engine.fixed import assign
+from siting.errors import InfeasibleError, SolveError
 from siting.review.opened import Explained
-from siting.review.solving import near_optimal, without
-from siting.solve import Solution
+from siting.review.solving import (
+    DIFFER_BY,
+    amount,
+    better_by,
+    effort_for,
+    little,
+    near_optimal,
+    other_plans,
+)
+from siting.study.ask import program_of
+from siting.study.asked import Asked
 
 # Energy too small to be spoken of (kWh/day), and use at which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 ENDING = "all else the same"
+NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
+IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 
 
@@ -128,19 +139,19 @@ def _built(run: Explained, found: SiteReasons, row: pd.Series[Any], limit_s: flo
     )
     found.say("What it costs", _costs(row, served, lost))
     found.say("What holds it", _holds(*_in_reach(run, site), full=full))
-    if found.state == "built" and run.energy_only:
-        best = run.marginal.best_elsewhere([site], run.plan.solution.budget_pkr, count=1)
+    if found.state == "built":
+        best = run.marginal.best_elsewhere([site], count=1).rename(columns=IN_ENERGY)
         said = _next_best(run, best, lost)
         found.say("Next best place", said, next_best=best.to_dict("records"))
         found.say("Planned without it", _without(run, site, limit_s, found.figures))
 
 
 def _classes(run: Explained, site: str, offer: str) -> pd.DataFrame:
-    others = [o for o in run.plan.solution.offers if o != offer]
+    others = [o for o in run.found.offers if o != offer]
     whole, here = run.plan.service, run.plan.service[run.plan.service["site_id"] == site]
     rest, all_, own = (
         table.groupby("vehicle_class")["served_kwh_day"].sum()
-        for table in (run.asking.service(run.instance, others), whole, here)
+        for table in (assign(run.instance, others, run.found.model), whole, here)
     )
     table = own.to_frame()
     table["lost_kwh_day"] = (all_ - rest.reindex(all_.index).fillna(0.0)).reindex(table.index)
@@ -191,21 +202,28 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     verdict = f"{abs(more):,.0f} kWh/day {'more' if more > 0 else 'less'}"
     verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
     where, kind = run.name_of(str(top["site_id"])), str(top["offer_id"]).partition(":")[2]
-    pkr = float(top["subsidy_pkr"]) / 1e6
-    return f"{where} with {kind} for PKR {pkr:,.2f} m: the plan would serve {verdict}, {ENDING}"
+    money = f" for PKR {top['subsidy_pkr'] / 1e6:,.2f} m" if run.pays_by_offer else ""
+    return f"{where} with {kind}{money}: the plan would serve {verdict}, {ENDING}"
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return what the best plan without a station at a site serves, in words."""
+    """Return what the best plan without a station at a site reaches, in words."""
     if site in run.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
-    found, more, figures["planned_without"] = _again(run, without(run.instance, site), limit_s)
-    proven = f"no plan without it serves more than {found.bound_kwh_day:,.0f}"
-    if abs(more) <= LITTLE_KWH:
-        return f"another plan, with nothing here, serves as much ({proven} kWh/day)"
-    if more > 0:
-        return f"a plan with nothing here serves {more:,.0f} kWh/day more ({proven})"
-    return f"the best plan found with nothing here serves {-more:,.0f} kWh/day less ({proven})"
+    given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
+    try:
+        again = _again(run, given, limit_s)
+    except InfeasibleError as err:
+        return "no plan meets what is asked with nothing here: " + "; ".join(map(str, err.faults))
+    except SolveError:
+        return NOT_IN_TIME.format(limit_s)
+    figures["planned_without"] = again.figures
+    proven = f"no plan without it {again.proven}"
+    if again.same:
+        return f"another plan, with nothing here, {again.reaches} as much ({proven})"
+    if again.more > 0:
+        return f"a plan with nothing here {again.difference} ({proven})"
+    return f"the best plan found with nothing here {again.difference} ({proven})"
 
 
 # --- a place that gets none ----------------------------------------------------------------------
@@ -233,51 +251,102 @@ def _not_built(run: Explained, found: SiteReasons, limit_s: float) -> bool:
         found.say("Why not", why)
         return False
     found.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
-    if run.energy_only:
-        found.say("Why not", _required(run, site, limit_s, found.figures))
-    return run.energy_only
+    found.say("Why not", _required(run, site, limit_s, found.figures))
+    return True
 
 
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return what the best plan with a station at a site serves, in words."""
-    at = np.flatnonzero(run.instance.site_ids == site)
-    required = np.union1d(run.instance.required_sites, at)
+    """Return what the best plan with a station at a site reaches, in words."""
+    given = replace(run.asked, required=(*run.asked.required, site))
     try:
-        given = replace(run.instance, required_sites=required)
-        found, more, figures["required"] = _again(run, given, limit_s)
+        again = _again(run, given, limit_s)
     except InfeasibleError as err:
         return "with all else that is required it cannot stand: " + "; ".join(map(str, err.faults))
-    standing = dict(offer.split(":", 1) for offer in found.offers)
-    gone = sorted({o.partition(":")[0] for o in run.plan.solution.offers} - set(standing))
+    except SolveError:
+        return NOT_IN_TIME.format(limit_s)
+    figures["required"] = again.figures
+    standing = dict(offer.split(":", 1) for offer in again.answer.offers)
+    gone = sorted({o.partition(":")[0] for o in run.found.offers} - set(standing))
     figures["required"]["instead_of"] = gone
     where = f"with {standing[site]} here"
     where += f" and nothing at {', '.join(gone[:4])}" if gone else ""
     where += " …" if len(gone) > 4 else ""
-    proven = f"no plan with it serves more than {found.bound_kwh_day:,.0f}"
-    if abs(more) <= LITTLE_KWH:
-        return f"it could as well: a plan {where} serves as much ({proven} kWh/day)"
-    if more > 0:
+    proven = f"no plan with it {again.proven}"
+    if again.same:
+        return f"it could as well: a plan {where} {again.reaches} as much ({proven})"
+    if again.more > 0:
         return (
-            f"it was missed within the gap asked: a plan {where} serves {more:,.0f} kWh/day "
-            f"more ({proven}); `siting replan` with --require {site} builds it"
+            f"it was missed within the gap asked: a plan {where} {again.difference} ({proven}); "
+            f"`siting replan` with --require {site} builds it"
         )
-    return f"the best plan found {where} serves {-more:,.0f} kWh/day less ({proven})"
+    return f"the best plan found {where} {again.difference} ({proven})"
 
 
 # --- for both ------------------------------------------------------------------------------------
 
 
-def _again(
-    run: Explained, given: Instance, limit_s: float
-) -> tuple[Solution, float, dict[str, Any]]:
-    """Return the plan for other wishes, what it serves more than the run's, and its figures."""
-    found = run.asking.best(given, start=run.plan.solution.offers, time_limit_s=limit_s)
-    figures = {
-        "served_kwh_day": found.objective_kwh_day,
-        "bound_kwh_day": found.bound_kwh_day,
-        "gap": found.gap,
-    }
-    return found, found.objective_kwh_day - run.plan.solution.objective_kwh_day, figures
+@dataclass(frozen=True, eq=False)
+class Again:
+    """The answer to other wishes, beside the plan of the run.
+
+    Parameters
+    ----------
+    answer
+        The answer.
+    more
+        By how much it is better (kWh/day, or the unit of what is aimed at).
+    energy
+        Whether energy served is what is aimed at.
+    """
+
+    answer: Answer
+    more: float
+    energy: bool
+
+    @property
+    def same(self) -> bool:
+        """Whether the difference is too small to be spoken of."""
+        return abs(self.more) <= little(self.answer.proof.unit)
+
+    @property
+    def reaches(self) -> str:
+        """What a plan does, as a verb."""
+        return "serves" if self.energy else "reaches"
+
+    @property
+    def difference(self) -> str:
+        """How it compares with the plan of the run, in words."""
+        how = amount(abs(self.more), self.answer.proof.unit)
+        if self.energy:
+            return f"serves {how} {'more' if self.more > 0 else 'less'}"
+        aim = self.answer.proofs[0].aim
+        return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
+
+    @property
+    def proven(self) -> str:
+        """What no plan with these wishes reaches, in words."""
+        bound = amount(self.answer.proof.bound, self.answer.proof.unit)
+        return f"serves more than {bound}" if self.energy else f"is better than {bound}"
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The same as numbers."""
+        proof = self.answer.proof
+        return {
+            "served_kwh_day": self.answer.served_kwh_day,
+            "objective": proof.objective,
+            "bound": proof.bound,
+            "unit": proof.unit,
+            "gap": proof.gap,
+        }
+
+
+def _again(run: Explained, given: Asked, limit_s: float) -> Again:
+    """Return the answer to other wishes, beside the run's."""
+    program = program_of(given)
+    answer = effort_for(given, limit_s).solve(program, start=run.found.offers)
+    more = better_by(program, answer.proof, run.found.proof)
+    return Again(answer, more, run.found.bound_kwh_day is not None)
 
 
 def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
@@ -285,7 +354,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
     known: Mapping[str, float] = {}
     if site in set(run.instance.site_ids):
         worth = run.marginal.offers_at(site)
-        known = dict(zip(worth["offer_id"], worth["value_kwh_day"], strict=True))
+        known = dict(zip(worth["offer_id"], worth["value"], strict=True))
     left = {str(o) for o in run.instance.offer_ids}
     spent_here = float(table.loc[table["offer_id"] == chosen, "subsidy_pkr"].sum())
     rows = []
@@ -299,12 +368,14 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         elif id_ not in left:
             said = "not open: the site is forbidden, or what stands here is kept"
         elif value is None:
-            said = "another offer here costs no more and serves no less"
+            said = "of use to nobody in reach, or more than a limit or the budget allows"
         else:
-            pkr = float(offer["subsidy_pkr"]) - spent_here
-            lacks = pkr - run.left_pkr
-            said = f"{value - run.served_kwh_day:+,.0f} kWh/day for PKR {pkr / 1e6:+,.2f} m"
-            said += f"; PKR {lacks / 1e6:,.2f} m too dear" if lacks > 0.5 else ""
+            said = f"{value - run.served_kwh_day:+,.0f} kWh/day"
+            if run.pays_by_offer:
+                pkr = float(offer["subsidy_pkr"]) - spent_here
+                lacks = pkr - run.left_pkr
+                said += f" for PKR {pkr / 1e6:+,.2f} m"
+                said += f"; PKR {lacks / 1e6:,.2f} m too dear" if lacks > 0.5 else ""
         rows.append({**offer, "plan_kwh_day": value, "said": said})
     columns = ["configuration", "chargers", "subsidy_pkr", "cost_pkr", "plan_kwh_day", "said"]
     return pd.DataFrame(rows, columns=columns).astype({"plan_kwh_day": float})
@@ -312,26 +383,30 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
     """Say in how many near-optimal plans a site has a station."""
-    found = run.other_plans(count, limit_s)
+    found = other_plans(run.asked, run.found, count, limit_s)
     what = "In other plans"
     if isinstance(found, str):
         reasons.say(what, f"not compared: {found}")
         return
-    times = int(found.sites.set_index("site_id")["plans"].to_dict().get(reasons.site_id, 0))
-    loss = max(plan.loss_share for plan in found.plans)
+    table, sites, complete = found
+    times = int(sites.set_index("site_id")["plans"].to_dict().get(reasons.site_id, 0))
+    loss = float(table["loss_share"].max())
     reasons.figures["alternatives"] = {
-        "plans": len(found.plans),
+        "plans": len(table),
         "with_it": times,
-        "within_share": near_optimal(run.asking.settings.gap),
+        "within_share": near_optimal(run.asked.config.solver.gap),
         "largest_loss_share": loss,
-        "complete": found.complete,
+        "complete": complete,
     }
-    if len(found.plans) < 2:
-        reasons.say(what, f"only one plan was found in the {limit_s:g} s given")
+    if len(table) < 2:
+        why = "there is no other near-optimal plan"
+        if not complete:
+            why = f"only one plan was found in the {limit_s:g} s given"
+        reasons.say(what, why)
         return
     text = (
-        f"a station stands here in {times} of {len(found.plans)} near-optimal plans, which differ "
-        f"by two sites or more and serve at most {loss:.2%} less than the best of them"
+        f"a station stands here in {times} of {len(table)} near-optimal plans, which differ by "
+        f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
     )
-    text += "" if found.complete else f" (asked for {count}; the time ended first)"
+    text += "" if complete else f" (asked for {count}; the time ended first)"
     reasons.say(what, text)

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siting.errors import SolveError
 from siting.review.explain import FULL_SHARE
 from siting.review.opened import Explained
 from siting.review.rules import limit_uses
+from siting.review.solving import amount, better_by, effort_for, little, with_budget
+from siting.study.ask import program_of
 
 MILLION = 1e6
 FINER = 5
@@ -74,35 +77,46 @@ def explain_plan(folder: Path | str | Explained, *, time_limit_s: float = 20.0) 
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return whether money is short, and what one more million rupees would serve."""
-    solution = run.plan.solution
-    text = f"PKR {solution.subsidy_pkr / 1e6:,.2f} m of {solution.budget_pkr / 1e6:,.2f} m is spent"
-    if not run.energy_only or not np.isfinite(solution.budget_pkr):
+    """Return whether money is short, and what one more million rupees would do."""
+    found = run.found
+    text = f"PKR {found.subsidy_pkr / 1e6:,.2f} m of {found.budget_pkr / 1e6:,.2f} m is spent"
+    if not run.asked.budgeted or not np.isfinite(found.budget_pkr):
         return [("Budget", text)]
-    more = run.asking.best(
-        replace(run.instance, budget_pkr=solution.budget_pkr + MILLION),
-        start=solution.offers,
-        time_limit_s=limit_s,
-        gap=run.asking.settings.gap / FINER,  # a million is little beside the gap of a plan
+    given = with_budget(run.asked, found.budget_pkr + MILLION)
+    program, finer = program_of(given), run.asked.config.solver.gap / FINER
+    # A million is little beside the gap of a plan.
+    try:
+        more = effort_for(given, limit_s, finer).solve(program, start=found.offers).proof
+    except SolveError:
+        return [("Budget", f"{text}; what more would do was not found in {limit_s:g} s")]
+    gained = max(better_by(program, more, found.proof), 0.0)
+    most = max(better_by(program, replace(more, objective=more.bound), found.proof), 0.0)
+    energy, unit = found.bound_kwh_day is not None, more.unit
+    kind = "_kwh_day" if energy else ""
+    figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most}
+    if most <= little(unit):
+        text += "; one more million rupees would "
+        text += "serve nobody new" if energy else "better nothing"
+        return [("Budget", f"{text}, which is proven")]
+    verb, ending = ("serve", " more") if energy else ("better it by", "")
+    text += (
+        f"; one more million rupees would {verb} {amount(gained, unit)}{ending} as far as a plan "
+        f"was found, and no plan more than {amount(most, unit)}"
     )
-    gained = max(more.objective_kwh_day - solution.objective_kwh_day, 0.0)
-    most = max(more.bound_kwh_day - solution.objective_kwh_day, 0.0)
-    figures["one_more_million"] = {"gain_kwh_day": gained, "most_kwh_day": most}
-    if most <= 0.5:
-        text += "; one more million rupees would serve nobody new, which is proven"
-    else:
-        text += (
-            f"; one more million rupees would serve {gained:,.0f} kWh/day more as far as a plan "
-            f"was found, and no plan more than {most:,.0f}"
-        )
     return [("Budget", text)]
 
 
 def _limits(run: Explained) -> list[tuple[str, str]]:
     out = []
     spacing = 0
-    for limit, _, used in limit_uses(run.limits, run.plan.solution.offers):
-        least = min((amount for amount in limit.use.values() if amount > 0), default=-math.inf)
+    price = dict(zip(run.offers["offer_id"], run.offers["subsidy_pkr"].fillna(0.0), strict=True))
+    drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
+    for limit, _, used in limit_uses(run.limits, drawn):
+        each = (use * (price[o] if limit.per_rupee else 1.0) for o, use in limit.use.items())
+        least = min((use for use in each if use > 0), default=-math.inf)
+        if limit.at_least > 0 and used <= limit.at_least + 1e-6:
+            need = f"{limit.at_least:,.10g} {limit.unit}"
+            out.append((f"Limit {limit.name}", f"{need} are required, and no more is used"))
         if used + least <= limit.at_most + 1e-6:
             continue
         if limit.kind == "spacing":

@@ -57,7 +57,7 @@ def findings(
         lines.append(
             f"{over.sum():,} of {len(stations):,} stations are given {times:,.1f} times what keeps "
             f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
-            + _why(standard, plan.solution.model)
+            + _why(standard, plan.outcome.model)
         )
         more = ", more than simulated: it has nobody turn away, and a peak that lasts"
         lines.append(

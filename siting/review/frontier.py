@@ -1,10 +1,9 @@
-"""Energy served against money: the plan of one study for many budgets, each with its bound."""
+"""What money buys: the plan of one study for many budgets, each with its bound."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,14 +16,18 @@ import pandas as pd
 from siting import export
 from siting.config import Config, to_yaml
 from siting.config.program import GridZones
-from siting.engine.clock import relative_gap
-from siting.errors import Fault, InputError
+from siting.engine.solve import less_is_better
+from siting.errors import Fault, InfeasibleError, InputError
 from siting.files import whole_folder
+from siting.program.aims import LeastRegret
 from siting.review.record import folder_for, head_of
-from siting.review.solving import Asking, gini, shares_of_zones
+from siting.review.solving import with_budget
+from siting.study.answered import bare_outcome
+from siting.study.ask import program_of
+from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.zones import zone_of_cells, zone_of_demand
+from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
 
 MOST_BUDGETS = 200
 
@@ -63,11 +66,12 @@ def budgets_of(text: str) -> list[float]:
 
 
 def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
-    """Return what the best plan serves for each budget (kWh/day), with its bound.
+    """Return what the best plan for each budget serves and reaches, with its bound.
 
     Roads, demand, offers and reach are worked out once. Each plan is the first plan of the next
-    budget, so that more money never serves less, and what is proven for a budget is proven for
-    every smaller one.
+    budget, so that more money is never worth less, and what is proven for a budget is proven for
+    every smaller one. In years each keeps its share of the money. Budgets for which no plan meets
+    what is asked are left out.
 
     Parameters
     ----------
@@ -80,54 +84,74 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     -------
     DataFrame
         One row a budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
-        ``bound_kwh_day``, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``, ``cost_pkr``,
-        ``worst_class_share`` (served of the vehicle class served least), ``worst_zone_share`` and
-        ``gini`` (of the shares served by zone, weighted by demand), ``pkr_per_kwh_day`` (more
-        money over more energy than the budget before; blank where nothing more is served) and
-        ``knee``, true at the budget beyond which another rupee serves least more.
+        ``bound_kwh_day`` (blank where energy is not what is aimed at), ``objective``, ``bound`` and
+        ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``,
+        ``cost_pkr``, ``worst_class_share`` (served of the vehicle class served least),
+        ``worst_zone_share`` and ``gini`` (of the shares served by zone, weighted by demand),
+        ``pkr_per_kwh_day`` (more money over more energy than the budget before; blank where nothing
+        more is served) and ``knee``, true at the budget beyond which another rupee serves least
+        more.
 
     Raises
     ------
     InputError
-        If the study asks for anything but the most energy for the budget.
+        If the study has no budget to vary.
+    InfeasibleError
+        If no plan meets what is asked for any of the budgets.
     """
-    config = study.config
-    if config.program.variant != "plain" or config.offers.subsidy.rule == "gap":
-        what = f"is for the most energy for the budget, not for {config.program.variant}"
-        raise InputError(Fault("frontier", what, "leave the variant out of program"))
+    config, asked = study.config, study.asked
+    if not asked.budgeted:
+        what = "asks for the least money first, so there is no budget to vary"
+        fix = "leave it out, or name another of program.aims first"
+        raise InputError(Fault("program.least_cost", what, fix))
     rows: list[dict[str, Any]] = []
-    zones, _ = zones_for(config, study.cells, study.demand)
-    asking = Asking(config.program.model, config.solver, config.program.method)
-    wanted = study.demand.groupby("vehicle_class")["demand_kwh_day"].sum()
+    demand = list(asked.own.values())[-1]
+    zones, _ = zones_for(config, study.cells, demand)
+    wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
+    impossible: InfeasibleError | None = None
+    regret = False
     for budget in sorted(budgets_pkr):
-        instance = replace(study.instance, budget_pkr=float(budget))
-        found = asking.best(instance, start=start)
-        start = found.offers
-        service = asking.service(instance, start)
-        shares = shares_of_zones(instance, zones, service)
+        given = with_budget(asked, budget)
+        try:
+            program = program_of(given)
+            answer = Effort(config, study.solve_progress).solve(program, start=start)
+        except InfeasibleError as err:
+            impossible = err
+            study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
+            continue
+        found, _ = bare_outcome(given, answer)
+        start, proof = found.offers, found.proof
+        shares = zone_table(zones, demand, found.service, {})
         share, weight = (shares[c].to_numpy(float) for c in ("served_share", "demand_kwh_day"))
-        served = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(wanted.index)
-        existing = instance.offer_existing[instance.positions_of(start)]
+        served = found.service.groupby("vehicle_class")["served_kwh_day"].sum()
         rows.append(
             {
                 "budget_pkr": float(budget),
-                "served_kwh_day": found.objective_kwh_day,
-                "served_share": found.objective_kwh_day / instance.demand_kwh_day,
+                "served_kwh_day": found.served_kwh_day,
+                "served_share": found.served_kwh_day / found.demand_kwh_day,
                 "bound_kwh_day": found.bound_kwh_day,
+                "objective": proof.objective,
+                "bound": proof.bound if np.isfinite(proof.bound) else None,
+                "unit": proof.unit,
                 "gap": found.gap,
                 "status": found.status,
-                "new_stations": int((~existing).sum()),
+                "new_stations": int((~program.instance.offer_existing[answer.standing]).sum()),
                 "subsidy_pkr": found.subsidy_pkr,
                 "cost_pkr": found.cost_pkr,
-                "worst_class_share": float((served.fillna(0.0) / wanted).min()),
+                "worst_class_share": float((served.reindex(wanted.index).fillna(0) / wanted).min()),
                 "worst_zone_share": float(share.min()),
                 "gini": gini(share, weight),
             }
         )
-        study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: {found.objective_kwh_day:,.0f} kWh/day")
-    _share_bounds(rows, config.solver.gap)
-    table = pd.DataFrame(rows)
+        study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: {proof}")
+        # Regret is counted from what each budget could do in each scenario.
+        regret = isinstance(program.all_aims[0], LeastRegret)
+    if impossible is not None and not rows:
+        raise impossible
+    if not regret:
+        _share_bounds(rows, config.solver.gap, less_is_better(program.all_aims[0]))
+    table = pd.DataFrame(rows).astype({"bound_kwh_day": float, "bound": float})
     more = table["served_kwh_day"].diff()
     table["pkr_per_kwh_day"] = (table["subsidy_pkr"].diff() / more).where(more > 1e-9)
     table["knee"] = np.arange(len(table)) == _knee(table)
@@ -188,13 +212,19 @@ def frontier_to_folder(
     return table, out
 
 
-def _share_bounds(rows: list[dict[str, Any]], gap_asked: float) -> None:
-    """Lower each bound to that of the next larger budget: less money serves no more."""
+def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
+    """Tighten each bound to that of the next larger budget: less money does no better."""
+    best, closer = (max, min) if not less else (min, max)
     for row, larger in reversed(list(itertools.pairwise(rows))):
-        if larger["bound_kwh_day"] < row["bound_kwh_day"]:
-            row["bound_kwh_day"] = max(larger["bound_kwh_day"], row["served_kwh_day"])
-            row["gap"] = relative_gap(row["served_kwh_day"], row["bound_kwh_day"])
+        if row["bound"] is None or larger["bound"] is None:
+            continue
+        bound = best(closer(row["bound"], larger["bound"]), row["objective"])
+        if bound != row["bound"]:
+            row["bound"] = bound
+            row["gap"] = abs(bound - row["objective"]) / max(abs(row["objective"]), 1e-12)
             row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"
+            if row["bound_kwh_day"] is not None:
+                row["bound_kwh_day"] = bound
 
 
 def zones_for(

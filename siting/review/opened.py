@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from siting.engine.marginal import Marginal, lost_without
 from siting.errors import Fault, InputError
-from siting.review.solving import Asking, Marginal, lost_without, other_plans
-from siting.study.alternatives_text import instance_of_plan
+from siting.program.program import Program
+from siting.review.solving import in_the_end
+from siting.study.ask import instance_of
 from siting.study.stored import plan_of, study_from_run
 
 NEAREST = 3
@@ -27,26 +28,30 @@ class Explained:
 
     def __init__(self, folder: Path | str) -> None:
         study = study_from_run(folder)
-        config, program = study.config, study.config.program
         self.plan = plan_of(study, Path(folder))
-        self.instance = instance_of_plan(study)
+        self.asked, self.found = study.asked, self.plan.outcome
         self.offers, self.reach = study.offers, study.reach
         self.compatibility, self.limits = study.compatibility, study.limits
         self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
-        self.asking = Asking(program.model, config.solver)
-        self.energy_only = program.variant == "plain" and config.offers.subsidy.rule != "gap"
-        chosen = self.plan.solution.offers
-        self.other_plans = partial(other_plans, study, self.instance, chosen)
-        self.marginal = Marginal(self.instance, chosen, program.model)
-        self.served_kwh_day = self.marginal.value_kwh_day
+        # What one station is worth is told in energy of the last year, all else the same.
+        end = in_the_end(self.asked, self.found.budget_pkr)
+        self.instance = instance_of(end, next(iter(end.own.values())))
+        program = Program(self.instance, self.found.model)
+        self.marginal = Marginal(program, self.found.offers)
+        self.served_kwh_day = self.marginal.value
         sites = self.plan.sites["site_id"].astype(str)
-        lost = lost_without(self.instance, chosen, sites, program.model)
+        lost = lost_without(program, self.found.offers, sites)
         self.losses = pd.Series(lost, name="marginal_kwh_day", dtype=float)
+
+    @property
+    def pays_by_offer(self) -> bool:
+        """Whether an offer draws the same money whatever it serves."""
+        return self.asked.need is None
 
     @property
     def left_pkr(self) -> float:
         """Public money the plan leaves (PKR)."""
-        return self.plan.solution.budget_pkr - self.plan.solution.subsidy_pkr
+        return self.found.budget_pkr - self.found.subsidy_pkr
 
     def name_of(self, site: str) -> str:
         """Return a site's id with its name, if it has one."""

@@ -25,6 +25,7 @@ from siting.export import write_csv
 from siting.files import read_layer
 from siting.plan import Plan
 from siting.review.places import study_of_sites, study_with_sites
+from siting.review.solving import in_years
 from siting.study.limits import sites_named
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -87,7 +88,7 @@ def replan(
         Sites, by id or name, that must get no station, and that must get one. They are added to
         those of the configuration; a site that was required before and is dropped now is dropped.
     budget_pkr
-        Another budget (PKR).
+        Another budget (PKR); in years each keeps its share of it.
     add
         A layer of further places where a station could stand.
     overrides
@@ -230,6 +231,9 @@ def _wishes(
         ]
     if budget_pkr is not None:
         texts.append(f"program.budget_pkr={budget_pkr!r}")
+        if config.program.years is not None:
+            money = in_years(config.program.years.budgets_pkr, budget_pkr)
+            texts.append(f"program.years.budgets_pkr={json.dumps(money)}")
     return texts, notes
 
 

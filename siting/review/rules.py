@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from siting.program.limits import Limit
 
 
 def limit_uses(
-    limits: Iterable[Limit], offers: Collection[str]
+    limits: Iterable[Limit], drawn_pkr: Mapping[str, float]
 ) -> Iterator[tuple[Limit, list[str], float]]:
     """Yield each limit with the offers that use it and how much of it they use together.
 
@@ -16,15 +16,16 @@ def limit_uses(
     ----------
     limits
         The limits.
-    offers
-        Ids of the offers that stand.
+    drawn_pkr
+        Public money that each offer draws which stands, by ``offer_id``.
 
     Examples
     --------
-    >>> [(users, used) for _, users, used in limit_uses(
-    ...     [Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0})], ("b", "c"))]
+    >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0})
+    >>> [(users, used) for _, users, used in limit_uses([bikes], {"b": 5.0, "c": 1.0})]
     [(['b'], 3.0)]
     """
     for limit in limits:
-        users = [offer for offer in offers if limit.use.get(offer, 0.0) > 0]
-        yield limit, users, sum(limit.use[offer] for offer in users)
+        users = [offer for offer in drawn_pkr if limit.use.get(offer, 0.0) > 0]
+        each = (limit.use[o] * (drawn_pkr[o] if limit.per_rupee else 1.0) for o in users)
+        yield limit, users, sum(each)

@@ -9,10 +9,10 @@ import pandas as pd
 
 from siting.config.offers import Service
 from siting.plan import Plan
-from siting.review.solving import gini
 from siting.simulation import Sessions, expected_waits, station_ports
 from siting.sites import charger_catalogue
 from siting.study.pipeline import Study
+from siting.study.zones import gini
 
 # A cell counts as left out where less than this share of what it wants is served.
 LEFT_OUT = 0.01

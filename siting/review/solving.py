@@ -1,131 +1,144 @@
-"""The questions put to the solver here: a plan for other wishes, who it serves, other plans."""
+"""The questions put to the program here: other money, the end alone, other plans near the best."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from siting.config.sections import Solver
-from siting.errors import SitingError, SolveError
-from siting.models.rows import zones_of
-from siting.program.instance import Instance
-from siting.solve import Alternatives, Solution, assign, gini, solve, solve_alternatives
-from siting.solve.marginal import Marginal
-from siting.solve.without import lost_without
-from siting.solve.zones import zone_table
-from siting.study.decision import effort_of
-from siting.study.objective import floors_of, objective_for
-from siting.study.pipeline import Study
+from siting.config.program import Alternatives
+from siting.engine.answer import Answer
+from siting.engine.fixed import plan_of
+from siting.engine.proof import Proof
+from siting.engine.solve import less_is_better
+from siting.errors import SitingError
+from siting.outcome import Outcome
+from siting.program.program import Program
+from siting.study.ask import program_of
+from siting.study.asked import Asked
+from siting.study.other_plans import Effort, alternatives
 
-__all__ = [
-    "Asking",
-    "Marginal",
-    "gini",
-    "lost_without",
-    "near_optimal",
-    "other_plans",
-    "shares_of_zones",
-    "without",
-]
+DIFFER_BY = 2
 
 
-@dataclass(frozen=True)
-class Asking:
-    """How the plan of a study is looked for: its model, how hard, by which method.
-
-    Parameters
-    ----------
-    model
-        ``capacitated`` or ``coverage``.
-    settings
-        The section ``solver``.
-    method
-        ``exact`` or ``greedy``.
-    """
-
-    model: str
-    settings: Solver
-    method: Literal["exact", "greedy"] = "exact"
-
-    def best(
-        self,
-        instance: Instance,
-        *,
-        start: Iterable[str] = (),
-        time_limit_s: float | None = None,
-        gap: float | None = None,
-    ) -> Solution:
-        """Return the plan that serves the most energy, from a first plan if one is given."""
-        solver = self.settings
-        return solve(
-            instance,
-            self.model,
-            gap=solver.gap if gap is None else gap,
-            time_limit_s=solver.time_limit_s if time_limit_s is None else time_limit_s,
-            threads=solver.threads,
-            seed=solver.seed,
-            solver=solver.name,
-            method=self.method,
-            start=tuple(start) or None,
-        )
-
-    def service(self, instance: Instance, offers: Collection[str]) -> pd.DataFrame:
-        """Return who is served by what where these offers stand (`siting.tables.SERVICE`)."""
-        return assign(instance, offers, self.model)
+def with_program(asked: Asked, **keys: Any) -> Asked:
+    """Return what is asked with other keys of the section ``program``."""
+    program = asked.config.program.model_copy(update=keys)
+    return replace(asked, config=asked.config.model_copy(update={"program": program}))
 
 
-def without(instance: Instance, site: str) -> Instance:
-    """Return an instance in which nothing can stand at a site."""
-    kept = np.flatnonzero(instance.site_ids[instance.offer_site] != site)
-    use = instance.limit_use[:, kept]
-    of_offers = ("ids", "site", "capacity", "cost", "subsidy", "existing")
-    left = {f"offer_{name}": getattr(instance, f"offer_{name}")[kept] for name in of_offers}
-    return replace(
-        instance,
-        **left,
-        limit_start=use.indptr.astype(np.int64),
-        limit_offer=use.indices.astype(np.int64),
-        limit_amount=use.data,
+def with_budget(asked: Asked, budget_pkr: float) -> Asked:
+    """Return what is asked for other money (PKR); each year keeps its share of it."""
+    years = asked.config.program.years
+    if years is None:
+        return with_program(asked, budget_pkr=float(budget_pkr))
+    return with_program(
+        asked,
+        budget_pkr=float(budget_pkr),
+        years=years.model_copy(update={"budgets_pkr": in_years(years.budgets_pkr, budget_pkr)}),
     )
 
 
-def shares_of_zones(instance: Instance, zone: pd.Series, service: pd.DataFrame) -> pd.DataFrame:
-    """Return the demand and served share of each zone, from the zone of each ``demand_id``."""
-    return zone_table(instance, zones_of(instance, zone), service)
+def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
+    """Return the money of each year (PKR) where there is more or less in all.
+
+    Examples
+    --------
+    >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
+    {2027: 2.0, 2030: 6.0}
+    """
+    whole = sum(budgets_pkr.values())
+    return {
+        year: budget_pkr * (pkr / whole if whole > 0 else 1 / len(budgets_pkr))
+        for year, pkr in budgets_pkr.items()
+    }
+
+
+def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
+    """Return what is asked of the last year alone: the most energy for so much money (PKR).
+
+    The demand is the configuration's own; limits, floors and the viability gap stay.
+    """
+    last = list(asked.own.values())[-1]
+    end = replace(asked, demand={None: last}, own={None: last}, worth=None, own_worth=None)
+    keys: dict[str, Any] = dict.fromkeys(
+        ("years", "scenarios", "decay", "least_cost", "alternatives")
+    )
+    keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    return with_program(end, **keys, budget_pkr=float(budget_pkr))
+
+
+def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
+    """Return how hard to try for so many seconds, to another gap if one is given."""
+    solver = asked.config.solver
+    keys = {"time_limit_s": time_limit_s, "gap": solver.gap if gap is None else gap}
+    config = asked.config.model_copy(update={"solver": solver.model_copy(update=keys)})
+    return Effort(config)
+
+
+def stored_answer(program: Program, found: Outcome) -> Answer:
+    """Return the answer that an outcome tells of, with its proofs."""
+    years = program.year_plan.years if program.year_plan else ()
+    built = found.built
+    stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
+    return replace(plan_of(program, stands or found.offers), proofs=found.proofs)
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share that a plan may serve less and be near-optimal, from the gap asked."""
+    """Return the share that a plan may lose and be near-optimal, from the gap asked."""
     return max(2 * gap, 0.01)
 
 
 def other_plans(
-    study: Study, instance: Instance, start: Iterable[str], count: int, time_limit_s: float
-) -> Alternatives | str:
-    """Return near-optimal plans for what a study's program asks; in words why there are none."""
-    program = study.config.program
-    limits = study.limits or study.required_sites or study.forbidden_sites
-    gap = study.config.offers.subsidy.rule == "gap"
-    if program.variant not in ("plain", "weighted") or gap or limits:
-        return "the program does not look for other plans"
+    asked: Asked, found: Outcome, count: int, time_limit_s: float
+) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
+    """Return near-optimal plans, how many of them each site is in, and whether time sufficed.
+
+    In words where there are none to look for.
+
+    Parameters
+    ----------
+    asked, found
+        What is asked, and what was decided.
+    count
+        Plans, the one decided among them.
+    time_limit_s
+        Seconds for all of them.
+    """
+    within = near_optimal(asked.config.solver.gap)
+    wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
+    effort = effort_for(asked, time_limit_s)
     try:
-        return solve_alternatives(
-            instance,
-            count,
-            within_share=near_optimal(study.config.solver.gap),
-            objective=objective_for(study, instance),
-            zones=study.demand_zones,
-            floors=floors_of(study),
-            city_floor=program.min_served_share or None,
-            model=program.model,
-            effort=replace(effort_of(study), time_limit_s=time_limit_s),
-            start=tuple(start),
-        )
-    except SolveError:
-        return f"none was found in {time_limit_s:g} s; --seconds gives it longer"
+        program = program_of(asked)
+        plans, table, sites = alternatives(program, stored_answer(program, found), wanted, effort)
     except SitingError as err:
         return str(err)
+    return table, sites, len(plans) == count or effort.left_s > 0
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def better_by(program: Program, now: Proof, before: Proof) -> float:
+    """Return by how much a proof's objective is better than another's, in their unit."""
+    sign = -1.0 if less_is_better(program.all_aims[0]) else 1.0
+    return sign * (now.objective - before.objective)
+
+
+def amount(value: float, unit: str) -> str:
+    """Return an amount as it is read.
+
+    Examples
+    --------
+    >>> amount(1234.4, "kWh/day"), amount(0.125, "share"), amount(2.5e6, "PKR")
+    ('1,234 kWh/day', '12.50%', 'PKR 2.50 m')
+    """
+    if unit == "share":
+        return f"{value:.2%}"
+    return f"PKR {value / 1e6:,.2f} m" if unit == "PKR" else f"{value:,.0f} {unit}"
+
+
+def little(unit: str) -> float:
+    """Return a difference that is too small to be spoken of."""
+    return {"share": 5e-5, "PKR": 5e3}.get(unit, 0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,8 +100,6 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
             for name, rows in layer.unknown.items()
         ),
         *ruled_out,
-        *_over_budget(joined.offers, chosen, study.config.program.budget_pkr),
-        *_over_limits(joined.limits, joined.offers, chosen, study.config.program.limits.spacing_m),
         *_named_sites(
             {*kept["site_id"], *new["site_id"]}, study.required_sites, study.forbidden_sites
         ),
@@ -240,32 +238,45 @@ def _some(ids: Iterable[object], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _over_budget(offers: pd.DataFrame, chosen: Collection[str], budget_pkr: float) -> list[str]:
-    spent = float(offers.loc[offers["offer_id"].isin(chosen), "subsidy_pkr"].sum())
-    if spent <= budget_pkr * (1 + 1e-6):
+def over_budget(spent_pkr: float, budget_pkr: float) -> list[str]:
+    """Return that more is spent than there is, in words; nothing where it is not."""
+    if spent_pkr <= budget_pkr * (1 + 1e-6):
         return []
     there = f"PKR {budget_pkr / 1e6:,.2f} m there"
-    return [f"budget: PKR {spent / 1e6:,.2f} m of subsidy, {there}"]
+    return [f"budget: PKR {spent_pkr / 1e6:,.2f} m of subsidy, {there}"]
 
 
-def _over_limits(
+def over_limits(
     limits: Iterable[Limit],
     offers: pd.DataFrame,
-    chosen: Collection[str],
+    drawn_pkr: Mapping[str, float],
     spacing_m: float | None,
 ) -> list[str]:
+    """Return the limits that a plan breaks, in words.
+
+    Parameters
+    ----------
+    limits, offers
+        The limits, and what could be built.
+    drawn_pkr
+        Public money that each offer draws which stands, by ``offer_id``.
+    spacing_m
+        How far apart stations must be (m).
+    """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]
-    for limit, users, used in limit_uses(limits, chosen):
-        if used <= limit.at_most + 1e-6 * max(1.0, limit.at_most):
+    for limit, users, used in limit_uses(limits, drawn_pkr):
+        most = limit.at_most + 1e-6 * max(1.0, limit.at_most)
+        least = limit.at_least - 1e-6 * max(1.0, limit.at_least)
+        if least <= used <= most:
             continue
         if limit.kind == "spacing":
             near.update(dict.fromkeys(site[users]))
         else:
-            broken.append(
-                f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, "
-                f"{limit.at_most:,.10g} {limit.unit} there"
-            )
+            there = f"{limit.at_most:,.10g} {limit.unit} there"
+            if used < least:
+                there = f"{limit.at_least:,.10g} {limit.unit} required"
+            broken.append(f"{limit.kind} {limit.name}: {used:,.10g} {limit.unit} used, {there}")
     if near:
         broken.append(f"spacing: {len(near)} stations stand nearer than {spacing_m:g} m to another "
                       f"({_some(near)})")  # fmt: skip

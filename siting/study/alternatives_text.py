@@ -1,8 +1,8 @@
 """What a planner asks of each new station: what is lost without it, and where else it could stand.
 
 What is lost is the energy that all other stations together cannot take over within reach and
-capacity (`siting.solve.without`). The place named is the nearest one where a station could be built
-and none stands; with it goes the share of the station's energy that could drive there too.
+capacity (`siting.engine.marginal`). The place named is the nearest one where a station could be
+built and none stands; with it goes the share of the station's energy that could drive there too.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siting.engine.marginal import lost_without
 from siting.plan import Plan
 from siting.program.instance import Instance
-from siting.solve.without import lost_without
+from siting.program.program import Program
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
@@ -43,7 +44,7 @@ def alternatives_of(
     new = plan.new_sites["site_id"].astype(str).tolist()
     lost: Mapping[str, float] = {}
     if new and len(new) * len(reach) <= MOST_WORK:
-        lost = lost_without(instance, plan.outcome.offers, new, plan.outcome.model)
+        lost = lost_without(Program(instance, plan.outcome.model), plan.outcome.offers, new)
     offers = plan.offers
     ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
     open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))

@@ -60,6 +60,51 @@ def decide(
     return told.outcome()
 
 
+def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
+    """Return the outcome of an answer without what its blocks tell, and its service by year.
+
+    The service is that of the configuration's own demand; in scenarios it is worked out anew.
+
+    Parameters
+    ----------
+    asked
+        The configuration, with the tables of its stages.
+    answer
+        The answer of its program.
+    """
+    config = asked.config
+    found = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
+    years = list(asked.own)
+    if config.program.scenarios is None:
+        services = {year: answer.service("" if year is None else str(year)) for year in years}
+    else:
+        stand = {
+            year: found.built.loc[
+                (found.built["year"] == year) if year is not None else slice(None), "offer_id"
+            ]
+            .drop_duplicates()
+            .tolist()
+            for year in years
+        }
+        services = only_these(asked, stand)
+    last = years[-1]
+    offers = asked.offers.set_index("offer_id")
+    site = offers["site_id"].astype(str)
+    drawn = found.subsidies
+    used = limits_used(
+        *limit_tables(asked.limits), {o: drawn.get(site[o], 0.0) for o in found.offers}
+    )
+    found = replace(
+        found,
+        service=services[last],
+        demand_kwh_day=float(asked.own[last]["demand_kwh_day"].sum()),
+        served_kwh_day=float(services[last]["served_kwh_day"].sum()),
+        cost_pkr=float(offers["cost_pkr"].astype(float).loc[list(found.offers)].sum()),
+        limits=tuple(used),
+    )
+    return found, services
+
+
 @dataclass
 class _Told:
     """What is told of an answer: tables and lines, gathered block by block."""
@@ -72,29 +117,10 @@ class _Told:
 
     def outcome(self) -> Outcome:
         """Return the outcome with all of it."""
-        asked, answer = self.asked, self.answer
-        keys, config = asked.config.program, asked.config
-        found = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
-        years = list(asked.own)
-        stand = {
-            year: found.built.loc[
-                (found.built["year"] == year) if year is not None else slice(None), "offer_id"
-            ]
-            .drop_duplicates()
-            .tolist()
-            for year in years
-        }
-        if keys.scenarios is None:
-            services = {year: answer.service("" if year is None else str(year)) for year in years}
-        else:
-            services = only_these(asked, stand, self.effort)
-        last = years[-1]
+        asked, answer, keys = self.asked, self.answer, self.asked.config.program
+        found, services = bare_outcome(asked, answer)
+        last = list(asked.own)[-1]
         served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
-        whole = asked.offers.set_index("offer_id")["cost_pkr"].astype(float)
-        drawn = found.subsidies
-        site = asked.offers.set_index("offer_id")["site_id"].astype(str)
-        use, there = limit_tables(asked.limits)
-        money = {o: drawn.get(site[o], 0.0) for o in found.offers}
         if found.guarantee:
             self.lines.append(("Guarantee", found.guarantee))
         if keys.objective != "energy" or keys.decay is not None:
@@ -119,18 +145,9 @@ class _Told:
             self.lines.append((f"Then {one.aim}", str(one.proof)))
         if keys.alternatives is not None:
             _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
-                answer.program, answer, self.effort
+                answer.program, answer, keys.alternatives, self.effort
             )
-        return replace(
-            found,
-            service=services[last],
-            demand_kwh_day=float(asked.own[last]["demand_kwh_day"].sum()),
-            served_kwh_day=served[last],
-            cost_pkr=float(whole.loc[list(found.offers)].sum()),
-            limits=tuple(limits_used(use, there, money)),
-            lines=tuple(self.lines),
-            tables=self.tables,
-        )
+        return replace(found, lines=tuple(self.lines), tables=self.tables)
 
     def _worth(self, found: Outcome) -> None:
         table = found.served.merge(found.slices[["slice", "weight", "probability"]], on="slice")

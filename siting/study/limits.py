@@ -186,6 +186,7 @@ def limits_used(
 
     Examples
     --------
+    >>> from siting.program.limits import limit_tables
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used(*limit_tables([bikes]), {"b": 6.0})[0]["used"]
     3.0

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config
+from siting.config.program import Alternatives
 from siting.engine.answer import Answer
 from siting.engine.clock import Progress
+from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SolveError
-from siting.program.limits import Limit
 from siting.program.program import Program
 from siting.study.ask import answer_of, counted, instance_of, program_of
 from siting.study.asked import Asked
@@ -67,7 +68,7 @@ class Effort:
 
 
 def only_these(
-    asked: Asked, offers: Mapping[int | None, Sequence[str]], effort: Effort
+    asked: Asked, offers: Mapping[int | None, Sequence[str]]
 ) -> dict[int | None, pd.DataFrame]:
     """Return who is served by what in the configuration's own demand, by year, if offers stand.
 
@@ -77,25 +78,16 @@ def only_these(
         What is asked.
     offers
         By year, ids of the offers that stand.
-    effort
-        How hard to try; this is done even if the time is over.
     """
     services = {}
     last = list(asked.own)[-1]
-    # Of the limits only that counts which leaves these offers; the plan is within the others.
+    # The plan is within its limits: here they do not count.
     bare = instance_of(replace(asked, limits=(), required=()), asked.own[last])
-    site = dict(zip(bare.offer_ids, bare.site_ids[bare.offer_site], strict=True))
     for year, demand in asked.own.items():
-        stand = offers[year]
-        rest = {str(o): 1.0 for o in bare.offer_ids if o not in set(stand)}
-        program = Program(bare, asked.config.program.model).without_budget()
-        if rest:
-            program = program.limit(Limit("what does not stand", "number", "offers", 0.0, rest))
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
-        program = program.require([site[o] for o in stand]).scenarios({"own": 1.0}, {"own": kwh})
+        program = Program(bare, asked.config.program.model).scenarios({"own": 1.0}, {"own": kwh})
         worth = None if asked.own_worth is None else {"own": asked.own_worth[year]}
-        program = counted(program, asked, worth)
-        services[year] = answer_of(program, effort.config, max(effort.left_s, 10.0)).service()
+        services[year] = plan_of(counted(program, asked, worth), offers[year]).service()
     return services
 
 
@@ -113,7 +105,7 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 
 
 def alternatives(
-    program: Program, first: Answer, effort: Effort
+    program: Program, first: Answer, asked: Alternatives, effort: Effort
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return plans that differ from the best one and from each other, with two tables of them.
 
@@ -123,6 +115,8 @@ def alternatives(
         The program.
     first
         Its answer.
+    asked
+        How many, how different, and how good.
     effort
         What is left of the time, for all of them.
 
@@ -132,8 +126,6 @@ def alternatives(
         The answers; ``plan``, ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share``,
         ``offers``; and ``site_id``, ``plans``, ``share``: in how many of them each site stands.
     """
-    asked = effort.config.program.alternatives
-    assert asked is not None
     plans, losses = [first], [0.0]
     best = first.proof
     more = best.bound >= best.objective

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from siting.config import Config, load
-from siting.solve import Progress
+from siting.engine.clock import Progress
 from siting.study import rests_on, to_demand, to_plan
 from siting.study.depends import STAGES, changed_keys, gone
 from siting.study.stages import Context, Event, Report, Stage, stages_html

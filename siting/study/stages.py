@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from siting.config import Config
-from siting.solve import Progress
+from siting.engine.clock import Progress
 from siting.study.kept import kept_table
 
 type Layer = gpd.GeoDataFrame

@@ -5,9 +5,7 @@ own, and names all that does not hold. A plan that fails is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap
-from siting.verify.plain import verify
 from siting.verify.recount import recount
-from siting.verify.rows import check_counts
 
 __all__ = [
     "Account",
@@ -16,7 +14,5 @@ __all__ = [
     "Decay",
     "OtherPlan",
     "ViabilityGap",
-    "check_counts",
     "recount",
-    "verify",
 ]

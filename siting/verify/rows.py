@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
 import numpy as np
-import pandas as pd
 
 from siting.errors import Fault
 from siting.verify.book import Book
@@ -68,31 +65,3 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
             if above(least, end, part[name]):
                 what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
                 ledger.faults.append(Fault(f"limit {name}", what))
-
-
-def check_counts(
-    plans: Sequence[Collection[str]], offers: pd.DataFrame, differ_by: int, sites: pd.DataFrame
-) -> None:
-    """Raise `VerifyError` unless plans differ as claimed and their sites are counted right.
-
-    Parameters
-    ----------
-    plans, offers, differ_by
-        Ids of the offers of each plan; ``offer_id``, ``site_id``, ``existing``; the number of sites
-        that stand in one of two plans only, at least.
-    sites
-        What is claimed: ``site_id``, ``plans`` (in how many it stands).
-    """
-    ledger = Ledger()
-    new = offers[~offers["existing"].astype(bool)].set_index("offer_id")["site_id"]
-    built = [{new[name] for name in plan if name in new.index} for plan in plans]
-    for a in range(len(built)):
-        for b in range(a):
-            apart = len(built[a] ^ built[b])
-            if apart < differ_by:
-                what = f"plans {b + 1} and {a + 1} differ by {apart}"
-                ledger.faults.append(Fault("alternatives", what))
-    counts = {site: sum(site in plan for plan in built) for site in set().union(*built)}
-    if counts != dict(zip(sites["site_id"], sites["plans"], strict=True)):
-        ledger.faults.append(Fault("sites, column plans", "not the plans each site stands in"))
-    ledger.done()

@@ -1,0 +1,174 @@
+"""Programs without capacities: a closed form for who is served, and the plain one as a covering.
+
+Without capacities whoever is near a station is served whole, whatever is aimed at: by the one that
+counts most, of these the nearest. Where there is nothing but a budget besides, the program is the
+budgeted maximal covering of Church and ReVelle, for which `siting.engine.covering` has arrays,
+reductions, kicks and a tree of its own, made for millions of rows.
+
+Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
+Association 32 (1974), 101-118.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.covering.covering import Covering
+from siting.engine.covering.run import run_covering
+from siting.engine.proof import Stopped
+from siting.engine.result import Result
+from siting.program.aims import Aim, MostWorth, ShortestDrives
+from siting.program.instance import Flags, Floats, Ints
+from siting.program.program import Program
+from siting.program.resources import BUDGET
+from siting.program.service import Service
+
+
+def served_whole(aims: Sequence[Aim], program: Program) -> bool:
+    """Return whether whoever can be served is served whole by the nearest, as aims have it."""
+    most = any(isinstance(aim, MostWorth) for aim in aims)
+    return not program.capacitated and most and not isinstance(aims[0], ShortestDrives)
+
+
+def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
+    """Return who is served by what without capacities: pairs, and energy by pair and slice.
+
+    Parameters
+    ----------
+    program
+        A program of coverage.
+    choice
+        The options taken.
+    """
+    taken = program.options.offer[choice]
+    pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
+    able = _able(program, pairs)
+    energy = np.zeros((len(pairs.site), len(program.slices)))
+    for s, one in enumerate(program.slices):
+        standing = np.full(len(program.instance.site_ids), -1, dtype=np.int64)
+        standing[program.options.site[choice]] = taken[:, one.year]
+        offer, row = standing[pairs.site], pairs.row
+        there = np.flatnonzero((offer >= 0) & (pairs.kwh[row, s] > 0))
+        there = there[able[offer[there], pairs.kind[row[there]]]]
+        order = np.lexsort(
+            (pairs.site[there], pairs.minutes[there], -pairs.factor[there], row[there])
+        )
+        there = there[order]
+        first = there[np.diff(row[there], prepend=-1) != 0]
+        energy[first, s] = pairs.kwh[row[first], s]
+    return pairs, energy
+
+
+def _able(program: Program, service: Service) -> Flags:
+    """Return whether each offer (row) serves each kind of demand (column)."""
+    has = program.instance.offer_capacity > 0
+    out = np.zeros((len(has), len(service.kinds)), dtype=bool)
+    for k, groups in enumerate(service.kinds):
+        out[:, k] = has[:, list(groups)].any(axis=1)
+    return out
+
+
+def covering_of(program: Program) -> Covering | None:
+    """Return a program as a covering, its options in order; None where it is something else.
+
+    Parameters
+    ----------
+    program
+        The program; its aim is the most worth.
+    """
+    floors = any(floor.share > 0 for floor in program.floors)
+    if program.capacitated or floors or len(program.slices) > 1:
+        return None
+    resources, options, service = program.resources, program.options, program.service()
+    kinds, free = resources.kinds, not np.isfinite(resources.at_least).any()
+    if kinds not in ((), (BUDGET,)) or not free or service.near:
+        return None
+    of_site = np.bincount(options.site, minlength=len(program.must))
+    if (of_site[program.must] != 1).any():
+        return None
+    one = program.slices[0]
+    at_site = sparse.csr_array(
+        (np.ones(len(options)), (options.site, np.arange(len(options)))),
+        shape=(len(program.must), len(options)),
+    )
+    reach = sparse.csr_array(
+        (np.ones(len(service.site)), service.site, service.start),
+        shape=(len(service.kwh), len(program.must)),
+    )
+    pairs = (reach @ at_site).tocoo()
+    there = _able(program, service)[options.last[pairs.col], service.kind[pairs.row]]
+    covers = sparse.csr_array(
+        (np.ones(int(there.sum())), (pairs.row[there], pairs.col[there])), shape=pairs.shape
+    )
+    cost = resources.use[[0]].toarray().ravel() if kinds else np.zeros(len(options))
+    most = float((resources.at_most + resources.slack)[0]) if kinds else 0.0
+    return Covering.of_matrix(
+        covers,
+        one.weight * one.probability * service.kwh[:, 0] * service.worth[:, 0],
+        cost,
+        most,
+        group=options.site,
+        forced=np.flatnonzero(program.must[options.site]).tolist(),
+    )
+
+
+def solve_covered(
+    program: Program, clock: Clock, *, gap: float, seed: int, start: Ints | None
+) -> Result | None:
+    """Return the most worth of a plain program of coverage; None where it is something else.
+
+    Parameters
+    ----------
+    program
+        The program.
+    clock
+        Deadline, interruption and progress.
+    gap, seed
+        Gap to stop at, and the random seed.
+    start
+        Options of an earlier plan.
+    """
+    with clock.phase("build"):
+        covering = covering_of(program)
+    if covering is None or not covering.allows(covering.forced):
+        return None
+    run = run_covering(covering, clock, gap, seed)
+    chosen = run.chosen
+    forced = set(covering.forced.tolist())
+    if start is not None and covering.allows(start) and forced <= set(start.tolist()):
+        chosen = max(chosen, start, key=covering.value)
+    chosen = _without_idle(covering, chosen)
+    value = covering.value(chosen)
+    stopped: Stopped = "time limit" if clock.over else "solver stopped"
+    if clock.interrupted:
+        stopped = "interrupted"
+    return Result(
+        choice=chosen,
+        value=value,
+        bound=max(run.bound, value),
+        stopped=stopped,
+        nodes=run.nodes,
+    )
+
+
+def _without_idle(covering: Covering, chosen: Ints) -> Ints:
+    """Return a plan without options that cover nothing alone, the dearest left out first."""
+    by_option = sparse.csr_array(
+        (np.ones(len(covering.option)), (covering.option, covering.row)),
+        shape=(len(covering.cost), len(covering.weight)),
+    )
+    times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
+    forced = set(covering.forced.tolist())
+    kept = []
+    for option in chosen[np.lexsort((chosen, -covering.cost[chosen]))].tolist():
+        rows = by_option.indices[by_option.indptr[option] : by_option.indptr[option + 1]]
+        alone = (times[rows] == 1) & (covering.weight[rows] > 0)
+        if option in forced or alone.any():
+            kept.append(option)
+        else:
+            times[rows] -= 1
+    return np.array(sorted(kept), dtype=np.int64)

@@ -1,0 +1,155 @@
+"""Plans whose offers are fixed: whom they serve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.engine.answer import AimProof, Answer
+from siting.engine.clock import Clock
+from siting.engine.cover import served_whole
+from siting.engine.frame import Frame
+from siting.engine.proof import Proof
+from siting.engine.solve import less_is_better, worked_out
+from siting.engine.values import unit_of, value_of
+from siting.errors import Fault, SolveError
+from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, Tail
+from siting.program.instance import Instance, Ints
+from siting.program.matrix import Reached
+from siting.program.program import Program
+
+# Offers by id; by year where they are not the same in all.
+Standing = Iterable[str] | Mapping[int, Iterable[str]]
+LIMITS: dict[str, Any] = {
+    **dict.fromkeys(("limit_names", "limit_kinds", "limit_units"), ()),
+    **dict.fromkeys(("limit_most", "limit_least", "limit_amount"), np.zeros(0)),
+    "limit_per_rupee": np.zeros(0, dtype=bool),
+    "limit_start": np.zeros(1, dtype=np.int64),
+    "limit_offer": np.zeros(0, dtype=np.int64),
+}
+
+
+def plan_of(program: Program, offers: Standing) -> Answer:
+    """Return the answer of a program if certain offers stand: whom they serve, nothing proven.
+
+    Budget, limits, floors, distances and required sites do not count, so that a plan that breaks
+    them is worked out too; of the floors the table tells what is served. The aims do: as far as
+    offers that are fixed leave something to decide.
+
+    Parameters
+    ----------
+    program
+        What was asked.
+    offers
+        Ids of the offers that stand, existing ones included, one a site at most; by year, or the
+        same in every year.
+
+    Raises
+    ------
+    InputError
+        If an offer is unknown, or two are at one site.
+    """
+    years = program.year_plan.years if program.year_plan else (0,)
+    given = offers if isinstance(offers, Mapping) else dict.fromkeys(years, tuple(offers))
+    stand = [program.instance.positions_of(given.get(year, ())) for year in years]
+    all_ = np.unique(np.concatenate(stand))
+    bare = replace(
+        program,
+        instance=only_offers(program.instance, all_),
+        budgeted=False,
+        floors=tuple(replace(floor, share=0.0) for floor in program.floors),
+        distances=(),
+        aims=tuple(dict.fromkeys(_left_to_decide(program))),
+    )
+    wanted = np.full((len(program.instance.site_ids), len(years)), -1, dtype=np.int64)
+    for t, positions in enumerate(stand):
+        wanted[program.instance.offer_site[positions], t] = np.searchsorted(all_, positions)
+    options = bare.options
+    choice = np.flatnonzero((options.offer == wanted[options.site]).all(axis=1))
+    try:
+        return _answer(bare, choice)
+    except SolveError:
+        if bare.gap is None:
+            raise
+        # The gap of a station from outside may be wider than what public money may fill.
+        return _answer(replace(bare, gap=replace(bare.gap, cap_share=1.0)), choice)
+
+
+def only_offers(instance: Instance, kept: Ints) -> Instance:
+    """Return an instance with some of its offers alone, required where they stand; no limits."""
+    names = ("ids", "site", "capacity", "cost", "subsidy", "existing")
+    left = {f"offer_{name}": getattr(instance, f"offer_{name}")[kept] for name in names}
+    sites = np.unique(instance.offer_site[kept])
+    return replace(instance, **left, **LIMITS, required_sites=sites)
+
+
+def _left_to_decide(program: Program) -> list[Aim]:
+    """Return the aims that differ between ways to serve from the same stations."""
+    out: list[Aim] = []
+    for aim in program.all_aims:
+        if isinstance(aim, LeastRegret | Tail):
+            out.append(MostWorth())  # each scenario is served as well as it can be
+        elif not isinstance(aim, LeastMoney) or program.gap is not None:
+            out.append(aim)
+    return out or [MostWorth()]
+
+
+def _answer(program: Program, choice: Ints) -> Answer:
+    reached: list[Reached] = []
+    for aim in program.all_aims:
+        if served_whole(program.all_aims, program):
+            reached.append(Reached(aim, 0.0))  # whatever is reached, all are served
+            continue
+        frame = Frame(program, aim, reached)
+        reached.append(Reached(aim, frame.sign * value_of_choice(frame, choice)))
+    none = (*worked_out(program, choice, reached), (), "exact", "", "")
+    answer = Answer(program, choice, *none)  # type: ignore[arg-type]
+    proofs = []
+    for aim in program.all_aims:
+        less = less_is_better(aim)
+        proof = Proof.of(
+            value_of(answer, aim),
+            -math.inf if less else math.inf,
+            gap_asked=0.0,
+            stopped="solver stopped",
+            unit=unit_of(answer, aim),
+            maximise=not less,
+        )
+        proofs.append(AimProof(aim.name, proof))
+    return replace(answer, proofs=tuple(proofs))
+
+
+def value_of_choice(frame: Frame, choice: Ints) -> float:
+    """Return the value of a choice, signed so that more is better."""
+    served = frame.serve(np.sort(choice), Clock(math.inf))
+    if not served.found:
+        raise SolveError(Fault("plan", "whom it serves could not be worked out"))
+    return frame.sign * frame.matrix.offset + abs(frame.matrix.size) * served.objective
+
+
+def assign(
+    instance: Instance, offer_ids: Iterable[str], model: str = "capacitated"
+) -> pd.DataFrame:
+    """Return who is served by which site, in kWh/day and minutes (`siting.tables.SERVICE`).
+
+    Parameters
+    ----------
+    instance
+        The data the offers were chosen for.
+    offer_ids
+        The offers that stand, existing ones included; at most one a site.
+    model
+        ``capacitated``: as much as the chargers can deliver, then the shortest drives.
+        ``coverage``: all demand in reach of a station it can use, each by the nearest.
+
+    Raises
+    ------
+    InputError
+        If an offer is unknown, two are at one site, or there is no such model.
+    """
+    return plan_of(Program(instance, model), offer_ids).service()

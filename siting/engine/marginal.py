@@ -1,0 +1,190 @@
+"""What a plan serves without one of its stations, or with another: worked out one by one.
+
+Without a station the others take of its drivers what they can; what is lost then is the station's
+marginal worth. It is not what the station serves: a station among strong neighbours serves much and
+is missed little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from siting.engine.coarse import CoarseLayout, coarse_matrix
+from siting.engine.cuts import Cutter
+from siting.engine.fixed import only_offers, value_of_choice
+from siting.engine.frame import Frame
+from siting.engine.parts import parts_of
+from siting.engine.room import Room
+from siting.engine.valuer import Valuer, is_quick
+from siting.program.aims import MostWorth
+from siting.program.instance import Floats, Instance, Ints
+from siting.program.program import Program
+
+# Changes whose bound is good are valued one by one, so many at most.
+MOST_VALUED = 60
+COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
+
+
+def lost_without(
+    program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
+) -> dict[str, float]:
+    """Return by how much less worth is served without each of some stations, all others the same.
+
+    Parameters
+    ----------
+    program
+        Says what is wanted, by whom and what it is worth; floors, limits and money do not count.
+    offer_ids
+        The offers that stand, existing ones included; at most one a site.
+    site_ids
+        The stations to close, one at a time.
+
+    Returns
+    -------
+    dict
+        Worth by site, in the order asked and the program's unit; 0 where the others can serve all
+        of it, and where nothing stands.
+    """
+    kept = program.instance.positions_of(offer_ids)
+    values = Marginal(program, offer_ids, only_offers(program.instance, kept))
+    return {site: values.loss(site) for site in map(str, site_ids)}
+
+
+class Marginal:
+    """A plan, and what changes of one station do to the worth it serves, in the program's unit.
+
+    Parameters
+    ----------
+    program
+        The program; floors, distances and the viability gap do not count, budget and limits do.
+    offers
+        Ids of the offers that stand in the end, existing ones included.
+    instance
+        The data to use in place of the program's, without a budget.
+    """
+
+    def __init__(
+        self, program: Program, offers: Iterable[str], instance: Instance | None = None
+    ) -> None:
+        program = replace(program, floors=(), distances=(), gap=None, aims=(MostWorth(),))
+        if instance is not None:
+            program = replace(program, instance=instance, budgeted=False)
+        self.instance = program.instance
+        self._frame = frame = Frame(program, MostWorth())
+        parts = parts_of(frame)
+        layout = coarse_matrix(frame, parts).layout
+        assert isinstance(layout, CoarseLayout)
+        cutter = Cutter(frame, parts, layout.measures)
+        self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
+        self._room = Room(frame)
+        chosen = self.instance.positions_of(offers)
+        # Of several courses to an offer the first: it stands as long as it can.
+        self._choice = np.full(frame.sites, -1, dtype=np.int64)
+        for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
+            self._choice[frame.site[option]] = option
+        self._position = {str(name): n for n, name in enumerate(self.instance.site_ids)}
+        self.value = self._worth(self._choice)
+        self.noise = 1e-9 * max(abs(self.value), 1e-300)
+
+    def loss(self, site: str) -> float:
+        """Return the worth lost without the station at a site; 0 where none stands."""
+        at = self._position.get(site, -1)
+        if at < 0 or self._choice[at] < 0:
+            return 0.0
+        lost = self.value - self._worth(self._with(self._choice, at, -1))
+        return lost if lost > self.noise else 0.0
+
+    def offers_at(self, site: str) -> pd.DataFrame:
+        """Return what the plan would serve with each offer at a site, all else the same.
+
+        Returns
+        -------
+        DataFrame
+            ``site_id``, ``offer_id``, ``value``, ``gain`` (against the plan), ``subsidy_pkr``;
+            best first.
+        """
+        at = self._position[site]
+        here = np.flatnonzero(self._frame.site == at).tolist()
+        return _table([self._row(self._choice, option, self.value) for option in here])
+
+    def best_elsewhere(self, without: Collection[str], count: int = 3) -> pd.DataFrame:
+        """Return the best single stations in place of some of the plan, as `offers_at` does.
+
+        Only those that the budget and the limits have room for once the others are gone; one row a
+        site, ``gain`` against the plan without them.
+
+        Parameters
+        ----------
+        without
+            Sites that go.
+        count
+            Rows at most.
+        """
+        frame, choice = self._frame, self._choice.copy()
+        gone = [self._position[site] for site in without]
+        choice[gone] = -1
+        allowed = self._room.fits(choice)[: frame.count] & (choice[frame.site] < 0)
+        allowed &= ~np.isin(frame.site, gone)
+        if self._valuer is not None:
+            state = self._valuer.at(choice)
+            upper, before = state.upper[: frame.count], state.value
+        else:
+            upper, before = self._most(), self._worth(choice)
+        best: dict[str, dict[str, object]] = {}
+        for option in np.argsort(np.where(allowed, -upper, np.inf), kind="stable")[:MOST_VALUED]:
+            values = sorted((float(str(row["value"])) for row in best.values()), reverse=True)
+            enough = len(values) >= count and upper[option] < values[count - 1]
+            if not allowed[option] or enough:
+                break
+            row = self._row(choice, int(option), before)
+            site = str(row["site_id"])
+            if site not in best or _order(row) < _order(best[site]):
+                best[site] = row
+        rows = [row for row in best.values() if float(str(row["gain"])) > self.noise]
+        return _table(rows).head(count)
+
+    def _most(self) -> Floats:
+        """Return a bound on what the plan serves with each option more: all it could deliver."""
+        service, instance = self._frame.service, self.instance
+        dearest = float((service.worth.max(initial=0.0)) * len(self._frame.program.slices))
+        whole = instance.offer_capacity.sum(axis=1)[self._frame.options.last]
+        return np.asarray(self.value + dearest * whole if self._frame.program.capacitated
+                          else np.full(len(whole), math.inf))  # fmt: skip
+
+    def _worth(self, choice: Ints) -> float:
+        if self._valuer is not None:
+            return self._valuer.at(choice).value
+        return value_of_choice(self._frame, choice[choice >= 0])
+
+    @staticmethod
+    def _with(choice: Ints, site: int, option: int) -> Ints:
+        out = choice.copy()
+        out[site] = option
+        return out
+
+    def _row(self, choice: Ints, option: int, before: float) -> dict[str, object]:
+        at, offer = int(self._frame.site[option]), int(self._frame.options.last[option])
+        value = self._worth(self._with(choice, at, option))
+        return {
+            "site_id": str(self.instance.site_ids[at]),
+            "offer_id": str(self.instance.offer_ids[offer]),
+            "value": value,
+            "gain": value - before,
+            "subsidy_pkr": float(self.instance.offer_subsidy[offer]),
+        }
+
+
+def _order(row: dict[str, object]) -> tuple[float, float, str]:
+    value, pkr = float(str(row["value"])), float(str(row["subsidy_pkr"]))
+    return (-round(value, 6), pkr, str(row["offer_id"]))
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    ordered: list[dict[str, object]] = sorted(rows, key=_order)
+    kinds = dict.fromkeys(("value", "gain", "subsidy_pkr"), float)
+    return pd.DataFrame(ordered, columns=COLUMNS).astype(kinds)
