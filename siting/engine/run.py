@@ -41,16 +41,20 @@ ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 STARTS = 3
 ROOT_ROUNDS, ROOT_STALLED = 200, 2e-5
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
-PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 30_000
+PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
 # Plans in a row that the cuts think better than they are, after which the tree takes over.
 MISJUDGED = 2
-TREE_NODES, WINDOW_ROUNDS = 40, 6
+# Rounds of windows and nodes of the tree in a turn, at first and at most.
+ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
+NODES, LARGE_NODES = 40, 4
 STALLED = 1e-5
 NOISE = 1e-8
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
 START_ENDS, ROOT_ENDS, ENDS = 0.2, 0.5, 0.97
+# Seconds that polishing a plan may take at the end, and a share of what the rest took.
+POLISH_S, POLISH_SHARE = 0.5, 0.02
 
 
 @dataclass(frozen=True)
@@ -375,34 +379,38 @@ class Run:
     # --- turns -------------------------------------------------------------------------------
 
     def _turns(self) -> None:
-        """Better plan and bound in turns."""
-        self._programs()
+        """Better plan and bound in turns; the one that closes more of the gap gets the next."""
+        if not self.large:
+            self._programs()
         if self.done:
             return
         windows = self._windows()
         tree = self._tree() if self.coarse else None
-        tree_nodes, rounds = TREE_NODES, WINDOW_ROUNDS
+        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large else (ROUNDS, NODES)
         while not self.done:
-            before = self.gap
+            before = self.best
+            if windows is None:
+                windows = self._windows()
             if windows is not None and not windows.exhausted:
                 self._turn_of_windows(windows, rounds)
+            by_windows = self.best - before
             if self.done:
                 return
             if tree is None:
                 if windows is None or windows.exhausted:
                     return
                 continue
+            bound, done = self.bound, tree.nodes
             with self.clock.phase("tree", ENDS):
-                nodes = tree.nodes
-                self.limit(tree.run(self.best, tree_nodes))
-                self.nodes += tree.nodes - nodes
-            if windows is None:
-                windows = self._windows()
+                self.limit(tree.run(self.best, nodes))
+            self.nodes += tree.nodes - done
             if tree.finished:
                 self.infeasible = not math.isfinite(self.best)
                 return
-            if windows is None or windows.exhausted or self.gap > 0.9 * before:
-                tree_nodes = min(tree_nodes * 2, 5_000)
+            if not math.isfinite(by_windows) or by_windows > bound - self.bound:
+                rounds, nodes = min(2 * rounds, MOST_ROUNDS), max(nodes // 2, LARGE_NODES)
+            else:
+                rounds, nodes = max(rounds // 2, ROUNDS), min(2 * nodes, MOST_NODES)
 
     def _programs(self) -> None:
         """Solve the coarse program in integers, with cuts at what it finds, while that helps."""
@@ -473,6 +481,8 @@ class Run:
         if self.valuer is None:
             self._round_plainly(taken)
             return self.best
+        if self.large:
+            return self.best
         for least in (1 - 1e-6, 0.5):
             if not self.clock.over:
                 state = round_relaxed(self.valuer, taken, least, self.clock)
@@ -494,7 +504,8 @@ class Run:
             why = "interrupted" if self.clock.interrupted else "no plan found in the time given"
             raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
         if self.valuer is not None:
-            state = polish(self.valuer, self.valuer.at(self.valuer.by_site(self.choice)))
+            own = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
+            state = polish(self.valuer, self.valuer.at(self.valuer.by_site(self.choice)), own)
             if self.valuer.allowed(state.choice):
                 self.choice, self.best = np.sort(state.choice[state.choice >= 0]), state.value
         stopped: Stopped = "time limit"

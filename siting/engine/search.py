@@ -146,14 +146,14 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
     return None
 
 
-def polish(valuer: Valuer, state: State) -> State:
+def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice without what adds nothing: options dropped or made cheaper at no loss.
 
     Dearest subsidies go first, then costs, then the last ids. Nothing is added.
 
     Parameters
     ----------
-    valuer, state
+    valuer, state, clock
         As for `fill`.
     """
     found = True
@@ -163,6 +163,8 @@ def polish(valuer: Valuer, state: State) -> State:
         option = state.choice[there]
         order = np.lexsort((-there, -valuer.cost[option], -valuer.subsidy[option]))
         for j in there[order].tolist():
+            if clock.over:
+                return state
             for change in cheaper_changes(valuer, state.choice, j):
                 if state.upper[change] < state.value - valuer.noise:
                     continue
