@@ -25,7 +25,7 @@ ZONES = pd.Series({"n1": "north", "n2": "north", "s1": "south", "s2": "south"})
 FAR = pd.Series({**ZONES, "fn": "north", "fs": "south"})
 
 
-def street(budget_pkr=6.0, *, far=False, subsidy=True):
+def street(budget_pkr=6.0, *, far=False, lone=False):
     """Return a town of two ends that want 50 kWh/day each, with two offers at either."""
     rows = [("n1", "n", "car", 30.0), ("n2", "n", "bus", 20.0)]
     rows += [("s1", "s", "car", 40.0), ("s2", "s", "bus", 10.0)]
@@ -40,10 +40,13 @@ def street(budget_pkr=6.0, *, far=False, subsidy=True):
             ("d", "south", 50.0, 7.0),
         ],
         columns=["offer_id", "site_id", "capacity_dc_kwh_day", "cost_pkr"],
-    ).assign(configuration="k", chargers="", existing=False, power_kw=10.0, reason="")
+    )
+    if lone:  # a site that nobody can reach
+        offers.loc[len(offers)] = ("e", "lone", 10.0, 2.0)
+    offers = offers.assign(configuration="k", chargers="", existing=False, power_kw=10.0, reason="")
     money = offers["cost_pkr"]
     offers = offers.assign(
-        charger_cost_pkr=money, grid_cost_pkr=0.0, fee_cost_pkr=0.0, subsidy_pkr=money * subsidy
+        charger_cost_pkr=money, grid_cost_pkr=0.0, fee_cost_pkr=0.0, subsidy_pkr=money
     )
     reach = pd.DataFrame(
         [("n", "north", 3.0), ("s", "south", 4.0)], columns=["cell_id", "site_id", "travel_min"]
@@ -53,7 +56,7 @@ def street(budget_pkr=6.0, *, far=False, subsidy=True):
 
 
 def stations(at_most, name="stations"):
-    return Limit(name, "number", "stations", at_most, dict.fromkeys("abcd", 1.0))
+    return Limit(name, "number", "stations", at_most, dict.fromkeys("abcde", 1.0))
 
 
 def told(program):
@@ -140,6 +143,18 @@ def test_envelope_and_at_least():
     assert told(street(100.0).limit(bikes, some)) == {
         "limit bikes": (1.0, 3.5, True, "raise it to PKR 4"),
         "limit some, at least": (0.0, 1.0, True, "leave it out"),
+    }
+
+
+def test_a_station_that_is_of_use_to_a_limit_only():
+    # The floor takes both sites, and the limit one that nobody can reach.
+    program = street(100.0, far=True, lone=True)
+    some = Limit("some", "square", "stations", np.inf, {"e": 1.0}, at_least=1.0)
+    assert told(program.limit(some, stations(2)).floor({"north": 0.4, "south": 0.4}, of=FAR)) == {
+        "floor, north": (0.0, 0.4, True, "leave it out"),
+        "floor, south": (0.0, 0.4, True, "leave it out"),
+        "limit some, at least": (0.0, 1.0, True, "leave it out"),
+        "limit stations": (2.0, 3.0, True, "raise it to 3 stations"),
     }
 
 
@@ -253,7 +268,7 @@ def test_each_mend_is_the_least_that_does(seed):
     assert table.equals(why_not(program, EXACT))
     alone = table[table["alone"]].set_index("requirement")
     names = [f"floor, {floor.name}" for floor in program.floors]
-    names += [f"limit {name}" for name in program.instance.limit_names]
+    names += [f"limit {name}" for name in program.instance.limit_names if name != "some"]
     names += ["budget"] if program.year_plan is None else []
     names += [f"budget {year}" for year in program.year_plan.years] if program.year_plan else []
     for name in names:
@@ -311,6 +326,8 @@ def random_program(seed):
         Limit("feeder", "feeder", "kW", 5.0, {o: float(rng.integers(1, 5)) for o in new}),
         Limit("bikes", "envelope", "PKR", 2.0, {o: rng.integers(0, 3) / 2 for o in new}, 0.0, True),
     ]
+    some = dict.fromkeys(instance.offer_ids[instance.offer_site > 1], 1.0)
+    limits.append(Limit("some", "square", "stations", np.inf, some, at_least=1.0))
     program = program.limit(*(limit for limit in limits if rng.random() < 0.4))
     program = program.require(s for s in instance.site_ids if rng.random() < 0.25)
     if years:

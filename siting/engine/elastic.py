@@ -32,6 +32,7 @@ SHARE, COST_SHARE, PKR, SITES = "share of demand", "share of cost", "PKR", "site
 SMALL = 4_000
 # Of the excess looked for, relative.
 GAP = 1e-4
+SPECK = 1e-30
 Terms = tuple[Ints, Floats]
 
 
@@ -118,9 +119,9 @@ class _Row:
 def let_go(program: Program) -> Program:
     """Return a program with the same stations and demand that asks for nothing."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    limits = len(instance.limit_names)
-    # Required sites stay, so that their offers do.
-    free = replace(instance, limit_most=np.full(limits, math.inf), limit_least=np.zeros(limits))
+    # Required sites, and limits of which a speck must be, keep the offers that they are about.
+    most, least = np.full(len(instance.limit_names), math.inf), instance.limit_least
+    free = replace(instance, limit_most=most, limit_least=np.minimum(least, SPECK))
     return replace(
         program,
         instance=free,
