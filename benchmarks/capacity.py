@@ -1,6 +1,7 @@
 """Capacitated programs proven: S with charger counts, and offers on real roads of Karachi.
 
-The peer is the whole program in PuLP, `siting.Program.to_pulp`, given to HiGHS from a cold start. Every plan is valued again by a linear program of its own, written here from the tables.
+The peer is the whole program in PuLP, `siting.Program.to_pulp`, given to HiGHS from a cold start.
+Every plan is valued again by a linear program of its own, written here from the tables.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pandas as pd
 from brute_force import COMPATIBILITY, GROUPS, Serving, town
 
 from siting.errors import SitingError
-from siting.models import Instance
+from siting.program.instance import Instance
 from siting.program.limits import Limit, envelopes, feeders, number
 from siting.program.spacing import spacing
 

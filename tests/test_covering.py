@@ -12,7 +12,9 @@ from scipy import sparse
 
 from siting.classics import PlainInstance
 from siting.classics.cover import covering_of_plain
+from siting.engine import lost_without, solve
 from siting.engine.clock import Clock
+from siting.engine.cover import covering_of
 from siting.engine.covering.covering import Covering, covering_from_chunks
 from siting.engine.covering.plan import Standing
 from siting.engine.covering.prices import Knapsack, tighten
@@ -20,8 +22,8 @@ from siting.engine.covering.reduce import dominated, merge_rows, reduce_covering
 from siting.engine.covering.solve import lp_bound, solve_covering
 from siting.engine.highs import run_highs
 from siting.errors import InfeasibleError
-from siting.models import Instance, coverage
-from siting.models.coverage import covering_of
+from siting.program.instance import Instance
+from siting.program.program import Program
 
 KINDS = ("whole", "equal costs", "fractions", "groups", "forced", "sparse", "dense")
 
@@ -368,12 +370,34 @@ def instance_of(seed, budget, **sizes):
 @pytest.mark.parametrize("seed", seeds(300, 24, 300))
 def test_the_covering_of_an_instance_is_its_coverage_program(seed):
     instance = instance_of(seed, float(seed % 9), sites=6, cells=9)
-    covering, offers = covering_of(instance)
-    program = coverage(instance)
-    run = run_highs(program.prob, Clock(60), gap=0.0)
-    assert offers.tolist() == program.offer.tolist()
+    program = Program(instance, "coverage")
+    covering = covering_of(program)
+    if covering is None:  # a station that stands and could be extended
+        return
+    matrix = program.matrix()
+    run = run_highs(program.to_pulp(), Clock(60), gap=0.0)
     answer = solve_covering(covering, gap=0.0)
-    assert answer.value == pytest.approx(run.objective, abs=1e-5)
+    assert answer.value == pytest.approx(matrix.offset + matrix.size * run.objective, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_start_and_whatever_must_be_give_the_best_covering(seed):
+    instance = instance_of(seed, 7.0, sites=6, cells=9)
+    program = Program(instance, "coverage").require(instance.site_ids[1:2])
+    if covering_of(program) is None:
+        program = Program(instance, "coverage")
+    try:
+        milp = solve(program, gap=0.0, method="milp")
+    except InfeasibleError:
+        return
+    for start in (None, [], milp.offers, ["nowhere:x"]):
+        answer = solve(program, gap=0.0, start=start)
+        assert answer.proof.objective == pytest.approx(milp.proof.objective)
+        assert answer.subsidy_pkr <= milp.subsidy_pkr + 7.0
+        for name in set(answer.offers) - set(instance.offer_ids[instance.offer_existing]):
+            site = name.partition(":")[0]
+            if site not in set(instance.site_ids[program.instance.required_sites]):
+                assert lost_without(program, answer.offers, [site])[site] > 0  # none is idle
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -12,12 +12,11 @@ from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
 import siting
+from siting import Instance, Program, solve
 from siting.cli import app
 from siting.errors import InfeasibleError, InputError
-from siting.models import Instance
 from siting.review.frontier import _share_bounds, frontier
 from siting.review.replan import changes_between, replan
-from siting.solve import solve
 from siting.study import stored
 
 WEST, EAST = "s0002", "s0001"  # from south to north
@@ -198,14 +197,14 @@ def test_a_new_folder_must_be_new(run):
 def test_any_start_gives_the_same_optimum_and_a_valid_bound(seed, model):
     budget = 7.0
     instance = Instance.from_tables(*random_town(seed), COMPATIBILITY, budget)
-    cold = solve(instance, model, gap=0.0, time_limit_s=20)
+    cold = solve(Program(instance, model), gap=0.0, time_limit_s=20)
     everything = instance.offer_ids.tolist()  # too dear, and several a site
     for start in (cold.offers, everything, ["nowhere:at_all"], []):
-        warm = solve(instance, model, gap=0.0, time_limit_s=20, start=start)
+        warm = solve(Program(instance, model), gap=0.0, time_limit_s=20, start=start)
         assert warm.status == "optimal"
-        assert warm.objective_kwh_day == pytest.approx(cold.objective_kwh_day, abs=1e-6)
-        loose = solve(instance, model, gap=0.1, time_limit_s=20, start=start)
-        assert loose.bound_kwh_day >= cold.objective_kwh_day - 1e-6
+        assert warm.proof.objective == pytest.approx(cold.proof.objective, abs=1e-6)
+        loose = solve(Program(instance, model), gap=0.1, time_limit_s=20, start=start)
+        assert loose.proof.bound >= cold.proof.objective - 1e-6
         assert loose.subsidy_pkr <= budget + 1e-6
 
 

@@ -9,11 +9,9 @@ import pytest
 import shapely
 from report_page import make_run
 
-from siting.models import Instance
-from siting.models.merge import merge_equal_reach
-from siting.solve import assign
-from siting.solve.service import served_kwh_day
-from siting.solve.without import lost_without
+from siting.engine import assign, lost_without
+from siting.program.instance import Instance
+from siting.program.program import Program
 from siting.study.alternatives_text import nearest_places
 
 GROUPS = ["lev", "ac", "dc"]
@@ -64,10 +62,10 @@ def test_what_is_lost_is_what_the_others_cannot_take_over():
     data = chain()
     offers = ["s1:x", "s2:x", "s3:x"]
     # All 15 are wanted and served: s1 6, s2 5, s3 4. Full stations take over nothing.
-    assert lost_without(data, offers, ["s1", "s2", "s3"]) == pytest.approx(
+    assert lost_without(Program(data), offers, ["s1", "s2", "s3"]) == pytest.approx(
         {"s1": 6.0, "s2": 5.0, "s3": 4.0}
     )
-    assert lost_without(data, offers, []) == {}
+    assert lost_without(Program(data), offers, []) == {}
 
 
 def test_neighbours_make_room_along_a_chain():
@@ -77,7 +75,7 @@ def test_neighbours_make_room_along_a_chain():
         [("s1", "lev", 9.0), ("s2", "lev", 6.0), ("s3", "lev", 4.0)],
         [("a", "s1", 1), ("b", "s1", 2), ("b", "s2", 1), ("c", "s2", 2), ("c", "s3", 1)],
     )
-    lost = lost_without(data, ["s1:x", "s2:x", "s3:x"], ["s1", "s2", "s3"])
+    lost = lost_without(Program(data), ["s1:x", "s2:x", "s3:x"], ["s1", "s2", "s3"])
     assert lost == pytest.approx({"s1": 5.0, "s2": 2.0, "s3": 0.0})
 
 
@@ -88,14 +86,14 @@ def test_only_chargers_that_fit_make_room():
         [("a", "s1", 1), ("a", "s2", 2)],
     )
     # The bikes cannot plug in at s2; of the cars' 3 it takes 2.
-    assert lost_without(data, ["s1:x", "s2:x"], ["s1", "s2"]) == pytest.approx(
+    assert lost_without(Program(data), ["s1:x", "s2:x"], ["s1", "s2"]) == pytest.approx(
         {"s1": 4.0, "s2": 0.0}
     )
 
 
 def test_without_capacities_only_those_who_reach_no_other_are_lost():
     data = chain()
-    lost = lost_without(data, ["s1:x", "s2:x", "s3:x"], ["s1", "s2", "s3"], "coverage")
+    lost = lost_without(Program(data, "coverage"), ["s1:x", "s2:x", "s3:x"], ["s1", "s2", "s3"])
     assert lost == pytest.approx({"s1": 5.0, "s2": 0.0, "s3": 0.0})
 
 
@@ -107,13 +105,11 @@ def test_it_is_the_flow_solved_anew_without_the_station(seed):
     offers = [(s, g, float(rng.integers(0, 9))) for s in sites for g in GROUPS]
     reach = [(c, s, float(rng.integers(1, 9))) for c in cells for s in sites if rng.random() < 0.6]
     data = instance(demand, offers, reach or [("c0", "s0", 1.0)])
-    rows = merge_equal_reach(data)
     ids = [f"{s}:x" for s in sites]
-    whole = served_kwh_day(data, rows, data.positions_of(ids))
-    assert whole == pytest.approx(assign(data, ids)["served_kwh_day"].sum())
-    for site, lost in lost_without(data, ids, sites).items():
+    whole = assign(data, ids)["served_kwh_day"].sum()
+    for site, lost in lost_without(Program(data), ids, sites).items():
         rest = [i for i in ids if not i.startswith(f"{site}:")]
-        assert lost == pytest.approx(whole - served_kwh_day(data, rows, data.positions_of(rest)))
+        assert lost == pytest.approx(whole - assign(data, rest)["served_kwh_day"].sum(), abs=1e-6)
 
 
 def test_the_nearest_free_place_and_the_nearest_station():

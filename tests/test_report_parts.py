@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 import shapely
 from report_page import YEARS, edit_json, make_run, page_of
+from siting.study.futures import cells_by_year
 
 from siting import report
 from siting.errors import InputError
-from siting.models import Limit
+from siting.program.limits import Limit
 from siting.report.areas import HUES, _hues, dissolved, service_areas
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.districts import districts
 from siting.report.folder import read_run
 from siting.report.shapes import SCALE
-from siting.study.futures import cells_by_year
 from siting.study.limits import limits_used
 from siting.study.zones import with_zones
 

@@ -20,9 +20,10 @@ from account_town import (
     wants,
     with_old_station,
 )
+from plain_recount import verify
 
 from siting.errors import InputError
-from siting.verify import Account, Aim, OtherPlan, check_counts, recount, verify
+from siting.verify import Account, Aim, OtherPlan, recount
 
 
 def test_an_honest_plan_passes_and_says_what_was_recounted():
@@ -254,16 +255,6 @@ def test_plans_differ_by_as_many_sites_as_they_should():
     assert text == "the other plan: differs by 0 sites, not by 1"
     gone = OtherPlan(["s9:x", "s2:fast"], 2, "plan 1")
     assert "plan 1: 1 not in the offers (s9:x)" in faults_of(replace(plain(), others=[gone]))
-
-
-def test_it_is_counted_right_in_how_many_plans_a_site_stands():
-    plans = [["s1:mix"], ["s2:fast"]]
-    sites = pd.DataFrame({"site_id": ["s1", "s2"], "plans": [1, 1]})
-    check_counts(plans, OFFERS, 2, sites)
-    with pytest.raises(ArithmeticError, match="plans 1 and 3 differ by 0"):
-        check_counts([*plans, plans[0]], OFFERS, 2, sites)
-    with pytest.raises(ArithmeticError, match="not the plans each site stands in"):
-        check_counts(plans, OFFERS, 2, sites.assign(plans=[1, 2]))
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,15 @@
 """Limits say what the tables say, the program has a row for each, and every fault is named."""
 
-from pathlib import Path
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_models_instance import small, standing
+from test_program_instance import small, standing
 
 from siting.errors import InfeasibleError, InputError
-from siting.models import Instance, capacitated, coverage
+from siting.program.instance import Instance
 from siting.program.limits import (
     Limit,
     envelopes,
@@ -20,10 +18,8 @@ from siting.program.limits import (
     number,
     parts_by_area,
 )
+from siting.program.program import Program
 from siting.program.spacing import conflict_cliques, spacing
-
-GOLDEN = Path(__file__).parent / "golden"
-BUILDERS = {"coverage": coverage, "capacitated": capacitated}
 
 
 def offers():
@@ -57,25 +53,12 @@ def rules():
     }
 
 
-@pytest.mark.parametrize("model", BUILDERS)
-def test_the_program_with_limits_is_as_on_file(model, tmp_path):
-    tables = small(offers=lambda _: extending())
-    limits = [
-        Limit("cables", "other", "km", 2.0, {"s1:b": 1.5, "s2:a": 1.0}),
-        Limit("wide", "other", "km", 9.0, {"s1:b": 1.5, "s2:a": 1.0}),
-    ]
-    program = BUILDERS[model](Instance.from_tables(**tables, limits=limits, required=["s2"]))
-    written = tmp_path / "program.lp"
-    program.prob.writeLP(str(written))
-    assert written.read_text() == (GOLDEN / f"program_{model}_limits.lp").read_text()
-
-
-def test_offers_beyond_a_limit_alone_get_no_variable():
+def test_offers_beyond_a_limit_alone_are_no_options():
     tables = small()
     limits = [Limit("x", "other", "t", 2.0, {"s1:a": 2.1, "s1:b": 2.0})]
     instance = Instance.from_tables(**tables, limits=limits)
-    program = capacitated(instance)
-    assert instance.offer_ids[program.offer].tolist() == ["s1:b", "s2:a"]
+    offers_left = Program(instance).offers
+    assert instance.offer_ids[offers_left].tolist() == ["s1:b", "s2:a"]
 
 
 def test_an_instance_keeps_limits_in_the_order_of_their_names():
@@ -310,8 +293,8 @@ def test_limits_become_plain_tables():
     limits = [number(offers(), 2), Limit("cables", "other", "km", 2.0, {"s1:b": 1.5})]
     use, there = limit_tables(limits)
     assert there.to_numpy().tolist() == [
-        ["cables", "other", "km", 2.0],
-        ["new stations", "number", "stations", 2.0],
+        ["cables", "other", "km", 0.0, 2.0, False],
+        ["new stations", "number", "stations", 0.0, 2.0, False],
     ]
     assert use.query("limit == 'cables'").to_numpy().tolist() == [["cables", "s1:b", 1.5]]
     assert len(use) == 4

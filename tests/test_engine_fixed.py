@@ -8,12 +8,13 @@ import pytest
 from brute_force import COMPATIBILITY, GROUPS, served, town
 from scipy.optimize import linprog
 
+from siting.engine import assign
 from siting.errors import InputError
-from siting.models import Instance
-from siting.solve import assign
+from siting.program.instance import Instance
 from siting.tables import SERVICE, validate
 
 MODELS = ("capacitated", "coverage")
+HAIR = 1 + 1e-8  # what a row served but for a hair is short of
 
 
 def built(seed, **sizes):
@@ -84,9 +85,9 @@ def test_nobody_drives_too_far_to_a_closed_site_or_takes_more_than_there_is(seed
     load, capacity = load.fillna(0.0), capacity.reindex(load.index)
     small = load["two_wheeler"] + load["three_wheeler"]
     both = capacity["capacity_ac_kwh_day"] + capacity["capacity_dc_kwh_day"]
-    assert (small <= capacity["capacity_lev_kwh_day"] + 1e-9).all()
-    assert (load["bus"] <= capacity["capacity_dc_kwh_day"] + 1e-9).all()
-    assert (load["car"] + load["bus"] <= both + 1e-9).all()
+    assert (small <= capacity["capacity_lev_kwh_day"] * HAIR + 1e-9).all()
+    assert (load["bus"] <= capacity["capacity_dc_kwh_day"] * HAIR + 1e-9).all()
+    assert (load["car"] + load["bus"] <= both * HAIR + 1e-9).all()
 
 
 def test_the_cutoff_is_kept_when_a_near_station_is_full():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from siting.solve import Proof
+from siting.engine import Proof
 
 
 def proof(objective, bound, **more):

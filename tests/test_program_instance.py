@@ -6,7 +6,8 @@ import pytest
 from brute_force import COMPATIBILITY, town
 
 from siting.errors import InputError
-from siting.models import Instance, merge_equal_reach
+from siting.program.instance import Instance
+from siting.program.program import Program
 
 TABLES = ("demand", "offers", "reach", "compatibility")
 
@@ -191,25 +192,25 @@ def test_unknown_offers_and_two_at_a_site_are_refused():
 
 
 def test_rows_of_equal_chargers_and_equal_sites_are_one():
-    demand = merge_equal_reach(Instance.from_tables(**small()))
+    demand = Program(Instance.from_tables(**small())).service()
     # The cars of c1 and c2 reach the same sites; so do the two and three-wheelers of c3.
     assert demand.row_of_demand.tolist() == [0, 0, 1, 1, -1]
-    assert demand.kwh.tolist() == [12.0, 3.0]
+    assert demand.kwh[:, 0].tolist() == [12.0, 3.0]
     assert [demand.kinds[k] for k in demand.kind] == [(0, 1), (2,)]
 
 
 def test_sites_without_chargers_that_fit_do_not_count_as_reach():
     tables = small(offers=lambda t: t.assign(capacity_lev_kwh_day=[0.0, 0.0, 3.0]))
-    demand = merge_equal_reach(Instance.from_tables(**tables))
+    demand = Program(Instance.from_tables(**tables)).service()
     assert demand.row_of_demand.tolist() == [0, 0, -1, -1, -1]
-    assert demand.reachable_kwh_day == 12.0
+    assert demand.kwh.sum() == 12.0
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_merging_conserves_energy_and_reach(seed):
     tables = (*town(seed, sites=4, cells=12), COMPATIBILITY)
     instance = Instance.from_tables(*tables, 5.0)
-    demand = merge_equal_reach(instance)
+    demand = Program(instance).without_budget().service()
     usable = instance.uses @ instance.site_groups.T
     for i, row in enumerate(demand.row_of_demand):
         at = instance.demand_cell[i]
@@ -221,3 +222,17 @@ def test_merging_conserves_energy_and_reach(seed):
             assert sites.tolist() == demand.site[demand.start[row] : demand.start[row + 1]].tolist()
     kept = demand.row_of_demand >= 0
     assert demand.kwh.sum() == pytest.approx(instance.demand_kwh[kept].sum())
+
+
+def test_references_between_tables_are_checked_all_at_once():
+    said = fault_of(
+        demand=lambda t: t.assign(vehicle_class="tram"),
+        reach=lambda t: t.assign(site_id="s9"),
+        budget_pkr=-1.0,
+    )
+    assert "budget" in said
+    assert "s9" in said
+
+
+def test_no_demand_at_all_is_an_error():
+    assert "demand" in fault_of(demand=lambda t: t.assign(demand_kwh_day=0.0))
