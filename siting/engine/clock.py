@@ -18,33 +18,39 @@ class Progress:
     Parameters
     ----------
     phase
-        What it is doing: ``start``, ``relaxation``, ``projection``, ``search``, ``ties``; for
-        coverage also ``prices``, ``kicks``, ``cuts``, ``tree``.
-    incumbent_kwh_day
-        Energy the best plan so far serves (kWh/day).
-    bound_kwh_day
-        Proven limit on what any plan serves (kWh/day); infinite while there is none.
+        What it is doing: ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
+    incumbent
+        What the best plan so far reaches of the aim, in `unit`; NaN while there is none.
+    bound
+        Proven limit on what any plan reaches; infinite while there is none.
     gap
         Relative difference of the two.
     seconds
         Seconds since the solve began.
+    unit
+        Unit of incumbent and bound.
     """
 
     phase: str
-    incumbent_kwh_day: float
-    bound_kwh_day: float
+    incumbent: float
+    bound: float
     gap: float
     seconds: float
+    unit: str = "kWh/day"
 
     def __str__(self) -> str:
         """Return the progress on one line; the phase alone where no plan was heard of yet."""
-        if not math.isfinite(self.bound_kwh_day) and self.incumbent_kwh_day <= 0:
+
+        def show(value: float) -> str:
+            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
+
+        if not math.isfinite(self.incumbent):
             return self.phase or "start"
-        if not math.isfinite(self.bound_kwh_day):
-            return f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, no bound yet"
+        if not math.isfinite(self.bound):
+            return f"{self.phase}: {show(self.incumbent)} {self.unit}, no bound yet"
         return (
-            f"{self.phase}: {self.incumbent_kwh_day:,.0f} kWh/day, "
-            f"bound {self.bound_kwh_day:,.0f}, gap {self.gap:.2%}"
+            f"{self.phase}: {show(self.incumbent)} {self.unit}, bound {show(self.bound)}, "
+            f"gap {self.gap:.2%}"
         )
 
 
@@ -58,9 +64,9 @@ def relative_gap(objective: float, bound: float) -> float:
     >>> relative_gap(0.0, 0.0)
     0.0
     """
-    if bound <= objective:
+    if bound == objective:
         return 0.0
-    return (bound - objective) / max(objective, 1e-12)
+    return abs(bound - objective) / max(abs(objective), 1e-12)
 
 
 class Clock:
@@ -84,7 +90,8 @@ class Clock:
         self._last_report = -math.inf
         self._phase = ""
         self.interrupted = False
-        self.incumbent = 0.0
+        self.incumbent = math.nan
+        self.unit = "kWh/day"
         self.bound = math.inf
         self.seconds: dict[str, float] = {}
 
@@ -131,11 +138,9 @@ class Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
     def hear(self, incumbent: float, bound: float) -> None:
-        """Take note of a plan's energy and of a bound on any plan's (kWh/day)."""
-        if math.isfinite(incumbent):
-            self.incumbent = max(self.incumbent, incumbent)
-        if math.isfinite(bound):
-            self.bound = min(self.bound, bound)
+        """Take note of the best plan's value and of the bound on any plan's, as they stand."""
+        self.incumbent = incumbent if math.isfinite(incumbent) else math.nan
+        self.bound = bound
 
     def report(self, *, at_once: bool = False) -> None:
         """Tell the caller how far the solve is, at most a few times a second."""
@@ -144,4 +149,6 @@ class Clock:
             return
         self._last_report = now
         gap = relative_gap(self.incumbent, self.bound)
-        self._progress(Progress(self._phase, self.incumbent, self.bound, gap, self.elapsed_s))
+        self._progress(
+            Progress(self._phase, self.incumbent, self.bound, gap, self.elapsed_s, self.unit)
+        )

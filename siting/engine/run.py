@@ -31,7 +31,7 @@ from siting.engine.tree import Tree
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
-from siting.program.aims import ShortestDrives
+from siting.program.aims import LeastMoney, ShortestDrives
 from siting.program.instance import Floats, Ints
 
 # Pairs, over all slices, times sites from which a dive comes before filling and exchanging.
@@ -49,6 +49,8 @@ ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
 NODES, LARGE_NODES = 40, 4
 STALLED = 1e-5
 NOISE = 1e-8
+# Budgets tried for the cheapest plan to start from.
+SOWN = 8
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
@@ -232,12 +234,31 @@ class Run:
             kept = existing[self.frame.options.offer].all(axis=1)
             self.value(np.flatnonzero(kept))
             if self.coarse:
-                self.value(Sower(self.master.cutter, self.room).run(self.clock))
+                self._sow()
             return
         base = valuer.at(valuer.base())
         self._keep(fill(valuer, base, self.clock))
         if valuer.room.limited and not self.clock.over:
             self._keep(fill(valuer, base, self.clock, price=valuer.subsidy))
+
+    def _sow(self) -> None:
+        """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""
+        sower = Sower(self.master.cutter, self.room)
+        choice = sower.run(self.clock)
+        value = self.value(choice)
+        if not isinstance(self.frame.aim, LeastMoney) or not math.isfinite(value):
+            return
+        money = sower.money_of()
+        low, high = 0.0, float(money[choice].sum())
+        for _ in range(SOWN):
+            most = (low + high) / 2
+            choice = Sower(self.master.cutter, self.room, most).run(self.clock)
+            if math.isfinite(self.value(choice)):
+                high = min(most, float(money[choice].sum()))
+            else:
+                low = most
+            if self.done:
+                return
 
     def _keep(self, state: State) -> None:
         if self.valuer is not None and self.valuer.allowed(state.choice):

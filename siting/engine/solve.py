@@ -122,6 +122,8 @@ class _Solve:
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
+                self.clock.hear(math.nan, math.inf)
+                self.clock.unit = unit_of(self.program, aim)
                 result = self._covered(aim, reached)
                 if result is None:
                     result = self._solved(Frame(self.program, aim, reached))
@@ -209,7 +211,7 @@ class _Solve:
                 result.bound,
                 gap_asked=self.effort.gap,
                 stopped=result.stopped,
-                unit=unit_of(answer, aim),
+                unit=unit_of(self.program, aim),
                 maximise=not less_is_better(aim),
                 nodes=result.nodes,
                 seconds=seconds,

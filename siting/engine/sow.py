@@ -37,9 +37,11 @@ class Sower:
         The parts and measures of the program.
     room
         Its resources.
+    most
+        Money of the kind that is aimed at that may be spent, where the least is.
     """
 
-    def __init__(self, cutter: Cutter, room: Room) -> None:
+    def __init__(self, cutter: Cutter, room: Room, most: float = np.inf) -> None:
         self.cutter, self.room, self.frame = cutter, room, cutter.frame
         program, unit = self.frame.program, self.frame.layout.energy_unit
         self.left = [part.wanted.copy() for part in cutter.parts]
@@ -51,7 +53,7 @@ class Sower:
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
-        self.money = program.money_pkr if program.gap is not None else np.inf
+        self.money = program.money_pkr if program.gap is not None else most
         self.gap = program.gap
         self.need = program.instance.offer_cost[self.frame.options.last]
 
@@ -78,8 +80,7 @@ class Sower:
                     break
                 if self._fits(option, paid) and self._take(option, touched):
                     taken += 1
-                    if self.gap is not None:
-                        self.money -= float(paid[option])
+                    self.money -= float(paid[option])
             if not taken:
                 break
         return np.sort(self.choice[self.choice >= 0])
@@ -141,16 +142,28 @@ class Sower:
         """Return what each option takes of what is scarce; infinite where its case fails."""
         if self.gap is None:
             price = self.room.price
+            if isinstance(self.frame.aim, LeastMoney):
+                price = self.money_of()
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))
         lacks = np.maximum(self.need - sold, 0.0)
         return np.where(
             lacks > self.gap.cap_share * self.need, np.inf, lacks + OWN_MONEY * self.need + 1e-9
         )
 
+    def money_of(self) -> Floats:
+        """Return the money that is aimed at by option (PKR)."""
+        out = np.zeros(self.frame.count)
+        aim = self.frame.aim
+        if isinstance(aim, LeastMoney):
+            column, value = self.frame.layout.money(aim.of)
+            mine = column < self.frame.count
+            out[column[mine]] = value[mine]
+        return out
+
     def _fits(self, option: int, paid: Floats) -> bool:
         if self.choice[self.frame.site[option]] >= 0:
             return False
-        if self.gap is not None and paid[option] > self.money:
+        if paid[option] > self.money:
             return False
         own = slice(self.use.indptr[option], self.use.indptr[option + 1])
         rows = self.use.indices[own]

@@ -17,6 +17,7 @@ from siting.program.aims import (
     tail_mean,
 )
 from siting.program.instance import Floats
+from siting.program.program import Program
 
 
 def value_of(answer: Answer, aim: Aim) -> float:
@@ -59,14 +60,14 @@ def value_of(answer: Answer, aim: Aim) -> float:
     return min([1.0, *shares])
 
 
-def unit_of(answer: Answer, aim: Aim) -> str:
+def unit_of(program: Program, aim: Aim) -> str:
     """Return the unit of an aim's value."""
     if isinstance(aim, LeastMoney):
         return "PKR"
     if isinstance(aim, ShortestDrives):
         return "kWh·min/day"
     if isinstance(aim, MostWorth | LeastRegret | Tail):
-        return answer.program.worth_unit
+        return program.worth_unit
     return "share"
 
 
