@@ -117,7 +117,7 @@ def _answer(program: Program, choice: Ints) -> Answer:
             -math.inf if less else math.inf,
             gap_asked=0.0,
             stopped="solver stopped",
-            unit=unit_of(answer, aim),
+            unit=unit_of(answer.program, aim),
             maximise=not less,
         )
         proofs.append(AimProof(aim.name, proof))

@@ -11,34 +11,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from siting.engine.clock import Clock
-from siting.engine.frame import Frame
 from siting.engine.greedy import best_single, guarantee
-from siting.engine.linear import Answered
-from siting.engine.master import Master, Relaxed
-from siting.engine.parts import parts_of
+from siting.engine.plans import Plans
 from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.result import Result
-from siting.engine.room import Room
-from siting.engine.search import exchange, fill, polish, round_relaxed
-from siting.engine.sow import Sower
+from siting.engine.search import fill, polish, round_relaxed
 from siting.engine.tree import Tree
-from siting.engine.valuer import State, Valuer, is_quick
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
-from siting.program.aims import LeastMoney, ShortestDrives
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Floats
 
-# Pairs, over all slices, times sites from which a dive comes before filling and exchanging.
-LARGE = 200_000_000
 # Options of a relaxation at or above these are taken when it is rounded, before filling up.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-STARTS = 3
 ROOT_ROUNDS, ROOT_STALLED = 200, 2e-5
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
 PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
@@ -48,9 +37,6 @@ MISJUDGED = 2
 ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
 NODES, LARGE_NODES = 40, 4
 STALLED = 1e-5
-NOISE = 1e-8
-# Budgets tried for the cheapest plan to start from.
-SOWN = 8
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
@@ -59,148 +45,16 @@ START_ENDS, ROOT_ENDS, ENDS = 0.2, 0.5, 0.97
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 
 
-@dataclass(frozen=True)
-class Options:
-    """How an aim is solved: gap, threads, seed, and whether to stop after a good plan."""
-
-    gap: float
-    threads: int
-    seed: int
-    greedy: bool = False
-
-
-class Run:
-    """The best plan and bound of one aim so far; values are signed so that more is better.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    clock
-        Deadline, interruption and progress.
-    options
-        How it is solved.
-    start
-        A choice to begin with, mended where it does not fit.
-    """
-
-    def __init__(self, frame: Frame, clock: Clock, options: Options, start: Ints | None) -> None:
-        self.frame, self.clock, self.options = frame, clock, options
-        self.start = start
-        self.parts = parts_of(frame)
-        self.room = Room(frame)
-        self.choice: Ints | None = None
-        self.best = -math.inf
-        self.bound = math.inf
-        self.infeasible = False
-        self.nodes = 0
-        self.guarantee = ""
-        self.valuer: Valuer | None = None
-        self.root: Relaxed | None = None
-        self.served: dict[bytes, Answered] = {}
-        self.taken: Floats = np.zeros(frame.count)
-
-    # --- what is known -----------------------------------------------------------------------
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between the best plan and the bound."""
-        if not math.isfinite(self.best):
-            return math.inf
-        over = self.bound - self.best
-        if over <= max(ARITHMETIC * abs(self.best), self.noise):
-            return 0.0
-        return over / max(abs(self.best), 1e-300)
-
-    @property
-    def noise(self) -> float:
-        """A difference that is arithmetic even where the value is about 0."""
-        return NOISE * abs(self.frame.matrix.size)
-
-    @property
-    def done(self) -> bool:
-        """Whether to go on no further."""
-        proven = self.gap <= self.options.gap * (1 + 1e-9) or self.gap <= ARITHMETIC
-        return self.clock.over or self.infeasible or proven
-
-    @property
-    def enough(self) -> float:
-        """Value at which the asked gap is reached; infinite while nothing is proven."""
-        gap = self.options.gap
-        return self.bound / (1 + gap) if self.bound > 0 else self.bound / max(1 - gap, 1e-9)
-
-    @property
-    def proven_at(self) -> float:
-        """Bound at which the asked gap is reached; -inf while there is no plan."""
-        if not math.isfinite(self.best):
-            return -math.inf
-        return self.best + self.options.gap * abs(self.best)
-
-    def limit(self, bound: float) -> None:
-        """Keep a bound if it is lower."""
-        self.bound = min(self.bound, bound)
-        self._report()
-
-    def offer(self, choice: Ints, value: float) -> None:
-        """Keep a plan if it is worth more, or as much for less."""
-        noise = 1e-9 * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
-        better = value > self.best + noise
-        as_good = math.isfinite(value) and value >= self.best - noise
-        if better or (as_good and self._money(choice) < self._money(self.choice)):
-            self.choice, self.best = np.sort(choice), max(value, self.best)
-        self._report()
-
-    def _money(self, choice: Ints | None) -> tuple[float, float]:
-        if choice is None:
-            return (math.inf, math.inf)
-        last = self.frame.options.last[choice]
-        instance = self.frame.program.instance
-        return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
-
-    def _report(self) -> None:
-        self.clock.hear(self.frame.sign * self.best, self.frame.sign * self.bound)
-        self.clock.report()
-
-    def value(self, choice: Ints) -> float:
-        """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
-        if not self.frame.fits(choice):
-            return -math.inf
-        if self.valuer is not None:
-            value = self.valuer.at(self.valuer.by_site(choice)).value
-        else:
-            served = self.serve(choice)
-            if not served.found:
-                return -math.inf
-            value = self._signed(served.objective)
-        self.offer(choice, value)
-        return value
-
-    def _signed(self, cost: float) -> float:
-        m = self.frame.matrix
-        return self.frame.sign * m.offset + abs(m.size) * cost
-
-    def serve(self, choice: Ints) -> Answered:
-        """Return who is served by what under a choice, worked out once."""
-        key = np.sort(choice).tobytes()
-        if key not in self.served:
-            if len(self.served) > 60:
-                del self.served[next(iter(self.served))]
-            self.served[key] = self.frame.serve(np.sort(choice), self.clock)
-        return self.served[key]
+class Run(Plans):
+    """The phases of one aim."""
 
     # --- phases ------------------------------------------------------------------------------
 
     def work(self) -> None:
         """Run the phases until the asked gap is proven or time is up."""
         clock = self.clock
-        drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
-        # Drives have no measure in the coarse program.
-        self.coarse = not any(isinstance(aim, ShortestDrives) for aim in drives)
-        self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
         with clock.phase("build"):
-            self.master = Master(self.frame, self.parts, clock, seed=self.options.seed)
-            if is_quick(self.frame, self.master.cutter):
-                self.valuer = Valuer(self.frame, self.master.cutter)
+            self.build()
         with clock.phase("start", self._until(START_ENDS)):
             self._start()
         if self.options.greedy:
@@ -216,68 +70,6 @@ class Run:
             self._turns()
         if not self.done and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
             self._whole(None)
-
-    def _until(self, share: float) -> float:
-        """Return the share of the whole time limit at which a share of this aim's is over."""
-        left, passed = self.clock.left_s, self.clock.elapsed_s
-        whole = passed / self.clock.share if self.clock.share > 0 else left
-        return min(1.0, (passed + share * left) / max(whole, 1e-9))
-
-    def _start(self) -> None:
-        valuer = self.valuer
-        if self.start is not None:
-            self._mended(self.start)
-        if self.choice is not None:
-            return
-        if valuer is None or self.large:
-            existing = self.frame.program.instance.offer_existing
-            kept = existing[self.frame.options.offer].all(axis=1)
-            self.value(np.flatnonzero(kept))
-            if self.coarse:
-                self._sow()
-            return
-        base = valuer.at(valuer.base())
-        self._keep(fill(valuer, base, self.clock))
-        if valuer.room.limited and not self.clock.over:
-            self._keep(fill(valuer, base, self.clock, price=valuer.subsidy))
-
-    def _sow(self) -> None:
-        """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""
-        sower = Sower(self.master.cutter, self.room)
-        choice = sower.run(self.clock)
-        value = self.value(choice)
-        if not isinstance(self.frame.aim, LeastMoney) or not math.isfinite(value):
-            return
-        money = sower.money_of()
-        low, high = 0.0, float(money[choice].sum())
-        for _ in range(SOWN):
-            most = (low + high) / 2
-            choice = Sower(self.master.cutter, self.room, most).run(self.clock)
-            if math.isfinite(self.value(choice)):
-                high = min(most, float(money[choice].sum()))
-            else:
-                low = most
-            if self.done:
-                return
-
-    def _keep(self, state: State) -> None:
-        if self.valuer is not None and self.valuer.allowed(state.choice):
-            self.offer(state.choice[state.choice >= 0], state.value)
-
-    def _mended(self, start: Ints) -> None:
-        """Take an earlier plan, without what does not fit here, last options first."""
-        choice = np.full(self.frame.sites, -1, dtype=np.int64)
-        for option in start.tolist():
-            if self.room.fits(choice)[option]:
-                choice[self.frame.site[option]] = option
-        if self.valuer is not None:
-            base = self.valuer.base()
-            choice = np.where(choice >= 0, choice, base)
-            state = self.valuer.at(choice)
-            self._keep(state)
-            self._keep(fill(self.valuer, state, self.clock))
-        else:
-            self.value(choice[choice >= 0])
 
     def _greedily(self) -> None:
         """Take the relaxation's bound and what rounding it gives; no more."""
@@ -330,47 +122,6 @@ class Run:
         if not self.large:
             with self.clock.phase("rounding", self._until(0.3)):
                 self._round(self.root.taken)
-
-    def _round(self, taken: Floats) -> float:
-        """Make plans of a relaxation; return the best value so far."""
-        valuer = self.valuer
-        if valuer is None:
-            self._round_plainly(taken)
-            return self.best
-        starts = []
-        if self.choice is not None:
-            starts.append(valuer.at(valuer.by_site(self.choice)))
-        for least in ROUND_FROM:
-            if self.clock.over:
-                break
-            starts.append(round_relaxed(valuer, taken, least, self.clock))
-            self._keep(starts[-1])
-        starts.sort(key=lambda state: -state.value)
-        tried: list[bytes] = []
-        for state in starts:
-            if self.done or len(tried) == STARTS:
-                break
-            if state.choice.tobytes() not in tried:
-                tried.append(state.choice.tobytes())
-                self._improve(state)
-        return self.best
-
-    def _improve(self, state: State) -> None:
-        assert self.valuer is not None
-        self._keep(state)
-        self._keep(exchange(self.valuer, state, self.clock, enough=self.enough))
-
-    def _round_plainly(self, taken: Floats) -> None:
-        """Take options by their relaxed values while they fit."""
-        choice = np.full(self.frame.sites, -1, dtype=np.int64)
-        order = np.argsort(-taken, kind="stable")
-        fits = self.room.fits(choice)
-        for option in order[taken[order] >= 0.25].tolist():
-            j = self.frame.site[option]
-            if choice[j] < 0 and fits[option]:
-                choice[j] = option
-                fits = self.room.fits(choice)
-        self.value(choice[choice >= 0])
 
     def _whole(self, nodes: int | None) -> None:
         """Let HiGHS have the whole program, from the best plan so far."""

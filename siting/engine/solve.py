@@ -15,9 +15,10 @@ from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
+from siting.engine.plans import Options
 from siting.engine.proof import Proof
 from siting.engine.result import Result
-from siting.engine.run import Options, Run
+from siting.engine.run import Run
 from siting.engine.solvers import HIGHS
 from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not

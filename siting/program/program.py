@@ -22,13 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pulp
 
 from siting.errors import Fault, InputError
 from siting.program.aims import (
@@ -42,54 +39,21 @@ from siting.program.aims import (
     TailOf,
     WorstShare,
 )
+from siting.program.blocks import Blocks
 from siting.program.floors import Floor, When, floors_of, groups_of
-from siting.program.instance import Flags, Floats, Instance, Ints
-from siting.program.layout import Layout
+from siting.program.instance import Floats, Instance
 from siting.program.limits import Limit
-from siting.program.matrix import Matrix, Reached, Writer
 from siting.program.money import GapRule, margins_of
-from siting.program.objective import ENERGY_UNIT, Decay, Objective, objective_of
-from siting.program.obligations import limit_faults, limit_rows, tolerance
-from siting.program.options import Options, options_of
-from siting.program.pulp_problem import pulp_problem
-from siting.program.ranges import check_ranges, specks_of
-from siting.program.resources import ResourceRows, Resources
-from siting.program.service import Service, service_of
-from siting.program.slices import Scenarios, Slice, Years, slices_of
+from siting.program.objective import Decay, Objective, objective_of
+from siting.program.obligations import limit_faults, limit_rows
+from siting.program.slices import Scenarios, Years
 
-MODELS = ("capacitated", "coverage")
 Demand = Mapping[Any, "pd.Series[float]"]
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
-    """What is asked: an instance, and the blocks beside it.
-
-    Parameters
-    ----------
-    instance
-        Demand, offers, reach, budget, limits and required sites.
-    model
-        ``capacitated``: a station serves no more than its chargers deliver; ``coverage``: whatever
-        is in reach of one counts as served.
-    year_plan, scenario_plan
-        Years and scenarios, or none.
-    demand_by_slice
-        What each demand row wants in each slice (kWh/day); none: the instance's in all.
-    objective
-        What demand rows are worth, and how that falls with the drive; none: energy.
-    worth_by_slice
-        Worth of each demand row served whole in each slice, where it differs between them.
-    floors
-        What must be served.
-    distances
-        Other plans, as positions of sites that stand in them, and how many sites must differ.
-    gap
-        The rule by which subsidies fill the viability gap; none: offers say what they draw.
-    budgeted
-        Whether the budget counts.
-    aims
-        What is best, one after the other; none: the most worth.
+class Program(Blocks):
+    """What is asked: an instance, and the blocks beside it (`siting.program.blocks.Blocks`).
 
     Examples
     --------
@@ -108,28 +72,6 @@ class Program:
       keep    budget PKR 5,000,000; floor city 50%
       aims    most worth, then shortest drives
     """
-
-    instance: Instance
-    model: str = "capacitated"
-    year_plan: Years | None = None
-    scenario_plan: Scenarios | None = None
-    demand_by_slice: Floats | None = None
-    objective: Objective | None = None
-    worth_by_slice: Floats | None = None
-    floors: tuple[Floor, ...] = ()
-    distances: tuple[tuple[Ints, int], ...] = ()
-    gap: GapRule | None = None
-    budgeted: bool = True
-    aims: tuple[Aim, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse a model that is not there."""
-        if self.model not in MODELS:
-            fix = f"use {' or '.join(MODELS)}"
-            raise InputError(Fault("model", f"no model {self.model!r}", fix))
-        if self.gap is not None and self.model == "coverage":
-            what = "coverage does not say what a station sells, so no gap can be worked out"
-            raise InputError(Fault("model", what, "use capacitated"))
 
     # --- blocks ------------------------------------------------------------------------------
 
@@ -335,223 +277,6 @@ class Program:
         """Return the program that aims, next, at the fewest kilowatt-hours x minutes."""
         return self.aim(ShortestDrives())
 
-    # --- the parts that blocks make ------------------------------------------------------------
-
-    @cached_property
-    def slices(self) -> tuple[Slice, ...]:
-        """The slices: years and scenarios."""
-        return slices_of(self.year_plan, self.scenario_plan)
-
-    @cached_property
-    def demand_kwh(self) -> Floats:
-        """What each demand row wants in each slice (kWh/day)."""
-        if self.demand_by_slice is not None:
-            return self.demand_by_slice
-        return np.repeat(self.instance.demand_kwh[:, None], len(self.slices), axis=1)
-
-    @cached_property
-    def all_aims(self) -> tuple[Aim, ...]:
-        """The aims; the most worth where none was named."""
-        return self.aims or (MostWorth(),)
-
-    @property
-    def capacitated(self) -> bool:
-        """Whether capacities count."""
-        return self.model == "capacitated"
-
-    @property
-    def worth_unit(self) -> str:
-        """Unit of worth."""
-        return self.objective.unit if self.objective else ENERGY_UNIT
-
-    @property
-    def money_pkr(self) -> float:
-        """Public money there is, over all years (PKR)."""
-        if self.year_plan is not None:
-            return float(sum(self.year_plan.budgets_pkr))
-        return self.instance.budget_pkr
-
-    @cached_property
-    def must(self) -> Flags:
-        """Whether each site must have a station."""
-        return self.instance.must_sites
-
-    @cached_property
-    def per_kwh(self) -> Floats:
-        """What a kWh/day of each demand row counts in each slice, served next door."""
-        if self.objective is None or self.objective.unit == ENERGY_UNIT:
-            return np.ones_like(self.demand_kwh)
-        whole = self.worth_by_slice
-        if whole is None:
-            whole = np.repeat(self.objective.worth[:, None], len(self.slices), axis=1)
-        wanted = np.where(self.demand_kwh > 0, self.demand_kwh, 1.0)
-        out: Floats = np.where(self.demand_kwh > 0, whole / wanted, 0.0)
-        return out
-
-    @cached_property
-    def offers(self) -> Ints:
-        """Positions of the offers of use: possible alone, and of use to somebody, or there.
-
-        Of use is also what a limit counts of which there must be some.
-        """
-        instance = self.instance
-        possible = np.ones(len(instance.offer_ids), dtype=bool)
-        if self.budgeted and self.gap is None:
-            most = max(self.year_plan.limit_pkr) if self.year_plan else instance.budget_pkr
-            if self.year_plan and self.year_plan.upgrades:
-                most = sum(self.year_plan.budgets_pkr)
-            possible = instance.offer_subsidy <= most + tolerance(most)
-        if len(instance.limit_names):
-            row = np.repeat(np.arange(len(instance.limit_names)), np.diff(instance.limit_start))
-            amount = instance.limit_amount * np.where(
-                instance.limit_per_rupee[row], instance.offer_subsidy[instance.limit_offer], 1.0
-            )
-            most = instance.limit_most[row]
-            possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
-        useful = instance.must_sites[instance.offer_site] | self._usable()
-        if len(instance.limit_names):
-            useful[instance.limit_offer[instance.limit_least[row] > 0]] = True
-        return np.flatnonzero((possible & useful) | instance.offer_existing)
-
-    @cached_property
-    def options(self) -> Options:
-        """What can be chosen at the sites."""
-        years = len(self.year_plan.years) if self.year_plan else 1
-        upgrades = self.year_plan is not None and self.year_plan.upgrades
-        made = options_of(self.instance, self.offers, years, upgrades=upgrades)
-        if self.year_plan is None or self.gap is not None or not self.budgeted:
-            return made
-        rows = ResourceRows(made)
-        rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
-        money = rows.made()
-        # Courses that the money of the years does not allow even alone are left out.
-        over = np.zeros(len(made), dtype=bool)
-        use = money.use.tocoo()
-        over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
-        over &= ~self.instance.offer_existing[made.last]
-        return Options(made.site[~over], made.offer[~over])
-
-    @cached_property
-    def resources(self) -> Resources:
-        """What is scarce, or must be, over the options."""
-        rows = ResourceRows(self.options)
-        if self.gap is None and self.budgeted:
-            rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
-        rows.add_limits(self.instance, None if self.gap else self.instance.offer_subsidy)
-        for n, (sites, differ) in enumerate(self.distances, 1):
-            standing = np.zeros(len(self.instance.site_ids), dtype=bool)
-            standing[sites] = True
-            rows.add_distance(f"distance to plan {n}", standing, differ)
-        return rows.made()
-
-    @cached_property
-    def groups(self) -> tuple[Floor, ...]:
-        """The floors, and the groups of aims at a worst share."""
-        aimed = [g for aim in self.all_aims if isinstance(aim, WorstShare) for g in aim.groups]
-        return (*self.floors, *aimed)
-
-    def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
-        """Return the merged demand rows and their pairs.
-
-        Parameters
-        ----------
-        by_cell
-            Whether rows of different cells stay apart, so that drives can be told.
-        offers
-            Positions of the offers that could stand; all of use by default.
-        """
-        if offers is not None:
-            return self._service(self._told[0], by_cell=by_cell, offers=offers)
-        return self._by_cell if by_cell else self._merged
-
-    @cached_property
-    def _merged(self) -> Service:
-        return self._told[1]
-
-    @cached_property
-    def _by_cell(self) -> Service:
-        return self._service(self._told[0], by_cell=True)
-
-    @cached_property
-    def _told(self) -> tuple[Floats, Service]:
-        """What is wanted in each slice without what a solver could not tell, and its service."""
-        demand = self.demand_kwh
-        made = self._service(demand, by_cell=False)
-        largest = float(made.kwh.max(initial=0.0))
-        reached = made.row_of_demand >= 0
-        check_ranges(demand, self.per_kwh, reached, largest, self.groups, self.worth_unit)
-        specks = specks_of(demand, largest)
-        if specks.any():
-            demand = np.where(specks, 0.0, demand)
-            made = self._service(demand, by_cell=False)
-        return demand, made
-
-    def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
-        return service_of(
-            self.instance,
-            demand_kwh,
-            self.per_kwh,
-            offers=self.offers if offers is None else offers,
-            floors=self.groups,
-            margin=margins_of(self.instance, self.gap) if self.gap else None,
-            decay=self.objective.decay if self.objective else None,
-            by_cell=by_cell,
-        )
-
-    def layout(self, *, by_cell: bool = False) -> Layout:
-        """Return the columns of the program; a new one each time, as aims add to it."""
-        budget = self.instance.budget_pkr if self.budgeted else np.inf
-        return Layout(
-            self.instance,
-            self.slices,
-            self.demand_kwh,
-            self.options,
-            self.resources,
-            self.service(by_cell=by_cell),
-            self.groups,
-            must=self.must,
-            capacitated=self.capacitated,
-            by_pair=by_cell,
-            gap=self.gap,
-            years=self.year_plan,
-            budget_pkr=budget,
-            all_worth=(self.per_kwh * self.demand_kwh).sum(axis=0),
-        )
-
-    def matrix(
-        self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
-    ) -> Matrix:
-        """Return the program for one aim as a sparse matrix, with aims reached before it kept.
-
-        Parameters
-        ----------
-        aim
-            The aim; the first by default.
-        reached
-            Aims solved before, with their values.
-        by_cell
-            Whether rows of different cells stay apart; they do where drives are aimed at.
-        """
-        aim = self.all_aims[0] if aim is None else aim
-        reached = tuple(reached)
-        drives = [aim, *(r.aim for r in reached)]
-        by_cell |= any(isinstance(one, ShortestDrives) for one in drives)
-        return Writer(self.layout(by_cell=by_cell), aim, reached).written()
-
-    def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
-        """Return the whole program for one aim as a PuLP problem.
-
-        Parameters
-        ----------
-        aim, reached
-            As for `matrix`.
-        """
-        return pulp_problem(self.matrix(aim, reached), self.model)
-
-    def write_lp(self, path: Path | str) -> None:
-        """Write the program for its first aim to a file in LP format."""
-        self.to_pulp().writeLP(str(path))
-
     def __repr__(self) -> str:
         """Return the blocks on a few lines."""
 
@@ -646,19 +371,6 @@ class Program:
         if faults:
             raise InputError(faults)
         return replace(self, demand_by_slice=np.stack(columns, axis=1))
-
-    def _usable(self) -> Flags:
-        """Return whether any demand in any slice could use each offer."""
-        instance = self.instance
-        wanted = self.demand_kwh.max(axis=1, initial=0.0) > 0
-        cell_class = np.zeros((len(instance.cell_ids), len(instance.class_names)), dtype=bool)
-        cell_class[instance.demand_cell[wanted], instance.demand_class[wanted]] = True
-        cell = np.repeat(np.arange(len(instance.cell_ids)), np.diff(instance.reach_start))
-        near = np.zeros((len(instance.site_ids), len(instance.class_names)), dtype=bool)
-        np.logical_or.at(near, instance.reach_site, cell_class[cell])
-        groups = (near.astype(int) @ instance.uses.astype(int)) > 0
-        out: Flags = ((instance.offer_capacity > 0) & groups[instance.offer_site]).any(axis=1)
-        return out
 
 
 def _limits_of(instance: Instance) -> list[Limit]:
