@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siting.engine.answer import TieBreak
 from siting.engine.proof import Stopped
 from siting.program.instance import Ints
 
@@ -18,6 +17,5 @@ class Result:
     bound: float
     stopped: Stopped
     nodes: int = 0
-    tie_break: TieBreak = "polished"
     guarantee: str = ""
     noise: float = 0.0

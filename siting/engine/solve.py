@@ -16,10 +16,11 @@ from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Options
-from siting.engine.proof import Proof
+from siting.engine.proof import ARITHMETIC, Proof
 from siting.engine.result import Result
 from siting.engine.run import Run
 from siting.engine.solvers import HIGHS
+from siting.engine.ties import break_ties
 from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
@@ -102,6 +103,7 @@ class _Solve:
             offers = program.instance.positions_of(o for o in start if o in known)
             self.choice = self._earliest(offers)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
+        self.exact_ties = False
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for offers that stand in the end, the options that build them first."""
@@ -138,7 +140,27 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(Reached(aim, result.value))
+        self._break_ties(reached)
         return self._put_together(reached)
+
+    def _break_ties(self, reached: Sequence[Reached]) -> None:
+        """Take the plan that spends least of those that are as good, where nothing is left open."""
+        effort, proven = (
+            self.effort,
+            all(
+                one.value == one.bound
+                or abs(one.bound - one.value) <= max(ARITHMETIC * abs(one.value), one.noise)
+                for _, one, _ in self.results
+            ),
+        )
+        if effort.gap > ARITHMETIC or effort.method != "exact" or not proven or self.clock.over:
+            return
+        assert self.choice is not None
+        with self.clock.phase("ties"):
+            self.choice, self.exact_ties = break_ties(
+                self.program, reached, self.choice, self.clock,
+                threads=effort.threads, seed=effort.seed,
+            )  # fmt: skip
 
     def _prepared(self, aim: Aim) -> Aim:
         """Return the aim with what it needs to know of other plans."""
@@ -199,7 +221,7 @@ class _Solve:
             method=self.effort.method,
             solver=self.effort.solver,
             solver_version=highs_version() if self.effort.solver == HIGHS else "",
-            tie_break=self.results[-1][1].tie_break,
+            tie_break="exact" if self.exact_ties else "polished",
             guarantee=self.results[0][1].guarantee,
             best_of_scenarios=next(
                 (aim.best for aim, *_ in self.results if isinstance(aim, LeastRegret)), ()

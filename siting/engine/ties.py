@@ -1,0 +1,97 @@
+"""Of plans that are as good: the one that spends less, then costs less, then has the lower ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.linear import model_of, run_model
+from siting.program.aims import LeastMoney
+from siting.program.instance import Floats, Ints
+from siting.program.matrix import Reached
+from siting.program.program import Program
+
+# Every comparison of ties is exact to this, relative.
+EXACT = 1e-9
+STRICT = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
+# Programs of more columns are left as they are.
+MOST_COLUMNS = 150_000
+
+
+def break_ties(
+    program: Program,
+    reached: Sequence[Reached],
+    choice: Ints,
+    clock: Clock,
+    *,
+    threads: int,
+    seed: int,
+) -> tuple[Ints, bool]:
+    """Return the choice that reaches as much, draws the least, costs least, has the lowest ids.
+
+    Three integer programs one after the other, each under what the ones before found.
+
+    Parameters
+    ----------
+    program, reached
+        The program, and its aims with the values that were proven for them.
+    choice
+        A choice that reaches them.
+    clock
+        Deadline and interruption.
+    threads, seed
+        Threads to use and the random seed.
+
+    Returns
+    -------
+    choice
+        The best of those found.
+    exact
+        Whether all three were proven.
+    """
+    frame = Frame(program, LeastMoney(), reached)
+    m = frame.matrix
+    if program.gap is not None or m.a.shape[1] > MOST_COLUMNS:
+        return choice, False
+    instance, last = program.instance, frame.options.last
+    prices = (
+        instance.offer_subsidy[last],
+        instance.offer_cost[last],
+        1.0 + last + 1e-3 * np.arange(frame.count) / max(frame.count, 1),
+    )
+    rows: list[Floats] = []
+    most: list[float] = []
+    for price in prices:
+        if not (price > 0).any():
+            continue
+        price = price / price.max()
+        cost = np.zeros(m.a.shape[1])
+        cost[: frame.count] = -price
+        zeros = np.zeros(len(cost) - frame.count)
+        more = [sparse.csr_array(np.append(row, zeros)[None, :]) for row in rows]
+        a: sparse.csc_array = sparse.csc_array(sparse.vstack([m.a, *more]))
+        model = model_of(
+            a,
+            cost, m.lower, m.upper,
+            np.append(m.row_lower, np.full(len(rows), -np.inf)),
+            np.append(m.row_upper, most),
+            whole=np.arange(len(cost)) < frame.count,
+            mip_rel_gap=0.0, mip_abs_gap=0.0, threads=threads, random_seed=seed, **STRICT,
+        )  # fmt: skip
+        start = np.zeros(frame.count)
+        start[choice] = 1.0
+        model.setSolution(frame.count, np.arange(frame.count, dtype=np.int32), start)
+        found = run_model(model, clock, whole=True)
+        if not found.optimal:
+            return choice, False
+        better = np.flatnonzero(found.point[: frame.count] > 0.5)
+        if not frame.fits(better) or not frame.serve(better, clock).found:
+            return choice, False
+        choice = better
+        rows.append(price)
+        most.append(float(price[choice].sum()) * (1 + EXACT))
+    return choice, True
