@@ -38,9 +38,7 @@ def together(asked: Asked) -> Finding:
     """Measure row 15: two runs of ours, one of them for a plan within the minute."""
     where = saddar_name(asked)
     finding = Finding("together", f"{where}: years, floors, envelope, number and decay together")
-    finding.figures = dict.fromkeys(
-        ("together_plan_s", "together_gap_pct", "together_late_s"), None
-    )
+    finding.figures = {f"together_{k}": None for k in ("plan_s", "gap_pct", "late_s")}
     work = saddar_work(asked, finding)
     if work is None:
         return finding
@@ -69,8 +67,11 @@ def together(asked: Asked) -> Finding:
     early = compared(asked, finding, "within a minute", work, 0.02, limit_s, peer=False)
     # On a busy machine the limit is stretched, and the seconds are told as on one that is not.
     part = limit_s / asked.stretched(limit_s)
-    finding.figures["together_plan_s"] = math.inf if early is None else early["wall_s"] * part
-    late = [] if early is None else [early["late_s"]]
+    late: list[float] = []
+    if early is not None:
+        late.append(early["late_s"])
+        there = early["value"] is not None
+        finding.figures["together_plan_s"] = early["wall_s"] * part if there else math.inf
     limit_s = asked.size(300, 8)
     ours = compared(asked, finding, "within five", work, 0.02, limit_s, peer=True)
     if ours is not None:
@@ -83,7 +84,8 @@ def alone(asked: Asked) -> Finding:
     """Measure row 16."""
     where = saddar_name(asked)
     finding = Finding("blocks", f"{where}: each block alone, PKR 60 M")
-    finding.figures = {f"blocks_{name}_gap_pct": None for name in ALONE} | {"blocks_late_s": None}
+    finding.figures = {f"blocks_{name}_gap_pct": None for name in ALONE}
+    finding.figures["blocks_late_s"] = None
     work = saddar_work(asked, finding)
     if work is None:
         return finding

@@ -20,7 +20,7 @@ from benchmarks.measure import ROOT, watch
 from benchmarks.record import Finding
 
 STAGES = (
-    "network", "cells", "demand", "candidates", "offers", "reach", "instance", "decision", "plan",
+    "network", "cells", "demand", "candidates", "offers", "reach", "instance", "outcome", "plan",
 )  # fmt: skip
 GAP = 0.005
 BUDGET, MORE = 115e6, 400e6
@@ -162,7 +162,7 @@ def stages(config: str, overrides: list[str] | None = None, last: str = "plan") 
     if last != "plan":
         found = f"{len(study.network.nodes):,} nodes, {len(study.network.edges):,} directed edges"
         return seen.facts(found=found)
-    proof = study.decision.proof
+    proof = study.outcome.proof
     instance = study.instance
     sizes = (
         f"{len(study.network.nodes):,} nodes, {len(instance.demand_ids):,} demand rows, "

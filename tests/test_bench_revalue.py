@@ -11,7 +11,7 @@ from siting import ExponentialDecay, Instance, Program, solve
 
 @pytest.fixture
 def instance():
-    """Return two cells and two sites, each cell in reach of both but wanting more than one sells."""
+    """Return two cells in reach of two sites, wanting more than both can sell."""
     demand = pd.DataFrame(
         {
             "demand_id": ["d1", "d2"],
