@@ -63,7 +63,7 @@ def together(asked: Asked) -> Finding:
         "overrides": [*work["overrides"], *overrides_of(blocks)],
         "years": years_of(money),
     }
-    limit_s = asked.size(60, 4)
+    limit_s = asked.size(60, 3)
     early = compared(asked, finding, "within a minute", work, 0.02, limit_s, peer=False)
     # On a busy machine the limit is stretched, and the seconds are told as on one that is not.
     part = limit_s / asked.stretched(limit_s)
@@ -72,7 +72,7 @@ def together(asked: Asked) -> Finding:
         late.append(early["late_s"])
         there = early["value"] is not None
         finding.figures["together_plan_s"] = early["wall_s"] * part if there else math.inf
-    limit_s = asked.size(300, 8)
+    limit_s = asked.size(300, 4)
     ours = compared(asked, finding, "within five", work, 0.02, limit_s, peer=True)
     if ours is not None:
         finding.figures["together_gap_pct"] = 100 * ours["gap"]
@@ -95,7 +95,7 @@ def alone(asked: Asked) -> Finding:
         own: dict[str, Any] = {**work, "overrides": [*work["overrides"], *overrides_of(put)]}
         if name == "years":
             own["years"] = years_of(60)
-        limit_s = asked.size(120, 5)
+        limit_s = asked.size(120, 2)
         ours = compared(asked, finding, name, own, GAPS[name], limit_s, peer=name == PEER)
         if ours is not None:
             finding.figures[f"blocks_{name}_gap_pct"] = 100 * ours["gap"]

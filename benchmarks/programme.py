@@ -56,7 +56,7 @@ def measure(asked: Asked) -> Finding:
     config = made_up(asked, finding)
     if config is None:
         return finding
-    limit_s, late = asked.size(300, 4), []
+    limit_s, late = asked.size(300, 2), []
     for budget, gap in CITY_GAPS.items():
         money = asked.size(1.0, SMALL_MONEY) * budget
         work = {"config": config, "overrides": [f"program.budget_pkr={money * MILLION:.0f}"]}
@@ -76,7 +76,7 @@ def saddar(asked: Asked) -> Finding:
     work = saddar_work(asked, finding)
     if work is None:
         return finding
-    limit_s = asked.size(60, 3)
+    limit_s = asked.size(60, 2)
     gaps, late = [], []
     budgets = asked.size(SADDAR_BUDGETS, (30, 60))
     for budget in budgets:
