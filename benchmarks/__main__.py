@@ -33,6 +33,10 @@ ROWS = {
     "chargers": "benchmarks.capacity:chargers",
     "karachi": "benchmarks.capacity:karachi",
     "city": "benchmarks.city:measure",
+    "programme": "benchmarks.programme:measure",
+    "saddar": "benchmarks.programme:saddar",
+    "together": "benchmarks.blocks:together",
+    "blocks": "benchmarks.blocks:alone",
     "large": "benchmarks.cover:large",
     "growth": "benchmarks.growth:coverage",
     "growth_capacity": "benchmarks.growth:capacitated",
@@ -110,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="ROWS", help="some rows: " + ",".join(ROWS))
     parser.add_argument("--out", type=Path, metavar="FILE", help="the page; docs/performance.md")
     parser.add_argument("--kept", type=Path, metavar="FILE", help="where findings are kept")
-    parser.add_argument("--minutes", type=float, default=180.0, help="for all of it; 180")
+    parser.add_argument("--minutes", type=float, default=240.0, help="for all of it; 240")
     parser.add_argument(
         "--fetch", action="store_true", help="with --short: fetch spopt, CBC and numba all the same"
     )

@@ -1,7 +1,7 @@
 """Capacitated programs proven: S with charger counts, and offers on real roads of Karachi.
 
 The peer is the whole program in PuLP, `siting.Program.to_pulp`, given to HiGHS from a cold start.
-Every plan is valued again by a linear program of its own, written here from the tables.
+Every plan is valued again by a linear program of its own (`benchmarks.revalue`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from benchmarks.asked import Asked, real_data
 from benchmarks.cover_city import MILLION
 from benchmarks.measure import watch
 from benchmarks.record import Finding, Line
+from benchmarks.revalue import most_served
 
 COUNTS = 8  # chargers at a site at most
 CHARGER_COST = 0.25  # million rupees
@@ -249,34 +250,6 @@ def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> di
 def value_of(instance: Any, offers: np.ndarray) -> tuple[float, bool]:
     """Return the most a set of offers can serve, by a transport program of flows, and if it can be
     paid for."""
-    from scipy import sparse
-    from scipy.optimize import linprog
-
     spent = float(instance.offer_subsidy[offers].sum())
-    sites, groups = instance.offer_site[offers], len(instance.group_names)
-    place = np.full(len(instance.site_ids), -1)
-    place[sites] = np.arange(len(sites))
-    rows, columns = [], []
-    for i, cell in enumerate(instance.demand_cell.tolist()):
-        near = instance.reach_site[instance.reach_start[cell] : instance.reach_start[cell + 1]]
-        at = place[near]
-        at = at[at >= 0]
-        for g in np.flatnonzero(instance.uses[instance.demand_class[i]]).tolist():
-            rows.append(np.full(len(at), i))
-            columns.append(at * groups + g)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    room = instance.offer_capacity[offers].ravel()
-    useful = room[column] > 0
-    row, column = row[useful], column[useful]
-    flows = np.arange(len(row))
-    demands = len(instance.demand_kwh)
-    at_most = sparse.csr_array(
-        (
-            np.ones(2 * len(row)),
-            (np.concatenate([row, demands + column]), np.concatenate([flows, flows])),
-        ),
-        shape=(demands + len(room), len(row)),
-    )
-    limits = np.concatenate([instance.demand_kwh, room])
-    found = linprog(-np.ones(len(row)), A_ub=at_most, b_ub=limits, method="highs")
-    return -float(found.fun), spent <= instance.budget_pkr * (1 + 1e-12) + 1e-6
+    paid = spent <= instance.budget_pkr * (1 + 1e-12) + 1e-6
+    return most_served(instance, offers), paid

@@ -20,7 +20,7 @@ from benchmarks.measure import ROOT, watch
 from benchmarks.record import Finding
 
 STAGES = (
-    "network", "cells", "demand", "candidates", "offers", "reach", "instance", "decision", "plan",
+    "network", "cells", "demand", "candidates", "offers", "reach", "instance", "outcome", "plan",
 )  # fmt: skip
 GAP = 0.005
 BUDGET, MORE = 115e6, 400e6
@@ -120,24 +120,30 @@ def _run(
 
 def prepare(folder: str, side: int, places: int, budget: float) -> dict[str, Any]:
     """Write the city's files."""
+    write_files(Path(folder), side, places, seed=4)
+    text = CONFIG.format(budget=int(budget), gap=GAP)
+    (Path(folder) / "city.yaml").write_text(text, encoding="utf-8")
+    return {}
+
+
+def write_files(root: Path, side: int, places: int, seed: int, people: float | None = None) -> None:
+    """Write roads, people at the corners (so many in all, or by density alone) and places."""
     import pandas as pd
 
-    root = Path(folder)
     city = made_city.make_city(side)
     if not (root / "city.osm").is_file():
         made_city.write_osm(city, root / "city.osm")
     lon, lat = made_city.lonlat(city)
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(seed)
     dense = made_city.density(city, rng)
-    people = pd.DataFrame({"lon": lon, "lat": lat, "people": np.ceil(dense * 80)})
-    people.to_csv(root / "people.csv", index=False)
+    each = np.ceil(dense * 80) if people is None else np.round(dense / dense.sum() * people, 2)
+    table = pd.DataFrame({"lon": lon, "lat": lat, "people": each})
+    table.to_csv(root / "people.csv", index=False)
     share = dense**0.5
     at = rng.choice(len(lon), places, replace=False, p=share / share.sum())
     names = [f"Pump {i}" for i in range(places)]
     table = pd.DataFrame({"lon": lon[at], "lat": lat[at], "name": names})
     table.to_csv(root / "places.csv", index=False)
-    (root / "city.yaml").write_text(CONFIG.format(budget=int(budget), gap=GAP), encoding="utf-8")
-    return {}
 
 
 def stages(config: str, overrides: list[str] | None = None, last: str = "plan") -> dict[str, Any]:
@@ -156,7 +162,7 @@ def stages(config: str, overrides: list[str] | None = None, last: str = "plan") 
     if last != "plan":
         found = f"{len(study.network.nodes):,} nodes, {len(study.network.edges):,} directed edges"
         return seen.facts(found=found)
-    proof = study.decision.proof
+    proof = study.outcome.proof
     instance = study.instance
     sizes = (
         f"{len(study.network.nodes):,} nodes, {len(instance.demand_ids):,} demand rows, "

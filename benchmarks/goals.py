@@ -222,4 +222,54 @@ GOALS = (
         "< 0.3 s",
         (_most("start_cpu_s", 0.3, "{} CPU s"),),
     ),
+    Goal(
+        "13",
+        "programme",
+        "a made-up city of Karachi's size, all classes, default offers, "
+        "PKR 0.2 / 0.5 / 1 / 2 bn, 300 s on two cores",
+        "gap 0.2 / 0.5 / 1.5 / 2 %",
+        (
+            _most("programme_200_gap_pct", 0.2, "gap {} %"),
+            _most("programme_500_gap_pct", 0.5, "{} %"),
+            _most("programme_1000_gap_pct", 1.5, "{} %"),
+            _most("programme_2000_gap_pct", 2.0, "{} %"),
+            _most("programme_late_s", 0, "{} s past the clock"),
+        ),
+    ),
+    Goal(
+        "14",
+        "saddar",
+        "Karachi Saddar, PKR 30 to 120 m in steps of 10",
+        "0.5 % within 60 s at every step",
+        (
+            _most("saddar_gap_pct", 0.5, "worst gap {} %"),
+            _most("saddar_late_s", 0, "{} s past the clock"),
+        ),
+    ),
+    Goal(
+        "15",
+        "together",
+        "Saddar: four years, floors by district and class, an envelope for two-wheelers, at most "
+        "90 stations and decay together",
+        "a plan in 60 s, 2 % within 300 s",
+        (
+            _most("together_plan_s", 64, "a plan after {} s"),
+            _most("together_gap_pct", 2.0, "gap {} %"),
+            _most("together_late_s", 0, "{} s past the clock"),
+        ),
+    ),
+    Goal(
+        "16",
+        "blocks",
+        "Saddar, each block alone: years, viability gap, decay, at most 30 stations, least regret",
+        "each 1 % within 120 s, regret within 2 % of the energy",
+        (
+            _most("blocks_years_gap_pct", 1.0, "years {} %"),
+            _most("blocks_viability_gap_pct", 1.0, "viability gap {} %"),
+            _most("blocks_decay_gap_pct", 1.0, "decay {} %"),
+            _most("blocks_number_gap_pct", 1.0, "30 stations {} %"),
+            _most("blocks_regret_gap_pct", 2.0, "regret {} %"),
+            _most("blocks_late_s", 0, "{} s past the clock"),
+        ),
+    ),
 )

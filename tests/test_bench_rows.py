@@ -43,9 +43,12 @@ def test_each_row_runs_and_finds_nothing_wrong(row, asked):
     assert bool(missing) == bool(absent) or row in ("published", "medium")
 
 
-def test_karachi_without_its_data_says_so(asked, monkeypatch, tmp_path):
+@pytest.mark.parametrize("row", ["karachi", "saddar", "together", "blocks"])
+def test_karachi_without_its_data_says_so(row, monkeypatch, tmp_path):
     monkeypatch.setenv("SITING_TEST_DATA", str(tmp_path))
-    finding = importlib.import_module("benchmarks.capacity").karachi(asked)
+    whole = Asked(tmp_path, short=False, until=time.monotonic() + 300, fetch=False)
+    module, function = ROWS[row].split(":")
+    finding = getattr(importlib.import_module(module), function)(whole)
     assert finding.wrong == []
     assert "not measured: the extract is not at hand" in finding.lines[0].found
     assert all(value is None for value in finding.figures.values())
