@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -156,33 +155,49 @@ def _directive(name: str) -> list[str]:
 
 
 def formulations_page() -> str:
-    """Return the text at the top of each model's file, where its program is written down."""
+    """Return the text at the top of each file with a program, where it is written down."""
     lines = [
         "# The programs, written out",
         "",
-        MADE.format("siting/models, siting/classics and siting/engine"),
+        MADE.format("siting/program, siting/engine and siting/classics"),
         "",
         "The top of each file with a program, as it stands there: symbols, program, source.",
-        "[The mathematics, model by model](../models.md) says which one answers which question.",
+        "[The mathematics](../models.md) says which block answers which question.",
     ]
-    for path in _model_files():
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        if len(text.splitlines()) < 8:
-            continue  # a file that serves the programs, and has none of its own
-        head, _, rest = text.partition("\n")
-        name = path.stem if path.parent.name == "models" else path.parent.name
-        lines += ["", f"## {name}", "", head, "", "```text", rest.strip("\n"), "```"]
+    for room, paths in _formulated().items():
+        lines += ["", f"## {room}"]
+        for path in paths:
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            head, _, rest = text.partition("\n")
+            name = path.parent.name if path.stem == path.parent.name else path.stem
+            lines += ["", f"### {name}", "", head, "", "```text", rest.strip("\n"), "```"]
     return "\n".join(lines) + "\n"
 
 
-def _model_files() -> Iterable[Path]:
+# A file whose text at the top is shorter serves the programs, and has none of its own.
+LEAST_LINES = 6
+
+
+def _formulated() -> dict[str, list[Path]]:
     siting = ROOT / "siting"
-    models = [p for p in (siting / "models").glob("*.py") if p.stem != "__init__"]
-    return [
-        siting / "classics" / "programs.py",
-        siting / "engine/covering/covering.py",
-        *sorted(models),
-    ]
+    # In the order in which `siting.program.program` names them: what is chosen comes first.
+    first = ("program", "options", "resources", "limits", "spacing", "service", "objective")
+    places = {f"{name}.py": n for n, name in enumerate((*first, "floors", "money", "slices"))}
+    blocks = sorted(
+        (siting / "program").glob("*.py"), key=lambda p: (places.get(p.name, 99), p.name)
+    )
+    rooms = {
+        "The blocks": blocks,
+        "The engine": sorted((siting / "engine").glob("*.py")),
+        "Large coverings": [siting / "engine" / "covering" / "covering.py"],
+        "The classics": [siting / "classics" / "programs.py"],
+    }
+    return {room: [p for p in paths if _tells(p)] for room, paths in rooms.items()}
+
+
+def _tells(path: Path) -> bool:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return path.stem != "__init__" and len(text.splitlines()) >= LEAST_LINES
 
 
 PAGES = {

@@ -1,13 +1,14 @@
 """Limits on the offers that a plan may take together: money, power, numbers, distance.
 
-Every limit is one row of the program, over the offers alone::
+Every limit is one row of the program, over the offers that stand::
 
-    sum of u_ro z_o over all o  <=  U_r                          for each limit r
+    L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
-with ``u_ro`` what offer ``o`` uses of limit ``r`` and ``U_r`` what there is, both in the limit's
-own unit and never negative. So a plan that is within a limit stays within it when an offer is left
-out: the rows are knapsacks and packings, side by side with the budget. The functions here make
-limits from plain tables; those of spacing are in `siting.program.spacing`.
+with ``u_ro`` what offer ``o`` uses of limit ``r``, ``U_r`` what there is and ``L_r`` what must be
+used, in the limit's own unit and never negative; either side may be missing. The upper sides are
+knapsacks and packings, side by side with the budget: a plan that is within them stays so when an
+offer is left out. The functions here make limits from plain tables; those of spacing are in
+`siting.program.spacing`.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).

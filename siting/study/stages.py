@@ -1,8 +1,9 @@
 """A stage: a function from tables to a table that says by itself what it reads.
 
-The stages of a study are the functions of `siting.study.forward`. What a stage reads of other
-stages are its parameters, by name; what it reads of the configuration are the keys it declares, and
-it sees no others. What follows from a change is computed from that in `siting.study.depends`.
+The stages of a study are the functions of `siting.study.to_demand` and `siting.study.to_plan`. What
+a stage reads of other stages are its parameters, by name; what it reads of the configuration are
+the keys it declares, and it sees no others. What follows from a change is computed from that in
+`siting.study.depends`.
 """
 
 from __future__ import annotations
