@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -156,33 +155,34 @@ def _directive(name: str) -> list[str]:
 
 
 def formulations_page() -> str:
-    """Return the text at the top of each model's file, where its program is written down."""
+    """Return the text at the top of each block's file, where its mathematics is written down."""
     lines = [
         "# The programs, written out",
         "",
-        MADE.format("siting/models, siting/classics and siting/engine"),
+        MADE.format("siting/program, siting/engine and siting/classics"),
         "",
-        "The top of each file with a program, as it stands there: symbols, program, source.",
-        "[The mathematics, model by model](../models.md) says which one answers which question.",
+        "The top of each file with a part of a program, as it stands there: symbols, rows, source.",
+        "[The mathematics, block by block](../models.md) says which one answers which question.",
     ]
-    for path in _model_files():
+    for name, path in _formulations().items():
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        if len(text.splitlines()) < 8:
-            continue  # a file that serves the programs, and has none of its own
         head, _, rest = text.partition("\n")
-        name = path.stem if path.parent.name == "models" else path.parent.name
         lines += ["", f"## {name}", "", head, "", "```text", rest.strip("\n"), "```"]
     return "\n".join(lines) + "\n"
 
 
-def _model_files() -> Iterable[Path]:
+def _formulations() -> dict[str, Path]:
+    """Return the files that write mathematics down, by what the page calls them."""
     siting = ROOT / "siting"
-    models = [p for p in (siting / "models").glob("*.py") if p.stem != "__init__"]
-    return [
-        siting / "classics" / "programs.py",
-        siting / "engine/covering/covering.py",
-        *sorted(models),
-    ]
+    blocks = ("matrix", "options", "resources", "limits", "spacing", "obligations", "service")
+    blocks += ("objective", "floors", "money", "slices", "aims", "ranges")
+    engine = ("parts", "cuts", "shortfall", "master", "tree", "windows", "cover")
+    return {
+        **{name: siting / "program" / f"{name}.py" for name in blocks},
+        **{f"engine, {name}": siting / "engine" / f"{name}.py" for name in engine},
+        "covering": siting / "engine/covering/covering.py",
+        "classics": siting / "classics" / "programs.py",
+    }
 
 
 PAGES = {

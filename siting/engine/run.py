@@ -195,6 +195,11 @@ class Run:
             self.master = Master(self.frame, self.parts, clock, seed=self.options.seed)
             if is_quick(self.frame, self.master.cutter):
                 self.valuer = Valuer(self.frame, self.master.cutter)
+        if not self.frame.count:  # there is nothing to choose
+            self.value(np.zeros(0, dtype=np.int64))
+            self.infeasible = self.choice is None
+            self.limit(self.best)
+            return
         with clock.phase("start", self._until(START_ENDS)):
             self._start()
         if self.options.greedy:
