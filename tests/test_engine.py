@@ -212,7 +212,7 @@ def test_ctrl_c_yields_the_best_plan_so_far():
 
 def test_progress_tells_incumbent_bound_and_gap():
     seen = []
-    solve(instance_of(*hard_town(), 80.0), gap=0.0, time_limit_s=1.5, threads=1,
+    solve(instance_of(*hard_town(), 80.0), gap=0.0, time_limit_s=6, threads=1,
           progress=seen.append)  # fmt: skip
     assert seen
     assert seen[-1].bound_kwh_day >= seen[-1].incumbent_kwh_day > 0
@@ -266,7 +266,7 @@ def test_settings_that_cannot_be_right_are_refused(settings, words):
 def test_a_solver_that_is_not_there_is_named_with_those_that_are():
     instance = instance_of(*hard_town(sites=3, cells=5), 10.0)
     with pytest.raises(SolveError, match="HiGHS"):
-        solve(instance, solver="GUROBI_OF_DREAMS")
+        solve(instance, method="milp", solver="GUROBI_OF_DREAMS")
 
 
 def test_nothing_is_printed_on_standard_output():

@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 import shapely
 from report_page import YEARS, edit_json, make_run, page_of
-from siting.study.futures import cells_by_year
 
 from siting import report
 from siting.errors import InputError
-from siting.program.limits import Limit
+from siting.program.limits import Limit, limit_tables
 from siting.report.areas import HUES, _hues, dissolved, service_areas
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.districts import districts
 from siting.report.folder import read_run
 from siting.report.shapes import SCALE
 from siting.study.limits import limits_used
+from siting.study.yearly import cells_by_year
 from siting.study.zones import with_zones
 
 YEARLY = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
@@ -238,8 +238,9 @@ def test_the_tables_of_a_run_hold_what_the_report_needs():
         Limit("b", "spacing", "stations", 1.0, {"x": 1.0}),
         Limit("a", "feeder", "kW", 9.0, {"y": 4.0}),
     )
-    assert limits_used(limits, ("x",)) == [
-        {"limit": "a", "kind": "feeder", "unit": "kW", "used": 0.0, "at_most": 9.0}
+    told = {"limit": "a", "kind": "feeder", "unit": "kW", "used": 0.0}
+    assert limits_used(*limit_tables(limits), {"x": 1.0}) == [
+        told | {"at_least": None, "at_most": 9.0}
     ]
 
 

@@ -55,6 +55,11 @@ class Run(Plans):
         clock = self.clock
         with clock.phase("build"):
             self.build()
+        if not self.frame.count:  # there is nothing to choose
+            self.value(np.zeros(0, dtype=np.int64))
+            self.infeasible = self.choice is None
+            self.limit(self.best)
+            return
         with clock.phase("start", self._until(START_ENDS)):
             self._start()
         if self.options.greedy:

@@ -99,9 +99,10 @@ class _Solve:
         self.program, self.effort, self.clock = program, effort, clock
         self.choice: Ints | None = None
         if start:
-            known = set(program.instance.offer_ids.tolist())
-            offers = program.instance.positions_of(o for o in start if o in known)
-            self.choice = self._earliest(offers)
+            instance = program.instance
+            known = np.flatnonzero(np.isin(instance.offer_ids, np.array(start, dtype=object)))
+            _, one_a_site = np.unique(instance.offer_site[known], return_index=True)
+            self.choice = self._earliest(known[one_a_site])
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
 
@@ -137,6 +138,7 @@ class _Solve:
                 if v > before.get(k, 0.0)
             }
             seconds["total"] = self.clock.elapsed_s - began
+            self.clock.report(at_once=True)
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(Reached(aim, result.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.util import find_spec
@@ -214,11 +215,12 @@ def frontier_to_folder(
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
     """Tighten each bound to that of the next larger budget: less money does no better."""
-    best, closer = (max, min) if not less else (min, max)
+    best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
-        if row["bound"] is None or larger["bound"] is None:
+        known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
+        bound = best(closer(known), row["objective"])
+        if bound == none:
             continue
-        bound = best(closer(row["bound"], larger["bound"]), row["objective"])
         if bound != row["bound"]:
             row["bound"] = bound
             row["gap"] = abs(bound - row["objective"]) / max(abs(row["objective"]), 1e-12)
