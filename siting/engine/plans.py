@@ -66,6 +66,7 @@ class Plans:
         self.choice: Ints | None = None
         self.best = -math.inf
         self.bound = math.inf
+        self.sown: Ints = np.zeros(0, dtype=np.int64)
         self.infeasible = False
         self.nodes = 0
         self.guarantee = ""
@@ -202,6 +203,7 @@ class Plans:
         """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""
         sower = Sower(self.master.cutter, self.room)
         choice = sower.run(self.clock)
+        self.sown = choice
         value = self.value(choice)
         if not isinstance(self.frame.aim, LeastMoney) or not math.isfinite(value):
             return

@@ -21,6 +21,7 @@ from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.result import Result
 from siting.engine.search import fill, polish, round_relaxed
+from siting.engine.soften import short_of, softened
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
@@ -69,6 +70,8 @@ class Run(Plans):
             self._whole(WHOLE_NODES)
         if not self.done and self.coarse:
             self._root()
+        if not self.done and self.choice is None:
+            self._soften()
         if not self.done and (self.choice is None or not self.coarse):
             self._relax()
         if not self.done:
@@ -112,6 +115,27 @@ class Run(Plans):
             choice = relaxation.dive(self.room)
             if choice is not None:
                 self.value(choice)
+
+    def _soften(self) -> None:
+        """Mend the plan that was sown until it misses no floor."""
+        soft = softened(self.frame)
+        if soft is None:
+            return
+        frame, columns = soft
+        with self.clock.phase("floors", self._until(0.4)):
+            served = frame.serve(self.sown, self.clock)
+            if not served.found:
+                return
+            windows = Windows(
+                frame, served.point, self.taken, self.clock,
+                threads=self.options.threads, seed=self.options.seed,
+            )  # fmt: skip
+            while not self.clock.over and not windows.exhausted:
+                windows.round()
+                if short_of(windows.point, columns) <= 1e-9:
+                    self.value(windows.choice)
+                    if self.choice is not None:
+                        return
 
     def _root(self) -> None:
         """Bound by cuts, and make plans of what they leave."""
