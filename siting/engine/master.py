@@ -279,6 +279,14 @@ class Master:
         self._cuts.append(Cut(none, np.zeros(0), len(choice) - 1.0, -value))
         self._slack = np.append(self._slack, -(10**9))
 
+    @property
+    def most(self) -> float:
+        """What the aim would reach if all measures did; infinite where one has no end."""
+        m = self.matrix
+        best = np.where(m.cost > 0, m.upper, m.lower)
+        counted = m.cost != 0
+        return float(m.cost[counted] @ best[counted]) * self.size
+
     def begin_at(self, choice: Ints) -> None:
         """Look for cuts near a plan first: they are deeper there than at the first optimum."""
         self._middle = np.zeros(self.count)

@@ -194,10 +194,12 @@ class Plans:
             if self.coarse:
                 self._sow()
             return
-        base = valuer.at(valuer.base())
-        self._keep(fill(valuer, base, self.clock))
-        if valuer.room.limited and not self.clock.over:
-            self._keep(fill(valuer, base, self.clock, price=valuer.subsidy))
+        self._sow()
+        if self.choice is None:
+            self._keep(fill(valuer, valuer.at(valuer.base()), self.clock))
+        else:
+            state = valuer.at(valuer.by_site(self.choice))
+            self._keep(fill(valuer, state, self.clock))
 
     def _sow(self) -> None:
         """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""

@@ -36,7 +36,7 @@ PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
 MISJUDGED = 2
 # Rounds of windows and nodes of the tree in a turn, at first and at most.
 ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
-NODES, LARGE_NODES = 40, 4
+NODES, LARGE_NODES, FIRST_TURN = 40, 4, 30
 STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
@@ -56,6 +56,8 @@ class Run(Plans):
         clock = self.clock
         with clock.phase("build"):
             self.build()
+        if self.coarse:
+            self.limit(self.master.most)
         if not self.frame.count:  # there is nothing to choose
             self.value(np.zeros(0, dtype=np.int64))
             self.infeasible = self.choice is None
@@ -181,37 +183,40 @@ class Run(Plans):
 
     def _turns(self) -> None:
         """Better plan and bound in turns; the one that closes more of the gap gets the next."""
-        if not self.large:
-            self._programs()
-        if self.done:
-            return
-        windows = self._windows()
         tree = self._tree() if self.coarse else None
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large else (ROUNDS, NODES)
+        if tree is not None and not self.large:
+            self._turn_of_tree(tree, FIRST_TURN)
+            if not self.done and not tree.finished:
+                self._programs()
+        windows = None if self.done else self._windows()
         while not self.done:
-            before = self.best
+            if tree is not None and tree.finished:
+                self.infeasible = not math.isfinite(self.best)
+                return
+            before, bound = self.best, self.bound
             if windows is None:
                 windows = self._windows()
             if windows is not None and not windows.exhausted:
                 self._turn_of_windows(windows, rounds)
-            by_windows = self.best - before
             if self.done:
                 return
             if tree is None:
                 if windows is None or windows.exhausted:
                     return
                 continue
-            bound, done = self.bound, tree.nodes
-            with self.clock.phase("tree", ENDS):
-                self.limit(tree.run(self.best, nodes))
-            self.nodes += tree.nodes - done
-            if tree.finished:
-                self.infeasible = not math.isfinite(self.best)
-                return
+            by_windows = self.best - before
+            self._turn_of_tree(tree, nodes)
             if not math.isfinite(by_windows) or by_windows > bound - self.bound:
                 rounds, nodes = min(2 * rounds, MOST_ROUNDS), max(nodes // 2, LARGE_NODES)
             else:
-                rounds, nodes = max(rounds // 2, ROUNDS), min(2 * nodes, MOST_NODES)
+                rounds, nodes = max(rounds // 2, 1), min(2 * nodes, MOST_NODES)
+
+    def _turn_of_tree(self, tree: Tree, nodes: int) -> None:
+        done = tree.nodes
+        with self.clock.phase("tree", ENDS):
+            self.limit(tree.run(self.best, nodes))
+        self.nodes += tree.nodes - done
 
     def _programs(self) -> None:
         """Solve the coarse program in integers, with cuts at what it finds, while that helps."""
