@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from siting.engine.proof import gap_in_words
+
 REPORT_EVERY_S = 0.2
 
 
@@ -50,7 +52,7 @@ class Progress:
             return f"{self.phase}: {show(self.incumbent)} {self.unit}, no bound yet"
         return (
             f"{self.phase}: {show(self.incumbent)} {self.unit}, bound {show(self.bound)}, "
-            f"gap {self.gap:.2%}"
+            f"{gap_in_words(self.gap)}"
         )
 
 

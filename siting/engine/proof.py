@@ -15,6 +15,17 @@ Stopped = Literal[
 ARITHMETIC = 1e-7
 
 
+def gap_in_words(gap: float) -> str:
+    """Return a relative gap in words; beside next to nothing it says no more than that.
+
+    Examples
+    --------
+    >>> gap_in_words(0.0123), gap_in_words(4e18)
+    ('gap 1.23%', 'gap over 1,000%')
+    """
+    return f"gap {gap:.2%}" if gap <= 10 else "gap over 1,000%"
+
+
 @dataclass(frozen=True, repr=False)
 class Proof:
     """A plan's objective, the proven limit on any plan's, and why the solve ended.
@@ -118,5 +129,5 @@ class Proof:
         sure = "optimal" if self.status == "optimal" else "feasible, not proven optimal"
         return (
             f"{sure}: {show(self.objective)} {self.unit}, bound {show(self.bound)}, "
-            f"gap {self.gap:.2%} (asked {self.gap_asked:.2%}), {self.stopped}"
+            f"{gap_in_words(self.gap)} (asked {self.gap_asked:.2%}), {self.stopped}"
         )
