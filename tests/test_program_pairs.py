@@ -12,8 +12,8 @@ from siting.errors import InfeasibleError, InputError
 
 METHODS = ("exact", "milp")
 PAIRS = [pair for pair in itertools.combinations(FEATURES, 2) if combine(pair)]
-SOME_SEEDS, MORE_SEEDS = 1, 5
-TRIPLES = 300
+SOME_SEEDS, MORE_SEEDS = 1, 2
+TRIPLES = 150
 
 
 def seed_of(features, n):
