@@ -90,7 +90,8 @@ def test_an_infeasible_program_is_exit_1_with_what_cannot_hold(town):
                   "--set", "program.budget_pkr=1000")  # fmt: skip
     assert done.returncode == 1
     assert "This cannot hold" in done.stderr
-    assert "program.min_served_share" in done.stderr
+    assert "floor, city: have 66.67 %, need 90 % of the demand; lower it to 0.6666" in done.stderr
+    assert "budget: have PKR 1,000, need PKR 2,000; raise it to PKR 2,000" in done.stderr
     assert not (town.parent / "runs").exists() or not list((town.parent / "runs").iterdir())
 
 
@@ -119,7 +120,8 @@ def write(path, text):
         (lambda f: change(f / "town.yaml", offers={"configurations": {"x": {"warp_9": 1}}}),
          "warp_9"),
         (lambda f: change(f / "town.yaml", demand={"city": "Atlantis"}), "Atlantis"),
-        (lambda f: change(f / "town.yaml", solver={"name": "NONE"}), "NONE"),
+        (lambda f: change(f / "town.yaml", solver={"name": "NONE"}), "solver.name"),
+        (lambda f: change(f / "town.yaml", solver={"name": "NONE", "method": "milp"}), "NONE"),
         (lambda f: write(f / "sites.csv", "lon,lat,name\n70,30,Far\n"), "sites.csv"),
         (lambda f: write(f / "town.yaml", "name: [broken\n"), "line"),
         (lambda f: (f / "town.yaml").unlink(), "town.yaml"),

@@ -47,10 +47,10 @@ def test_every_missing_file_is_named_at_once(run_copy):
 
 
 def test_another_format_is_the_only_fault_told(run_copy):
-    edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=2, siting="9.0")))
+    edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=3, siting="9.0")))
     assert refused(run_copy) == [
-        f"{run_copy / 'run.json'}, key format: format 2, written by siting 9.0; this version reads "
-        "format 1; make the run again with `siting run`"
+        f"{run_copy / 'run.json'}, key format: format 3, written by siting 9.0; this version reads "
+        "format 2; make the run again with `siting run`"
     ]
 
 
@@ -85,7 +85,7 @@ def test_a_broken_file_is_named(run_copy, name, text, said):
         ("alternatives", {"s0001": 5}),
         ("headline", {"Aim": None}),
         ("aim", 7),
-        ("program", []),
+        ("proof_text", []),
     ],
 )
 def test_an_odd_value_of_a_newer_key_is_named(run_copy, key, value):
@@ -95,7 +95,7 @@ def test_an_odd_value_of_a_newer_key_is_named(run_copy, key, value):
 
 def test_a_run_of_an_earlier_version_has_a_report_without_the_newer_parts(run_copy):
     def cut(facts):
-        for key in ("limits", "alternatives", "headline", "aim", "program", "demand"):
+        for key in ("limits", "alternatives", "headline", "aim", "proof_text", "demand"):
             del facts[key]
         for row in facts["inputs"]:
             row.pop("file_date", None)
