@@ -215,7 +215,7 @@ def test_progress_tells_incumbent_bound_and_gap():
     solve(instance_of(*hard_town(), 80.0), gap=0.0, time_limit_s=6, threads=1,
           progress=seen.append)  # fmt: skip
     assert seen
-    assert seen[-1].bound_kwh_day >= seen[-1].incumbent_kwh_day > 0
+    assert seen[-1].bound >= seen[-1].incumbent > 0
     assert "gap" in str(seen[-1])
 
 
