@@ -16,7 +16,6 @@ import numpy as np
 from siting.engine.frame import Frame
 from siting.engine.parts import Part
 from siting.program.aims import MoneyKind
-from siting.program.columns import Columns
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Ints
 from siting.program.layout import Layout
@@ -163,8 +162,3 @@ class CoarseLayout(Layout):
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> Matrix:
     """Return the program of a frame on options and measures."""
     return Writer(CoarseLayout(frame, parts), frame.aim, frame.reached).written()
-
-
-def columns_of(matrix: Matrix) -> Columns:
-    """Return the columns of a coarse matrix."""
-    return matrix.layout.columns

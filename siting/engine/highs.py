@@ -176,33 +176,6 @@ def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
 
 
-def native_model(
-    prob: pulp.LpProblem, clock: Clock, **options: Any
-) -> tuple[highspy.Highs, dict[int, int]]:
-    """Return the native model of a problem's relaxation, not run yet, and each variable's column.
-
-    It can be given more rows and other bounds, and run again from where it stopped, which PuLP
-    does not know of: it hands the whole problem over at every solve.
-
-    Parameters
-    ----------
-    prob, clock
-        As for `run_highs`. A variable that stands in no row gets a column as well.
-    options
-        Options of HiGHS by their own names.
-    """
-    solver = InterruptibleHighs(clock, mip=False, **options)
-    solver.createAndConfigureSolver(prob)
-    solver.buildSolverModel(prob)
-    model = _native(prob)
-    column = {int(v.id): j for j, v in enumerate(prob.exported_variables())}
-    for variable in prob.variables():
-        if int(variable.id) not in column:
-            column[int(variable.id)] = len(column)
-            model.addVar(variable.lowBound, variable.upBound)
-    return model, column
-
-
 def run_highs(
     prob: pulp.LpProblem,
     clock: Clock,

@@ -34,8 +34,6 @@ FIRST_SIZE, GROWTH = 10, 1.6
 NODES, SECONDS = 400, 15.0
 WINDOW_GAP = 2e-4
 GAIN = 1e-7
-# Rows and columns of a window beyond which it is cut down.
-LARGEST = 60_000
 
 
 @dataclass(frozen=True, eq=False)
