@@ -184,14 +184,10 @@ def test_a_batch_by_hand(town, tmp_path, never):
     assert table["served_share"].to_list()[1] == 1
     assert table["subsidy_pkr"].to_list()[1] == 2000
     assert table["gap"].to_list()[1] == 0
-<<<<<<< HEAD
     assert table["error"].to_list()[0].splitlines() == [
         "- floor, city: have 66.67 %, need 90 % of the demand; lower it to 0.6666 or less",
         "- budget: have PKR 1,000, need PKR 2,000; raise it to PKR 2,000",
     ]
-=======
-    assert "floor, city: have 66.67 %, need 90 %" in table["error"].to_list()[0]
->>>>>>> w-delete
     assert "no such file" in table["error"].to_list()[2]
     assert table["config"].to_list() == [str(town)] * 2 + [str(tmp_path / "gone.yaml")]
     assert [e.done for e in told if e.study] == [1, 2, 3]
