@@ -56,6 +56,8 @@ def solve_whole(
     variables = prob.variables()
     by_name = {v.name: v for v in variables}
     y = [by_name[f"y_{n}"] for n in range(frame.count)]
+    if not frame.count:
+        start = None  # nothing to choose, nothing to start from
     reserve = min(RESERVE_S, RESERVE_SHARE * clock.left_s)
     nodes, bound, ruled_out = 0, math.inf, 0
     with clock.phase("search", clock.share + max(0.0, 1 - reserve / max(clock.left_s, 1e-9))):
