@@ -71,7 +71,7 @@ def test_the_new_folder_is_a_run_like_any_other(run, tmp_path):
     facts = json.loads((out / "run.json").read_text())
     assert facts["replanned_from"]["drop"] == [WEST]
     assert "reach" in facts["replanned_from"]["reused"]
-    assert "decision" not in facts["replanned_from"]["reused"]
+    assert "outcome" not in facts["replanned_from"]["reused"]
     again = siting.run(out / "config.yaml")
     assert again.outcome.offers == found.after.outcome.offers
     assert stored.plan_from_run(out).outcome.offers == found.after.outcome.offers
@@ -148,7 +148,7 @@ def test_a_place_that_is_only_added_is_planned_for(run, tmp_path):
     layer = tmp_path / "more.csv"
     layer.write_text(f"lon,lat,name\n{LONS[-1]},{LAT},East end\n")
     found = replan(run, add=layer, out=tmp_path / "added")
-    assert "decision" not in found.after.facts["replanned_from"]["reused"]
+    assert "outcome" not in found.after.facts["replanned_from"]["reused"]
     assert "s0003" in found.after.candidates["site_id"].tolist()
     assert "s0003:hub" in found.after.offers["offer_id"].tolist()
     solved = replan(tmp_path / "added", require=["East end"], out=tmp_path / "there")

@@ -1,5 +1,7 @@
 """The one stage graph: what each stage declares is what it reads, and the rest follows from it."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import pytest
 import yaml
@@ -9,7 +11,10 @@ from town import write_town
 
 from siting.config import load
 from siting.study import Study, stages
+from siting.study.answered import decide
+from siting.study.ask import program_of
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
+from siting.study.recounted import recounted_plan
 from siting.study.stages import AT_HAND, EVERY_KEY, INERT, Stage
 from siting.study.stored import FORMS
 
@@ -103,11 +108,16 @@ ONLY_OF_SOME = {
 def test_what_is_declared_is_what_is_read(read_keys, tmp_path):
     """A run of the embedded city with surfaces: every declared key is read, and no other is."""
     surfaces = {"places": None, "weights": {}, "trips": 4}
+    envelopes = {"fast": {"budget_pkr": 1_000_000, "charger_groups": ["dc"]}}
     config = ROOT / "configs" / "islamabad.yaml"
-    overrides = [f"output.cache_dir={tmp_path}", f"demand.surfaces={yaml.safe_dump(surfaces)}"]
+    overrides = [
+        f"output.cache_dir={tmp_path}",
+        f"demand.surfaces={yaml.safe_dump(surfaces)}",
+        f"program.limits.envelopes={yaml.safe_dump(envelopes)}",
+    ]
     study = Study(config, overrides)
     for name, made in STAGES.items():
-        if "study" not in made.parameters and "decision" not in upto(name):
+        if "study" not in made.parameters and "outcome" not in upto(name):
             getattr(study, name)
     unread = {
         (name, key)
@@ -116,6 +126,24 @@ def test_what_is_declared_is_what_is_read(read_keys, tmp_path):
         if not any(read == key or read.startswith(f"{key}.") for read in found)
     }
     assert unread == ONLY_OF_SOME
+
+
+def test_what_is_asked_and_decided_reads_declared_keys_only(town):
+    """These two get the whole configuration, as they ask for other years; a part of it does."""
+    study = Study(town, ["program.min_served_share=0.5", "program.class_floor=0.1"])
+    part = replace(study.asked, config=STAGES["asked"].part_of(study.config))
+    program = program_of(part)
+    found = decide(part, program)
+    assert found.served_kwh_day == pytest.approx(study.outcome.served_kwh_day)
+    tables = ("cells", "demand", "candidates", "dropped", "offers")
+    plan = recounted_plan(
+        STAGES["plan"].part_of(study.config),
+        part,
+        found,
+        study.business_rules,
+        tables={name: getattr(study, name) for name in tables} | {"edges": study.network.edges},
+    )
+    assert plan.outcome.served_kwh_day == pytest.approx(study.plan.outcome.served_kwh_day)
 
 
 # --- what follows --------------------------------------------------------------------------------
@@ -133,16 +161,16 @@ def test_a_key_that_nobody_knows_feeds_all():
     ("key", "groups"),
     [
         ("roads.source.path", STORED),
-        ("reach.cutoff_min", ("reach", "decision")),
+        ("reach.cutoff_min", ("reach", "outcome")),
         ("reach.max_snap_m", tuple(g for g in STORED if g not in ("network", "candidates"))),
-        ("demand.surfaces.weights.car.home", ("demand", "decision")),
-        ("demand.profiles_csv", ("offers", "limits", "decision")),
-        ("demand.case", ("demand", "decision")),
-        ("offers.lines", ("candidates", "offers", "reach", "limits", "decision")),
-        ("program.zones", ("cell_zones", "decision")),
-        ("program.limits.spacing_m", ("limits", "decision")),
-        ("solver.gap", ("decision",)),
-        ("money.years", ("decision",)),
+        ("demand.surfaces.weights.car.home", ("demand", "outcome")),
+        ("demand.profiles_csv", ("offers", "limits", "outcome")),
+        ("demand.case", ("demand", "outcome")),
+        ("offers.lines", ("candidates", "offers", "reach", "limits", "outcome")),
+        ("program.zones", ("cell_zones", "outcome")),
+        ("program.limits.spacing_m", ("limits", "outcome")),
+        ("solver.gap", ("outcome",)),
+        ("money.years", ("outcome",)),
         ("title", ()),
         ("sweep.year", ()),
         ("output.runs_dir", ()),
@@ -161,7 +189,10 @@ def test_changed_keys_are_named_by_their_whole_path(town):
 def test_another_year_shares_all_but_the_demand(town):
     shared = set(STAGES) - gone(["year", "demand.scenario", "demand.case"], once=True)
     assert {"network", "cells", "surfaces", "candidates", "offers", "reach", "limits"} <= shared
-    assert not {"fleet", "energy", "demand", "instance", "decision", "plan"} & shared
+    assert (
+        not {"fleet", "energy", "demand", "asked", "program", "instance", "outcome", "plan"}
+        & shared
+    )
     study = Study(town)
     other = study.in_other(case="high")
     assert other.reach is study.reach
