@@ -119,7 +119,7 @@ def faults_of(case, answer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", range(1))
 def test_medium_towns_never_contradict(part):
     wrong, plans = [], 0
     for features, kind, seed in triples(part, 7):
