@@ -105,7 +105,6 @@ class Master:
         self._slack = np.zeros(0, dtype=np.int64)
         self._refund = 0.0
         self._middle: Floats | None = None
-        self._seen: set[bytes] = set()
         self.add(self.cutter.plain())
         self._price_money()
 
