@@ -30,7 +30,7 @@ def whole(tmp_path_factory):
     begin = time.monotonic()
     result = run_batch(studies, Inline(), out=folder / "out")
     seconds = (time.monotonic() - begin) / len(studies)
-    assert result.table["served_kwh_day"].to_list() == [8, 10, 12, 18]
+    assert result.table["served_kwh_day"].to_list() == pytest.approx([8, 10, 12, 18])
     return town, studies, result.table, seconds
 
 
