@@ -179,7 +179,12 @@ def test_whatever_loads_fits_the_schema(raw: dict[str, Any]) -> None:
 
 def test_written_yaml_is_plain_and_complete() -> None:
     config = Config.model_validate(
-        {**MINIMAL, "note": "no", "year": 2031, "solver": {"gap": 1e-7, "method": "milp", "name": "1e9"}},
+        {
+            **MINIMAL,
+            "note": "no",
+            "year": 2031,
+            "solver": {"gap": 1e-7, "method": "milp", "name": "1e9"},
+        },
         context={"folder": Path("/studies")},
     )
     text = to_yaml(config)
