@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -97,7 +98,7 @@ class InterruptibleHighs(pulp.HiGHS):
             if self.tells:
                 self.clock.hear(float(out.mip_primal_bound), float(out.mip_dual_bound))
 
-        run_native(_native(lp), self.clock, heard if self.mip else None)
+        run_native([_native(lp)], self.clock, heard if self.mip else None)
 
 
 _Kind = highspy.cb.HighsCallbackType
@@ -122,23 +123,23 @@ def new_model(**options: Any) -> highspy.Highs:
     return model
 
 
-def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
-    """Run a native model on a thread of its own; stop it at the deadline or at Ctrl-C.
+def run_native(models: Sequence[highspy.Highs], clock: Clock, heard: Any = None) -> None:
+    """Run native models side by side, each on a thread; stop them at the deadline or at Ctrl-C.
 
     Parameters
     ----------
-    model
-        The model to run.
+    models
+        The models to run.
     clock
         Deadline, interruption and progress; `Clock.interrupted` is set at Ctrl-C. A second Ctrl-C,
         should the solver not listen, raises `KeyboardInterrupt`.
     heard
-        Called on the solver's thread with the kind and the figures of each callback.
+        Called on a solver's thread with the kind and the figures of each callback.
 
     Raises
     ------
     SolveError
-        If the solver itself fails.
+        If a solver itself fails.
     """
     failure: list[BaseException] = []
 
@@ -148,30 +149,34 @@ def run_native(model: highspy.Highs, clock: Clock, heard: Any = None) -> None:
         if back is not None and (clock.interrupted or clock.left_s <= 0):
             back.user_interrupt = True
 
-    def work() -> None:
+    def work(model: highspy.Highs) -> None:
         try:
             model.run()
         except Exception as err:
             failure.append(err)
 
-    model.setCallback(ask, None)
-    for kind in (*_ASKS, _Kind.kCallbackMipImprovingSolution):
-        model.startCallback(kind)
-    worker = threading.Thread(target=work, name="highs", daemon=True)
-    worker.start()
-    while worker.is_alive():
-        try:
-            worker.join(WAIT_S)
-            clock.report()
-        except KeyboardInterrupt:
-            if clock.interrupted:
+    workers = [threading.Thread(target=work, args=(m,), name="highs", daemon=True) for m in models]
+    for model, worker in zip(models, workers, strict=True):
+        model.setCallback(ask, None)
+        for kind in (*_ASKS, *([] if heard is None else [_Kind.kCallbackMipImprovingSolution])):
+            model.startCallback(kind)
+        worker.start()
+    for worker in workers:
+        while worker.is_alive():
+            try:
+                worker.join(WAIT_S)
+                clock.report()
+            except KeyboardInterrupt:
+                if clock.interrupted:
+                    raise
+                clock.interrupted = True
+            except BaseException:  # the caller's own progress function failed
+                clock.interrupted = True
+                for one in workers:
+                    one.join()
                 raise
-            clock.interrupted = True
-        except BaseException:  # the caller's own progress function failed
-            clock.interrupted = True
-            worker.join()
-            raise
-    model.setCallback(None, None)
+    for model in models:
+        model.setCallback(None, None)
     if failure:
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
 

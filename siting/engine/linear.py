@@ -106,7 +106,7 @@ def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Ans
     whole
         Whether it has columns that take whole numbers.
     """
-    run_native(model, clock)
+    run_native([model], clock)
     status = model.getModelStatus()
     info = model.getInfo()
     empty = status == _Status.kModelEmpty

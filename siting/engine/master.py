@@ -366,7 +366,7 @@ class Master:
 
     def solve(self) -> Relaxed | None:
         """Return the optimum under the decisions and cuts so far; None if time ran out."""
-        run_native(self.model, self._clock)
+        run_native([self.model], self._clock)
         status = self.model.getModelStatus()
         none = np.zeros(self.count)
         if status == highspy.HighsModelStatus.kInfeasible:

@@ -82,12 +82,13 @@ def solve(
     effort = Effort(gap, time_limit_s, threads, seed, method, solver)
     effort.check()
     clock = Clock(time_limit_s, progress)
-    if is_hopeless(program):
-        raise_why_not(program, clock, effort)
-    try:
-        return _Solve(program, effort, clock, tuple(start or ())).answer()
-    except InfeasibleError:
-        raise_why_not(program, clock, effort)
+    with clock.listening():
+        if is_hopeless(program):
+            raise_why_not(program, clock, effort)
+        try:
+            return _Solve(program, effort, clock, tuple(start or ())).answer()
+        except InfeasibleError:
+            raise_why_not(program, clock, effort)
 
 
 class _Solve:

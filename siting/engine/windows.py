@@ -8,8 +8,8 @@ Nearness is shared demand, so that no map is needed.
 
 Each window is two neighbourhoods, mostly far apart: money moves between them. Windows start where
 the relaxation takes what the plan does not, none is looked at again while nothing near it has
-changed, and once all of a size have been tried they grow. Several run side by side, HiGHS letting
-go of Python meanwhile; what they find is taken over in their order, so that a run repeats.
+changed, and once all of a size have been tried they grow. Several run side by side; what they find
+is taken over in their order, so that a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -17,7 +17,6 @@ Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuris
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import highspy
@@ -26,7 +25,8 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.highs import new_model
+from siting.engine.highs import run_native
+from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
 FIRST_SIZE, GROWTH = 10, 1.6
@@ -158,11 +158,9 @@ class Windows:
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
-        if len(work) > 1:
-            with ThreadPoolExecutor(len(work)) as pool:
-                found = list(pool.map(self._solve, work))
-        else:
-            found = [self._solve(one) for one in work]
+        models = [self._model(columns, whole) for columns, whole in work]
+        run_native(models, self.clock)
+        found = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
         self.made += len(found)
         before = self.value
         for sites, one in zip(windows, found, strict=True):
@@ -230,9 +228,8 @@ class Windows:
         columns = np.flatnonzero(free)
         return columns, columns < count
 
-    def _solve(self, work: tuple[Ints, Flags]) -> _Found | None:
-        """Return what HiGHS finds in a window; None if nothing."""
-        columns, whole = work
+    def _model(self, columns: Ints, whole: Flags) -> highspy.Highs:
+        """Return the program of a window, with the plan so far as its start."""
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
         now = self.point[columns]
@@ -243,33 +240,23 @@ class Windows:
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit, whatever arithmetic made of it.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
-        lp = highspy.HighsLp()
-        lp.num_row_, lp.num_col_ = small.shape
-        lp.sense_ = highspy.ObjSense.kMaximize
-        lp.col_cost_ = m.cost[columns]
-        lp.col_lower_, lp.col_upper_ = m.lower[columns], m.upper[columns]
-        lp.row_lower_, lp.row_upper_ = lower, upper
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_ = small.indptr.astype(np.int32)
-        lp.a_matrix_.index_ = small.indices.astype(np.int32)
-        lp.a_matrix_.value_ = small.data
-        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-        lp.integrality_ = [kinds[int(w)] for w in whole.tolist()]
-        model = new_model(
-            threads=1, random_seed=self.seed, mip_rel_gap=WINDOW_GAP, mip_max_nodes=NODES,
-            time_limit=max(0.05, min(SECONDS, self.clock.left_s)),
+        model = model_of(
+            small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
+            whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=WINDOW_GAP,
+            mip_max_nodes=NODES, time_limit=max(0.05, min(SECONDS, self.clock.left_s)),
         )  # fmt: skip
-        model.passModel(lp)
         start = highspy.HighsSolution()
         start.col_value = now.tolist()
         model.setSolution(start)
-        model.run()
-        info = model.getInfo()
-        if int(info.primal_solution_status) != 2:
+        return model
+
+    def _found(self, model: highspy.Highs, columns: Ints, whole: Flags) -> _Found | None:
+        """Return what HiGHS found in a window; None if nothing."""
+        if int(model.getInfo().primal_solution_status) != 2:
             return None
         values = np.asarray(model.getSolution().col_value)
         values[whole] = np.round(values[whole])
-        gain = float(m.cost[columns] @ (values - now))
+        gain = float(self.frame.matrix.cost[columns] @ (values - self.point[columns]))
         done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return _Found(columns, values, gain, done)
 

@@ -209,7 +209,7 @@ class Master:
 
     def solve(self) -> Point | None:
         """Return the optimum under the cuts so far; None if there is none, or time is up."""
-        run_native(self._model, self.clock)
+        run_native([self._model], self.clock)
         status = self._model.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             return None
