@@ -128,6 +128,21 @@ class Outcome:
         return self.proof.bound if math.isfinite(self.proof.bound) else None
 
     @property
+    def drives_min(self) -> tuple[float, float]:
+        """Drive to the charger in the target year (min): mean, and of nine in ten kWh; NaN if none.
+
+        Both over the energy served.
+        """
+        kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
+        minutes = self.service["travel_min"].to_numpy(dtype=float)
+        if kwh.sum() <= 0:
+            return math.nan, math.nan
+        order = np.argsort(minutes, kind="stable")
+        within = np.searchsorted(np.cumsum(kwh[order]), 0.9 * kwh.sum() * (1 - 1e-9))
+        mean = math.fsum(kwh * minutes) / math.fsum(kwh)
+        return mean, float(minutes[order][min(within, len(order) - 1)])
+
+    @property
     def subsidies(self) -> dict[str, float]:
         """Public money that each site draws in all (PKR), by ``site_id``."""
         last = self.paid.drop_duplicates("site_id", keep="last")

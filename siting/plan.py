@@ -106,6 +106,7 @@ class Plan:
                 "Energy served",
                 f"{s.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
             ),
+            ("Drives", self._drives_text()),
             ("Proven limit", self._limit_text()),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
@@ -126,7 +127,8 @@ class Plan:
                 if cheapest > s.budget_pkr
                 else "nothing: no offer serves more than what stands already"
             )
-            lines.insert(3, ("Built", why))
+            at = 1 + [what for what, _ in lines].index("Proven limit")
+            lines.insert(at, ("Built", why))
         return lines
 
     def plot(self, what: str = "map") -> Figure:
@@ -190,6 +192,12 @@ class Plan:
             If folium is not installed (``pip install "siting[map]"``).
         """
         return explore_plan(self, background=background)
+
+    def _drives_text(self) -> str:
+        mean, most = self.outcome.drives_min
+        if math.isnan(mean):
+            return ""
+        return f"{mean:.1f} min on average, {most:.1f} min or less for 90% of the energy"
 
     def _limit_text(self) -> str:
         bound = self.outcome.bound_kwh_day

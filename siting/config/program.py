@@ -309,10 +309,13 @@ class Program(Section):
         description="which comes first, where more than one of fairness, least_cost and a "
         "criterion regret or cvar are asked for; each keeps what the ones before reached",
     )
-    then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] = Field(
-        (),
-        description="what is best next, among plans as good so far: most_worth (the objective), "
-        "least_money (public money), shortest_drives",
+    then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
+        Field(
+            None,
+            description="what is best next, among plans as good so far: most_worth (the "
+            "objective), least_money (public money), shortest_drives; none: shortest_drives, but "
+            "nothing where decay counts drives already or the method is greedy",
+        )
     )
     years: Years | None = Field(None, description="a plan in years; none: one year")
     scenarios: Scenarios | None = Field(

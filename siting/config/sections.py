@@ -150,6 +150,13 @@ class Solver(Section):
         lt=1,
         description="stop when the plan is proven to be within this share of the best",
     )
+    drives_gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="the same for the shortest drives, where they come after another aim; as "
+        "strict as gap where that is 0",
+    )
     time_limit_s: Seconds = Field(
         120, gt=0, le=604_800, description="stop after this time with the best plan so far, s"
     )

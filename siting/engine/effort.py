@@ -22,6 +22,8 @@ class Effort:
         Seconds to take at most.
     threads, seed
         Threads to use and the random seed.
+    drives_gap
+        The same gap for the shortest drives, where they come after another aim and `gap` is not 0.
     method
         ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
         ``milp``: the PuLP problem handed whole to a solver.
@@ -35,6 +37,12 @@ class Effort:
     seed: int = 1
     method: Method = "exact"
     solver: str = HIGHS
+    drives_gap: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Ask as much of the drives as of the rest where that is to be exact."""
+        if self.gap == 0:
+            object.__setattr__(self, "drives_gap", 0.0)
 
     def check(self) -> None:
         """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
@@ -45,8 +53,9 @@ class Effort:
         elif self.method != "milp" and self.solver != HIGHS:
             what = f"{self.solver} is asked for, but method {self.method} works on HiGHS"
             faults.append(Fault("solver", what, "use method milp"))
-        if not (math.isfinite(self.gap) and 0 <= self.gap < 1):
-            faults.append(Fault("gap", f"is {self.gap}", "give a share of at least 0 and below 1"))
+        for name, gap in (("gap", self.gap), ("drives_gap", self.drives_gap)):
+            if not (math.isfinite(gap) and 0 <= gap < 1):
+                faults.append(Fault(name, f"is {gap}", "give a share of at least 0 and below 1"))
         if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
             faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
         if self.threads < 1:

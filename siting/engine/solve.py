@@ -11,6 +11,7 @@ import numpy as np
 from siting.engine.answer import AimProof, Answer, Method
 from siting.engine.clock import Clock, Progress
 from siting.engine.cover import nearest, served_whole, solve_covered
+from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
@@ -18,7 +19,7 @@ from siting.engine.milp import solve_whole
 from siting.engine.plans import Options
 from siting.engine.proof import ARITHMETIC, Proof
 from siting.engine.result import Result
-from siting.engine.run import Run
+from siting.engine.run import WHOLE_FIRST, Run
 from siting.engine.solvers import HIGHS
 from siting.engine.ties import break_ties
 from siting.engine.values import unit_of, value_of
@@ -35,12 +36,16 @@ FIRST = 0.75
 # Shares of reached values given up, one after the other, until the plan can be worked out.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 HAIR = 1e-8
+# Share of the gap asked of an aim that those after it may give up: next to nothing beside what is
+# not proven, and much for a plan that is all but as good.
+KEPT = 0.02
 
 
 def solve(
     program: Program,
     *,
     gap: float = 0.005,
+    drives_gap: float = 0.05,
     time_limit_s: float = 120.0,
     threads: int = 2,
     seed: int = 1,
@@ -58,7 +63,7 @@ def solve(
     ----------
     program
         What is asked.
-    gap, time_limit_s, threads, seed, method, solver
+    gap, drives_gap, time_limit_s, threads, seed, method, solver
         As `Effort` says.
     progress
         Called now and then with a `Progress`.
@@ -79,7 +84,7 @@ def solve(
     SolveError
         If the solver is not installed, or fails, or no plan was found in the time given.
     """
-    effort = Effort(gap, time_limit_s, threads, seed, method, solver)
+    effort = Effort(gap, time_limit_s, threads, seed, method, solver, drives_gap)
     effort.check()
     clock = Clock(time_limit_s, progress)
     with clock.listening():
@@ -142,9 +147,18 @@ class _Solve:
             self.clock.report(at_once=True)
             self.results.append((aim, result, seconds))
             self.choice = result.choice
-            reached.append(Reached(aim, result.value))
+            reached.append(self._kept(aim, result))
         self._break_ties(reached)
         return self._put_together(reached)
+
+    def _kept(self, aim: Aim, result: Result) -> Reached:
+        """Return what later aims must keep: the value but for a hair, the asked gap still met."""
+        gap, value = self.effort.gap, result.value
+        loss = KEPT * gap * abs(value)
+        if less_is_better(aim):
+            proven = result.bound / max(1 - 0.999 * gap, HAIR)
+            return Reached(aim, max(value, min(value + loss, proven)))
+        return Reached(aim, min(value, max(value - loss, result.bound / (1 + 0.999 * gap))))
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
         """Take the plan that spends least of those that are as good, where nothing is left open."""
@@ -194,14 +208,31 @@ class _Solve:
             return solve_whole(
                 frame,
                 self.clock,
-                gap=effort.gap,
+                gap=self._gap_of(frame.aim),
                 threads=effort.threads,
                 seed=effort.seed,
                 solver=effort.solver,
                 start=self.choice,
             )
-        options = Options(effort.gap, effort.threads, effort.seed, effort.method == "greedy")
-        run = Run(frame, self.clock, options, self.choice)
+        large = frame.matrix.a.shape[1] > WHOLE_FIRST
+        if effort.method == "exact" and large and self.choice is not None and goes(frame):
+            result = solve_drives(
+                frame, self.clock, self.choice, gap=effort.drives_gap, solved=self._run
+            )
+            if effort.drives_gap > 0 or self.clock.over:
+                return result
+            # Exactly: what is left to prove is left to the whole program.
+            exact = self._run(frame, result.choice, 0.0)
+            return replace(exact, bound=max(exact.bound, result.bound))
+        return self._run(frame, self.choice, self._gap_of(frame.aim))
+
+    def _gap_of(self, aim: Aim) -> float:
+        return self.effort.drives_gap if isinstance(aim, ShortestDrives) else self.effort.gap
+
+    def _run(self, frame: Frame, start: Ints | None, gap: float) -> Result:
+        effort = self.effort
+        options = Options(gap, effort.threads, effort.seed, effort.method == "greedy")
+        run = Run(frame, self.clock, options, start)
         try:
             run.work()
         except KeyboardInterrupt:
@@ -235,7 +266,7 @@ class _Solve:
             proof = Proof.of(
                 value_of(answer, aim),
                 result.bound,
-                gap_asked=self.effort.gap,
+                gap_asked=self._gap_of(aim),
                 stopped=result.stopped,
                 unit=unit_of(self.program, aim),
                 maximise=not less_is_better(aim),

@@ -163,7 +163,38 @@ class GaussianDecay:
         return _minutes_faults("sigma_min", self.sigma_min, cutoff_min)
 
 
-Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay
+@dataclass(frozen=True)
+class NearerFirst:
+    """A straight fall over a horizon, taken from what counts already; of the engine's own making.
+
+    Parameters
+    ----------
+    before
+        The decay that is asked for; None where all counts alike.
+    horizon_min
+        Minutes after which nothing would be left.
+
+    Examples
+    --------
+    >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
+    array([1.  , 0.75])
+    """
+
+    before: Decay | None
+    horizon_min: float
+
+    def factor(self, minutes: Floats) -> Floats:
+        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
+        out: Floats = np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
+        return out
+
+    def faults(self, cutoff_min: float) -> list[Fault]:
+        """Return what is wrong with the decay that is asked for."""
+        return [] if self.before is None else self.before.faults(cutoff_min)
+
+
+Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay | NearerFirst
 
 
 @dataclass(frozen=True, eq=False)

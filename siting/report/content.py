@@ -72,12 +72,22 @@ def headline(run: RunFolder) -> list[Shown]:
             f"kWh/day, of {number(wanted)} wanted in public in {run.year}",
         ),
         Shown("Share served", f["served_share"], percent(f["served_share"]), f"in {run.year}"),
+        *drives(f),
         Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
         Shown("Existing stations", f["existing_stations"], number(f["existing_stations"])),
         Shown("Subsidy", f["subsidy_pkr"], rupees(f["subsidy_pkr"]), of_budget),
         Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"]), "subsidy included"),
         Shown("Proven gap", f["gap"], percent(f["gap"], 2), limit),
     ]
+
+
+def drives(facts: dict[str, Any]) -> list[Shown]:
+    """Return how long drivers take to their charger; nothing where none is served."""
+    mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
+    if mean is None or most is None:
+        return []
+    within = f"on average; 90 % of the energy within {number(most, 1)} min"
+    return [Shown("Drive to the charger", mean, f"{number(mean, 1)} min", within)]
 
 
 def aims(run: RunFolder) -> list[tuple[str, str]]:

@@ -178,9 +178,14 @@ def _decay(asked: Any) -> Decay:
 def aims_of(config: Config) -> list[str]:
     """Return what is to be best, one after the other: keys of the configuration, or aims."""
     program = config.program
+    then: tuple[str, ...] = ("shortest_drives",)
+    if program.then is not None:
+        then = program.then
+    elif program.decay is not None or config.solver.method == "greedy":
+        then = ()
     # Of plans as fair, as cheap or as safe, the one that serves the most of what is counted.
-    usual = () if "most_worth" in program.then else ("most_worth",)
-    return [*program.first_aims, *usual, *program.then]
+    usual = () if "most_worth" in then else ("most_worth",)
+    return [*program.first_aims, *usual, *then]
 
 
 def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
@@ -283,6 +288,7 @@ def answer_of(
     return solve(
         program,
         gap=solver.gap,
+        drives_gap=solver.drives_gap,
         time_limit_s=max(limit_s, 0.05),
         threads=solver.threads,
         seed=solver.seed,

@@ -41,6 +41,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
     config = study.config
+    mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
     return {
         "format": FORMAT,
         "siting": __version__,
@@ -60,6 +61,8 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
         "headline": dict(s.lines),
         "objective_kwh_day": s.served_kwh_day,
+        "mean_travel_min": mean_min,
+        "p90_travel_min": p90_min,
         # Of what else is aimed at, the proofs say what is proven; of energy nothing is.
         "bound_kwh_day": s.bound_kwh_day,
         "proof_text": str(s.proof),

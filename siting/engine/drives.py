@@ -1,0 +1,115 @@
+"""Shortest drives at the worth reached, through a program in which nearer counts for a little more.
+
+The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
+a quick way to value a choice. The program ``max sum of (a - t / H) x`` has both: it is one with
+decay. Any bound ``W`` on it bounds the drives, whatever the horizon ``H`` (min)::
+
+    sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
+
+which is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by it.
+A short horizon gives the better bound and plans with short drives that may lose some worth; each
+longer one, which begins at what the one before found, wins the worth back.
+
+Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
+Study 2 (1974), 82-114.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.proof import Stopped
+from siting.engine.result import Result
+from siting.engine.values import unit_of
+from siting.program.aims import LeastMoney, MostWorth, ShortestDrives, WorstShare
+from siting.program.instance import Ints
+from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
+from siting.program.program import Program
+
+# Horizons, in longest drives, and shares of what is left of the time that they may take.
+HORIZONS = ((3.0, 0.5), (6.0, 0.6), (50.0, 1.0))
+
+
+def goes(frame: Frame) -> bool:
+    """Return whether a frame for the shortest drives can be solved this way."""
+    if not isinstance(frame.aim, ShortestDrives) or not frame.reached:
+        return False
+    *before, last = (one.aim for one in frame.reached)
+    # Regret and tails are made of worth, which the program of nearer drives counts otherwise.
+    others = all(isinstance(aim, WorstShare | LeastMoney) for aim in before)
+    return isinstance(last, MostWorth) and others
+
+
+def solve_drives(
+    frame: Frame,
+    clock: Clock,
+    start: Ints,
+    *,
+    gap: float,
+    solved: Callable[[Frame, Ints, float], Result],
+) -> Result:
+    """Return the plan with the shortest drives among those that reach as much.
+
+    Parameters
+    ----------
+    frame
+        The program for the shortest drives, the worth reached the last of what is kept (`goes`).
+    clock
+        Deadline and interruption.
+    start
+        A choice that reaches it.
+    gap
+        Relative gap of the drives at which to stop.
+    solved
+        Solves a frame from a choice to a gap.
+    """
+    program, kept = frame.program, frame.reached[-1].value
+    longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
+    best, value = start, _drives(frame, start)
+    bound, nodes, at = 0.0, 0, start
+    for times, share in HORIZONS:
+        if clock.over or value - bound <= gap * value or kept <= 0:
+            break
+        horizon = times * longest
+        near = Frame(_nearer(program, horizon), MostWorth(), frame.reached[:-1])
+        # What the gap asked of the drives is as a gap in worth.
+        asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
+        with clock.phase("nearer", clock.share + share * (1 - clock.share)):
+            found = solved(near, at, asked)
+        clock.seconds.pop("nearer")
+        at, nodes = found.choice, nodes + found.nodes
+        if program.worth_unit == ENERGY_UNIT:
+            bound = max(bound, horizon * (kept - found.bound))
+        drives = _drives(frame, at)
+        if drives < value:
+            best, value = at, drives
+        clock.unit = unit_of(program, frame.aim)
+        clock.hear(value, bound)
+    stopped: Stopped = "time limit" if clock.over else "solver stopped"
+    return Result(
+        choice=best,
+        value=value,
+        bound=min(bound, value),
+        stopped="interrupted" if clock.interrupted else stopped,
+        nodes=nodes,
+        noise=1e-8 * abs(frame.matrix.size),
+    )
+
+
+def _nearer(program: Program, horizon_min: float) -> Program:
+    asked = program.objective or objective_of(program.instance)
+    return replace(program, objective=replace(asked, decay=NearerFirst(asked.decay, horizon_min)))
+
+
+def _drives(frame: Frame, choice: Ints) -> float:
+    """Return the drives of a choice (kWh·min/day); infinite where it reaches too little."""
+    served = frame.serve(np.sort(choice), Clock(math.inf))
+    if not served.found:
+        return math.inf
+    return frame.matrix.offset + frame.sign * abs(frame.matrix.size) * served.objective
