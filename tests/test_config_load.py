@@ -276,6 +276,7 @@ solver:
   name: CBC
   method: milp
   gap: 0
+  drives_gap: 0.1
   time_limit_s: 0.5
   threads: 1
   seed: 0
@@ -396,13 +397,14 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         120e6,
         0,
     )
-    assert (program.objective, program.first_aims, program.then) == ("energy", (), ())
+    assert (program.objective, program.first_aims, program.then) == ("energy", (), None)
     assert program.limits.model_dump(exclude_defaults=True) == {}
     assert config.offers.service.rule == "utilisation"
     assert config.solver.model_dump() == {
         "name": "HiGHS",
         "method": "exact",
         "gap": 0.005,
+        "drives_gap": 0.05,
         "time_limit_s": 120,
         "threads": 2,
         "seed": 1,

@@ -7,8 +7,8 @@ decay. Any bound ``W`` on it bounds the drives, whatever the horizon ``H`` (min)
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
 which is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by it.
-A short horizon gives the better bound and plans with short drives that may lose some worth; each
-longer one, which begins at what the one before found, wins the worth back.
+A short horizon gives the better bound and plans with short drives that may lose some worth; a long
+one, which begins at what the short one found, wins the worth back.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -17,8 +17,8 @@ Study 2 (1974), 82-114.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -30,10 +30,20 @@ from siting.engine.values import unit_of
 from siting.program.aims import LeastMoney, MostWorth, ShortestDrives, WorstShare
 from siting.program.instance import Ints
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
-from siting.program.program import Program
 
 # Horizons, in longest drives, and shares of what is left of the time that they may take.
-HORIZONS = ((3.0, 0.5), (6.0, 0.6), (50.0, 1.0))
+# At the last, which is for plans that lack worth still, lost worth is won back.
+BACK = 50.0
+HORIZONS = ((3.0, 0.4), (6.0, 0.4), (BACK, 1.0))
+# Share of what is left of the time in which exchanges may win worth back.
+BACK_SHARE = 0.3
+
+
+class Solved(Protocol):
+    """Solves a frame from a choice to a gap; briefly: betters the choice and proves nothing."""
+
+    def __call__(self, frame: Frame, start: Ints, gap: float, *, briefly: bool = False) -> Result:
+        """Return the result."""
 
 
 def goes(frame: Frame) -> bool:
@@ -52,7 +62,7 @@ def solve_drives(
     start: Ints,
     *,
     gap: float,
-    solved: Callable[[Frame, Ints, float], Result],
+    solved: Solved,
 ) -> Result:
     """Return the plan with the shortest drives among those that reach as much.
 
@@ -67,7 +77,7 @@ def solve_drives(
     gap
         Relative gap of the drives at which to stop.
     solved
-        Solves a frame from a choice to a gap.
+        Solves a frame.
     """
     program, kept = frame.program, frame.reached[-1].value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -76,17 +86,22 @@ def solve_drives(
     for times, share in HORIZONS:
         if clock.over or value - bound <= gap * value or kept <= 0:
             break
+        if times == BACK and best is not start:
+            break
         horizon = times * longest
-        near = Frame(_nearer(program, horizon), MostWorth(), frame.reached[:-1])
         # What the gap asked of the drives is as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
         with clock.phase("nearer", clock.share + share * (1 - clock.share)):
-            found = solved(near, at, asked)
-        clock.seconds.pop("nearer")
+            found = solved(_nearer(frame, horizon), at, asked)
         at, nodes = found.choice, nodes + found.nodes
         if program.worth_unit == ENERGY_UNIT:
             bound = max(bound, horizon * (kept - found.bound))
         drives = _drives(frame, at)
+        if not math.isfinite(drives) and not clock.over:
+            with clock.phase("nearer", clock.share + BACK_SHARE * (1 - clock.share)):
+                at = solved(_nearer(frame, BACK * longest), at, 0.0, briefly=True).choice
+            drives = _drives(frame, at)
+        clock.seconds.pop("nearer")
         if drives < value:
             best, value = at, drives
         clock.unit = unit_of(program, frame.aim)
@@ -102,9 +117,11 @@ def solve_drives(
     )
 
 
-def _nearer(program: Program, horizon_min: float) -> Program:
-    asked = program.objective or objective_of(program.instance)
-    return replace(program, objective=replace(asked, decay=NearerFirst(asked.decay, horizon_min)))
+def _nearer(frame: Frame, horizon_min: float) -> Frame:
+    """Return the program in which nothing would be left of a kilowatt-hour after a horizon."""
+    asked = frame.program.objective or objective_of(frame.program.instance)
+    near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
+    return Frame(replace(frame.program, objective=near), MostWorth(), frame.reached[:-1])
 
 
 def _drives(frame: Frame, choice: Ints) -> float:

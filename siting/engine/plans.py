@@ -35,12 +35,13 @@ SOWN = 8
 
 @dataclass(frozen=True)
 class Options:
-    """How an aim is solved: gap, threads, seed, and whether to stop after a good plan."""
+    """How an aim is solved: gap, threads, seed, whether to stop after a good plan, or a better."""
 
     gap: float
     threads: int
     seed: int
     greedy: bool = False
+    briefly: bool = False
 
 
 class Plans:

@@ -65,6 +65,9 @@ class Run(Plans):
             return
         with clock.phase("start", self._until(START_ENDS)):
             self._start()
+        if self.options.briefly:
+            self._briefly()
+            return
         if self.options.greedy:
             self._greedily()
             return
@@ -80,6 +83,13 @@ class Run(Plans):
             self._turns()
         if not self.done and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
             self._whole(None)
+
+    def _briefly(self) -> None:
+        """Better the plan there is by exchanges, where choices are valued quickly; prove nothing."""
+        if self.choice is None or self.valuer is None or self.done:
+            return
+        with self.clock.phase("exchanges"):
+            self._improve(self.valuer.at(self.valuer.by_site(self.choice)))
 
     def _greedily(self) -> None:
         """Take the relaxation's bound and what rounding it gives; no more."""

@@ -229,9 +229,12 @@ class _Solve:
     def _gap_of(self, aim: Aim) -> float:
         return self.effort.drives_gap if isinstance(aim, ShortestDrives) else self.effort.gap
 
-    def _run(self, frame: Frame, start: Ints | None, gap: float) -> Result:
+    def _run(
+        self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False
+    ) -> Result:
         effort = self.effort
-        options = Options(gap, effort.threads, effort.seed, effort.method == "greedy")
+        greedy = effort.method == "greedy"
+        options = Options(gap, effort.threads, effort.seed, greedy, briefly)
         run = Run(frame, self.clock, options, start)
         try:
             run.work()
