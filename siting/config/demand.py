@@ -37,10 +37,15 @@ class Figures(Section):
     charging_efficiency: PositiveShare | None = Field(
         None, description="share of the energy drawn that reaches kwh_km; none: the table's"
     )
+    electric_km_share: Share | None = Field(
+        None,
+        description="share of the distance driven on electricity, below 1 where plug-in hybrids are "
+        "among the vehicles; none: the table's",
+    )
     home_share: Share | None = Field(
         None,
-        description="share of the energy charged at home or depot, before housing lowers it; "
-        "none: the table's",
+        description="share of the energy charged at home or depot, of the households that were "
+        "asked; none: the table's",
     )
     public_share: Share | None = Field(
         None,
@@ -97,13 +102,21 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """How far renting and high-rise living lower what is charged at home, where zones know it."""
+    """How renting and high-rise living divide what is charged at home, where zones know it."""
 
     renting_effect: Share | None = Field(
         None, description="share of home charging that renting takes away; none: the table's"
     )
     high_rise_effect: Share | None = Field(
         None, description="share of home charging that high-rises take away; none: the table's"
+    )
+    survey_renting_share: Share | None = Field(
+        None,
+        description="share of tenants among the households that home_share was asked of, at which "
+        "it holds as it is; none: the table's",
+    )
+    survey_high_rise_share: Share | None = Field(
+        None, description="the same of households in high-rises; none: the table's"
     )
 
 

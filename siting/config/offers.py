@@ -71,10 +71,10 @@ class SiteCosts(Section):
     line_detour: float | None = Field(
         None, ge=1, le=10, description="length of an 11 kV line over the straight distance"
     )
-    neeca_points: bool = Field(
-        True,
-        description="whether to rule out offers with fewer points than NEECA's parking rule asks "
-        "of a site whose bays are known",
+    neeca_points: Literal["none", "minimum", "maximum"] = Field(
+        "none",
+        description="how NEECA's parking rule is read at sites whose bays are known: none (it binds "
+        "nothing), minimum or maximum of charging points; what is reported can mean either",
     )
 
 

@@ -4,7 +4,8 @@ For each vehicle class, and each zone of the study area::
 
     vehicles = vehicles in the country x city's share x area's share of the city
                x zone's share of the area's people
-    kWh/day  = vehicles x km/day x kWh/km / charging efficiency x public share of the zone
+    kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
+               x public share of the zone
 
 `siting.demand.housing` says how the public share depends on the zone.
 """
@@ -31,6 +32,7 @@ CLASS_FIGURES = {
     "kwh_km": "kWh/km",
     "km_day": "km/day",
     "charging_efficiency": "share",
+    "electric_km_share": "share",
     "home_share": "share",
 }
 
@@ -42,6 +44,7 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
         * figures["city_share"]
         * figures["area_share"]
         * figures["km_day"]
+        * figures["electric_km_share"]
         * figures["kwh_km"]
         / figures["charging_efficiency"]
     )
@@ -75,8 +78,8 @@ def city_energy(
     -------
     DataFrame
         ``vehicle_class``, ``country_vehicles``, ``city_share``, ``area_share``, ``vehicles`` (in
-        the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``home_share``,
-        ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the weakest of its parts);
+        the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
+        ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the weakest of its parts);
         in the fleet's order.
 
     Raises
@@ -113,6 +116,7 @@ def city_energy(
         energy["vehicles"]
         * energy["kwh_km"]
         * energy["km_day"]
+        * energy["electric_km_share"]
         / energy["charging_efficiency"]
         * energy["public_share"]
     )
@@ -220,7 +224,7 @@ def demand_figures(
     >>> shares = city_share(table("cities"), "Multan", fleet["vehicle_class"])
     >>> demand_figures(fleet, vehicle_figures(), shares)["figure"].unique().tolist()
     ['country_vehicles', 'city_share', 'area_share', 'kwh_km', 'km_day', 'charging_efficiency', \
-'home_share']
+'electric_km_share', 'home_share']
     """
     use, share = _aligned(fleet, vehicles, city_share, area_share)
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]

@@ -14,6 +14,8 @@ from rich.table import Table
 from siting.plan import Plan
 from siting.study import DemandRun
 
+_SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
+
 
 def print_plan(plan: Plan, folder: Path) -> None:
     """Print a plan: headline, classes served, the largest stations, and what to know."""
@@ -134,7 +136,7 @@ def _print_swings(
             str(row["figure"]),
             str(row["vehicle_class"]).replace("_", " ") or "all",
             f"{row[column]:.1%}",
-            "assumed" if row["confidence"] == "ASSUMPTION" else str(row["confidence"]),
+            _SURE.get(str(row["confidence"]), str(row["confidence"])),
         )
     console.print(table)
 
