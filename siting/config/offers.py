@@ -73,8 +73,8 @@ class SiteCosts(Section):
     )
     neeca_points: Literal["none", "minimum", "maximum"] = Field(
         "none",
-        description="how NEECA's parking rule is read at sites whose bays are known: none (it binds "
-        "nothing), minimum or maximum of charging points; what is reported can mean either",
+        description="how NEECA's parking rule is read at sites whose bays are known: none (it "
+        "binds nothing), minimum or maximum of charging points; what is reported can mean either",
     )
 
 

@@ -1,8 +1,8 @@
 """How a zone's housing moves what its vehicles charge at home, and so the public share.
 
 A class's ``home_share`` H comes from a survey whose households rent too, a share r0 of them. So a
-zone where as many rent has H itself; fewer tenants give more, more tenants less. For a vehicle class
-of ``housing_weight`` w (1 where it is parked at home, 0 where at a depot) and a renting effect e::
+zone where as many rent has H itself; fewer tenants give more, more tenants less. For a class of
+``housing_weight`` w (1 where it is parked at home, 0 where at a depot) and a renting effect e::
 
     home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
                                x the same of high-rise buildings,   at most 1

@@ -36,9 +36,9 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
         place of the package's rows for the same class and figure.
     overrides
         Single figures to change: class, then ``kwh_km``, ``km_day``, ``charging_efficiency``,
-        ``electric_km_share``, ``home_share``, ``housing_weight`` or ``public_share``. A ``public_share`` is taken to hold
-        in every zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and one of
-        ``home_share`` and ``public_share``.
+        ``electric_km_share``, ``home_share``, ``housing_weight`` or ``public_share``. A
+        ``public_share`` is taken to hold in every zone, whatever its housing. A new class needs
+        ``kwh_km``, ``km_day`` and one of ``home_share`` and ``public_share``.
 
     Returns
     -------

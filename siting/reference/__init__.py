@@ -1,8 +1,8 @@
 """Figures that come with the package: each row with its unit, source and confidence.
 
 One CSV file a subject lies beside this module. A user may give a file of the same form instead.
-Confidence marks: ``definition`` a figure that is so by how another is defined, and no finding; ``H``
-primary data or two independent reports, ``M`` one credible report, ``L`` one weak source,
+Confidence marks: ``definition`` a figure that is so by how another is defined, and no finding;
+``H`` primary data or two independent reports, ``M`` one credible report, ``L`` one weak source,
 ``ASSUMPTION`` nobody could source it.
 """
 

@@ -87,8 +87,8 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     -------
     DataFrame
         ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
-        upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``, ``unit``,
-        ``source``, ``confidence``.
+        upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``,
+        ``high``, ``unit``, ``source``, ``confidence``.
 
     Raises
     ------
@@ -268,8 +268,9 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
 def parking_rule(path: Path | None = None) -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by the bays of a car park.
 
-    The reports say that so many points "can be established": a least or a most number. They give 5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the
-    smaller number is taken.
+    The reports say that so many points "can be established": a least or a most number. They give
+    5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the smaller number is
+    taken.
 
     Parameters
     ----------

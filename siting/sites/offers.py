@@ -107,9 +107,9 @@ def make_offers(
         ``existing``, ``extends``, ``power_kw``, ``standing_kw`` (the part of it that stands),
         ``upgrade_kw`` (headroom that the upgrade adds: ``power_kw - standing_kw - upgrade_kw`` is
         within the headroom), ``ports``, ``points``, ``bays_needed``, ``site_bays``,
-        ``neeca_points`` (of NEECA's rule for the site's known bays), ``feeder_id`` where the sites have it,
-        ``headroom_kw``, ``line_km``, ``availability``, the cost parts and ``cost_pkr``,
-        ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
+        ``neeca_points`` (of NEECA's rule for the site's known bays), ``feeder_id`` where the
+        sites have it, ``headroom_kw``, ``line_km``, ``availability``, the cost parts and
+        ``cost_pkr``, ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
         `configuration_table`, ``standing_kwh_day`` (the part of the capacity that stands),
         ``capacity_<group>_kwh_day`` and ``reason`` (blank where it can be built).
 

@@ -72,6 +72,11 @@ class Study:
     city_people = to_demand.city_people
     area_share = to_demand.area_share
     # Vehicles, their energy, and where they want it.
+    national_fleet = to_demand.national_fleet
+    class_figures = to_demand.class_figures
+    registered_share = to_demand.registered_share
+    depots = to_demand.depots
+    fleet_tables = to_demand.fleet_tables
     fleet = to_demand.fleet
     vehicles = to_demand.vehicles
     fleet_share = to_demand.fleet_share

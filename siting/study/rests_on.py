@@ -100,6 +100,7 @@ def demand_facts(
         "area_share": area_share,
         "where": "people" if surfaces is None else "home, destination, en route",
         "kwh_day": demand.groupby("vehicle_class")["demand_kwh_day"].sum().to_dict(),
+        "national": people_to_energy.national_stations(float(cells["people"].sum())),
     }
 
 
