@@ -93,12 +93,12 @@ def test_lahore_in_2030_from_the_model_and_what_differs():
 
 
 def test_the_tenants_of_lahore_move_the_map_and_not_the_total():
-    """28.6 % rent, and 28 % of those who were asked: at home 0.3 % less, in public 1 % more."""
+    """28.5 % rent, and 28 % of those who were asked: in public 0.7 % more."""
     fleet = national_fleet(2030)
     shares = city_share(table("cities"), "Lahore", CLASSES)
     plain = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
     zones = zone_energy(fleet, vehicle_figures(), shares, LAHORE)
-    assert zones["demand_kwh_day"].sum() / plain == pytest.approx(1.01, abs=0.01)
+    assert zones["demand_kwh_day"].sum() / plain == pytest.approx(1.007, abs=0.001)
     public = zones.set_index(["zone_id", "vehicle_class"])["public_share"]
     assert public["Lahore City", "two_wheeler"] > 1.3 * public["Raiwind", "two_wheeler"]
     off = zone_energy(fleet, vehicle_figures(), shares, LAHORE, effects={"renting_effect": 0})

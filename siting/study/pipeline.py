@@ -87,7 +87,6 @@ class Study:
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
     demand = to_demand.demand
-    demand_notes = to_demand.demand_notes
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
@@ -114,6 +113,7 @@ class Study:
     inputs = rests_on.inputs
     contents = rests_on.contents
     demand_facts = rests_on.demand_facts
+    demand_notes = rests_on.demand_notes
     figures = rests_on.figures
     sourced_figures = rests_on.sourced_figures
     settings = rests_on.settings
