@@ -18,7 +18,7 @@ ONE_FAULT = [
     ("name: full-town", "name: 2030", 1, "name", "2030 is not text", "put it in quotes"),
     ("title: A full town", "title: ' '", 2, "title", "' ' does not fit", ""),
     ("year: 2031", "year: 2019", 4, "year", "2019 is less than 2020", ""),
-    ("year: 2031", "year: 2041", 4, "year", "2041 is greater than 2040", ""),
+    ("year: 2031", "year: 2061", 4, "year", "2061 is greater than 2060", ""),
     ("year: 2031", "year: 2031.0", 4, "year", "2031.0 is not a whole number", "write 2031"),
     ("year: 2031", "year: '2031'", 4, "year", "'2031' is text, not a whole", "write 2031"),
     ("year: 2031", "year:", 4, "year", "no value", "leave the key out for the default, 2030"),

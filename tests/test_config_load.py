@@ -87,9 +87,9 @@ demand:
     car:
       share_2030: 0.2
   profiles_csv: profiles.csv
-  housing:
-    renting_effect: 0.4
-    high_rise_effect: 0
+  housing: {
+    renting_effect: 0.4,
+    high_rise_effect: 0, survey_renting_share: 0.3, survey_high_rise_share: 0.1}
   surfaces:
     places:
       kind: layer
@@ -161,7 +161,7 @@ offers:
     om_share: 0.04
     site_bays: 8
     line_detour: 1.5
-    neeca_points: false
+    neeca_points: maximum
   existing_policy: extend
   upgrade: true
   lines: lines.gpkg
@@ -424,6 +424,7 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
     assert config.candidates.sources[2].site_kind == "shop"
     assert config.candidates.existing.path == folder / "chargers.geojson"
     assert config.offers.subsidy.cap_per_station_pkr == 5e6
+    assert config.offers.costs.neeca_points == "maximum"
     assert config.output.cache_dir == folder / "kept" / "parsed"
     # nothing was left at its default by a slip in a key's name
     assert _unset(config) == set()
@@ -434,6 +435,7 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {f"{type(section).__name__}.{k}" for k in section.model_fields_set}
     found -= {f"SitesOsm{k}" for k in ("File.source", "File.licence", "File.attribution")}
     found -= {"Demand.fleet_csv"}  # goes with none of the keys of the fleet model
+    found -= {"Demand.fleets"}  # nor with shares of its classes; tests/test_demand_depots.py has it
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():
         for inner in value if isinstance(value, tuple) else [value]:
@@ -672,3 +674,9 @@ def test_python_callers_meet_the_same_checks() -> None:
                 }
             }
         )
+
+
+@pytest.mark.parametrize(("before", "now"), [("true", "minimum"), ("false", "none")])
+def test_a_parking_rule_of_before_is_read_as_it_was(tmp_path: Path, before: str, now: str) -> None:
+    text = changed(FULL, "neeca_points: maximum", f"neeca_points: {before}")
+    assert load(write_study(tmp_path, text)).offers.costs.neeca_points == now

@@ -124,7 +124,7 @@ CONFIGS = section(
     {
         "title": texts,
         "note": free,
-        "year": st.integers(2020, 2040),
+        "year": st.integers(2020, 2060),
         "offers": section(
             {},
             {
@@ -324,7 +324,7 @@ def test_the_reference_has_every_key_with_unit_and_default() -> None:
             assert any(str(field.description) in row for row in rows), f"{model.__name__}.{name}"
     assert "| `cutoff_min` | number > 0 ≤ 240 | min | `10` | longest drive" in page
     assert "| `budget_pkr` | number ≥ 0 ≤ 100_000_000_000_000 | PKR | required |" in page
-    assert "| `year` | whole number ≥ 2020 ≤ 2040 | year | `2030` |" in page
+    assert "| `year` | whole number ≥ 2020 ≤ 2060 | year | `2030` |" in page
     assert "| `cells` | section by shape: h3, square |  | `{shape: square, size_m: 500}` |" in page
     assert "## `candidates.sources.N`, kind: osm_file" in page
     assert "## `demand.figures.NAME`" in page

@@ -45,6 +45,9 @@ def test_a_scenario_that_misses_is_not_called_within():
         "in service, 2030": False,
         "sold until 2030": False,
         "electric share of sales, 2030": False,
+        "in service, 2025, two_wheeler": True,
+        "in service, 2025, car": True,
+        "in service, 2026, bus": True,
     }
     assert slow.loc["in service, 2030", "difference"] < -1e6
 
@@ -72,7 +75,7 @@ def test_a_fleet_is_the_year_of_the_model_with_scenario_and_changes_named():
 
 
 def test_a_year_or_scenario_that_is_not_there():
-    with pytest.raises(InputError, match="covers 2025 to 2040, not 2041"):
+    with pytest.raises(InputError, match=r"covers 2025 to 2040, not 2041.*net-zero-2060"):
         national_fleet(2041)
     with pytest.raises(InputError, match="has no best"):
         national_fleet(2030, "best")
@@ -190,3 +193,31 @@ def test_an_unknown_city_is_told_which_there_are():
     for call in (city_figures, lambda c: city_share(table("cities"), c, ["car"])):
         with pytest.raises(InputError, match="has no Atlantis; it has: Karachi, Lahore"):
             call("Atlantis")
+
+
+# --- to 2060 -------------------------------------------------------------------------------------
+
+
+def test_the_net_zero_path_is_the_policy_to_2040_and_a_projection_after():
+    policy, path = fleet_model("nev-2025-30"), fleet_model("net-zero-2060", 2060)
+    pd.testing.assert_frame_equal(path[path["year"] <= 2040].reset_index(drop=True), policy)
+    last = path[path["year"] == 2060]
+    assert (last["electric_share"] > 0.97).all()  # all but the ceiling of the sales
+    assert path.groupby("vehicle_class")["electric_share"].apply(
+        lambda share: share.dropna().is_monotonic_increasing
+    ).all()  # fmt: skip
+    fleet = national_fleet(2050, "net-zero-2060")
+    assert fleet["source"].str.contains("a projection beyond 2040").all()
+    assert set(fleet["confidence"]) == {"ASSUMPTION"}
+    assert not national_fleet(2040, "net-zero-2060")["source"].str.contains("projection").any()
+
+
+def test_classes_apart_stand_in_the_check_with_the_range_that_is_published():
+    check = fleet_check().set_index("item")
+    car = check.loc["in service, 2025, car"]
+    assert (car["model"], car["published"], car["within"]) == (3_500, 4_000, True)
+    bus = check.loc["in service, 2026, bus"]
+    assert bus["published"] == 120 + 40 + 1_115
+    assert 187 <= bus["model"] <= bus["published"]
+    more = fleet_check(overrides={"car": {"opening_vehicles": 5_500}}).set_index("item")
+    assert not more.loc["in service, 2025, car", "within"]

@@ -125,7 +125,7 @@ def test_old_opening_vehicles_wear_out_by_their_age():
     nothing = {name: {"sales_year": 0} for name in CLASSES}
     stock = fleet_model(until=2026, overrides=nothing).set_index(["year", "vehicle_class"])["stock"]
     kept = math.exp(-math.log(2) * ((2.5 / 10) ** 2.5 - (1.5 / 10) ** 2.5))
-    assert stock[2026, "two_wheeler"] == pytest.approx(63_500 * kept)
+    assert stock[2026, "two_wheeler"] == pytest.approx(65_500 * kept)
 
 
 def test_the_range_is_the_root_of_the_sum_of_squares_in_logarithms(tmp_path):
@@ -266,7 +266,7 @@ def test_swings_are_the_model_with_one_figure_at_an_end():
 
 
 def test_an_unknown_scenario_is_told_which_there_are():
-    assert scenario_names() == ["nev-2025-30", "nev-2019", "slow", "fast"]
+    assert scenario_names() == ["nev-2025-30", "nev-2019", "slow", "fast", "net-zero-2060"]
     with pytest.raises(InputError, match="has no nev; it has: nev-2025-30, nev-2019, slow, fast"):
         fleet_model("nev")
 

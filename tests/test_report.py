@@ -256,3 +256,14 @@ def test_a_plan_that_builds_nothing_still_has_a_report(tmp_path):
     assert page.figure("New stations") == 0
     assert "No new station is built" in page.all("section", id="money")[0]["text"]
     assert page.data["sites"] == []
+
+
+def test_the_policys_stations_stand_as_one_line_to_compare_with(page, stored):
+    """12 people of 93.8 million: their part of 3,000 stations is next to nothing."""
+    known = json.loads((stored / "run.json").read_text(encoding="utf-8"))["demand"]["national"]
+    assert known["stations"] == 3_000
+    assert known["by_people"] == pytest.approx(3_000 * 12 / 93_800_000)
+    assert "NEV policy" in known["source"]
+    text = page.all("body")[0]["text"]
+    assert "The policy wants 3,000 public stations in the whole country by 2030" in text
+    assert text.count("The policy wants") == 1

@@ -122,7 +122,8 @@ def test_the_line_is_priced_by_distance_city_and_motorway():
 def test_bays_and_neeca_s_points_rule_offers_out():
     places = sites(None, None, None, bays=[3, 120, np.nan])
     wide = {"hub": {"dc_120": 2}, "one": {"ac_22": 1}}
-    offers = make_offers(places, wide, **TABLES, headroom_kw=1.0)
+    least = site_costs(neeca_points="minimum")
+    offers = make_offers(places, wide, **TABLES, costs=least, headroom_kw=1.0)
     assert offers["reason"].to_list() == [
         "needs 240 kW, headroom 1 kW; needs 4 bays, the site has 3",
         "needs 22 kW, headroom 1 kW",
@@ -133,16 +134,29 @@ def test_bays_and_neeca_s_points_rule_offers_out():
     ]
     assert offers["neeca_points"].to_list() == [0, 0, 3, 3, 0, 0]
     assert offers["site_bays"].to_list() == [3, 3, 120, 120, 12, 12]
-    free = make_offers(places, wide, **TABLES, costs=site_costs(neeca_points=False, site_bays=0))
+    free = make_offers(places, wide, **TABLES, costs=site_costs(site_bays=0))
     assert free["reason"].to_list() == [
         "needs 4 bays, the site has 3", "", "", "", "needs 4 bays, the site has 0",
         "needs 1 bays, the site has 0",
     ]  # fmt: skip
 
 
+def test_the_parking_rule_read_as_the_most_points():
+    places = sites(None, None, None, bays=[4, 120, np.nan])
+    choices = {"three": {"ac_22": 3}, "four": {"ac_22": 4}}
+    most = make_offers(places, choices, **TABLES, costs=site_costs(neeca_points="maximum"))
+    assert most["reason"].to_list() == [
+        "", "", "", "4 charging points, NEECA allows 3 at 120 bays", "", "",
+    ]  # fmt: skip
+    assert (make_offers(places, choices, **TABLES)["reason"] == "").all()  # it binds nothing
+    with pytest.raises(InputError, match="True is not a reading of the parking rule"):
+        site_costs(neeca_points=True)
+
+
 def test_just_enough_bays_and_points_are_enough():
     places = sites(None, None, bays=[4, 150])
-    offers = make_offers(places, {"hub": {"dc_120": 2}, "three": {"ac_22": 3}}, **TABLES)
+    choices = {"hub": {"dc_120": 2}, "three": {"ac_22": 3}}
+    offers = make_offers(places, choices, **TABLES, costs=site_costs(neeca_points="minimum"))
     assert offers[["bays_needed", "points"]].to_numpy().tolist() == [[4, 4], [3, 3]] * 2
     assert offers["neeca_points"].to_list() == [0, 0, 3, 3]
     assert (offers["reason"] == "").all()

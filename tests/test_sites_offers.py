@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from siting.errors import InputError
+from siting.reference import table
 from siting.sites import (
     COST_PARTS,
     Subsidy,
@@ -16,6 +17,7 @@ from siting.sites import (
     grid_figures,
     make_offers,
 )
+from siting.sites.costs import connection_tier
 from siting.tables import OFFERS, validate
 
 TABLES = {
@@ -53,20 +55,21 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     assert row["vehicle_classes"] == ("two_wheeler, two_wheeler_delivery, three_wheeler, car, van")
     assert row["charger_cost_pkr"] == 640_000
     assert row["grid_item"] == "lt_40"
-    assert row["grid_cost_pkr"] == 300_000
+    grid = 50_000 + 35.2 * 40_000  # the service line, and a part of a transformer by the kW
+    assert row["grid_cost_pkr"] == pytest.approx(grid)
     assert row["line_cost_pkr"] == 0
     assert row["fee_cost_pkr"] == 50_000
     # Four sockets on one car bay, one car at the AC port.
     assert row["bays_needed"] == 2
     assert row["civil_cost_pkr"] == 2 * 150_000
-    assert row["cost_pkr"] == 640_000 + 300_000 + 50_000 + 300_000
+    assert row["cost_pkr"] == pytest.approx(640_000 + grid + 50_000 + 300_000)
     assert row["land_cost_pkr"] == 0
     assert row["land_pkr_year"] == 2 * 30_000 * 12
     assert row["om_pkr_year"] == pytest.approx(0.05 * 640_000)
-    assert row["subsidy_pkr"] == 0.5 * 640_000 + 0.8 * 300_000
+    assert row["subsidy_pkr"] == pytest.approx(0.5 * 640_000 + 0.8 * grid)
     assert row["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15)
     assert row["capacity_ac_kwh_day"] == pytest.approx(22 * 24 * 0.15)
-    assert row["pkr_per_kwh_day"] == pytest.approx(1_290_000 / (35.2 * 24 * 0.15))
+    assert row["pkr_per_kwh_day"] == pytest.approx((990_000 + grid) / (35.2 * 24 * 0.15))
     assert (row["neeca_level"], row["annual_fee_pkr"]) == ("L2", 35_000)
     assert row["reason"] == ""
 
@@ -286,3 +289,21 @@ def test_own_tables_that_lack_what_costs_need(tmp_path):
     pairs = pd.concat([TABLES["compatibility"]] * 2)
     with pytest.raises(InputError, match="duplicate"):
         compatibility(own_table(tmp_path, pairs))
+
+
+def test_no_size_just_below_the_step_to_a_transformer_is_favoured():
+    """At 40 kW the low-tension price meets that of a 100 kVA transformer with its line."""
+    at = connection_tier(np.array([39.6, 40.0, 40.1]), grid_figures())
+    line = at["needs_line"] * 0.15 * 3_000_000
+    price = (at["connection_cost_pkr"] + line).to_list()
+    assert price == pytest.approx([1_634_000, 1_650_000, 1_650_000])
+    plain = grid_figures()[lambda g: g["kind"] != "connection_kw"]  # an own table without it
+    assert connection_tier(np.array([39.6]), plain)["connection_cost_pkr"].item() == 50_000
+
+
+def test_a_price_by_the_kw_of_no_connection_is_refused(tmp_path):
+    rows = table("grid")
+    rows.loc[rows["item"] == "lt_40_kw", "max_kw"] = 50
+    rows.to_csv(tmp_path / "grid.csv", index=False)
+    with pytest.raises(InputError, match=r"a price by the kW is of no connection.*lt_40_kw"):
+        grid_figures(tmp_path / "grid.csv")

@@ -63,19 +63,19 @@ def test_zones_are_spread_over_their_streets_and_keep_their_people(town):
     assert any("spread by streets" in note for note in study.demand_notes)
 
 
-def test_renting_raises_the_public_share_of_its_zone_alone(town):
+def test_renting_moves_the_public_share_of_its_zone_alone(town):
     people = {"kind": "zones", "path": "zones.geojson", "renting_column": "renting"}
     change(
         zones(town, renting=[0.5, None]),
         people=people,
         figures={"two_wheeler": {"km_day": 1, "kwh_km": 1, "home_share": 0.6}},
-        housing={"renting_effect": 0.8},
+        housing={"renting_effect": 0.8, "survey_renting_share": 0.25},
     )
     weight = vehicle_figures().set_index("vehicle_class").loc["two_wheeler", "housing_weight"]
-    assert weight > 0
+    assert weight == 1
     west, east = by_side(Study(town))
     assert east == pytest.approx(4 * 0.4, rel=1e-9)
-    assert west == pytest.approx(8 * (1 - 0.6 * (1 - weight * 0.8 * 0.5)), rel=1e-9)
+    assert west == pytest.approx(8 * (1 - 0.6 * 0.6 / 0.8), rel=1e-9)
 
 
 def test_zones_beyond_the_roads_are_cut_where_asked_for_and_told_where_not(town):

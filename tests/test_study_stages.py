@@ -100,6 +100,10 @@ def read_keys(monkeypatch):
 ONLY_OF_SOME = {
     ("people_read", "demand.city"),
     ("people_read", "reach.max_snap_m"),
+    ("depots", "reach.max_snap_m"),
+    # Named where the year is a projection.
+    ("demand_notes", "demand.scenario"),
+    ("demand_notes", "demand.fleet_csv"),
     ("places", "reach.max_snap_m"),
     ("sites_found", "offers.feeder_within_m"),
 }

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from siting.config.fields import (
+    PAKISTAN_WSEN,
     CsvFile,
+    Degrees,
     KmDay,
     KwhKm,
     Minutes,
@@ -37,10 +39,15 @@ class Figures(Section):
     charging_efficiency: PositiveShare | None = Field(
         None, description="share of the energy drawn that reaches kwh_km; none: the table's"
     )
+    electric_km_share: Share | None = Field(
+        None,
+        description="share of the distance driven on electricity, below 1 where plug-in hybrids "
+        "are among the vehicles; none: the table's",
+    )
     home_share: Share | None = Field(
         None,
-        description="share of the energy charged at home or depot, before housing lowers it; "
-        "none: the table's",
+        description="share of the energy charged at home or depot, of the households that were "
+        "asked; none: the table's",
     )
     public_share: Share | None = Field(
         None,
@@ -66,6 +73,39 @@ class SurfaceWeights(Section):
     def _one_above_zero(self) -> SurfaceWeights:
         if not self.home + self.destination + self.en_route > 0:
             refuse([((), "all three weights are 0", "give one above 0")])
+        return self
+
+
+class DepotFleet(Section):
+    """A fleet that is known by its depot: its vehicles take the place of the model's of that class.
+
+    What it charges in public is wanted at the depot.
+    """
+
+    depot: Text = Field(description="name of the depot")
+    vehicle_class: TableName = Field(description="class of its vehicles")
+    lon: Degrees = Field(description="where the depot is, degrees of longitude")
+    lat: Degrees = Field(description="where the depot is, degrees of latitude")
+    vehicles: int = Field(
+        ge=1, le=1_000_000, description="electric vehicles of the depot in the target year"
+    )
+    km_day: KmDay | None = Field(
+        None, gt=0, le=1000, description="distance each drives on a day, km; none: the class's"
+    )
+    public_share: Share | None = Field(
+        None,
+        description="share of the energy charged in public, the rest inside the depot; none: the "
+        "class's",
+    )
+    source: str = Field("", description="where the fleet is known from")
+
+    @model_validator(mode="after")
+    def _in_pakistan(self) -> DepotFleet:
+        west, south, east, north = PAKISTAN_WSEN
+        if not (west <= self.lon <= east and south <= self.lat <= north):
+            swapped = west <= self.lat <= east and south <= self.lon <= north
+            fix = "longitude and latitude are swapped" if swapped else "check lon and lat"
+            refuse([((), f"the depot {self.depot} is not in Pakistan", fix)])
         return self
 
 
@@ -97,13 +137,21 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """How far renting and high-rise living lower what is charged at home, where zones know it."""
+    """How renting and high-rise living divide what is charged at home, where zones know it."""
 
     renting_effect: Share | None = Field(
         None, description="share of home charging that renting takes away; none: the table's"
     )
     high_rise_effect: Share | None = Field(
         None, description="share of home charging that high-rises take away; none: the table's"
+    )
+    survey_renting_share: Share | None = Field(
+        None,
+        description="share of tenants among the households that home_share was asked of, at which "
+        "it holds as it is; none: the table's",
+    )
+    survey_high_rise_share: Share | None = Field(
+        None, description="the same of households in high-rises; none: the table's"
     )
 
 
@@ -142,8 +190,8 @@ class Demand(Section):
     )
     scenario: Text = Field(
         "nev-2025-30",
-        description="named scenario of the national fleet: nev-2025-30, nev-2019, slow or fast, or "
-        "one of scenarios_csv; not used where fleet_csv is given",
+        description="named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or "
+        "net-zero-2060 (a projection), or one of scenarios_csv; not used where fleet_csv is given",
     )
     case: Literal["low", "central", "high"] = Field(
         "central",
@@ -164,6 +212,11 @@ class Demand(Section):
     )
     fleet_csv: CsvFile | None = Field(
         None, description="national electric fleet by year, in place of the fleet model"
+    )
+    fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = Field(
+        (),
+        description="fleets known by depot, such as a city's buses: all vehicles of their classes "
+        "in the study area, in place of the modelled ones",
     )
     registrations_csv: CsvFile | None = Field(
         None, description="city shares of registrations, in place of the packaged table"
@@ -209,6 +262,24 @@ class Demand(Section):
                     what = f"{name!r} is not among demand.vehicle_classes"
                     fix = did_you_mean(name, self.vehicle_classes)
                     found.append(((*key, name), what, fix))
+        at_depot: set[tuple[str, str]] = set()
+        for i, own in enumerate(self.fleets):
+            name = own.vehicle_class
+            if name not in self.vehicle_classes:
+                what = f"{name!r} is not among demand.vehicle_classes"
+                fix = did_you_mean(name, self.vehicle_classes)
+                found.append((("fleets", i, "vehicle_class"), what, fix))
+            if (own.depot, name) in at_depot:
+                what = f"the depot {own.depot} is given twice for {name}"
+                found.append((("fleets", i, "depot"), what, "add its vehicles together"))
+            at_depot.add((own.depot, name))
+        by_depot = {own.vehicle_class for own in self.fleets}
+        found += [
+            ((key, name), "is not used where demand.fleets has the class", "leave one of them out")
+            for key in ("fleet_share", "fleet_figures")
+            for name in getattr(self, key) or {}
+            if name in by_depot
+        ]
         if self.fleet_csv is not None:
             found += [
                 ((key,), "is not used where fleet_csv is given", "leave one of them out")

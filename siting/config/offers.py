@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from siting.config.fields import (
     CsvFile,
@@ -25,6 +25,13 @@ from siting.config.fields import (
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
+
+
+# Runs of before keep true (a minimum) or false.
+PointsRule = Annotated[
+    Literal["none", "minimum", "maximum"],
+    BeforeValidator(lambda v: ("minimum" if v else "none") if isinstance(v, bool) else v),
+]
 
 
 class Service(Section):
@@ -71,10 +78,10 @@ class SiteCosts(Section):
     line_detour: float | None = Field(
         None, ge=1, le=10, description="length of an 11 kV line over the straight distance"
     )
-    neeca_points: bool = Field(
-        True,
-        description="whether to rule out offers with fewer points than NEECA's parking rule asks "
-        "of a site whose bays are known",
+    neeca_points: PointsRule = Field(
+        "none",
+        description="how NEECA's parking rule is read at sites whose bays are known: none (it "
+        "binds nothing), minimum or maximum of charging points; what is reported can mean either",
     )
 
 

@@ -31,7 +31,7 @@ def _whole(value: Any) -> Any:
 FirstAim = Literal["fairness", "least_cost", "scenarios"]
 LaterAim = Literal["most_worth", "least_money", "shortest_drives"]
 MinutesKey = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=240)]
-YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2040)]
+YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
 
 class StepDecay(Section):

@@ -193,8 +193,9 @@ class Config(Section):
     year: int = Field(
         2030,
         ge=2020,
-        le=2040,
-        description="target year of the demand; by default that of the national target",
+        le=2060,
+        description="target year of the demand; by default that of the national target; after 2040 "
+        "a projection, which needs a scenario that goes as far",
         json_schema_extra={"unit": "year"},
     )
     roads: Roads = Field(description="road network and speeds")

@@ -2,6 +2,7 @@
 
 from siting.demand.cells import make_cells
 from siting.demand.clip import clip_zones
+from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot
 from siting.demand.energy import city_energy, demand_figures, zone_energy
 from siting.demand.fleet import fleet_check, national_fleet
 from siting.demand.housing import housing_effects, zone_public_share
@@ -10,8 +11,8 @@ from siting.demand.people import people_on_streets, read_h3, read_people
 from siting.demand.profiles import HOURS, hourly_profile, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, fleet_swings
-from siting.demand.scenarios import scenario_names
-from siting.demand.shares import city_figures, city_share
+from siting.demand.scenarios import PROJECTED_AFTER, scenario_names
+from siting.demand.shares import city_figures, city_share, national_stations
 from siting.demand.spread import spread_demand, surface_weights
 from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
 from siting.demand.uncertainty import (
@@ -25,11 +26,13 @@ from siting.demand.zones import read_zones, spread_zones, zone_report
 
 __all__ = [
     "HOURS",
+    "PROJECTED_AFTER",
     "city_energy",
     "city_figures",
     "city_share",
     "clip_zones",
     "demand_figures",
+    "depot_shares",
     "destination_shares",
     "draw_energy",
     "energy_quantiles",
@@ -43,7 +46,9 @@ __all__ = [
     "make_cells",
     "map_swings",
     "national_fleet",
+    "national_stations",
     "people_on_streets",
+    "place_depots",
     "poi_points",
     "raster_to_cells",
     "read_h3",
@@ -61,7 +66,9 @@ __all__ = [
     "surfaces",
     "traffic",
     "vehicle_figures",
+    "with_depots",
     "zone_energy",
     "zone_public_share",
     "zone_report",
+    "zones_by_depot",
 ]

@@ -4,7 +4,8 @@ For each vehicle class, and each zone of the study area::
 
     vehicles = vehicles in the country x city's share x area's share of the city
                x zone's share of the area's people
-    kWh/day  = vehicles x km/day x kWh/km / charging efficiency x public share of the zone
+    kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
+               x public share of the zone
 
 `siting.demand.housing` says how the public share depends on the zone.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from siting.demand.figures import weakest
@@ -31,6 +33,7 @@ CLASS_FIGURES = {
     "kwh_km": "kWh/km",
     "km_day": "km/day",
     "charging_efficiency": "share",
+    "electric_km_share": "share",
     "home_share": "share",
 }
 
@@ -42,6 +45,7 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
         * figures["city_share"]
         * figures["area_share"]
         * figures["km_day"]
+        * figures["electric_km_share"]
         * figures["kwh_km"]
         / figures["charging_efficiency"]
     )
@@ -63,7 +67,8 @@ def city_energy(
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them.
+        Vehicles of the country by class, as `national_fleet` returns them. With ``in_area``: where
+        that is true they are the study area's own, and no share of it is taken.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -75,9 +80,9 @@ def city_energy(
     -------
     DataFrame
         ``vehicle_class``, ``country_vehicles``, ``city_share``, ``area_share``, ``vehicles`` (in
-        the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``home_share``,
-        ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the weakest of its parts);
-        in the fleet's order.
+        the area), ``kwh_km``, ``km_day``, ``charging_efficiency``, ``electric_km_share``,
+        ``home_share``, ``public_share``, ``demand_kwh_day``, ``source``, ``confidence`` (the
+        weakest of its parts); in the fleet's order.
 
     Raises
     ------
@@ -94,7 +99,7 @@ def city_energy(
     >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
     >>> energy = city_energy(fleet, vehicle_figures(), shares)
     >>> int(energy["demand_kwh_day"].sum().round(-4))
-    130000
+    120000
     """
     use, share = _aligned(fleet, vehicles, city_share, area_share)
     energy = pd.DataFrame(
@@ -102,7 +107,7 @@ def city_energy(
             "vehicle_class": fleet["vehicle_class"].astype(str).to_numpy(),
             "country_vehicles": fleet["vehicles"].to_numpy(dtype=float),
             "city_share": share["city_share"].to_numpy(dtype=float),
-            "area_share": float(area_share),
+            "area_share": np.where(_in_area(fleet), 1.0, area_share),
         }
     )
     energy["vehicles"] = energy["country_vehicles"] * energy["city_share"] * energy["area_share"]
@@ -113,6 +118,7 @@ def city_energy(
         energy["vehicles"]
         * energy["kwh_km"]
         * energy["km_day"]
+        * energy["electric_km_share"]
         / energy["charging_efficiency"]
         * energy["public_share"]
     )
@@ -220,7 +226,7 @@ def demand_figures(
     >>> shares = city_share(table("cities"), "Multan", fleet["vehicle_class"])
     >>> demand_figures(fleet, vehicle_figures(), shares)["figure"].unique().tolist()
     ['country_vehicles', 'city_share', 'area_share', 'kwh_km', 'km_day', 'charging_efficiency', \
-'home_share']
+'electric_km_share', 'home_share']
     """
     use, share = _aligned(fleet, vehicles, city_share, area_share)
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
@@ -236,6 +242,12 @@ def demand_figures(
     area = pd.DataFrame(
         [["area_share", "", ends, ends, ends, "share", area_source, "ASSUMPTION"]], columns=columns
     )
+    own = _in_area(fleet)
+    if own.any():
+        area = pd.concat([area] * len(fleet), ignore_index=True)
+        area["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
+        area.loc[own, ["value", "low", "high"]] = 1.0
+        area.loc[own, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
     parts = [stock[columns], share[columns], area]
     use = use.reset_index()
     for name, unit in CLASS_FIGURES.items():
@@ -270,6 +282,13 @@ def figure_values(
         else:
             values[str(name)] = rows.set_index("vehicle_class").loc[order, end].to_numpy(float)
     return values
+
+
+def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which classes' vehicles are those of the study area and not of the country."""
+    if "in_area" not in fleet.columns:
+        return np.zeros(len(fleet), dtype=bool)
+    return fleet["in_area"].to_numpy(dtype=bool)
 
 
 def _aligned(

@@ -1,13 +1,15 @@
-"""How a zone's housing lowers what its vehicles charge at home, and raises the public share.
+"""How a zone's housing moves what its vehicles charge at home, and so the public share.
 
-For a vehicle class of ``housing_weight`` w (1 where it is parked at home, 0 where at a depot)::
+A class's ``home_share`` H comes from a survey whose households rent too, a share r0 of them. So a
+zone where as many rent has H itself; fewer tenants give more, more tenants less. For a class of
+``housing_weight`` w (1 where it is parked at home, 0 where at a depot) and a renting effect e::
 
-    home share of the zone = home_share of the class
-                             x (1 - w * renting_effect * renting_share of the zone)
-                             x (1 - w * high_rise_effect * high_rise_share of the zone)
+    home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
+                               x the same of high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-Where a zone's renting or high-rise share is not known, that factor is left out.
+A factor whose share is not known in a zone is left out. Housing moves the map; it moves the total
+only as far as the people of the area rent more, or less, than those who were asked.
 """
 
 from __future__ import annotations
@@ -22,14 +24,22 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.reference import table
 
-EFFECTS = ("renting_effect", "high_rise_effect")
+# By each effect the share of households in the survey behind home_share.
+SURVEYED = {
+    "renting_effect": "survey_renting_share",
+    "high_rise_effect": "survey_high_rise_share",
+}
+EFFECTS = (*SURVEYED, *SURVEYED.values())
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Housing:
-    """The zones of a study area as arrays: names, people's shares, renting and high-rise shares."""
+    """The zones of a study area as arrays: names, people's shares, renting and high-rise shares.
+
+    NaN where a share is not known.
+    """
 
     ids: tuple[str, ...]
     split: Array
@@ -59,7 +69,7 @@ class Housing:
             if bad.any():
                 what = "not blank and not a share of at least 0 and at most 1"
                 faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[bad])))
-            shares[column] = np.nan_to_num(values)
+            shares[column] = values
         bad = ~(np.isfinite(people) & (people >= 0))
         if bad.any():
             what = "not a number of at least 0"
@@ -81,18 +91,25 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
     """Return the share charged at home by zone and class (0 to 1), with any leading draws axis."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
-    for name, share in zip(EFFECTS, (zones.renting, zones.high_rise), strict=True):
-        home = home * (1 - weight * figures[name][..., None, :] * share[:, None])
-    return home
+    for (effect, surveyed), share in zip(
+        SURVEYED.items(), (zones.renting, zones.high_rise), strict=True
+    ):
+        lost = weight * figures[effect][..., None, :]
+        asked = 1 - lost * figures[surveyed][..., None, :]
+        # An effect of 1 on a survey of tenants alone leaves nobody who charges at home.
+        factor = (1 - lost * share[:, None]) / np.where(asked > 0, asked, 1.0)
+        home = home * np.where(np.isnan(factor), 1.0, factor)
+    return np.minimum(home, 1.0)
 
 
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Return how far renting and high-rise living lower the charging at home (shares, 0 to 1).
+    """Return how far renting and high-rise living lower the charging at home, and who was asked.
 
     Parameters
     ----------
     effects
-        Own values of ``renting_effect`` or ``high_rise_effect``.
+        Own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share`` or
+        ``survey_high_rise_share``, 0 to 1.
 
     Returns
     -------
@@ -102,7 +119,7 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     Examples
     --------
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
-    [0.5, 0.0]
+    [0.5, 0.0, 0.28, 0.05]
     """
     rows = table("country").rename(columns={"item": "figure"})
     rows = rows.set_index("figure").loc[list(EFFECTS)].reset_index()
@@ -143,13 +160,13 @@ def zone_public_share(
 
     Examples
     --------
-    A third of a zone rents: private cars at home fall from 70 % to 0.7 x (1 - 0.5 x 0.32).
+    Of two zones one rents as those did who were asked, one more: 0.7 x (1 - 0.5 x 0.4) / 0.86.
 
     >>> from siting.demand.vehicles import vehicle_figures
-    >>> zones = pd.DataFrame({"zone_id": ["city"], "people": [100], "renting_share": [0.32]})
+    >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": 1, "renting_share": [0.28, 0.4]})
     >>> shares = zone_public_share(vehicle_figures(), zones).set_index("vehicle_class")
-    >>> shares.loc[["car", "bus"], "home_share"].round(3).to_list()
-    [0.588, 0.95]
+    >>> shares.loc["car", "home_share"].round(3).to_list()
+    [0.7, 0.651]
     """
     checked = Housing.from_table(zones)
     classes = vehicles["vehicle_class"].astype(str).to_list()

@@ -32,7 +32,7 @@ def map_swings(
     Parameters
     ----------
     cells, energy, surfaces, weights
-        As in `siting.demand.spread_demand`.
+        As in `siting.demand.spread_demand`; what is wanted at depots is not moved by any.
     pois, poi_weights
         As in `siting.demand.surfaces`; without them only the surfaces' weights are tried.
 

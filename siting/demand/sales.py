@@ -140,7 +140,8 @@ def fleet_model(
     Parameters
     ----------
     scenario
-        ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, or one of `path`.
+        ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a projection
+        from 2041 on), or one of `path`.
     until
         The last year, 2025 to the last target year of the scenario.
     path
@@ -326,6 +327,6 @@ def _require_years(classes: Sequence[_Class], until: int, scenario: str) -> None
             Fault(
                 f"scenario {scenario}",
                 f"covers {OPENING_YEAR} to {last}, not {until}",
-                "give a target for a later year, or a fleet table of your own",
+                "use net-zero-2060 (a projection), a target for a later year, or a fleet table",
             )
         )

@@ -17,6 +17,8 @@ from siting.reference import table
 OPENING_YEAR = 2025
 BASE_YEAR = 2026
 DEFAULT_SCENARIO = "nev-2025-30"
+# The last year for which anybody has named a share of sales by class.
+PROJECTED_AFTER = 2040
 
 SALES_LIMITS = {
     "sales_year": Limits("vehicles/year"),
@@ -36,7 +38,7 @@ def scenario_names(path: Path | None = None) -> list[str]:
     Examples
     --------
     >>> scenario_names()
-    ['nev-2025-30', 'nev-2019', 'slow', 'fast']
+    ['nev-2025-30', 'nev-2019', 'slow', 'fast', 'net-zero-2060']
     """
     return list(dict.fromkeys(table("scenarios", path)["scenario"].astype(str)))
 

@@ -119,6 +119,37 @@ def city_share(
     return shares
 
 
+def national_stations(people: float) -> dict[str, Any]:
+    """Return the policy's number of public stations, and how many of them go by people to an area.
+
+    Parameters
+    ----------
+    people
+        People of the area.
+
+    Returns
+    -------
+    dict
+        ``stations`` (of the whole country), ``year``, ``by_people`` (stations, at the area's share
+        of urban Pakistan), ``source``, ``confidence`` (of the number of the country).
+
+    Examples
+    --------
+    >>> found = national_stations(1_108_872)
+    >>> found["stations"], round(found["by_people"])
+    (3000, 35)
+    """
+    country = table("country").set_index("item")
+    row, values = country.loc["stations_2030"], country["value"].astype(float).to_dict()
+    return {
+        "stations": round(values["stations_2030"]),
+        "year": 2030,
+        "by_people": values["stations_2030"] * people / values["urban_people"],
+        "source": str(row["source"]),
+        "confidence": str(row["confidence"]),
+    }
+
+
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
     """Return the share of a city without registrations: stated in the table, or by people."""
     if pd.notna(row.get("share_of_fleet")):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from siting.demand.depots import depot_shares
 from siting.demand.surfaces import SURFACES
 from siting.errors import Fault, InputError
 from siting.reference import table
@@ -25,6 +26,7 @@ def spread_demand(
     energy: pd.DataFrame,
     surfaces: pd.DataFrame | None = None,
     weights: pd.DataFrame | None = None,
+    depots: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return public charging energy by cell and vehicle class (kWh/day).
 
@@ -48,6 +50,9 @@ def spread_demand(
         ``vehicle_class``, ``home``, ``destination``, ``en_route``: how a class divides its energy,
         not necessarily adding up to 1; none: the package's table. The weight of a surface that is 0
         in all the cells concerned goes to the others.
+    depots
+        Fleets by depot, as `siting.demand.place_depots` returns them: their class's energy is
+        wanted in the cells of its depots alone.
 
     Returns
     -------
@@ -97,6 +102,7 @@ def spread_demand(
         rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list(), list(SURFACES)]
         shares, division = rows.to_numpy(dtype=float), figures
     notes: dict[str, None] = {}
+    fleets = {} if depots is None else dict(list(depots.groupby("vehicle_class", sort=False)))
     wanted = energy["demand_kwh_day"].to_numpy(dtype=float)
     column = pd.Index(classes).get_indexer(pd.Index(energy["vehicle_class"].astype(str)))
     zones = energy["zone_id"].astype(str).to_numpy() if by_zone else np.full(len(energy), "")
@@ -109,11 +115,17 @@ def spread_demand(
         mixes = _mixes(shares[at], division[column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
             spread[at, column[row]] += wanted[row] * mix
-            if moved and wanted[row] > 0:
+            if moved and wanted[row] > 0 and classes[column[row]] not in fleets:
                 where = f" in zone {zone}" if by_zone else ""
                 lost = ", ".join(n for n, gone in zip(names, moved, strict=True) if gone)
                 notes[f"{classes[column[row]]}: nothing known of {lost}{where}, its weight went "
                       "to the rest"] = None  # fmt: skip
+    for at_class, name in enumerate(classes):
+        if name in fleets:
+            total = spread[:, at_class].sum()
+            spread[:, at_class] = 0.0
+            own = pd.Index(cells["cell_id"]).get_indexer(pd.Index(fleets[name]["cell_id"]))
+            np.add.at(spread[:, at_class], own, total * depot_shares(fleets[name]).to_numpy())
     for note in notes:
         log.info(note)
     demand = pd.DataFrame(

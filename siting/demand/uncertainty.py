@@ -16,11 +16,11 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from siting.demand.energy import demand_figures, figure_values, zone_kwh
-from siting.demand.housing import Array, Housing, zone_class
+from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.errors import Fault, InputError
 
 # More of these is less energy in public.
-LOWERING = ("home_share", "charging_efficiency")
+LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
 _CHUNK = 256  # draws at once: bounds the memory with many zones
 
@@ -63,9 +63,16 @@ class _Case:
 
     def end(self, *, more: bool) -> Array:
         """Return each figure at the end that gives more energy, or less."""
-        lowering = self.figures["figure"].isin(LOWERING).to_numpy()
+        figure = self.figures["figure"]
         low, high = (self.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
-        return np.where(lowering == more, low, high)
+        lowering = figure.isin(LOWERING).to_numpy()
+        values = np.where(lowering == more, low, high)
+        for name in SURVEYED:
+            # Whether an effect takes from home charging or gives to it depends on who lives here.
+            at = (figure == name).to_numpy()
+            ends = [np.where(at, end, values) for end in (low, high)]
+            values = (max if more else min)(ends, key=lambda tried: self.kwh(tried).sum())
+        return values
 
 
 def energy_scenarios(
@@ -292,7 +299,7 @@ def sensitivity(
     """
     case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
     central = case.figures["value"].to_numpy(dtype=float)
-    less, more = case.end(more=False), case.end(more=True)
+    low, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
     before = case.kwh(central)
     total = float(before.sum())
     if not total > 0:
@@ -301,9 +308,10 @@ def sensitivity(
     rows = []
     for key, group in case.figures.groupby(case.keys, sort=False):
         moved = (case.keys == key).to_numpy()
-        if not (less[moved] != more[moved]).any():
+        if not (low[moved] != high[moved]).any():
             continue
-        ends = [case.kwh(np.where(moved, end, central)) for end in (less, more)]
+        ends = [case.kwh(np.where(moved, end, central)) for end in (low, high)]
+        ends.sort(key=np.sum)
         if all(np.array_equal(end, before) for end in ends):
             continue
         names = group["vehicle_class"].astype(str).to_list()

@@ -14,6 +14,7 @@ VEHICLE_LIMITS = {
     "kwh_km": Limits("kWh/km"),
     "km_day": Limits("km/day"),
     "charging_efficiency": Limits("share", least=0.1, most=1.0, default=1.0),
+    "electric_km_share": Limits("share", most=1.0, default=1.0),
     "home_share": Limits("share", most=1.0),
     "housing_weight": Limits("share", most=1.0, default=0.0),
 }
@@ -22,7 +23,9 @@ VEHICLE_LIMITS = {
 def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None) -> pd.DataFrame:
     """Return use and energy by vehicle class: kWh/km, km/day, efficiency, shares at home and not.
 
-    The energy of a vehicle is ``km_day * kwh_km / charging_efficiency`` kWh a day at the charger.
+    The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
+    day at the charger. ``electric_km_share`` is below 1 where a class has plug-in hybrids in it:
+    the country's new-energy vehicles count them, and they drive on petrol too.
     The packaged ``kwh_km`` is measured at the wall, so its efficiency is 1 and losses count once.
     Whoever gives ``kwh_km`` at the battery gives ``charging_efficiency`` (about 0.9) with it.
 
@@ -33,9 +36,9 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
         place of the package's rows for the same class and figure.
     overrides
         Single figures to change: class, then ``kwh_km``, ``km_day``, ``charging_efficiency``,
-        ``home_share``, ``housing_weight`` or ``public_share``. A ``public_share`` is taken to hold
-        in every zone, whatever its housing. A new class needs ``kwh_km``, ``km_day`` and one of
-        ``home_share`` and ``public_share``.
+        ``electric_km_share``, ``home_share``, ``housing_weight`` or ``public_share``. A
+        ``public_share`` is taken to hold in every zone, whatever its housing. A new class needs
+        ``kwh_km``, ``km_day`` and one of ``home_share`` and ``public_share``.
 
     Returns
     -------

@@ -1,8 +1,9 @@
 """Figures that come with the package: each row with its unit, source and confidence.
 
 One CSV file a subject lies beside this module. A user may give a file of the same form instead.
-Confidence marks: ``H`` primary data or two independent reports, ``M`` one credible report, ``L``
-one weak source, ``ASSUMPTION`` nobody could source it.
+Confidence marks: ``definition`` a figure that is so by how another is defined, and no finding;
+``H`` primary data or two independent reports, ``M`` one credible report, ``L`` one weak source,
+``ASSUMPTION`` nobody could source it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 
-CONFIDENCE = ("H", "M", "L", "ASSUMPTION")
+# The surest first. A definition cannot be wrong, so that what rests on it is as sure as the rest.
+CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
 
 
 def table(name: str, path: Path | None = None) -> pd.DataFrame:

@@ -38,6 +38,8 @@ def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
         name = (worst["name"], True)
         lines.append([(f"Of the {what} the worst served is ", False), name, *near, (told, False)])
     lines.append([(proven(run.facts), False)])
+    if national := _national(run):
+        lines.append([(national, False)])
     return lines
 
 
@@ -56,6 +58,20 @@ def _served(run: RunFolder) -> str:
     stand = f" beside {number(old)} that stand" if old else ""
     money = rupees(f["subsidy_pkr"])
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
+
+
+def _national(run: RunFolder) -> str:
+    """Return the policy's number of stations as a line to hold the plan's against."""
+    known = run.facts.get("demand", {}).get("national")
+    if not known:  # a run of before
+        return ""
+    stand = run.facts["new_stations"] + run.facts["existing_stations"]
+    return (
+        f"The policy wants {number(known['stations'])} public stations in the whole country by "
+        f"{known['year']}; by its people this area's part of them is "
+        f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
+        f"The plan has {number(stand)}."
+    )
 
 
 def _vehicles(run: RunFolder) -> str:

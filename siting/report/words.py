@@ -11,6 +11,7 @@ _URDU = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
 NONE = "–"
 
 _CONFIDENCE = {
+    "definition": "by definition",
     "H": "high",
     "M": "medium",
     "L": "low",

@@ -86,14 +86,15 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``item``, ``kind`` (connection, line, distance, factor, headroom, upgrade), ``kva``,
-        ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``, ``unit``,
-        ``source``, ``confidence``.
+        ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
+        upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``,
+        ``high``, ``unit``, ``source``, ``confidence``.
 
     Raises
     ------
     InputError
-        If an item that the costs need is missing, or a figure is negative.
+        If an item that the costs need is missing, a figure is negative, or a price by the kW is of
+        no connection.
 
     Examples
     --------
@@ -120,6 +121,13 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     tiers = grid[grid["kind"] == "connection"]
     if tiers.empty or tiers["max_kw"].isna().any():
         raise InputError(Fault(f"{where}, column kind", "each connection needs kva or max_kw"))
+    by_kw = grid[grid["kind"] == "connection_kw"]
+    loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
+    if loose.any():
+        what = "a price by the kW is of no connection, or given twice"
+        fix = "give it the max_kw of its connection"
+        items = tuple(by_kw["item"][loose].astype(str))
+        raise InputError(Fault(f"{where}, column max_kw", what, fix, items))
     return grid
 
 
@@ -208,7 +216,7 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
     --------
     >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
     >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
-    7
+    7.0
     """
     limits = table("charging_limits", path)
     pairs = limits["charger_group"].astype(str) + " " + limits["vehicle_class"].astype(str)
@@ -258,10 +266,11 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def parking_rule(path: Path | None = None) -> pd.DataFrame:
-    """Return NEECA's parking rule: the charging points that a car park of so many bays must have.
+    """Return NEECA's parking rule: charging points by the bays of a car park.
 
-    The reports give 5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the
-    smaller number is taken.
+    The reports say that so many points "can be established": a least or a most number. They give
+    5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the smaller number is
+    taken.
 
     Parameters
     ----------

@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 LAND = ("lease", "upfront")
 SUBSIDY_RULES = ("share", "flat", "gap")
+POINTS_RULES = ("none", "minimum", "maximum")
 COST_PARTS = (
     "charger_cost_pkr",
     "grid_cost_pkr",
@@ -60,8 +61,8 @@ class SiteCosts:
     land
         ``lease`` (running cost) or ``upfront`` (part of the cost).
     neeca_points
-        Whether an offer with fewer points than NEECA's parking rule asks of the site's bays is
-        ruled out; only where the site's bays are known.
+        How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
+        ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
 
     Raises
     ------
@@ -76,7 +77,7 @@ class SiteCosts:
     site_bays: float
     line_detour: float
     land: Literal["lease", "upfront"] = "lease"
-    neeca_points: bool = True
+    neeca_points: Literal["none", "minimum", "maximum"] = "none"
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
@@ -97,6 +98,10 @@ class SiteCosts:
         if self.land not in LAND:
             what = f"{self.land!r} is not a way to pay"
             faults.append(Fault("site costs, land", what, "use " + " or ".join(LAND)))
+        if self.neeca_points not in POINTS_RULES:
+            what = f"{self.neeca_points!r} is not a reading of the parking rule"
+            fix = "use " + ", ".join(POINTS_RULES)
+            faults.append(Fault("site costs, neeca_points", what, fix))
         if faults:
             raise InputError(faults)
 
@@ -240,6 +245,9 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the smallest grid connection that carries each power (kW), and its price (PKR).
 
+    A connection without a transformer of its own pays by the kW as well, if the table has a row of
+    kind ``connection_kw`` for powers up to as many kW: it takes up a part of one that stands.
+
     Returns
     -------
     DataFrame
@@ -250,10 +258,12 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     limits = tiers["max_kw"].to_numpy(dtype=float)
     at = np.searchsorted(limits, power_kw, side="left")
     tier = tiers.iloc[np.minimum(at, len(tiers) - 1)]
+    by_kw = grid[grid["kind"] == "connection_kw"].set_index("max_kw")["value"].astype(float)
+    price_kw = tier["max_kw"].map(by_kw).fillna(0.0).to_numpy(dtype=float)
     return pd.DataFrame(
         {
             "grid_item": tier["item"].to_numpy(),
-            "connection_cost_pkr": tier["value"].to_numpy(dtype=float),
+            "connection_cost_pkr": tier["value"].to_numpy(dtype=float) + price_kw * power_kw,
             "needs_line": tier["kva"].notna().to_numpy(),
             "reason": [
                 "" if place < len(tiers) else

@@ -107,9 +107,9 @@ def make_offers(
         ``existing``, ``extends``, ``power_kw``, ``standing_kw`` (the part of it that stands),
         ``upgrade_kw`` (headroom that the upgrade adds: ``power_kw - standing_kw - upgrade_kw`` is
         within the headroom), ``ports``, ``points``, ``bays_needed``, ``site_bays``,
-        ``neeca_points`` (asked of the site's known bays), ``feeder_id`` where the sites have it,
-        ``headroom_kw``, ``line_km``, ``availability``, the cost parts and ``cost_pkr``,
-        ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
+        ``neeca_points`` (of NEECA's rule for the site's known bays), ``feeder_id`` where the
+        sites have it, ``headroom_kw``, ``line_km``, ``availability``, the cost parts and
+        ``cost_pkr``, ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
         `configuration_table`, ``standing_kwh_day`` (the part of the capacity that stands),
         ``capacity_<group>_kwh_day`` and ``reason`` (blank where it can be built).
 
@@ -264,23 +264,27 @@ def _upgraded(offers: pd.DataFrame, grid: pd.DataFrame, upgrade: bool) -> pd.Dat
     return out
 
 
-def _ruled_out(offers: pd.DataFrame, parking: pd.DataFrame, points_rule: bool) -> pd.DataFrame:
+def _ruled_out(offers: pd.DataFrame, parking: pd.DataFrame, points_rule: str) -> pd.DataFrame:
     """Return the offers with the reasons of bays and points beside those they have."""
     out = offers.copy()
     asked = points_required(
         out["site_bays"].where(out["bays_known"].astype(bool)).to_numpy(dtype=float), parking
     )
     out["neeca_points"] = asked
-    few = (out["points"] < asked) & points_rule
+    few = (out["points"] < asked) & (points_rule == "minimum")
+    # Below the rule's first step no number is given, so that none is too many.
+    many = (out["points"] > asked) & (asked > 0) & (points_rule == "maximum")
     reasons = []
     columns = ("reason", "bays_needed", "site_bays", "points")
-    rows = zip(*(out[c] for c in columns), asked, few, strict=True)
-    for reason, bays, there, points, wanted, short in rows:
+    rows = zip(*(out[c] for c in columns), asked, few, many, strict=True)
+    for reason, bays, there, points, wanted, short, over in rows:
         found = [reason] if reason else []
         if bays > there:
             found.append(f"needs {bays:,} bays, the site has {there:g}")
         if short:
             found.append(f"{points} charging points, NEECA asks {wanted:g} of {there:g} bays")
+        if over:
+            found.append(f"{points} charging points, NEECA allows {wanted:g} at {there:g} bays")
         reasons.append("; ".join(found))
     out["reason"] = pd.Series(reasons, index=out.index, dtype="str")
     return out

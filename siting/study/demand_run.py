@@ -18,7 +18,7 @@ from siting.study.rests_on import all_figures
 from siting.study.stages import Report
 from siting.study.to_demand import spread
 
-LAST_YEAR = 2040
+LAST_YEAR = demand.PROJECTED_AFTER
 DRAWS = 1000
 
 
@@ -132,14 +132,18 @@ def _found(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandR
             study.surfaces,
             study.surface_weights,
         )
-        swings = demand.sensitivity(
-            *parts, study.housing, shares=_with_zone(shares, study.cells, study.zone_table)
-        )
+        shares = _with_zone(shares, study.cells, study.zone_table)
+        if study.depots is not None:
+            shares = _at_depots(shares, study.zone_energy["zone_id"], study.depots)
+        swings = demand.sensitivity(*parts, study.housing, shares=shares)
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
+            energy = study.zone_energy
+            if study.depots is not None:  # what is wanted at depots no surface moves
+                energy = energy[~energy["vehicle_class"].isin(study.depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
-                study.zone_energy,
+                energy,
                 study.surfaces,
                 study.surface_weights,
                 study.places,
@@ -167,6 +171,15 @@ def _with_zone(
         return shares.assign(zone_id="all")
     zone = cells.set_index("cell_id")["zone_id"]
     return shares.assign(zone_id=zone.loc[shares["cell_id"]].to_numpy())
+
+
+def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares with each kWh of a class known by depot in the cells of its depots."""
+    parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
+    for name, own in depots.groupby("vehicle_class", sort=False):
+        at = own[["cell_id"]].assign(vehicle_class=name, share=demand.depot_shares(own))
+        parts.append(at.merge(pd.DataFrame({"zone_id": zones.unique()}), how="cross"))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _fleet_check(settings: Demand) -> pd.DataFrame:
@@ -214,7 +227,8 @@ def _write(
             edges=study.network.edges,
             cells=study.cells,
             demand=study.demand,
-            title=f"{config.title}: public charging energy wanted in {config.year}",
+            title=f"{config.title}: public charging energy wanted in {config.year}"
+            + (" (projection)" if config.year > demand.PROJECTED_AFTER else ""),
             note=note,
         )
     else:
@@ -235,11 +249,12 @@ def _write(
     if settings.fleet_csv is None:
         tables["fleet"] = demand.fleet_model(
             settings.scenario,
-            LAST_YEAR,
+            max(LAST_YEAR, config.year),
             settings.scenarios_csv,
             {name: dict(figures) for name, figures in settings.fleet_figures.items()},
             sales_path=settings.sales_csv,
         )
+        tables["fleet"]["projection"] = tables["fleet"]["year"] > demand.PROJECTED_AFTER
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)

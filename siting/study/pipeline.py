@@ -72,6 +72,11 @@ class Study:
     city_people = to_demand.city_people
     area_share = to_demand.area_share
     # Vehicles, their energy, and where they want it.
+    national_fleet = to_demand.national_fleet
+    class_figures = to_demand.class_figures
+    registered_share = to_demand.registered_share
+    depots = to_demand.depots
+    fleet_tables = to_demand.fleet_tables
     fleet = to_demand.fleet
     vehicles = to_demand.vehicles
     fleet_share = to_demand.fleet_share
@@ -82,7 +87,6 @@ class Study:
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
     demand = to_demand.demand
-    demand_notes = to_demand.demand_notes
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
@@ -109,6 +113,7 @@ class Study:
     inputs = rests_on.inputs
     contents = rests_on.contents
     demand_facts = rests_on.demand_facts
+    demand_notes = rests_on.demand_notes
     figures = rests_on.figures
     sourced_figures = rests_on.sourced_figures
     settings = rests_on.settings

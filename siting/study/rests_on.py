@@ -100,7 +100,71 @@ def demand_facts(
         "area_share": area_share,
         "where": "people" if surfaces is None else "home, destination, en route",
         "kwh_day": demand.groupby("vehicle_class")["demand_kwh_day"].sum().to_dict(),
+        "national": people_to_energy.national_stations(float(cells["people"].sum())),
     }
+
+
+@stage("reach.max_snap_m", "demand.case", "year", "demand: scenario fleet_csv")
+def demand_notes(
+    config: Config,
+    people_notes: tuple[str, ...],
+    people_outside: Layer,
+    cells: Layer,
+    surfaces: Table | None,
+    demand: Table,
+    depots: Table | None,
+    national_fleet: Table,
+    registered_share: Table,
+    area_share: float,
+) -> list[str]:
+    """What a reader must know of the demand before using it, in plain words."""
+    far_m, case = config.reach.max_snap_m, config.demand.case
+    lines = list(people_notes)
+    left_out = float(people_outside["people"].sum())
+    if left_out > 0:
+        lines.append(
+            f"{left_out:,.0f} people of the layer live outside the outline of the roads and "
+            "are not part of the study"
+        )
+    far = cells["node_id"].isna()
+    if far.any():
+        there = demand["cell_id"].isin(cells.loc[far, "cell_id"])
+        kwh = demand.loc[there, "demand_kwh_day"].sum()
+        lines.append(
+            f"{cells.loc[far, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} "
+            f"people live further than {far_m:g} m from a road of the "
+            f"network: their demand ({kwh:,.0f} kWh/day) counts as wanted but cannot be served"
+        )
+    if surfaces is None:
+        lines.append("all energy is taken to be wanted where people live (no demand.surfaces)")
+    else:
+        lines += surfaces.attrs["notes"]
+    lines += demand.attrs["notes"]
+    if depots is not None:
+        modelled = (
+            national_fleet.set_index("vehicle_class")["vehicles"]
+            * registered_share.set_index("vehicle_class")["city_share"]
+            * area_share
+        )
+        for name, own in depots.groupby("vehicle_class", sort=False):
+            lines.append(
+                f"{name}: {own['vehicles'].sum():,.0f} vehicles known by depot "
+                f"({', '.join(own['depot'])}) stand in place of the {modelled[name]:,.0f} that the "
+                f"fleet model gives the area; what they charge in public "
+                f"({own['demand_kwh_day'].sum():,.0f} kWh/day) is wanted at the depots"
+            )
+    if config.year > people_to_energy.PROJECTED_AFTER:
+        by = "the fleet table" if config.demand.fleet_csv else f"scenario {config.demand.scenario}"
+        lines.append(
+            f"{config.year} is a projection, no forecast: no target by class reaches beyond "
+            f"{people_to_energy.PROJECTED_AFTER}, and {by} carries today's growth of sales on"
+        )
+    if case != "central":
+        lines.append(
+            f"case {case}: every figure of the demand stands at the end of "
+            "its range at once, a bound and no likely outcome"
+        )
+    return lines
 
 
 @stage("demand.surfaces.weights")

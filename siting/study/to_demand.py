@@ -205,7 +205,7 @@ def area_share(cells: Layer, city_people: float) -> float:
 
 
 @stage("year", "demand: vehicle_classes scenario fleet_csv fleet_figures scenarios_csv sales_csv")
-def fleet(config: Config) -> Table:
+def national_fleet(config: Config) -> Table:
     """The country's electric vehicles of the target year, by class."""
     asked = config.demand
     found = people_to_energy.national_fleet(
@@ -226,14 +226,14 @@ def fleet(config: Config) -> Table:
 
 
 @stage("demand.figures", "demand.vehicles_csv")
-def vehicles(config: Config) -> Table:
+def class_figures(config: Config) -> Table:
     """Use and energy by vehicle class, with the configuration's overrides."""
     own = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
     return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
 
 
 @stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
-def fleet_share(config: Config) -> Table:
+def registered_share(config: Config) -> Table:
     """The city's share of the country's electric vehicles, by class."""
     asked = config.demand
     shares = people_to_energy.city_share(
@@ -249,6 +249,42 @@ def fleet_share(config: Config) -> Table:
         source=shares["source"].where(~given, "set in the configuration"),
         confidence=shares["confidence"].where(~given, "ASSUMPTION"),
     )
+
+
+@stage("demand.fleets", "reach.max_snap_m")
+def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
+    """Fleets known by depot, with the cell and the energy of each; none where none are given."""
+    if not config.demand.fleets:
+        return None
+    given = pd.DataFrame([own.model_dump() for own in config.demand.fleets])
+    return people_to_energy.place_depots(given, class_figures, cells, config.reach.max_snap_m)
+
+
+@stage()
+def fleet_tables(
+    national_fleet: Table, class_figures: Table, registered_share: Table, depots: Table | None
+) -> tuple[Table, Table, Table]:
+    """The vehicles, their use and the city's share of them, with the fleets known by depot."""
+    tables = (national_fleet, class_figures, registered_share)
+    return tables if depots is None else people_to_energy.with_depots(*tables, depots)
+
+
+@stage()
+def fleet(fleet_tables: tuple[Table, Table, Table]) -> Table:
+    """The electric vehicles by class: the country's, or the area's own where known by depot."""
+    return fleet_tables[0]
+
+
+@stage()
+def vehicles(fleet_tables: tuple[Table, Table, Table]) -> Table:
+    """Use and energy by vehicle class."""
+    return fleet_tables[1]
+
+
+@stage()
+def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
+    """The city's share of the vehicles, by class."""
+    return fleet_tables[2]
 
 
 @stage("demand.housing")
@@ -275,14 +311,17 @@ def zone_energy(
     zone_table: Table | None,
     area_share: float,
     housing: dict[str, float],
+    depots: Table | None,
 ) -> Table:
     """Public charging energy by zone and class in the configuration's case (kWh/day)."""
     parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
     case = config.demand.case
     if case == "central":
-        return people_to_energy.zone_energy(*parts)
-    runs = people_to_energy.energy_scenarios(*parts)
-    return runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
+        found = people_to_energy.zone_energy(*parts)
+    else:
+        runs = people_to_energy.energy_scenarios(*parts)
+        found = runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
+    return found if depots is None else people_to_energy.zones_by_depot(found, depots)
 
 
 @stage("demand.profiles_csv")
@@ -335,62 +374,31 @@ def surfaces(
     stored="demand",
 )
 def demand(
-    cells: Layer, surfaces: Table | None, zone_energy: Table, surface_weights: Table
+    cells: Layer,
+    surfaces: Table | None,
+    zone_energy: Table,
+    surface_weights: Table,
+    depots: Table | None,
 ) -> Table:
     """The demand (`siting.tables.DEMAND`)."""
-    return spread(zone_energy, cells, surfaces, surface_weights)
+    return spread(zone_energy, cells, surfaces, surface_weights, depots)
 
 
-def spread(energy: Table, cells: Layer, surfaces: Table | None, weights: Table) -> Table:
+def spread(
+    energy: Table,
+    cells: Layer,
+    surfaces: Table | None,
+    weights: Table,
+    depots: Table | None = None,
+) -> Table:
     """Return energy by zone and class spread over cells, by their surfaces if there are any.
 
     Parameters
     ----------
     energy
         ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
-    cells, surfaces, weights
-        As in a study: `Study.cells`, `Study.surfaces`, `Study.surface_weights`.
+    cells, surfaces, weights, depots
+        As in a study: `Study.cells`, `Study.surfaces`, `Study.surface_weights`, `Study.depots`.
     """
-    if surfaces is None:
-        return people_to_energy.spread_demand(cells, energy)
-    return people_to_energy.spread_demand(cells, energy, surfaces, weights)
-
-
-@stage("reach.max_snap_m", "demand.case")
-def demand_notes(
-    config: Config,
-    people_notes: tuple[str, ...],
-    people_outside: Layer,
-    cells: Layer,
-    surfaces: Table | None,
-    demand: Table,
-) -> list[str]:
-    """What a reader must know of the demand before using it, in plain words."""
-    far_m, case = config.reach.max_snap_m, config.demand.case
-    lines = list(people_notes)
-    left_out = float(people_outside["people"].sum())
-    if left_out > 0:
-        lines.append(
-            f"{left_out:,.0f} people of the layer live outside the outline of the roads and "
-            "are not part of the study"
-        )
-    far = cells["node_id"].isna()
-    if far.any():
-        there = demand["cell_id"].isin(cells.loc[far, "cell_id"])
-        kwh = demand.loc[there, "demand_kwh_day"].sum()
-        lines.append(
-            f"{cells.loc[far, 'people'].sum():,.0f} of {cells['people'].sum():,.0f} "
-            f"people live further than {far_m:g} m from a road of the "
-            f"network: their demand ({kwh:,.0f} kWh/day) counts as wanted but cannot be served"
-        )
-    if surfaces is None:
-        lines.append("all energy is taken to be wanted where people live (no demand.surfaces)")
-    else:
-        lines += surfaces.attrs["notes"]
-    lines += demand.attrs["notes"]
-    if case != "central":
-        lines.append(
-            f"case {case}: every figure of the demand stands at the end of "
-            "its range at once, a bound and no likely outcome"
-        )
-    return lines
+    division = None if surfaces is None else weights
+    return people_to_energy.spread_demand(cells, energy, surfaces, division, depots)

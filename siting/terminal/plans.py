@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from siting.demand import PROJECTED_AFTER
 from siting.plan import Plan
 from siting.study import DemandRun
+
+_SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 
 
 def print_plan(plan: Plan, folder: Path) -> None:
@@ -86,6 +89,8 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     console = Console(highlight=False)
     console.print()
     title = f"{found.title}: public charging energy wanted in {found.year}"
+    if found.year > PROJECTED_AFTER:
+        title += " (projection)"
     console.print(f"[bold]{escape(title)}[/bold]")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Vehicle class", no_wrap=True)
@@ -108,6 +113,12 @@ def print_demand(found: DemandRun, folder: Path) -> None:
         console.print(
             f"  {row.item}: model {shown.format(row.model)}, published "
             f"{shown.format(row.published)} ({row.difference_share:+.1%}, {verdict} tolerance)",
+            soft_wrap=True,
+        )
+    if len(found.fleet):
+        console.print(
+            "  The fleet is fitted to these figures: the comparison shows that it holds them, and "
+            "tests nothing.",
             soft_wrap=True,
         )
     for title, swings, column, unit in (
@@ -134,7 +145,7 @@ def _print_swings(
             str(row["figure"]),
             str(row["vehicle_class"]).replace("_", " ") or "all",
             f"{row[column]:.1%}",
-            "assumed" if row["confidence"] == "ASSUMPTION" else str(row["confidence"]),
+            _SURE.get(str(row["confidence"]), str(row["confidence"])),
         )
     console.print(table)
 

@@ -1,0 +1,181 @@
+"""Fleets that are known by their depots, in place of what the fleet model gives their class.
+
+A depot's public energy is that of its vehicles, at the depot::
+
+    kWh/day = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
+              x public share
+
+What is charged inside the depot is no public demand. A fleet is what its owner says it is: it has
+no range, and it is the same in every year and scenario.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.errors import Fault, InputError
+
+OWN = ("km_day", "home_share")  # figures of a class that its depots may state
+
+
+def place_depots(
+    fleets: pd.DataFrame, vehicles: pd.DataFrame, cells: gpd.GeoDataFrame, within_m: float
+) -> pd.DataFrame:
+    """Return fleets with the cell they charge in and the public energy they want (kWh/day).
+
+    Parameters
+    ----------
+    fleets
+        ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day`` and
+        ``public_share`` (0 to 1; blank: those of the class), ``source``.
+    vehicles
+        Use and energy by class, as `siting.demand.vehicle_figures` returns them.
+    cells
+        Demand cells, with ``zone_id`` where the area has zones.
+    within_m
+        Depots farther than this from any cell are outside the study area, m.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `fleets`, filled in, with ``cell_id``, ``zone_id`` (``all`` without zones)
+        and ``demand_kwh_day``.
+
+    Raises
+    ------
+    InputError
+        Naming every depot that has no place in the study area or no vehicles, and every class
+        without figures.
+
+    Examples
+    --------
+    >>> from siting.demand import vehicle_figures
+    >>> cells = gpd.GeoDataFrame(
+    ...     {"cell_id": ["c1"], "people": 0.0, "node_id": [1], "snap_m": 0.0},
+    ...     geometry=gpd.points_from_xy([73.05], [33.69]), crs=4326,
+    ... ).to_crs(32643)
+    >>> fleets = pd.DataFrame({"depot": ["Zero Point"], "vehicle_class": "bus", "lon": 73.05,
+    ...     "lat": 33.69, "vehicles": 160, "km_day": [200.0], "public_share": 0.1, "source": ""})
+    >>> place_depots(fleets, vehicle_figures(), cells, 500)["demand_kwh_day"].round().to_list()
+    [4160.0]
+    """
+    points = gpd.GeoSeries(gpd.points_from_xy(fleets["lon"], fleets["lat"]), crs=4326)
+    at = points.to_crs(cells.crs).to_numpy()
+    places = fleets[["lon", "lat"]].to_numpy(dtype=float)
+    known = np.isfinite(places).all(axis=1)
+    nearest = np.zeros(len(fleets), dtype=int)
+    shapes = cells.geometry.to_numpy()
+    nearest[known] = shapely.STRtree(shapes).nearest(at[known])
+    away_m = np.full(len(fleets), np.inf)
+    away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
+    name = fleets["depot"].astype(str)
+    number = fleets["vehicles"].to_numpy(dtype=float)
+    lost = "move it, or leave it out: its class is then not known by depot"
+    checks = (
+        (~known, "no place", "give lon and lat in degrees", name),
+        (known & ~(away_m <= within_m), "outside the study area", lost, name),
+        (~(np.isfinite(number) & (number > 0)), "no number of vehicles above 0", "", name),
+        (
+            ~fleets["vehicle_class"].isin(vehicles["vehicle_class"]).to_numpy(),
+            "a class without figures",
+            "give it some, or use one that has",
+            fleets["vehicle_class"].astype(str),
+        ),
+    )
+    faults = [
+        Fault("fleets by depot", what, fix, tuple(dict.fromkeys(ids[bad])))
+        for bad, what, fix, ids in checks
+        if bad.any()
+    ]
+    if faults:
+        raise InputError(faults)
+    use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()
+    out = fleets.reset_index(drop=True)
+    out["km_day"] = out["km_day"].astype(float).fillna(use["km_day"].astype(float))
+    public = 1 - use["home_share"].astype(float)
+    out["public_share"] = out["public_share"].astype(float).fillna(public)
+    out["cell_id"] = cells["cell_id"].to_numpy()[nearest]
+    zone = cells["zone_id"].astype(str).to_numpy() if "zone_id" in cells.columns else None
+    out["zone_id"] = "all" if zone is None else zone[nearest]
+    each = use["kwh_km"] * use["electric_km_share"] / use["charging_efficiency"]
+    out["demand_kwh_day"] = out["vehicles"] * out["km_day"] * each * out["public_share"]
+    return out
+
+
+def with_depots(
+    fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the three tables with the classes of `depots` as their depots have them.
+
+    Parameters
+    ----------
+    fleet, vehicles, city_share
+        As in `siting.demand.city_energy`.
+    depots
+        As `place_depots` returns them.
+
+    Returns
+    -------
+    fleet : DataFrame
+        With ``in_area``: whether the vehicles are those of the study area and not of the country.
+    vehicles : DataFrame
+        Km a day and share at home are the means of the class's fleets, in any housing.
+    city_share : DataFrame
+        1 where the vehicles are those of the study area.
+    """
+    fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
+    vehicles, city_share = vehicles.copy(), city_share.copy()
+    for name, own in depots.groupby("vehicle_class", sort=False):
+        number = own["vehicles"].astype(float)
+        km = float((number * own["km_day"]).sum())
+        source = "; ".join(
+            f"{v:,.0f} at {depot}" + (f" ({said})" if said else "")
+            for v, depot, said in zip(own["vehicles"], own["depot"], own["source"], strict=True)
+        )
+        row = fleet["vehicle_class"] == name
+        fleet.loc[row, ["vehicles", "low", "high"]] = float(number.sum())
+        fleet.loc[row, ["source", "confidence"]] = [f"fleets by depot: {source}", "ASSUMPTION"]
+        row = city_share["vehicle_class"] == name
+        city_share.loc[row, ["city_share", "low", "high"]] = 1.0
+        city_share.loc[row, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+        row = vehicles["vehicle_class"] == name
+        public = float((number * own["km_day"] * own["public_share"]).sum() / km) if km else 0.0
+        means = {"km_day": km / float(number.sum()), "home_share": 1 - public}
+        for figure, value in means.items():
+            vehicles.loc[row, [f"{figure}{end}" for end in ("", "_low", "_high")]] = value
+            said = ["mean of the fleets by depot", "ASSUMPTION"]
+            vehicles.loc[row, [f"{figure}_source", f"{figure}_confidence"]] = said
+        vehicles.loc[row, "housing_weight"] = 0.0
+        vehicles.loc[row, ["public_share", "public_share_low", "public_share_high"]] = public
+    return fleet, vehicles, city_share
+
+
+def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
+    """Return energy by zone and class with the classes of `depots` in the zones of their depots.
+
+    Parameters
+    ----------
+    energy
+        ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``.
+    depots
+        As `place_depots` returns them.
+    """
+    out = energy.copy()
+    for name, own in depots.groupby("vehicle_class", sort=False):
+        row = out["vehicle_class"] == name
+        for column in ("vehicles", "demand_kwh_day"):
+            if column in out.columns:
+                share = depot_shares(own, column).groupby(own["zone_id"]).sum()
+                part = out.loc[row, "zone_id"].map(share).fillna(0.0)
+                out.loc[row, column] = part * out.loc[row, column].sum()
+    return out
+
+
+def depot_shares(depots: pd.DataFrame, column: str = "demand_kwh_day") -> pd.Series:
+    """Return each depot's share of one class's vehicles or energy (0 to 1; even where it is 0)."""
+    values = depots[column].astype(float)
+    total = float(values.sum())
+    return values / total if total > 0 else pd.Series(1 / len(values), index=values.index)
