@@ -85,7 +85,7 @@ class Run(Plans):
             self._whole(None)
 
     def _briefly(self) -> None:
-        """Better the plan there is by exchanges, where choices are valued quickly; prove nothing."""
+        """Better the plan by exchanges, where choices are valued quickly; prove nothing."""
         if self.choice is None or self.valuer is None or self.done:
             return
         with self.clock.phase("exchanges"):
