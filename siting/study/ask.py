@@ -100,7 +100,7 @@ def program_of(asked: Asked) -> Program:
     made = counted(made, asked, asked.worth)
     made = _with_floors(made, asked)
     if asked.need is not None:
-        made = made.viability_gap(GapRule(asked.need.margin_pkr, asked.need.cap_share))
+        made = made.viability_gap(GapRule(asked.need.margin_pkr, asked.need.cap))
     if not asked.budgeted:
         made = made.without_budget()
     for aim in aims_of(asked.config):

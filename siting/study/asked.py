@@ -27,13 +27,13 @@ class Need:
         The offers, their ``cost_pkr`` what each needs over its life (present value, PKR).
     margin_pkr
         Present value of the margin on one kWh/day over the life, by vehicle class (PKR).
-    cap_share
-        Largest share of that need which public money may pay.
+    cap
+        The most of that need which public money may pay: PKR by ``offer_id``, or a share for all.
     """
 
     offers: pd.DataFrame
     margin_pkr: dict[str, float]
-    cap_share: float
+    cap: float | Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,8 +227,7 @@ def _need(
 ) -> Need:
     """Return the viability gap of the offers.
 
-    A class's margin is the lowest of the chargers it can use, and the cap the strictest of the
-    offers: both err against the station.
+    A class's margin is the lowest of the chargers it can use, which errs against the station.
     """
     terms = economics.gap_terms(offers, rules, sites.Subsidy(**config.offers.subsidy.model_dump()))
     worth = terms["worth_pkr_kwh_day"].to_numpy(dtype=float)
@@ -242,8 +241,7 @@ def _need(
         columns = [column for column in columns if column in offers.columns]
         able = open_ & (offers[columns] > 0).any(axis=1).to_numpy() if columns else open_ & False
         margin[name] = float(worth[able].min()) if able.any() else 0.0
-    cap = terms["cap_pkr"].to_numpy(dtype=float)
-    share = float((cap[open_] / need[open_]).min()) if open_.any() else 1.0
     # Public money is the program's own decision here, no property of an offer.
     needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
-    return Need(needing, margin, min(max(share, 1e-9), 1.0))
+    cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
+    return Need(needing, margin, cap)

@@ -314,7 +314,7 @@ def _gap(asked: Asked, found: Outcome) -> ViabilityGap | None:
     paid = found.paid
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
-    return ViabilityGap(asked.need.margin_pkr, asked.need.cap_share, paid)
+    return ViabilityGap(asked.need.margin_pkr, asked.need.cap, paid)
 
 
 def _others(asked: Asked, found: Outcome) -> list[OtherPlan]:
