@@ -195,7 +195,7 @@ def test_the_viability_gaps_cap():
         "viability gap, cap": (0.5, 0.625, True, "raise it to 0.6250"),
     }
     # The same caps, offer by offer.
-    caps = {o: 2.0 for o in program.instance.offer_ids}
+    caps = dict.fromkeys(program.instance.offer_ids, 2.0)
     program = street(100.0).viability_gap(GapRule(0.05, caps))
     found = told(program.floor({"north": 0.6}, of=ZONES))
     assert found["viability gap, above the caps"] == (0.0, 0.125, True, "raise it to 0.1250")

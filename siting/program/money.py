@@ -97,7 +97,8 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
         faults.append(Fault("cap", "not PKR of at least 0", "give PKR", ids))
     if faults:
         raise InputError(faults)
-    return np.minimum(given, need)
+    capped: Floats = np.minimum(given, need)
+    return capped
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:

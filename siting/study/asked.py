@@ -12,6 +12,7 @@ import pandas as pd
 from siting import economics, sites
 from siting.config import Config
 from siting.program.limits import Limit
+from siting.tables import capacity_groups
 
 # Whatever one year in one scenario is called: None, a year, a scenario, or both.
 Key = Any
@@ -185,9 +186,7 @@ def asked_of(
         people,
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in found.items()},
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in own.items()},
-        _need(config, offers, compatibility, rules)
-        if config.offers.subsidy.rule == "gap"
-        else None,
+        _need(config, offers, compatibility, rules) if config.fills_gap else None,
     )
 
 
@@ -229,18 +228,21 @@ def _need(
 
     A class's margin is the lowest of the chargers it can use, which errs against the station.
     """
-    terms = economics.gap_terms(offers, rules, sites.Subsidy(**config.offers.subsidy.model_dump()))
-    worth = terms["worth_pkr_kwh_day"].to_numpy(dtype=float)
+    rule = sites.Subsidy(**{**config.offers.subsidy.model_dump(), "rule": config.subsidy_rule})
+    terms = economics.gap_terms(offers, rules, rule)
     need = terms["need_pkr"].to_numpy(dtype=float)
     existing = offers["existing"].to_numpy(dtype=bool)
     open_ = (offers["reason"].fillna("").astype(str).str.strip() == "").to_numpy() & ~existing
+    built = [
+        group
+        for group in capacity_groups(map(str, offers.columns))
+        if (open_ & (offers[f"capacity_{group}_kwh_day"] > 0).to_numpy()).any()
+    ]
     margin = {}
     for name in config.demand.vehicle_classes:
         groups = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
-        columns = [f"capacity_{group}_kwh_day" for group in groups]
-        columns = [column for column in columns if column in offers.columns]
-        able = open_ & (offers[columns] > 0).any(axis=1).to_numpy() if columns else open_ & False
-        margin[name] = float(worth[able].min()) if able.any() else 0.0
+        worths = [economics.worth_pkr_kwh_day(rules, g) for g in groups if g in built]
+        margin[name] = min(worths, default=0.0)
     # Public money is the program's own decision here, no property of an offer.
     needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))

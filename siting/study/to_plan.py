@@ -116,7 +116,7 @@ def offers(
         headroom_kw=asked.headroom_kw,
         utilisation=asked.utilisation,
         availability=availability,
-        subsidy=sites.Subsidy(**asked.subsidy.model_dump()),
+        subsidy=sites.Subsidy(**own_figures(asked.subsidy)),
         service=sites.ServiceStandard(utilisation=asked.utilisation, **asked.service.model_dump()),
         costs=site_costs,
         sessions=sessions,
@@ -126,10 +126,14 @@ def offers(
     )
 
 
-@stage("money")
+@stage("money", "offers: configurations chargers_csv")
 def business_rules(config: Config) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
-    return economics.business_rules(**own_figures(config.money))
+    rules = economics.business_rules(**own_figures(config.money))
+    chargers = sites.charger_catalogue(config.offers.chargers_csv)
+    used = {name for one in config.offers.configurations.values() for name in one}
+    economics.require_prices(rules, chargers, used, config.money.prices_pkr_kwh or ())
+    return rules
 
 
 # --- program -------------------------------------------------------------------------------------
