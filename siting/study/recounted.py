@@ -15,6 +15,7 @@ from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
+from siting.study.additional import public_money
 from siting.study.ask import REACHABLE, aims_of, zones_named
 from siting.study.asked import Asked
 from siting.tables import capacity_groups
@@ -42,6 +43,7 @@ def recounted_plan(
     asked: Asked,
     found: Outcome,
     rules: economics.BusinessRules,
+    vehicles: Mapping[str, float],
     *,
     tables: Mapping[str, Any],
 ) -> Plan:
@@ -57,6 +59,8 @@ def recounted_plan(
         What was decided.
     rules
         Prices and rates of the business case.
+    vehicles
+        Vehicles of the area, by class.
     tables
         ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the study.
 
@@ -66,7 +70,7 @@ def recounted_plan(
         Naming every figure of the plan that does not hold.
     """
     plan = make_plan(title=config.title, note=config.note, outcome=found, **tables)
-    plan = with_business(plan, rules, asked.compatibility)
+    plan = with_business(plan, rules, asked.compatibility, vehicles)
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, found, plan.sites, spare))
     if asked.config.program.scenarios is not None:
@@ -77,7 +81,12 @@ def recounted_plan(
     return plan.with_checks(checks)
 
 
-def with_business(plan: Plan, rules: economics.BusinessRules, compatibility: pd.DataFrame) -> Plan:
+def with_business(
+    plan: Plan,
+    rules: economics.BusinessRules,
+    compatibility: pd.DataFrame,
+    vehicles: Mapping[str, float],
+) -> Plan:
     """Return a plan with what each new station earns.
 
     Parameters
@@ -88,6 +97,8 @@ def with_business(plan: Plan, rules: economics.BusinessRules, compatibility: pd.
         Prices and rates of the business case.
     compatibility
         Which charger group serves whom.
+    vehicles
+        Vehicles of the area, by class.
     """
     table, offers = plan.sites, plan.offers
     drawn = table.set_index("offer_id")["subsidy_pkr"]
@@ -104,7 +115,8 @@ def with_business(plan: Plan, rules: economics.BusinessRules, compatibility: pd.
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    return plan.with_tables({"business": case})
+    money = public_money(table, case, plan.classes, vehicles)
+    return plan.with_tables({"business": case}).with_money(money)
 
 
 def _sold_by_group(

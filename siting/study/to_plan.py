@@ -278,6 +278,7 @@ def plan(
     asked: Asked,
     outcome: Outcome,
     business_rules: economics.BusinessRules,
+    energy: Table,
 ) -> Plan:
     """The plan, recounted by `siting.verify.recount`."""
     return recounted_plan(
@@ -285,6 +286,7 @@ def plan(
         asked,
         outcome,
         business_rules,
+        dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True)),
         tables={
             "cells": cells,
             "demand": demand,
