@@ -206,17 +206,6 @@ class Config(Section):
         "read by `siting batch` alone",
     )
 
-    @property
-    def subsidy_rule(self) -> str:
-        """The subsidy's rule: coverage does not say what a station sells, so none has a need."""
-        plain = "share" if self.program.model == "coverage" else "need"
-        return self.offers.subsidy.rule or plain
-
-    @property
-    def fills_gap(self) -> bool:
-        """Whether public money pays what a business case lacks, and no more."""
-        return self.subsidy_rule in ("need", "gap")
-
     @model_validator(mode="after")
     def _sections_go_together(self) -> Config:
         program = self.program

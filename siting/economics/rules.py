@@ -13,6 +13,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.reference import table
+from siting.tables import capacity_groups
 
 # Fields of `BusinessRules` and the item of money.csv each is filled from.
 ITEMS = {
@@ -133,8 +134,8 @@ class BusinessRules:
 
 def require_prices(
     rules: BusinessRules,
-    chargers: pd.DataFrame,
-    used: Collection[str],
+    offers: pd.DataFrame,
+    known: Collection[str],
     stated: Collection[str] = (),
 ) -> None:
     """Refuse rules without a price at a charger group in use, or with prices at groups not there.
@@ -143,24 +144,24 @@ def require_prices(
     ----------
     rules
         Prices and rates.
-    chargers
-        The catalogue, as `siting.sites.charger_catalogue` returns it.
-    used
-        Types of charger that could be built.
+    offers
+        What could be built; what stands already has no business case.
+    known
+        The charger groups there are.
     stated
         Charger groups that a user has named a price for.
     """
-    group = chargers.set_index("charger_id")["charger_group"].astype(str)
-    in_use = dict.fromkeys(group[group.index.isin(list(used))])
-    missing = tuple(name for name in in_use if name not in rules.prices_pkr_kwh)
-    unknown = tuple(name for name in stated if name not in set(group))
+    new = offers[~offers["existing"].astype(bool)]
+    groups = capacity_groups(map(str, offers.columns))
+    in_use = [group for group in groups if (new[f"capacity_{group}_kwh_day"] > 0).any()]
+    missing = tuple(group for group in in_use if group not in rules.prices_pkr_kwh)
+    unknown = tuple(group for group in stated if group not in set(known))
     where, faults = "money.prices_pkr_kwh", []
     if missing:
         what = "no price at charger groups in use"
         faults.append(Fault(where, what, "add what drivers pay there, PKR/kWh", missing))
     if unknown:
-        fix = f"the catalogue has: {', '.join(dict.fromkeys(group))}"
-        faults.append(Fault(where, "no such charger groups", fix, unknown))
+        faults.append(Fault(where, "no such charger groups", f"use {', '.join(known)}", unknown))
     if faults:
         raise InputError(faults)
 

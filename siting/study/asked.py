@@ -115,6 +115,16 @@ class Asked:
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
+def subsidy_of(config: Config) -> sites.Subsidy:
+    """Return the subsidy's rule; none stated is ``need``, and ``share`` under coverage.
+
+    Coverage does not say what a station sells, so that nothing could be known of its need.
+    """
+    asked = config.offers.subsidy
+    plain = "share" if config.program.model == "coverage" else "need"
+    return sites.Subsidy(**{**asked.model_dump(), "rule": asked.rule or plain})
+
+
 def asked_of(
     config: Config,
     *,
@@ -186,7 +196,7 @@ def asked_of(
         people,
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in found.items()},
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in own.items()},
-        _need(config, offers, compatibility, rules) if config.fills_gap else None,
+        _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
     )
 
 
@@ -228,8 +238,7 @@ def _need(
 
     A class's margin is the lowest of the chargers it can use, which errs against the station.
     """
-    rule = sites.Subsidy(**{**config.offers.subsidy.model_dump(), "rule": config.subsidy_rule})
-    terms = economics.gap_terms(offers, rules, rule)
+    terms = economics.gap_terms(offers, rules, subsidy_of(config))
     need = terms["need_pkr"].to_numpy(dtype=float)
     existing = offers["existing"].to_numpy(dtype=bool)
     open_ = (offers["reason"].fillna("").astype(str).str.strip() == "").to_numpy() & ~existing

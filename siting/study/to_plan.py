@@ -126,13 +126,12 @@ def offers(
     )
 
 
-@stage("money", "offers: configurations chargers_csv")
-def business_rules(config: Config) -> economics.BusinessRules:
+@stage("money")
+def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     rules = economics.business_rules(**own_figures(config.money))
-    chargers = sites.charger_catalogue(config.offers.chargers_csv)
-    used = {name for one in config.offers.configurations.values() for name in one}
-    economics.require_prices(rules, chargers, used, config.money.prices_pkr_kwh or ())
+    known = compatibility["charger_group"].astype(str).unique()
+    economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
     return rules
 
 
