@@ -384,7 +384,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "fee_share": 0.0,
         "civil_share": 0.0,
         "land_share": 0.0,
-        "rule": "share",
+        "rule": None,
         "flat_pkr": 0.0,
         "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,

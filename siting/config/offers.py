@@ -99,10 +99,11 @@ class Subsidy(Section):
         0.0, description="share of land bought at the start that the budget pays; ASSUMPTION"
     )
     rule: Literal["need", "share", "flat", "gap"] | None = Field(
-        "share",
+        None,
         description="need: what the business case lacks, and no more, up to the shares of the cost "
         "parts; share: those shares, whatever it lacks; flat: the same sum a station; gap: what it "
-        "lacks up to gap_cap_share",
+        "lacks, up to gap_cap_share; none: need, and share under program.model coverage, where "
+        "nothing is known of what a station sells",
     )
     flat_pkr: Rupees = Field(0, ge=0, description="sum a station gets under rule flat, PKR")
     gap_cap_share: Share = Field(
