@@ -22,10 +22,16 @@ FUTURES = {
     "central": {"probability": 0.5},
     "high": {"probability": 0.2, "case": "high"},
 }
+# Prices and rates of the viability gap, so that it is the same question whatever the package's are.
+MONEY = {
+    "prices_pkr_kwh": {"lev": 120, "ac": 120, "dc": 120},
+    "discount_rate": 0.15,
+    "income_tax": 0,
+}
 # Each block alone: what is put into the configuration, and the gap asked for.
 ALONE: dict[str, dict[str, Any]] = {
     "years": {},
-    "viability": {"offers.subsidy": {"rule": "gap"}},
+    "viability": {"offers.subsidy": {"rule": "gap"}, "money": MONEY},
     "decay": {"program.decay": DECAY},
     "number": {"program.limits": {"most_new_stations": 30}},
     "regret": {"program.scenarios": {"of": FUTURES, "criterion": "regret"}},

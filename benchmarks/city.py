@@ -42,6 +42,7 @@ candidates:
 offers:
   configurations:
     hub: {{dc_60: 2}}
+  subsidy: {{rule: share}}
 reach: {{cutoff_min: 10}}
 program: {{model: coverage, budget_pkr: {budget}}}
 solver: {{gap: {gap}, time_limit_s: 120}}
@@ -97,6 +98,7 @@ def _real(asked: Asked, finding: Finding, limit_s: float) -> None:
             f"candidates.existing.path={stations}",
             f"output.cache_dir={asked.folder / 'cache'}",
             f"solver.time_limit_s={limit_s:.0f}",
+            "offers.subsidy.rule=share",
         ]
         _run(asked, finding, f"real roads, {config.stem}", str(config), own)
 

@@ -42,6 +42,8 @@ demand:
 candidates:
   sources:
     - {kind: layer, path: places.csv, name_column: name, site_kind: fuel, source: made up}
+offers:
+  subsidy: {rule: share}
 reach: {cutoff_min: 8}
 program: {model: capacitated, budget_pkr: 100_000_000}
 output: {runs_dir: runs, cache_dir: cache}
@@ -145,6 +147,7 @@ def saddar_work(asked: Asked, finding: Finding) -> dict[str, Any] | None:
         f"roads.source.path={data / EXTRACT}",
         f"candidates.existing.path={data / STATIONS}",
         f"output.cache_dir={asked.folder / 'cache'}",
+        "offers.subsidy.rule=share",
     ]
     whole = ROOT / "configs" / "real-karachi-saddar.yaml"
     return {"config": str(whole), "overrides": overrides}

@@ -6,6 +6,7 @@ money, limits, floors), and of an answer what stands when. Whatever the plan bre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -198,5 +199,11 @@ def _with_gap(
     )
     budget = instance.budget_pkr / MILLION if program.budgeted else np.inf
     slack = OFF * np.maximum(need, 1.0)
-    upper = np.r_[np.full(len(flow), np.inf), rule.cap_share * need]
+    cap = rule.cap
+    if isinstance(cap, Mapping):
+        own = np.array([float(cap[instance.offer_ids[o]]) for o in offers])
+        most = np.minimum(own / MILLION, need)
+    else:
+        most = cap * need
+    upper = np.r_[np.full(len(flow), np.inf), most]
     return matrix, np.r_[limits, slack - need, budget * (1 + OFF)], upper

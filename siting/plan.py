@@ -53,6 +53,8 @@ class Plan:
         What else belongs in ``run.json``: inputs, assumptions, seconds, versions.
     tables
         What else there is to tell, by name: business case, zones, years, scenarios, alternatives.
+    money
+        What public money adds at the new stations, as ``run.json`` has it.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Plan:
     checks: pd.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    money: dict[str, Any] = field(default_factory=dict)
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
@@ -89,6 +92,10 @@ class Plan:
     def with_tables(self, tables: dict[str, pd.DataFrame]) -> Plan:
         """Return the plan with further tables to tell."""
         return replace(self, tables={**self.tables, **tables})
+
+    def with_money(self, money: dict[str, Any]) -> Plan:
+        """Return the plan with what public money adds."""
+        return replace(self, money=money)
 
     def with_facts(self, facts: dict[str, Any]) -> Plan:
         """Return the plan with what else belongs in ``run.json``."""
@@ -119,7 +126,7 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        lines = [line for line in lines if line[1]] + list(s.lines)
+        lines = [line for line in lines if line[1]] + self._money_lines() + list(s.lines)
         if new.empty:
             cheapest = self._cheapest_new_pkr()
             why = (
@@ -204,6 +211,33 @@ class Plan:
         if bound is None:
             return str(self.outcome.proof)
         return f"no plan for this money serves more than {bound:,.0f} kWh/day"
+
+    def _money_lines(self) -> list[tuple[str, str]]:
+        m = self.money
+        if not m.get("new_stations"):
+            return []
+        npv = f"NPV of all without it PKR {m['npv_without_subsidy_pkr'] / 1e6:,.2f} m"
+        lines = [
+            (
+                "Need no public money",
+                f"{m['stations_without_need']:,} of {m['new_stations']:,} new stations; {npv} "
+                f"(prices of {m['year_of_prices']})",
+            )
+        ]
+        each = [
+            f"PKR {m[key]:,.0f} a {what}"
+            for key, what in (
+                ("subsidy_pkr_per_kwh_day", "kWh/day sold at new stations"),
+                ("subsidy_pkr_per_car", "car served"),
+            )
+            if m[key] is not None
+        ]
+        if m["subsidy_pkr"] > 0 and each:
+            lines.append(("Subsidy for what it adds", ", ".join(each)))
+        if m["subsidy_beyond_need_pkr"] > 0.005 * m["subsidy_pkr"]:
+            beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m is more than stations lack"
+            lines.append(("Not additional", beyond))
+        return lines
 
     def _cheapest_new_pkr(self) -> float:
         offers = self.offers

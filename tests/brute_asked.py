@@ -65,7 +65,8 @@ class Asked:
     limits: tuple[Scarce, ...] = ()
     required: tuple[str, ...] = ()
     distances: tuple[tuple[tuple[str, ...], int], ...] = ()
-    gap: tuple[Mapping[str, float], float] | None = None  # margin by class (PKR), cap
+    # Margin by class (PKR), and the most that is paid: a share of the cost, or PKR by offer.
+    gap: tuple[Mapping[str, float], float | Mapping[str, float]] | None = None
     aims: tuple[tuple, ...] = (("most_worth",),)
     compatibility: pd.DataFrame = field(default_factory=lambda: COMPATIBILITY)
 

@@ -11,6 +11,7 @@ until the tests of the old rooms go.
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -139,7 +140,9 @@ class Trial(Plans):
                     terms = {paid[o, t - 1]: 1.0 for o in offers}
                     self.row(terms | {paid[o, t]: -1.0 for o in offers}, 0.0)
                 for o in offers:
-                    self.row({paid[o, t]: 1.0}, need({o}, t, cap))
+                    cost = self.offers[o]["cost_pkr"]
+                    share = min(cap[o] / cost, 1.0) if isinstance(cap, Mapping) and cost else cap
+                    self.row({paid[o, t]: 1.0}, need({o}, t, share if cost else 0.0))
         last = self.years - 1
         if asked.budgets is None:
             if asked.budget is not None:

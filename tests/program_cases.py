@@ -191,6 +191,18 @@ def _gap(case, rng):
     return replace(case, gap=(margin, 0.75))
 
 
+def _need(case, rng):
+    """Return the case with a gap that is filled up to a sum of each offer's own."""
+    case = _gap(case, rng)
+    caps = {
+        o: float(rng.choice([0.0, 0.5, 0.8, 1.0])) * chargers + 0.8 * (cost - chargers)
+        for o, chargers, cost in case.offers[
+            ["offer_id", "charger_cost_pkr", "cost_pkr"]
+        ].to_numpy()
+    }
+    return replace(case, gap=(case.gap[0], caps))
+
+
 def _extensions(case, rng):
     """Return the case with two offers that extend the station that stands."""
     offers = case.offers
@@ -233,6 +245,7 @@ FEATURES = {
     "required": _required,
     "differ from": _differ_from,
     "viability gap": _gap,
+    "need": _need,
     "city floor": _city_floor,
     "zone floors": _zone_floors,
     "class floors": _class_floors,
@@ -249,8 +262,9 @@ FEATURES = {
 SAME_BLOCK = (
     {"people", "sessions"},
     {"years", "years, carry, upgrades"},
+    {"viability gap", "need"},
 )
-REFUSED = ({"coverage", "viability gap"},)
+REFUSED = ({"coverage", "viability gap"}, {"coverage", "need"})
 
 
 def combine(features):

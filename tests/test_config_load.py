@@ -178,15 +178,15 @@ offers:
     gap_cap_share: 0.6
     cap_per_station_pkr: 5e6
 money:
-  price_pkr_kwh: 100
-  tariff_pkr_kwh: 40
-  discount_rate: 0.1
-  years: 8
-  payment_share: 0.02
-  attendant_month_pkr: 40_000
-  attendants: 2
-  first_year_share: 0.5
-  full_after_years: 3
+  {prices_pkr_kwh: {lev: 60, ac: 100, dc: 100},
+  tariff_pkr_kwh: 40, fixed_pkr_kw_month: 500,
+  sales_tax: 0.05, income_tax: 0.2,
+  discount_rate: 0.1,
+  years: 8,
+  payment_share: 0.02,
+  attendant_month_pkr: 40_000,
+  attendants: 2, attendants_other: 0.5,
+  first_year_share: 0.5, full_after_years: 3}
 reach:
   cutoff_min: 7.5
   access_kmh: 20
@@ -385,7 +385,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "fee_share": 0.0,
         "civil_share": 0.0,
         "land_share": 0.0,
-        "rule": "share",
+        "rule": None,
         "flat_pkr": 0.0,
         "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,

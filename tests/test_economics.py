@@ -18,6 +18,7 @@ from siting.economics import (
     payback_years,
     present_value_factor,
     ramp,
+    require_prices,
 )
 from siting.errors import InputError
 from siting.sites import (
@@ -31,7 +32,7 @@ from siting.sites import (
 
 # Round figures: a margin of 100 x 0.98 - 38 / 1 = 60 PKR/kWh.
 PLAIN = BusinessRules(
-    price_pkr_kwh=100.0,
+    prices_pkr_kwh={"dc": 100.0},
     tariff_pkr_kwh=38.0,
     discount_rate=0.10,
     years=3,
@@ -99,42 +100,103 @@ def test_a_case_that_pays_by_hand():
 
 def test_the_packaged_prices_by_hand():
     rules = business_rules(discount_rate=0.0, full_after_years=1)
-    # DC: 120 x 0.985 - 39.70 / 0.94 = 75.965957; one attendant is 540,000 a year.
+    # DC: 112.5 x 0.985 - 39.70 / 0.94 = 68.578457; one attendant is 540,000 a year.
     case = case_of(50.0, rules)
-    assert case["margin_pkr_kwh"] == pytest.approx(118.2 - 39.7 / 0.94)
+    margin = 110.8125 - 39.7 / 0.94
+    assert case["margin_pkr_kwh"] == pytest.approx(margin)
     assert case["staff_pkr_year"] == 540_000
-    net = 18_250 * (118.2 - 39.7 / 0.94) - 540_000 - 100_000
-    assert case["net_pkr_year"] == pytest.approx(net)
-    assert case["npv_pkr"] == pytest.approx(10 * net - 1_000_000)
+    net = 18_250 * margin - 540_000 - 100_000
+    # A tenth of the cost is written off each year; 29 % of what is left is tax.
+    tax = 0.29 * (net - 100_000)
+    assert case["income_tax_pkr_year"] == pytest.approx(tax)
+    assert case["net_pkr_year"] == pytest.approx(net - tax)
+    assert case["npv_pkr"] == pytest.approx(10 * (net - tax) - 1_000_000)
 
 
 def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
     money = money_figures().set_index("item")
     assert money.loc["station_tariff", "value"] == 39.70
-    assert money.loc["driver_price", "value"] == 120
-    assert money.loc["driver_price", "low"] > money.loc["station_tariff", "high"]
+    prices = money[money.index.str.startswith("price_")]
+    assert prices["value"].to_dict() == {
+        "price_lev": 75, "price_ac": 112.5, "price_dc": 112.5,
+        "price_swap_2w": 112.5, "price_swap_3w": 112.5,
+    }  # fmt: skip
+    assert prices["low"].min() > money.loc["station_tariff", "high"]
     with pytest.raises(InputError, match="the tariff is what the station pays"):
-        business_rules(price_pkr_kwh=39.70)
-    with pytest.raises(InputError, match="not above tariff_pkr_kwh"):
-        business_rules(tariff_pkr_kwh=120.0)
+        business_rules(prices_pkr_kwh={"dc": 39.70})
+    with pytest.raises(InputError, match=r"dc: 45 PKR/kWh, 18% sales tax in, is not above"):
+        business_rules(prices_pkr_kwh={"dc": 45.0}, sales_tax=0.18)
+    with pytest.raises(InputError) as caught:
+        business_rules(tariff_pkr_kwh=100.0)
+    assert [f.where for f in caught.value.faults] == ["business rules, prices_pkr_kwh, lev"]
+
+
+def test_each_group_has_its_price():
+    rules = replace(PLAIN, prices_pkr_kwh={"dc": 100.0, "lev": 60.0})
+    # 60 x 0.98 - 38 = 20.8 at the sockets; of 20 kWh/day 15 are sold there, 5 at DC.
+    two = offers(capacity_lev_kwh_day=50.0)
+    sold = pd.DataFrame({"lev": [15.0], "dc": [5.0]}, index=["s1"])
+    case = business_case(two, pd.Series({"s1": 20.0}), rules, by_group=sold).iloc[0]
+    assert case["margin_pkr_kwh"] == pytest.approx(0.75 * 20.8 + 0.25 * 60)
+    assert case["revenue_pkr_year"] == pytest.approx(365 * (15 * 60 + 5 * 100))
+    # By default by capacity: 50 of 150 at the sockets.
+    case = business_case(two, pd.Series({"s1": 20.0}), rules).iloc[0]
+    assert case["margin_pkr_kwh"] == pytest.approx((20.8 + 2 * 60) / 3)
+    with pytest.raises(InputError, match="prices_pkr_kwh, lev: no price at this charger group"):
+        business_case(two, pd.Series({"s1": 20.0}), PLAIN)
+
+
+def test_taxes_and_fixed_charges_by_hand():
+    rules = replace(
+        PLAIN, prices_pkr_kwh={"dc": 100.0}, sales_tax=0.25, income_tax=0.3,
+        fixed_pkr_kw_month=100.0, attendants_other=0.5, attendant_month_pkr=1_000.0,
+    )  # fmt: skip
+    # A kWh: 80 without the tax, less 2 of fees and 38 of power: 40.
+    case = case_of(20.0, rules, power_kw=30.0, standing_kw=10.0)
+    assert case["margin_pkr_kwh"] == pytest.approx(40)
+    assert case["sales_tax_pkr_year"] == pytest.approx(7_300 * 20)
+    assert case["fixed_charge_pkr_year"] == pytest.approx(24_000)  # on the 20 kW that are new
+    assert case["staff_pkr_year"] == 0  # none at DC in these rules
+    sockets = case_of(0.0, replace(rules, prices_pkr_kwh={"lev": 100.0}),
+                      capacity_dc_kwh_day=0.0, capacity_lev_kwh_day=9.0)  # fmt: skip
+    assert sockets["staff_pkr_year"] == 6_000
+    # 292,000 - 124,000 = 168,000 a year, 30 % of it less a third of the million: 49,600 back.
+    assert case["income_tax_pkr_year"] == pytest.approx(-49_600)
+    assert case["net_pkr_year"] == pytest.approx(217_600)
+    assert case["npv_pkr"] == pytest.approx(217_600 * 2.4868520 - 1_000_000, abs=0.1)
+
+
+def test_prices_missing_and_unknown_at_once():
+    rules = replace(PLAIN, prices_pkr_kwh={"dc": 100.0, "lve": 60.0})
+    several = offers(capacity_lev_kwh_day=9.0, capacity_ac_kwh_day=9.0)
+    with pytest.raises(InputError) as caught:
+        require_prices(rules, several, ["lev", "ac", "dc"], ["dc", "lve"])
+    assert [str(f) for f in caught.value.faults] == [
+        "money.prices_pkr_kwh: no price at charger groups in use (lev, ac); "
+        "add what drivers pay there, PKR/kWh",
+        "money.prices_pkr_kwh: no such charger groups (lve); use lev, ac, dc",
+    ]
 
 
 def test_efficiency_by_what_the_groups_can_serve():
     rules = business_rules()
     # 300 kWh DC are 319.15 bought, 100 kWh of sockets 101.01.
     mixed = case_of(10.0, rules, capacity_dc_kwh_day=300.0, capacity_lev_kwh_day=100.0)
-    share = 400 / (300 / 0.94 + 100 / 0.99)
-    assert mixed["margin_pkr_kwh"] == pytest.approx(float(margin_pkr_kwh(rules, share)))
+    margin = 0.75 * margin_pkr_kwh(rules, "dc") + 0.25 * margin_pkr_kwh(rules, "lev")
+    assert mixed["margin_pkr_kwh"] == pytest.approx(margin)
+    bought = 3_650 * (0.75 / 0.94 + 0.25 / 0.99)
+    assert mixed["energy_pkr_year"] == pytest.approx(39.7 * bought)
     sockets = case_of(10.0, rules, capacity_dc_kwh_day=0.0, capacity_lev_kwh_day=9.0)
-    assert sockets["margin_pkr_kwh"] == pytest.approx(118.2 - 39.7 / 0.99)
+    assert sockets["margin_pkr_kwh"] == pytest.approx(75 * 0.985 - 39.7 / 0.99)
     assert sockets["staff_pkr_year"] == 0  # attendants stand at DC only
     swaps = case_of(10.0, rules, capacity_dc_kwh_day=0.0, capacity_swap_2w_kwh_day=9.0)
-    assert swaps["margin_pkr_kwh"] == pytest.approx(118.2 - 39.7 / 0.94)
+    assert swaps["margin_pkr_kwh"] == pytest.approx(110.8125 - 39.7 / 0.94)
 
 
 def test_batteries_and_chargers_are_bought_again():
     rules = business_rules(
-        price_pkr_kwh=100, tariff_pkr_kwh=38, payment_share=0.02, discount_rate=0.1, years=12,
+        prices_pkr_kwh={"dc": 100}, tariff_pkr_kwh=38, payment_share=0.02, discount_rate=0.1,
+        years=12, income_tax=0,
         attendants=0, efficiency_dc=1, full_after_years=1,
     )  # fmt: skip
     case = case_of(20.0, rules, battery_cost_pkr=300_000.0, battery_life_years=4.5)
@@ -279,8 +341,10 @@ def test_the_present_value_factor():
 
 def test_every_fault_of_rules_at_once():
     with pytest.raises(InputError) as caught:
-        BusinessRules(-1, float("nan"), 1.5, 0, 2, -1, -1, 0, 1.1, -0.1, 0)
-    assert len(caught.value.faults) == 11
+        BusinessRules({}, float("nan"), 1.5, 0, 2, -1, -1, 0, 1.1, -0.1, 0, -1, -1, 2, 1)
+    assert len(caught.value.faults) == 14
+    with pytest.raises(InputError, match="prices_pkr_kwh, dc: -1 is not a number of at least 0"):
+        replace(PLAIN, prices_pkr_kwh={"dc": -1})
     with pytest.raises(InputError) as caught:
         business_rules(prize=1, rate=2)
     assert [f.where for f in caught.value.faults] == [

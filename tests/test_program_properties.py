@@ -100,7 +100,11 @@ def in_other_units(case, kwh, pkr):
     limits = tuple(
         replace(one, at_most=one.at_most * pkr) if one.per_rupee else one for one in case.limits
     )
-    gap = case.gap and ({k: v * pkr / kwh for k, v in case.gap[0].items()}, case.gap[1])
+    gap = case.gap
+    if gap is not None:
+        margin = {k: v * pkr / kwh for k, v in gap[0].items()}
+        cap = {o: most * pkr for o, most in gap[1].items()} if isinstance(gap[1], dict) else gap[1]
+        gap = margin, cap
     return replace(
         case,
         offers=offers,

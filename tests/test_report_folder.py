@@ -85,6 +85,8 @@ def test_a_broken_file_is_named(run_copy, name, text, said):
         ("alternatives", {"s0001": 5}),
         ("headline", {"Aim": None}),
         ("aim", 7),
+        ("public_money", 5),
+        ("public_money", {"new_stations": "many"}),
         ("proof_text", []),
     ],
 )
@@ -95,7 +97,8 @@ def test_an_odd_value_of_a_newer_key_is_named(run_copy, key, value):
 
 def test_a_run_of_an_earlier_version_has_a_report_without_the_newer_parts(run_copy):
     def cut(facts):
-        for key in ("limits", "alternatives", "headline", "aim", "proof_text", "demand"):
+        for key in ("limits", "alternatives", "headline", "aim", "proof_text", "demand",
+                    "public_money"):  # fmt: skip
             del facts[key]
         for row in facts["inputs"]:
             row.pop("file_date", None)

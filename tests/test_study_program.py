@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.config.refusals import REFUSALS
-from siting.errors import InfeasibleError, InputError
+from siting.errors import ConfigError, InfeasibleError, InputError
 from siting.study import Study, check
+from siting.study.asked import subsidy_of
 
 
 @pytest.fixture
@@ -343,6 +344,53 @@ def test_public_money_fills_the_gap_and_no_more(town):
     poor = siting.run(dear)
     assert poor.outcome.subsidy_pkr <= 5000
     assert poor.new_sites.empty  # no case comes near, and 5,000 rupees fill nothing
+
+
+def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
+    subsidy = {"rule": "need", "charger_share": 1.0, "grid_share": 1.0}
+    change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
+    change(town, section="money", prices_pkr_kwh={"lev": 60})
+    plan = siting.run(change(town, budget_pkr=1_000_000))
+    case = plan.tables["business"].set_index("site_id")
+    most = plan.offers.set_index("site_id")["subsidy_pkr"]  # of the one offer a site
+    assert len(case) == 2
+    assert (case["lacking_pkr"] > 0).all()
+    assert case["subsidy_pkr"].to_numpy() == pytest.approx(case["lacking_pkr"], rel=1e-6)
+    assert (case["subsidy_pkr"] < most.loc[case.index]).all()
+    assert plan.money["stations_without_need"] == 0
+    assert plan.money["subsidy_beyond_need_pkr"] == pytest.approx(0, abs=1)
+    # Shares that pay less than either lacks leave both unbuilt, however much money there is.
+    share = float((case["lacking_pkr"].min() - 1) / most.max())
+    change(town, section="offers", subsidy=subsidy | {"charger_share": share, "grid_share": share})
+    assert siting.run(town).new_sites.empty
+    # Rule share pays whatever is lacking, and says so.
+    change(town, section="offers", subsidy=subsidy | {"rule": "share"})
+    change(town, section="money", prices_pkr_kwh={"lev": 900})
+    plan = siting.run(town)
+    assert plan.money["stations_without_need"] == 2
+    assert plan.money["subsidy_beyond_need_pkr"] == pytest.approx(plan.outcome.subsidy_pkr)
+    assert dict(plan.headline())["Need no public money"].startswith("2 of 2 new stations")
+    assert dict(plan.headline())["Not additional"].endswith("is more than stations lack")
+
+
+def test_none_stated_is_need_and_share_under_coverage(town):
+    subsidy = {"charger_share": 1.0, "grid_share": 0.0}
+    change(town, section="offers", subsidy=subsidy | {"rule": None})
+    assert subsidy_of(Study(town).config).rule == "need"
+    assert subsidy_of(Study(change(town, model="coverage")).config).rule == "share"
+    with pytest.raises(ConfigError, match="no station has sales to work a business case out from"):
+        Study(change(town, section="offers", subsidy=subsidy | {"rule": "need"}))
+
+
+def test_a_group_in_use_without_a_price_is_refused_before_solving(town):
+    change(town, section="money", prices_pkr_kwh={"dc": 120, "levv": 80})
+    with pytest.raises(InputError) as caught:
+        siting.run(town)
+    assert [str(f) for f in caught.value.faults] == [
+        "money.prices_pkr_kwh: no price at charger groups in use (lev); "
+        "add what drivers pay there, PKR/kWh",
+        "money.prices_pkr_kwh: no such charger groups (levv); use lev, ac, dc, swap_2w, swap_3w",
+    ]
 
 
 def test_a_station_that_stands_can_be_extended(town):

@@ -145,6 +145,7 @@ def test_what_is_asked_and_decided_reads_declared_keys_only(town):
         part,
         found,
         study.business_rules,
+        {},
         tables={name: getattr(study, name) for name in tables} | {"edges": study.network.edges},
     )
     assert plan.outcome.served_kwh_day == pytest.approx(study.plan.outcome.served_kwh_day)

@@ -176,12 +176,12 @@ def test_the_viability_gap():
         (gapped(paid=49.99, exact=False), "subsidies: 1 less than the business case lacks (s1)"),
         (gapped(paid=50.01), "not what the business case lacks (s1)"),
         (gapped(paid=np.nan), "not what the business case lacks (s1)"),
-        (gapped(cap_share=0.4999), "above 50% of the cost (s1)"),
+        (gapped(cap=0.4999), "above 50% of the cost (s1)"),
         (replace(gapped(), budget_pkr=49.99), "subsidy within the budget, PKR: 50 is more"),
         (gapped(margin_pkr=MARGIN | {"car": 4.9}), "not what the business case lacks (s1)"),
     ):
         assert words in faults_of(lie)
-    passes(gapped(paid=55.0, exact=False, cap_share=0.6))
+    passes(gapped(paid=55.0, exact=False, cap=0.6))
     stray = pd.DataFrame({"site_id": ["s1", "s2"], "subsidy_pkr": [50.0, 1.0]})
     assert "above 50% of the cost (s2)" in faults_of(gapped(subsidies=stray, exact=False))
     with pytest.raises(InputError, match="there are no sales without"):
@@ -203,7 +203,7 @@ def test_a_station_that_stands_draws_nothing():
 
 
 def test_the_gap_with_an_envelope_a_floor_and_scenarios():
-    town = gapped(scenarios(), cap_share=0.6)
+    town = gapped(scenarios(), cap=0.6)
     # slow earns 5 x 5 + 2 x 2 + 4 = 33, fast 50: 45.75 on average
     paid = pd.DataFrame({"site_id": ["s1"], "subsidy_pkr": [54.25]})
     town = replace(town, gap=replace(town.gap, subsidies=paid))

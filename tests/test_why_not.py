@@ -192,8 +192,13 @@ def test_the_viability_gaps_cap():
     program = street(100.0).viability_gap(GapRule(0.05, 0.5))
     assert told(program.floor({"north": 0.6}, of=ZONES)) == {
         "floor, north": (0.0, 0.6, True, "leave it out"),
-        "viability gap, cap_share": (0.5, 0.625, True, "raise it to 0.6250"),
+        "viability gap, cap": (0.5, 0.625, True, "raise it to 0.6250"),
     }
+    # The same caps, offer by offer.
+    caps = dict.fromkeys(program.instance.offer_ids, 2.0)
+    program = street(100.0).viability_gap(GapRule(0.05, caps))
+    found = told(program.floor({"north": 0.6}, of=ZONES))
+    assert found["viability gap, above the caps"] == (0.0, 0.125, True, "raise it to 0.1250")
     # 2.5 rupees are lacking, and 1 is there.
     program = street(1.0).viability_gap(GapRule(0.05, 0.8)).floor({"north": 0.6}, of=ZONES)
     assert told(program)["budget"] == (1.0, 2.5, True, "raise it to PKR 3")

@@ -41,11 +41,12 @@ offers:
   chargers_csv: chargers.csv
   utilisation: 1.0
   availability: 1.0
-  subsidy: {charger_share: 1.0, grid_share: 0.0, fee_share: 0.0}
+  subsidy: {rule: share, charger_share: 1.0, grid_share: 0.0, fee_share: 0.0}
 reach: {cutoff_min: 5}
 program: {budget_pkr: 5_000}
 solver: {gap: 0.0, time_limit_s: 20}
 output: {runs_dir: runs, cache_dir: cache}
+money: {prices_pkr_kwh: {lev: 120, ac: 120, dc: 120}, discount_rate: 0.15, income_tax: 0}
 """
 
 

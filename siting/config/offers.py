@@ -105,10 +105,12 @@ class Subsidy(Section):
     land_share: Share = Field(
         0.0, description="share of land bought at the start that the budget pays; ASSUMPTION"
     )
-    rule: Literal["share", "flat", "gap"] = Field(
-        "share",
-        description="share: shares of the cost parts; flat: the same sum a station; gap: what the "
-        "business case lacks, and no more (viability gap)",
+    rule: Literal["need", "share", "flat", "gap"] | None = Field(
+        None,
+        description="need: what the business case lacks, and no more, up to the shares of the cost "
+        "parts; share: those shares, whatever it lacks; flat: the same sum a station; gap: what it "
+        "lacks, up to gap_cap_share; none: need, and share under program.model coverage, where "
+        "nothing is known of what a station sells",
     )
     flat_pkr: Rupees = Field(0, ge=0, description="sum a station gets under rule flat, PKR")
     gap_cap_share: Share = Field(
@@ -200,16 +202,30 @@ class Offers(Section):
         return configurations
 
 
+Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
+
+
 class Money(Section):
     """Prices and rates of a station's business case; none: the package's figure."""
 
-    price_pkr_kwh: RupeesKwh | None = Field(
-        None, gt=0, le=1000, description="what drivers pay, PKR/kWh"
+    prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = Field(
+        None,
+        description="what drivers pay by charger group, sales tax in, PKR/kWh; a price for each "
+        "group of the configurations",
     )
     tariff_pkr_kwh: RupeesKwh | None = Field(
         None, gt=0, le=1000, description="what the station pays for its power, PKR/kWh"
     )
-    discount_rate: Share | None = Field(None, description="discount rate a year")
+    fixed_pkr_kw_month: RupeesMonth | None = Field(
+        None, ge=0, le=100_000, description="fixed and demand charges, PKR a month for each kW"
+    )
+    sales_tax: Share | None = Field(
+        None, description="sales tax on what drivers pay, share of the price without it"
+    )
+    income_tax: Share | None = Field(None, lt=1, description="income tax, share of the profit")
+    discount_rate: Share | None = Field(
+        None, description="real discount rate a year, after tax: prices are those of one year"
+    )
     years: int | None = Field(None, ge=1, le=40, description="horizon of the business case, years")
     payment_share: Share | None = Field(
         None, description="share of revenue for payment and telecom"
@@ -220,6 +236,9 @@ class Money(Section):
     attendants: float | None = Field(
         None, ge=0, le=100, description="attendants of a new station with DC"
     )
+    attendants_other: float | None = Field(
+        None, ge=0, le=100, description="attendants of a new station without DC"
+    )
     first_year_share: Share | None = Field(
         None, description="sales of the first year over those of the target year"
     )
@@ -229,8 +248,14 @@ class Money(Section):
 
     @model_validator(mode="after")
     def _price_above_tariff(self) -> Money:
-        price, tariff = self.price_pkr_kwh, self.tariff_pkr_kwh
-        if price is not None and tariff is not None and price <= tariff:
-            what = f"{price:g} is not above tariff_pkr_kwh, {tariff:g}"
-            refuse([(("price_pkr_kwh",), what, "drivers pay more than the station does")])
+        tariff = self.tariff_pkr_kwh
+        refuse(
+            (
+                ("prices_pkr_kwh", group),
+                f"{price:g} is not above tariff_pkr_kwh, {tariff:g}",
+                "drivers pay more than the station does",
+            )
+            for group, price in (self.prices_pkr_kwh or {}).items()
+            if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff
+        )
         return self

@@ -48,7 +48,7 @@ _SURE = "program.scenarios.criterion: regret or cvar"
 
 REFUSALS: tuple[Clash, ...] = (
     Clash(
-        "offers.subsidy.rule: gap",
+        "offers.subsidy.rule: need or gap",
         "program.model: coverage",
         "what is in reach counts as served whether or not chargers could deliver it, so no station "
         "has sales to work a business case out from",

@@ -2,36 +2,45 @@
 
 Formulation
 -----------
-An offer with cost K sells q kWh a day. With p the price that drivers pay, w the tariff that the
-station pays (never the same thing), e the share of the energy bought that is sold, and f the share
-of revenue that payment and telecom take,
+An offer with cost K sells q kWh a day. With p the price that drivers pay at a charger group, sales
+tax s in, w the tariff that the station pays (never the same thing), e the share of the energy
+bought that is sold, f the share of revenue that payment and telecom take, and h the income tax,
 
-    margin    m = p (1 - f) - w / e                                       PKR/kWh
-    a year    A = 365 q m - O&M - staff - land lease - NEECA's annual fee
+    margin    m = p / (1 + s) - p f - w / e                               PKR/kWh, by group
+    a year    A = 365 q m - O&M - fixed charges - staff - land lease - NEECA's annual fee
     PV factor F(r, n) = (1 - (1 + r)^-n) / r,   n where r = 0
-    NPV       = A F(r, n) - K - replacements       (year by year while q grows)
-    gap       = max(0, -NPV), paid up to cap_share x K
+    NPV       = ((1 - h) A + h K / n) F(r, n) - K - (1 - h) replacements
+                                                   (year by year while q grows)
+    gap       = max(0, -NPV), paid up to what the subsidy's rule allows for the offer
     payback   : the time from which the running total of the flows stays at or above 0, straight
                 within a year; none where that is not within n years
 
 The plan's energy is that of the target year: sales grow towards it from a share of it, evenly over
 the first years. Flows stand at the ends of years. Chargers and swap batteries are bought again, at
 today's price, at the last year's end before their life is over, while that is before the horizon;
-nothing is left of them at its end. Prices do not rise while the discount rate is nominal. Each of
-these errs against the station.
+nothing is left of them at its end. Both err against the station. All is real: prices of one year,
+which do not rise, at a real discount rate. The cost is written off evenly over the horizon, and a
+loss lowers the tax on other income of the firm; both err for the station. A subsidy is not taxed.
 
-Linear in q, the sales of the target year: NPV = worth q - need, with worth = 365 m x the sum over
-the years t of (share of q sold in t) / (1 + r)^t, and need = K + F x fixed costs a year +
-replacements. `gap_terms` gives the two, for the rule `gap` as rows of an integer program.
+Linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x the
+sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)
+(F x fixed costs a year + replacements). `gap_terms` gives the two, for the rules `need` and `gap`
+as rows of an integer program.
 
 Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not
 found; the arithmetic is R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
 chapters 2 and 5.
 """
 
-from siting.economics.case import business_case, gap_terms
+from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
 from siting.economics.flows import margin_pkr_kwh, payback_years, present_value_factor
-from siting.economics.rules import BusinessRules, business_rules, money_figures, ramp
+from siting.economics.rules import (
+    BusinessRules,
+    business_rules,
+    money_figures,
+    ramp,
+    require_prices,
+)
 
 __all__ = [
     "BusinessRules",
@@ -43,4 +52,6 @@ __all__ = [
     "payback_years",
     "present_value_factor",
     "ramp",
+    "require_prices",
+    "worth_pkr_kwh_day",
 ]

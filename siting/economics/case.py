@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -14,6 +16,7 @@ from siting.economics.flows import (
     present_value_factor,
     replacements,
     require_columns,
+    sold_shares,
 )
 from siting.economics.rules import BusinessRules, ramp
 from siting.errors import Fault, InputError
@@ -29,6 +32,7 @@ def business_case(
     served_kwh_day: pd.Series | pd.DataFrame,
     rules: BusinessRules,
     subsidy: Subsidy | None = None,
+    by_group: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return what each station earns, costs, is worth and lacks (PKR), with and without subsidy.
 
@@ -45,15 +49,20 @@ def business_case(
         Prices and rates.
     subsidy
         The rule to apply; by default the offers' own ``subsidy_pkr``.
+    by_group
+        What of it is sold by charger group (`sold_shares`), each at its price; by default shares
+        go by capacity.
 
     Returns
     -------
     DataFrame
         One row an offer in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
         year; an offer that extends a station counts what is above ``standing_kwh_day``),
-        ``margin_pkr_kwh``; of the last year ``revenue_pkr_year``, ``energy_pkr_year``,
-        ``payment_pkr_year``, ``om_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``,
-        ``annual_fee_pkr``, ``net_pkr_year``; ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
+        ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (what drivers pay),
+        ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
+        ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
+        ``income_tax_pkr_year`` (below 0 where a loss lowers other tax), ``net_pkr_year`` (after
+        all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
         ``lacking_pkr`` (what NPV lacks to 0), ``viability_gap_pkr`` (the same, capped),
         ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
@@ -72,8 +81,9 @@ def business_case(
     ...     "cost_pkr": [5e6], "subsidy_pkr": [1e6], "charger_cost_pkr": [4e6],
     ...     "battery_cost_pkr": [0.0], "om_pkr_year": [2e5], "land_pkr_year": [0.0],
     ...     "annual_fee_pkr": [0.0], "charger_life_years": [10.0],
-    ...     "battery_life_years": [float("nan")]})
-    >>> rules = business_rules(discount_rate=0.0, full_after_years=1)
+    ...     "battery_life_years": [float("nan")], "capacity_dc_kwh_day": [200.0]})
+    >>> rules = business_rules(discount_rate=0.0, full_after_years=1, efficiency_dc=1.0,
+    ...     attendants=0.0, income_tax=0.0, prices_pkr_kwh={"dc": 120.0})
     >>> case = business_case(offer, pd.Series({"s1": 50.0}), rules)
     >>> float(case["npv_pkr"].iloc[0])  # 10 (365 x 50 x 78.5 - 200,000) - 5 m
     7326250.0
@@ -81,25 +91,29 @@ def business_case(
     require_columns(offers)
     own = offers[~offers["existing"].astype(bool)]
     sold = _sold(own, served_kwh_day, rules)
-    share = efficiency(own, rules)
+    shares = sold_shares(own, by_group)
     fixed = fixed_costs(own, rules)
     again = replacements(own, rules.years)
-    margin = margin_pkr_kwh(rules, share)
-    yearly = DAYS * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
-    flows = yearly - again
-    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+    margin = _mean(shares, {g: margin_pkr_kwh(rules, g) for g in _used(shares)})
     cost = own["cost_pkr"].to_numpy(dtype=float)
+    yearly = DAYS * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
+    tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
+    flows = yearly - again - tax
+    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
     npv = flows @ discount - cost
     lacking = np.maximum(0.0, -npv)
-    gap = np.minimum(lacking, _gap_cap(cost, subsidy or Subsidy()))
+    most = subsidy_pkr(own, subsidy or Subsidy(rule="gap"))
+    gap = np.minimum(lacking, most.to_numpy(dtype=float))
     if subsidy is None:
         paid = own["subsidy_pkr"].to_numpy(dtype=float)
-    elif subsidy.rule == "gap":
+    elif subsidy.fills_gap:
         paid = gap
     else:
         paid = subsidy_pkr(own, subsidy).to_numpy(dtype=float)
     kwh = DAYS * sold[:, -1]
-    revenue = kwh * rules.price_pkr_kwh
+    price = _mean(shares, {g: rules.prices_pkr_kwh[g] for g in _used(shares)})
+    bought = _mean(shares, {g: 1.0 / efficiency(rules, g) for g in _used(shares)})
+    revenue = kwh * price
     out = pd.DataFrame(
         {
             "site_id": own["site_id"].astype(str).to_numpy(),
@@ -107,13 +121,17 @@ def business_case(
             "sold_kwh_day": sold[:, -1],
             "margin_pkr_kwh": margin,
             "revenue_pkr_year": revenue,
-            "energy_pkr_year": kwh * rules.tariff_pkr_kwh / share,
+            "sales_tax_pkr_year": revenue * (1.0 - 1.0 / (1.0 + rules.sales_tax)),
+            "energy_pkr_year": kwh * rules.tariff_pkr_kwh * bought,
             "payment_pkr_year": revenue * rules.payment_share,
         }
     )
     for column in fixed.columns:
         out[column] = fixed[column].to_numpy()
-    out["net_pkr_year"] = yearly[:, -1]
+    # Of a usual year: what is bought again is in replacement_pv_pkr.
+    usual = yearly[:, -1]
+    out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
+    out["net_pkr_year"] = usual - out["income_tax_pkr_year"]
     out["cost_pkr"] = cost
     out["replacement_pv_pkr"] = again @ discount
     out["npv_pkr"] = npv
@@ -142,7 +160,7 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     rules
         Prices and rates.
     subsidy
-        ``gap_cap_share`` and ``cap_per_station_pkr`` count.
+        What may be paid at most (`siting.sites.subsidy_pkr`) counts.
 
     Returns
     -------
@@ -153,25 +171,54 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     require_columns(offers)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
+    kept = 1.0 - rules.income_tax
     discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
     again = replacements(offers, rules.years) @ discount
     cost = offers["cost_pkr"].to_numpy(dtype=float)
-    margin = margin_pkr_kwh(rules, efficiency(offers, rules))
+    # The cost lowers what is taxed, in equal parts over the years.
+    need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
+    shares = sold_shares(offers)
+    worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
     return pd.DataFrame(
         {
             "offer_id": offers["offer_id"].astype(str).to_numpy(),
-            "need_pkr": cost + factor * fixed + again,
-            "worth_pkr_kwh_day": DAYS * (ramp(rules) @ discount) * margin,
-            "cap_pkr": _gap_cap(cost, subsidy),
+            "need_pkr": need,
+            "worth_pkr_kwh_day": _mean(shares, worth),
+            "cap_pkr": subsidy_pkr(offers, subsidy).to_numpy(dtype=float),
         }
     )
 
 
-def _gap_cap(cost: Floats, subsidy: Subsidy) -> Floats:
-    cap: Floats = subsidy.gap_cap_share * cost
-    if subsidy.cap_per_station_pkr is not None:
-        cap = np.minimum(cap, subsidy.cap_per_station_pkr)
-    return cap
+def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
+    """Return what 1 kWh/day sold at a charger group in the target year is worth today (PKR).
+
+    Parameters
+    ----------
+    rules
+        Prices and rates.
+    group
+        The charger group.
+
+    Examples
+    --------
+    >>> from siting.economics import business_rules
+    >>> flat = business_rules(discount_rate=0.0, first_year_share=1.0, income_tax=0.0)
+    >>> round(worth_pkr_kwh_day(flat, "dc"))  # 10 years x 365 days x 68.5785
+    250311
+    """
+    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+    kept = DAYS * float(ramp(rules) @ discount) * (1.0 - rules.income_tax)
+    return kept * margin_pkr_kwh(rules, group)
+
+
+def _used(shares: pd.DataFrame) -> list[str]:
+    return [str(group) for group in shares.columns if (shares[group] > 0).any()]
+
+
+def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
+    """Return the mean of figures by group, by what each offer sells of each."""
+    mean: Floats = shares[list(by_group)].to_numpy() @ np.array(list(by_group.values()))
+    return mean
 
 
 def _paybacks(outlay: Floats, flows: Floats) -> list[float]:

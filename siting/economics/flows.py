@@ -21,25 +21,38 @@ NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om
           "battery_life_years")  # fmt: skip
 
 
-def margin_pkr_kwh(rules: BusinessRules, efficiency: float | Floats = 1.0) -> Floats:
-    """Return what is left of the price of a kWh after the power and the payment fees (PKR/kWh).
+def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
+    """Return what is left of the price of a kWh after tax, power and payment fees (PKR/kWh).
 
     Parameters
     ----------
     rules
         Prices and shares.
-    efficiency
-        Energy sold over energy bought, above 0 and at most 1.
+    group
+        The charger group it is sold at.
+
+    Raises
+    ------
+    InputError
+        If the group has no price.
 
     Examples
     --------
     >>> from siting.economics import business_rules
-    >>> round(float(margin_pkr_kwh(business_rules(), 0.94)), 4)  # 120 x 0.985 - 39.70 / 0.94
-    75.966
+    >>> round(margin_pkr_kwh(business_rules(), "dc"), 4)  # 112.5 x 0.985 - 39.70 / 0.94
+    68.5785
     """
-    kept = rules.price_pkr_kwh * (1.0 - rules.payment_share)
-    margin: Floats = kept - rules.tariff_pkr_kwh / np.asarray(efficiency, dtype=float)
-    return margin
+    if group not in rules.prices_pkr_kwh:
+        where = f"business rules, prices_pkr_kwh, {group}"
+        raise InputError(Fault(where, "no price at this charger group", "add it, PKR/kWh"))
+    price = rules.prices_pkr_kwh[group]
+    kept = price / (1.0 + rules.sales_tax) - price * rules.payment_share
+    return float(kept - rules.tariff_pkr_kwh / efficiency(rules, group))
+
+
+def efficiency(rules: BusinessRules, group: str) -> float:
+    """Return energy sold over energy bought at a charger group."""
+    return rules.efficiency_dc if group.startswith(RECTIFIED) else rules.efficiency_other
 
 
 def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
@@ -81,28 +94,40 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     dc = offers.get("capacity_dc_kwh_day", pd.Series(0.0, index=offers.index)) > 0
     # A standing station has its attendants.
     new = ~offers.get("extends", pd.Series(False, index=offers.index)).astype(bool)
-    pay = rules.attendants * rules.attendant_month_pkr * MONTHS
+    people = np.where(dc, rules.attendants, rules.attendants_other) * new.astype(float)
+    none = pd.Series(0.0, index=offers.index)
+    added = offers.get("power_kw", none).astype(float) - offers.get("standing_kw", none)
     return pd.DataFrame(
         {
             "om_pkr_year": offers["om_pkr_year"].astype(float),
-            "staff_pkr_year": (dc & new).astype(float) * pay,
+            "fixed_charge_pkr_year": rules.fixed_pkr_kw_month * MONTHS * added,
+            "staff_pkr_year": people * rules.attendant_month_pkr * MONTHS,
             "land_pkr_year": offers["land_pkr_year"].astype(float),
             "annual_fee_pkr": offers["annual_fee_pkr"].astype(float),
         }
     )
 
 
-def efficiency(offers: pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return energy sold over energy bought, each group counted by its capacity."""
-    bought = np.zeros(len(offers))
-    sold = np.zeros(len(offers))
-    for group in capacity_groups(map(str, offers.columns)):
-        kwh = offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float)
-        own = rules.efficiency_dc if group.startswith(RECTIFIED) else rules.efficiency_other
-        sold += kwh
-        bought += kwh / own
-    mean: Floats = np.where(bought > 0, sold / np.where(bought > 0, bought, 1.0), 1.0)
-    return mean
+def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the share of each group (column) in what an offer (row, in their order) sells.
+
+    Parameters
+    ----------
+    offers
+        The offers.
+    by_group
+        What is sold by ``site_id`` (index) and charger group (column), in any unit; where nothing
+        is sold, and by default, shares go by capacity.
+    """
+    groups = capacity_groups(map(str, offers.columns))
+    able = offers[[f"capacity_{group}_kwh_day" for group in groups]].astype(float)
+    able = able.set_axis(groups, axis="columns").set_axis(range(len(offers)), axis="index")
+    if by_group is not None:
+        sold = by_group.reindex(offers["site_id"].astype(str)).reindex(columns=groups)
+        sold = sold.fillna(0.0).set_axis(able.index, axis="index")
+        able = sold.where(sold.sum(axis=1) > 0, able)
+    whole = able.sum(axis=1)
+    return able.div(whole.where(whole > 0, 1.0), axis="index")
 
 
 def replacements(offers: pd.DataFrame, years: int) -> Floats:

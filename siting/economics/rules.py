@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,27 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.reference import table
+from siting.tables import capacity_groups
 
 # Fields of `BusinessRules` and the item of money.csv each is filled from.
 ITEMS = {
-    "price_pkr_kwh": "driver_price",
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
     "years": "horizon",
     "payment_share": "payment_share",
     "attendant_month_pkr": "attendant_month",
     "attendants": "attendants",
+    "attendants_other": "attendants_other",
+    "fixed_pkr_kw_month": "fixed_charge",
+    "sales_tax": "sales_tax",
+    "income_tax": "income_tax",
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
     "first_year_share": "first_year_share",
     "full_after_years": "full_after",
 }
+# Item of money.csv with what drivers pay at a charger group: this, then the group.
+PRICE = "price_"
 
 
 @dataclass(frozen=True)
@@ -37,18 +44,24 @@ class BusinessRules:
 
     Parameters
     ----------
-    price_pkr_kwh
-        What drivers pay, PKR/kWh; above the station's tariff.
+    prices_pkr_kwh
+        What drivers pay by charger group, sales tax in, PKR/kWh; without it above the tariff.
     tariff_pkr_kwh
         What the station pays for its power, PKR/kWh.
     discount_rate
-        A year, 0 to 1.
+        A year, 0 to 1; real, as prices are those of one year.
     years
         Horizon, a whole number of at least 1.
     payment_share
         Share of revenue for payment and telecom, 0 to 1.
-    attendant_month_pkr, attendants
-        Pay of one in PKR a month, and how many a new station with DC has.
+    attendant_month_pkr, attendants, attendants_other
+        Pay of one in PKR a month, and how many a new station with DC, and one without, has.
+    fixed_pkr_kw_month
+        Fixed and demand charges, PKR a month for each kW that the station adds.
+    sales_tax
+        On what drivers pay, as a share of the price without it.
+    income_tax
+        Share of the profit, 0 to below 1.
     efficiency_dc, efficiency_other
         Energy sold over energy bought: DC chargers and swap cabinets, and the others; above 0 and
         at most 1.
@@ -62,7 +75,7 @@ class BusinessRules:
         With every figure that cannot be right.
     """
 
-    price_pkr_kwh: float
+    prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float
     discount_rate: float
     years: int
@@ -73,6 +86,10 @@ class BusinessRules:
     efficiency_other: float
     first_year_share: float
     full_after_years: int
+    attendants_other: float = 0.0
+    fixed_pkr_kw_month: float = 0.0
+    sales_tax: float = 0.0
+    income_tax: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
@@ -81,7 +98,6 @@ class BusinessRules:
         wrong = [
             (name, f"{getattr(self, name)} is not {what}")
             for name, good, what in (
-                ("price_pkr_kwh", 0 <= self.price_pkr_kwh < np.inf, least),
                 ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
                 ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
                 ("years", self.years >= 1 and float(self.years).is_integer(),
@@ -91,6 +107,10 @@ class BusinessRules:
                 ("attendants", 0 <= self.attendants < np.inf, least),
                 ("efficiency_dc", 0 < self.efficiency_dc <= 1, efficient),
                 ("efficiency_other", 0 < self.efficiency_other <= 1, efficient),
+                ("attendants_other", 0 <= self.attendants_other < np.inf, least),
+                ("fixed_pkr_kw_month", 0 <= self.fixed_pkr_kw_month < np.inf, least),
+                ("sales_tax", 0 <= self.sales_tax <= 1, "a share of 0 to 1"),
+                ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
                 ("first_year_share", 0 <= self.first_year_share <= 1, "a share of 0 to 1"),
                 ("full_after_years",
                  self.full_after_years >= 1 and float(self.full_after_years).is_integer(),
@@ -99,15 +119,51 @@ class BusinessRules:
             if not good
         ]  # fmt: skip
         faults = [Fault(f"business rules, {name}", what) for name, what in wrong]
-        if not faults and self.price_pkr_kwh <= self.tariff_pkr_kwh:
-            what = (
-                f"{self.price_pkr_kwh:g} PKR/kWh is not above tariff_pkr_kwh, "
-                f"{self.tariff_pkr_kwh:g}"
-            )
-            fix = "the tariff is what the station pays, the price what its drivers pay"
-            faults.append(Fault("business rules, price_pkr_kwh", what, fix))
+        for group, price in self.prices_pkr_kwh.items() if not faults else ():
+            where = f"business rules, prices_pkr_kwh, {group}"
+            if not 0 <= price < np.inf:
+                faults.append(Fault(where, f"{price} is not {least}"))
+            elif price / (1.0 + self.sales_tax) <= self.tariff_pkr_kwh:
+                bare = f", {self.sales_tax:.0%} sales tax in," if self.sales_tax else ""
+                what = f"{price:g} PKR/kWh{bare} is not above tariff_pkr_kwh, "
+                fix = "the tariff is what the station pays, the price what its drivers pay"
+                faults.append(Fault(where, f"{what}{self.tariff_pkr_kwh:g}", fix))
         if faults:
             raise InputError(faults)
+
+
+def require_prices(
+    rules: BusinessRules,
+    offers: pd.DataFrame,
+    known: Collection[str],
+    stated: Collection[str] = (),
+) -> None:
+    """Refuse rules without a price at a charger group in use, or with prices at groups not there.
+
+    Parameters
+    ----------
+    rules
+        Prices and rates.
+    offers
+        What could be built; what stands already has no business case.
+    known
+        The charger groups there are.
+    stated
+        Charger groups that a user has named a price for.
+    """
+    new = offers[~offers["existing"].astype(bool)]
+    groups = capacity_groups(map(str, offers.columns))
+    in_use = [group for group in groups if (new[f"capacity_{group}_kwh_day"] > 0).any()]
+    missing = tuple(group for group in in_use if group not in rules.prices_pkr_kwh)
+    unknown = tuple(group for group in stated if group not in set(known))
+    where, faults = "money.prices_pkr_kwh", []
+    if missing:
+        what = "no price at charger groups in use"
+        faults.append(Fault(where, what, "add what drivers pay there, PKR/kWh", missing))
+    if unknown:
+        faults.append(Fault(where, "no such charger groups", f"use {', '.join(known)}", unknown))
+    if faults:
+        raise InputError(faults)
 
 
 def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
@@ -146,8 +202,8 @@ def money_figures(path: Path | None = None) -> pd.DataFrame:
     Examples
     --------
     >>> money = money_figures().set_index("item")["value"]
-    >>> money["driver_price"].item(), money["station_tariff"].item()
-    (120.0, 39.7)
+    >>> money["price_dc"].item(), money["station_tariff"].item()
+    (112.5, 39.7)
     """
     rows = table("money", path)
     where = str(path) if path else "money table"
@@ -174,7 +230,7 @@ def business_rules(path: Path | None = None, **overrides: Any) -> BusinessRules:
     path
         As in `money_figures`.
     **overrides
-        Fields of `BusinessRules`.
+        Fields of `BusinessRules`; prices that are given stand in place of all packaged ones.
 
     Raises
     ------
@@ -183,11 +239,11 @@ def business_rules(path: Path | None = None, **overrides: Any) -> BusinessRules:
 
     Examples
     --------
-    >>> business_rules().price_pkr_kwh
-    120.0
-    >>> business_rules(price_pkr_kwh=39.70)
+    >>> business_rules().prices_pkr_kwh["dc"]
+    112.5
+    >>> business_rules(prices_pkr_kwh={"dc": 39.70})
     Traceback (most recent call last):
-    siting.errors.InputError: business rules, price_pkr_kwh: 39.7 PKR/kWh is not above \
+    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh is not above \
 tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price what its drivers pay
     """
     values = money_figures(path).set_index("item")["value"]
@@ -197,6 +253,11 @@ tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price what its dr
     if unknown:
         raise InputError(unknown)
     figures: dict[str, Any] = {name: float(values[item]) for name, item in ITEMS.items()}
+    figures["prices_pkr_kwh"] = {
+        str(item).removeprefix(PRICE): float(value)
+        for item, value in values.items()
+        if str(item).startswith(PRICE)
+    }
     figures |= overrides
     for name in ("years", "full_after_years"):
         if float(figures[name]).is_integer():

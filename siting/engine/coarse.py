@@ -20,7 +20,7 @@ from siting.program.floors import Floor
 from siting.program.instance import Floats, Ints
 from siting.program.layout import Layout
 from siting.program.matrix import Matrix, Writer
-from siting.program.money import GapRule
+from siting.program.money import GapRule, caps_of
 from siting.program.rows import Rows
 
 
@@ -93,13 +93,13 @@ class CoarseLayout(Layout):
                 self._worth.setdefault(s, []).append((n, column))
 
     def _add_subsidies(self, rule: GapRule) -> None:
-        site, need = self.options.site, self.instance.offer_cost / self.money_unit
+        site, cap = self.options.site, caps_of(self.instance, rule) / self.money_unit
         self._money: list[int] = []
         for t in range(self.options.offer.shape[1]):
             offer = self.options.offer[:, t]
             dearest = np.zeros(len(self.must))
-            np.maximum.at(dearest, site, np.where(offer >= 0, need[offer], 0.0))
-            self._money.append(self._measure("money", t, rule.cap_share * float(dearest.sum())))
+            np.maximum.at(dearest, site, np.where(offer >= 0, cap[offer], 0.0))
+            self._money.append(self._measure("money", t, float(dearest.sum())))
         self._envelope: dict[int, int] = {}
         for r in np.flatnonzero(self.instance.limit_per_rupee).tolist():
             self._envelope[r] = self._measure("envelope", r, np.inf)

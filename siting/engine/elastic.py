@@ -12,7 +12,7 @@ way, and the smallest changes of several, as shares of what is asked. What stand
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from siting.engine.effort import Effort
 from siting.engine.linear import Answered, model_of, run_model
 from siting.program.aims import MostWorth
 from siting.program.instance import Flags, Floats, Ints
+from siting.program.money import caps_of, raised
 from siting.program.obligations import tolerance
 from siting.program.program import Program
 
@@ -78,7 +79,9 @@ class Requirement:
             distances[n] = (distances[n][0], int(figure))
             return replace(program, distances=tuple(distances))
         if self.block == "cap":
-            return replace(program, gap=program.gap and replace(program.gap, cap_share=figure))
+            return replace(
+                program, gap=program.gap and raised(instance, program.gap, figure - self.asked)
+            )
         if self.block == "year" and program.year_plan is not None:
             money = list(program.year_plan.budgets_pkr)
             money[n] = figure
@@ -129,7 +132,7 @@ def let_go(program: Program) -> Program:
         budgeted=False,
         floors=tuple(replace(floor, share=0.0) for floor in program.floors),
         distances=(),
-        gap=gap and replace(gap, cap_share=1.0),
+        gap=gap and replace(gap, cap=1.0),
         objective=None,
         worth_by_slice=None,
         aims=(MostWorth(),),
@@ -263,13 +266,19 @@ class Elastic:
 
     def _cap(self) -> None:
         rule = self.program.gap
-        if rule is None or rule.cap_share >= 1:
+        if rule is None:
             return
-        own = self._require("viability gap, cap_share", "cap", 0, COST_SHARE, rule.cap_share)
         paid, cost = self.layout.subsidy_column, self.program.instance.offer_cost
+        caps = caps_of(self.program.instance, rule)
+        if (caps >= cost).all():
+            return
+        if isinstance(rule.cap, Mapping):
+            own = self._require("viability gap, above the caps", "cap", 0, COST_SHARE, 0.0)
+        else:
+            own = self._require("viability gap, cap", "cap", 0, COST_SHARE, rule.cap)
         for o, t in np.argwhere(paid >= 0).tolist():
             z = np.flatnonzero(self.options.offer[:, t] == o)
-            value = np.append(np.full(len(z), -rule.cap_share), self.layout.money_unit / cost[o])
+            value = np.append(np.full(len(z), -caps[o] / cost[o]), self.layout.money_unit / cost[o])
             self._row((np.append(z, paid[o, t]), value), 0.0, own)
 
     # --- the integer program -----------------------------------------------------------------

@@ -77,7 +77,7 @@ def plan_of(program: Program, offers: Standing) -> Answer:
         if bare.gap is None:
             raise
         # The gap of a station from outside may be wider than what public money may fill.
-        return _answer(replace(bare, gap=replace(bare.gap, cap_share=1.0)), choice)
+        return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:

@@ -17,6 +17,7 @@ from siting.engine.coarse import Measure
 from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.linear import model_of, run_model
 from siting.program.instance import Floats, Ints
+from siting.program.money import caps_of
 
 # Families of rows that say who can be served, and what a case lacks.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
@@ -259,6 +260,7 @@ class Shortfall:
         rule = frame.program.gap
         assert rule is not None
         need_of = layout.instance.offer_cost / layout.money_unit
+        cap_of = caps_of(layout.instance, rule) / layout.money_unit
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
@@ -278,6 +280,7 @@ class Shortfall:
             found[sites] = np.maximum(-price[at], 0.0)
             offer = frame.options.offer[:, t]
             need = np.where(offer >= 0, need_of[offer], 0.0)
+            cap = np.where(offer >= 0, cap_of[offer], 0.0)
             rupee = np.where(offer >= 0, money[offer], 0.0)
             best = np.full(cutter.count, np.inf)
             for tau in (found, *(np.full(frame.sites, share * top) for share in GAP_PRICES)):
@@ -289,7 +292,7 @@ class Shortfall:
                     earned += cutter.priced(p, worths[p] + rate, prices[p])[1]
                 at_site = tau[frame.site]
                 earned -= at_site * need
-                earned += np.maximum(at_site - rupee, 0.0) * rule.cap_share * need
+                earned += np.maximum(at_site - rupee, 0.0) * cap
                 np.minimum(best, earned, out=best)
             coefficient += best
         return constant, coefficient

@@ -28,6 +28,7 @@ from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, ShortestDrives, Tail
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
+from siting.program.money import caps_of
 from siting.program.program import Program
 from siting.program.service import Service
 
@@ -367,7 +368,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     if program.gap is None:
         return np.zeros((0, 0))
     offers = program.options.offer
-    need = program.instance.offer_cost
+    need, cap = program.instance.offer_cost, caps_of(program.instance, program.gap)
     paid = np.zeros((len(need), offers.shape[1]))
     so_far = np.zeros(frame.sites)
     for t in range(offers.shape[1]):
@@ -379,7 +380,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         standing = offers[choice, t]
         standing = standing[standing >= 0]
         site = program.instance.offer_site[standing]
-        lacks = np.clip(need[standing] - earned[site], 0.0, program.gap.cap_share * need[standing])
+        lacks = np.clip(need[standing] - earned[site], 0.0, cap[standing])
         so_far[site] = np.maximum(so_far[site], lacks)
         paid[standing, t] = so_far[site]
     return paid

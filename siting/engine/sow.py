@@ -17,6 +17,7 @@ from siting.engine.parts import Part
 from siting.engine.room import Room
 from siting.program.aims import LeastMoney, WorstShare
 from siting.program.instance import Flags, Floats, Ints
+from siting.program.money import caps_of
 
 # Of a round those are taken together that earn at least this share of the best rate.
 TOGETHER = 0.95
@@ -55,7 +56,9 @@ class Sower:
         self.used = np.zeros(len(self.frame.resources))
         self.money = program.money_pkr if program.gap is not None else most
         self.gap = program.gap
-        self.need = program.instance.offer_cost[self.frame.options.last]
+        last = self.frame.options.last
+        self.need = program.instance.offer_cost[last]
+        self.cap = self.need if self.gap is None else caps_of(program.instance, self.gap)[last]
 
     def run(self, clock: Clock) -> Ints:
         """Return the options taken once nothing that helps fits any more."""
@@ -146,9 +149,7 @@ class Sower:
                 price = self.money_of()
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))
         lacks = np.maximum(self.need - sold, 0.0)
-        return np.where(
-            lacks > self.gap.cap_share * self.need, np.inf, lacks + OWN_MONEY * self.need + 1e-9
-        )
+        return np.where(lacks > self.cap, np.inf, lacks + OWN_MONEY * self.need + 1e-9)
 
     def money_of(self) -> Floats:
         """Return the money that is aimed at by option (PKR)."""

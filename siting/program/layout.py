@@ -12,7 +12,7 @@ from siting.program.aims import MoneyKind
 from siting.program.columns import Columns
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
-from siting.program.money import GapRule
+from siting.program.money import GapRule, caps_of
 from siting.program.options import Options
 from siting.program.resources import Resources
 from siting.program.rows import Rows
@@ -106,7 +106,7 @@ class Layout:
 
     def _add_subsidies(self, rule: GapRule) -> None:
         need = self.instance.offer_cost
-        upper = rule.cap_share * need / self.money_unit
+        upper = caps_of(self.instance, rule) / self.money_unit
         years = self.options.offer.shape[1]
         self.subsidy_column = np.full((len(need), years), -1, dtype=np.int64)
         used = np.unique(self.options.offer[self.options.offer >= 0])
@@ -341,6 +341,7 @@ class Layout:
 
     def _write_gap(self, rows: Rows, rule: GapRule) -> None:
         need = self.instance.offer_cost / self.money_unit
+        cap = caps_of(self.instance, rule) / self.money_unit
         years = self.options.offer.shape[1]
         offer_site = self.instance.offer_site
         for t in range(years):
@@ -371,7 +372,7 @@ class Layout:
                 "cap",
                 np.concatenate([np.arange(len(o)), number[offer[z]]]),
                 np.concatenate([paid[o], z]),
-                np.concatenate([np.ones(len(o)), -rule.cap_share * need[offer[z]]]),
+                np.concatenate([np.ones(len(o)), -cap[offer[z]]]),
                 upper=np.zeros(len(o)),
             )
             if t:

@@ -4,14 +4,15 @@ The subsidy of a site is a decision of the program, not a property of the offer:
 
     sum of u_ot over o in O_j  >=  sum of c_o z_ot over o in O_j
                                    - sum of p_s v_i x_ijs over i, s in t     for each j, t   (gap)
-    u_ot                       <=  cap x c_o z_ot                            for each o, t   (cap)
+    u_ot                       <=  cap_o z_ot                                for each o, t   (cap)
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
     sum of what is paid        <=  B, or B_t                                           (budget)
 
 where ``c_o`` is what offer ``o`` needs over its life (present value, PKR), ``u_ot`` the public
 money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin over the life on
-one kilowatt-hour a day sold to row ``i`` (PKR), and ``cap`` the largest share of the need that may
-be paid from public money. A site whose case fails even at the cap cannot be built. In every year
+one kilowatt-hour a day sold to row ``i`` (PKR), and ``cap_o`` the most that may be paid to the
+offer from public money (PKR): a share of its need, or a sum of its own. A site whose case fails
+even at the cap cannot be built. In every year
 the case is reckoned at what is sold in it, so in the year of building at that year's sales; over
 scenarios at the mean. What stands already needs nothing and draws nothing.
 
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,12 +42,13 @@ class GapRule:
     margin_pkr
         Present value of the margin over the life on one kWh/day (PKR), by vehicle class, or one
         number for all.
-    cap_share
-        Largest share of a site's need that public money may pay, in (0, 1].
+    cap
+        The most that public money may pay of an offer: a share of its need in (0, 1], the same for
+        all, or PKR by ``offer_id``.
     """
 
     margin_pkr: float | Mapping[str, float]
-    cap_share: float
+    cap: float | Mapping[str, float]
 
 
 def annuity(years: float, discount_rate: float) -> float:
@@ -69,6 +71,44 @@ def annuity(years: float, discount_rate: float) -> float:
     return float((1 - (1 + discount_rate) ** -years) / discount_rate)
 
 
+def caps_of(instance: Instance, rule: GapRule) -> Floats:
+    """Return the most that public money may pay of each offer (PKR); all of its need at most.
+
+    Raises
+    ------
+    InputError
+        If there is no share of 0 to 1, or no sum for an offer of the instance.
+    """
+    need = instance.offer_cost
+    if not isinstance(rule.cap, Mapping):
+        if not (math.isfinite(rule.cap) and 0 < rule.cap <= 1):
+            fix = "give a share above 0, up to 1, or PKR by offer_id"
+            raise InputError(Fault("cap", f"is {rule.cap}", fix))
+        shared: Floats = rule.cap * need
+        return shared
+    faults = []
+    missing = tuple(o for o in instance.offer_ids if o not in rule.cap)
+    if missing:
+        faults.append(Fault("cap", "offers without a sum", "give PKR for each offer", missing))
+    given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
+    bad = ~(given >= 0)
+    if bad.any():
+        ids = tuple(np.asarray(instance.offer_ids)[bad])
+        faults.append(Fault("cap", "not PKR of at least 0", "give PKR", ids))
+    if faults:
+        raise InputError(faults)
+    capped: Floats = np.minimum(given, need)
+    return capped
+
+
+def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
+    """Return the rule with each cap higher by a share of what the offer needs."""
+    if not isinstance(rule.cap, Mapping):
+        return replace(rule, cap=min(rule.cap + by, 1.0))
+    caps = np.minimum(caps_of(instance, rule) + by * instance.offer_cost, instance.offer_cost)
+    return replace(rule, cap=dict(zip(instance.offer_ids, caps.tolist(), strict=True)))
+
+
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
     """Return the present value of a kWh/day sold to each vehicle class (PKR).
 
@@ -78,9 +118,6 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
         If the rule makes no sense for the instance.
     """
     faults = []
-    if not (math.isfinite(rule.cap_share) and 0 < rule.cap_share <= 1):
-        fix = "give a share above 0, up to 1"
-        faults.append(Fault("cap_share", f"is {rule.cap_share}", fix))
     given = rule.margin_pkr
     names = instance.class_names
     by_class = dict(given) if isinstance(given, Mapping) else dict.fromkeys(names, given)

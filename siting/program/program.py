@@ -43,7 +43,7 @@ from siting.program.blocks import Blocks
 from siting.program.floors import Floor, When, floors_of, groups_of
 from siting.program.instance import Floats, Instance
 from siting.program.limits import Limit
-from siting.program.money import GapRule, margins_of
+from siting.program.money import GapRule, caps_of, margins_of
 from siting.program.objective import Decay, Objective, objective_of
 from siting.program.obligations import limit_faults, limit_rows
 from siting.program.slices import Scenarios, Years
@@ -224,6 +224,7 @@ class Program(Blocks):
         The cost of an offer is what it needs over its life; its own subsidy does not count.
         """
         margins_of(self.instance, rule)
+        caps_of(self.instance, rule)
         none = np.zeros(len(self.instance.offer_ids))
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 

@@ -129,6 +129,7 @@ def money(run: RunFolder) -> dict[str, Any]:
         a_kwh = f["subsidy_pkr"] / served
         text = f"PKR {number(a_kwh)}"
         rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
+    rows += _additional(f.get("public_money") or {})
     offers = _chosen(run)
     parts = []
     for column, name in _COSTS.items():
@@ -137,6 +138,27 @@ def money(run: RunFolder) -> dict[str, Any]:
             share = total / f["cost_pkr"] if f["cost_pkr"] else None
             parts.append(Shown(name, total, rupees(total), percent(share)))
     return {"rows": rows, "parts": parts}
+
+
+def _additional(m: dict[str, Any]) -> list[Shown]:
+    """Return what public money adds, where a run says so."""
+    if not m.get("new_stations"):
+        return []
+    none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
+    year = f"prices of {m['year_of_prices']}, PKR {m['pkr_per_usd']:g} to the US dollar"
+    rows = [
+        Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
+        Shown(f"Net present value without subsidy, {year}", npv, rupees(npv)),
+        Shown(
+            "Subsidy beyond what stations lack",
+            m["subsidy_beyond_need_pkr"],
+            rupees(m["subsidy_beyond_need_pkr"]),
+        ),
+    ]
+    a_car = m["subsidy_pkr_per_car"]
+    if a_car is not None:
+        rows.append(Shown("Subsidy for each car served", a_car, f"PKR {number(a_car)}"))
+    return rows
 
 
 def classes(run: RunFolder) -> list[dict[str, Any]]:

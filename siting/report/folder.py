@@ -76,6 +76,11 @@ _MAYBE_RECORDS: Mapping[str, Kinds] = {
     },
 }
 _MAYBE_TEXTS = ("alternatives", "headline")
+_PUBLIC_MONEY: Kinds = {
+    **dict.fromkeys(("year_of_prices", "new_stations", "stations_without_need"), _WHOLE),
+    **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
+    "subsidy_pkr_per_car": _MAYBE,
+}
 _SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers"), _WHOLE)
 SITE_COLUMNS = (
     *("site_id", "name", "kind", "existing", "offer_id", "configuration", "chargers"),
@@ -230,6 +235,9 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
                 faults += _record_faults(where, facts[key], columns)
             else:
                 faults.append(Fault(where, "has another type", AGAIN))
+    if facts.get("public_money", {}) != {}:
+        where = f"{path}, key public_money"
+        faults += _record_faults(where, [facts["public_money"]], _PUBLIC_MONEY)
     for key in _MAYBE_TEXTS:
         if not isinstance(facts.get(key, {}), dict) or not all(
             isinstance(text, str) for text in facts.get(key, {}).values()

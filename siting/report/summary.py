@@ -26,17 +26,18 @@ def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
     districts
         What `siting.report.districts.districts` returned.
     """
-    lines: list[list[Part]] = [[(text, False)] for text in (_served(run), _vehicles(run)) if text]
+    told = (_served(run), _additional(run), _vehicles(run))
+    lines: list[list[Part]] = [[(text, False)] for text in told if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
     if worst is not None and not worst["little"] and worst["share"][0] < WHOLE_SHARE:
         what = districts["what"].split(",")[0]
         near = [(", near ", False), (worst["near"], True)] if worst["near"] else []
-        told = (
+        share = (
             f": {worst['share'][1]} of its energy is served, {worst['unserved'][1]} kWh/day are "
             "not."
         )
         name = (worst["name"], True)
-        lines.append([(f"Of the {what} the worst served is ", False), name, *near, (told, False)])
+        lines.append([(f"Of the {what} the worst served is ", False), name, *near, (share, False)])
     lines.append([(proven(run.facts), False)])
     if national := _national(run):
         lines.append([(national, False)])
@@ -72,6 +73,16 @@ def _national(run: RunFolder) -> str:
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
         f"The plan has {number(stand)}."
     )
+
+
+def _additional(run: RunFolder) -> str:
+    m = run.facts.get("public_money") or {}
+    if not m.get("new_stations"):
+        return ""
+    none, of = m["stations_without_need"], m["new_stations"]
+    beyond = m["subsidy_beyond_need_pkr"]
+    more = f" {rupees(beyond)} is paid beyond what stations lack." if beyond >= 1 else ""
+    return f"{number(none)} of {number(of)} new stations would pay without public money.{more}"
 
 
 def _vehicles(run: RunFolder) -> str:

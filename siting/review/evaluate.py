@@ -201,9 +201,8 @@ def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
     answer = plan_of(program, found.chosen)
     broken = []
     if asked.need is not None and program.gap != answer.program.gap:
-        broken.append(f"viability gap: public money would have to pay more than the "
-                      f"{asked.need.cap_share:.0%} of a station's need that it may")  # fmt: skip
-        asked = replace(asked, need=replace(asked.need, cap_share=1.0))
+        broken.append("viability gap: public money would have to pay more of a station than it may")
+        asked = replace(asked, need=replace(asked.need, cap=1.0))
     result, _ = bare_outcome(asked, answer)
     plan = _recounted(study, asked, result)
     drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))

@@ -26,8 +26,8 @@ from siting.reference import table
 Floats = npt.NDArray[np.float64]
 
 LAND = ("lease", "upfront")
-SUBSIDY_RULES = ("share", "flat", "gap")
 POINTS_RULES = ("none", "minimum", "maximum")
+SUBSIDY_RULES = ("need", "share", "flat", "gap")
 COST_PARTS = (
     "charger_cost_pkr",
     "grid_cost_pkr",
@@ -157,13 +157,14 @@ class Subsidy:
     Parameters
     ----------
     charger_share, grid_share, fee_share, civil_share, land_share
-        Rule ``share``: shares of each cost part, 0 to 1.
+        Rules ``share`` and ``need``: shares of each cost part, 0 to 1.
     cap_per_station_pkr
         The most for one station, in PKR, under any rule; none by default.
     rule
+        ``need``: what the business case lacks (`siting.economics`), up to what ``share`` would pay;
         ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
-        business case lacks (`siting.economics`). What it lacks depends on what is served, so an
-        offer shows the most it could draw: `gap_cap_share` of its cost.
+        business case lacks, up to `gap_cap_share` of its cost. What it lacks depends on what is
+        served, so that an offer shows the most it could draw.
     flat_pkr
         Rule ``flat``: PKR a station.
     gap_cap_share
@@ -186,9 +187,14 @@ class Subsidy:
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
-    rule: Literal["share", "flat", "gap"] = "share"
+    rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0
     gap_cap_share: float = 0.5
+
+    @property
+    def fills_gap(self) -> bool:
+        """Whether it pays what the business case lacks, and no more."""
+        return self.rule in ("need", "gap")
 
     def __post_init__(self) -> None:
         """Refuse shares and sums that cannot be right, all at once."""
@@ -212,7 +218,7 @@ class Subsidy:
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
-    """Return the subsidy of each offer in PKR; under the rule ``gap`` the most it could be.
+    """Return the subsidy of each offer in PKR; under ``need`` and ``gap`` the most it could be.
 
     Parameters
     ----------
@@ -229,7 +235,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     5600000.0
     """
     total = costs["cost_pkr"].astype(float)
-    if rule.rule == "share":
+    if rule.rule in ("share", "need"):
         drawn = pd.Series(0.0, index=costs.index)
         for part in COST_PARTS:
             if part in costs.columns:

@@ -333,8 +333,6 @@ class _Told:
             subsidy_share=(money / sites["cost_pkr"].where(sites["cost_pkr"] > 0)).fillna(0.0),
         )
         self.tables["viability"] = sites
-        paid = int((money > 0).sum())
-        self.lines.append(("Stations that need public money", f"{paid:,} of {len(sites):,}"))
 
 
 def _worth_of(answer: Answer) -> float:

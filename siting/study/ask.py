@@ -28,7 +28,7 @@ from siting.program.objective import (
     StepDecay,
 )
 from siting.program.program import Program
-from siting.study.asked import Asked
+from siting.study.asked import Asked, subsidy_of
 
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
@@ -100,7 +100,7 @@ def program_of(asked: Asked) -> Program:
     made = counted(made, asked, asked.worth)
     made = _with_floors(made, asked)
     if asked.need is not None:
-        made = made.viability_gap(GapRule(asked.need.margin_pkr, asked.need.cap_share))
+        made = made.viability_gap(GapRule(asked.need.margin_pkr, asked.need.cap))
     if not asked.budgeted:
         made = made.without_budget()
     for aim in aims_of(asked.config):
@@ -232,7 +232,7 @@ def aim_in_words(config: Config) -> str:
     first, *later = [words[aim] for aim in aims_of(config)]
     if program.years is not None:
         first += " over the years, discounted"
-    elif aims_of(config)[0] == "most_worth" and config.offers.subsidy.rule != "gap":
+    elif aims_of(config)[0] == "most_worth" and not subsidy_of(config).fills_gap:
         first += " for the budget"
     if futures is not None and futures.criterion == "expected":
         first += ", on average over the scenarios"
@@ -241,7 +241,7 @@ def aim_in_words(config: Config) -> str:
         parts.append(", nearer counting more")
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
         parts.append(", floors held")
-    if config.offers.subsidy.rule == "gap":
+    if subsidy_of(config).fills_gap:
         parts.append(", where public money fills what the business case lacks")
     return "".join(parts)
 
@@ -255,7 +255,7 @@ def blocks_of(config: Config) -> set[str]:
         for name in type(program).model_fields
         if getattr(program, name) != getattr(plain, name)
     }
-    return used | ({"viability_gap"} if config.offers.subsidy.rule == "gap" else set())
+    return used | ({"viability_gap"} if subsidy_of(config).fills_gap else set())
 
 
 # --- the answer ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pandas as pd
 from siting import economics, sites
 from siting.config import Config
 from siting.program.limits import Limit
+from siting.tables import capacity_groups
 
 # Whatever one year in one scenario is called: None, a year, a scenario, or both.
 Key = Any
@@ -27,13 +28,13 @@ class Need:
         The offers, their ``cost_pkr`` what each needs over its life (present value, PKR).
     margin_pkr
         Present value of the margin on one kWh/day over the life, by vehicle class (PKR).
-    cap_share
-        Largest share of that need which public money may pay.
+    cap
+        The most of that need which public money may pay: PKR by ``offer_id``, or a share for all.
     """
 
     offers: pd.DataFrame
     margin_pkr: dict[str, float]
-    cap_share: float
+    cap: float | Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,16 @@ class Asked:
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
+def subsidy_of(config: Config) -> sites.Subsidy:
+    """Return the subsidy's rule; none stated is ``need``, and ``share`` under coverage.
+
+    Coverage does not say what a station sells, so that nothing could be known of its need.
+    """
+    asked = config.offers.subsidy
+    plain = "share" if config.program.model == "coverage" else "need"
+    return sites.Subsidy(**{**asked.model_dump(), "rule": asked.rule or plain})
+
+
 def asked_of(
     config: Config,
     *,
@@ -185,9 +196,7 @@ def asked_of(
         people,
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in found.items()},
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in own.items()},
-        _need(config, offers, compatibility, rules)
-        if config.offers.subsidy.rule == "gap"
-        else None,
+        _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
     )
 
 
@@ -227,23 +236,23 @@ def _need(
 ) -> Need:
     """Return the viability gap of the offers.
 
-    A class's margin is the lowest of the chargers it can use, and the cap the strictest of the
-    offers: both err against the station.
+    A class's margin is the lowest of the chargers it can use, which errs against the station.
     """
-    terms = economics.gap_terms(offers, rules, sites.Subsidy(**config.offers.subsidy.model_dump()))
-    worth = terms["worth_pkr_kwh_day"].to_numpy(dtype=float)
+    terms = economics.gap_terms(offers, rules, subsidy_of(config))
     need = terms["need_pkr"].to_numpy(dtype=float)
     existing = offers["existing"].to_numpy(dtype=bool)
     open_ = (offers["reason"].fillna("").astype(str).str.strip() == "").to_numpy() & ~existing
+    built = [
+        group
+        for group in capacity_groups(map(str, offers.columns))
+        if (open_ & (offers[f"capacity_{group}_kwh_day"] > 0).to_numpy()).any()
+    ]
     margin = {}
     for name in config.demand.vehicle_classes:
         groups = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
-        columns = [f"capacity_{group}_kwh_day" for group in groups]
-        columns = [column for column in columns if column in offers.columns]
-        able = open_ & (offers[columns] > 0).any(axis=1).to_numpy() if columns else open_ & False
-        margin[name] = float(worth[able].min()) if able.any() else 0.0
-    cap = terms["cap_pkr"].to_numpy(dtype=float)
-    share = float((cap[open_] / need[open_]).min()) if open_.any() else 1.0
+        worths = [economics.worth_pkr_kwh_day(rules, g) for g in groups if g in built]
+        margin[name] = min(worths, default=0.0)
     # Public money is the program's own decision here, no property of an offer.
     needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
-    return Need(needing, margin, min(max(share, 1e-9), 1.0))
+    cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
+    return Need(needing, margin, cap)

@@ -72,6 +72,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "budget_pkr": s.budget_pkr,
         "subsidy_pkr": s.subsidy_pkr,
         "cost_pkr": s.cost_pkr,
+        "public_money": plan.money,
         "new_stations": len(plan.new_sites),
         "existing_stations": int(plan.sites["existing"].sum()),
         "served_share": plan.served_share,

@@ -15,8 +15,10 @@ from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
+from siting.study.additional import public_money
 from siting.study.ask import REACHABLE, aims_of, zones_named
 from siting.study.asked import Asked
+from siting.tables import capacity_groups
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap, recount
 
 # Figures of the business case that a site of a plan shows.
@@ -41,6 +43,7 @@ def recounted_plan(
     asked: Asked,
     found: Outcome,
     rules: economics.BusinessRules,
+    vehicles: Mapping[str, float],
     *,
     tables: Mapping[str, Any],
 ) -> Plan:
@@ -56,6 +59,8 @@ def recounted_plan(
         What was decided.
     rules
         Prices and rates of the business case.
+    vehicles
+        Vehicles of the area, by class.
     tables
         ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the study.
 
@@ -65,7 +70,7 @@ def recounted_plan(
         Naming every figure of the plan that does not hold.
     """
     plan = make_plan(title=config.title, note=config.note, outcome=found, **tables)
-    plan = with_business(plan, rules)
+    plan = with_business(plan, rules, asked.compatibility, vehicles)
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, found, plan.sites, spare))
     if asked.config.program.scenarios is not None:
@@ -76,7 +81,12 @@ def recounted_plan(
     return plan.with_checks(checks)
 
 
-def with_business(plan: Plan, rules: economics.BusinessRules) -> Plan:
+def with_business(
+    plan: Plan,
+    rules: economics.BusinessRules,
+    compatibility: pd.DataFrame,
+    vehicles: Mapping[str, float],
+) -> Plan:
     """Return a plan with what each new station earns.
 
     Parameters
@@ -85,13 +95,18 @@ def with_business(plan: Plan, rules: economics.BusinessRules) -> Plan:
         The plan.
     rules
         Prices and rates of the business case.
+    compatibility
+        Which charger group serves whom.
+    vehicles
+        Vehicles of the area, by class.
     """
     table, offers = plan.sites, plan.offers
     drawn = table.set_index("offer_id")["subsidy_pkr"]
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
     sold = table.set_index("site_id")["served_kwh_day"]
-    case = economics.business_case(chosen, sold, rules)
+    groups = _sold_by_group(plan, chosen, rules, compatibility)
+    case = economics.business_case(chosen, sold, rules, by_group=groups)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
@@ -100,7 +115,26 @@ def with_business(plan: Plan, rules: economics.BusinessRules) -> Plan:
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    return plan.with_tables({"business": case})
+    money = public_money(table, case, plan.classes, vehicles)
+    return plan.with_tables({"business": case}).with_money(money)
+
+
+def _sold_by_group(
+    plan: Plan, offers: pd.DataFrame, rules: economics.BusinessRules, compatibility: pd.DataFrame
+) -> pd.DataFrame:
+    """Return kWh/day by site and charger group, each class at the group there that earns least."""
+    able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
+    has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
+    sold = plan.service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
+    uses = compatibility.groupby("vehicle_class")["charger_group"].apply(set).to_dict()
+    rank = sorted(able, key=lambda group: economics.margin_pkr_kwh(rules, group))
+    out = pd.DataFrame(0.0, index=has.index.astype(str), columns=able)
+    for site, name, kwh in sold.itertuples(index=False, name=None):
+        there = [g for g in rank if g in uses.get(name, ())]
+        there = [g for g in there if site in has.index and has.loc[site, f"capacity_{g}_kwh_day"]]
+        if there:
+            out.loc[site, there[0]] += kwh
+    return out
 
 
 def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[float]:
@@ -314,7 +348,7 @@ def _gap(asked: Asked, found: Outcome) -> ViabilityGap | None:
     paid = found.paid
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
-    return ViabilityGap(asked.need.margin_pkr, asked.need.cap_share, paid)
+    return ViabilityGap(asked.need.margin_pkr, asked.need.cap, paid)
 
 
 def _others(asked: Asked, found: Outcome) -> list[OtherPlan]:

@@ -116,7 +116,7 @@ def offers(
         headroom_kw=asked.headroom_kw,
         utilisation=asked.utilisation,
         availability=availability,
-        subsidy=sites.Subsidy(**asked.subsidy.model_dump()),
+        subsidy=sites.Subsidy(**own_figures(asked.subsidy)),
         service=sites.ServiceStandard(utilisation=asked.utilisation, **asked.service.model_dump()),
         costs=site_costs,
         sessions=sessions,
@@ -127,9 +127,12 @@ def offers(
 
 
 @stage("money")
-def business_rules(config: Config) -> economics.BusinessRules:
+def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
-    return economics.business_rules(**own_figures(config.money))
+    rules = economics.business_rules(**own_figures(config.money))
+    known = compatibility["charger_group"].astype(str).unique()
+    economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
+    return rules
 
 
 # --- program -------------------------------------------------------------------------------------
@@ -274,6 +277,7 @@ def plan(
     asked: Asked,
     outcome: Outcome,
     business_rules: economics.BusinessRules,
+    energy: Table,
 ) -> Plan:
     """The plan, recounted by `siting.verify.recount`."""
     return recounted_plan(
@@ -281,6 +285,7 @@ def plan(
         asked,
         outcome,
         business_rules,
+        dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True)),
         tables={
             "cells": cells,
             "demand": demand,

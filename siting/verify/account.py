@@ -113,8 +113,9 @@ class ViabilityGap:
     ----------
     margin_pkr
         Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
-    cap_share
-        Largest share of a station's cost that public money may pay.
+    cap
+        The most that public money may pay of a station: a share of its cost, or PKR by
+        ``offer_id``.
     subsidies
         ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
         there. Sites without a row draw nothing.
@@ -123,7 +124,7 @@ class ViabilityGap:
     """
 
     margin_pkr: Mapping[str, float]
-    cap_share: float
+    cap: float | Mapping[str, float]
     subsidies: pd.DataFrame
     exact: bool = True
 

@@ -86,7 +86,11 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         if gap.exact:
             wrong, what = wrong | ~(paid <= due + slack), "not what the business case lacks"
         ledger.broken(where, what, sites, wrong)
-        over = ~(paid <= gap.cap_share * cost + slack)
-        ledger.broken(where, f"above {gap.cap_share:.0%} of the cost", sites, over)
+        if isinstance(gap.cap, Mapping):
+            most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})
+            what = "above what may be paid of the offer"
+        else:
+            most, what = gap.cap * cost, f"above {gap.cap:.0%} of the cost"
+        ledger.broken(where, what, sites, ~(paid <= most + slack))
         ledger.broken(where, "fall from one year to the next", sites, ~(paid >= before - slack))
     ledger.row("subsidy is what each case lacks, PKR", paid.sum(), due.sum())

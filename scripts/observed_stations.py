@@ -1,0 +1,78 @@
+"""What the business case says of stations as they are observed: the table of docs/business-case.md.
+
+python scripts/observed_stations.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from siting import reference, sites
+from siting.economics import business_case, business_rules
+
+# kWh a station sells a day: Pakistan 2024, India 2024/25, and 15 % of the day at 60 kW.
+SALES = {"Pakistan 2024": 32, "India 2024-25": 88, "15 % of the day": 216}
+TARIFFS = {
+    # Tariff delivered and the price that the margin then allowed made of it, PKR/kWh.
+    "until April 2025": (71.10, 95.54),
+    "as now": (None, None),
+}
+
+
+def observed() -> pd.DataFrame:
+    """Return the case of a station with one dc_60 by tariff and kWh/day sold, PKR m."""
+    built = sites.configuration_table(
+        {"dc": {"dc_60": 1}},
+        chargers=sites.charger_catalogue(),
+        grid=sites.grid_figures(),
+        fees=sites.fee_figures(),
+        compatibility=sites.compatibility(),
+    ).assign(offer_id="s1:dc", site_id="s1", existing=False)
+    plain = business_rules(first_year_share=1.0)
+    rows = []
+    for when, (tariff, price) in TARIFFS.items():
+        rules = plain
+        if tariff is not None:
+            rules = replace(plain, tariff_pkr_kwh=tariff, prices_pkr_kwh={"dc": price})
+        for where, kwh in SALES.items():
+            case = business_case(built, pd.Series({"s1": float(kwh)}), rules).iloc[0]
+            rows.append((when, where, kwh, case["margin_pkr_kwh"], case["net_pkr_year"] / 1e6,
+                         case["npv_pkr"] / 1e6, case["payback_years"]))  # fmt: skip
+    columns = ["tariff", "sales", "kwh_day", "margin", "net_m", "npv_m", "payback"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def lines() -> list[str]:
+    """Return the rows of the page's table, as Markdown."""
+    return [
+        f"| {r.tariff} | {r.sales} | {r.kwh_day} | {r.margin:.1f} | {r.net_m:.2f} | "
+        f"{r.npv_m:.1f} | {'never' if pd.isna(r.payback) else f'{r.payback:.1f}'} |"
+        for r in observed().itertuples()
+    ]
+
+
+def socket_hub_price(kwh_day: float) -> float:
+    """Return the price at which 12 sockets that sell so much are worth building (PKR/kWh)."""
+    built = sites.configuration_table(
+        {"lev_hub": {"lev_3": 12}},
+        chargers=sites.charger_catalogue(),
+        grid=sites.grid_figures(),
+        fees=sites.fee_figures(),
+        compatibility=sites.compatibility(),
+    ).assign(offer_id="s1:lev", site_id="s1", existing=False)
+    found = []
+    for price in (100.0, 200.0):
+        rules = business_rules(prices_pkr_kwh={"lev": price})
+        case = business_case(built, pd.Series({"s1": kwh_day}), rules)
+        found.append(float(case["npv_pkr"].iloc[0]))
+    # It is a straight line in the price.
+    return 100.0 - found[0] * 100.0 / (found[1] - found[0])
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))
+    for kwh in (138, 74):
+        print(f"12 sockets that sell {kwh} kWh/day: {socket_hub_price(kwh):.0f} PKR/kWh")
+    print(reference.table("money").set_index("item").loc["price_lev", "value"])
