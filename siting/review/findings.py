@@ -82,8 +82,8 @@ def _why(standard: Service, model: str) -> str:
     """Return how the program came to give stations more than the waiting standard has."""
     if model == "coverage":
         return "the model coverage knows no capacity"
-    if standard.rule == "utilisation":
-        return "rule utilisation counts kW, not the time a port is taken"
+    if standard.rule == "rated_share":
+        return "rule rated_share counts kW, not the time a port is taken"
     return "their classes are mixed otherwise than in the whole city"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import export, sites
+from siting import export
 from siting import simulation as room
 from siting.errors import Fault, InputError, MissingExtraError
 from siting.export import simulation_picture
@@ -177,7 +177,7 @@ def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
     expected = waiting.expected(plan)
     could = room.standard_kwh_day(
         ports,
-        sites.ServiceStandard(**standard.model_dump()),
+        study.service_standard,
         study.sessions,
         study.compatibility,
         dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),

@@ -132,12 +132,11 @@ def warnings_of(
     lines = list(demand_notes)
     if config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
-    by_share = config.offers.service.rule == "utilisation"
+    by_share = config.offers.service.rule == "rated_share"
     if by_share and config.program.model != "coverage":
         lines.append(
-            "capacity is a share of the day (offers.utilisation) and promises nothing about "
-            "waiting: `siting simulate RUN` shows the queues, offers.service.rule: waiting plans "
-            "for them"
+            "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
+            "and promises nothing about waiting; the default, waiting, plans for it"
         )
     outside = outside_area(plan.dropped)
     if outside.any():

@@ -89,6 +89,7 @@ class Study:
     candidates = to_plan.candidates
     dropped = to_plan.dropped
     compatibility = to_plan.compatibility
+    service_standard = to_plan.service_standard
     availability = to_plan.availability
     offers = to_plan.offers
     business_rules = to_plan.business_rules

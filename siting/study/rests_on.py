@@ -207,7 +207,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
     standard: list[tuple[str, float, str, str]] = [
         ("utilisation", offers.utilisation, "share", _STATED)
     ]
-    if offers.service.rule != "utilisation":
+    if offers.service.rule == "waiting":
         standard = [
             ("service.wait_min", offers.service.wait_min, "min", _STATED),
             ("service.alpha", offers.service.alpha, "share", _STATED),
