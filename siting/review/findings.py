@@ -8,7 +8,7 @@ import pandas as pd
 from siting import simulation as room
 from siting.config.offers import Service
 from siting.plan import Plan
-from siting.review.score import Waiting, allotted, late_share
+from siting.study.queues import Waiting, allotted, late_share
 
 # A station given more than the waiting standard lets through by this much is named.
 OVER = 1.05

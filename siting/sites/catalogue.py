@@ -250,7 +250,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     if unknown:
         fix = f"there are: {', '.join(shares.index)}"
         raise InputError(Fault("service, time_utilisation", "no such charger group", fix, unknown))
-    return shares.to_dict() | dict(own or {})
+    return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 
 def bay_figures(path: Path | None = None) -> pd.DataFrame:

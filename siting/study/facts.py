@@ -17,6 +17,7 @@ from siting import __version__
 from siting.config import Config
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import alternatives_of
+from siting.study.beside import lines_beside
 from siting.study.pipeline import Study
 from siting.study.sources import outside_area
 
@@ -58,7 +59,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "aim": s.aim,
         "proof": vars(s.proof),
         "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
-        "headline": dict(s.lines),
+        "headline": dict([*s.lines, *lines_beside(study)]),
         "objective_kwh_day": s.served_kwh_day,
         # Of what else is aimed at, the proofs say what is proven; of energy nothing is.
         "bound_kwh_day": s.bound_kwh_day,
@@ -84,6 +85,9 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "reach_pairs": len(study.reach),
         },
         "limits": list(s.limits),
+        "day": study.day,
+        "what_if": study.what_if,
+        "demand_range": study.demand_range,
         "alternatives": alternatives_of(plan, study.instance, study.reach, study.forbidden_sites),
         "warnings": warnings_of(
             config, plan, study.demand_notes, study.network.report, study.assumptions
