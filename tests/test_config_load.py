@@ -153,6 +153,7 @@ offers:
     alpha: 0.2
     swap_depth: 0.7
     swap_taper: 1.2
+    time_utilisation: {dc: 0.2}
   costs:
     civil_bay_pkr: 100_000
     land: upfront
