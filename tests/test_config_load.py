@@ -399,7 +399,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     )
     assert (program.objective, program.first_aims, program.then) == ("energy", (), ())
     assert program.limits.model_dump(exclude_defaults=True) == {}
-    assert config.offers.service.rule == "rated_share"
+    assert config.offers.service.rule == "waiting"
     assert config.solver.model_dump() == {
         "name": "HiGHS",
         "method": "exact",

@@ -38,7 +38,7 @@ class Service(Section):
     """The service standard: how much of a charger's output counts as capacity."""
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = Field(
-        "rated_share",
+        "waiting",
         description="waiting: what can be served while few wait long in the peak hour (Erlang C) "
         "and ports are taken for no more of the day than time_utilisation; rated_share: "
         "offers.utilisation of the day's output at full power",
