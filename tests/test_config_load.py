@@ -147,13 +147,12 @@ offers:
   headroom_kw: 0
   utilisation: 1
   availability: 0.9
-  service:
-    rule: waiting
-    wait_min: 5
-    alpha: 0.2
-    swap_depth: 0.7
-    swap_taper: 1.2
-    time_utilisation: {dc: 0.2}
+  service: {
+    rule: rated_share, wait_min: 5,
+    alpha: 0.2,
+    swap_depth: 0.7, swap_taper: 1.2,
+    time_utilisation: {dc: 0.2},
+  }
   costs:
     civil_bay_pkr: 100_000
     land: upfront
