@@ -37,8 +37,11 @@ def beside(run: RunFolder) -> dict[str, Any] | None:
         ],
         "classes": [label(name) for name in rows[0]["classes"]],
         "rows": [
-            {
+            {"name": label(row["text"]), "why_not": row["why_not"]}
+            if row["why_not"]
+            else {
                 "name": label(row["text"]),
+                "why_not": "",
                 "wanted": _kwh(row["demand_kwh_day"]),
                 "served": _kwh(row["served_kwh_day"]),
                 "share": Shown("share", row["served_share"], percent(row["served_share"])),

@@ -14,6 +14,7 @@ import pandas as pd
 from siting import demand as people_to_energy
 from siting import simulation as room
 from siting.config import Config
+from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.plan import Plan
 from siting.study.asked import Asked
@@ -107,22 +108,32 @@ def what_if(study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
     """What the same stations serve under the other capacity rule, and under other demand.
 
     One record each: ``what`` (``capacity`` or ``demand``), ``key`` (the rule; ``case low``,
-    ``scenario slow`` …), ``text``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and
-    ``classes`` (the share served of each).
+    ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and ``classes`` (shares served).
     """
     config: Config = study.config
     rows = [_record("plan", "plan", "as planned for", served_by_class(asked, outcome.offers))]
+
+    def attempt(what: str, key: str, text: str, table: str, other: Any) -> None:
+        # Tables of other circumstances may rest on files that the plan did without.
+        try:
+            served = served_by_class(asked, outcome.offers, **{table: getattr(other, table)})
+        except SitingError as err:
+            why = "; ".join(map(str, err.faults))
+            rows.append({"what": what, "key": key, "text": text, "why_not": why})
+            return
+        rows.append(_record(what, key, text, served))
+
     if config.program.model != "coverage":
         rule = RULES[config.offers.service.rule]
         service = config.offers.service.model_copy(update={"rule": rule})
         own = config.offers.model_copy(update={"service": service})
-        offers = study.with_stages({}, config.model_copy(update={"offers": own})).offers
-        served = served_by_class(asked, outcome.offers, offers=offers)
-        rows.append(_record("capacity", rule, RULE_WORDS[rule], served))
+        other = study.with_stages({}, config.model_copy(update={"offers": own}))
+        attempt("capacity", rule, RULE_WORDS[rule], "offers", other)
     for key, value in _other_demands(config):
-        demand = study.in_other(**{key: value}).demand
-        served = served_by_class(asked, outcome.offers, demand=demand)
-        rows.append(_record("demand", f"{key} {value}", f"demand: {key} {value}", served))
+        other = study.in_other(**{key: value})
+        name = f"{key} {value}"
+        attempt("demand", name, f"demand: {name}", "demand", other)
     return rows
 
 
@@ -144,6 +155,7 @@ def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, A
         "what": what,
         "key": key,
         "text": text,
+        "why_not": "",
         **whole,
         "classes": table["served_share"].drop("all").astype(float).to_dict(),
     }
@@ -185,10 +197,10 @@ def lines_beside(study: Study) -> list[tuple[str, str]]:
         ("Demand, 5-95 %", f"{low:,.0f} to {high:,.0f} kWh/day, {wanted:,.0f} planned for")
     )
     for row in study.what_if:
-        if row["what"] == "capacity":
+        if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             lines.append((f"Under {row['key']}", f"{text}, {_by_kind(row['classes'])}"))
-    others = [row for row in study.what_if if row["what"] == "demand"]
+    others = [row for row in study.what_if if row["what"] == "demand" and not row["why_not"]]
     texts = [
         f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}" for row in others
     ]
