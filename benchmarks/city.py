@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import made_city
 from benchmarks.asked import Asked, real_data
-from benchmarks.measure import ROOT, watch
+from benchmarks.measure import ROOT, SAME_QUESTION, watch
 from benchmarks.record import Finding
 
 STAGES = (
@@ -153,7 +153,7 @@ def stages(config: str, overrides: list[str] | None = None, last: str = "plan") 
     from siting.study import Study
 
     each: dict[str, float] = {}
-    study = Study(config, overrides or [])
+    study = Study(config, [*SAME_QUESTION, *(overrides or [])])
     with watch() as seen:
         for name in STAGES:
             with watch() as one:

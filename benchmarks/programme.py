@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import city, made_city
 from benchmarks.asked import Asked, real_data
-from benchmarks.measure import ROOT, watch
+from benchmarks.measure import ROOT, SAME_QUESTION, watch
 from benchmarks.record import Finding, Line
 
 MILLION = 1e6
@@ -245,7 +245,7 @@ def answered(
     from siting.errors import SolveError
     from siting.study import Study
 
-    program = Study(config, overrides).program
+    program = Study(config, [*SAME_QUESTION, *overrides]).program
     instance = program.instance
     if years is not None:
         wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)

@@ -126,7 +126,9 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        lines = [line for line in lines if line[1]] + self._money_lines() + list(s.lines)
+        # Of a run: how the plan fares beside what it was made for, after what its blocks tell.
+        told = dict(s.lines) | self.facts.get("headline", {})
+        lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
         if new.empty:
             cheapest = self._cheapest_new_pkr()
             why = (

@@ -147,12 +147,12 @@ offers:
   headroom_kw: 0
   utilisation: 1
   availability: 0.9
-  service:
-    rule: waiting
-    wait_min: 5
-    alpha: 0.2
-    swap_depth: 0.7
-    swap_taper: 1.2
+  service: {
+    rule: rated_share, wait_min: 5,
+    alpha: 0.2,
+    swap_depth: 0.7, swap_taper: 1.2,
+    time_utilisation: {dc: 0.2},
+  }
   costs:
     civil_bay_pkr: 100_000
     land: upfront
@@ -399,7 +399,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     )
     assert (program.objective, program.first_aims, program.then) == ("energy", (), None)
     assert program.limits.model_dump(exclude_defaults=True) == {}
-    assert config.offers.service.rule == "utilisation"
+    assert config.offers.service.rule == "waiting"
     assert config.solver.model_dump() == {
         "name": "HiGHS",
         "method": "exact",

@@ -23,7 +23,6 @@ EXTRAS = {
     "pbf": ["osmium"],
     "raster": ["rasterio"],
     "h3": ["h3"],
-    "simulate": ["simpy"],
     "dask": ["distributed", "dask"],
 }
 

@@ -1,18 +1,16 @@
 """A stored run's simulated day: the whole way from a folder, without solving."""
 
 import json
-from importlib import import_module
 
 import pandas as pd
 import pytest
-from conftest import ROOT
 from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
 import siting
 from siting.cli import app
-from siting.errors import InputError, MissingExtraError
-from siting.review import Rules, simulate, simulate_to_folder
+from siting.errors import InputError
+from siting.review import Rules, simulate
 from siting.study import study_from_run, to_plan
 
 SOLVE = to_plan.decide
@@ -93,7 +91,9 @@ def test_the_folder_and_the_run_left_alone(run, tmp_path):
         "simulation.png",
     }  # fmt: skip
     facts = json.loads((out / "simulation.json").read_text(encoding="utf-8"))
-    assert facts["rules"] == {"days": 3, "seed": 4, "balk_min": 30.0, "spread": 0.5}
+    assert facts["rules"] == {
+        "days": 3, "seed": 4, "balk_min": 30.0, "spread": 0.5, "warm_up_h": 24.0,
+    }  # fmt: skip
     assert len(facts["hours"]) == 48
     table = pd.read_csv(out / "simulation.csv", encoding="utf-8-sig")
     assert len(table) == 2
@@ -163,21 +163,15 @@ def test_a_station_that_nobody_reaches_stands_idle(tmp_path, solving):
 
 def test_bad_figures_are_all_named():
     with pytest.raises(InputError) as caught:
-        Rules(days=1, seed=-1, balk_min=-3.0, spread=9.0)
-    assert len(caught.value.faults) == 4
+        Rules(days=0, seed=-1, balk_min=-3.0, spread=9.0, warm_up_h=25.0)
+    assert len(caught.value.faults) == 5
 
 
-def test_no_run_folder_and_no_simpy_get_one_clear_line(tmp_path, run, monkeypatch):
+def test_no_run_folder_gets_one_clear_line(tmp_path):
     done = here("simulate", tmp_path / "nothing", "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert "Error" in done.stderr
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(import_module("siting.review.simulate"), "find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r'pip install "siting\[simulate\]"'):
-        simulate_to_folder(run, Rules(), out=tmp_path / "out", now=None)
-    done = here("simulate", run, "--out", tmp_path / "out")
-    assert done.exit_code == 2
-    assert 'pip install "siting[simulate]"' in done.stderr
 
 
 def test_the_order_of_rows_does_not_matter(run):
@@ -188,8 +182,3 @@ def test_the_order_of_rows_does_not_matter(run):
     }
     other = study.with_stages(turned | {"plan": study.plan})
     pd.testing.assert_frame_equal(one, simulate(other, Rules(days=3)).stations)
-
-
-def test_simpy_is_an_extra():
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'simulate = ["simpy' in text

@@ -140,7 +140,7 @@ def test_the_standard_is_what_offers_under_rule_waiting_have():
     ports = station_ports(sites, offers, charger_catalogue())
     found = standard_kwh_day(
         ports,
-        ServiceStandard("utilisation", wait_min=8.0, alpha=0.2),
+        ServiceStandard("rated_share", wait_min=8.0, alpha=0.2),
         session_figures(),
         compatibility(),
         energy,

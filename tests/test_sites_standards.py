@@ -143,7 +143,7 @@ def test_the_fastest_in_one_queue_by_hand():
     assert shared > rate(2, 30.0) + rate(3, 680 / 3)
 
 
-@pytest.mark.parametrize("rule", ["waiting", "utilisation"])
+@pytest.mark.parametrize("rule", ["waiting", "rated_share"])
 @pytest.mark.parametrize("charger", ["swap_2w", "dc_60"])
 def test_no_figures_give_more_than_the_power(rule, charger):
     # Less than an even share in the peak hour cannot be, but a user's table may say so.

@@ -41,6 +41,7 @@ offers:
   chargers_csv: chargers.csv
   utilisation: 1.0
   availability: 1.0
+  service: {rule: rated_share}  # a hub's output, as the town is worked out by hand
   subsidy: {rule: share, charger_share: 1.0, grid_share: 0.0, fee_share: 0.0}
 reach: {cutoff_min: 5}
 program: {budget_pkr: 5_000}

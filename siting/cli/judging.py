@@ -107,7 +107,7 @@ def compare(
 def simulate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     *,
-    days: Annotated[int, typer.Option("--days", help="Independent days, 2 or more.")] = 10,
+    days: Annotated[int, typer.Option("--days", min=2, help="Independent days.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the days.")] = 1,
     balk_min: Annotated[
         float,

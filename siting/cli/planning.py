@@ -29,6 +29,12 @@ def run(
             "--write-lp", metavar="FILE", help="Write the whole program as an .lp file, then solve."
         ),
     ] = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust", help="One plan for slow, planned and fast sales (0.3, 0.5, 0.2) at once."
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print run.json on stdout and nothing else there.")
     ] = False,
@@ -44,6 +50,7 @@ def run(
             overrides=overrides or [],
             out=out,
             write_lp=write_lp,
+            robust=robust,
             now=datetime.now(UTC).astimezone(),
             progress=None if quiet else stage_lines(),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -34,13 +34,21 @@ PointsRule = Annotated[
 ]
 
 
+def _renamed(rule: Any) -> Any:
+    if rule == "utilisation":
+        what = "'utilisation' is called rated_share now: a share of the day's output at full power"
+        refuse([((), what, "write rated_share, or leave it out for the default, waiting")])
+    return rule
+
+
 class Service(Section):
     """The service standard: how much of a charger's output counts as capacity."""
 
-    rule: Literal["utilisation", "waiting"] = Field(
-        "utilisation",
-        description="utilisation: a share of the day's full output; waiting: what can be served in "
-        "the peak hour while few wait long (Erlang C)",
+    rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = Field(
+        "waiting",
+        description="waiting: what can be served while few wait long in the peak hour (Erlang C) "
+        "and ports are taken for no more of the day than time_utilisation; rated_share: "
+        "offers.utilisation of the day's output at full power",
     )
     wait_min: Minutes = Field(
         10, ge=0, le=240, description="longest wait that still counts as served well, min"
@@ -53,6 +61,12 @@ class Service(Section):
     )
     swap_taper: float = Field(
         1.15, ge=1, le=10, description="time to recharge a battery over that at full power"
+    )
+    time_utilisation: Mapping[TableName, PositiveShare] = Field(
+        {},
+        description="by charger group the largest share of the day that a port is taken and "
+        "drawing, under rule waiting; groups left out: the package's table (ASSUMPTION: lev 0.30, "
+        "ac 0.20, dc 0.25, swap 0.60)",
     )
 
 
@@ -160,8 +174,8 @@ class Offers(Section):
     )
     utilisation: PositiveShare = Field(
         0.15,
-        description="share of the day that a charger delivers its full power; ASSUMPTION for 2030 "
-        "(0.05 to 0.25)",
+        description="share of the day's output at full power that service.rule rated_share counts "
+        "as capacity; ASSUMPTION for 2030 (0.05 to 0.25)",
     )
     availability: PositiveShare | None = Field(
         None,

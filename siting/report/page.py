@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, MissingExtraError
 from siting.files import write_whole
-from siting.report import content, honest
+from siting.report import beside, content, honest
 from siting.report.agree import require_agreement
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.curve import Frontier, curve, read_frontier
@@ -96,6 +96,7 @@ def render(run: RunFolder, frontier: Frontier | None = None) -> str:
         classes=content.classes(run),
         builds=content.builds(run),
         chargers=content.chargers_in_words(run),
+        beside=beside.beside(run),
         stations=content.stations(run),
         proof=honest.proof(run),
         sources=honest.sources(run),

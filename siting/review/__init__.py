@@ -8,7 +8,8 @@ from siting.review.frontier import budgets_of, frontier, frontier_to_folder
 from siting.review.opened import Explained
 from siting.review.replan import Replan, replan
 from siting.review.rerun import Compared, Rerun, rerun
-from siting.review.simulate import Rules, SimulatedDay, simulate, simulate_to_folder
+from siting.review.simulate import SimulatedDay, simulate, simulate_to_folder
+from siting.study.queues import Rules
 
 __all__ = [
     "Compared",

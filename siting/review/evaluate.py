@@ -24,8 +24,7 @@ from siting.plan import Plan, make_plan
 from siting.program.limits import number
 from siting.program.program import Program
 from siting.review.record import folder_for, head_of
-from siting.review.score import Waiting, score, score_table
-from siting.review.solving import in_the_end
+from siting.review.score import score, score_table
 from siting.review.their_layer import read_their_layer
 from siting.review.their_plan import TheirPlan, over_budget, over_limits, their_plan
 from siting.study.answered import bare_outcome
@@ -33,14 +32,14 @@ from siting.study.ask import blocks_of, program_of
 from siting.study.asked import Asked
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
+from siting.study.queues import Waiting
 from siting.study.recounted import account_of
+from siting.study.revalue import as_it_stands, in_the_end
 from siting.study.stages import Report
 from siting.verify import recount
 
 # What a plan from outside cannot be asked for, and is not judged by.
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
-# More public money than there is (PKR).
-ENDLESS_PKR = 1e14
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,16 +186,8 @@ def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
 
     Rules on single offers are told already.
     """
-    study, ours = found.study, found.study.offers["offer_id"].isin(found.chosen)
-    asked = in_the_end(study.asked, ENDLESS_PKR)
-    asked = replace(
-        asked,
-        offers=_open(asked.offers, ours),
-        need=asked.need and replace(asked.need, offers=_open(asked.need.offers, ours)),
-        limits=(),
-        required=(),
-        forbidden=(),
-    )
+    study = found.study
+    asked = as_it_stands(study.asked, found.chosen)
     program = program_of(asked)
     answer = plan_of(program, found.chosen)
     broken = []
@@ -215,11 +206,6 @@ def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
         *_under_floors(program, answer),
     ]
     return plan, broken
-
-
-def _open(offers: pd.DataFrame, ours: pd.Series) -> pd.DataFrame:
-    """Return offers of which some are open whatever rules them out."""
-    return offers.assign(reason=offers["reason"].mask(ours.to_numpy(), ""))
 
 
 def _under_floors(program: Program, answer: Answer) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 from siting import simulation as room
 from siting.config.offers import Service
 from siting.plan import Plan
-from siting.review.score import Waiting, allotted, late_share
+from siting.study.queues import Waiting, allotted, late_share
 
 # A station given more than the waiting standard lets through by this much is named.
 OVER = 1.05
@@ -82,8 +82,8 @@ def _why(standard: Service, model: str) -> str:
     """Return how the program came to give stations more than the waiting standard has."""
     if model == "coverage":
         return "the model coverage knows no capacity"
-    if standard.rule == "utilisation":
-        return "rule utilisation counts kW, not the time a port is taken"
+    if standard.rule == "rated_share":
+        return "rule rated_share counts kW, not the time a port is taken"
     return "their classes are mixed otherwise than in the whole city"
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 from siting.engine.marginal import Marginal, lost_without
 from siting.errors import Fault, InputError
 from siting.program.program import Program
-from siting.review.solving import in_the_end
 from siting.study.ask import instance_of
+from siting.study.revalue import in_the_end
 from siting.study.stored import plan_of, study_from_run
 
 NEAREST = 3

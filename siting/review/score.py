@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from siting.config.offers import Service
 from siting.plan import Plan
-from siting.simulation import Sessions, expected_waits, station_ports
-from siting.sites import charger_catalogue
-from siting.study.pipeline import Study
+from siting.study.queues import Waiting, late_share
 from siting.study.zones import gini
 
 # A cell counts as left out where less than this share of what it wants is served.
 LEFT_OUT = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class Waiting:
-    """What a plan's queues are worked out from.
-
-    Parameters
-    ----------
-    sessions
-        The sessions of the vehicle classes.
-    chargers
-        The charger catalogue.
-    standard
-        The section ``offers.service``: how long drivers may wait, and how many longer.
-    """
-
-    sessions: Sessions
-    chargers: pd.DataFrame
-    standard: Service
-
-    @classmethod
-    def of(cls, study: Study) -> Waiting:
-        """Return what a study has waiting worked out from."""
-        offers = study.config.offers
-        sessions = Sessions.from_tables(
-            list(study.config.demand.vehicle_classes),
-            study.sessions,
-            study.compatibility,
-            swap_taper=offers.service.swap_taper,
-        )
-        return cls(sessions, charger_catalogue(offers.chargers_csv), offers.service)
-
-    def ports(self, plan: Plan) -> pd.DataFrame:
-        """Return the ports of a plan's stations (`siting.simulation.station_ports`)."""
-        return station_ports(plan.sites, plan.offers, self.chargers)
-
-    def expected(self, plan: Plan) -> pd.DataFrame:
-        """Return what Erlang C expects at a plan's ports (`siting.simulation.expected_waits`)."""
-        return expected_waits(
-            self.ports(plan), allotted(plan), self.sessions, self.standard.wait_min
-        )
-
-
-def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy as ``kwh_day``, as simulations name it."""
-    return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 
 def mean_drive_min(service: pd.DataFrame) -> float | None:
@@ -115,13 +66,6 @@ def score(plan: Plan, waiting: Waiting) -> dict[str, Any]:
         "worst_class_share": float(worst[0]["served_share"]) if worst else 0.0,
         **_fairness(plan),
     }
-
-
-def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers of the busiest hours who wait too long, over all queues."""
-    count = expected["peak_sessions"].to_numpy(dtype=float)
-    late = expected["late_share"].to_numpy(dtype=float)
-    return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
 
 
 def _late(expected: pd.DataFrame, standard: Service) -> dict[str, Any]:

@@ -1,10 +1,4 @@
-"""A stored run's day, simulated driver by driver and held against what the program took for true.
-
-Two days are simulated. ``as planned``: only the drivers come whom the plan serves, each to the
-station that the plan sends them to; this asks whether the capacities that the program used hold.
-``free``: every driver of the demand comes and picks a station by drive, queue and charging time;
-this asks what happens once people do as they please.
-"""
+"""A stored run's simulated day, held against what the program took for true."""
 
 from __future__ import annotations
 
@@ -18,20 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import export, sites
+from siting import export
 from siting import simulation as room
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError
 from siting.export import simulation_picture
 from siting.files import whole_folder
 from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
-from siting.review.score import Waiting, allotted
 from siting.study.pipeline import Study
+from siting.study.queues import Rules, Waiting, simulated
 from siting.study.stages import Report
 from siting.study.stored import study_from_run
 
-WORDS = {"planned": "as planned", "free": "with free choice"}
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
     "confidence interval over days",
@@ -40,49 +33,6 @@ ASSUMPTIONS = (
     "sessions are stretched by the availability, as if the power were off for short spells",
     "drivers know the queue when they set out and do not give up once they queue",
 )
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How the days are simulated.
-
-    Parameters
-    ----------
-    days
-        Independent days, at least 2.
-    seed
-        The same seed gives the same days.
-    balk_min
-        The longest expected wait that drivers put up with, minutes.
-    spread
-        Coefficient of variation of a session's energy: 0 all the same, 1 exponential as Erlang C
-        has it.
-
-    Raises
-    ------
-    InputError
-        With every figure that cannot be right.
-    """
-
-    days: int = 10
-    seed: int = 1
-    balk_min: float = 30.0
-    spread: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Refuse figures that cannot be right, all at once."""
-        faults = []
-        for name, good, what in (
-            ("days", 2 <= self.days <= 10_000, "whole days from 2 to 10,000"),
-            ("seed", self.seed >= 0, "a seed of 0 or more"),
-            ("balk-min", self.balk_min >= 0, "minutes of 0 or more"),
-            ("spread", 0 <= self.spread <= 3, "a spread from 0 to 3"),
-        ):
-            if not good:
-                value = getattr(self, name.replace("-", "_"))
-                faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
-        if faults:
-            raise InputError(faults)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,50 +84,30 @@ def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
     ------
     InputError
         If the plan has no station, or its chargers are not in the catalogue.
-    MissingExtraError
-        If SimPy is not installed.
 
     Examples
     --------
     >>> found = simulate(study_from_run("runs/islamabad"))  # doctest: +SKIP
     >>> found.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
-    require_simpy()
     rules = rules or Rules()
     plan = study.plan
     if plan.sites.empty:
         raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
     waiting = Waiting.of(study)
-    ports, sessions, standard = waiting.ports(plan), waiting.sessions, waiting.standard
-    wanted = study.demand.rename(columns={"demand_kwh_day": "kwh_day"})
-    found: dict[str, room.Days] = {}
-    # A driver of the plan has one place to go: cell and station together are where one comes from.
-    sent = allotted(plan)
-    sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
-    for case, wants, reach in (
-        ("planned", sent, sent.drop_duplicates("place")),
-        ("free", wanted.assign(place=wanted["cell_id"]),
-         study.reach.rename(columns={"cell_id": "place"})),
-    ):  # fmt: skip
-        # In this order whatever the table's, so that the same seed draws the same drivers.
-        rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
-        queues = room.Queues.of(ports, sessions, room.sessions_per_day(rows, sessions))
-        found[case] = room.simulate_days(
-            rows,
-            room.choices_of(rows, reach, queues, sessions),
-            queues,
-            sessions,
-            days=rules.days,
-            seed=rules.seed,
-            spread=rules.spread,
-            patience_min=rules.balk_min,
-            wait_min=standard.wait_min,
-        )
-        study.tell("simulate", f"{rules.days} days {WORDS[case]}")
+    standard = waiting.standard
+    found = simulated(
+        plan,
+        waiting,
+        study.demand,
+        study.reach,
+        rules,
+        lambda case: study.tell("simulate", f"{rules.days} days {case}"),
+    )
     expected = waiting.expected(plan)
     could = room.standard_kwh_day(
-        ports,
-        sites.ServiceStandard(**standard.model_dump()),
+        waiting.ports(plan),
+        study.service_standard,
         study.sessions,
         study.compatibility,
         dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),
@@ -207,14 +137,6 @@ def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
         "stations": stations.to_dict("records"),
     }
     return SimulatedDay(plan.title, plan.note, stations, hours, classes, use, lines, facts)
-
-
-def require_simpy() -> None:
-    """Raise `MissingExtraError` unless SimPy is installed."""
-    if find_spec("simpy") is None:
-        raise MissingExtraError(
-            Fault("simpy", "is needed to simulate a day", 'pip install "siting[simulate]"')
-        )
 
 
 def _by_case(
@@ -277,7 +199,6 @@ def simulate_to_folder(
     progress
         Called with an `Event` for each case.
     """
-    require_simpy()
     with whole_folder(out) as folder:
         found = simulate(study_from_run(run, progress=progress), rules)
         for name, table in (("simulation", found.stations), ("hours", found.hours),

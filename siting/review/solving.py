@@ -18,14 +18,9 @@ from siting.program.program import Program
 from siting.study.ask import program_of
 from siting.study.asked import Asked
 from siting.study.other_plans import Effort, alternatives
+from siting.study.revalue import with_program
 
 DIFFER_BY = 2
-
-
-def with_program(asked: Asked, **keys: Any) -> Asked:
-    """Return what is asked with other keys of the section ``program``."""
-    program = asked.config.program.model_copy(update=keys)
-    return replace(asked, config=asked.config.model_copy(update={"program": program}))
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
@@ -53,20 +48,6 @@ def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
         year: budget_pkr * (pkr / whole if whole > 0 else 1 / len(budgets_pkr))
         for year, pkr in budgets_pkr.items()
     }
-
-
-def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return what is asked of the last year alone: the most energy for so much money (PKR).
-
-    The demand is the configuration's own; limits, floors and the viability gap stay.
-    """
-    last = list(asked.own.values())[-1]
-    end = replace(asked, demand={None: last}, own={None: last}, worth=None, own_worth=None)
-    keys: dict[str, Any] = dict.fromkeys(
-        ("years", "scenarios", "decay", "least_cost", "alternatives")
-    )
-    keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
-    return with_program(end, **keys, budget_pkr=float(budget_pkr))
 
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:

@@ -154,8 +154,9 @@ def simulate_days(
     spread: float,
     patience_min: float,
     wait_min: float,
+    warm_up_h: float = 24.0,
 ) -> Days:
-    """Return so many independent days, each after a day of warm-up of its own.
+    """Return so many independent days, each after a warm-up of its own.
 
     Parameters
     ----------
@@ -173,12 +174,17 @@ def simulate_days(
         As in `draw_drivers` and `simulate`.
     wait_min
         A wait longer than this is late (minutes).
+    warm_up_h
+        Hours of the day before that are simulated too, at most 24; the drivers of the day itself
+        are the same whatever it is.
     """
     found = []
     for child in np.random.SeedSequence(seed).spawn(days):
         drivers = draw_drivers(
             rows, sessions, days=WARM_UP_DAYS + 1, spread=spread, rng=np.random.default_rng(child)
         )
+        begun = WARM_UP_DAYS * DAY_MIN - warm_up_h * HOUR_MIN
+        drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=patience_min)
         found.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
     return Days(tuple(found), queues, sessions, wait_min)

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import simpy
 
-from siting.errors import Fault, MissingExtraError
 from siting.simulation.ports import MINUTES, Sessions
 
 # What became of a driver.
@@ -159,17 +159,7 @@ def simulate(
         who never set out the moment of asking), ``start_min``, ``end_min``, ``port`` (row of the
         table of ports).
 
-    Raises
-    ------
-    MissingExtraError
-        If SimPy is not installed.
     """
-    try:
-        import simpy
-    except ImportError as err:
-        raise MissingExtraError(
-            Fault("simpy", "is needed to simulate a day", 'pip install "siting[simulate]"')
-        ) from err
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()
     row, of = drivers["row"].to_numpy(int).tolist(), drivers["of"].to_numpy(int).tolist()

@@ -156,7 +156,7 @@ def standard_kwh_day(
     ports
         As `siting.simulation.station_ports`.
     standard
-        Its waiting time and share count, whatever its rule.
+        Its waiting time and share count, whatever its rule; the time that ports are taken does not.
     sessions, compatibility
         The profile table, and which charger group serves which class.
     energy_kwh_day
@@ -167,12 +167,12 @@ def standard_kwh_day(
     Series
         kWh/day by ``site_id``: `siting.sites.waiting.capacity_kwh_day` over all its chargers.
     """
-    waiting = replace(standard, rule="waiting")
+    waiting = replace(standard, rule="waiting", time_utilisation={})
     found: dict[str, float] = {}
     known: dict[tuple[object, ...], float] = {}  # most stations have one of a few sets of chargers
     for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
-        types = part[["ports", "port_kw", "battery_kwh"]]
-        key = (group, *types.itertuples(index=False, name=None))
+        types = part[["charger_group", "ports", "port_kw", "battery_kwh"]]
+        key = tuple(types.itertuples(index=False, name=None))
         if key not in known:
             mix = group_mix(
                 str(group), compatibility, sessions=sessions, energy_kwh_day=energy_kwh_day

@@ -8,6 +8,7 @@ from siting.sites.catalogue import (
     fee_figures,
     grid_figures,
     parking_rule,
+    time_utilisation,
 )
 from siting.sites.configurations import configuration_table
 from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, site_costs, subsidy_pkr
@@ -60,5 +61,6 @@ __all__ = [
     "read_destinations",
     "site_costs",
     "subsidy_pkr",
+    "time_utilisation",
     "wait_probability",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,38 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
     if faults:
         raise InputError(faults)
     return limits
+
+
+def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Return the largest share of the day that ports are planned to be taken, by charger group.
+
+    Parameters
+    ----------
+    own
+        Shares that replace the package's, by charger group.
+
+    Returns
+    -------
+    dict
+        The share of the day (above 0, at most 1) that a port is taken and drawing; ranges, sources
+        and marks are in ``siting.reference.table("time_utilisation")``.
+
+    Raises
+    ------
+    InputError
+        Naming every group of `own` that is no charger group.
+
+    Examples
+    --------
+    >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
+    (0.2, 0.3)
+    """
+    shares = table("time_utilisation").set_index("charger_group")["use_share"].astype(float)
+    unknown = tuple(name for name in own or {} if name not in shares.index)
+    if unknown:
+        fix = f"there are: {', '.join(shares.index)}"
+        raise InputError(Fault("service, time_utilisation", "no such charger group", fix, unknown))
+    return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 
 def bay_figures(path: Path | None = None) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def configuration_table(
         As `charger_catalogue`, `grid_figures`, `fee_figures` and `compatibility` return them.
     utilisation
         The share of the day's full output that is sold, above 0 and at most 1; a shorthand for
-        ``service=ServiceStandard(utilisation=...)``, which it gives way to.
+        ``service=ServiceStandard("rated_share", ...)``, which it gives way to.
     availability
         The share of time there is power, above 0 and at most 1.
     subsidy
@@ -175,7 +175,7 @@ def configuration_table(
         grid=grid,
         fees=fees,
         compatibility=compatibility,
-        service=service or ServiceStandard(utilisation=utilisation),
+        service=service or ServiceStandard("rated_share", utilisation),
         costs=costs or site_costs(),
         bays=bay_figures() if bays is None else bays,
         subsidy=subsidy or Subsidy(),

@@ -139,7 +139,7 @@ def make_offers(
         grid=grid,
         fees=fees,
         compatibility=compatibility,
-        service=service or ServiceStandard(utilisation=utilisation),
+        service=service or ServiceStandard("rated_share", utilisation),
         costs=costs or site_costs(),
         bays=bay_figures() if bays is None else bays,
         subsidy=subsidy or Subsidy(),

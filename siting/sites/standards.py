@@ -2,10 +2,14 @@
 
 Formulation
 -----------
-Rule ``utilisation``: sum over the chargers of a group of kW x 24 h x utilisation x availability.
+Rule ``waiting``: the smaller of two bounds. In the peak hour at most the share alpha of drivers
+waits longer than t minutes (`siting.sites.waiting`); and over the day each port is taken for no
+more than the share u of its time (`time_utilisation`), so that a group serves at most
 
-Rule ``waiting``: in the peak hour at most the share alpha of drivers waits longer than t minutes
-(`siting.sites.waiting`). A session of class c at a port of p kW takes
+    sum over its ports of 24 h x u x session_kwh / hours(p)
+
+that is at the pace of the vehicles, whatever the kW of the port. The first bound binds where ports
+are few, the second where they are many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
@@ -26,12 +30,15 @@ How far the mean over classes is off: at alpha 0.1 and 1 to 8 ports, cars and bu
 energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions that spread half
 as much as an exponential, in 0.078 to 0.100. tests/test_sites_simulation.py repeats both.
 
+Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It knows no time:
+at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would have to be taken for 0.6 of the day.
+
 Swap cabinets. A swap takes one battery out and fills one slot until its battery is charged again:
 the slots are the ports, and the service time is the time to recharge a battery that came back,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
-Rule ``waiting`` is Erlang C with these. Rule ``utilisation`` allows in the peak hour as many swaps
+Rule ``waiting`` is as above with these. Rule ``rated_share`` allows in the peak hour as many swaps
 as the slots recharge in it; its share of the day's swaps gives the day. Neither counts the
 batteries that stand full when the hour begins.
 """
@@ -39,7 +46,7 @@ batteries that stand full when the hour begins.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -50,7 +57,8 @@ from siting.errors import Fault, InputError
 from siting.sites.catalogue import charging_limits
 from siting.sites.waiting import HOURS_A_DAY, MINUTES, Floats, largest_arrivals_per_h
 
-RULES = ("utilisation", "waiting")
+Rule = Literal["waiting", "rated_share"]
+RULES = ("waiting", "rated_share")
 
 
 @dataclass(frozen=True)
@@ -60,17 +68,21 @@ class ServiceStandard:
     Parameters
     ----------
     rule
-        ``utilisation``: a share of the day's full output; ``waiting``: what can be served in the
-        peak hour while few wait long.
+        ``waiting``: what can be served in the peak hour while few wait long, and in the time that
+        ports may be taken; ``rated_share``: a share of the day's output at full power.
     utilisation
-        The share of the day's full output that is sold, above 0 and at most 1; 0.15 is planned for
-        2030, 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
+        Of the rule ``rated_share``: the share of the day's output at full power that is sold, above
+        0 and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
     wait_min, alpha
         At most the share `alpha` (above 0, below 1) waits longer than `wait_min` minutes.
     swap_depth
         Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
     swap_taper
         Time to recharge over the time at full power, at least 1; assumption.
+    time_utilisation
+        Of the rule ``waiting``: by charger group the largest share of the day that its ports are
+        taken and drawing, above 0 and at most 1 (`siting.sites.time_utilisation`); a group that is
+        not named is bound by the waits alone.
 
     Raises
     ------
@@ -84,12 +96,13 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    rule: Literal["utilisation", "waiting"] = "utilisation"
+    rule: Rule = "rated_share"
     utilisation: float = 0.15
     wait_min: float = 10.0
     alpha: float = 0.1
     swap_depth: float = 0.8
     swap_taper: float = 1.15
+    time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
@@ -106,6 +119,12 @@ class ServiceStandard:
         ):
             if not good:
                 faults.append(Fault(f"service, {name}", f"{getattr(self, name)} is not {what}"))
+        faults += [
+            Fault(f"service, time_utilisation.{group}", f"{share} is not a share of time",
+                  "give a number above 0 and at most 1")
+            for group, share in self.time_utilisation.items()
+            if not 0 < share <= 1
+        ]  # fmt: skip
         if faults:
             raise InputError(faults)
 
@@ -184,7 +203,7 @@ def group_mix(
     if lacking:
         what = f"no row for a class that uses the charger group {group}"
         faults.append(
-            Fault("session figures", what, "add one, or use the rule utilisation", lacking)
+            Fault("session figures", what, "add one, or use the rule rated_share", lacking)
         )
     if odd:
         faults.append(Fault("energy_kwh_day", "not kWh of at least 0", "", odd))
@@ -215,11 +234,11 @@ def group_capacity_kwh_day(
     Parameters
     ----------
     types
-        Rows of the charger catalogue, all of one group.
+        Rows of the charger catalogue, all of one group (``charger_group``).
     number
         How many of each.
     mix
-        The group's sessions; only the rule ``utilisation`` without swap cabinets does without.
+        The group's sessions; only the rule ``rated_share`` without swap cabinets does without.
     standard
         The service standard.
 
@@ -234,7 +253,7 @@ def group_capacity_kwh_day(
     battery = types["battery_kwh"].fillna(0.0).to_numpy(dtype=float)
     physical = float(count @ kw) * HOURS_A_DAY
     swap = battery > 0
-    if standard.rule == "utilisation" and not (swap & (count > 0)).any():
+    if standard.rule == "rated_share" and not (swap & (count > 0)).any():
         return physical * standard.utilisation
     if mix is None:
         raise InputError(Fault("service", f"the rule {standard.rule} needs session figures"))
@@ -244,12 +263,17 @@ def group_capacity_kwh_day(
              for given, power, one in zip(pack, kw / ports, swap, strict=True)]  # fmt: skip
     minutes = np.array(paced)
     slots = count * ports
-    if standard.rule == "utilisation":
+    if standard.rule == "rated_share":
         sold = float(count[~swap] @ kw[~swap]) * HOURS_A_DAY * standard.utilisation
         recharged = slots[swap] * MINUTES / minutes[swap] / mix.peak_hour_share
         return min(sold + float(recharged @ kwh[swap]), physical)
     served = peak_kwh_per_h(slots, minutes, kwh, standard.wait_min, standard.alpha)
-    return min(served / mix.peak_hour_share, physical)
+    within = min(served / mix.peak_hour_share, physical)
+    taken = standard.time_utilisation.get(str(types["charger_group"].iloc[0]))
+    if taken is None:
+        return within
+    pace_kw = kwh * MINUTES / minutes
+    return min(within, float(slots @ pace_kw) * HOURS_A_DAY * taken)
 
 
 def peak_kwh_per_h(

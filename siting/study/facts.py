@@ -17,6 +17,7 @@ from siting import __version__
 from siting.config import Config
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import alternatives_of
+from siting.study.beside import lines_beside
 from siting.study.pipeline import Study
 from siting.study.sources import outside_area
 
@@ -59,7 +60,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "aim": s.aim,
         "proof": vars(s.proof),
         "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
-        "headline": dict(s.lines),
+        "headline": dict([*s.lines, *lines_beside(study)]),
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
@@ -88,6 +89,9 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "reach_pairs": len(study.reach),
         },
         "limits": list(s.limits),
+        "day": study.day,
+        "what_if": study.what_if,
+        "demand_range": study.demand_range,
         "alternatives": alternatives_of(plan, study.instance, study.reach, study.forbidden_sites),
         "warnings": warnings_of(
             config, plan, study.demand_notes, study.network.report, study.assumptions
@@ -136,12 +140,11 @@ def warnings_of(
     lines = list(demand_notes)
     if config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
-    by_share = config.offers.service.rule == "utilisation"
+    by_share = config.offers.service.rule == "rated_share"
     if by_share and config.program.model != "coverage":
         lines.append(
-            "capacity is a share of the day (offers.utilisation) and promises nothing about "
-            "waiting: `siting simulate RUN` shows the queues, offers.service.rule: waiting plans "
-            "for them"
+            "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
+            "and promises nothing about waiting; the default, waiting, plans for it"
         )
     outside = outside_area(plan.dropped)
     if outside.any():

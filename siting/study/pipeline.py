@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from siting.config import Config, load
 from siting.engine.clock import Progress
-from siting.study import rests_on, to_demand, to_plan
+from siting.study import beside, rests_on, to_demand, to_plan
 from siting.study.depends import STAGES, changed_keys, gone
 from siting.study.stages import Context, Event, Report, Stage, stages_html
 
@@ -93,6 +93,7 @@ class Study:
     candidates = to_plan.candidates
     dropped = to_plan.dropped
     compatibility = to_plan.compatibility
+    service_standard = to_plan.service_standard
     availability = to_plan.availability
     offers = to_plan.offers
     business_rules = to_plan.business_rules
@@ -118,6 +119,10 @@ class Study:
     sourced_figures = rests_on.sourced_figures
     settings = rests_on.settings
     assumptions = rests_on.assumptions
+    # How the plan fares beside what it was made for.
+    day = beside.day
+    what_if = beside.what_if
+    demand_range = beside.demand_range
 
     def __init__(
         self,

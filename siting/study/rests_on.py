@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -271,7 +272,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
     standard: list[tuple[str, float, str, str]] = [
         ("utilisation", offers.utilisation, "share", _STATED)
     ]
-    if offers.service.rule != "utilisation":
+    if offers.service.rule == "waiting":
         standard = [
             ("service.wait_min", offers.service.wait_min, "min", _STATED),
             ("service.alpha", offers.service.alpha, "share", _STATED),
@@ -288,7 +289,30 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    return frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
+    frame = frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
+    if offers.service.rule != "waiting":
+        return frame
+    at = int((frame["figure"] == "service.alpha").argmax()) + 1
+    taken = _time_utilisation(offers.service.time_utilisation)
+    return pd.concat([frame[:at], taken[frame.columns], frame[at:]], ignore_index=True)
+
+
+def _time_utilisation(own: Mapping[str, float]) -> Table:
+    """Return how much of the day ports may be taken, by charger group, as figures."""
+    found = reference.table("time_utilisation").rename(
+        columns={"charger_group": "of", "use_share": "value"}
+    )
+    mine = found["of"].isin(list(own))
+    stated = found["of"].map(own)
+    return found.assign(
+        figure="service.time_utilisation",
+        unit="share of time",
+        value=found["value"].where(~mine, stated),
+        low=found["low"].where(~mine, stated),
+        high=found["high"].where(~mine, stated),
+        source=found["source"].where(~mine, _STATED),
+        confidence=found["confidence"].where(~mine, "ASSUMPTION"),
+    )
 
 
 @stage()

@@ -25,6 +25,12 @@ from siting.study.stages import Report
 from siting.study.stored import write_stages
 from siting.study.zones import with_zones
 
+# Sales slower and faster than planned; how likely they are is an assumption.
+ROBUST = (
+    "program.scenarios={of: {slow: {probability: 0.3, fleet: slow}, planned: {probability: 0.5}, "
+    "fast: {probability: 0.2, fleet: fast}}}"
+)
+
 
 @dataclass
 class CheckReport:
@@ -77,6 +83,23 @@ def run(
     return write_run(study, Path(out), now, write_lp=write_lp)
 
 
+def robust_override(config: Config) -> str:
+    """Return the override that makes a plan one for slow, planned and fast sales of vehicles.
+
+    Raises
+    ------
+    InputError
+        If the configuration names scenarios of its own, or its fleet comes from a table.
+    """
+    if config.program.scenarios is not None:
+        what = "program.scenarios names scenarios already"
+        raise InputError(Fault("--robust", what, "leave one of them out"))
+    if config.demand.fleet_csv is not None:
+        what = "there are no slow and fast sales where demand.fleet_csv gives the fleet"
+        raise InputError(Fault("--robust", what, "name scenarios in program.scenarios, with cases"))
+    return ROBUST
+
+
 def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, for its first aim, in LP format.
 
@@ -115,10 +138,16 @@ def run_to_folder(
     overrides: Sequence[str] = (),
     out: Path | None = None,
     write_lp: Path | None = None,
+    robust: bool = False,
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Return the plan and the run folder it was written to, ``runs_dir/NAME-TIME`` by default."""
+    """Return the plan and the run folder it was written to, ``runs_dir/NAME-TIME`` by default.
+
+    A robust plan is one for slow, planned and fast sales at once (`ROBUST`).
+    """
+    if robust:
+        overrides = [*overrides, robust_override(load(config, overrides, now.date()))]
     study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"

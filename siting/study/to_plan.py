@@ -80,6 +80,16 @@ def compatibility() -> Table:
     return sites.compatibility()
 
 
+@stage("offers: service utilisation")
+def service_standard(config: Config) -> sites.ServiceStandard:
+    """How much of a charger counts as capacity."""
+    asked = config.offers.service.model_dump()
+    taken = sites.time_utilisation(asked.pop("time_utilisation"))
+    return sites.ServiceStandard(
+        utilisation=config.offers.utilisation, time_utilisation=taken, **asked
+    )
+
+
 @stage("offers.availability")
 def availability(config: Config, city: Row) -> float:
     """Share of the time that grid and charger work."""
@@ -87,8 +97,8 @@ def availability(config: Config, city: Row) -> float:
 
 
 @stage(
-    "offers: configurations chargers_csv grid_csv headroom_kw utilisation",
-    "offers: service existing_policy upgrade subsidy",
+    "offers: configurations chargers_csv grid_csv headroom_kw",
+    "offers: existing_policy upgrade subsidy",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     stored="offers",
@@ -102,6 +112,7 @@ def offers(
     site_costs: sites.SiteCosts,
     sessions: Table,
     energy: Table,
+    service_standard: sites.ServiceStandard,
 ) -> Table:
     """What could be built at each site (`siting.tables.OFFERS`)."""
     asked = config.offers
@@ -114,10 +125,9 @@ def offers(
         fees=sites.fee_figures(),
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
-        utilisation=asked.utilisation,
         availability=availability,
         subsidy=sites.Subsidy(**own_figures(asked.subsidy)),
-        service=sites.ServiceStandard(utilisation=asked.utilisation, **asked.service.model_dump()),
+        service=service_standard,
         costs=site_costs,
         sessions=sessions,
         energy_kwh_day=dict(classes),

@@ -1,0 +1,60 @@
+"""How the plan fares beside what it was made for: its day, other capacities, other demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from siting.report.content import Shown
+from siting.report.folder import RunFolder
+from siting.report.words import figure, label, number, percent
+
+_CASES = {"planned": "As planned: those the plan serves", "free": "All, each to the quickest"}
+_SHARES = ("out_of_reach_share", "turned_away_share", "late_share", "peak_late_share")
+
+
+def beside(run: RunFolder) -> dict[str, Any] | None:
+    """Return the simulated day, what other circumstances do, and the range of the demand.
+
+    None for a run of an earlier version, which has none of them.
+    """
+    facts = run.facts
+    if not all(facts.get(key) for key in ("day", "what_if", "demand_range")):
+        return None
+    day, rows, draws = facts["day"], facts["what_if"], facts["demand_range"]
+    cases = {} if day["why_not"] else _CASES
+    return {
+        "why_not": day["why_not"],
+        "wait_min": figure(day["wait_min"]),
+        "alpha": percent(day["alpha"]),
+        "drivers": number(day["free"]["drivers_day"]) if cases else "",
+        "days": [
+            {
+                "name": name,
+                "exceeds": day[case]["exceeds"],
+                "shares": [Shown(key, day[case][key], percent(day[case][key])) for key in _SHARES],
+            }
+            for case, name in cases.items()
+        ],
+        "classes": [label(name) for name in rows[0]["classes"]],
+        "rows": [
+            {"name": label(row["text"]), "why_not": row["why_not"]}
+            if row["why_not"]
+            else {
+                "name": label(row["text"]),
+                "why_not": "",
+                "wanted": _kwh(row["demand_kwh_day"]),
+                "served": _kwh(row["served_kwh_day"]),
+                "share": Shown("share", row["served_share"], percent(row["served_share"])),
+                # In another scenario a class may want nothing.
+                "classes": [percent(row["classes"].get(name)) for name in rows[0]["classes"]],
+            }
+            for row in rows
+        ],
+        "draws": number(draws["draws"]),
+        "low": _kwh(draws["p05_kwh_day"]),
+        "high": _kwh(draws["p95_kwh_day"]),
+    }
+
+
+def _kwh(value: float) -> Shown:
+    return Shown("kWh/day", value, number(value))

@@ -1,0 +1,236 @@
+"""How a plan fares beside what it was made for: its day, other capacities, other demand.
+
+Nothing here is read by the plan. The stations stay as they are: their day is simulated, and what
+they serve is worked out anew (`siting.study.revalue`), not planned anew.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from siting import demand as people_to_energy
+from siting import simulation as room
+from siting.config import Config
+from siting.errors import SitingError
+from siting.outcome import Outcome
+from siting.plan import Plan
+from siting.study.asked import Asked
+from siting.study.queues import Rules, Waiting, simulated
+from siting.study.revalue import served_by_class
+from siting.study.stages import Table, stage
+
+if TYPE_CHECKING:
+    from siting.study.pipeline import Study
+
+# One day after the evening before, always the same: a second or two for a city of 20 MWh/day.
+DAY = Rules(days=1, seed=1, warm_up_h=6.0)
+# More drivers a day than this are left to `siting simulate`: some ten seconds.
+MOST_DRIVERS = 60_000
+# Lateness beyond the standard by less than this many standard errors may be chance.
+SURE = 1.645
+DRAWS, SEED = 1000, 1
+RULES = {"waiting": "rated_share", "rated_share": "waiting"}
+RULE_WORDS = {
+    "waiting": "capacity by waits and time (waiting)",
+    "rated_share": "capacity as a share of rated kW (rated_share)",
+}
+NO_STATION = "no station stands"
+
+
+@stage(
+    "offers: service chargers_csv",
+    "demand.vehicle_classes",
+    also=("sessions", "compatibility"),
+    told="day",
+    found=lambda day: day["why_not"] or f"{day['free']['drivers_day']:,.0f} drivers",
+)
+def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
+    """The plan's day driver by driver, as planned and where drivers choose: shares of drivers.
+
+    ``turned_away_share``, ``late_share`` (turned away, or a wait of more than ``wait_min``) of
+    those with a station in reach, ``peak_late_share`` of those of the busiest hour;
+    ``out_of_reach_share`` of all; ``exceeds``: whether that is more than the standard allows in the
+    busiest hour. ``why_not``: why no day was simulated, else blank.
+    """
+    waiting = Waiting.of(study)
+    standard, rules = waiting.standard, DAY
+    known: dict[str, Any] = {"why_not": "", **vars(rules)}
+    known |= {"wait_min": standard.wait_min, "alpha": standard.alpha}
+    wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
+    drivers = float(room.sessions_per_day(wanted, waiting.sessions).sum())
+    if plan.sites.empty:
+        return known | {"why_not": NO_STATION}
+    if drivers > MOST_DRIVERS:
+        what = f"{drivers:,.0f} drivers a day take longer than a few seconds"
+        return known | {"why_not": f"{what}: siting simulate RUN has their day"}
+    found = simulated(plan, waiting, demand, reach, rules)
+    return known | {case: _shares(days, standard.alpha) for case, days in found.items()}
+
+
+def _shares(days: room.Days, alpha: float) -> dict[str, Any]:
+    """Return what became of the drivers of simulated days."""
+    table = room.class_table(days)
+    row = table[table["vehicle_class"] == "all"].iloc[0].to_dict()
+    hours = room.hour_table(days)
+    asked = float(row["arrivals_day"] + row["out_of_reach_day"])
+    late, _ = room.peak_late(days)
+    late = 0.0 if math.isnan(late) else late
+    peak = float(hours["arrivals_day"].max()) * len(days.days)
+    chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
+    return {
+        "drivers_day": asked,
+        "out_of_reach_share": float(row["out_of_reach_day"]) / asked if asked else 0.0,
+        "turned_away_share": _number(row["turned_away_share"]),
+        "late_share": _number(row["late_share"]),
+        "peak_late_share": late,
+        "wait_mean_min": _number(row["wait_mean_min"]),
+        "delivered_kwh_day": _number(row["delivered_kwh_day"]),
+        "exceeds": late > alpha + chance,
+    }
+
+
+def _number(value: Any) -> float:
+    return 0.0 if pd.isna(value) else float(value)
+
+
+@stage(
+    "offers.service.rule",
+    "offers.utilisation",
+    "program.model",
+    "demand: scenario case fleet_csv scenarios_csv",
+    told="what if",
+    found=lambda rows: f"{len(rows)} other circumstances",
+)
+def what_if(study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
+    """What the same stations serve under the other capacity rule, and under other demand.
+
+    One record each: ``what`` (``capacity`` or ``demand``), ``key`` (the rule; ``case low``,
+    ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and ``classes`` (shares served).
+    """
+    config: Config = study.config
+    rows = [_record("plan", "plan", "as planned for", served_by_class(asked, outcome.offers))]
+
+    def attempt(what: str, key: str, text: str, table: str, other: Any) -> None:
+        # Tables of other circumstances may rest on files that the plan did without.
+        try:
+            served = served_by_class(asked, outcome.offers, **{table: getattr(other, table)})
+        except SitingError as err:
+            why = "; ".join(map(str, err.faults))
+            rows.append({"what": what, "key": key, "text": text, "why_not": why})
+            return
+        rows.append(_record(what, key, text, served))
+
+    if config.program.model != "coverage":
+        rule = RULES[config.offers.service.rule]
+        service = config.offers.service.model_copy(update={"rule": rule})
+        own = config.offers.model_copy(update={"service": service})
+        other = study.with_stages({}, config.model_copy(update={"offers": own}))
+        attempt("capacity", rule, RULE_WORDS[rule], "offers", other)
+    for key, value in _other_demands(config):
+        other = study.in_other(**{key: value})
+        name = f"{key} {value}"
+        attempt("demand", name, f"demand: {name}", "demand", other)
+    return rows
+
+
+def _other_demands(config: Config) -> list[tuple[str, str]]:
+    """Return the cases and scenarios of the demand beside its own, least first."""
+    asked = config.demand
+    found = [("case", case) for case in ("low", "high") if case != asked.case]
+    if asked.fleet_csv is None:
+        there = people_to_energy.scenario_names(asked.scenarios_csv)
+        names = [name for name in ("slow", "fast") if name in there and name != asked.scenario]
+        found[1:1] = [("scenario", name) for name in names]
+    return found
+
+
+def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, Any]:
+    table = served.set_index("vehicle_class")
+    whole = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
+    return {
+        "what": what,
+        "key": key,
+        "text": text,
+        "why_not": "",
+        **whole,
+        "classes": table["served_share"].drop("all").astype(float).to_dict(),
+    }
+
+
+@stage(told="demand range", found=lambda r: f"{r['p05_kwh_day']:,.0f} to {r['p95_kwh_day']:,.0f}")
+def demand_range(
+    fleet: Table,
+    vehicles: Table,
+    fleet_share: Table,
+    zone_table: Table | None,
+    area_share: float,
+    housing: dict[str, float],
+) -> dict[str, Any]:
+    """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges."""
+    drawn = people_to_energy.draw_energy(
+        DRAWS, SEED, fleet, vehicles, fleet_share, zone_table, area_share, housing
+    )
+    *classes, whole = people_to_energy.energy_quantiles(drawn).to_dict("records")
+    ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
+    return {
+        "draws": DRAWS,
+        "seed": SEED,
+        **{end: float(whole[end]) for end in ends},
+        "classes": [{end: row[end] for end in ("vehicle_class", *ends)} for row in classes],
+    }
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def lines_beside(study: Study) -> list[tuple[str, str]]:
+    """Return how a study's plan fares beside what it was made for, as headline figures."""
+    lines = _day_lines(study.day)
+    wanted = float(study.plan.classes["demand_kwh_day"].sum())
+    draws = study.demand_range
+    low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
+    lines.append(
+        ("Demand, 5-95 %", f"{low:,.0f} to {high:,.0f} kWh/day, {wanted:,.0f} planned for")
+    )
+    for row in study.what_if:
+        if row["what"] == "capacity" and not row["why_not"]:
+            text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
+            lines.append((f"Under {row['key']}", f"{text}, {_by_kind(row['classes'])}"))
+    others = [row for row in study.what_if if row["what"] == "demand" and not row["why_not"]]
+    texts = [
+        f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}" for row in others
+    ]
+    if texts:
+        lines.append(("Under other demand", "; ".join(texts) + " kWh/day"))
+    return lines
+
+
+def _day_lines(day: dict[str, Any]) -> list[tuple[str, str]]:
+    if day["why_not"]:
+        return [("Simulated day", f"none: {day['why_not']}")]
+    lines = []
+    for case, words in (("planned", "as planned"), ("free", "all drivers")):
+        one = day[case]
+        text = f"{one['turned_away_share']:.1%} turned away, {one['late_share']:.1%} late"
+        if case == "free":
+            text += f", {one['out_of_reach_share']:.1%} without a station in reach"
+        lines.append((f"Day, {words}", text))
+    over = [words for case, words in (("planned", "as planned"), ("free", "where drivers choose"))
+            if day[case]["exceeds"]]  # fmt: skip
+    if over:
+        worst = max(day[case]["peak_late_share"] for case in ("planned", "free"))
+        text = (
+            f"not kept {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
+            f"over {day['wait_min']:g} min or are turned away, {day['alpha']:.0%} may"
+        )
+        lines.append(("Service standard", text))
+    return lines
+
+
+def _by_kind(shares: dict[str, float]) -> str:
+    """Return the share served of each class, in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in shares.items())

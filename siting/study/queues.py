@@ -1,0 +1,181 @@
+"""The queues of a plan: its ports, what Erlang C expects there, and its day driver by driver.
+
+Two days are simulated. ``planned``: only the drivers come whom the plan serves, each to the
+station that the plan sends them to; this asks whether the capacities that the program used hold.
+``free``: every driver of the demand comes and picks a station by drive, queue and charging time;
+this asks what happens once people do as they please.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from siting import simulation as room
+from siting.config.offers import Service
+from siting.errors import Fault, InputError
+from siting.plan import Plan
+from siting.simulation import Sessions, expected_waits, station_ports
+from siting.sites import charger_catalogue
+
+if TYPE_CHECKING:
+    from siting.study.pipeline import Study
+
+WORDS = {"planned": "as planned", "free": "with free choice"}
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """What a plan's queues are worked out from.
+
+    Parameters
+    ----------
+    sessions
+        The sessions of the vehicle classes.
+    chargers
+        The charger catalogue.
+    standard
+        The section ``offers.service``: how long drivers may wait, and how many longer.
+    """
+
+    sessions: Sessions
+    chargers: pd.DataFrame
+    standard: Service
+
+    @classmethod
+    def of(cls, study: Study) -> Waiting:
+        """Return what a study has waiting worked out from."""
+        offers = study.config.offers
+        sessions = Sessions.from_tables(
+            list(study.config.demand.vehicle_classes),
+            study.sessions,
+            study.compatibility,
+            swap_taper=offers.service.swap_taper,
+        )
+        return cls(sessions, charger_catalogue(offers.chargers_csv), offers.service)
+
+    def ports(self, plan: Plan) -> pd.DataFrame:
+        """Return the ports of a plan's stations (`siting.simulation.station_ports`)."""
+        return station_ports(plan.sites, plan.offers, self.chargers)
+
+    def expected(self, plan: Plan) -> pd.DataFrame:
+        """Return what Erlang C expects at a plan's ports (`siting.simulation.expected_waits`)."""
+        return expected_waits(
+            self.ports(plan), allotted(plan), self.sessions, self.standard.wait_min
+        )
+
+
+def allotted(plan: Plan) -> pd.DataFrame:
+    """Return a plan's service with its energy as ``kwh_day``, as simulations name it."""
+    return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
+
+
+def late_share(expected: pd.DataFrame) -> float:
+    """Return the share of drivers of the busiest hours who wait too long, over all queues."""
+    count = expected["peak_sessions"].to_numpy(dtype=float)
+    late = expected["late_share"].to_numpy(dtype=float)
+    return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the days are simulated.
+
+    Parameters
+    ----------
+    days
+        Independent days; a single one has no interval.
+    seed
+        The same seed gives the same days.
+    balk_min
+        The longest expected wait that drivers put up with, minutes.
+    spread
+        Coefficient of variation of a session's energy: 0 all the same, 1 exponential as Erlang C
+        has it.
+    warm_up_h
+        Hours of the day before that are simulated too, 0 to 24.
+
+    Raises
+    ------
+    InputError
+        With every figure that cannot be right.
+    """
+
+    days: int = 10
+    seed: int = 1
+    balk_min: float = 30.0
+    spread: float = 0.5
+    warm_up_h: float = 24.0
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be right, all at once."""
+        faults = []
+        for name, good, what in (
+            ("days", 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
+            ("seed", self.seed >= 0, "a seed of 0 or more"),
+            ("balk-min", self.balk_min >= 0, "minutes of 0 or more"),
+            ("spread", 0 <= self.spread <= 3, "a spread from 0 to 3"),
+            ("warm-up-h", 0 <= self.warm_up_h <= 24, "hours from 0 to 24"),
+        ):
+            if not good:
+                value = getattr(self, name.replace("-", "_"))
+                faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
+        if faults:
+            raise InputError(faults)
+
+
+def simulated(
+    plan: Plan,
+    waiting: Waiting,
+    demand: pd.DataFrame,
+    reach: pd.DataFrame,
+    rules: Rules,
+    told: Callable[[str], None] | None = None,
+) -> dict[str, room.Days]:
+    """Return the simulated days of a plan, ``planned`` and ``free``.
+
+    Parameters
+    ----------
+    plan
+        The plan; at least one station stands.
+    waiting
+        What its queues are worked out from.
+    demand, reach
+        `siting.tables.DEMAND` and `siting.tables.REACH`: who comes where drivers choose.
+    rules
+        Days, seed, patience and spread.
+    told
+        Called with each case, in words, when it is done.
+    """
+    ports, sessions = waiting.ports(plan), waiting.sessions
+    wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
+    found: dict[str, room.Days] = {}
+    # A driver of the plan has one place to go: cell and station together are where one comes from.
+    sent = allotted(plan)
+    sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
+    for case, wants, near in (
+        ("planned", sent, sent.drop_duplicates("place")),
+        ("free", wanted.assign(place=wanted["cell_id"]),
+         reach.rename(columns={"cell_id": "place"})),
+    ):  # fmt: skip
+        # In this order whatever the table's, so that the same seed draws the same drivers.
+        rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
+        queues = room.Queues.of(ports, sessions, room.sessions_per_day(rows, sessions))
+        found[case] = room.simulate_days(
+            rows,
+            room.choices_of(rows, near, queues, sessions),
+            queues,
+            sessions,
+            days=rules.days,
+            seed=rules.seed,
+            spread=rules.spread,
+            patience_min=rules.balk_min,
+            wait_min=waiting.standard.wait_min,
+            warm_up_h=rules.warm_up_h,
+        )
+        if told is not None:
+            told(WORDS[case])
+    return found

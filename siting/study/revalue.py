@@ -1,0 +1,128 @@
+"""What a plan is worth in other circumstances: the same stations, other demand or capacity.
+
+Nothing is decided anew but whom the stations serve. `siting evaluate` judges plans from outside so,
+and every run tells by it how its plan fares beside what it was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from siting.engine.fixed import plan_of
+from siting.study.ask import program_of
+from siting.study.asked import Asked
+
+# More public money than there is (PKR).
+ENDLESS_PKR = 1e14
+NO_FLOORS: dict[str, Any] = {
+    **{"min_served_share": 0.0, "zone_floor": 0.0, "class_floor": 0.0},
+    **{"zone_floors": {}, "class_floors": {}},
+}
+
+
+def with_program(asked: Asked, **keys: Any) -> Asked:
+    """Return what is asked with other keys of the section ``program``."""
+    program = asked.config.program.model_copy(update=keys)
+    return replace(asked, config=asked.config.model_copy(update={"program": program}))
+
+
+def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
+    """Return what is asked of the last year alone: the most energy for so much money (PKR).
+
+    The demand is the configuration's own; limits, floors and the viability gap stay.
+    """
+    last = list(asked.own.values())[-1]
+    end = replace(asked, demand={None: last}, own={None: last}, worth=None, own_worth=None)
+    keys: dict[str, Any] = dict.fromkeys(
+        ("years", "scenarios", "decay", "least_cost", "alternatives")
+    )
+    keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    return with_program(end, **keys, budget_pkr=float(budget_pkr))
+
+
+def as_it_stands(asked: Asked, chosen: Collection[str]) -> Asked:
+    """Return what is asked in the end if certain offers stand, whatever rules them out.
+
+    Parameters
+    ----------
+    asked
+        What is asked.
+    chosen
+        Ids of the offers that stand, existing ones included.
+    """
+    asked = in_the_end(asked, ENDLESS_PKR)
+    need = asked.need and replace(asked.need, offers=_open(asked.need.offers, chosen))
+    offers = _open(asked.offers, chosen)
+    return replace(asked, offers=offers, need=need, limits=(), required=(), forbidden=())
+
+
+def served_by_class(
+    asked: Asked,
+    chosen: Collection[str],
+    *,
+    demand: pd.DataFrame | None = None,
+    offers: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return the most energy (kWh/day) that certain offers serve in the end, by vehicle class.
+
+    Parameters
+    ----------
+    asked
+        What is asked.
+    chosen
+        Ids of the offers that stand, existing ones included.
+    demand
+        Another demand (`siting.tables.DEMAND`); by default the configuration's own.
+    offers
+        The offers with other capacities (`siting.tables.OFFERS`); by default those of `asked`.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (0 where
+        nothing is wanted); the last row, ``all``, is the sum.
+    """
+    wanted = list(asked.own.values())[-1] if demand is None else demand
+    stands = asked.offers if offers is None else offers
+    # What is extended refers to what stood there.
+    mine = stands["offer_id"].isin(list(chosen)) | stands["existing"].astype(bool)
+    stands = stands[mine]
+    asked = replace(asked, own={None: wanted}, offers=stands, need=None, zones=None)
+    # The public money is spent: what no more than decides on it is left out.
+    asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
+    near = asked.reach[asked.reach["site_id"].isin(stands["site_id"])]
+    asked = replace(asked, reach=near)
+    kwh = wanted.groupby("vehicle_class")["demand_kwh_day"].sum()
+    got = pd.Series(0.0, index=kwh.index)
+    if _anybody(wanted, asked):
+        service = plan_of(program_of(asked), chosen).service()
+        got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
+    out = pd.DataFrame({"demand_kwh_day": kwh, "served_kwh_day": got.fillna(0.0)})
+    out.loc["all"] = out.sum()
+    out["served_share"] = out["served_kwh_day"] / out["demand_kwh_day"].where(
+        out["demand_kwh_day"] > 0
+    )
+    return out.fillna({"served_share": 0.0}).rename_axis("vehicle_class").reset_index()
+
+
+def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
+    """Return offers of which some are open whatever rules them out."""
+    ours = offers["offer_id"].isin(list(chosen)).to_numpy()
+    return offers.assign(reason=offers["reason"].mask(ours, ""))
+
+
+def _anybody(wanted: pd.DataFrame, asked: Asked) -> bool:
+    """Return whether any demand can reach a charger that stands and fits."""
+    near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
+    near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
+    for group, part in near.groupby("charger_group"):
+        column = f"capacity_{group}_kwh_day"
+        if column in asked.offers.columns:
+            able = asked.offers.loc[asked.offers[column] > 0, "site_id"]
+            if part["site_id"].isin(able).any():
+                return True
+    return False

@@ -1,0 +1,264 @@
+"""How a plan fares beside what it was made for: capacity bounds, its day, what else may come."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from town import write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.config import load
+from siting.errors import ConfigError, InputError
+from siting.sites import (
+    ServiceStandard,
+    charger_catalogue,
+    compatibility,
+    configuration_table,
+    fee_figures,
+    grid_figures,
+    group_mix,
+    time_utilisation,
+)
+from siting.sites.standards import group_capacity_kwh_day
+from siting.study import Study, study_from_run
+from siting.study.revalue import served_by_class
+from siting.study.runs import ROBUST
+
+CARS = {"car": 1.0}
+LEV = {"two_wheeler": 1.0}
+
+
+def group(counts, standard, energy):
+    """Return the capacity of chargers of one group, power always on (kWh/day)."""
+    types = charger_catalogue().set_index("charger_id", drop=False).loc[list(counts)]
+    mix = group_mix(types["charger_group"].iloc[0], compatibility(), energy_kwh_day=energy)
+    return group_capacity_kwh_day(types, np.array(list(counts.values())), mix, standard)
+
+
+# --- capacity ------------------------------------------------------------------------------------
+
+
+def test_time_binds_where_ports_are_many_at_the_pace_of_the_vehicles():
+    # A two-wheeler takes 1.2 kWh in 120 min, whatever the socket's 3.3 kW: 0.6 kW. 100 sockets
+    # for 30 % of the day: 100 x 24 h x 0.3 x 0.6 kW.
+    standard = ServiceStandard("waiting", time_utilisation={"lev": 0.3})
+    assert group({"lev_3": 100}, standard, LEV) == pytest.approx(100 * 24 * 0.3 * 0.6)
+    # A car takes 25 kWh in 35 min at a port of 60 kW or more, in 50 min at 30 kW: two ports each.
+    fast = ServiceStandard("waiting", wait_min=1e4, alpha=0.999999, time_utilisation={"dc": 0.25})
+    per_port_kwh = 24 * 0.25 * np.array([25 / (35 / 60), 25 / (50 / 60)])
+    assert group({"dc_120": 1, "dc_60": 1}, fast, CARS) == pytest.approx(2 * per_port_kwh.sum())
+    # At AC what the car takes binds: 7 of 22 kW.
+    slow = replace(fast, time_utilisation={"ac": 0.2})
+    assert group({"ac_22": 3}, slow, CARS) == pytest.approx(3 * 24 * 0.2 * 7)
+    # A cabinet's slot is taken as long as it recharges: 0.8 kW over the taper.
+    swap = replace(fast, time_utilisation={"swap_2w": 0.3})
+    assert group({"swap_2w": 1}, swap, LEV) == pytest.approx(10 * 24 * 0.3 * 0.8 / 1.15)
+
+
+def test_waits_bind_where_ports_are_few():
+    bare = ServiceStandard("waiting")
+    bound = replace(bare, time_utilisation={"dc": 0.25})
+    assert group({"dc_30": 1}, bound, CARS) == group({"dc_30": 1}, bare, CARS)
+    assert group({"dc_180": 8}, bound, CARS) < group({"dc_180": 8}, bare, CARS)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    counts=st.dictionaries(
+        st.sampled_from(["dc_30", "dc_60", "dc_120", "dc_180"]), st.integers(1, 6), min_size=1
+    ),
+    share=st.floats(0.01, 1.0),
+    wait_min=st.floats(0, 60),
+    alpha=st.floats(0.01, 0.9),
+)
+def test_capacity_is_never_above_either_bound(counts, share, wait_min, alpha):
+    bare = ServiceStandard("waiting", wait_min=wait_min, alpha=alpha)
+    both = replace(bare, time_utilisation={"dc": share})
+    mix = group_mix("dc", compatibility(), energy_kwh_day=CARS)
+    types = charger_catalogue().set_index("charger_id").loc[list(counts)]
+    ports = types["ports"] * pd.Series(counts)
+    pace_kw = [60 * mix.session_kwh / mix.minutes(kw) for kw in types["power_kw"] / types["ports"]]
+    time = float((ports * pace_kw).sum()) * 24 * share
+    found, waits = group(counts, both, CARS), group(counts, bare, CARS)
+    assert found <= min(waits, time) * (1 + 1e-9)
+    assert found == pytest.approx(min(waits, time))
+    more = {name: n + 1 for name, n in counts.items()}
+    assert group(more, both, CARS) >= found * (1 - 1e-9)
+
+
+def test_the_packaged_shares_have_range_source_and_mark():
+    table = siting.reference.table("time_utilisation")
+    assert (table["low"] < table["use_share"]).all()
+    assert (table["use_share"] < table["high"]).all()
+    assert (table["source"].str.len() > 20).all()
+    groups = set(compatibility()["charger_group"])
+    assert set(table["charger_group"]) == groups == set(time_utilisation())
+
+
+def test_shares_that_cannot_be_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"no such charger group .*there are: lev, ac, dc"):
+        time_utilisation({"dcc": 0.2})
+    with pytest.raises(InputError, match=r"time_utilisation.dc: 1.5 is not a share of time"):
+        ServiceStandard("waiting", time_utilisation={"dc": 1.5})
+    town = write_town(tmp_path)
+    with pytest.raises(ConfigError, match=r"offers.service.time_utilisation.lev: 2 is greater"):
+        load(town, ["offers.service.time_utilisation={lev: 2}"])
+    report = siting.check(town, overrides=["offers.service.time_utilisation={lew: 0.2}"])
+    assert any("no such charger group" in str(fault) for fault in report.faults)
+
+
+def test_the_old_name_of_the_rule_is_told_the_new_one(tmp_path):
+    with pytest.raises(ConfigError, match=r"offers.service.rule: 'utilisation' is called rated_sh"):
+        load(write_town(tmp_path), ["offers.service.rule=utilisation"])
+
+
+def test_the_catalogue_under_both_bounds():
+    tables = {
+        "chargers": charger_catalogue(), "grid": grid_figures(), "fees": fee_figures(),
+        "compatibility": compatibility(),
+    }  # fmt: skip
+    standard = ServiceStandard("waiting", time_utilisation=time_utilisation())
+    wide = configuration_table({"hub": {"lev_3": 12}}, **tables, service=standard)
+    bare = configuration_table({"hub": {"lev_3": 12}}, **tables, service=ServiceStandard("waiting"))
+    assert wide["capacity_kwh_day"].item() < bare["capacity_kwh_day"].item()
+
+
+# --- a run ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("beside")
+    plan = siting.run(write_town(folder / "town"), out=folder / "run")
+    return plan, folder / "run"
+
+
+def test_a_run_says_how_its_plan_fares(ran):
+    plan, folder = ran
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert plan.facts["day"]["why_not"] == ""
+    # Twelve kWh in sessions of 1.2, all of them in reach of a hub; one socket takes 0.4 kW.
+    assert facts["day"]["free"]["drivers_day"] == pytest.approx(10, abs=8)
+    assert facts["day"]["free"]["exceeds"]
+    for case in ("planned", "free"):
+        one = facts["day"][case]
+        assert 0 <= one["turned_away_share"] <= one["late_share"] <= 1
+    own, other, *demands = facts["what_if"]
+    assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
+    assert other["key"] == "waiting"
+    assert [row["key"] for row in demands] == ["case low", "case high"]  # the fleet is a table
+    # Nothing of the town has a range: every demand is its own.
+    draws = facts["demand_range"]
+    assert draws["p05_kwh_day"] == pytest.approx(12) == draws["p95_kwh_day"]
+    lines = dict(plan.headline())
+    assert lines.keys() >= {
+        "Day, as planned", "Day, all drivers", "Service standard", "Demand, 5-95 %",
+        "Under waiting", "Under other demand",
+    }  # fmt: skip
+    assert "not kept" in lines["Service standard"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "If it comes otherwise" in page
+    assert "Demand: case low" in page
+
+
+def test_the_same_run_has_the_same_day(ran, tmp_path):
+    plan, folder = ran
+    assert study_from_run(folder).day == plan.facts["day"]
+
+
+def test_what_the_stations_serve_under_the_other_rule_is_worked_out_by_hand(ran):
+    # One socket of 10/24 kW: 1.2 kWh in 172.8 min. Waiting: the largest rate that keeps one port's
+    # late share at a tenth, over the peak hour's share; far below 10 kWh/day, and both hubs full.
+    plan, folder = ran
+    other = next(row for row in plan.facts["what_if"] if row["what"] == "capacity")
+    study = study_from_run(folder)
+    one = float(
+        siting.sites.capacity_kwh_day(
+            1, 10 / 24, 1.2, 172.8, 10.0, 0.1,
+            study.sessions.set_index("vehicle_class").loc["two_wheeler"].filter(like="h").filter(
+                regex=r"^h\d\d$").max(),
+        )
+    )  # fmt: skip
+    assert other["served_kwh_day"] == pytest.approx(2 * one)
+
+
+def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
+    town = write_town(tmp_path)
+    study = Study(town)
+    offers = study.plan.outcome.offers
+    more = study.demand.assign(demand_kwh_day=study.demand["demand_kwh_day"] * 2)
+    # 16 and 8 kWh/day wanted; each hub gives 10.
+    found = served_by_class(study.asked, offers, demand=more).set_index("vehicle_class")
+    assert found.loc["all", "served_kwh_day"] == pytest.approx(18)
+    assert found.loc["two_wheeler", "served_share"] == pytest.approx(18 / 24)
+    none = served_by_class(study.asked, [], demand=more)
+    assert none["served_kwh_day"].eq(0).all()
+    half = study.offers.assign(capacity_lev_kwh_day=study.offers["capacity_lev_kwh_day"] / 2)
+    found = served_by_class(study.asked, offers, offers=half)
+    assert found["served_kwh_day"].iloc[-1] == pytest.approx(5 + 4)
+
+
+def test_a_plan_without_a_station_has_no_day(tmp_path):
+    plan = siting.run(write_town(tmp_path), ["program.budget_pkr=0"])
+    assert plan.facts["day"]["why_not"] == "no station stands"
+    assert dict(plan.headline())["Simulated day"] == "none: no station stands"
+
+
+def test_a_plan_in_years_with_floors_and_scenarios_fares_too(tmp_path):
+    plan = siting.run(
+        write_town(tmp_path),
+        [
+            "program.years={budgets_pkr: {2030: 5000}}",
+            "program.class_floor=0.2",
+            "program.scenarios={of: {now: {probability: 0.6}, "
+            "more: {probability: 0.4, case: high}}}",
+            "program.then=[shortest_drives]",
+        ],
+    )
+    assert plan.facts["what_if"][0]["served_kwh_day"] == pytest.approx(12)
+    assert plan.facts["day"]["planned"]["drivers_day"] > 0
+
+
+def test_coverage_and_the_gap_rule_fare_too(tmp_path):
+    town = write_town(tmp_path)
+    cover = siting.run(town, ["program.model=coverage"])
+    assert "capacity" not in {row["what"] for row in cover.facts["what_if"]}
+    gap = siting.run(town, ["offers.subsidy.rule=gap"])
+    assert gap.facts["what_if"][0]["served_kwh_day"] == pytest.approx(gap.outcome.served_kwh_day)
+
+
+# --- robust --------------------------------------------------------------------------------------
+
+
+def cli(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_robust_needs_a_fleet_model_and_no_scenarios_of_its_own(tmp_path):
+    town = write_town(tmp_path)
+    done = cli("run", town, "--robust", "--out", tmp_path / "a")
+    assert done.exit_code == 2
+    assert "demand.fleet_csv" in done.stderr
+    own = "program.scenarios={of: {a: {probability: 0.5}, b: {probability: 0.5, case: high}}}"
+    done = cli("run", town, "--robust", "--set", own, "--out", tmp_path / "a")
+    assert done.exit_code == 2
+    assert "names scenarios already" in done.stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_robust_is_the_yaml_the_page_shows():
+    config = load(ROOT / "configs" / "islamabad.yaml", [ROBUST])
+    futures = config.program.scenarios.of
+    assert {name: (f.probability, f.fleet) for name, f in futures.items()} == {
+        "slow": (0.3, "slow"), "planned": (0.5, None), "fast": (0.2, "fast"),
+    }  # fmt: skip
+    page = (ROOT / "docs" / "howto" / "questions.md").read_text(encoding="utf-8")
+    for name, future in futures.items():
+        assert f"{name}: {{probability: {future.probability:g}" in page
