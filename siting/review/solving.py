@@ -14,6 +14,7 @@ from siting.engine.proof import Proof
 from siting.engine.solve import less_is_better
 from siting.errors import SitingError
 from siting.outcome import Outcome
+from siting.program.limits import with_more_money
 from siting.program.program import Program
 from siting.study.ask import program_of
 from siting.study.asked import Asked
@@ -29,8 +30,10 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return what is asked for other money (PKR); each year keeps its share of it."""
+    """Return what is asked for other money (PKR); each year and split keeps its share of it."""
     years = asked.config.program.years
+    more = budget_pkr - money_pkr(asked)
+    asked = replace(asked, limits=with_more_money(asked.limits, more))
     if years is None:
         return with_program(asked, budget_pkr=float(budget_pkr))
     return with_program(
@@ -38,6 +41,12 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
         budget_pkr=float(budget_pkr),
         years=years.model_copy(update={"budgets_pkr": in_years(years.budgets_pkr, budget_pkr)}),
     )
+
+
+def money_pkr(asked: Asked) -> float:
+    """Return the public money there is, over all years (PKR)."""
+    program = asked.config.program
+    return float(sum(program.years.budgets_pkr.values()) if program.years else program.budget_pkr)
 
 
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
@@ -61,7 +70,10 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
     last = list(asked.own.values())[-1]
-    end = replace(asked, demand={None: last}, own={None: last}, worth=None, own_worth=None)
+    limits = with_more_money(asked.limits, budget_pkr - money_pkr(asked))
+    end = replace(
+        asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
+    )
     keys: dict[str, Any] = dict.fromkeys(
         ("years", "scenarios", "decay", "least_cost", "alternatives")
     )
