@@ -87,8 +87,8 @@ def check(combinations, seeds):
 
 
 def test_every_pair_is_there():
-    assert len(FEATURES) == 25
-    assert len(PAIRS) == 25 * 24 // 2 - len(SAME_BLOCK) - len(REFUSED) == 297
+    assert len(FEATURES) == 27
+    assert len(PAIRS) == 27 * 26 // 2 - len(SAME_BLOCK) - len(REFUSED) == 348
 
 
 @pytest.mark.parametrize("first", FEATURES)

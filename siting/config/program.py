@@ -109,6 +109,24 @@ class LeastCost(Section):
     )
 
 
+class LeastGain(Section):
+    """What money must bring; what brings less is not built, and the money for it is left."""
+
+    per_pkr_m: Annotated[
+        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
+    ] = Field(
+        10.0,
+        gt=0,
+        le=1e9,
+        description="what a PKR m must bring of what the objective counts; 10 kWh/day is PKR 27 of "
+        "public money for each kWh of ten years, a judgement: about what the energy costs; "
+        "ASSUMPTION",
+    )
+    money: Literal["subsidy_pkr", "cost_pkr"] = Field(
+        "subsidy_pkr", description="public money, or cost in all"
+    )
+
+
 class Years(Section):
     """A plan in years: what is built when; nothing closes, the program's budget is not used."""
 
@@ -407,6 +425,11 @@ class Program(Section):
         (),
         description="what is best next, among plans as good so far: most_worth (the objective), "
         "least_money (public money), shortest_drives",
+    )
+    least_gain: LeastGain | None = Field(
+        None,
+        description="what a further PKR m must bring, so that every station earns its place and "
+        "money that gains little is left; none: whatever gains anything is built",
     )
     years: Years | None = Field(None, description="a plan in years; none: one year")
     scenarios: Scenarios | None = Field(

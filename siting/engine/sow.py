@@ -15,7 +15,7 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
 from siting.engine.room import Room
-from siting.program.aims import LeastMoney, WorstShare
+from siting.program.aims import LeastMoney, NetWorth, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 
 # Of a round those are taken together that earn at least this share of the best rate.
@@ -56,6 +56,12 @@ class Sower:
         self.money = program.money_pkr if program.gap is not None else most
         self.gap = program.gap
         self.need = program.instance.offer_cost[self.frame.options.last]
+        # What each option must bring for its money; what it will draw of a gap is not known yet.
+        self.charge = np.zeros(self.frame.count)
+        aim = self.frame.aim
+        if isinstance(aim, NetWorth) and not (self.gap is not None and aim.of == "subsidy_pkr"):
+            column, pkr = self.frame.layout.money(aim.of)
+            self.charge[column] = aim.least_gain * pkr
 
     def run(self, clock: Clock) -> Ints:
         """Return the options taken once nothing that helps fits any more."""
@@ -100,6 +106,8 @@ class Sower:
                 margin = service.margin[part.rows[part.row]]
                 earned = part.intake(margin, self.left[p]) * self.frame.layout.energy_unit
                 sold += self.cutter.option_amounts(p, earned)
+        if lacking is None:
+            gain -= self.charge
         return gain, sold
 
     def _lacking(self) -> list[Floats] | None:

@@ -75,7 +75,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
     )
     keys: dict[str, Any] = dict.fromkeys(
-        ("years", "scenarios", "decay", "least_cost", "alternatives")
+        ("years", "scenarios", "decay", "least_cost", "least_gain", "alternatives")
     )
     keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
     return with_program(end, **keys, budget_pkr=float(budget_pkr))

@@ -32,6 +32,7 @@ from siting.study.asked import Asked
 
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
+MILLION = 1e6
 
 
 # --- the program ---------------------------------------------------------------------------------
@@ -195,6 +196,8 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
         if keys.scenarios.criterion == "regret":
             return program.least_regret()
         return program.tail(keys.scenarios.alpha, keys.scenarios.cvar_of)
+    if aim == "most_worth" and keys.least_gain is not None:
+        return program.net_worth(keys.least_gain.per_pkr_m / MILLION, keys.least_gain.money)
     return {
         "most_worth": program.most_worth,
         "least_money": program.least_money,
@@ -232,6 +235,11 @@ def aim_in_words(config: Config) -> str:
     if futures is not None and futures.criterion == "expected":
         first += ", on average over the scenarios"
     parts = [", then ".join([first, *later])]
+    if program.least_gain is not None:
+        unit = UNITS.get(program.objective, "kWh/day")
+        money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
+        least = f"{program.least_gain.per_pkr_m:g} {unit}"
+        parts.append(f", where each PKR m of {money} brings {least} or is left")
     if program.decay is not None:
         parts.append(", nearer counting more")
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:

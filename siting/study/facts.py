@@ -16,7 +16,8 @@ import pandas as pd
 from siting import __version__
 from siting.config import Config
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import alternatives_of
+from siting.study.alternatives_text import alternatives_of, losses_of
+from siting.study.earning import earnings, earnings_in_words, power_per_ev
 from siting.study.pipeline import Study
 from siting.study.sources import outside_area
 
@@ -41,6 +42,8 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
     config = study.config
+    lost = losses_of(plan, study.instance, study.reach)
+    gain = earnings(config, plan, lost)
     return {
         "format": FORMAT,
         "siting": __version__,
@@ -84,10 +87,13 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "reach_pairs": len(study.reach),
         },
         "limits": list(s.limits),
-        "alternatives": alternatives_of(plan, study.instance, study.reach, study.forbidden_sites),
-        "warnings": warnings_of(
-            config, plan, study.demand_notes, study.network.report, study.assumptions
-        ),
+        "alternatives": alternatives_of(plan, lost, study.reach, study.forbidden_sites),
+        "gain_kwh_day_per_pkr_m": gain,
+        "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
+        "warnings": [
+            *earnings_in_words(gain),
+            *warnings_of(config, plan, study.demand_notes, study.network.report, study.assumptions),
+        ],
         "checks": plan.checks.to_dict("records"),
         "assumptions": study.assumptions.to_dict("records"),
         "inputs": study.inputs,
