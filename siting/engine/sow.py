@@ -3,7 +3,8 @@
 Nothing is valued exactly on the way. A station that is taken uses up demand in its reach, of each
 row the same share, and the others are reckoned anew on what is left; stations that share no demand
 are taken together. Demand that a floor still lacks, or a group that is served least, counts for
-more. The plan is a start (`siting.engine.windows`), no more, and may fail a floor.
+more; where limits ask for some of something, as for a station in every square, what counts towards
+these comes first. The plan is a start (`siting.engine.windows`), no more, and may fail a floor.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class Sower:
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
+        least = self.frame.resources.at_least
+        self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
+        # What counts towards rows of which there must be some; none where there are no such rows.
+        self.counts: sparse.csr_array | None = None
+        if self.least.any():
+            self.counts = self.frame.resources.use.maximum(0.0)
         self.money = program.money_pkr if program.gap is not None else most
         self.gap = program.gap
         self.need = program.instance.offer_cost[self.frame.options.last]
@@ -73,7 +80,12 @@ class Sower:
             gain, sold = self._gain()
             paid = self._price(sold)
             open_ = (self.choice[self.frame.site] < 0) & (gain > 0) & np.isfinite(paid)
-            open_ &= self.room.fits(self.choice)[: self.frame.count]
+            fits = self.room.fits(self.choice, begun=True)[: self.frame.count]
+            open_ &= fits
+            towards = self._towards() * (fits & (self.choice[self.frame.site] < 0))
+            if towards.any():
+                gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
+                open_ = (towards > 0) & np.isfinite(paid)
             if not open_.any():
                 break
             with np.errstate(over="ignore"):  # what costs nothing is worth any price
@@ -90,6 +102,18 @@ class Sower:
             if not taken:
                 break
         return np.sort(self.choice[self.choice >= 0])
+
+    def _towards(self) -> Floats:
+        """Return how much of what limits still lack each option has, as shares of what they ask."""
+        if self.counts is None:
+            return np.zeros(self.frame.count)
+        lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
+        rows = np.flatnonzero(lack > 0)
+        share = self.counts[rows].tocoo()
+        out = np.zeros(self.frame.count)
+        part = np.minimum(share.data, lack[rows][share.row]) / self.least[rows][share.row]
+        np.add.at(out, share.col, part)
+        return out
 
     def _gain(self) -> tuple[Floats, Floats]:
         """Return what each option would add to the aim, and the margin on what it would sell."""
