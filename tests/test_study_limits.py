@@ -48,14 +48,16 @@ def headline(plan):
 
 def test_a_station_that_brings_too_little_is_left_and_so_is_its_money(town, tmp_path):
     # East serves 4 kWh/day for 1,000 rupees: 4,000 a PKR m.
-    plan = siting.run(change(town, least_gain={"per_pkr_m": 4001}), out=tmp_path / "run")
+    plan = siting.run(
+        change(town, least_gain={"per_pkr_m": 4001, "rule": "always"}), out=tmp_path / "run"
+    )
     assert built(plan) == ["West pump"]
     assert headline(plan)["Money left"] == "PKR 0.00 m: it would serve 4 kWh/day more"
     assert plan.outcome.bound_kwh_day is None
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert facts["proof"]["objective"] == pytest.approx(8 - 4.001)
     assert facts["gain_kwh_day_per_pkr_m"]["below"] == []
-    assert built(siting.run(change(town, least_gain={"per_pkr_m": 3999}))) == [
+    assert built(siting.run(change(town, least_gain={"per_pkr_m": 3999, "rule": "always"}))) == [
         "East pump",
         "West pump",
     ]

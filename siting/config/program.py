@@ -110,21 +110,31 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """What money must bring; what brings less is not built, and the money for it is left."""
+    """What public money must bring; what brings less is not built, and the money for it is left."""
 
     per_pkr_m: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
     ] = Field(
         10.0,
-        gt=0,
+        ge=0,
         le=1e9,
-        description="what a PKR m must bring of what the objective counts; 10 kWh/day is PKR 27 of "
-        "public money for each kWh of ten years, a judgement: about what the energy costs; "
-        "ASSUMPTION",
+        description="what a PKR m must bring of what the objective counts; 0: anything will do; "
+        "10 kWh/day is PKR 27 of public money for each kWh of ten years, a judgement: about what "
+        "the energy costs; ASSUMPTION",
+    )
+    rule: Literal["within_gap", "always"] = Field(
+        "within_gap",
+        description="within_gap: of plans within solver.gap one without stations that bring less; "
+        "always: it is part of what is best, whatever energy that gives up",
     )
     money: Literal["subsidy_pkr", "cost_pkr"] = Field(
-        "subsidy_pkr", description="public money, or cost in all"
+        "subsidy_pkr", description="with always: public money, or cost in all"
     )
+
+    @property
+    def always(self) -> bool:
+        """Whether it is part of what is best."""
+        return self.rule == "always" and self.per_pkr_m > 0
 
 
 class Years(Section):
@@ -426,10 +436,10 @@ class Program(Section):
         description="what is best next, among plans as good so far: most_worth (the objective), "
         "least_money (public money), shortest_drives",
     )
-    least_gain: LeastGain | None = Field(
-        None,
+    least_gain: LeastGain = Field(
+        LeastGain(),
         description="what a further PKR m must bring, so that every station earns its place and "
-        "money that gains little is left; none: whatever gains anything is built",
+        "money that gains little is left",
     )
     years: Years | None = Field(None, description="a plan in years; none: one year")
     scenarios: Scenarios | None = Field(

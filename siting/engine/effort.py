@@ -27,6 +27,9 @@ class Effort:
         ``milp``: the PuLP problem handed whole to a solver.
     solver
         Name of a solver PuLP knows, for ``milp``.
+    least_gain
+        Energy that a rupee of public money must bring (kWh/day): of plans within the gap asked one
+        without stations that bring less is taken (`siting.engine.trim`); 0: any will do.
     """
 
     gap: float = 0.005
@@ -35,6 +38,7 @@ class Effort:
     seed: int = 1
     method: Method = "exact"
     solver: str = HIGHS
+    least_gain: float = 0.0
 
     def check(self) -> None:
         """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
@@ -49,6 +53,8 @@ class Effort:
             faults.append(Fault("gap", f"is {self.gap}", "give a share of at least 0 and below 1"))
         if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
             faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
+        if not (math.isfinite(self.least_gain) and self.least_gain >= 0):
+            faults.append(Fault("least_gain", f"is {self.least_gain}", "give 0 or more"))
         if self.threads < 1:
             faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
         if faults:

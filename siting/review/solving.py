@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.config.program import Alternatives
+from siting.config.program import Alternatives, LeastGain
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.proof import Proof
@@ -75,9 +75,15 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
     )
     keys: dict[str, Any] = dict.fromkeys(
-        ("years", "scenarios", "decay", "least_cost", "least_gain", "alternatives")
+        ("years", "scenarios", "decay", "least_cost", "alternatives")
     )
-    keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    keys |= {
+        "objective": "energy",
+        "fairness": "none",
+        "aims": (),
+        "then": (),
+        "least_gain": LeastGain(per_pkr_m=0),
+    }
     return with_program(end, **keys, budget_pkr=float(budget_pkr))
 
 

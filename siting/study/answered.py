@@ -139,7 +139,9 @@ class _Told:
             self._fairness()
         if keys.least_cost is not None:
             self._least_cost()
-        if keys.least_gain is not None and asked.budgeted:
+        if answer.left_out.offers:
+            self._left_out()
+        if keys.least_gain.always and asked.budgeted:
             self._left(found)
         if asked.need is not None:
             self._viability(found, services[last])
@@ -306,11 +308,20 @@ class _Told:
         more = max(found.subsidy_pkr - usual.budget_pkr, 0.0)
         return f"PKR {more / 1e6:,.2f} m"
 
+    def _left_out(self) -> None:
+        """Tell of the stations that were left out within the gap, and what they would serve."""
+        out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_pkr_m
+        count = f"{len(out.offers):,} station{'s' if len(out.offers) > 1 else ''}"
+        text = (
+            f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {count}: it would serve "
+            f"{max(out.worth, 0.0):,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
+        )
+        self.lines.append(("Money left", text))
+
     def _left(self, found: Outcome) -> None:
         """Tell what is left of the money because it would bring too little, and how little."""
-        gain = self.asked.config.program.least_gain
         left = found.budget_pkr - found.subsidy_pkr
-        if gain is None or left < 1.0:
+        if left < 1.0:
             return
         program, answer = self.answer.program, self.answer
         at = next(n for n, aim in enumerate(program.aims) if isinstance(aim, NetWorth))

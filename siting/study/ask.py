@@ -196,7 +196,7 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
         if keys.scenarios.criterion == "regret":
             return program.least_regret()
         return program.tail(keys.scenarios.alpha, keys.scenarios.cvar_of)
-    if aim == "most_worth" and keys.least_gain is not None:
+    if aim == "most_worth" and keys.least_gain.always:
         return program.net_worth(keys.least_gain.per_pkr_m / MILLION, keys.least_gain.money)
     return {
         "most_worth": program.most_worth,
@@ -235,7 +235,7 @@ def aim_in_words(config: Config) -> str:
     if futures is not None and futures.criterion == "expected":
         first += ", on average over the scenarios"
     parts = [", then ".join([first, *later])]
-    if program.least_gain is not None:
+    if program.least_gain.always:
         unit = UNITS.get(program.objective, "kWh/day")
         money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
         least = f"{program.least_gain.per_pkr_m:g} {unit}"
@@ -279,7 +279,7 @@ def answer_of(
     program
         The program.
     config
-        Of it ``solver``.
+        Of it ``solver`` and ``program.least_gain``.
     limit_s
         Seconds to take at most.
     start
@@ -287,7 +287,7 @@ def answer_of(
     progress
         Called now and then while solving.
     """
-    solver = config.solver
+    solver, gain = config.solver, config.program.least_gain
     return solve(
         program,
         gap=solver.gap,
@@ -296,6 +296,7 @@ def answer_of(
         seed=solver.seed,
         method=solver.method,
         solver=solver.name,
+        least_gain=gain.per_pkr_m / MILLION if gain.rule == "within_gap" else 0.0,
         progress=progress,
         start=list(start) or None,
     )

@@ -26,7 +26,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     Parameters
     ----------
     config
-        Of it ``program.least_gain``, for what is little; its default where it is not asked for.
+        Of it ``program.least_gain``, for what is little; its default where it is of cost.
     plan
         The plan.
     lost
@@ -47,9 +47,8 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         return {}
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
     asked = config.program.least_gain
-    if asked is not None and asked.money != "subsidy_pkr":
-        asked = None
-    least = float((asked or LeastGain()).per_pkr_m)
+    of_cost = asked.always and asked.money != "subsidy_pkr"
+    least = float((LeastGain() if of_cost else asked).per_pkr_m)
     return {
         "least_gain": least,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),

@@ -222,7 +222,6 @@ def _claims(asked: Asked, found: Outcome) -> list[Aim]:
         kind, proof = KINDS[one.aim], one.proof
         more: dict[str, Any] = {}
         if kind == "net_worth":
-            assert keys.least_gain is not None
             more |= {"of": keys.least_gain.money, "least_gain": keys.least_gain.per_pkr_m / MILLION}
         elif kind == "least_money":
             cheap = keys.least_cost
