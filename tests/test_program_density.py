@@ -128,7 +128,7 @@ def test_kept_money_is_what_an_allocation_of_the_budget_allows(seed):
     budget = sum(kept.values()) + float(rng.integers(0, 5))
     offers = [*names, "mixed", "other"]
     limits = [
-        *earmarks(shares, kept, budget, offers, ceilings=ceilings),
+        *with_more_money(earmarks(shares, kept, offers, ceilings=ceilings), budget),
         *(Limit(k, "envelope", "PKR", kept[k], shares[k], per_rupee=True) for k in ceilings),
         Limit("budget", "envelope", "PKR", budget, dict.fromkeys(offers, 1.0), per_rupee=True),
     ]
@@ -149,11 +149,11 @@ def test_kept_money_goes_to_nobody_else():
     shares, ids = {"s2": {"s2:a": 1.0}}, list(tables["offers"]["offer_id"])
     instance = Instance.from_tables(**tables)
     assert "s1:a" in solve(Program(instance), gap=0).offers
-    kept = earmarks(shares, {"s2": 7.0}, 12.0, ids)
+    kept = with_more_money(earmarks(shares, {"s2": 7.0}, ids), 12.0)
     assert solve(Program(instance).limit(*kept), gap=0).offers == ("s2:a",)
     # A share of the budget follows it: of 24 rupees 14 are kept, and 10 are there for s1.
-    follows = earmarks(shares, {"s2": 7.0}, 12.0, ids, of_budget={"s2": 7 / 12})
-    (more,) = with_more_money(follows, 12.0)
+    follows = earmarks(shares, {"s2": 0.0}, ids, of_budget={"s2": 7 / 12})
+    (more,) = with_more_money(follows, 24.0)
     assert more.at_most == pytest.approx(10.0)
 
 

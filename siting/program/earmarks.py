@@ -31,7 +31,6 @@ MOST_KEPT = 6
 def earmarks(
     shares: Mapping[str, Mapping[str, float]],
     kept_pkr: Mapping[str, float],
-    budget_pkr: float,
     offer_ids: Sequence[str],
     *,
     ceilings: Collection[str] = (),
@@ -45,20 +44,24 @@ def earmarks(
         By envelope, the share of each rupee that an offer draws which goes to its chargers, 0 to 1;
         of one offer they add up to no more than 1.
     kept_pkr
-        Money kept for each envelope, together no more than the budget (PKR).
-    budget_pkr
-        Public money there is (PKR).
+        Money kept for each envelope beside what is a share of the budget (PKR).
     offer_ids
         All offers.
     ceilings
         Envelopes that are ceilings too.
     of_budget
-        Envelopes that are shares of the budget: their share, so that they follow it.
+        Envelopes that are shares of the budget: their share of it, 0 to 1.
+
+    Returns
+    -------
+    tuple of Limit
+        As they are before there is any budget; `siting.program.limits.with_more_money` adds it.
 
     Examples
     --------
+    >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}
-    >>> earmarks({"bikes": bikes}, {"bikes": 3.0}, 10.0, ["a", "b", "c"])[0]
+    >>> with_more_money(earmarks({"bikes": bikes}, {"bikes": 3.0}, ["a", "b", "c"]), 10.0)[0]
     Limit all but bikes (envelope): at most 7 PKR over 2 offers
     """
     names, follows = sorted(kept_pkr), dict(of_budget or {})
@@ -76,7 +79,7 @@ def earmarks(
                     f"all but {' and '.join(among)}",
                     "envelope",
                     "PKR",
-                    max(budget_pkr - sum(kept_pkr[k] for k in among), 0.0),
+                    -sum(kept_pkr[k] for k in among),
                     {o: share for o, share in others.items() if share > 1e-9},
                     per_rupee=True,
                     of_budget=1 - sum(follows.get(k, 0.0) for k in among),

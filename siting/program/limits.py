@@ -49,7 +49,8 @@ class Limit:
         Whether an offer uses so much of it for each rupee of public money that it draws, as an
         envelope does; else so much in all.
     of_budget
-        By how much `at_most` follows each rupee of more or less budget; 0: not at all.
+        By how much `at_most` follows each rupee of more or less budget; 0: not at all. Before the
+        budget is known `at_most` is what there is without any, and may be below 0.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from siting.outcome import Outcome
 from siting.program.limits import with_more_money
 from siting.program.program import Program
 from siting.study.ask import program_of
-from siting.study.asked import Asked
+from siting.study.asked import Asked, money_of
 from siting.study.other_plans import Effort, alternatives
 
 DIFFER_BY = 2
@@ -32,7 +32,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
     """Return what is asked for other money (PKR); each year and split keeps its share of it."""
     years = asked.config.program.years
-    more = budget_pkr - money_pkr(asked)
+    more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
     if years is None:
         return with_program(asked, budget_pkr=float(budget_pkr))
@@ -41,12 +41,6 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
         budget_pkr=float(budget_pkr),
         years=years.model_copy(update={"budgets_pkr": in_years(years.budgets_pkr, budget_pkr)}),
     )
-
-
-def money_pkr(asked: Asked) -> float:
-    """Return the public money there is, over all years (PKR)."""
-    program = asked.config.program
-    return float(sum(program.years.budgets_pkr.values()) if program.years else program.budget_pkr)
 
 
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
@@ -70,7 +64,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
     last = list(asked.own.values())[-1]
-    limits = with_more_money(asked.limits, budget_pkr - money_pkr(asked))
+    limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
     end = replace(
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
     )

@@ -33,10 +33,12 @@ def limits_of(
 ) -> tuple[Limit, ...]:
     """Return the limits on the offers that the configuration and the feeders set.
 
+    What is a share of the budget, or what is left of it, has none yet (`Limit.of_budget`).
+
     Parameters
     ----------
     config
-        Of it ``program.limits`` and the budget and, for the envelopes, the chargers of ``offers``.
+        Of it ``program.limits`` and, for the envelopes, the chargers of ``offers``.
     candidates, offers
         The sites (`siting.tables.CANDIDATES`) and what could be built (`siting.tables.OFFERS`).
     compatibility
@@ -89,8 +91,7 @@ class _Pot:
 
 def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     """Return envelopes of charger groups: ceilings, money that is kept, and splits."""
-    program, asked = config.program, config.program.limits
-    money = sum(program.years.budgets_pkr.values()) if program.years else program.budget_pkr
+    asked = config.program.limits
     pots = {
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
         for name, one in asked.envelopes.items()
@@ -99,7 +100,7 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     if asked.split or asked.split_like != "none":
         key += ", split"
         pots |= {
-            f"split {name}": _Pot(groups, share * money, "both", share)
+            f"split {name}": _Pot(groups, 0.0, "both", share)
             for name, (groups, share) in _split(config).items()
         }
     if not pots:
@@ -115,7 +116,6 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     found += earmarks(
         shares,
         {name: pot.pkr for name, pot in kept.items()},
-        money,
         offers["offer_id"].astype(str).tolist(),
         ceilings=ceilings,
         of_budget={name: pot.share for name, pot in kept.items()},

@@ -173,11 +173,7 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-@stage(
-    "program: limits budget_pkr years",
-    "offers: configurations chargers_csv",
-    stored="limits",
-)
+@stage("program.limits", "offers: configurations chargers_csv", stored="limits")
 def limits(
     config: Config,
     network: Network,
