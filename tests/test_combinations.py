@@ -41,7 +41,7 @@ BLOCKS = {
             }
         }
     },
-    "least_gain": {"program": {"least_gain": {"per_pkr_m": 2000, "rule": "always"}}},
+    "least_gain": {"program": {"least_gain": {"per_million": 2000, "rule": "always"}}},
     "density": {
         "program": {
             "limits": {

@@ -49,15 +49,15 @@ def headline(plan):
 def test_a_station_that_brings_too_little_is_left_and_so_is_its_money(town, tmp_path):
     # East serves 4 kWh/day for 1,000 rupees: 4,000 a PKR m.
     plan = siting.run(
-        change(town, least_gain={"per_pkr_m": 4001, "rule": "always"}), out=tmp_path / "run"
+        change(town, least_gain={"per_million": 4001, "rule": "always"}), out=tmp_path / "run"
     )
     assert built(plan) == ["West pump"]
     assert headline(plan)["Money left"] == "PKR 0.00 m: it would serve 4 kWh/day more"
     assert plan.outcome.bound_kwh_day is None
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert facts["proof"]["objective"] == pytest.approx(8 - 4.001)
-    assert facts["gain_kwh_day_per_pkr_m"]["below"] == []
-    assert built(siting.run(change(town, least_gain={"per_pkr_m": 3999, "rule": "always"}))) == [
+    assert facts["gain_per_million_pkr"]["below"] == []
+    assert built(siting.run(change(town, least_gain={"per_million": 3999, "rule": "always"}))) == [
         "East pump",
         "West pump",
     ]
@@ -69,7 +69,7 @@ def test_stations_that_bring_little_are_named(town, tmp_path):
     (town.parent / "chargers.csv").write_text(dear, encoding="utf-8")
     siting.run(change(town, budget_pkr=2e6), out=tmp_path / "run")
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
-    gain = facts["gain_kwh_day_per_pkr_m"]
+    gain = facts["gain_per_million_pkr"]
     assert (gain["plan"], gain["least"]) == (pytest.approx(6), pytest.approx(4))
     assert len(gain["below"]) == 2
     assert facts["warnings"][0].startswith("2 new stations bring less than 10 kWh/day for each")

@@ -111,7 +111,7 @@ class LeastCost(Section):
 class LeastGain(Section):
     """What public money must bring; what brings less is not built, and the money for it is left."""
 
-    per_pkr_m: Annotated[
+    per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
     ] = Field(
         10.0,
@@ -133,7 +133,7 @@ class LeastGain(Section):
     @property
     def always(self) -> bool:
         """Whether it is part of what is best."""
-        return self.rule == "always" and self.per_pkr_m > 0
+        return self.rule == "always" and self.per_million > 0
 
 
 class Years(Section):

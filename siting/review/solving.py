@@ -76,7 +76,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
         "fairness": "none",
         "aims": (),
         "then": (),
-        "least_gain": LeastGain(per_pkr_m=0),
+        "least_gain": LeastGain(per_million=0),
     }
     return with_program(end, **keys, budget_pkr=float(budget_pkr))
 

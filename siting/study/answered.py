@@ -310,7 +310,7 @@ class _Told:
 
     def _left_out(self) -> None:
         """Tell of the stations that were left out within the gap, and what they would serve."""
-        out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_pkr_m
+        out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         count = f"{len(out.offers):,} station{'s' if len(out.offers) > 1 else ''}"
         text = (
             f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {count}: it would serve "

@@ -197,7 +197,7 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
             return program.least_regret()
         return program.tail(keys.scenarios.alpha, keys.scenarios.cvar_of)
     if aim == "most_worth" and keys.least_gain.always:
-        return program.net_worth(keys.least_gain.per_pkr_m / MILLION, keys.least_gain.money)
+        return program.net_worth(keys.least_gain.per_million / MILLION, keys.least_gain.money)
     return {
         "most_worth": program.most_worth,
         "least_money": program.least_money,
@@ -238,7 +238,7 @@ def aim_in_words(config: Config) -> str:
     if program.least_gain.always:
         unit = UNITS.get(program.objective, "kWh/day")
         money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
-        least = f"{program.least_gain.per_pkr_m:g} {unit}"
+        least = f"{program.least_gain.per_million:g} {unit}"
         parts.append(f", where each PKR m of {money} brings {least} or is left")
     if program.decay is not None:
         parts.append(", nearer counting more")
@@ -296,7 +296,7 @@ def answer_of(
         seed=solver.seed,
         method=solver.method,
         solver=solver.name,
-        least_gain=gain.per_pkr_m / MILLION if gain.rule == "within_gap" else 0.0,
+        least_gain=gain.per_million / MILLION if gain.rule == "within_gap" else 0.0,
         progress=progress,
         start=list(start) or None,
     )

@@ -48,7 +48,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
     asked = config.program.least_gain
     of_cost = asked.always and asked.money != "subsidy_pkr"
-    least = float((LeastGain() if of_cost else asked).per_pkr_m)
+    least = float((LeastGain() if of_cost else asked).per_million)
     return {
         "least_gain": least,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),

@@ -88,7 +88,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         },
         "limits": list(s.limits),
         "alternatives": alternatives_of(plan, lost, study.reach, study.forbidden_sites),
-        "gain_kwh_day_per_pkr_m": gain,
+        "gain_per_million_pkr": gain,
         "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
         "warnings": [
             *earnings_in_words(gain),

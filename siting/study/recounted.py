@@ -222,7 +222,10 @@ def _claims(asked: Asked, found: Outcome) -> list[Aim]:
         kind, proof = KINDS[one.aim], one.proof
         more: dict[str, Any] = {}
         if kind == "net_worth":
-            more |= {"of": keys.least_gain.money, "least_gain": keys.least_gain.per_pkr_m / MILLION}
+            more |= {
+                "of": keys.least_gain.money,
+                "least_gain": keys.least_gain.per_million / MILLION,
+            }
         elif kind == "least_money":
             cheap = keys.least_cost
             more["of"] = cheap.money if key == "least_cost" and cheap else "subsidy_pkr"
