@@ -112,6 +112,8 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
     for line in lines:
         if line.one.block == "limit" and line.one.least:
             alike.setdefault(kinds[line.one.place], []).append(line)
+    # A single one is told by its name, with have and need.
+    alike = {kind: mine for kind, mine in alike.items() if kinds.count(kind) > 1}
     many = [id(x) for kind in DENSITY for x in alike.get(kind, [])]
     out = [x.fault for x in lines if id(x) not in many]
     money = any(line.one.block in ("budget", "year") for line in lines)
