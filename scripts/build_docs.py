@@ -181,8 +181,9 @@ LEAST_LINES = 6
 def _formulated() -> dict[str, list[Path]]:
     siting = ROOT / "siting"
     # In the order in which `siting.program.program` names them: what is chosen comes first.
-    first = ("program", "options", "resources", "limits", "spacing", "service", "objective")
-    places = {f"{name}.py": n for n, name in enumerate((*first, "floors", "money", "slices"))}
+    first = ("program", "options", "resources", "limits", "spacing")
+    then = ("earmarks", "density", "service", "objective", "floors", "money", "slices")
+    places = {f"{name}.py": n for n, name in enumerate((*first, *then))}
     blocks = sorted(
         (siting / "program").glob("*.py"), key=lambda p: (places.get(p.name, 99), p.name)
     )

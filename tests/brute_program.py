@@ -174,6 +174,12 @@ class Trial(Plans):
                 {f[0]: self.weight[f[2]] * self.chance[f[3]] * f[8] for f in self.flows},
                 0.0,
             )
+        if kind == "net_worth":
+            gain, of = rest
+            _, terms, _ = self.written(("most_worth",))
+            _, paid, amount = self.money(of)
+            more = (lambda plan: -gain * amount(plan)) if callable(amount) else 0.0
+            return 1.0, terms | {c: -gain * v for c, v in paid.items()}, more
         if kind == "shortest_drives":
             return (
                 -1.0,

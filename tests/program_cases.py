@@ -100,6 +100,14 @@ def _least_cost(case, rng):
     return _aim(_with_need(case, rng), "least_money", "cost_pkr")
 
 
+def _net_worth(case, rng):
+    return _aim(case, "net_worth", float(rng.integers(1, 5)), "subsidy_pkr")
+
+
+def _net_of_cost(case, rng):
+    return _aim(case, "net_worth", float(rng.integers(1, 4)), "cost_pkr")
+
+
 def _with_need(case, rng):
     """Return the case with a floor, without which the least money is none."""
     return case if case.floors else _city_floor(case, rng)
@@ -254,6 +262,8 @@ FEATURES = {
     "tail served": _tail_served,
     "tail unserved": _tail_unserved,
     "worst share": _worst_share,
+    "net of money": _net_worth,
+    "net of cost": _net_of_cost,
     "least subsidy": _least_subsidy,
     "least cost": _least_cost,
     "shortest drives": _drives,

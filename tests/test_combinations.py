@@ -41,6 +41,16 @@ BLOCKS = {
             }
         }
     },
+    "least_gain": {"program": {"least_gain": {"per_million": 2000, "rule": "always"}}},
+    "density": {
+        "program": {
+            "limits": {
+                "density": {"square_km": 3},
+                "least_kw_per_ev": 0.05,
+                "ev_classes": ["two_wheeler"],
+            }
+        }
+    },
     "gap": {
         "offers": {
             "subsidy": {"rule": "gap", "gap_cap_share": 1.0, "charger_share": 0.0},
@@ -83,6 +93,11 @@ OFTEN = [
     {"coverage", "milp"},
     {"greedy", "class floors"},
     {"shortest drives", "sessions"},
+    {"least_gain", "years"},
+    {"least_gain", "cvar"},
+    {"least_gain", "gap"},
+    {"density", "least_cost"},
+    {"density", "extend"},
 ]
 
 

@@ -247,6 +247,10 @@ program:
     count: 4
     differ_by: 3
     within_share: 0.1
+  least_gain:
+    per_million: 20
+    rule: always
+    money: cost_pkr
   limits:
     most_new_stations: 20
     spacing_m: 500
@@ -261,6 +265,21 @@ program:
         budget_pkr: 1e6
         charger_groups:
           - lev
+        rule: ceiling
+    split: {}
+    split_like: none
+    density:
+      square_km: 3
+    corridors:
+      every_km: 20
+      roads:
+        - Grand Trunk Road
+      path: area.geojson
+      name_column: name
+      within_km: 2
+    least_kw_per_ev: 1.3
+    ev_classes:
+      - car
     areas:
       path: area.geojson
       name_column: label

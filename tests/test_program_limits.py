@@ -293,8 +293,8 @@ def test_limits_become_plain_tables():
     limits = [number(offers(), 2), Limit("cables", "other", "km", 2.0, {"s1:b": 1.5})]
     use, there = limit_tables(limits)
     assert there.to_numpy().tolist() == [
-        ["cables", "other", "km", 0.0, 2.0, False],
-        ["new stations", "number", "stations", 0.0, 2.0, False],
+        ["cables", "other", "km", 0.0, 2.0, False, 0.0],
+        ["new stations", "number", "stations", 0.0, 2.0, False, 0.0],
     ]
     assert use.query("limit == 'cables'").to_numpy().tolist() == [["cables", "s1:b", 1.5]]
     assert len(use) == 4

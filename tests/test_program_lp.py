@@ -114,6 +114,7 @@ PROGRAMS = {
     "limits": lambda: (
         asked().limit(*limits()).require(["s3"]).differ_from(["s1:now", "s2:small"], 2).to_pulp()
     ),
+    "net_worth": lambda: asked().net_worth(0.5, "cost_pkr").to_pulp(),
     "people": lambda: asked().worth(NOW * [5, 2, 1, 1, 3, 1], "people").to_pulp(),
     "kept": lambda: (
         asked()

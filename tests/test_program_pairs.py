@@ -87,8 +87,8 @@ def check(combinations, seeds):
 
 
 def test_every_pair_is_there():
-    assert len(FEATURES) == 26
-    assert len(PAIRS) == 26 * 25 // 2 - len(SAME_BLOCK) - len(REFUSED) == 320
+    assert len(FEATURES) == 28
+    assert len(PAIRS) == 28 * 27 // 2 - len(SAME_BLOCK) - len(REFUSED) == 373
 
 
 @pytest.mark.parametrize("first", FEATURES)

@@ -174,6 +174,7 @@ CsvFile = Annotated[Path, BeforeValidator(_input_file((".csv",)))]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 
 Metres = Annotated[float, _unit("m")]
+Kilometres = Annotated[float, _unit("km")]
 Minutes = Annotated[float, _unit("min")]
 Seconds = Annotated[float, _unit("s")]
 WholeSeconds = Annotated[int, _unit("s")]

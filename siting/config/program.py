@@ -21,6 +21,7 @@ from siting.config.fields import (
     no_repeat,
     refuse,
 )
+from siting.config.limits import Limits
 
 
 def _whole(value: Any) -> Any:
@@ -107,6 +108,34 @@ class LeastCost(Section):
     )
 
 
+class LeastGain(Section):
+    """What public money must bring; what brings less is not built, and the money for it is left."""
+
+    per_million: Annotated[
+        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
+    ] = Field(
+        10.0,
+        ge=0,
+        le=1e9,
+        description="what a PKR m must bring of what the objective counts; 0: anything will do; "
+        "10 kWh/day is PKR 27 of public money for each kWh of ten years, a judgement: about what "
+        "the energy costs; ASSUMPTION",
+    )
+    rule: Literal["within_gap", "always"] = Field(
+        "within_gap",
+        description="within_gap: of plans within solver.gap one without stations that bring less; "
+        "always: it is part of what is best, whatever energy that gives up",
+    )
+    money: Literal["subsidy_pkr", "cost_pkr"] = Field(
+        "subsidy_pkr", description="with always: public money, or cost in all"
+    )
+
+    @property
+    def always(self) -> bool:
+        """Whether it is part of what is best."""
+        return self.rule == "always" and self.per_million > 0
+
+
 class Years(Section):
     """A plan in years: what is built when; nothing closes, the program's budget is not used."""
 
@@ -182,80 +211,6 @@ class Alternatives(Section):
     )
 
 
-class Envelope(Section):
-    """Public money kept for some chargers."""
-
-    budget_pkr: Rupees = Field(ge=0, description="money in the envelope, PKR")
-    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        min_length=1,
-        description="groups of the charger catalogue that draw on it (lev, ac, dc, swap_2w …), "
-        "each its share of an offer's subsidy by the chargers' cost",
-    )
-
-
-class AreaEnvelopes(Section):
-    """Public money kept for areas: provinces, districts, union councils."""
-
-    path: PolygonFile = Field(description="layer file with one polygon an area")
-    name_column: Text = Field("name", description="column with the area's name")
-    budgets_pkr: Mapping[Text, Rupees] = Field(
-        min_length=1, description="money in each area's envelope, PKR"
-    )
-
-
-Sites = Annotated[tuple[Text, ...], Field(strict=False)]
-
-
-class AtLeast(Section):
-    """So many of some sites must have a station."""
-
-    sites: Sites = Field(min_length=1, description="sites of which some must have one: id or name")
-    stations: int = Field(1, ge=1, le=1_000_000, description="stations among them, at least")
-
-
-class Limits(Section):
-    """What a plan must keep to beside the budget."""
-
-    most_new_stations: int | None = Field(
-        None, ge=0, le=1_000_000, description="new stations at most; none: any number"
-    )
-    spacing_m: Metres | None = Field(
-        None, gt=0, le=100_000, description="least distance between new stations, and to old ones"
-    )
-    spacing_kinds: Sites = Field((), description="kinds of site the spacing is for; none: all")
-    required_sites: Sites = Field((), description="sites that must get a station: id or name")
-    forbidden_sites: Sites = Field((), description="sites that must get none: id or name")
-    envelopes: Mapping[TableName, Envelope] = Field(
-        {}, description="money kept for groups of chargers, within the budget"
-    )
-    areas: AreaEnvelopes | None = Field(
-        None, description="money kept for areas, within the budget; none: none is kept"
-    )
-    at_least: Mapping[TableName, AtLeast] = Field(
-        {}, description="sites of which at least so many must have a station, by a name of yours"
-    )
-
-    @model_validator(mode="after")
-    def _not_both(self) -> Limits:
-        both = [name for name in self.required_sites if name in self.forbidden_sites]
-        refuse((("required_sites",), f"{name!r} is among forbidden_sites too", "") for name in both)
-        areas = self.areas.budgets_pkr if self.areas is not None else {}
-        refuse(
-            (("at_least" if name in self.at_least else "areas",), f"{name!r} is there twice", "")
-            for name in sorted({*self.envelopes} & {*areas} | {*self.at_least} & {*self.envelopes})
-        )
-        refuse(
-            (
-                ("at_least", name, "stations"),
-                f"{rule.stations} of {len(set(rule.sites))} sites",
-                "ask for no more than there are",
-            )
-            for name, rule in self.at_least.items()
-            if rule.stations > len(set(rule.sites))
-        )
-        return self
-
-
 def _no_section(value: Any) -> Any:
     return {} if value is None else value
 
@@ -317,6 +272,11 @@ class Program(Section):
             "nothing where decay counts drives already or the method is greedy",
         )
     )
+    least_gain: LeastGain = Field(
+        LeastGain(),
+        description="what a further PKR m must bring, so that every station earns its place and "
+        "money that gains little is left",
+    )
     years: Years | None = Field(None, description="a plan in years; none: one year")
     scenarios: Scenarios | None = Field(
         None, description="one plan for several futures; none: one demand"
@@ -343,6 +303,18 @@ class Program(Section):
                 if on
             ]
         asked = self.first_aims
+        kept = {n: e for n, e in self.limits.envelopes.items() if e.rule != "ceiling"}
+        money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
+        whole = sum(one.budget_pkr for one in kept.values())
+        if asked[:1] == ("least_cost",):
+            split = self.limits.split or self.limits.split_like != "none"
+            keys = ["split" if self.limits.split else "split_like"] * bool(split)
+            what = "keeps a part of the budget, which does not count where the least money is first"
+            found += [(("limits", key), what, "leave it out") for key in keys]
+            found += [(("limits", "envelopes", n, "rule"), what, "leave it out") for n in kept]
+        elif whole > money:
+            what = f"PKR {whole:,.0f} are kept of a budget of PKR {money:,.0f}"
+            found.append((("limits", "envelopes"), what, "keep less, or raise the budget"))
         for key in self.aims:
             if key not in asked:
                 found.append((("aims",), f"names {key}, which is not asked for", "leave it out"))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.engine.proof import Proof
+from siting.engine.result import NOTHING, LeftOut
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.service import Service
@@ -57,6 +58,8 @@ class Answer:
         What the greedy method is known to reach at least on such a program, with its source.
     best_of_scenarios
         The most that a plan made for each scenario alone serves there, where it was worked out.
+    left_out
+        Stations left out within the gap because they bring too little for their money.
     """
 
     program: Program
@@ -71,6 +74,7 @@ class Answer:
     tie_break: TieBreak = "polished"
     guarantee: str = ""
     best_of_scenarios: tuple[float, ...] = ()
+    left_out: LeftOut = NOTHING
 
     @property
     def proof(self) -> Proof:

@@ -27,8 +27,9 @@ from siting.engine.frame import Frame
 from siting.engine.proof import Stopped
 from siting.engine.result import Result
 from siting.engine.values import unit_of
-from siting.program.aims import LeastMoney, MostWorth, ShortestDrives, WorstShare
+from siting.program.aims import LeastMoney, MostWorth, NetWorth, ShortestDrives, WorstShare
 from siting.program.instance import Ints
+from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 
 # Horizons, in longest drives, and shares of what is left of the time that they may take.
@@ -48,12 +49,13 @@ class Solved(Protocol):
 
 def goes(frame: Frame) -> bool:
     """Return whether a frame for the shortest drives can be solved this way."""
-    if not isinstance(frame.aim, ShortestDrives) or not frame.reached:
-        return False
-    *before, last = (one.aim for one in frame.reached)
+    aims = [one.aim for one in frame.reached]
     # Regret and tails are made of worth, which the program of nearer drives counts otherwise.
-    others = all(isinstance(aim, WorstShare | LeastMoney) for aim in before)
-    return isinstance(last, MostWorth) and others
+    once = sum(isinstance(aim, MostWorth | NetWorth) for aim in aims) == 1
+    others = MostWorth | NetWorth | WorstShare | LeastMoney
+    return (
+        isinstance(frame.aim, ShortestDrives) and once and all(isinstance(a, others) for a in aims)
+    )
 
 
 def solve_drives(
@@ -69,7 +71,7 @@ def solve_drives(
     Parameters
     ----------
     frame
-        The program for the shortest drives, the worth reached the last of what is kept (`goes`).
+        The program for the shortest drives, with a worth among what is kept (`goes`).
     clock
         Deadline and interruption.
     start
@@ -79,7 +81,7 @@ def solve_drives(
     solved
         Solves a frame.
     """
-    program, kept = frame.program, frame.reached[-1].value
+    program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
     best, value = start, _drives(frame, start)
     bound, nodes, at = 0.0, 0, start
@@ -121,7 +123,14 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
     """Return the program in which nothing would be left of a kilowatt-hour after a horizon."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
-    return Frame(replace(frame.program, objective=near), MostWorth(), frame.reached[:-1])
+    worth = _worth_of(frame)
+    others = [one for one in frame.reached if one is not worth]
+    return Frame(replace(frame.program, objective=near), worth.aim, others)
+
+
+def _worth_of(frame: Frame) -> Reached:
+    """Return the worth that is reached, less what its money must bring if so asked."""
+    return next(one for one in frame.reached if isinstance(one.aim, MostWorth | NetWorth))
 
 
 def _drives(frame: Frame, choice: Ints) -> float:

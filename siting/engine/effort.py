@@ -29,6 +29,9 @@ class Effort:
         ``milp``: the PuLP problem handed whole to a solver.
     solver
         Name of a solver PuLP knows, for ``milp``.
+    least_gain
+        Energy that a rupee of public money must bring (kWh/day): of plans within the gap asked one
+        without stations that bring less is taken (`siting.engine.trim`); 0: any will do.
     """
 
     gap: float = 0.005
@@ -38,6 +41,7 @@ class Effort:
     method: Method = "exact"
     solver: str = HIGHS
     drives_gap: float = 0.05
+    least_gain: float = 0.0
 
     def __post_init__(self) -> None:
         """Ask as much of the drives as of the rest where that is to be exact."""
@@ -58,6 +62,8 @@ class Effort:
                 faults.append(Fault(name, f"is {gap}", "give a share of at least 0 and below 1"))
         if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
             faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
+        if not (math.isfinite(self.least_gain) and self.least_gain >= 0):
+            faults.append(Fault("least_gain", f"is {self.least_gain}", "give 0 or more"))
         if self.threads < 1:
             faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
         if faults:

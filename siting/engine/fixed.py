@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
-from siting.engine.clock import Clock
+from siting.engine.choice import only_offers, value_of_choice
 from siting.engine.cover import served_whole
 from siting.engine.frame import Frame
 from siting.engine.proof import Proof
 from siting.engine.solve import less_is_better, worked_out
 from siting.engine.values import unit_of, value_of
-from siting.errors import Fault, SolveError
+from siting.errors import SolveError
 from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, Tail
 from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
@@ -25,13 +24,6 @@ from siting.program.program import Program
 
 # Offers by id; by year where they are not the same in all.
 Standing = Iterable[str] | Mapping[int, Iterable[str]]
-LIMITS: dict[str, Any] = {
-    **dict.fromkeys(("limit_names", "limit_kinds", "limit_units"), ()),
-    **dict.fromkeys(("limit_most", "limit_least", "limit_amount"), np.zeros(0)),
-    "limit_per_rupee": np.zeros(0, dtype=bool),
-    "limit_start": np.zeros(1, dtype=np.int64),
-    "limit_offer": np.zeros(0, dtype=np.int64),
-}
 
 
 def plan_of(program: Program, offers: Standing) -> Answer:
@@ -80,14 +72,6 @@ def plan_of(program: Program, offers: Standing) -> Answer:
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 
-def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with some of its offers alone, required where they stand; no limits."""
-    names = ("ids", "site", "capacity", "cost", "subsidy", "existing")
-    left = {f"offer_{name}": getattr(instance, f"offer_{name}")[kept] for name in names}
-    sites = np.unique(instance.offer_site[kept])
-    return replace(instance, **left, **LIMITS, required_sites=sites)
-
-
 def _left_to_decide(program: Program) -> list[Aim]:
     """Return the aims that differ between ways to serve from the same stations."""
     out: list[Aim] = []
@@ -122,14 +106,6 @@ def _answer(program: Program, choice: Ints) -> Answer:
         )
         proofs.append(AimProof(aim.name, proof))
     return replace(answer, proofs=tuple(proofs))
-
-
-def value_of_choice(frame: Frame, choice: Ints) -> float:
-    """Return the value of a choice, signed so that more is better."""
-    served = frame.serve(np.sort(choice), Clock(math.inf))
-    if not served.found:
-        raise SolveError(Fault("plan", "whom it serves could not be worked out"))
-    return frame.sign * frame.matrix.offset + abs(frame.matrix.size) * served.objective
 
 
 def assign(

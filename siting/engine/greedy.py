@@ -45,7 +45,7 @@ def guarantee(valuer: Valuer) -> str:
         Values of the program.
     """
     required = valuer.frame.program.instance.required_sites
-    if valuer.room.limited or len(required) or not valuer.linear:
+    if valuer.room.limited or len(required) or not valuer.linear or valuer.charge.any():
         return ""
     if (np.bincount(valuer.site, minlength=1) > 1).any():
         return ""

@@ -8,15 +8,16 @@ is missed little.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from siting.engine.choice import only_offers, value_of_choice
+from siting.engine.clock import Clock
 from siting.engine.coarse import CoarseLayout, coarse_matrix
 from siting.engine.cuts import Cutter
-from siting.engine.fixed import only_offers, value_of_choice
 from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
 from siting.engine.room import Room
@@ -98,6 +99,45 @@ class Marginal:
             return 0.0
         lost = self.value - self._worth(self._with(self._choice, at, -1))
         return lost if lost > self.noise else 0.0
+
+    def without_the_least(
+        self, least_gain: float, lowest: float, allowed: Callable[[Ints], bool], clock: Clock
+    ) -> tuple[Ints, float]:
+        """Return the plan without the stations that bring too little, and the worth it serves.
+
+        One after the other the new station goes that is missed least for its public money.
+
+        Parameters
+        ----------
+        least_gain
+            Worth that a rupee must bring.
+        lowest
+            Worth below which the plan must not fall.
+        allowed
+            Whether some options are a plan.
+        clock
+            Stops it early.
+        """
+        frame, choice, value = self._frame, self._choice.copy(), self.value
+        new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
+        while self._valuer is not None:
+            upper = self._valuer.at(choice).upper[frame.count :]
+            best: tuple[float, Ints, float] | None = None
+            for at in np.flatnonzero((choice >= 0) & ~frame.must & (upper >= lowest)).tolist():
+                offer = frame.options.last[choice[at]]
+                need = least_gain * float(self.instance.offer_subsidy[offer])
+                if not new[offer] or value - upper[at] >= need or clock.over:
+                    continue
+                after = self._with(choice, at, -1)
+                worth = self._worth(after)
+                share = (value - worth) / need
+                better = worth >= lowest and share < (1.0 if best is None else best[0])
+                if better and allowed(np.sort(after[after >= 0])):
+                    best = (share, after, worth)
+            if best is None:
+                break
+            _, choice, value = best
+        return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
         """Return what the plan would serve with each offer at a site, all else the same.

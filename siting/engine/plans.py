@@ -230,7 +230,7 @@ class Plans:
         """Take an earlier plan, without what does not fit here, last options first."""
         choice = np.full(self.frame.sites, -1, dtype=np.int64)
         for option in start.tolist():
-            if self.room.fits(choice)[option]:
+            if self.room.fits(choice, begun=True)[option]:
                 choice[self.frame.site[option]] = option
         if self.valuer is not None:
             base = self.valuer.base()
@@ -274,10 +274,10 @@ class Plans:
         """Take options by their relaxed values while they fit."""
         choice = np.full(self.frame.sites, -1, dtype=np.int64)
         order = np.argsort(-taken, kind="stable")
-        fits = self.room.fits(choice)
+        fits = self.room.fits(choice, begun=True)
         for option in order[taken[order] >= 0.25].tolist():
             j = self.frame.site[option]
             if choice[j] < 0 and fits[option]:
                 choice[j] = option
-                fits = self.room.fits(choice)
+                fits = self.room.fits(choice, begun=True)
         self.value(choice[choice >= 0])

@@ -139,7 +139,7 @@ class Relaxation:
         choice = np.full(frame.sites, -1, dtype=np.int64)
         fixed = np.flatnonzero(lower > 0.5)
         choice[frame.site[fixed]] = fixed
-        fits = room.fits(choice)[: frame.count]
+        fits = room.fits(choice, begun=True)[: frame.count]
         upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
         open_ = open_[upper[open_] > 0]
         if not len(open_):
@@ -154,7 +154,7 @@ class Relaxation:
             share += room.share(option)
             if share > STEP and taken[option] < WHOLE:
                 break
-            fits = room.fits(choice)[: frame.count]
+            fits = room.fits(choice, begun=True)[: frame.count]
         if not chosen:
             upper[open_] = 0.0
             return self._next(taken, lower, upper, room)

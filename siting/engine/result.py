@@ -19,3 +19,15 @@ class Result:
     nodes: int = 0
     guarantee: str = ""
     noise: float = 0.0
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Stations left out because they bring too little: their offers, money (PKR) and worth."""
+
+    offers: tuple[str, ...] = ()
+    subsidy_pkr: float = 0.0
+    worth: float = 0.0
+
+
+NOTHING = LeftOut()

@@ -70,13 +70,15 @@ class Room:
         taken[choice[choice >= 0]] = 1.0
         return self._dense @ taken, self._sparse @ taken
 
-    def fits(self, choice: Ints) -> Flags:
+    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
         """Return which changes of a choice are within every row.
 
         Parameters
         ----------
         choice
             The option taken at each site, -1 for none.
+        begun
+            Whether the choice is only begun: what it lacks of some row, it may lack still.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -88,6 +90,7 @@ class Room:
             empty = wide[:, None] - freed
             both = np.concatenate([after, empty], axis=1)
             most, least = self.most[self._wide][:, None], self.least[self._wide][:, None]
+            least = np.minimum(least, wide[:, None]) if begun else least
             out = ((both <= most) & (both >= least)).all(axis=0)
         if len(self._narrow) and len(self._entry.data):
             row, option = self._entry.row, self._entry.col

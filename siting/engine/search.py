@@ -47,7 +47,7 @@ def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None
         gain = np.minimum(state.upper[: valuer.count] - state.value, known)
         open_ = gain > valuer.noise
         if open_.any():
-            open_ &= valuer.room.fits(state.choice)[: valuer.count]
+            open_ &= valuer.room.fits(state.choice, begun=True)[: valuer.count]
         for group, paid in ((open_ & (more <= 0), 1.0), (open_ & (more > 0), more)):
             best = _best_change(valuer, state, np.where(group, gain, 0.0), known, paid)
             if best is not None:
@@ -205,7 +205,7 @@ def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> 
         Options below it are not taken in the first step.
     """
     choice = valuer.base()
-    fits = valuer.room.fits(choice)
+    fits = valuer.room.fits(choice, begun=True)
     fixed = choice >= 0
     done = np.zeros(valuer.sites, dtype=bool)
     order = np.argsort(-taken, kind="stable")
@@ -215,5 +215,5 @@ def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> 
             continue
         choice[j] = option
         done[j] = True
-        fits = valuer.room.fits(choice)
+        fits = valuer.room.fits(choice, begun=True)
     return fill(valuer, valuer.at(choice), clock)

@@ -18,10 +18,11 @@ from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Options
 from siting.engine.proof import ARITHMETIC, Proof
-from siting.engine.result import Result
+from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
 from siting.engine.solvers import HIGHS
 from siting.engine.ties import break_ties
+from siting.engine.trim import trimmed
 from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
@@ -52,6 +53,7 @@ def solve(
     seed: int = 1,
     method: Method = "exact",
     solver: str = HIGHS,
+    least_gain: float = 0.0,
     progress: Callable[[Progress], None] | None = None,
     start: Sequence[str] | None = None,
 ) -> Answer:
@@ -64,7 +66,7 @@ def solve(
     ----------
     program
         What is asked.
-    gap, drives_gap, time_limit_s, threads, seed, method, solver
+    gap, drives_gap, time_limit_s, threads, seed, method, solver, least_gain
         As `Effort` says.
     progress
         Called now and then with a `Progress`.
@@ -85,7 +87,7 @@ def solve(
     SolveError
         If the solver is not installed, or fails, or no plan was found in the time given.
     """
-    effort = Effort(gap, time_limit_s, threads, seed, method, solver, drives_gap)
+    effort = Effort(gap, time_limit_s, threads, seed, method, solver, drives_gap, least_gain)
     effort.check()
     clock = Clock(time_limit_s, progress)
     with clock.listening():
@@ -112,6 +114,7 @@ class _Solve:
             self.choice = self._earliest(known[one_a_site])
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
+        self.left_out = LeftOut()
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for offers that stand in the end, the options that build them first."""
@@ -138,6 +141,11 @@ class _Solve:
                 result = self._covered(aim, reached)
                 if result is None:
                     result = self._solved(Frame(self.program, aim, reached))
+                if not reached and self.effort.least_gain > 0:
+                    result, self.left_out = trimmed(
+                        self.program, aim, result, self.clock,
+                        gap=self.effort.gap, least_gain=self.effort.least_gain,
+                    )  # fmt: skip
             self.clock.seconds.pop("aim")
             seconds = {
                 k: v - before.get(k, 0.0)
@@ -149,6 +157,9 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(self._kept(aim, result))
+            if not n and self.left_out.offers:  # the money for these is left by later aims too
+                money = self.program.instance.offer_subsidy[self.program.options.last[self.choice]]
+                reached.append(Reached(LeastMoney(), math.fsum(money)))
         self._break_ties(reached)
         return self._put_together(reached)
 
@@ -260,6 +271,7 @@ class _Solve:
             solver=self.effort.solver,
             solver_version=highs_version() if self.effort.solver == HIGHS else "",
             tie_break="exact" if self.exact_ties else "polished",
+            left_out=self.left_out,
             guarantee=self.results[0][1].guarantee,
             best_of_scenarios=next(
                 (aim.best for aim, *_ in self.results if isinstance(aim, LeastRegret)), ()

@@ -3,7 +3,8 @@
 Nothing is valued exactly on the way. A station that is taken uses up demand in its reach, of each
 row the same share, and the others are reckoned anew on what is left; stations that share no demand
 are taken together. Demand that a floor still lacks, or a group that is served least, counts for
-more. The plan is a start (`siting.engine.windows`), no more, and may fail a floor.
+more; where limits ask for some of something, as for a station in every square, what counts towards
+these comes first. The plan is a start (`siting.engine.windows`), no more, and may fail a floor.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
 from siting.engine.room import Room
-from siting.program.aims import LeastMoney, WorstShare
+from siting.program.aims import LeastMoney, NetWorth, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
@@ -54,11 +55,23 @@ class Sower:
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
+        least = self.frame.resources.at_least
+        self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
+        # What counts towards rows of which there must be some; none where there are no such rows.
+        self.counts: sparse.csr_array | None = None
+        if self.least.any():
+            self.counts = self.frame.resources.use.maximum(0.0)
         self.money = program.money_pkr if program.gap is not None else most
         self.gap = program.gap
         last = self.frame.options.last
         self.need = program.instance.offer_cost[last]
         self.cap = self.need if self.gap is None else caps_of(program.instance, self.gap)[last]
+        # What each option must bring for its money; what it will draw of a gap is not known yet.
+        self.charge = np.zeros(self.frame.count)
+        aim = self.frame.aim
+        if isinstance(aim, NetWorth) and not (self.gap is not None and aim.of == "subsidy_pkr"):
+            column, pkr = self.frame.layout.money(aim.of)
+            self.charge[column] = aim.least_gain * pkr
 
     def run(self, clock: Clock) -> Ints:
         """Return the options taken once nothing that helps fits any more."""
@@ -70,7 +83,12 @@ class Sower:
             gain, sold = self._gain()
             paid = self._price(sold)
             open_ = (self.choice[self.frame.site] < 0) & (gain > 0) & np.isfinite(paid)
-            open_ &= self.room.fits(self.choice)[: self.frame.count]
+            fits = self.room.fits(self.choice, begun=True)[: self.frame.count]
+            open_ &= fits
+            towards = self._towards() * (fits & (self.choice[self.frame.site] < 0))
+            if towards.any():
+                gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
+                open_ = (towards > 0) & np.isfinite(paid)
             if not open_.any():
                 break
             with np.errstate(over="ignore"):  # what costs nothing is worth any price
@@ -88,6 +106,18 @@ class Sower:
                 break
         return np.sort(self.choice[self.choice >= 0])
 
+    def _towards(self) -> Floats:
+        """Return how much of what limits still lack each option has, as shares of what they ask."""
+        if self.counts is None:
+            return np.zeros(self.frame.count)
+        lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
+        rows = np.flatnonzero(lack > 0)
+        share = self.counts[rows].tocoo()
+        out = np.zeros(self.frame.count)
+        part = np.minimum(share.data, lack[rows][share.row]) / self.least[rows][share.row]
+        np.add.at(out, share.col, part)
+        return out
+
     def _gain(self) -> tuple[Floats, Floats]:
         """Return what each option would add to the aim, and the margin on what it would sell."""
         gain, sold = np.zeros(self.frame.count), np.zeros(self.frame.count)
@@ -103,6 +133,8 @@ class Sower:
                 margin = service.margin[part.rows[part.row]]
                 earned = part.intake(margin, self.left[p]) * self.frame.layout.energy_unit
                 sold += self.cutter.option_amounts(p, earned)
+        if lacking is None:
+            gain -= self.charge
         return gain, sold
 
     def _lacking(self) -> list[Floats] | None:

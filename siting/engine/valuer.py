@@ -15,7 +15,7 @@ import numpy as np
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.room import Room
-from siting.program.aims import Aim, LeastRegret, MostWorth, Tail
+from siting.program.aims import Aim, LeastRegret, MostWorth, NetWorth, Tail
 from siting.program.instance import Floats, Ints
 
 KEPT_BYTES = 200e6
@@ -44,7 +44,7 @@ class State:
 def goal_of(aim: Aim, frame: Frame) -> Goal | None:
     """Return an aim as a function of the worths of scenarios (first axis); None if it is none."""
     chance = np.array(frame.layout.probabilities)
-    if isinstance(aim, MostWorth):
+    if isinstance(aim, MostWorth | NetWorth):  # what money must bring is the valuer's own affair
         return lambda worth: np.tensordot(chance, worth, axes=1)
 
     def spread(values: Floats, worth: Floats) -> Floats:
@@ -98,7 +98,12 @@ class Valuer:
         unit = frame.layout.energy_unit
         self.weight = [slices[p.slice].weight * unit for p in cutter.parts]
         self.scenario = [slices[p.slice].scenario for p in cutter.parts]
-        self.linear = isinstance(frame.aim, MostWorth)
+        self.linear = isinstance(frame.aim, MostWorth | NetWorth)
+        # What each option must bring for its money, in the aim's unit.
+        self.charge = np.zeros(self.count)
+        if isinstance(frame.aim, NetWorth):
+            column, pkr = frame.layout.money(frame.aim.of)
+            self.charge[column] = frame.aim.least_gain * pkr
         most = np.zeros(len(frame.layout.probabilities))
         for p, part in enumerate(cutter.parts):
             most[self.scenario[p]] += self.weight[p] * part.most
@@ -140,11 +145,16 @@ class Valuer:
             value, bound = self._valued(p, choice)
             worth[self.scenario[p]] += self.weight[p] * value
             upper[self.scenario[p]] += self.weight[p] * bound
-        bound = self.goal(upper)
+        mine = (
+            np.where(choice >= 0, self.charge[choice], 0.0) if self.count else np.zeros(self.sites)
+        )
+        paid = float(mine.sum())
+        after = np.concatenate([paid - mine[self.site] + self.charge, paid - mine])
+        bound = self.goal(upper) - after
         bound[self.count :][self.must] = -np.inf
         bound[self.count :][choice < 0] = -np.inf
         bound[choice[choice >= 0]] = -np.inf
-        return State(choice, float(self.goal(worth)), bound)
+        return State(choice, float(self.goal(worth)) - paid, bound)
 
     def _valued(self, p: int, choice: Ints) -> tuple[float, Floats]:
         """Return the worth of a part and bounds on it after each change."""

@@ -12,6 +12,7 @@ from siting.program.aims import (
     LeastMoney,
     LeastRegret,
     MostWorth,
+    NetWorth,
     ShortestDrives,
     Tail,
     tail_mean,
@@ -31,9 +32,13 @@ def value_of(answer: Answer, aim: Aim) -> float:
         One of its program's aims.
     """
     program = answer.program
-    if isinstance(aim, MostWorth):
+    if isinstance(aim, MostWorth | NetWorth):
         slices = enumerate(program.slices)
-        return math.fsum(s.weight * s.probability * answer.worth_in(n) for n, s in slices)
+        worth = math.fsum(s.weight * s.probability * answer.worth_in(n) for n, s in slices)
+        if isinstance(aim, MostWorth):
+            return worth
+        money = answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
+        return worth - aim.least_gain * money
     if isinstance(aim, LeastMoney):
         return answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
     if isinstance(aim, ShortestDrives):
@@ -66,7 +71,7 @@ def unit_of(program: Program, aim: Aim) -> str:
         return "PKR"
     if isinstance(aim, ShortestDrives):
         return "kWh·min/day"
-    if isinstance(aim, MostWorth | LeastRegret | Tail):
+    if isinstance(aim, MostWorth | NetWorth | LeastRegret | Tail):
         return program.worth_unit
     return "share"
 

@@ -51,6 +51,8 @@ STEPS = (0.3, 0.08, 0.02, 0.005)
 ANY_GAP = 1e12
 # Requirements that no change is known of are shown up to so many.
 SHOWN = 12
+# Kinds of limits that ask for a station each, of which there may be many.
+DENSITY = {"square": "squares", "stretch": "stretches"}
 # Excesses below this, beside what is asked, are arithmetic.
 NONE = 1e-7
 
@@ -100,7 +102,31 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
     if not lines:
         what = "said that there is no plan, though what is asked can hold together"
         raise SolveError(Fault("solver", what, "try another seed"))
-    raise InfeasibleError(line.fault for line in lines)
+    raise InfeasibleError(_faults(program, lines))
+
+
+def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
+    """Return one fault a line; of squares or stretches that clash, one for all of a kind."""
+    kinds = program.instance.limit_kinds
+    alike: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.one.block == "limit" and line.one.least:
+            alike.setdefault(kinds[line.one.place], []).append(line)
+    # A single one is told by its name, with have and need.
+    alike = {kind: mine for kind, mine in alike.items() if kinds.count(kind) > 1}
+    many = [id(x) for kind in DENSITY for x in alike.get(kind, [])]
+    out = [x.fault for x in lines if id(x) not in many]
+    money = any(line.one.block in ("budget", "year") for line in lines)
+    for kind, things in DENSITY.items():
+        mine = alike.get(kind, [])
+        if mine:
+            whole = f"{kinds.count(kind):,} {things}"
+            rest = "the budget" if money else "the rest of what is asked"
+            what = f"is asked for in {whole}, and {rest} cannot meet all of them"
+            fix = f"change what else clashes, or ask for fewer {things}; of those that clash"
+            names = tuple(program.instance.limit_names[x.one.place] for x in mine)
+            out.append(Fault(f"a station in every {kind}", what, fix, names))
+    return out
 
 
 def is_hopeless(program: Program) -> bool:

@@ -3,6 +3,9 @@
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, by year and
                    chance (`siting.program.slices`), nearer counting for more if so wished
+`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: the same, less what each rupee of
+                   money ``M`` has to bring, ``g``: what brings less is not built, and the money
+                   for it is left (``g`` is the price of the budget in Everett's sense)
 `LeastMoney`       ``min`` public money drawn, or cost in all
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario, ``b_k`` the most that
@@ -16,7 +19,9 @@
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
 (2000), 21-41. L. Savage: The theory of statistical decision. Journal of the American Statistical
 Association 46 (1951), 55-67. W. Ogryczak: Inequality measures and equitable approaches to location
-problems. European Journal of Operational Research 122 (2000), 374-391.
+problems. European Journal of Operational Research 122 (2000), 374-391. H. Everett: Generalized
+Lagrange multiplier method for solving problems of optimum allocation of resources. Operations
+Research 11 (1963), 399-417.
 """
 
 from __future__ import annotations
@@ -38,6 +43,23 @@ class MostWorth:
     """The most worth served."""
 
     name: str = "most worth"
+
+
+@dataclass(frozen=True)
+class NetWorth:
+    """The most worth served, less what the money for it has to bring.
+
+    Parameters
+    ----------
+    least_gain
+        Worth that a rupee must bring, in the program's unit of worth.
+    of
+        Public money drawn, or cost in all.
+    """
+
+    least_gain: float
+    of: MoneyKind = "subsidy_pkr"
+    name: str = "most worth net of money"
 
 
 @dataclass(frozen=True)
@@ -86,7 +108,7 @@ class ShortestDrives:
     name: str = "shortest drives"
 
 
-Aim = MostWorth | LeastMoney | WorstShare | LeastRegret | Tail | ShortestDrives
+Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | ShortestDrives
 
 
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:

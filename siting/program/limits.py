@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -48,6 +48,9 @@ class Limit:
     per_rupee
         Whether an offer uses so much of it for each rupee of public money that it draws, as an
         envelope does; else so much in all.
+    of_budget
+        By how much `at_most` follows each rupee of more or less budget; 0: not at all. Before the
+        budget is known `at_most` is what there is without any, and may be below 0.
 
     Examples
     --------
@@ -62,6 +65,7 @@ class Limit:
     use: Mapping[str, float]
     at_least: float = 0.0
     per_rupee: bool = False
+    of_budget: float = 0.0
 
     def __post_init__(self) -> None:
         """Take a copy of the amounts, with ids as text."""
@@ -309,6 +313,22 @@ def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
     return dict(zip(there["site_id"].astype(str), there["power_kw"].astype(float), strict=True))
 
 
+def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
+    """Return limits for so much more budget, or less (PKR): what is a share of it follows.
+
+    Examples
+    --------
+    >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
+    (Limit bikes (envelope): at most 6 PKR over 1 offers,)
+    """
+    return tuple(
+        replace(limit, at_most=max(limit.at_most + limit.of_budget * more_pkr, 0.0))
+        if limit.of_budget
+        else limit
+        for limit in limits
+    )
+
+
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
@@ -316,7 +336,7 @@ def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     -------
     use, there
         ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_least``,
-        ``at_most``, ``per_rupee``.
+        ``at_most``, ``per_rupee``, ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(
@@ -325,12 +345,20 @@ def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     there = pd.DataFrame(
         [
-            (limit.name, limit.kind, limit.unit, limit.at_least, limit.at_most, limit.per_rupee)
+            (
+                limit.name,
+                limit.kind,
+                limit.unit,
+                limit.at_least,
+                limit.at_most,
+                limit.per_rupee,
+                limit.of_budget,
+            )
             for limit in limits
         ],
-        columns=["limit", "kind", "unit", "at_least", "at_most", "per_rupee"],
+        columns=["limit", "kind", "unit", "at_least", "at_most", "per_rupee", "of_budget"],
     )
-    sides = {"at_least": float, "at_most": float, "per_rupee": bool}
+    sides = {"at_least": float, "at_most": float, "per_rupee": bool, "of_budget": float}
     return use.astype({"use": float}), there.astype(sides)
 
 

@@ -26,6 +26,7 @@ from siting.program.aims import (
     LeastMoney,
     LeastRegret,
     MostWorth,
+    NetWorth,
     ShortestDrives,
     Tail,
     WorstShare,
@@ -149,6 +150,11 @@ class Writer:
         if isinstance(aim, MostWorth):
             column, value, _ = layout.worth()
             out.add(column, value)
+        elif isinstance(aim, NetWorth):
+            column, value, _ = layout.worth()
+            out.add(column, value)
+            column, value = layout.money(aim.of)
+            out.add(column, -aim.least_gain * value)
         elif isinstance(aim, LeastMoney):
             out.sign = -1.0
             out.add(*layout.money(aim.of))

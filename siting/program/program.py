@@ -20,6 +20,7 @@ and `Program.to_pulp` as a PuLP problem; `siting.engine.solve` answers it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,7 @@ from siting.program.aims import (
     LeastRegret,
     MoneyKind,
     MostWorth,
+    NetWorth,
     ShortestDrives,
     Tail,
     TailOf,
@@ -251,6 +253,21 @@ class Program(Blocks):
     def most_worth(self) -> Program:
         """Return the program that aims, next, at the most worth served."""
         return self.aim(MostWorth())
+
+    def net_worth(self, least_gain: float, of: MoneyKind = "subsidy_pkr") -> Program:
+        """Return the program that aims, next, at the most worth of which each rupee brings enough.
+
+        Parameters
+        ----------
+        least_gain
+            Worth (kWh/day, people, sessions/day) that a rupee must bring, above 0.
+        of
+            Public money drawn, or cost in all.
+        """
+        if not (math.isfinite(least_gain) and least_gain > 0):
+            fix = "give a worth for each rupee above 0, such as 1e-5 kWh/day"
+            raise InputError(Fault("least gain", f"is {least_gain}", fix))
+        return self.aim(NetWorth(least_gain, of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
         """Return the program that aims, next, at the least public money, or cost in all (PKR)."""

@@ -201,7 +201,7 @@ def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
     broken = [
         *over_budget(result.subsidy_pkr, budget),
-        *over_limits(study.limits, study.offers, drawn, keys.limits.spacing_m),
+        *over_limits(study.asked.limits, study.offers, drawn, keys.limits.spacing_m),
         *broken,
         *_under_floors(program, answer),
     ]

@@ -31,7 +31,7 @@ class Explained:
         self.plan = plan_of(study, Path(folder))
         self.asked, self.found = study.asked, self.plan.outcome
         self.offers, self.reach = study.offers, study.reach
-        self.compatibility, self.limits = study.compatibility, study.limits
+        self.compatibility, self.limits = study.compatibility, study.asked.limits
         self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
         # What one station is worth is told in energy of the last year, all else the same.
         end = in_the_end(self.asked, self.found.budget_pkr)

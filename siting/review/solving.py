@@ -14,9 +14,10 @@ from siting.engine.proof import Proof
 from siting.engine.solve import less_is_better
 from siting.errors import SitingError
 from siting.outcome import Outcome
+from siting.program.limits import with_more_money
 from siting.program.program import Program
 from siting.study.ask import program_of
-from siting.study.asked import Asked
+from siting.study.asked import Asked, money_of
 from siting.study.other_plans import Effort, alternatives
 from siting.study.revalue import with_program
 
@@ -24,8 +25,10 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return what is asked for other money (PKR); each year keeps its share of it."""
+    """Return what is asked for other money (PKR); each year and split keeps its share of it."""
     years = asked.config.program.years
+    more = budget_pkr - money_of(asked.config)
+    asked = replace(asked, limits=with_more_money(asked.limits, more))
     if years is None:
         return with_program(asked, budget_pkr=float(budget_pkr))
     return with_program(

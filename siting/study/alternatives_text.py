@@ -25,10 +25,10 @@ NONE_SHARE, ALL_SHARE = 0.005, 0.995
 MOST_WORK = 40_000_000
 
 
-def alternatives_of(
-    plan: Plan, instance: Instance, reach: pd.DataFrame, forbidden: Collection[str]
-) -> dict[str, str]:
-    """Return three lines of text on each new station of a plan, by ``site_id``.
+def losses_of(plan: Plan, instance: Instance, reach: pd.DataFrame) -> dict[str, float]:
+    """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
+
+    Empty where the plan is so large that it takes minutes.
 
     Parameters
     ----------
@@ -38,13 +38,30 @@ def alternatives_of(
         The data that it was made for.
     reach
         Which sites each cell can reach (`siting.tables.REACH`).
+    """
+    new = plan.new_sites["site_id"].astype(str).tolist()
+    if not new or len(new) * len(reach) > MOST_WORK:
+        return {}
+    return lost_without(Program(instance, plan.outcome.model), plan.outcome.offers, new)
+
+
+def alternatives_of(
+    plan: Plan, lost: Mapping[str, float], reach: pd.DataFrame, forbidden: Collection[str]
+) -> dict[str, str]:
+    """Return three lines of text on each new station of a plan, by ``site_id``.
+
+    Parameters
+    ----------
+    plan
+        The plan, with its service.
+    lost
+        Energy lost without each new station (kWh/day), as `losses_of` returns it.
+    reach
+        Which sites each cell can reach (`siting.tables.REACH`).
     forbidden
         Sites that must get no station.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
-    lost: Mapping[str, float] = {}
-    if new and len(new) * len(reach) <= MOST_WORK:
-        lost = lost_without(Program(instance, plan.outcome.model), plan.outcome.offers, new)
     offers = plan.offers
     ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
     open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))

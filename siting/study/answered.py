@@ -12,10 +12,10 @@ from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.values import worth_of_scenarios
 from siting.outcome import Outcome, outcome_of
-from siting.program.aims import LeastMoney, MostWorth, WorstShare
+from siting.program.aims import LeastMoney, MostWorth, NetWorth, WorstShare
 from siting.program.limits import limit_tables
 from siting.program.program import Program
-from siting.study.ask import aim_in_words, aims_of, blocks_of, zones_named
+from siting.study.ask import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.study.asked import Asked
 from siting.study.limits import limits_used
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
@@ -139,6 +139,10 @@ class _Told:
             self._fairness()
         if keys.least_cost is not None:
             self._least_cost()
+        if answer.left_out.offers:
+            self._left_out()
+        if keys.least_gain.always and asked.budgeted:
+            self._left(found)
         if asked.need is not None:
             self._viability(found, services[last])
         for one in found.proofs[1:]:
@@ -303,6 +307,36 @@ class _Told:
             return f"money {NOT_FOUND}:"
         more = max(found.subsidy_pkr - usual.budget_pkr, 0.0)
         return f"PKR {more / 1e6:,.2f} m"
+
+    def _left_out(self) -> None:
+        """Tell of the stations that were left out within the gap, and what they would serve."""
+        out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
+        count = f"{len(out.offers):,} station{'s' if len(out.offers) > 1 else ''}"
+        text = (
+            f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {count}: it would serve "
+            f"{max(out.worth, 0.0):,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
+        )
+        self.lines.append(("Money left", text))
+
+    def _left(self, found: Outcome) -> None:
+        """Tell what is left of the money because it would bring too little, and how little."""
+        left = found.budget_pkr - found.subsidy_pkr
+        if left < 1.0:
+            return
+        program, answer = self.answer.program, self.answer
+        at = next(n for n, aim in enumerate(program.aims) if isinstance(aim, NetWorth))
+        spent = replace(program, aims=(*program.aims[:at], MostWorth()))
+        money = f"PKR {left / MILLION:,.2f} m"
+        usual = self.effort.attempt(spent, 0.5, answer.offers)
+        if usual is None:
+            self.lines.append(("Money left", f"{money}; what it would serve was {NOT_FOUND}"))
+            return
+        before, proof = _worth_of(answer), usual.proofs[at].proof
+        more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
+        text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
+        if most > more * 1.01 + 1e-6:
+            text += f" as far as a plan was found, at most {most:,.4g}"
+        self.lines.append(("Money left", text))
 
     def _least_cost(self) -> None:
         cheap = self.asked.config.program.least_cost

@@ -32,6 +32,7 @@ from siting.study.asked import Asked, subsidy_of
 
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
+MILLION = 1e6
 
 
 # --- the program ---------------------------------------------------------------------------------
@@ -200,6 +201,8 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
         if keys.scenarios.criterion == "regret":
             return program.least_regret()
         return program.tail(keys.scenarios.alpha, keys.scenarios.cvar_of)
+    if aim == "most_worth" and keys.least_gain.always:
+        return program.net_worth(keys.least_gain.per_million / MILLION, keys.least_gain.money)
     return {
         "most_worth": program.most_worth,
         "least_money": program.least_money,
@@ -237,6 +240,11 @@ def aim_in_words(config: Config) -> str:
     if futures is not None and futures.criterion == "expected":
         first += ", on average over the scenarios"
     parts = [", then ".join([first, *later])]
+    if program.least_gain.always:
+        unit = UNITS.get(program.objective, "kWh/day")
+        money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
+        least = f"{program.least_gain.per_million:g} {unit}"
+        parts.append(f", where each PKR m of {money} brings {least} or is left")
     if program.decay is not None:
         parts.append(", nearer counting more")
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
@@ -276,7 +284,7 @@ def answer_of(
     program
         The program.
     config
-        Of it ``solver``.
+        Of it ``solver`` and ``program.least_gain``.
     limit_s
         Seconds to take at most.
     start
@@ -284,7 +292,7 @@ def answer_of(
     progress
         Called now and then while solving.
     """
-    solver = config.solver
+    solver, gain = config.solver, config.program.least_gain
     return solve(
         program,
         gap=solver.gap,
@@ -294,6 +302,7 @@ def answer_of(
         seed=solver.seed,
         method=solver.method,
         solver=solver.name,
+        least_gain=gain.per_million / MILLION if gain.rule == "within_gap" else 0.0,
         progress=progress,
         start=list(start) or None,
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from siting import economics, sites
 from siting.config import Config
-from siting.program.limits import Limit
+from siting.program.limits import Limit, with_more_money
 from siting.tables import capacity_groups
 
 # Whatever one year in one scenario is called: None, a year, a scenario, or both.
@@ -189,7 +189,7 @@ def asked_of(
         offers,
         reach,
         compatibility,
-        limits,
+        with_more_money(limits, money_of(config)),
         required,
         forbidden,
         zones,
@@ -198,6 +198,12 @@ def asked_of(
         None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in own.items()},
         _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
     )
+
+
+def money_of(config: Config) -> float:
+    """Return the public money there is, over all years (PKR)."""
+    program = config.program
+    return float(sum(program.years.budgets_pkr.values()) if program.years else program.budget_pkr)
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:

@@ -16,8 +16,9 @@ import pandas as pd
 from siting import __version__
 from siting.config import Config
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import alternatives_of
+from siting.study.alternatives_text import alternatives_of, losses_of
 from siting.study.beside import lines_beside
+from siting.study.earning import earnings, earnings_in_words, power_per_ev
 from siting.study.pipeline import Study
 from siting.study.sources import outside_area
 
@@ -43,6 +44,8 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
+    lost = losses_of(plan, study.instance, study.reach)
+    gain = earnings(config, plan, lost)
     return {
         "format": FORMAT,
         "siting": __version__,
@@ -92,10 +95,13 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        "alternatives": alternatives_of(plan, study.instance, study.reach, study.forbidden_sites),
-        "warnings": warnings_of(
-            config, plan, study.demand_notes, study.network.report, study.assumptions
-        ),
+        "alternatives": alternatives_of(plan, lost, study.reach, study.forbidden_sites),
+        "gain_per_million_pkr": gain,
+        "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
+        "warnings": [
+            *earnings_in_words(gain),
+            *warnings_of(config, plan, study.demand_notes, study.network.report, study.assumptions),
+        ],
         "checks": plan.checks.to_dict("records"),
         "assumptions": study.assumptions.to_dict("records"),
         "inputs": study.inputs,

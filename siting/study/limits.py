@@ -5,23 +5,35 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from siting import sites
+from siting import reference, sites
 from siting.config import Config
 from siting.errors import Fault, InputError
+from siting.program.density import one_in_each, power, squares, stretches
+from siting.program.earmarks import earmarks
 from siting.program.limits import Limit, feeders, number
 from siting.program.spacing import spacing
+from siting.roads import Network
+from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.zones import area_of_points
 
 
 def limits_of(
-    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
+    config: Config,
+    candidates: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    compatibility: pd.DataFrame,
+    vehicles: pd.DataFrame,
+    network: Network,
 ) -> tuple[Limit, ...]:
     """Return the limits on the offers that the configuration and the feeders set.
+
+    What is a share of the budget, or what is left of it, has none yet (`Limit.of_budget`).
 
     Parameters
     ----------
@@ -29,6 +41,12 @@ def limits_of(
         Of it ``program.limits`` and, for the envelopes, the chargers of ``offers``.
     candidates, offers
         The sites (`siting.tables.CANDIDATES`) and what could be built (`siting.tables.OFFERS`).
+    compatibility
+        Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`).
+    vehicles
+        ``vehicle_class`` and ``vehicles``: the electric vehicles of the area.
+    network
+        The roads, for those that are named.
     """
     asked = config.program.limits
     found: list[Limit] = []
@@ -36,11 +54,7 @@ def limits_of(
         found.append(number(offers, asked.most_new_stations))
     if asked.spacing_m is not None:
         found += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
-    if asked.envelopes:
-        budgets = {name: envelope.budget_pkr for name, envelope in asked.envelopes.items()}
-        found += _envelopes(
-            budgets, _shares_by_chargers(config, offers), "program.limits.envelopes"
-        )
+    found += _money_for_chargers(config, offers)
     if asked.areas is not None:
         where = "program.limits.areas"
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
@@ -57,31 +71,180 @@ def limits_of(
         found.append(
             Limit(name, "at least", "stations", math.inf, dict.fromkeys(use, 1.0), rule.stations)
         )
+    found += _density(config, candidates, offers, network)
+    if asked.least_kw_per_ev is not None:
+        found.append(_power(config, offers, compatibility, vehicles))
     if "feeder_id" in candidates.columns:
         found += _feeders(candidates, offers)
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Pot:
+    """Public money for some charger groups; `share` is that of the budget, 0 for money as such."""
+
+    groups: tuple[str, ...]
+    pkr: float
+    rule: str
+    share: float = 0.0
+
+
+def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
+    """Return envelopes of charger groups: ceilings, money that is kept, and splits."""
+    asked = config.program.limits
+    pots = {
+        name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
+        for name, one in asked.envelopes.items()
+    }
+    key = "program.limits.envelopes"
+    if asked.split or asked.split_like != "none":
+        key += ", split"
+        pots |= {
+            f"split {name}": _Pot(groups, 0.0, "both", share)
+            for name, (groups, share) in _split(config).items()
+        }
+    if not pots:
+        return []
+    shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
+    ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
+    kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
+    found = [
+        replace(limit, of_budget=pots[limit.name].share)
+        for limit in _envelopes(ceilings, shares, key)
+    ]
+    _need_offers([name for name in kept if name not in ceilings], shares, key)
+    found += earmarks(
+        shares,
+        {name: pot.pkr for name, pot in kept.items()},
+        offers["offer_id"].astype(str).tolist(),
+        ceilings=ceilings,
+        of_budget={name: pot.share for name, pot in kept.items()},
+    )
+    return found
+
+
+def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
+    """Return charger groups and share of the budget of each part of the split asked for."""
+    asked = config.program.limits
+    if asked.split:
+        return {name: ((name,), share) for name, share in asked.split.items()}
+    table = reference.table("splits")
+    table = table[table["split"] == asked.split_like]
+    share = table.groupby("envelope", sort=False)["amount"].sum() / table["amount"].sum()
+    groups = table.groupby("envelope", sort=False)["charger_groups"].first().str.split()
+    there = set(sites.charger_catalogue(config.offers.chargers_csv)["charger_group"])
+    return {
+        str(name): (tuple(g for g in groups[name] if g in there), float(share[name]))
+        for name in share.index
+    }
+
+
+def _density(
+    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame, network: Network
+) -> list[Limit]:
+    """Return one limit a square, and one a stretch of road."""
+    asked = config.program.limits
+    found: list[Limit] = []
+    points = gpd.GeoSeries(
+        candidates.geometry.to_numpy(), candidates["site_id"].astype(str), crs=candidates.crs
+    )
+    out = sites_named(candidates, asked.forbidden_sites, "program.limits.forbidden_sites")
+    if asked.density is not None:
+        square = squares(points, 1000 * asked.density.square_km)
+        members = {str(name): list(rows.index) for name, rows in square.groupby(square)}
+        found += one_in_each(offers, members, "square", "program.limits.density", out)
+    roads = asked.corridors
+    if roads is not None:
+        key = "program.limits.corridors"
+        lines = road_lines(network, roads.roads, f"{key}.roads")
+        if roads.path is not None:
+            lines |= lines_of_layer(roads.path, roads.name_column, points.crs, f"{key}.path")
+        near = stretches(lines, points, 1000 * roads.every_km, 1000 * roads.within_km)
+        named = {name: [str(site) for site in here] for name, here in near.items()}
+        found += one_in_each(offers, named, "stretch", key, out)
+    return found
+
+
+def _power(
+    config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame, vehicles: pd.DataFrame
+) -> Limit:
+    """Return the limit of so much power for each electric vehicle."""
+    asked = config.program.limits
+    assert asked.least_kw_per_ev is not None  # who asks has looked
+    count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
+    missing = tuple(name for name in asked.ev_classes if name not in count.index)
+    if missing:
+        fix = f"the demand has: {', '.join(map(str, count.index))}"
+        raise InputError(Fault("program.limits.ev_classes", "not in the demand", fix, missing))
+    cars = float(count[list(asked.ev_classes)].sum())
+    kw = power_for(config, offers, compatibility)
+    name = f"{asked.least_kw_per_ev:g} kW for each of {cars:,.0f} electric vehicles"
+    return power(offers, kw, asked.least_kw_per_ev * cars, name)
+
+
+def power_for(
+    config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame
+) -> dict[str, float]:
+    """Return the power of each offer's chargers that serve `ev_classes` (kW), by ``offer_id``."""
+    classes = set(config.program.limits.ev_classes)
+    groups = set(
+        compatibility.loc[compatibility["vehicle_class"].isin(classes), "charger_group"].astype(str)
+    )
+    types = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
+    each = types["power_kw"].astype(float).where(types["charger_group"].isin(groups), 0.0)
+    kw = {str(charger): float(one) for charger, one in each.items()}
+    own = {
+        name: sum(n * kw[charger] for charger, n in counts.items())
+        for name, counts in config.offers.configurations.items()
+    }
+    stands: dict[str, float] = {}
+    there = offers[offers["existing"].to_numpy(bool)]
+    for site, power_kw, serves in there[["site_id", "power_kw", "vehicle_classes"]].itertuples(
+        index=False, name=None
+    ):
+        if classes & set(str(serves).split(", ")):
+            stands[str(site)] = float(power_kw)
+    found = {}
+    columns = ["offer_id", "site_id", "configuration"]
+    for offer_id, site, name in offers[columns].itertuples(index=False, name=None):
+        # A station that stands, or one that is added to it, or one where nothing stands.
+        added = own.get(_bare(str(name)), 0.0)
+        found[str(offer_id)] = stands.get(str(site), 0.0) + added
+    return found
+
+
+def _bare(configuration: str) -> str:
+    # existing+hub and hub+upgrade are of the chargers of hub.
+    return configuration.removeprefix("existing+").removesuffix("+upgrade")
 
 
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
     """Return one limit an envelope, over the share of each rupee that an offer draws on it."""
-    empty = tuple(name for name in budgets_pkr if not shares[name])
-    if empty:
-        fix = "check the names, or leave it out"
-        raise InputError(Fault(where, "no offer draws on it", fix, empty))
+    _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
         for name, pkr in sorted(budgets_pkr.items())
     ]
 
 
-def _shares_by_chargers(config: Config, offers: pd.DataFrame) -> dict[str, dict[str, float]]:
+def _need_offers(
+    names: Sequence[str], shares: Mapping[str, Mapping[str, float]], where: str
+) -> None:
+    empty = tuple(name for name in names if not shares[name])
+    if empty:
+        fix = "check the names, or leave it out"
+        raise InputError(Fault(where, "no offer draws on it", fix, empty))
+
+
+def _shares_by_chargers(
+    config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
+) -> dict[str, dict[str, float]]:
     """Return the share of each offer's subsidy that each envelope pays, by the chargers' cost."""
-    envelopes = config.program.limits.envelopes
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
-    asked = {group for envelope in envelopes.values() for group in envelope.charger_groups}
+    asked = {group for groups in envelopes.values() for group in groups}
     unknown = sorted(asked - set(chargers["charger_group"]))
     if unknown:
         have = ", ".join(dict.fromkeys(chargers["charger_group"]))
@@ -105,10 +268,9 @@ def _shares_by_chargers(config: Config, offers: pd.DataFrame) -> dict[str, dict[
     found: dict[str, dict[str, float]] = {name: {} for name in envelopes}
     columns = ["offer_id", "configuration"]
     for offer_id, configuration in offers[columns].itertuples(index=False, name=None):
-        # existing+hub and hub+upgrade pay for the chargers of hub.
-        name = str(configuration).removeprefix("existing+").removesuffix("+upgrade")
-        for envelope, settings in envelopes.items():
-            part = sum(share.get(name, {}).get(group, 0.0) for group in settings.charger_groups)
+        name = _bare(str(configuration))
+        for envelope, groups in envelopes.items():
+            part = sum(share.get(name, {}).get(group, 0.0) for group in set(groups))
             if part > 0:
                 found[envelope][str(offer_id)] = min(part, 1.0)
     return found
@@ -198,7 +360,7 @@ def limits_used(
         for name, o, u in rows[["limit", "offer_id", "use"]].itertuples(index=False, name=None)
     ]
     used = pd.Series(amount, index=rows.index, dtype=float).groupby(rows["limit"]).sum()
-    out = limits[limits["kind"] != "spacing"].drop(columns="per_rupee")
+    out = limits[limits["kind"] != "spacing"].drop(columns=["per_rupee", "of_budget"])
     out.insert(3, "used", out["limit"].map(used).fillna(0.0).astype(float))
     records = []
     for row in out.to_dict("records"):

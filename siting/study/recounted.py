@@ -16,7 +16,7 @@ from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
 from siting.study.additional import public_money
-from siting.study.ask import REACHABLE, aims_of, zones_named
+from siting.study.ask import MILLION, REACHABLE, aims_of, zones_named
 from siting.study.asked import Asked
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap, recount
@@ -30,6 +30,7 @@ SHOWN = {
 # What the recount calls the aims of the engine.
 KINDS: Mapping[str, AimKind] = {
     "most worth": "most_worth",
+    "most worth net of money": "net_worth",
     "least money": "least_money",
     "best worst share": "worst_share",
     "least regret": "least_regret",
@@ -254,7 +255,12 @@ def _claims(asked: Asked, found: Outcome) -> list[Aim]:
     for key, one in zip(aims_of(asked.config), found.proofs, strict=True):
         kind, proof = KINDS[one.aim], one.proof
         more: dict[str, Any] = {}
-        if kind == "least_money":
+        if kind == "net_worth":
+            more |= {
+                "of": keys.least_gain.money,
+                "least_gain": keys.least_gain.per_million / MILLION,
+            }
+        elif kind == "least_money":
             cheap = keys.least_cost
             more["of"] = cheap.money if key == "least_cost" and cheap else "subsidy_pkr"
         elif kind == "worst_share":

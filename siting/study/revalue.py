@@ -12,9 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from siting.config.program import LeastGain
 from siting.engine.fixed import plan_of
+from siting.program.limits import with_more_money
 from siting.study.ask import program_of
-from siting.study.asked import Asked
+from siting.study.asked import Asked, money_of
 
 # More public money than there is (PKR).
 ENDLESS_PKR = 1e14
@@ -36,11 +38,15 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
     last = list(asked.own.values())[-1]
-    end = replace(asked, demand={None: last}, own={None: last}, worth=None, own_worth=None)
+    limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
+    end = replace(
+        asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
+    )
     keys: dict[str, Any] = dict.fromkeys(
         ("years", "scenarios", "decay", "least_cost", "alternatives")
     )
     keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    keys |= {"least_gain": LeastGain(per_million=0)}
     return with_program(end, **keys, budget_pkr=float(budget_pkr))
 
 

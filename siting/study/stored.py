@@ -280,10 +280,12 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
     for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
         amounts[str(name)][str(offer_id)] = float(amount)
-    columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee"]
+    columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
+    if "of_budget" not in there.columns:  # written before limits could follow the budget
+        there = there.assign(of_budget=0.0)
     return tuple(
-        Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee))
-        for name, kind, unit, most, least, rupee in there[columns].itertuples(
+        Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee), float(of))
+        for name, kind, unit, most, least, rupee, of in there[columns].itertuples(
             index=False, name=None
         )
     )

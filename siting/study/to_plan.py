@@ -187,9 +187,16 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
 
 
 @stage("program.limits", "offers: configurations chargers_csv", stored="limits")
-def limits(config: Config, candidates: Layer, offers: Table) -> tuple[Limit, ...]:
-    """What a plan must keep to beside the budget: numbers, spacing, envelopes, feeders."""
-    return limits_of(config, candidates, offers)
+def limits(
+    config: Config,
+    network: Network,
+    candidates: Layer,
+    offers: Table,
+    compatibility: Table,
+    energy: Table,
+) -> tuple[Limit, ...]:
+    """What a plan must keep to beside the budget: numbers, money, squares, roads, feeders."""
+    return limits_of(config, candidates, offers, compatibility, energy, network)
 
 
 @stage("program.limits.required_sites")

@@ -17,7 +17,13 @@ import pandas as pd
 from siting.errors import Fault, InputError
 
 AimKind = Literal[
-    "most_worth", "least_money", "worst_share", "least_regret", "tail", "shortest_drives"
+    "most_worth",
+    "net_worth",
+    "least_money",
+    "worst_share",
+    "least_regret",
+    "tail",
+    "shortest_drives",
 ]
 
 
@@ -69,14 +75,18 @@ class Aim:
     Parameters
     ----------
     kind
-        ``most_worth``: the mean over scenarios of worth weighted over the years; ``least_money``:
+        ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
+        same, less `least_gain` for each rupee of what stands in the end; ``least_money``:
         of what stands in the end; ``worst_share`` served of groups of demand; ``least_regret``: the
         largest over scenarios; ``tail``: the mean of the worst outcomes; ``shortest_drives``:
         kWh/day times minutes.
     value, bound, gap, unit
         What is claimed; bound and gap only where they are.
     of
-        ``least_money``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or ``unserved``.
+        ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
+        ``unserved``.
+    least_gain
+        ``net_worth``: what a rupee must bring, in `unit`.
     alpha
         ``tail``: the share of outcomes that are better than the worst ones.
     best
@@ -96,6 +106,7 @@ class Aim:
     gap: float | None = None
     unit: str = "kWh/day"
     of: str = ""
+    least_gain: float = 0.0
     alpha: float = 0.0
     best: pd.DataFrame | None = None
     members: pd.DataFrame | None = None

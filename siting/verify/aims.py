@@ -14,6 +14,7 @@ from siting.verify.shares import gini_of, shares_of
 
 _WORDS = {
     "most_worth": "worth of what is served",
+    "net_worth": "worth of what is served, less what its money must bring",
     "least_money": "{aim.of}",
     "worst_share": "share served of the group served worst",
     "least_regret": "largest regret",
@@ -52,8 +53,9 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     whole = _by_scenario(book, worth_of(book, book.demand, "demand_kwh_day", drives=False))
     chance = of_slice.groupby("scenario", sort=False)["probability"].first().to_numpy(dtype=float)
     scale = largest(whole)
-    if aim.kind == "most_worth":
-        return float(outcome.to_numpy() @ chance), scale
+    if aim.kind in ("most_worth", "net_worth"):
+        must = aim.least_gain * _money(book, aim) if aim.kind == "net_worth" else 0.0
+        return float(outcome.to_numpy() @ chance) - must, scale
     if aim.kind == "least_regret":
         return _regret(aim, outcome, whole, ledger), scale
     loss = (whole - outcome if aim.of == "unserved" else -outcome).to_numpy(dtype=float)
@@ -78,7 +80,7 @@ def _money(book: Book, aim: Aim) -> float:
         return float(sum(book.drawn[year].values()))
     if aim.of == "cost_pkr":
         return float(sum(book.offer["cost_pkr"][o] for o in book.by_year[year].values()))
-    raise InputError(Fault("aims, least_money", "needs of: subsidy_pkr or cost_pkr"))
+    raise InputError(Fault(f"aims, {aim.kind}", "needs of: subsidy_pkr or cost_pkr"))
 
 
 def _worst_share(book: Book, aim: Aim, ledger: Ledger) -> float:
@@ -125,7 +127,9 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
     if aim.bound is None:
         return
     where = f"bound on {_label(aim)}"
-    more = aim.kind in ("most_worth", "worst_share") or (aim.kind == "tail" and aim.of == "served")
+    more = aim.kind in ("most_worth", "net_worth", "worst_share") or (
+        aim.kind == "tail" and aim.of == "served"
+    )
     low, high = (aim.value, aim.bound) if more else (aim.bound, aim.value)
     if above(low, high, scale):
         side = "below" if more else "above"

@@ -1,0 +1,188 @@
+"""The section ``program.limits``: what a plan must keep to beside the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from siting.config.fields import (
+    Kilometres,
+    Kilowatts,
+    Metres,
+    PolygonFile,
+    PositiveShare,
+    Refusal,
+    Rupees,
+    Section,
+    TableName,
+    Text,
+    refuse,
+)
+
+
+class Envelope(Section):
+    """Public money kept for some chargers."""
+
+    budget_pkr: Rupees = Field(ge=0, description="money in the envelope, PKR")
+    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
+        min_length=1,
+        description="groups of the charger catalogue that draw on it (lev, ac, dc, swap_2w …), "
+        "each its share of an offer's subsidy by the chargers' cost",
+    )
+
+    rule: Literal["ceiling", "kept", "both"] = Field(
+        "ceiling",
+        description="ceiling: they draw no more; kept: nothing else draws on it, and they may draw "
+        "on the rest as well; both: they draw on it alone, and nothing else does",
+    )
+
+
+class AreaEnvelopes(Section):
+    """Public money kept for areas: provinces, districts, union councils."""
+
+    path: PolygonFile = Field(description="layer file with one polygon an area")
+    name_column: Text = Field("name", description="column with the area's name")
+    budgets_pkr: Mapping[Text, Rupees] = Field(
+        min_length=1, description="money in each area's envelope, PKR"
+    )
+
+
+Sites = Annotated[tuple[Text, ...], Field(strict=False)]
+
+
+class AtLeast(Section):
+    """So many of some sites must have a station."""
+
+    sites: Sites = Field(min_length=1, description="sites of which some must have one: id or name")
+    stations: int = Field(1, ge=1, le=1_000_000, description="stations among them, at least")
+
+
+class Density(Section):
+    """A station in every square of the map, old or new."""
+
+    square_km: Kilometres = Field(
+        gt=0,
+        le=1000,
+        description="edge of a square where a candidate stands, km: 3 in Pakistan's NEVP of 2019 "
+        "and India's guidelines of 2022, 1 in towns by 2030 in India's of 2024",
+    )
+
+
+class Corridors(Section):
+    """A station along every stretch of some roads, old or new."""
+
+    every_km: Kilometres = Field(
+        gt=0, le=1000, description="longest a stretch may be, km; each has a station"
+    )
+    roads: Sites = Field((), description="names of roads, as the map has them")
+    path: PolygonFile | None = Field(
+        None, description="layer file with one line a road, in place of names or beside them"
+    )
+    name_column: Text = Field("name", description="column of the layer with the road's name")
+    within_km: Kilometres = Field(
+        1.0, gt=0, le=100, description="how far from the road a station may be, km; ASSUMPTION"
+    )
+
+    @model_validator(mode="after")
+    def _some_road(self) -> Corridors:
+        if not self.roads and self.path is None:
+            refuse([(("roads",), "no road is named", "name roads, or give path, a layer of lines")])
+        return self
+
+
+class Limits(Section):
+    """What a plan must keep to beside the budget."""
+
+    most_new_stations: int | None = Field(
+        None, ge=0, le=1_000_000, description="new stations at most; none: any number"
+    )
+    spacing_m: Metres | None = Field(
+        None, gt=0, le=100_000, description="least distance between new stations, and to old ones"
+    )
+    spacing_kinds: Sites = Field((), description="kinds of site the spacing is for; none: all")
+    required_sites: Sites = Field((), description="sites that must get a station: id or name")
+    forbidden_sites: Sites = Field((), description="sites that must get none: id or name")
+    envelopes: Mapping[TableName, Envelope] = Field(
+        {}, description="money kept for groups of chargers, within the budget"
+    )
+    areas: AreaEnvelopes | None = Field(
+        None, description="money kept for areas, within the budget; none: none is kept"
+    )
+    at_least: Mapping[TableName, AtLeast] = Field(
+        {}, description="sites of which at least so many must have a station, by a name of yours"
+    )
+
+    split: Mapping[TableName, PositiveShare] = Field(
+        {},
+        description="share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: a ceiling, "
+        "and kept for it; groups not named share the rest",
+    )
+    split_like: Literal["none", "pm_e_drive"] = Field(
+        "none",
+        description="a packaged split (splits.csv); pm_e_drive: India's of 2025, 29 % for light "
+        "vehicles, 71 % for cars, buses and trucks",
+    )
+    density: Density | None = Field(
+        None, description="a station in every square where a candidate stands; none: no rule"
+    )
+    corridors: Corridors | None = Field(
+        None, description="a station along every stretch of some roads; none: no rule"
+    )
+    least_kw_per_ev: Kilowatts | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="charging power for each electric vehicle of ev_classes in the area, old "
+        "stations included, kW at least; 1.3 in the EU's AFIR; none: only reported",
+    )
+    ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = Field(
+        ("car",), description="vehicle classes that the power for each electric vehicle is for"
+    )
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Limits:
+        both = [name for name in self.required_sites if name in self.forbidden_sites]
+        refuse((("required_sites",), f"{name!r} is among forbidden_sites too", "") for name in both)
+        areas = self.areas.budgets_pkr if self.areas is not None else {}
+        refuse(self._money_twice())
+        refuse(
+            (("at_least" if name in self.at_least else "areas",), f"{name!r} is there twice", "")
+            for name in sorted({*self.envelopes} & {*areas} | {*self.at_least} & {*self.envelopes})
+        )
+        refuse(
+            (
+                ("at_least", name, "stations"),
+                f"{rule.stations} of {len(set(rule.sites))} sites",
+                "ask for no more than there are",
+            )
+            for name, rule in self.at_least.items()
+            if rule.stations > len(set(rule.sites))
+        )
+        return self
+
+    def _money_twice(self) -> list[Refusal]:
+        """Return what is wrong with the money that is kept."""
+        found: list[Refusal] = []
+        if self.split and self.split_like != "none":
+            what = "is a split of the budget beside limits.split"
+            found.append((("split_like",), what, "leave one out"))
+        whole = sum(self.split.values())
+        if whole > 1 + 1e-9:
+            what = f"the shares add up to {whole:g}, more than the budget"
+            found.append((("split",), what, "let them add up to 1 or less"))
+        kept = {name: one for name, one in self.envelopes.items() if one.rule != "ceiling"}
+        if kept and (self.split or self.split_like != "none"):
+            what = "keeps money beside a split, which keeps the whole budget"
+            fix = "leave the split out, or let the envelope be a ceiling"
+            found += [(("envelopes", name, "rule"), what, fix) for name in kept]
+        groups = [group for one in kept.values() for group in set(one.charger_groups)]
+        twice = sorted({group for group in groups if groups.count(group) > 1})
+        if twice:
+            what = f"money is kept for {', '.join(twice)} in more than one envelope"
+            found.append((("envelopes",), what, "name each charger group in one of them"))
+        if len(kept) > 6:
+            what = f"money is kept in {len(kept)} envelopes, at most 6 can"
+            found.append((("envelopes",), what, "put some together"))
+        return found

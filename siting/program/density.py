@@ -1,0 +1,187 @@
+"""Density: a station in every square, or along every stretch of a road, as limits on the offers.
+
+For each area ``a`` (a square of the map, a stretch of a road) in or near which sites ``J_a`` lie::
+
+    sum of z_o over the offers of all sites of J_a   >=  1          for each area a
+
+A station that stands counts. Squares are counted where a candidate stands; a road is cut into
+stretches of equal length, no longer than asked, and every one of them counts, so that no two
+stations next to each other along it are more than two stretches apart. Power for each electric
+vehicle is one such row too::
+
+    sum of kW_o z_o over all offers      >=  kW a vehicle x vehicles
+
+Sources: Pakistan's National Electric Vehicles Policy 2019 and India's guidelines of 2022 (a station
+in every 3 km x 3 km); India's guidelines of 2024 (1 km x 1 km in towns by 2030); Regulation (EU)
+2023/1804 (AFIR), articles 3 and 4 (1.3 kW a battery-electric car; stations along roads).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.errors import Fault, InputError
+from siting.program.limits import Limit
+from siting.program.obligations import offers_left
+
+
+def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
+    """Return the square that each point lies in, by the points' index.
+
+    Parameters
+    ----------
+    points
+        In a coordinate system in metres.
+    square_m
+        Edge of a square (m).
+
+    Returns
+    -------
+    Series
+        ``square 1 km E2 N1``: the second column from the west and the first row from the south of
+        those with a point in them.
+
+    Examples
+    --------
+    >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
+    >>> squares(at, 1000.0).tolist()
+    ['square 1 km E1 N1', 'square 1 km E2 N1']
+    """
+    column = np.floor(points.x / square_m).astype(int)
+    row = np.floor(points.y / square_m).astype(int)
+    if len(points):
+        column, row = column - column.min() + 1, row - row.min() + 1
+    name = f"square {square_m / 1000:g} km"
+    named = [f"{name} E{c} N{r}" for c, r in zip(column, row, strict=True)]
+    return pd.Series(named, index=points.index, dtype=object)
+
+
+def stretches(
+    lines: Mapping[str, Sequence[shapely.LineString]],
+    points: gpd.GeoSeries,
+    every_m: float,
+    within_m: float,
+) -> dict[str, list[object]]:
+    """Return the points near each stretch of each line, as labels of the points' index.
+
+    A point counts for the stretch that holds the nearest spot of the line; a stretch without a
+    point near is there all the same.
+
+    Parameters
+    ----------
+    lines
+        Lines by name, in the points' coordinate system (m).
+    points
+        The points.
+    every_m
+        Longest a stretch may be (m).
+    within_m
+        How far from the line a point may be (m).
+
+    Examples
+    --------
+    >>> road = shapely.LineString([(0, 0), (150, 0)])
+    >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)
+    >>> stretches({"N-5": [road]}, at, 100.0, 10.0)
+    {'N-5, km 0.0 to 0.1': [0], 'N-5, km 0.1 to 0.1': [1]}
+    """
+    found: dict[str, list[object]] = {}
+    at = points.to_numpy()
+    for name in sorted(lines):
+        parts = lines[name]
+        for number, line in enumerate(parts, 1):
+            label = name if len(parts) == 1 else f"{name} ({number})"
+            count = max(math.ceil(line.length / every_m - 1e-9), 1)
+            length = line.length / count
+            near = np.flatnonzero(shapely.distance(line, at) <= within_m)
+            spot = shapely.line_locate_point(line, at[near]) / max(length, 1e-9)
+            which = np.clip(np.floor(spot).astype(int), 0, count - 1)
+            for k in range(count):
+                ends = f"km {k * length / 1000:.1f} to {(k + 1) * length / 1000:.1f}"
+                found[f"{label}, {ends}"] = points.index[near[which == k]].tolist()
+    return found
+
+
+def one_in_each(
+    offers: pd.DataFrame,
+    sites: Mapping[str, Collection[str]],
+    kind: str,
+    where: str,
+    forbidden: Collection[str] = (),
+) -> tuple[Limit, ...]:
+    """Return one limit an area: a station, old or new, at one of its sites.
+
+    Parameters
+    ----------
+    offers
+        The offers (`siting.tables.OFFERS`).
+    sites
+        Ids of the sites of each area, by the area's name.
+    kind
+        What the areas are, e.g. ``square``.
+    where
+        The key of the configuration that asks for it, for the message.
+    forbidden
+        Sites that take nothing.
+
+    Raises
+    ------
+    InputError
+        Naming the areas in which no offer can be built and nothing stands.
+
+    Examples
+    --------
+    >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
+    ...     "existing": [False, False], "reason": ["", ""]})
+    >>> one_in_each(offers, {"east": ["s1", "s2"]}, "square", "limits")
+    (Limit east (square): at least 1 stations over 2 offers,)
+    """
+    left = offers_left(offers, forbidden)
+    by_site = left.groupby("site_id")["offer_id"].agg(list).to_dict()
+    found, empty = [], []
+    for name in sorted(sites):
+        here = [o for site in sorted(set(sites[name])) for o in by_site.get(site, [])]
+        if here:
+            use = dict.fromkeys(here, 1.0)
+            found.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
+        else:
+            empty.append(name)
+    if empty:
+        things = "stretches" if kind == "stretch" else f"{kind}s"
+        what = f"{len(empty):,} {things} in which no candidate can meet it"
+        fix = "add candidates there (offers.csv says what rules out the others), or widen the rule"
+        raise InputError(Fault(where, what, fix, tuple(empty)))
+    return tuple(found)
+
+
+def power(
+    offers: pd.DataFrame, power_kw: Mapping[str, float], at_least_kw: float, name: str
+) -> Limit:
+    """Return the limit of so much charging power (kW) at the least, what stands included.
+
+    Parameters
+    ----------
+    offers
+        The offers (`siting.tables.OFFERS`).
+    power_kw
+        What counts of each offer's power (kW), by ``offer_id``; offers without count nothing.
+    at_least_kw
+        Power there must be (kW).
+    name
+        Name of the limit.
+
+    Examples
+    --------
+    >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
+    >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")
+    Limit 1.3 kW a car (power): at least 50 kW over 1 offers
+    """
+    use = {o: power_kw.get(o, 0.0) for o in offers["offer_id"].astype(str)}
+    counted = {o: kw for o, kw in use.items() if kw > 0}
+    return Limit(name, "power", "kW", math.inf, counted, at_least=at_least_kw)

@@ -1,0 +1,89 @@
+"""Money kept for some chargers: what others may not draw.
+
+Of the budget ``B`` the money ``E_k`` is kept for the chargers ``k``. They may draw on the rest as
+well; nothing else may draw on what is kept. With ``D_k`` what they draw together and ``D`` what all
+do, that holds if and only if what is beyond each envelope fits into the rest::
+
+    D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
+
+which is one row for each set ``T`` of envelopes that is not empty::
+
+    D - sum of D_k over k in T      <=  B - sum of E_k over k in T
+
+Where an envelope is a ceiling too (``D_k <= E_k``), rows without it say nothing new. As ``D_k`` is
+a share of each rupee, every row is a limit like an envelope. A split of the whole budget, each
+charger group its share of it, is envelopes that are ceiling and earmark.
+
+Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (flows from
+supplies to demands: all fit where the demands that only some supplies meet fit into these).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+
+from siting.program.limits import Limit
+
+MOST_KEPT = 6
+
+
+def earmarks(
+    shares: Mapping[str, Mapping[str, float]],
+    kept_pkr: Mapping[str, float],
+    offer_ids: Sequence[str],
+    *,
+    ceilings: Collection[str] = (),
+    of_budget: Mapping[str, float] | None = None,
+) -> tuple[Limit, ...]:
+    """Return the limits by which money is kept for envelopes (PKR).
+
+    Parameters
+    ----------
+    shares
+        By envelope, the share of each rupee that an offer draws which goes to its chargers, 0 to 1;
+        of one offer they add up to no more than 1.
+    kept_pkr
+        Money kept for each envelope beside what is a share of the budget (PKR).
+    offer_ids
+        All offers.
+    ceilings
+        Envelopes that are ceilings too.
+    of_budget
+        Envelopes that are shares of the budget: their share of it, 0 to 1.
+
+    Returns
+    -------
+    tuple of Limit
+        As they are before there is any budget; `siting.program.limits.with_more_money` adds it.
+
+    Examples
+    --------
+    >>> from siting.program.limits import with_more_money
+    >>> bikes = {"a": 1.0, "b": 0.25}
+    >>> with_more_money(earmarks({"bikes": bikes}, {"bikes": 3.0}, ["a", "b", "c"]), 10.0)[0]
+    Limit all but bikes (envelope): at most 7 PKR over 2 offers
+    """
+    names, follows = sorted(kept_pkr), dict(of_budget or {})
+    always = [name for name in names if name in ceilings]
+    free = [name for name in names if name not in ceilings]
+    found = []
+    for size in range(len(free) + 1):
+        for some in itertools.combinations(free, size):
+            among = sorted([*always, *some])
+            if not among:
+                continue
+            others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
+            found.append(
+                Limit(
+                    f"all but {' and '.join(among)}",
+                    "envelope",
+                    "PKR",
+                    -sum(kept_pkr[k] for k in among),
+                    {o: share for o, share in others.items() if share > 1e-9},
+                    per_rupee=True,
+                    of_budget=1 - sum(follows.get(k, 0.0) for k in among),
+                )
+            )
+    # Where all that there is can draw on what is kept, nothing else is held back.
+    return tuple(limit for limit in found if limit.use)

@@ -1,0 +1,128 @@
+"""Roads of a network as lines, end to end, by their names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import networkx as nx
+import shapely
+
+from siting.errors import Fault, InputError
+from siting.files import read_layer
+from siting.roads.network import Network
+
+# The other carriageway of a road, and its ramps, lie so near to it (m).
+BESIDE_M = 200.0
+
+
+def road_lines(
+    network: Network, names: Sequence[str], key: str
+) -> dict[str, list[shapely.LineString]]:
+    """Return the line of each road in metres, end to end; several where a road has gaps.
+
+    A road is the longest of the shortest ways along its own streets; what lies beside it (the other
+    carriageway, ramps) is part of it.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    names
+        Names as the map has them; capitals do not matter.
+    key
+        The key of the configuration, for the message.
+
+    Raises
+    ------
+    InputError
+        With every name that is no road's.
+    """
+    edges = network.edges
+    called = edges["name"].fillna("").astype(str).str.casefold()
+    known = sorted(set(edges["name"].dropna().astype(str)) - {""})
+    found: dict[str, list[shapely.LineString]] = {}
+    faults = []
+    for name in dict.fromkeys(names):
+        wanted = name.strip().casefold()
+        mine = called.str.split(r"\s*;\s*", regex=True).map(lambda of, w=wanted: w in of)
+        if not mine.any():
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            fix = f"did you mean {near[0]}?" if near else "use a name as the map has it"
+            faults.append(Fault(key, f"{name!r} is no road of the network", fix))
+            continue
+        found[name] = _ends_to_ends(edges[mine])
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def lines_of_layer(
+    path: Path, name_column: str, crs: Any, key: str
+) -> dict[str, list[shapely.LineString]]:
+    """Return the lines of a layer by name, in a coordinate system in metres.
+
+    Parameters
+    ----------
+    path, name_column
+        The layer, and its column with the names of roads.
+    crs
+        The coordinate system.
+    key
+        The key of the configuration, for the message.
+
+    Raises
+    ------
+    InputError
+        If the column is missing, or a shape is no line.
+    """
+    layer = read_layer(path)
+    if name_column not in layer.columns:
+        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+        raise InputError(
+            Fault(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
+        )
+    odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
+    if odd.any() or layer.empty:
+        named = tuple(layer.loc[odd, name_column].astype(str))
+        raise InputError(Fault(f"{key}, {path}", "holds shapes that are no lines", "", named))
+    found: dict[str, list[shapely.LineString]] = {}
+    shapes = layer.to_crs(crs).geometry
+    for name, rows in shapes.groupby(layer[name_column].astype(str)):
+        merged = shapely.line_merge(shapely.union_all(rows.to_numpy()))
+        found[str(name)] = list(getattr(merged, "geoms", [merged]))
+    return found
+
+
+def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
+    graph: nx.Graph[int] = nx.Graph()
+    for (u, v, _), row in edges[["length_m", "geometry"]].iterrows():
+        if not graph.has_edge(u, v) or graph[u][v]["length_m"] > row["length_m"]:
+            graph.add_edge(u, v, length_m=float(row["length_m"]), line=row["geometry"])
+    lines = []
+    for part in nx.connected_components(graph):
+        piece = graph.subgraph(part)
+        # Two sweeps find a longest way: exact where the road does not branch into rings.
+        first = _farthest(piece, min(part))[-1]
+        way = _farthest(piece, first)
+        steps = [piece[a][b]["line"] for a, b in pairwise(way)]
+        merged = shapely.line_merge(shapely.union_all(steps))
+        lines += [
+            one for one in getattr(merged, "geoms", [merged]) if one.geom_type == "LineString"
+        ]
+    kept: list[shapely.LineString] = []
+    for line in sorted(lines, key=lambda one: -one.length):
+        if not any(near.buffer(BESIDE_M).covers(line) for near in kept):
+            kept.append(line)
+    return kept
+
+
+def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
+    """Return the shortest way from a node to the one that is farthest from it."""
+    ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")
+    away = nx.single_source_dijkstra_path_length(graph, start, weight="length_m")
+    return list(ways[max(away, key=lambda node: (away[node], -node))])

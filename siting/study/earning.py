@@ -1,0 +1,120 @@
+"""What new stations bring for the public money they draw, and power for each electric vehicle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from siting.config import Config
+from siting.config.program import LeastGain
+from siting.plan import Plan
+from siting.study.ask import MILLION
+from siting.study.limits import power_for
+
+SHOWN = 5
+# What the EU asks for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).
+AFIR_KW = 1.3
+
+
+def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
+    """Return what the plan and its least station bring for a PKR m of public money (kWh/day).
+
+    What a station brings is what is lost without it, all else the same.
+
+    Parameters
+    ----------
+    config
+        Of it ``program.least_gain``, for what is little; its default where it is of cost.
+    plan
+        The plan.
+    lost
+        Energy lost without each new station (kWh/day), by ``site_id``.
+
+    Returns
+    -------
+    dict
+        ``least_gain`` (kWh/day a PKR m, what is little), ``plan`` (of all new stations together:
+        what they serve, on average), ``least_station``, ``least`` and ``below``: the ids of those
+        that bring less. Empty where no new station draws public money or nothing was worked out.
+    """
+    new = plan.new_sites
+    drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
+    drawn = drawn[drawn > 0]
+    gain = pd.Series({site: kwh for site, kwh in lost.items() if site in drawn.index}, dtype=float)
+    if gain.empty:
+        return {}
+    rate = (gain / drawn[gain.index]).sort_values(kind="stable")
+    asked = config.program.least_gain
+    of_cost = asked.always and asked.money != "subsidy_pkr"
+    least = float((LeastGain() if of_cost else asked).per_million)
+    return {
+        "least_gain": least,
+        "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
+        "least_station": str(rate.index[0]),
+        "least": float(rate.iloc[0]),
+        # The arithmetic of a plan that holds exactly is not a station that fails.
+        "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
+    }
+
+
+def earnings_in_words(found: Mapping[str, Any]) -> list[str]:
+    """Return a warning where new stations bring little for their money; nothing else.
+
+    Examples
+    --------
+    >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
+    ...     "least": 4.9, "below": ["s0007"]})
+    ['1 new station brings less than 10 kWh/day for each PKR m of public money (the plan: 230 on \
+average; least: s0007, 4.9); program.least_gain leaves such out: s0007']
+    """
+    below = list(found.get("below", ()))
+    if not below:
+        return []
+    more = " …" if len(below) > SHOWN else ""
+    verb = "stations bring" if len(below) > 1 else "station brings"
+    return [
+        f"{len(below):,} new {verb} less than {found['least_gain']:g} kWh/day for each PKR m of "
+        f"public money (the plan: {found['plan']:,.0f} on average; least: "
+        f"{found['least_station']}, {found['least']:,.1f}); program.least_gain leaves such out: "
+        + ", ".join(below[:SHOWN])
+        + more
+    ]
+
+
+def power_per_ev(
+    config: Config, plan: Plan, compatibility: pd.DataFrame, vehicles: pd.DataFrame
+) -> dict[str, Any]:
+    """Return the charging power for each electric vehicle of ``limits.ev_classes`` (kW).
+
+    Parameters
+    ----------
+    config
+        Of it ``program.limits.ev_classes`` and ``offers``.
+    plan
+        The plan; what stands already counts.
+    compatibility
+        Which charger group serves which class (`siting.tables.COMPATIBILITY`).
+    vehicles
+        ``vehicle_class`` and ``vehicles``: the electric vehicles of the area.
+
+    Returns
+    -------
+    dict
+        ``classes``, ``vehicles``, ``power_kw`` of the chargers that serve them, ``kw_per_ev`` and
+        ``afir_kw``, what the EU asks for each battery-electric car. Empty where there are none.
+    """
+    classes = list(config.program.limits.ev_classes)
+    count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())
+    if not count > 0:
+        return {}
+    kw = power_for(config, plan.offers, compatibility)
+    whole = sum(kw.get(str(offer), 0.0) for offer in plan.sites["offer_id"])
+    return {
+        "classes": classes,
+        "vehicles": count,
+        "power_kw": whole,
+        "kw_per_ev": whole / count,
+        "afir_kw": AFIR_KW,
+    }
