@@ -31,9 +31,10 @@ chapters 2 and 5.
 
 from siting.economics.case import business_case, gap_terms
 from siting.economics.flows import margin_pkr_kwh, payback_years, present_value_factor
-from siting.economics.rules import BusinessRules, business_rules, money_figures, ramp
+from siting.economics.rules import ITEMS, BusinessRules, business_rules, money_figures, ramp
 
 __all__ = [
+    "ITEMS",
     "BusinessRules",
     "business_case",
     "business_rules",

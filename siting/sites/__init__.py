@@ -10,7 +10,7 @@ from siting.sites.catalogue import (
     parking_rule,
 )
 from siting.sites.configurations import configuration_table
-from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, site_costs, subsidy_pkr
+from siting.sites.costs import COST_PARTS, WORKS, SiteCosts, Subsidy, site_costs, subsidy_pkr
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
@@ -33,6 +33,7 @@ from siting.sites.waiting import (
 __all__ = [
     "COST_PARTS",
     "OUTSIDE",
+    "WORKS",
     "ServiceStandard",
     "SiteCosts",
     "Subsidy",

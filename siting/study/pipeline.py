@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from siting.config import Config, load
 from siting.engine.clock import Progress
-from siting.study import rests_on, to_demand, to_plan
+from siting.study import factors, rests_on, to_demand, to_plan
 from siting.study.depends import STAGES, changed_keys, gone
 from siting.study.stages import Context, Event, Report, Stage, stages_html
 
@@ -81,7 +81,9 @@ class Study:
     sessions = to_demand.sessions
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
+    cell_places = factors.cell_places
     demand = to_demand.demand
+    energy_factors = factors.energy_factors
     demand_notes = to_demand.demand_notes
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
