@@ -9,6 +9,8 @@ from siting.review.opened import Explained
 from siting.review.replan import Replan, replan
 from siting.review.rerun import Compared, Rerun, rerun
 from siting.review.simulate import Rules, SimulatedDay, simulate, simulate_to_folder
+from siting.review.trace import trace
+from siting.review.traced import Trace, Traced
 
 __all__ = [
     "Compared",
@@ -21,6 +23,8 @@ __all__ = [
     "Rules",
     "SimulatedDay",
     "SiteReasons",
+    "Trace",
+    "Traced",
     "budgets_of",
     "compare",
     "compare_to_folder",
@@ -34,4 +38,5 @@ __all__ = [
     "rerun",
     "simulate",
     "simulate_to_folder",
+    "trace",
 ]

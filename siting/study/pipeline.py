@@ -91,6 +91,7 @@ class Study:
     candidates = to_plan.candidates
     dropped = to_plan.dropped
     compatibility = to_plan.compatibility
+    chargers = to_plan.chargers
     availability = to_plan.availability
     offers = to_plan.offers
     business_rules = to_plan.business_rules

@@ -80,6 +80,14 @@ def compatibility() -> Table:
     return sites.compatibility()
 
 
+@stage("offers: configurations chargers_csv", stored="offers")
+def chargers(config: Config) -> Table:
+    """The chargers that the configurations are made of, rows of the catalogue."""
+    catalogue = sites.charger_catalogue(config.offers.chargers_csv)
+    used = {name for counts in config.offers.configurations.values() for name in counts}
+    return catalogue[catalogue["charger_id"].astype(str).isin(used)].reset_index(drop=True)
+
+
 @stage("offers.availability")
 def availability(config: Config, city: Row) -> float:
     """Share of the time that grid and charger work."""
