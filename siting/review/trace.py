@@ -32,8 +32,6 @@ UNITS = {
     "kwh_km": "kWh/km",
     **dict.fromkeys(("city_share", "area_share", "zone_share", "public_share"), "share"),
 }
-# Places named one by one; the others are counted.
-MOST_PLACES = 12
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,10 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
         rows = rows[rows["zone_id"].astype(str) == zone]
     row = rows.iloc[0]
     notes = []
-    steps = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
+    key = (vehicle_class, at)
+    if key not in run.fleets:
+        run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
+    steps = list(run.fleets[key])
     names = [name for name in FACTORS if name != "zone_share" or zone]
     used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in names]
     efficiency = _factor(
@@ -151,15 +152,17 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
 
 def stored_kwh_day(run: Traced, cell: str, vehicle_class: str, at: Slice) -> float:
     """Return what a run folder stores of a class's demand in a cell (kWh/day); 0 without a row."""
-    rows = run.table("demand") if at.name is None else run.of_slice("demand", at.name)
-    here = (rows["cell_id"].astype(str) == cell) & (rows["vehicle_class"] == vehicle_class)
+    rows = run.rows_of("demand" if at.name is None else "outcome_demand", cell)
+    if at.name is not None:
+        rows = rows[rows["slice"].fillna("").astype(str) == at.name]
+    here = rows["vehicle_class"] == vehicle_class
     return float(rows.loc[here, "demand_kwh_day"].sum())
 
 
 def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Trace:
     chains = [cell_chain(run, cell, name, at) for name in classes]
     chains.sort(key=lambda chain: -(chain.stored or 0.0))
-    row = run.table("cells").set_index("cell_id").loc[cell]
+    row = run.rows_of("cells", cell).iloc[0]
     notes = [f"{row['people']:,.0f} people live in the cell"]
     notes[0] += (
         "; it is further from a road than reach.max_snap_m, so that it cannot be served"
@@ -205,7 +208,7 @@ def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[
     used = rows.assign(figure=rows["figure"].str.removesuffix(suffix) if suffix else rows["figure"])
     words = f"electric sales since 2026 that survive, and those of 2025 (scenario {at.fleet})"
     found = stock_of_figures(used, at.year)
-    factors = tuple(factor_of(row) for _, row in rows.iterrows())
+    factors = tuple(factor_of(row) for row in rows.to_dict("records"))
     return [Step("vehicles in the country", words, found, "vehicles", vehicles, factors)]
 
 
@@ -243,8 +246,9 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         share = people[at] / whole if whole > 0 else 1 / inside.sum()
         words = f"{people[at]:,.6g} of {whole:,.6g} people live here"
         return [_Surface("people", 1.0, float(share), words, ())]
-    rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list()]
-    given = rows[list(SURFACES)].to_numpy(dtype=float)
+    if not (surfaces["cell_id"].array == cells["cell_id"].array).all():
+        surfaces = surfaces.set_index("cell_id").loc[cells["cell_id"]].reset_index()
+    given = surfaces[list(SURFACES)].to_numpy(dtype=float)
     whole = given[inside].sum(axis=0)
     figures = [run.figure(name, vehicle_class) for name in SURFACES]
     weight = np.array([0.0 if one is None else one.value for one in figures])
@@ -271,7 +275,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
 def _surface_words(run: Traced, cell: str, name: str, whole: float, people: float) -> str:
     surfaces = run.table("surfaces")
     of = float(surfaces.attrs["whole"][name]) * whole
-    row = surfaces.set_index("cell_id").loc[cell]
+    row = run.rows_of("surfaces", cell).iloc[0]
     if not of > 0:
         return "nothing of it is known"
     if name == "home":
@@ -280,10 +284,10 @@ def _surface_words(run: Traced, cell: str, name: str, whole: float, people: floa
         places = _places(run, cell)
         drawn = float((places["weight"] * places["part"]).sum())
         return f"{len(places):,} places here weigh {drawn:,.6g} of {of:,.6g}"
-    parts = [c for c in surfaces.columns if c.startswith("en_route_")]
+    parts = [c for c in surfaces.columns if str(c).startswith("en_route_")]
     driven = row[parts].astype(float)
     driven = driven[driven > 0].sort_values(ascending=False)
-    on = ", ".join(f"{c.removeprefix('en_route_')} {v / row['en_route']:.0%}"
+    on = ", ".join(f"{str(c).removeprefix('en_route_')} {v / row['en_route']:.0%}"
                    for c, v in driven.items())  # fmt: skip
     return f"passing traffic by readiness to stop, {on or 'none'}"
 
@@ -292,6 +296,8 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
     """Return the weights of the places and roads that count in a cell."""
     if name == "destination":
         places = _places(run, cell)
+        if places.empty:
+            return ()
         counts = places.groupby("tag", sort=False)["part"].sum().to_dict()
         return tuple(
             run.worked_out("poi_weight", str(tag), float(weight), "", "poi_weights.csv",
@@ -300,7 +306,7 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
         )  # fmt: skip
     if name == "en_route":
         surfaces = run.table("surfaces")
-        row = surfaces.set_index("cell_id").loc[cell]
+        row = run.rows_of("surfaces", cell).iloc[0]
         found = []
         for column in surfaces.columns:
             kind = str(column).removeprefix("en_route_")
@@ -316,7 +322,6 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
 
 def _places(run: Traced, cell: str) -> pd.DataFrame:
     """Return the places that draw vehicles to a cell; no rows where there are none."""
-    places: pd.DataFrame | None = run.table("cell_places")
-    if places is None:
+    if run.table("cell_places") is None:
         return pd.DataFrame(columns=["cell_id", "name", "tag", "weight", "part"])
-    return places[places["cell_id"].astype(str) == cell].reset_index(drop=True)
+    return run.rows_of("cell_places", cell).reset_index(drop=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -211,10 +212,16 @@ class Traced:
         self.config = load(self.path / "config.yaml", check_files=False)
         self._stages = Folder(self.path / FOLDER, record)
         self._tables: dict[str, Any] = {}
+        # Steps that are the same in every cell, by class and slice.
+        self.fleets: dict[tuple[str, Slice], list[Step]] = {}
+        self._by_cell: dict[str, dict[str, pd.DataFrame]] = {}
         figures = pd.DataFrame(self.facts["assumptions"])
         texts = ["figure", "of", "unit", "source", "confidence", "table", "used_for"]
         figures[texts] = figures[texts].fillna("").astype(str)
         self.figures = figures
+        self._factors: dict[tuple[str, str], Factor] = {}
+        for row in figures.to_dict("records"):
+            self._factors.setdefault((row["figure"], row["of"]), factor_of(row))
 
     def table(self, name: str) -> Any:
         """Return a stored table; none where the run had none."""
@@ -222,12 +229,18 @@ class Traced:
             self._tables[name] = self._stages.table(name)
         return self._tables[name]
 
+    def rows_of(self, name: str, cell: str) -> pd.DataFrame:
+        """Return the rows of a stored table by cell that are of a cell; none where it has none."""
+        if name not in self._by_cell:
+            table = self.table(name)
+            ids = table["cell_id"].astype(str)
+            self._by_cell[name] = {str(key): rows for key, rows in table.groupby(ids, sort=False)}
+        found: pd.DataFrame | None = self._by_cell[name].get(cell)
+        return self.table(name).iloc[:0] if found is None else found
+
     def figure(self, figure: str, of: str = "") -> Factor | None:
         """Return a figure of the run's list; none where the list has none."""
-        rows = self.figures[(self.figures["figure"] == figure) & (self.figures["of"] == of)]
-        if not len(rows):
-            return None
-        return factor_of(rows.iloc[0])
+        return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
         """Return those of some figures that the run's list has."""
@@ -319,7 +332,7 @@ class Traced:
         return rows[rows["slice"].fillna("").astype(str) == name].reset_index(drop=True)
 
 
-def factor_of(row: pd.Series[Any]) -> Factor:
+def factor_of(row: Mapping[Any, Any]) -> Factor:
     """Return a row of the list of figures as a factor."""
     low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
     return Factor(
