@@ -81,10 +81,11 @@ class Study:
     sessions = to_demand.sessions
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
-    cell_places = factors.cell_places
     demand = to_demand.demand
-    energy_factors = factors.energy_factors
     demand_notes = to_demand.demand_notes
+    # What the demand of a cell is made of.
+    cell_places = factors.cell_places
+    energy_factors = factors.energy_factors
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
