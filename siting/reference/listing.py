@@ -108,9 +108,9 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     Examples
     --------
     >>> from siting.reference import table
-    >>> rows = listed("chargers", table("chargers"))
-    >>> rows.loc[rows["of"] == "dc_60", ["figure", "value", "unit"]].iloc[2].to_list()
-    ['capex_pkr', 3500000.0, 'PKR']
+    >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
+    >>> rows.loc[("dc_60", "capex_pkr"), ["value", "low", "unit"]].to_list()
+    [3500000.0, 2400000.0, 'PKR']
     """
     subject = SUBJECTS[name]
     keys = [key for key in subject.keys if key in rows.columns]
