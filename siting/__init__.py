@@ -65,6 +65,7 @@ _HOMES = {
     "StepDecay": "siting.program",
     "Study": "siting.study",
     "study_from_run": "siting.study",
+    "trace": "siting.review",
     "travel_times": "siting.roads",
     "validate": "siting.tables",
     "why_not": "siting.engine",

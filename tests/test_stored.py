@@ -13,6 +13,7 @@ import siting
 from siting.errors import ConfigError, InputError
 from siting.study import Study, stored
 from siting.study.depends import STORED
+from siting.study.manifest import FORMAT, RUN_FORMAT
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +107,8 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
         ("title=Another", ()),
         ("program.budget_pkr=3_000", ("outcome",)),
         ("reach.cutoff_min=20", ("reach", "outcome")),
-        ("demand.case=high", ("demand", "outcome")),
-        ("year=2031", ("demand", "offers", "limits", "outcome")),
+        ("demand.case=high", ("demand", "factors", "outcome")),
+        ("year=2031", ("demand", "factors", "offers", "limits", "outcome")),
         ("offers.headroom_kw=50", ("offers", "limits", "outcome")),
         ("program.limits.most_new_stations=1", ("limits", "outcome")),
         ("roads.peak=false", STORED),
@@ -170,7 +171,8 @@ def test_another_format_is_the_only_fault_told(run, name):
     (run / name).write_text(json.dumps(facts))
     (run / "stages" / "reach.parquet").unlink()
     (fault,) = faults_of(run)
-    assert "format 99, written by siting 9.0; this version reads format 2" in fault
+    reads = RUN_FORMAT if name == "run.json" else FORMAT
+    assert f"format 99, written by siting 9.0; this version reads format {reads}" in fault
 
 
 def test_every_file_missing_or_edited_is_named_at_once(run):

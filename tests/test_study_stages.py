@@ -170,7 +170,7 @@ def test_a_key_that_nobody_knows_feeds_all():
         ("reach.max_snap_m", tuple(g for g in STORED if g not in ("network", "candidates"))),
         ("demand.surfaces.weights.car.home", ("demand", "outcome")),
         ("demand.profiles_csv", ("offers", "limits", "outcome")),
-        ("demand.case", ("demand", "outcome")),
+        ("demand.case", ("demand", "factors", "outcome")),
         ("offers.lines", ("candidates", "offers", "reach", "limits", "outcome")),
         ("program.zones", ("cell_zones", "outcome")),
         ("program.limits.spacing_m", ("limits", "outcome")),

@@ -1,4 +1,4 @@
-"""Verbs that work from stored runs: report, explain, replan."""
+"""Verbs that work from stored runs: report, trace, explain, replan."""
 
 from __future__ import annotations
 
@@ -90,6 +90,43 @@ def replan(
             typer.echo(json.dumps(plain(said), indent=2, ensure_ascii=False))
         elif not quiet:
             print_replan(found)
+
+
+@app.command()
+def trace(
+    folder: Run,
+    wanted: Annotated[
+        str, typer.Argument(metavar="CELL|STATION", help="A cell by id, a station by id or name.")
+    ],
+    *,
+    vehicle_class: Annotated[
+        str | None,
+        typer.Option("--class", metavar="CLASS", help="One vehicle class; by default all."),
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option("--year", help="In a plan in years; by default the last.")
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="NAME", help="In a plan for several scenarios."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the chains as JSON on stdout, nothing else.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
+    with errors_explained(quiet=quiet):
+        from siting import review
+        from siting.study import plain
+        from siting.terminal.trace import print_trace
+
+        run = review.Traced(folder)
+        found = review.trace(run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario)
+        if as_json:
+            typer.echo(json.dumps(plain(found.to_dict()), indent=2, ensure_ascii=False))
+        else:
+            print_trace(found, run.config.note)
 
 
 @app.command()

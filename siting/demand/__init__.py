@@ -4,17 +4,24 @@ from siting.demand.cells import make_cells
 from siting.demand.clip import clip_zones
 from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot
 from siting.demand.energy import city_energy, demand_figures, zone_energy
+from siting.demand.factors import FACTORS, cell_places, energy_factors
 from siting.demand.fleet import fleet_check, national_fleet
-from siting.demand.housing import housing_effects, zone_public_share
+from siting.demand.housing import EFFECTS, housing_effects, zone_public_share
 from siting.demand.map_swings import map_swings
 from siting.demand.people import people_on_streets, read_h3, read_people
 from siting.demand.profiles import HOURS, hourly_profile, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
-from siting.demand.sales import fleet_figures, fleet_model, fleet_swings
+from siting.demand.sales import fleet_figures, fleet_model, fleet_swings, stock_of_figures
 from siting.demand.scenarios import PROJECTED_AFTER, scenario_names
 from siting.demand.shares import city_figures, city_share, national_stations
 from siting.demand.spread import spread_demand, surface_weights
-from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
+from siting.demand.surfaces import (
+    destination_shares,
+    poi_points,
+    road_points,
+    surfaces,
+    traffic,
+)
 from siting.demand.uncertainty import (
     draw_energy,
     energy_quantiles,
@@ -25,8 +32,11 @@ from siting.demand.vehicles import vehicle_figures
 from siting.demand.zones import read_zones, spread_zones, zone_report
 
 __all__ = [
+    "EFFECTS",
+    "FACTORS",
     "HOURS",
     "PROJECTED_AFTER",
+    "cell_places",
     "city_energy",
     "city_figures",
     "city_share",
@@ -35,6 +45,7 @@ __all__ = [
     "depot_shares",
     "destination_shares",
     "draw_energy",
+    "energy_factors",
     "energy_quantiles",
     "energy_scenarios",
     "fleet_check",
@@ -62,6 +73,7 @@ __all__ = [
     "session_load",
     "spread_demand",
     "spread_zones",
+    "stock_of_figures",
     "surface_weights",
     "surfaces",
     "traffic",

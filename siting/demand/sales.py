@@ -213,6 +213,35 @@ def fleet_figures(
     return pd.concat([figures[columns], targets[columns]], ignore_index=True)
 
 
+def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
+    """Return the electric vehicles in service at a year's end that the figures of a class give.
+
+    Parameters
+    ----------
+    figures
+        ``figure`` and ``value``, as `fleet_figures` returns them for one class.
+    year
+        The year, from 2025.
+
+    Examples
+    --------
+    >>> rows = fleet_figures()
+    >>> cars = stock_of_figures(rows[rows["vehicle_class"] == "car"], 2030)
+    >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
+    >>> bool(np.isclose(cars, model.loc[(2030, "car"), "stock"]))
+    True
+    """
+    values = figures.set_index("figure")["value"].astype(float)
+    if year == OPENING_YEAR:
+        return float(values["opening_vehicles"])
+    target = values.index.str.fullmatch(r"share_\d{4}")
+    pins = values[target].sort_index()
+    at = pins.index.str.removeprefix("share_").astype(float).to_numpy()
+    given = {str(name): {"value": float(value)} for name, value in values[~target].items()}
+    vehicle = _Class("", given, at, {"value": np.asarray(pins, dtype=float)})
+    return float(vehicle.run(np.arange(BASE_YEAR, year + 1, dtype=float), {})["stock"][-1])
+
+
 def fleet_swings(
     year: int,
     scenario: str = DEFAULT_SCENARIO,

@@ -76,8 +76,10 @@ def surfaces(
     Returns
     -------
     DataFrame
-        ``cell_id``, ``home``, ``destination``, ``en_route``. A surface of which nothing is known is
-        0 everywhere, and a text in ``attrs["notes"]`` says so.
+        ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the part of
+        ``en_route`` on each class of road. ``attrs["whole"]`` says what the shares are of (people,
+        weight of places, weighted vehicle-metres). A surface of which nothing is known is 0
+        everywhere, and a text in ``attrs["notes"]`` says so.
 
     Raises
     ------
@@ -93,14 +95,18 @@ def surfaces(
     flow = traffic(network, cells, road_weights, trips=trips, trip_min=trip_min, seed=seed)
     found["en_route"] = _into_cells(cells, flow, "en_route", notes)
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
-    for name in SURFACES:
-        whole = found[name].sum()
+    wholes = {name: float(found[name].sum()) for name in SURFACES}
+    for name, whole in wholes.items():
         frame[name] = found[name] / whole if whole > 0 else 0.0
         if not whole > 0 and not any(note.startswith(name) for note in notes):
             notes.append(f"{name}: nothing of it lies in any cell")
+    for kind in dict.fromkeys(flow["highway"]) if wholes["en_route"] > 0 else ():
+        own = _into_cells(cells, flow[flow["highway"] == kind], "", [])
+        if own.any():
+            frame[f"en_route_{kind}"] = own / wholes["en_route"]
     for note in notes:
         log.info(note)
-    frame.attrs["notes"] = notes
+    frame.attrs |= {"notes": notes, "whole": wholes}
     return frame
 
 
@@ -150,8 +156,9 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     Returns
     -------
     GeoDataFrame
-        ``weight`` and a point, in the coordinate reference system of `pois`; only places with a
-        weight above 0.
+        ``weight``, the ``tag`` it comes from (a row of the table: ``amenity=bank``, ``shop=*``),
+        ``name`` (blank: none) and a point, in the coordinate reference system of `pois`; only
+        places with a weight above 0.
 
     Raises
     ------
@@ -174,6 +181,7 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
         )
     figures = _weights(weights, "poi_weights", ("osm_key", "osm_value"))
     weight = np.zeros(len(pois))
+    tag = np.full(len(pois), "", dtype=object)
     for key, rows in figures.groupby("osm_key", sort=False):
         if key not in pois.columns:
             continue
@@ -184,11 +192,18 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
         any_value = by_value.pop("*", 0.0)
         tagged = value.notna() & (value.astype(str) != "no")
         of_key = value.astype(str).map(by_value).fillna(any_value).where(tagged, 0.0)
+        heavier = of_key.to_numpy(dtype=float) > weight
+        named = value.astype(str).where(value.astype(str).isin(list(by_value)), "*")
+        tag[heavier] = (f"{key}=" + named).to_numpy()[heavier]
         weight = np.maximum(weight, of_key.to_numpy(dtype=float))
     kept = (weight > 0) & ~(pois.geometry.isna() | pois.geometry.is_empty).to_numpy()
     shapes = pois.geometry.to_numpy()[kept]
     points = shapely.point_on_surface(shapes)
-    return gpd.GeoDataFrame({"weight": weight[kept]}, geometry=points, crs=pois.crs)
+    blank = pd.Series("", index=pois.index)
+    name = pois.get("name", blank).astype(object).where(pois.get("name", blank).notna(), "")
+    columns = {"weight": weight[kept], "tag": tag[kept], "name": name.to_numpy()[kept]}
+    frame = gpd.GeoDataFrame(columns, geometry=points, crs=pois.crs)
+    return frame.astype({"tag": "str", "name": "str"})
 
 
 def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
@@ -244,7 +259,8 @@ def traffic(
     Returns
     -------
     GeoDataFrame
-        ``weight`` and a point, one row a piece of road of 200 m at most, in the network's metres.
+        ``weight``, ``highway`` (the row of `road_weights`) and a point, one row a piece of road of
+        200 m at most, in the network's metres.
 
     Raises
     ------
@@ -265,12 +281,15 @@ def traffic(
     flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
     kinds = network.edges["highway"].astype(str)
     kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))
-    weight = kinds.map(of_class).fillna(of_class[FALLBACK]).to_numpy(dtype=float)
+    kinds = kinds.where(kinds.isin(of_class.index), FALLBACK)
+    weight = kinds.map(of_class).to_numpy(dtype=float)
     driven = np.flatnonzero(flow * weight > 0)
     points, line, length_m = along(network.edges.geometry.to_numpy()[driven], STEP_M)
-    return gpd.GeoDataFrame(
-        {"weight": (flow * weight)[driven][line] * length_m}, geometry=points, crs=network.crs
-    )
+    columns = {
+        "weight": (flow * weight)[driven][line] * length_m,
+        "highway": kinds.to_numpy(dtype=object)[driven][line],
+    }
+    return gpd.GeoDataFrame(columns, geometry=points, crs=network.crs)
 
 
 def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:

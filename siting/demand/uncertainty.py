@@ -25,7 +25,7 @@ SCENARIOS = ("low", "central", "high")
 _CHUNK = 256  # draws at once: bounds the memory with many zones
 
 
-class _Case:
+class Case:
     """The figures of one study area, grouped by what moves together, and the energy they give."""
 
     def __init__(
@@ -109,7 +109,7 @@ def energy_scenarios(
     >>> runs.groupby("scenario", sort=False)["demand_kwh_day"].sum().is_monotonic_increasing
     True
     """
-    case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
+    case = Case(fleet, vehicles, city_share, zones, area_share, effects)
     parts = []
     central = case.figures["value"].to_numpy(dtype=float)
     ends = (case.end(more=False), central, case.end(more=True))
@@ -174,7 +174,7 @@ def draw_energy(
     ]
     if faults:
         raise InputError(faults)
-    case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
+    case = Case(fleet, vehicles, city_share, zones, area_share, effects)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
     drawn = np.stack(
@@ -297,7 +297,7 @@ def sensitivity(
     >>> ranked["swing_share"].is_monotonic_decreasing
     True
     """
-    case = _Case(fleet, vehicles, city_share, zones, area_share, effects)
+    case = Case(fleet, vehicles, city_share, zones, area_share, effects)
     central = case.figures["value"].to_numpy(dtype=float)
     low, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
     before = case.kwh(central)
@@ -344,7 +344,7 @@ def sensitivity(
     return ranked
 
 
-def _on_map(case: _Case, shares: pd.DataFrame) -> csr_array:
+def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
     """Return the matrix that takes energy by zone and class to energy by cell."""
     cells = pd.factorize(shares["cell_id"])[0]
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))

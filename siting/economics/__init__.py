@@ -35,6 +35,8 @@ chapters 2 and 5.
 from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
 from siting.economics.flows import margin_pkr_kwh, payback_years, present_value_factor
 from siting.economics.rules import (
+    ITEMS,
+    PRICE,
     BusinessRules,
     business_rules,
     money_figures,
@@ -43,6 +45,8 @@ from siting.economics.rules import (
 )
 
 __all__ = [
+    "ITEMS",
+    "PRICE",
     "BusinessRules",
     "business_case",
     "business_rules",

@@ -17,6 +17,7 @@ from siting.export.layers import demand_layer, service_layer, site_table_layer, 
 from siting.export.qml_files import write_qml
 from siting.export.styles import styles_of
 from siting.export.values import plain
+from siting.reference.listing import LISTED
 
 # Name of each layer: what one row of it is, and its geometry type where it is empty.
 _LAYERS = {
@@ -47,7 +48,7 @@ _DRAWN = ("sites", *_AT_SITES, "candidates", "dropped", "service", "roads", "zon
 # Columns that only the CSV files have.
 _CSV_ONLY = {
     "sites": ["lon", "lat", "note"],
-    "figures": ["figure", "of", "value", "low", "high", "unit", "source", "confidence"],
+    "figures": list(LISTED),
 }
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id"}
 

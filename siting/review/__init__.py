@@ -9,6 +9,8 @@ from siting.review.opened import Explained
 from siting.review.replan import Replan, replan
 from siting.review.rerun import Compared, Rerun, rerun
 from siting.review.simulate import SimulatedDay, simulate, simulate_to_folder
+from siting.review.trace import trace
+from siting.review.traced import Trace, Traced
 from siting.study.queues import Rules
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "Rules",
     "SimulatedDay",
     "SiteReasons",
+    "Trace",
+    "Traced",
     "budgets_of",
     "compare",
     "compare_to_folder",
@@ -35,4 +39,5 @@ __all__ = [
     "rerun",
     "simulate",
     "simulate_to_folder",
+    "trace",
 ]

@@ -36,6 +36,15 @@ COST_PARTS = (
     "land_cost_pkr",
 )
 MONTHS = 12.0
+# Fields of `SiteCosts` and the item of works.csv each is filled from.
+WORKS = {
+    "civil_bay_pkr": "civil_bay",
+    "land_bay_month_pkr": "land_bay_month",
+    "land_bay_upfront_pkr": "land_bay_upfront",
+    "om_share": "om_share",
+    "site_bays": "site_bays",
+    "line_detour": "line_detour",
+}
 
 
 @dataclass(frozen=True)
@@ -128,22 +137,14 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     """
     rows = table("works", path).set_index("item")["value"]
     where = str(path) if path else "works table"
-    items = {
-        "civil_bay_pkr": "civil_bay",
-        "land_bay_month_pkr": "land_bay_month",
-        "land_bay_upfront_pkr": "land_bay_upfront",
-        "om_share": "om_share",
-        "site_bays": "site_bays",
-        "line_detour": "line_detour",
-    }
     known = [field.name for field in fields(SiteCosts)]
     faults = [Fault(f"{where}, column item", f"has no {item}")
-              for item in items.values() if (rows.index == item).sum() != 1]  # fmt: skip
+              for item in WORKS.values() if (rows.index == item).sum() != 1]  # fmt: skip
     faults += [Fault(f"site costs, {name}", "no such figure", "use " + ", ".join(known))
                for name in overrides if name not in known]  # fmt: skip
     if faults:
         raise InputError(faults)
-    figures: dict[str, Any] = {name: float(rows[item]) for name, item in items.items()}
+    figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
     return SiteCosts(**(figures | overrides))
 
 

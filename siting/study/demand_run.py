@@ -238,7 +238,13 @@ def _write(
         "classes": found.classes,
         "zone_energy": study.zone_energy,
         "figures": all_figures(
-            config.demand, study.figures, study.sessions, study.poi_weights, study.road_weights
+            config.demand,
+            study.figures,
+            study.city,
+            study.vehicles,
+            study.sessions,
+            study.poi_weights,
+            study.road_weights,
         ),
         "hours": _hours(study.demand, study.sessions),
         "fleet_check": found.fleet,

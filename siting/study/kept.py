@@ -24,7 +24,7 @@ from siting.keeping import kept
 from siting.roads import Network
 
 # Raise it when a stage that is kept computes anything else from the same arguments.
-FORMAT = 1
+FORMAT = 2
 # What is computed faster than this is computed again rather than kept, s.
 LEAST_S = 0.5
 _ABOUT, _TABLE = "about.json", "table.parquet"

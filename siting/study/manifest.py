@@ -12,7 +12,7 @@ from siting.files import sha256
 from siting.outcome import FACTS
 
 # Raise it when what is stored changes.
-FORMAT = 2
+FORMAT = 3
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
 RUN_FORMAT = 2
 FOLDER = "stages"

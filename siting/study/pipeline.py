@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from siting.config import Config, load
 from siting.engine.clock import Progress
-from siting.study import beside, rests_on, to_demand, to_plan
+from siting.study import beside, factors, rests_on, to_demand, to_plan
 from siting.study.depends import STAGES, changed_keys, gone
 from siting.study.stages import Context, Event, Report, Stage, stages_html
 
@@ -87,6 +87,9 @@ class Study:
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
     demand = to_demand.demand
+    # What the demand of a cell is made of.
+    cell_places = factors.cell_places
+    energy_factors = factors.energy_factors
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
@@ -94,6 +97,7 @@ class Study:
     dropped = to_plan.dropped
     compatibility = to_plan.compatibility
     service_standard = to_plan.service_standard
+    chargers = to_plan.chargers
     availability = to_plan.availability
     offers = to_plan.offers
     business_rules = to_plan.business_rules

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from siting import demand as people_to_energy
-from siting import economics, reference
+from siting import economics, reference, sites
 from siting.config import Config, Demand, input_files
 from siting.demand.surfaces import SURFACES
 from siting.files import file_date, sha256
+from siting.reference.listing import (
+    CONFIG,
+    ENERGY,
+    MONEY,
+    STATIONS,
+    WHERE,
+    listed,
+    placed,
+)
 from siting.study.kept import content_sha256
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
+from siting.study.to_demand import own_figures
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
-ASSUMPTIONS = ["figure", "of", *FIGURES[2:]]
+# What the settings of the configuration are used for, in the list of figures.
+SETTINGS = "settings"
 _STATED = "configuration; no published figure"
 
 
@@ -207,54 +219,210 @@ def figures(
     return pd.concat([found, long[FIGURES]], ignore_index=True)
 
 
-def all_figures(
-    asked: Demand, figures: Table, sessions: Table, poi_weights: Table, road_weights: Table
-) -> Table:
-    """Return every figure from the sales of vehicles to the weight of a bank branch (`FIGURES`)."""
+def _of_own_file(found: Table, name: str, path: Path | None) -> pd.Series[bool]:
+    """Return which figures by class come from a user's own rows of a table, by class and figure."""
+    if path is None:
+        return pd.Series(data=False, index=found.index)
+    own = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
+    return pd.Series(pd.MultiIndex.from_frame(found[["figure", "of"]]).isin(own), index=found.index)
+
+
+def _file(name: str, path: Path | None) -> str:
+    return f"{name}.csv" if path is None else path.name
+
+
+def _energy_figures(
+    asked: Demand, figures: Table, city: Row, fleets: Collection[str]
+) -> list[Table]:
+    """Return the figures of the energy wanted: from sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
-    if asked.fleet_csv is None:
+    others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
+    for scenario in [asked.scenario, *others] if asked.fleet_csv is None else []:
         model = people_to_energy.fleet_figures(
-            asked.scenario,
+            scenario,
             asked.scenarios_csv,
             {name: dict(own) for name, own in asked.fleet_figures.items()},
             sales_path=asked.sales_csv,
         )
-        parts.append(model[model["vehicle_class"].isin(classes)])
-    parts.append(figures)
-    units = {"session_kwh": "kWh", "session_min": "min", "peak_hour_share": "share of the day"}
-    own = sessions[sessions["vehicle_class"].isin(classes)]
-    for name, unit in units.items():
-        ends = {end: own[f"{name}_{end}"] for end in ("low", "high")}
-        parts.append(own.assign(figure=name, value=own[name], unit=unit, **ends))
+        model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
+        if scenario != asked.scenario:
+            model = model[model["figure"].str.startswith("share_")]
+            model = model.assign(figure=model["figure"] + " " + scenario)
+        model = placed(model, _file("scenarios", asked.scenarios_csv), ENERGY)
+        sold = ~model["figure"].str.startswith("share_") & (model["table"] != CONFIG)
+        own = _of_own_file(model, "sales", asked.sales_csv)
+        model["table"] = model["table"].mask(sold, "sales.csv")
+        model["table"] = model["table"].mask(sold & own, _file("sales", asked.sales_csv))
+        parts.append(model)
+    origin = {
+        "country_vehicles": "fleet model" if asked.fleet_csv is None else asked.fleet_csv.name,
+        "area_share": "demand.people",
+        **dict.fromkeys(people_to_energy.EFFECTS, "country.csv"),
+        **dict.fromkeys(SURFACES, "surface_weights.csv"),
+    }
+    rows = figures.rename(columns={"vehicle_class": "of"})
+    rows = placed(rows, "vehicles.csv", ENERGY)
+    rows["table"] = rows["figure"].map(origin).where(rows["table"] != CONFIG).fillna(rows["table"])
+    rows["used_for"] = rows["used_for"].mask(rows["figure"].isin(SURFACES), WHERE)
+    own = _of_own_file(rows, "vehicles", asked.vehicles_csv) & (rows["table"] == "vehicles.csv")
+    rows["table"] = rows["table"].mask(own, _file("vehicles", asked.vehicles_csv))
+    registered = reference.table("registrations", asked.registrations_csv)
+    here = registered["city"].astype(str).str.casefold() == asked.city.casefold()
+    used = registered["vehicle_class"].isna() | registered["vehicle_class"].isin(classes)
+    registrations = _file("registrations", asked.registrations_csv)
+    share = (rows["figure"] == "city_share") & (rows["table"] != CONFIG)
+    stated = registered[here & used]
+    by_people = stated["vehicle_class"].notna().all() and pd.isna(city.get("share_of_fleet"))
+    known = rows["of"].isin(stated["vehicle_class"]) | bool(stated["vehicle_class"].isna().any())
+    otherwise = "cities.csv, country.csv" if by_people else "cities.csv"
+    rows["table"] = rows["table"].mask(share & known, registrations).mask(share & ~known, otherwise)
+    parts += [rows, listed("registrations", stated, registrations)]
+    of_city = pd.DataFrame([city]).infer_objects()
+    if asked.city_people is not None:
+        of_city = of_city.drop(columns="people_2023")
+    parts.append(listed("cities", of_city))
+    if by_people:
+        heads = reference.table("country")
+        parts.append(listed("country", heads[heads["item"].isin(["urban_people", "evs_per_head"])]))
+    return parts
+
+
+def all_figures(
+    asked: Demand,
+    figures: Table,
+    city: Row,
+    vehicles: Table,
+    sessions: Table,
+    poi_weights: Table,
+    road_weights: Table,
+    fleets: Collection[str] = (),
+) -> Table:
+    """Return every figure of the demand, from the sales of vehicles to the weight of a bank branch.
+
+    The columns are `siting.reference.listing.LISTED`; `fleets` are further scenarios planned for.
+    """
+    parts = _energy_figures(asked, figures, city, fleets)
+    used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
+    if "housing_weight" in used.columns and figures["figure"].isin(people_to_energy.EFFECTS).any():
+        names = [c for c in used.columns if str(c).startswith("housing_weight")]
+        weights = used[["vehicle_class", *names]]
+        parts.append(listed("vehicles", weights, _file("vehicles", asked.vehicles_csv)))
+    own = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
+    parts.append(listed("profiles", own, _file("profiles", asked.profiles_csv)))
     if asked.surfaces is not None:
-        tags = "poi_weight " + poi_weights["osm_key"] + "=" + poi_weights["osm_value"]
-        roads = "road_weight highway=" + road_weights["highway"]
-        for table, names in ((poi_weights, tags), (road_weights, roads)):
-            named = table.assign(figure=names, vehicle_class="")
-            parts.append(named.rename(columns={"weight": "value"}))
-    return pd.concat([part[FIGURES] for part in parts], ignore_index=True)
+        files = (asked.surfaces.poi_weights_csv, asked.surfaces.road_weights_csv)
+        if asked.surfaces.places is not None:
+            parts.append(listed("poi_weights", poi_weights, _file("poi_weights", files[0])))
+        parts.append(listed("road_weights", road_weights, _file("road_weights", files[1])))
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-@stage("offers.configurations", "offers.chargers_csv", "offers.grid_csv", "offers.upgrade")
-def sourced_figures(config: Config, figures: Table) -> Table:
-    """Every figure of `assumptions` that a table gives."""
+def with_own(
+    rows: Table, own: Mapping[str, float], item: str = "item", figure: str = "value"
+) -> Table:
+    """Return rows of a table, by ``item``, with the values that the configuration sets instead."""
+    given = rows[item].map(dict(own))
+    kept = given.isna()
+    ends = (figure, "low", "high")
+    out = rows.astype(dict.fromkeys(ends, float))
+    for end in ends:
+        out[end] = out[end].where(kept, given)
+    out["source"] = out["source"].where(kept, "set in the configuration")
+    out["confidence"] = out["confidence"].where(kept, "ASSUMPTION")
+    return out
+
+
+def _station_figures(config: Config) -> list[Table]:
+    """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
     used = {name for counts in asked.configurations.values() for name in counts}
     chargers = reference.table("chargers", asked.chargers_csv)
-    chargers = chargers[chargers["charger_id"].isin(used)].rename(columns={"charger_id": "of"})
-    names = {f"capex{end}_pkr": end.strip("_") or "value" for end in ("", "_low", "_high")}
-    capex = chargers.rename(columns=names).assign(figure="capex_pkr", unit="PKR")
+    chargers = chargers[chargers["charger_id"].astype(str).isin(used)]
+    groups, classes = set(chargers["charger_group"]), list(config.demand.vehicle_classes)
     grid = reference.table("grid", asked.grid_csv)
     unused = ["headroom"] if asked.upgrade else ["headroom", "upgrade_fixed", "upgrade_kw"]
-    items = {
-        "grid works": grid[~grid["item"].isin(unused)],
-        "site costs": reference.table("works"),
-        "business case": economics.money_figures(),
-    }
-    parts = [figures.rename(columns={"vehicle_class": "of"}), capex]
-    parts += [t.rename(columns={"item": "of"}).assign(figure=name) for name, t in items.items()]
-    return pd.concat([part[ASSUMPTIONS] for part in parts], ignore_index=True)
+
+    def ours(name: str) -> Table:
+        rows = reference.table(name)
+        rows = rows[rows["charger_group"].isin(groups)]
+        if "vehicle_class" in rows.columns:
+            rows = rows[rows["vehicle_class"].isin(classes)]
+        return listed(name, rows)
+
+    taken = []
+    if asked.service.rule == "waiting":
+        own = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
+        rows = reference.table("time_utilisation").assign(figure="service.time_utilisation")
+        rows = with_own(rows[rows["charger_group"].isin(groups)], own, "charger_group", "use_share")
+        taken.append(listed("time_utilisation", rows.assign(unit="share of time")))
+    works = with_own(reference.table("works"), _by_item(config.offers.costs, sites.WORKS))
+    return [
+        listed("chargers", chargers, _file("chargers", asked.chargers_csv)),
+        ours("compatibility"),
+        ours("charging_limits"),
+        listed("grid", grid[~grid["item"].isin(unused)], _file("grid", asked.grid_csv)),
+        listed("fees", reference.table("fees")),
+        listed("works", works),
+        ours("bays"),
+        listed("parking", reference.table("parking")),
+        *taken,
+    ]
+
+
+def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
+    """Return what a section of the configuration sets, by the item of the table it stands for."""
+    given = own_figures(section)
+    return {item: float(given[name]) for name, item in items.items() if name in given}
+
+
+@stage(
+    "offers: configurations chargers_csv grid_csv upgrade costs service",
+    "money",
+    "program.limits",
+    "roads: speeds speeds_csv",
+    "demand",
+    "program.scenarios",
+)
+def sourced_figures(
+    config: Config,
+    city: Row,
+    figures: Table,
+    vehicles: Table,
+    sessions: Table,
+    poi_weights: Table,
+    road_weights: Table,
+) -> Table:
+    """Every figure of `assumptions` that a table gives."""
+    group = config.roads.speeds or str(city["speed_group"])
+    speeds = reference.table("speeds", config.roads.speeds_csv)
+    speeds = speeds[speeds["city_group"].astype(str) == group]
+    futures = config.program.scenarios
+    fleets = [f.fleet for f in futures.of.values() if f.fleet] if futures else []
+    demand = (config.demand, figures, city, vehicles, sessions, poi_weights, road_weights)
+    prices = config.money.prices_pkr_kwh
+    money = economics.money_figures()
+    if prices is not None:
+        money = money[~money["item"].str.startswith(economics.PRICE)]
+    money = with_own(money, _by_item(config.money, economics.ITEMS))
+    parts = [
+        all_figures(*demand, fleets),
+        listed("speeds", speeds, _file("speeds", config.roads.speeds_csv)),
+        *_station_figures(config),
+        listed("money", money),
+    ]
+    if prices is not None:
+        stated = [
+            (economics.PRICE + group, pkr, "PKR/kWh", "set in the configuration", "ASSUMPTION")
+            for group, pkr in prices.items()
+        ]
+        columns = ["item", "value", "unit", "source", "confidence"]
+        parts.append(listed("money", pd.DataFrame(stated, columns=columns)))
+    split = config.program.limits.split_like
+    if split is not None:
+        rows = reference.table("splits")
+        parts.append(listed("splits", rows[rows["split"] == split]))
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
 @stage(
@@ -289,30 +457,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    frame = frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
-    if offers.service.rule != "waiting":
-        return frame
-    at = int((frame["figure"] == "service.alpha").argmax()) + 1
-    taken = _time_utilisation(offers.service.time_utilisation)
-    return pd.concat([frame[:at], taken[frame.columns], frame[at:]], ignore_index=True)
-
-
-def _time_utilisation(own: Mapping[str, float]) -> Table:
-    """Return how much of the day ports may be taken, by charger group, as figures."""
-    found = reference.table("time_utilisation").rename(
-        columns={"charger_group": "of", "use_share": "value"}
-    )
-    mine = found["of"].isin(list(own))
-    stated = found["of"].map(own)
-    return found.assign(
-        figure="service.time_utilisation",
-        unit="share of time",
-        value=found["value"].where(~mine, stated),
-        low=found["low"].where(~mine, stated),
-        high=found["high"].where(~mine, stated),
-        source=found["source"].where(~mine, _STATED),
-        confidence=found["confidence"].where(~mine, "ASSUMPTION"),
-    )
+    return frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
 
 
 @stage()
@@ -320,8 +465,13 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     """Every figure behind the plan with its source and confidence mark, one row each.
 
     ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
-    ``source``, ``confidence``; the settings of the configuration stand before the chargers.
+    ``source``, ``confidence``, ``table`` (the file it stands in) and ``used_for``; the settings of
+    the configuration stand before the stations and their money.
     """
-    at = int((sourced_figures["figure"] != "capex_pkr").cummin().sum())
-    parts = [sourced_figures[:at], settings[sourced_figures.columns], sourced_figures[at:]]
+    own = placed(settings, CONFIG, SETTINGS)
+    # The one setting that a table gives where the configuration does not.
+    by_city = (own["figure"] == "availability") & ~own["source"].str.startswith("configuration")
+    own["table"] = own["table"].mask(by_city, "cities.csv")
+    late = sourced_figures["used_for"].isin([STATIONS, MONEY])
+    parts = [sourced_figures[~late], own, sourced_figures[late]]
     return pd.concat(parts, ignore_index=True)

@@ -30,6 +30,7 @@ from siting.study.kept import load_table
 from siting.study.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, WHOLE, read_manifest
 from siting.study.people import People
 from siting.study.pipeline import Study
+from siting.study.rests_on import SETTINGS
 from siting.study.stages import Report
 
 
@@ -166,8 +167,7 @@ def study_from_run(
     tables["known_inputs"] = _known_inputs(facts, groups)
     if "sourced_figures" not in gone(changed):
         known = pd.DataFrame(facts["assumptions"])
-        own = Study(config).settings["figure"]
-        tables["sourced_figures"] = known[~known["figure"].isin(own)]
+        tables["sourced_figures"] = known[known["used_for"] != SETTINGS].reset_index(drop=True)
     study = Study(config, progress=progress, tables=tables)
     study.reused = tuple(group for group in STORED if group not in groups)
     study.start = tuple(record["outcome"]["offers"])
@@ -305,6 +305,7 @@ FORMS = {
         record=lambda p: {"people_notes": list(p.notes)},
     ),
     "surfaces": Form((), lambda s: {"surfaces": s}, lambda f: f.table("surfaces")),
+    "cell_places": Form((), lambda p: {"cell_places": p}, lambda f: f.table("cell_places")),
     "cell_zones": Form(
         needed=(),
         tables=lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()},

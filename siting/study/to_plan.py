@@ -90,6 +90,14 @@ def service_standard(config: Config) -> sites.ServiceStandard:
     )
 
 
+@stage("offers: configurations chargers_csv", stored="offers")
+def chargers(config: Config) -> Table:
+    """The chargers that the configurations are made of, rows of the catalogue."""
+    catalogue = sites.charger_catalogue(config.offers.chargers_csv)
+    used = {name for counts in config.offers.configurations.values() for name in counts}
+    return catalogue[catalogue["charger_id"].astype(str).isin(used)].reset_index(drop=True)
+
+
 @stage("offers.availability")
 def availability(config: Config, city: Row) -> float:
     """Share of the time that grid and charger work."""

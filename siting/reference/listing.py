@@ -1,0 +1,216 @@
+"""A table of figures as one list: a row a figure, whatever the table's own columns are.
+
+Every numeric column of a table that neither names its rows nor ends a range is a figure, so that a
+row or a column added to a table is listed without anything said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+LISTED = (
+    *("figure", "of", "value", "low", "high", "unit", "source", "confidence"),
+    *("table", "used_for"),
+)
+ENERGY, WHERE = "energy wanted", "where it is wanted"
+DRIVES, STATIONS, MONEY = "driving times", "stations", "business case"
+CONFIG = "config.yaml"
+# Sources of figures that a configuration gives.
+_SET = ("set by the user", "set in the configuration", "configuration")
+_UNITS = {
+    "pkr": "PKR",
+    "kw": "kW",
+    "kva": "kVA",
+    "kwh": "kWh",
+    "kwh_km": "kWh/km",
+    "pkr_kwh": "PKR/kWh",
+    "years": "years",
+    "min": "min",
+    "kmh": "km/h",
+    "factor": "factor",
+    "share": "share",
+}
+
+
+_UNITLESS = {"people_2023": "people", "value": "1"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the rows of a table are of, and what a run uses them for.
+
+    Parameters
+    ----------
+    keys
+        The columns that name a row.
+    used_for
+        What the figures are used for.
+    title
+        What a figure is called whose column is just ``value`` or ``weight``; blank: the column.
+    columns
+        The figures among the columns; none: all that are numbers.
+    """
+
+    keys: tuple[str, ...]
+    used_for: str
+    title: str = ""
+    columns: tuple[str, ...] = ()
+
+
+# The tables of figures that a run reads.
+SUBJECTS = {
+    "sales": Subject(("vehicle_class",), ENERGY),
+    "scenarios": Subject(("vehicle_class", "year"), ENERGY, columns=("share",)),
+    "fleet": Subject(("vehicle_class", "year"), ENERGY, columns=("vehicles",)),
+    "registrations": Subject(("city", "vehicle_class"), ENERGY, "registrations"),
+    "country": Subject(("item",), ENERGY, "country"),
+    "cities": Subject(("city",), ENERGY, columns=("people_2023", "share_of_fleet", "availability")),
+    "vehicles": Subject(("vehicle_class",), ENERGY),
+    "profiles": Subject(("vehicle_class",), STATIONS),
+    "surface_weights": Subject(("vehicle_class",), WHERE),
+    "poi_weights": Subject(("osm_key", "osm_value"), WHERE, "poi_weight"),
+    "road_weights": Subject(("highway",), WHERE, "road_weight"),
+    "speeds": Subject(("city_group", "highway"), DRIVES),
+    "chargers": Subject(("charger_id",), STATIONS),
+    "compatibility": Subject(("charger_group", "vehicle_class"), STATIONS, "can charge"),
+    "charging_limits": Subject(("charger_group", "vehicle_class"), STATIONS),
+    "grid": Subject(("item",), STATIONS, "grid works"),
+    "fees": Subject(("item", "level"), STATIONS, "fee"),
+    "works": Subject(("item",), STATIONS, "site costs"),
+    "bays": Subject(("charger_group", "per"), STATIONS),
+    "parking": Subject(("max_bays",), STATIONS),
+    "time_utilisation": Subject(("charger_group",), STATIONS, columns=("use_share",)),
+    "money": Subject(("item",), MONEY, "business case"),
+    "splits": Subject(("split", "envelope"), MONEY, columns=("amount",)),
+}
+
+
+def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
+    """Return the figures of a table as a list, one row a figure and row of the table.
+
+    Parameters
+    ----------
+    name
+        The table, one of `SUBJECTS`.
+    rows
+        Its rows, or those of them that are used.
+    table
+        The file they come from; the package's by default.
+
+    Returns
+    -------
+    DataFrame
+        ``figure``, ``of`` (the row), ``value``, ``low``, ``high``, ``unit``, ``source``,
+        ``confidence``, ``table``, ``used_for``. A figure without a range has its value at both
+        ends; one that is blank is left out.
+
+    Examples
+    --------
+    >>> from siting.reference import table
+    >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
+    >>> float(rows.loc[("dc_60", "capex_pkr"), "low"])
+    2400000.0
+    """
+    subject = SUBJECTS[name]
+    keys = [key for key in subject.keys if key in rows.columns]
+    texts = rows[keys].astype(object).where(rows[keys].notna(), "").astype(str)
+    of = texts[keys[0]]
+    for key in keys[1:]:
+        of = of + ("=" if key == "osm_value" else " ") + texts[key]
+    of = of.str.strip()
+    ranged = _ranged(list(map(str, rows.columns)))
+    columns = [
+        str(column)
+        for column in (subject.columns or rows.columns)
+        if column in rows.columns
+        and column not in (*keys, *ranged.ends)
+        and pd.api.types.is_numeric_dtype(rows[column])
+    ]
+    plain = pd.DataFrame(index=rows.index)
+    if not columns:  # that the row is there is what it says
+        plain, columns = rows.assign(value=1.0), ["value"]
+    parts = []
+    for column in columns:
+        value = (rows[column] if column in rows.columns else plain[column]).astype(float)
+        low, high = (ranged.of(rows, column, end, value) for end in ("low", "high"))
+        called = subject.title if column in ("value", "weight", "share") else ""
+        part = pd.DataFrame(
+            {
+                "figure": called or column,
+                "of": of,
+                "value": value,
+                "low": low,
+                "high": high,
+                "unit": _unit(rows, column, ranged),
+                "source": rows.get(f"{column}_source", rows.get("source", "")),
+                "confidence": rows.get(f"{column}_confidence", rows.get("confidence", "")),
+            }
+        )
+        if "figure" in rows.columns:  # a table in long form names them itself
+            part["figure"] = rows["figure"].astype(str)
+        parts.append(part[value.notna()])
+    found = pd.concat(parts, ignore_index=True)
+    return placed(found, table or f"{name}.csv", subject.used_for)
+
+
+def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
+    """Return a list of figures with the table they come from and what they are used for.
+
+    Parameters
+    ----------
+    figures
+        The first eight columns of `LISTED`.
+    table
+        The file; what the user set is said to come from ``config.yaml``.
+    used_for
+        What the figures are used for.
+    """
+    source = figures["source"].fillna("").astype(str)
+    own = source.str.startswith(_SET)
+    at = pd.Series(table, index=figures.index).mask(own, CONFIG)
+    return figures.assign(table=at, used_for=used_for)[list(LISTED)]
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """The columns of a table that end the range of another, by that column and end."""
+
+    by_column: dict[tuple[str, str], str]
+    main: str
+
+    @property
+    def ends(self) -> set[str]:
+        return set(self.by_column.values())
+
+    def of(self, rows: pd.DataFrame, column: str, end: str, value: pd.Series) -> pd.Series:
+        name = self.by_column.get((column, end))
+        return value if name is None else rows[name].astype(float).fillna(value)
+
+
+def _ranged(columns: Sequence[str]) -> _Ranges:
+    found = {}
+    main = columns[columns.index("low") - 1] if "low" in columns else ""
+    for column in columns:
+        stem, _, unit = column.rpartition("_")
+        for end in ("low", "high"):
+            for name in (f"{column}_{end}", f"{stem}_{end}_{unit}" if stem else ""):
+                if name in columns:
+                    found[column, end] = name
+            if column == main:
+                found[column, end] = end
+    named = [column for column in ("value", "weight") if column in columns]
+    return _Ranges(found, main or (named[0] if named else ""))
+
+
+def _unit(rows: pd.DataFrame, column: str, ranged: _Ranges) -> pd.Series | str:
+    words = column.split("_")
+    tails = ("_".join(words[i:]) for i in range(len(words)))
+    known = next((_UNITS[tail] for tail in tails if tail in _UNITS), "")
+    if "unit" in rows.columns and (column == ranged.main or not known):
+        return rows["unit"].astype(str)
+    if column[:1] == "h" and column[1:].isdigit():
+        return "share of the day"
+    return known or _UNITLESS.get(column, column.replace("_", " "))

@@ -1,0 +1,327 @@
+"""Where a figure of a plan comes from: the chain back to the rows of the tables, and its product.
+
+For a cell and a vehicle class::
+
+    kWh/day of the city's class = vehicles of the country x the city's share x the area's share
+                                  x the zone's share x km/day x kWh/km / efficiency x public share
+    kWh/day of the cell         = that x (home weight x the cell's share of homes
+                                  + destination weight x its share of places
+                                  + en-route weight x its share of traffic)
+
+The product is worked out anew from the files of the run folder and held against what it stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting.demand import FACTORS, stock_of_figures
+from siting.demand.surfaces import SURFACES
+from siting.errors import Fault, InputError
+from siting.review.trace_station import trace_station
+from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced, factor_of
+
+UNITS = {
+    "country_vehicles": "vehicles",
+    "km_day": "km/day",
+    "kwh_km": "kWh/km",
+    **dict.fromkeys(("city_share", "area_share", "zone_share", "public_share"), "share"),
+}
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """One way that energy goes to cells: its weight, and the cell's share, in words."""
+
+    name: str
+    weight: float
+    share: float
+    words: str
+    factors: tuple[Factor, ...]
+
+
+def trace(
+    folder: Path | str | Traced,
+    wanted: str,
+    *,
+    vehicle_class: str | None = None,
+    year: int | None = None,
+    scenario: str | None = None,
+) -> Trace:
+    """Return the chains behind a cell's demand or a station's figures, from the run folder alone.
+
+    Parameters
+    ----------
+    folder
+        A run folder, or one opened already.
+    wanted
+        A cell by id, or a station by id or name.
+    vehicle_class
+        The class of a cell's demand, or of what a station serves; all of them by default.
+    year, scenario
+        In a plan in years the year, by default the last; in a plan for several scenarios one of
+        them, by default the demand of the configuration itself.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or has no such cell, station, class, year or scenario.
+
+    Examples
+    --------
+    >>> found = trace("runs/islamabad", "c00337", vehicle_class="car")  # doctest: +SKIP
+    >>> found.chains[0].value, found.same  # doctest: +SKIP
+    """
+    run = folder if isinstance(folder, Traced) else Traced(folder)
+    kind, name = run.find(wanted)
+    at = run.slice(year, scenario)
+    known = list(dict.fromkeys(run.table("energy_factors")["vehicle_class"]))
+    if vehicle_class is not None and vehicle_class not in known:
+        what = f"no vehicle class {vehicle_class!r} in this run"
+        raise InputError(Fault("--class", what, "it has " + ", ".join(known)))
+    classes = known if vehicle_class is None else [vehicle_class]
+    if kind == "station":
+        return trace_station(run, name, at, classes)
+    return _trace_cell(run, name, at, classes)
+
+
+def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
+    """Return the chain of one vehicle class's demand in a cell (kWh/day).
+
+    Parameters
+    ----------
+    run
+        The run.
+    cell, vehicle_class
+        The cell's id and the class.
+    at
+        The year and scenario.
+    """
+    zone, inside = _zone(run, cell)
+    factors = run.table("energy_factors")
+    rows = factors[
+        (factors["year"] == at.year)
+        & (factors["fleet"] == at.fleet)
+        & (factors["case"] == at.case)
+        & (factors["vehicle_class"] == vehicle_class)
+    ]
+    if zone:
+        rows = rows[rows["zone_id"].astype(str) == zone]
+    row = rows.iloc[0]
+    notes = []
+    key = (vehicle_class, at)
+    if key not in run.fleets:
+        run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
+    steps = list(run.fleets[key])
+    names = [name for name in FACTORS if name != "zone_share" or zone]
+    used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in names]
+    efficiency = _factor(
+        run, "charging_efficiency", vehicle_class, float(row["charging_efficiency"]), zone
+    )
+    used.insert(-1, efficiency)
+    wanted = float(np.prod([float(row[name]) for name in FACTORS])) / efficiency.value
+    words = " x ".join(
+        f"{float(row[name]):,.6g}" + (f" {UNITS[name]}" if UNITS[name] != "share" else "")
+        for name in names
+    )
+    if efficiency.value != 1:
+        words += f" / {efficiency.value:g}"
+    where = f"zone {zone}" if zone else "the area"
+    whole = float(row["demand_kwh_day"])
+    steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", whole, tuple(used)))
+    if at.case != "central":
+        notes.append(f"case {at.case}: each figure stands at an end of its range")
+    ways = _ways(run, cell, vehicle_class, inside)
+    share = sum(way.weight * way.share for way in ways)
+    steps += [
+        Step(f"the cell's share, {way.name}", way.words, way.weight * way.share, "share",
+             None, way.factors)
+        for way in ways
+    ]  # fmt: skip
+    inner = " + ".join(f"{way.weight:.4g} x {way.share:.6g}" for way in ways)
+    words = f"{wanted:,.6g} x ({inner})" if len(ways) > 1 else f"{wanted:,.6g} x {share:.6g}"
+    stored = stored_kwh_day(run, cell, vehicle_class, at)
+    steps.append(Step("wanted in the cell", words, wanted * share, "kWh/day", stored))
+    return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), tuple(notes))
+
+
+def stored_kwh_day(run: Traced, cell: str, vehicle_class: str, at: Slice) -> float:
+    """Return what a run folder stores of a class's demand in a cell (kWh/day); 0 without a row."""
+    rows = run.rows_of("demand" if at.name is None else "outcome_demand", cell)
+    if at.name is not None:
+        rows = rows[rows["slice"].fillna("").astype(str) == at.name]
+    here = rows["vehicle_class"] == vehicle_class
+    return float(rows.loc[here, "demand_kwh_day"].sum())
+
+
+def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Trace:
+    chains = [cell_chain(run, cell, name, at) for name in classes]
+    chains.sort(key=lambda chain: -(chain.stored or 0.0))
+    row = run.rows_of("cells", cell).iloc[0]
+    notes = [f"{row['people']:,.0f} people live in the cell"]
+    notes[0] += (
+        "; it is further from a road than reach.max_snap_m, so that it cannot be served"
+        if pd.isna(row["node_id"])
+        else f"; its road junction is {row['snap_m']:,.0f} m away"
+    )
+    return Trace(
+        "cell", cell, "", at.year, at.scenario, tuple(chains),
+        {"places": _places(run, cell), "inputs": _inputs(run)}, tuple(notes),
+    )  # fmt: skip
+
+
+def _inputs(run: Traced) -> pd.DataFrame:
+    """Return the files that people, places and roads come from."""
+    keys = ("demand.people", "demand.surfaces.places", "roads.source")
+    rows = [record for record in run.facts["inputs"] if record["key"] in keys]
+    columns = ["key", "kind", "file", "source", "sha256"]
+    return pd.DataFrame(rows).reindex(columns=columns).fillna("")
+
+
+def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
+    """Return a cell's zone (blank: energy is not by zone) and which cells lie in it."""
+    cells = run.table("cells")
+    if "zone_id" not in cells.columns:
+        return "", np.ones(len(cells), dtype=bool)
+    zones = cells["zone_id"].astype(str)
+    zone = str(zones[cells["cell_id"].astype(str) == cell].iloc[0])
+    return zone, (zones == zone).to_numpy()
+
+
+def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
+    """Return the step from sales to the country's vehicles; none for a fleet of the user's own."""
+    own = run.figures[run.figures["of"] == vehicle_class]
+    sales = own[(own["used_for"] == "energy wanted") & own["table"].ne("vehicles.csv")]
+    suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
+    targets = sales[sales["figure"].str.fullmatch(r"share_\d{4}" + suffix)]
+    plain = ("sales_year", "growth", "life_years", "life_shape", "saturation")
+    named = [*plain, "opening_vehicles", "opening_age_years"]
+    basis = sales[sales["figure"].isin(named)]
+    if targets.empty or len(basis) < len(named) or at.case != "central":
+        return []
+    rows = pd.concat([basis, targets])
+    used = rows.assign(figure=rows["figure"].str.removesuffix(suffix) if suffix else rows["figure"])
+    words = f"electric sales since 2026 that survive, and those of 2025 (scenario {at.fleet})"
+    found = stock_of_figures(used, at.year)
+    factors = tuple(factor_of(row) for row in rows.to_dict("records"))
+    return [Step("vehicles in the country", words, found, "vehicles", vehicles, factors)]
+
+
+def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str) -> Factor:
+    unit = UNITS.get(name, "")
+    if name == "zone_share":
+        return Factor(name, zone or "all", value, unit, "stages/energy_factors.parquet",
+                      said="people of the zone over people of the area")  # fmt: skip
+    if name != "public_share":
+        return run.worked_out(name, vehicle_class, value, unit, "stages/energy_factors.parquet")
+    home = run.figure("home_share", vehicle_class)
+    said = f"1 - {1 - value:.6g} charged at home"
+    if home is None:
+        return Factor(name, vehicle_class, value, unit, said=said)
+    if zone:
+        effects = run.figures[run.figures["figure"].isin(["renting_effect", "high_rise_effect"])]
+        moved = ", ".join(f"{r['figure']} {r['value']:g}" for _, r in effects.iterrows())
+        said += f": home_share {home.value:g} of the class, by the housing of the zone ({moved})"
+    ends = (
+        None if home.high is None else 1 - home.high,
+        None if home.low is None else 1 - home.low,
+    )
+    return Factor(name, vehicle_class, value, unit, home.table, *ends, home.source,
+                  home.confidence, said)  # fmt: skip
+
+
+def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
+    """Return how the class's energy goes to a cell: the weights that count, and the shares."""
+    cells = run.table("cells")
+    at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
+    people = cells["people"].to_numpy(dtype=float)
+    surfaces = run.table("surfaces")
+    if surfaces is None:
+        whole = people[inside].sum()
+        share = people[at] / whole if whole > 0 else 1 / inside.sum()
+        words = f"{people[at]:,.6g} of {whole:,.6g} people live here"
+        return [_Surface("people", 1.0, float(share), words, ())]
+    if not (surfaces["cell_id"].array == cells["cell_id"].array).all():
+        surfaces = surfaces.set_index("cell_id").loc[cells["cell_id"]].reset_index()
+    given = surfaces[list(SURFACES)].to_numpy(dtype=float)
+    whole = given[inside].sum(axis=0)
+    figures = [run.figure(name, vehicle_class) for name in SURFACES]
+    weight = np.array([0.0 if one is None else one.value for one in figures])
+    known = whole > 0
+    kept = np.where(known, weight, 0.0)
+    if not kept.sum() > 0:
+        kept = known.astype(float)
+    if not known.any():
+        return [_Surface("cells", 1.0, 1 / inside.sum(), "nothing is known of any", ())]
+    kept = kept / kept.sum()
+    share = given[at] / np.where(known, whole, 1.0)
+    found = []
+    for i, name in enumerate(SURFACES):
+        words = _surface_words(run, cell, name, float(whole[i]), float(people[at]))
+        words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
+        if not np.isclose(kept[i], weight[i]):
+            words += f" (weight {weight[i]:.4g} of the table; what is not known went to the rest)"
+        one = figures[i]
+        factors = (() if one is None else (one,)) + _surface_factors(run, cell, name)
+        found.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
+    return found
+
+
+def _surface_words(run: Traced, cell: str, name: str, whole: float, people: float) -> str:
+    surfaces = run.table("surfaces")
+    of = float(surfaces.attrs["whole"][name]) * whole
+    row = run.rows_of("surfaces", cell).iloc[0]
+    if not of > 0:
+        return "nothing of it is known"
+    if name == "home":
+        return f"{people:,.6g} of {of:,.6g} people live here"
+    if name == "destination":
+        places = _places(run, cell)
+        drawn = float((places["weight"] * places["part"]).sum())
+        return f"{len(places):,} places here weigh {drawn:,.6g} of {of:,.6g}"
+    parts = [c for c in surfaces.columns if str(c).startswith("en_route_")]
+    driven = row[parts].astype(float)
+    driven = driven[driven > 0].sort_values(ascending=False)
+    on = ", ".join(f"{str(c).removeprefix('en_route_')} {v / row['en_route']:.0%}"
+                   for c, v in driven.items())  # fmt: skip
+    return f"passing traffic by readiness to stop, {on or 'none'}"
+
+
+def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
+    """Return the weights of the places and roads that count in a cell."""
+    if name == "destination":
+        places = _places(run, cell)
+        if places.empty:
+            return ()
+        counts = places.groupby("tag", sort=False)["part"].sum().to_dict()
+        return tuple(
+            run.worked_out("poi_weight", str(tag), float(weight), "", "poi_weights.csv",
+                           f"{counts[tag]:g} here")
+            for tag, weight in places.groupby("tag", sort=False)["weight"].first().items()
+        )  # fmt: skip
+    if name == "en_route":
+        surfaces = run.table("surfaces")
+        row = run.rows_of("surfaces", cell).iloc[0]
+        found = []
+        for column in surfaces.columns:
+            kind = str(column).removeprefix("en_route_")
+            known = run.figure("road_weight", kind)
+            if kind == column or known is None:
+                continue
+            if (part := float(row[str(column)])) > 0:
+                said = f"{part:.6g} of the area's traffic, weighed"
+                found.append(run.worked_out("road_weight", kind, known.value, "", "", said))
+        return tuple(found)
+    return ()
+
+
+def _places(run: Traced, cell: str) -> pd.DataFrame:
+    """Return the places that draw vehicles to a cell; no rows where there are none."""
+    if run.table("cell_places") is None:
+        return pd.DataFrame(columns=["cell_id", "name", "tag", "weight", "part"])
+    return run.rows_of("cell_places", cell).reset_index(drop=True)

@@ -1,0 +1,252 @@
+"""Where a station's figures come from: whom it serves, what it can, costs, draws and earns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from siting import sites
+from siting.errors import Fault, InputError
+from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
+
+HOURS = 24.0
+# What a configuration's name has before or after it where it extends a station or a feeder.
+_MORE = re.compile(r"^existing\+|\+upgrade$")
+_SESSION = ("session_kwh", "session_min", "peak_hour_share")
+
+
+def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
+    """Return the chains behind a station's figures.
+
+    Parameters
+    ----------
+    run
+        The run.
+    site
+        Its id.
+    at
+        The year and scenario.
+    classes
+        The vehicle classes to tell of.
+
+    Raises
+    ------
+    InputError
+        If no station stands there in that year.
+    """
+    # Without a scenario of its own, the outcome's figures are those of the year.
+    slices = run.table("outcome_slices")
+    of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
+    any_name = str((slices[of_year] if of_year.any() else slices)["slice"].iloc[-1])
+    built = run.of_slice("built", any_name if at.name is None else at.name)
+    mine = built[built["site_id"].astype(str) == site]
+    if mine.empty:
+        what = f"no station stands at {site} in the plan"
+        what += f" of {at.year}" if slices["year"].notna().any() else ""
+        fix = f"`siting explain` says why: siting explain {run.path} {site}"
+        raise InputError(Fault("CELL|STATION", what, fix))
+    offers = run.table("offers").set_index("offer_id")
+    offer_id = str(mine["offer_id"].iloc[-1])
+    offer = offers.loc[offer_id]
+    served = run.table("outcome_service") if at.name is None else run.of_slice("services", at.name)
+    served = served[(served["site_id"].astype(str) == site)]
+    served = served[served["vehicle_class"].isin(list(classes))]
+    counts = _counts(run, str(offer["configuration"]))
+    chains = [
+        _service(run, site, served),
+        *_capacity(run, offer, counts),
+        _cost(run, offer, counts),
+        _subsidy(run, site, offer, at.year),
+    ]
+    earned, business = _business(run, site)
+    chains += earned
+    name = run.table("candidates").set_index("site_id")["name"].get(site)
+    columns = ["cell_id", "vehicle_class", "served_kwh_day", "travel_min"]
+    by_cell = served[columns].sort_values("served_kwh_day", ascending=False, ignore_index=True)
+    notes = [f"{offer['chargers']} ({offer_id})"]
+    return Trace(
+        "station", site, name if isinstance(name, str) else "", at.year, at.scenario,
+        tuple(chains), {"served": by_cell, "business": business}, tuple(notes),
+    )  # fmt: skip
+
+
+def _counts(run: Traced, configuration: str) -> dict[str, int]:
+    """Return the chargers that an offer builds, by type; none where it builds none."""
+    name = configuration
+    while _MORE.search(name):
+        name = _MORE.sub("", name)
+    return dict(run.config.offers.configurations.get(name, {}))
+
+
+def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:
+    by_class = served.groupby("vehicle_class")["served_kwh_day"].sum().sort_values(ascending=False)
+    steps = [
+        Step(str(name), f"from {(served['vehicle_class'] == name).sum():,} cells", float(kwh),
+             "kWh/day")
+        for name, kwh in by_class.items()
+    ]  # fmt: skip
+    words = " + ".join(f"{kwh:,.6g}" for kwh in by_class) or "nobody"
+    steps.append(Step("served", words, float(by_class.sum()), "kWh/day"))
+    return Chain(f"what station {site} serves", tuple(steps))
+
+
+def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
+    """Return a chain for each charger group that the offer can serve with."""
+    rule = run.config.offers.service.rule
+    availability = float(offer["availability"])
+    pairs = run.table("compatibility")
+    found = []
+    for column in (str(c) for c in offer.index if re.fullmatch(r"capacity_\w+_kwh_day", str(c))):
+        stored = float(offer[column])
+        if not stored > 0:
+            continue
+        group = column.removeprefix("capacity_").removesuffix("_kwh_day")
+        own = _types(run, counts, group)
+        factors = [one for name in own for one in run.figures_of(["power_kw", "ports"], name)]
+        factors.append(run.worked_out("availability", "", availability, "share", "offers"))
+        power = sum(n * run_value(run, "power_kw", name) for name, n in own.items())
+        swaps = any(run_value(run, "battery_kwh", name) > 0 for name in own)
+        what = f"capacity of group {group}"
+        chargers = " + ".join(f"{n} x {name}" for name, n in own.items()) or str(offer["chargers"])
+        if rule == "rated_share" and own and not swaps and not offer["extends"]:
+            share = float(run.config.offers.utilisation)
+            factors.append(run.worked_out("utilisation", "", share, "share", "config.yaml"))
+            words = f"{power:g} kW x {HOURS:g} h x {share:g} x {availability:g} ({chargers})"
+            value = power * HOURS * share * availability
+            found.append(
+                Chain(what, (Step(what, words, value, "kWh/day", stored, tuple(factors)),))
+            )
+            continue
+        settings = run.figures[run.figures["figure"].str.startswith("service.")]
+        factors += run.figures_of([str(name) for name in settings["figure"]], "")
+        for name in pairs.loc[pairs["charger_group"] == group, "vehicle_class"]:
+            factors += run.figures_of(list(_SESSION), str(name))
+        words = f"{chargers}, rule {rule} (siting.sites.standards), {availability:g} of the time"
+        step = Step(what, words, stored, "kWh/day", None, tuple(factors))
+        found.append(Chain(what, (step,), ("taken from offers as stored, not worked out anew",)))
+    return found
+
+
+def _types(run: Traced, counts: dict[str, int], group: str) -> dict[str, int]:
+    """Return those of some chargers that are of a group."""
+    known = run.table("chargers").set_index("charger_id")["charger_group"]
+    return {name: n for name, n in counts.items() if known.get(name) == group}
+
+
+def run_value(run: Traced, figure: str, of: str) -> float:
+    """Return the value of a figure in the run's list, 0 where it has none."""
+    found = run.figure(figure, of)
+    return 0.0 if found is None else found.value
+
+
+def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
+    """Return the chain of an offer's cost, part by part."""
+    nothing = bool(offer["existing"])
+    steps = []
+    prices: list[Factor] = []
+    each: list[tuple[int, float]] = []
+    for name, n in {} if nothing else counts.items():
+        prices += run.figures_of(["capex_pkr"], name)
+        battery = run_value(run, "battery_kwh", name) * run_value(run, "battery_pkr_kwh", name)
+        if battery > 0:
+            prices += run.figures_of(["battery_kwh", "battery_pkr_kwh"], name)
+        each.append((n, run_value(run, "capex_pkr", name) + battery))
+    words = " + ".join(f"{n} x {price:,.0f}" for n, price in each) or "nothing is built"
+    steps.append(_part(offer, "charger_cost_pkr", words, sum(n * p for n, p in each), prices))
+    item = str(offer["grid_item"]) if not nothing else ""
+    tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
+    if tier is not None:
+        words = f"{item}: carries {offer['power_kw'] - offer['standing_kw']:g} kW"
+        steps.append(_part(offer, "connection_cost_pkr", words, tier.value, [tier]))
+    if line is not None and float(offer["line_cost_pkr"]) > 0:
+        km = [f for f in (run.figure("grid works", "distance_city"),) if f is not None]
+        km = km if km and km[0].value == offer["line_km"] else []
+        words = f"{offer['line_km']:g} km x {line.value:,.0f} PKR/km"
+        value = float(offer["line_km"]) * line.value
+        steps.append(_part(offer, "line_cost_pkr", words, value, [line, *km]))
+    if float(offer["upgrade_cost_pkr"]) > 0:
+        items = run.figures_of(["grid works"], "upgrade_fixed")
+        items += run.figures_of(["grid works"], "upgrade_kw")
+        fixed, kw = (one.value for one in items)
+        words = f"{fixed:,.0f} + {offer['upgrade_kw']:g} kW x {kw:,.0f}"
+        value = fixed + float(offer["upgrade_kw"]) * kw
+        steps.append(_part(offer, "upgrade_cost_pkr", words, value, list(items)))
+    fee = run.figure("fee", "application")
+    if fee is not None and not nothing:
+        steps.append(_part(offer, "fee_cost_pkr", "application", fee.value, [fee]))
+    bay = run.figure("site costs", "civil_bay")
+    if bay is not None and not nothing:
+        words = f"{offer['bays_needed']:g} bays x {bay.value:,.0f}"
+        value = float(offer["bays_needed"]) * bay.value
+        steps.append(_part(offer, "civil_cost_pkr", words, value, [bay]))
+    land = run.figure("site costs", "land_bay_upfront")
+    if land is not None and float(offer["land_cost_pkr"]) > 0:
+        words = f"{offer['bays_needed']:g} bays x {land.value:,.0f}"
+        value = float(offer["bays_needed"]) * land.value
+        steps.append(_part(offer, "land_cost_pkr", words, value, [land]))
+    told = {step.what for step in steps}
+    # What this chain does not know of, but for the sum of the grid's own parts.
+    others = [p for p in sites.COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
+    steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
+    value = sum(step.value for step in steps)
+    words = " + ".join(f"{step.value:,.0f}" for step in steps)
+    steps.append(Step("cost_pkr", words, value, "PKR", float(offer["cost_pkr"])))
+    return Chain("what it costs", tuple(steps))
+
+
+def _part(
+    offer: pd.Series[Any], column: str, words: str, value: float, factors: Sequence[Factor]
+) -> Step:
+    return Step(column, words, float(value), "PKR", float(offer[column]), tuple(factors))
+
+
+def _subsidy(run: Traced, site: str, offer: pd.Series[Any], year: int) -> Chain:
+    """Return the chain of the public money a station draws."""
+    rule = run.config.offers.subsidy
+    paid = run.table("outcome_paid")
+    until = paid["year"].fillna(year).astype(int) <= year
+    # What is drawn up to a year is told year by year.
+    mine = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
+    drawn = float(mine.max()) if len(mine) else 0.0
+    settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]
+    factors = run.figures_of([str(name) for name in settings["figure"]], "")
+    what = f"public money, rule {rule.rule}"
+    if rule.rule in ("share", "flat") and not offer["existing"]:
+        row = offer.to_frame().T.reset_index(drop=True)
+        value = float(sites.subsidy_pkr(row, sites.Subsidy(**rule.model_dump())).iloc[0])
+        shares = [
+            (part, float(getattr(rule, part.removesuffix("_cost_pkr") + "_share")))
+            for part in sites.COST_PARTS
+        ]
+        words = " + ".join(f"{share:g} x {offer[part]:,.0f}" for part, share in shares if share)
+        words = words or "nothing"
+        if rule.rule == "flat":
+            words = f"{rule.flat_pkr:,.0f}, at most the cost of {offer['cost_pkr']:,.0f}"
+        if rule.cap_per_station_pkr is not None:
+            words += f", at most {rule.cap_per_station_pkr:,.0f}"
+        return Chain(what, (Step("subsidy_pkr", words, value, "PKR", drawn, factors),))
+    words = "a station that stands draws none" if offer["existing"] else "as stored"
+    return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
+
+
+def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
+    """Return the chain of a station's net present value, and its business case; none: no rows."""
+    path = run.path / "business.csv"
+    if not path.is_file():
+        return [], pd.DataFrame()
+    rows = pd.read_csv(path, dtype={"site_id": str}).drop(columns="note", errors="ignore")
+    rows = rows[rows["site_id"] == site]
+    if rows.empty or "npv_pkr" not in rows.columns:
+        return [], pd.DataFrame()
+    row = rows.iloc[-1]
+    money = run.figures[run.figures["used_for"] == "business case"]
+    factors = run.figures_of(["business case"], "")
+    for of in money["of"]:
+        factors += run.figures_of(["business case"], str(of))
+    words = "business.csv: sales, costs a year and replacements over the horizon, discounted"
+    step = Step("npv_pkr", words, float(row["npv_pkr"]), "PKR", None, factors)
+    told = row.drop(["site_id", "offer_id"]).rename("value").rename_axis("figure").reset_index()
+    return [Chain("net present value without subsidy", (step,))], told

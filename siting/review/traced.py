@@ -1,0 +1,348 @@
+"""A run folder opened to follow its figures back: the stored tables, and the list of figures.
+
+Nothing is worked out by the stages of a study, and no input of the run is needed: what is shown is
+recomputed from what the folder holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting.config import load
+from siting.errors import Fault, InputError
+from siting.study.manifest import FOLDER, read_manifest
+from siting.study.stored import Folder
+
+NEAREST = 3
+NEEDED = (
+    *("cells", "demand", "energy_factors", "candidates", "chargers", "compatibility", "offers"),
+    *("outcome_slices", "outcome_demand", "outcome_service", "outcome_services"),
+    *("outcome_built", "outcome_paid"),
+)
+# Two figures are the same where they differ by no more than this share, or this much.
+SAME_SHARE, SAME = 1e-9, 1e-9
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One figure of a chain, and the row of a table it stands in.
+
+    Parameters
+    ----------
+    figure, of
+        What it is, and of what.
+    value, low, high
+        The value used, and the range of the table's row; none where nothing is known of one.
+    unit
+        Its unit.
+    table
+        The file the row stands in, or the stored table it was worked out in.
+    source, confidence
+        As in the table; blank for what was worked out.
+    said
+        What else there is to say.
+    """
+
+    figure: str
+    of: str
+    value: float
+    unit: str
+    table: str = ""
+    low: float | None = None
+    high: float | None = None
+    source: str = ""
+    confidence: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a chain: the arithmetic in words, what it gives, and the figures it takes.
+
+    Parameters
+    ----------
+    what
+        What is worked out.
+    words
+        The arithmetic.
+    value, unit
+        What it gives.
+    stored
+        What the folder holds of it; none where it holds nothing to compare with.
+    factors
+        The figures.
+    """
+
+    what: str
+    words: str
+    value: float
+    unit: str
+    stored: float | None = None
+    factors: tuple[Factor, ...] = ()
+
+    @property
+    def same(self) -> bool | None:
+        """Whether the stored figure is what the chain gives; none where none is stored."""
+        if self.stored is None:
+            return None
+        return math.isclose(self.value, self.stored, rel_tol=SAME_SHARE, abs_tol=SAME)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One figure of a plan with the steps that lead to it, the last of which gives it."""
+
+    what: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """What the chain gives."""
+        return self.steps[-1].value
+
+    @property
+    def stored(self) -> float | None:
+        """What the folder holds."""
+        return self.steps[-1].stored
+
+    @property
+    def same(self) -> bool:
+        """Whether all that is stored is what the chain gives."""
+        return all(step.same is not False for step in self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The chains behind a cell's or a station's figures.
+
+    Parameters
+    ----------
+    kind
+        ``cell`` or ``station``.
+    id, name
+        What was asked about.
+    year, scenario
+        The year and scenario of the figures; blank: the demand of the configuration itself.
+    chains
+        One a figure, the largest first.
+    tables
+        What else belongs to it, as tables by name: places of a cell, who a station serves.
+    notes
+        What a reader must know.
+    """
+
+    kind: str
+    id: str
+    name: str
+    year: int
+    scenario: str
+    chains: tuple[Chain, ...]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether every stored figure is what its chain gives."""
+        return all(chain.same for chain in self.chains)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the chains as plain mappings and lists, for JSON."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "year": self.year,
+            "scenario": self.scenario,
+            "same": self.same,
+            "notes": list(self.notes),
+            "chains": [
+                {
+                    "what": chain.what,
+                    "value": chain.value,
+                    "stored": chain.stored,
+                    "same": chain.same,
+                    "notes": list(chain.notes),
+                    "steps": [{**asdict(step), "same": step.same} for step in chain.steps],
+                }
+                for chain in self.chains
+            ],
+            **{name: table.to_dict("records") for name, table in self.tables.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One year and scenario of a run: its name in the outcome, and the fleet and case it is of.
+
+    Without a name it is the demand of the configuration itself, in a plan for several scenarios.
+    """
+
+    name: str | None
+    year: int
+    scenario: str
+    fleet: str
+    case: str
+
+
+class Traced:
+    """A run folder opened to be traced.
+
+    Parameters
+    ----------
+    folder
+        What `siting run` or `siting replan` wrote.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run, of another format, incomplete or edited.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.path = Path(folder)
+        record, self.facts = read_manifest(self.path, NEEDED)
+        self.config = load(self.path / "config.yaml", check_files=False)
+        self._stages = Folder(self.path / FOLDER, record)
+        self._tables: dict[str, Any] = {}
+        # Steps that are the same in every cell, by class and slice.
+        self.fleets: dict[tuple[str, Slice], list[Step]] = {}
+        self._by_cell: dict[str, dict[str, pd.DataFrame]] = {}
+        figures = pd.DataFrame(self.facts["assumptions"])
+        texts = ["figure", "of", "unit", "source", "confidence", "table", "used_for"]
+        figures[texts] = figures[texts].fillna("").astype(str)
+        self.figures = figures
+        self._factors: dict[tuple[str, str], Factor] = {}
+        for row in figures.to_dict("records"):
+            self._factors.setdefault((row["figure"], row["of"]), factor_of(row))
+
+    def table(self, name: str) -> Any:
+        """Return a stored table; none where the run had none."""
+        if name not in self._tables:
+            self._tables[name] = self._stages.table(name)
+        return self._tables[name]
+
+    def rows_of(self, name: str, cell: str) -> pd.DataFrame:
+        """Return the rows of a stored table by cell that are of a cell; none where it has none."""
+        if name not in self._by_cell:
+            table = self.table(name)
+            ids = table["cell_id"].astype(str)
+            self._by_cell[name] = {str(key): rows for key, rows in table.groupby(ids, sort=False)}
+        found: pd.DataFrame | None = self._by_cell[name].get(cell)
+        return self.table(name).iloc[:0] if found is None else found
+
+    def figure(self, figure: str, of: str = "") -> Factor | None:
+        """Return a figure of the run's list; none where the list has none."""
+        return self._factors.get((figure, of))
+
+    def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
+        """Return those of some figures that the run's list has."""
+        found = (self.figure(figure, of) for figure in figures)
+        return tuple(one for one in found if one is not None)
+
+    def worked_out(
+        self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
+    ) -> Factor:
+        """Return a factor at the value used, with the source of its row in the list if any."""
+        known = self.figure(figure, of) or self.figure(figure)
+        if known is None:
+            return Factor(figure, of, value, unit, table, said=said)
+        if not math.isclose(known.value, value, rel_tol=SAME_SHARE, abs_tol=SAME):
+            said = said or f"the list of figures has {known.value:,.6g}"
+        return Factor(
+            figure, known.of, value, unit or known.unit, known.table,
+            known.low, known.high, known.source, known.confidence, said,
+        )  # fmt: skip
+
+    def find(self, wanted: str) -> tuple[str, str]:
+        """Return ``cell`` or ``station`` and the id of what is asked for; the nearest if none is.
+
+        Raises
+        ------
+        InputError
+            If the run has no such cell or station, or a name is that of several stations.
+        """
+        cells = self.table("cells")["cell_id"].astype(str)
+        sites = self.table("candidates")
+        ids = sites["site_id"].astype(str)
+        if wanted in set(cells):
+            return "cell", wanted
+        if wanted in set(ids):
+            return "station", wanted
+        called = sites["name"].astype("str").str.strip().str.casefold()
+        here = ids[(called == wanted.strip().casefold()).to_numpy()].tolist()
+        if len(here) == 1:
+            return "station", str(here[0])
+        if here:
+            what = f"{wanted!r} is the name of {len(here)} sites"
+            raise InputError(Fault("CELL|STATION", what, "give the id", tuple(here)))
+        near = difflib.get_close_matches(wanted, [*cells, *ids], NEAREST, cutoff=0.5)
+        names = sites["name"].dropna().astype(str).unique().tolist()
+        near += difflib.get_close_matches(wanted, names, NEAREST, cutoff=0.6)
+        fix = f"did you mean {', '.join(near)}?" if near else _ends(cells, ids)
+        what = f"no cell or station {wanted!r} in this run"
+        raise InputError(Fault("CELL|STATION", what, fix))
+
+    def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
+        """Return the year and scenario asked for; by default the last year, and no scenario.
+
+        Raises
+        ------
+        InputError
+            If the run does not plan for that year or scenario.
+        """
+        own = self.config.demand
+        rows = self.table("outcome_slices")
+        years = rows["year"].fillna(self.config.year).astype(int)
+        names = rows["scenario"].fillna("").astype(str)
+        faults = []
+        known = sorted({*years, self.config.year} if (names != "").any() else set(years))
+        if year is not None and year not in known:
+            has = "it has " + ", ".join(map(str, known))
+            faults.append(Fault("--year", f"{year} is no year of this run", has))
+        there = sorted(set(names) - {""})
+        if scenario is not None and scenario not in there:
+            near = difflib.get_close_matches(scenario, there, 1)
+            has = "it has " + ", ".join(there) if there else "it plans for one demand"
+            fix = f"did you mean {near[0]}?" if near else has
+            faults.append(Fault("--scenario", f"no scenario {scenario!r} in this run", fix))
+        if faults:
+            raise InputError(faults)
+        wanted = int(years.max()) if year is None else year
+        if there and scenario is None and wanted == self.config.year:
+            return Slice(None, wanted, "", own.scenario, own.case)
+        named = scenario or (there[0] if there else "")
+        at = rows.loc[(years == wanted) & (names == named), "slice"]
+        fleet, case = own.scenario, own.case
+        if named and self.config.program.scenarios is not None:
+            future = self.config.program.scenarios.of[named]
+            fleet, case = future.fleet or fleet, future.case or case
+        return Slice(str(at.iloc[0]), wanted, named, fleet, case)
+
+    def of_slice(self, table: str, name: str) -> pd.DataFrame:
+        """Return the rows of one of the outcome's tables that are of a slice."""
+        rows: pd.DataFrame = self.table(f"outcome_{table}")
+        return rows[rows["slice"].fillna("").astype(str) == name].reset_index(drop=True)
+
+
+def factor_of(row: Mapping[Any, Any]) -> Factor:
+    """Return a row of the list of figures as a factor."""
+    low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
+    return Factor(
+        row["figure"], row["of"], float(row["value"]), row["unit"], row["table"],
+        low, high, row["source"], row["confidence"],
+    )  # fmt: skip
+
+
+def _ends(cells: pd.Series, sites: pd.Series) -> str:
+    return (
+        f"cells run from {cells.min()} to {cells.max()}, "
+        f"stations are among {sites.min()} to {sites.max()}"
+    )

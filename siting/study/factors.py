@@ -1,0 +1,53 @@
+"""The stages that say what the demand of a cell is made of, so that a figure can be traced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from siting import demand as people_to_energy
+from siting.config import Config
+from siting.study.stages import Layer, Table, stage
+
+
+@stage(stored="surfaces")
+def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
+    """Which places draw vehicles to each cell, with their weights; none without places."""
+    return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
+
+
+@stage("year", "demand: scenario case", "program: years scenarios", stored="factors")
+def energy_factors(
+    config: Config,
+    study: Any,
+    fleet: Table,
+    vehicles: Table,
+    fleet_share: Table,
+    zone_table: Table | None,
+    area_share: float,
+    housing: dict[str, float],
+) -> Table:
+    """The factors of the energy by zone and class, in each year, scenario and case planned for.
+
+    ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then as
+    `siting.demand.energy_factors`.
+    """
+    demand, program = config.demand, config.program
+    own = (config.year, demand.scenario, demand.case)
+    years = [config.year] if program.years is None else list(program.years.budgets_pkr)
+    futures = [] if program.scenarios is None else list(program.scenarios.of.values())
+    wanted = [own, *((year, *own[1:]) for year in years)]
+    wanted += [(y, f.fleet or own[1], f.case or own[2]) for y in years for f in futures]
+    rows = []
+    for year, scenario, case in dict.fromkeys(wanted):
+        of_it = fleet
+        if (year, scenario) != own[:2]:
+            of_it = study.in_other(year=year, scenario=scenario).fleet
+        found = people_to_energy.energy_factors(
+            of_it, vehicles, fleet_share, zone_table, area_share, housing, case
+        )
+        rows.append(found.assign(year=year, fleet=scenario, case=case))
+    table = pd.concat(rows, ignore_index=True)
+    keys = ["year", "fleet", "case"]
+    return table[[*keys, *table.columns.drop(keys)]]

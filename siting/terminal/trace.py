@@ -1,0 +1,98 @@
+"""What the terminal shows of a figure's chain: arithmetic, what is stored, and each table's row."""
+
+from __future__ import annotations
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from siting.review.traced import Chain, Factor, Step, Trace
+
+MOST_ROWS = 12
+RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
+
+
+def print_trace(found: Trace, note: str = "") -> None:
+    """Print the chains of a cell or a station, each with the rows of the tables it rests on."""
+    console = Console(highlight=False)
+    console.print()
+    name = f" ({found.name})" if found.name else ""
+    when = f"{found.year}" + (f", scenario {found.scenario}" if found.scenario else "")
+    console.print(f"[bold]{found.kind} {found.id}{name}, {when}[/bold]", soft_wrap=True)
+    if note:
+        console.print(f"[yellow]{note}[/yellow]")
+    for line in found.notes:
+        console.print(line, soft_wrap=True)
+    for chain in found.chains:
+        _print_chain(console, chain)
+    for title, table in found.tables.items():
+        if len(table):
+            _print_table(console, title, table)
+
+
+def _print_chain(console: Console, chain: Chain) -> None:
+    last = chain.steps[-1]
+    console.print()
+    console.print(f"[bold]{chain.what}: {_number(chain.value)} {last.unit}[/bold]", soft_wrap=True)
+    for step in chain.steps:
+        console.print(_line(step), soft_wrap=True)
+    for line in chain.notes:
+        console.print(f"  ({line})", soft_wrap=True)
+    factors = list(dict.fromkeys(factor for step in chain.steps for factor in step.factors))
+    if factors:
+        console.print(_factors(factors))
+
+
+def _line(step: Step) -> str:
+    unit = "" if step.unit == "share" else f" {step.unit}"
+    line = f"  {step.what} = {step.words} = {_number(step.value)}{unit}"
+    if step.stored is None:
+        return line
+    if step.same:
+        return f"{line}; stored: the same"
+    off = f"stored: {_number(step.stored)}, which differs by {_number(step.value - step.stored)}"
+    return f"{line}; [red]{off}[/red]"
+
+
+def _factors(factors: list[Factor]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Figure")
+    table.add_column("Value", justify="right", no_wrap=True)
+    table.add_column("Range", no_wrap=True)
+    table.add_column("Table")
+    table.add_column("Mark")
+    table.add_column("Source")
+    for one in factors:
+        table.add_row(
+            f"{one.figure} {one.of}".strip().replace("_", " "),
+            _number(one.value),
+            _range(one),
+            one.table,
+            one.confidence,
+            "; ".join(text for text in (one.said, one.source) if text),
+        )
+    return table
+
+
+def _print_table(console: Console, title: str, rows: pd.DataFrame) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for column in rows.columns:
+        table.add_column(str(column), justify="right" if column in RIGHT else "left")
+    for row in rows.head(MOST_ROWS).itertuples(index=False, name=None):
+        table.add_row(*(_number(v) if isinstance(v, int | float) else str(v)[:60] for v in row))
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        console.print(f"… and {len(rows) - MOST_ROWS:,} more (--json has all)")
+
+
+def _range(one: Factor) -> str:
+    if one.low is None or one.high is None or one.low == one.high:
+        return ""
+    return f"{_number(one.low)} to {_number(one.high)}"
+
+
+def _number(value: float) -> str:
+    if value != value:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
