@@ -55,7 +55,7 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     assert row["vehicle_classes"] == ("two_wheeler, two_wheeler_delivery, three_wheeler, car, van")
     assert row["charger_cost_pkr"] == 640_000
     assert row["grid_item"] == "lt_40"
-    grid = 50_000 + 35.2 * 40_000  # the service line, and a part of a transformer by the kW
+    grid = 50_000 + 35.2 * 17_400  # the service line, and a part of a transformer by the kW
     assert row["grid_cost_pkr"] == pytest.approx(grid)
     assert row["line_cost_pkr"] == 0
     assert row["fee_cost_pkr"] == 50_000

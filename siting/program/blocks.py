@@ -26,7 +26,7 @@ from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.layout import Layout
 from siting.program.matrix import Matrix, Reached, Writer
-from siting.program.money import GapRule, margins_of
+from siting.program.money import GapRule, caps_of, margins_of
 from siting.program.objective import ENERGY_UNIT, Objective
 from siting.program.obligations import tolerance
 from siting.program.options import Options, options_of
@@ -166,6 +166,8 @@ class Blocks:
             )
             most = instance.limit_most[row]
             possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
+        if self.gap is not None:
+            possible &= instance.must_sites[instance.offer_site] | self._viable(self.gap)
         useful = instance.must_sites[instance.offer_site] | self._usable()
         if len(instance.limit_names):
             useful[instance.limit_offer[instance.limit_least[row] > 0]] = True
@@ -321,4 +323,13 @@ class Blocks:
         np.logical_or.at(near, instance.reach_site, cell_class[cell])
         groups = (near.astype(int) @ instance.uses.astype(int)) > 0
         out: Flags = ((instance.offer_capacity > 0) & groups[instance.offer_site]).any(axis=1)
+        return out
+
+    def _viable(self, rule: GapRule) -> Flags:
+        """Return whether each offer's case could close if it sold all it can deliver."""
+        instance, margin = self.instance, margins_of(self.instance, rule)
+        best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)
+        earned = instance.offer_capacity @ best if self.capacitated else np.inf
+        lacks = instance.offer_cost - caps_of(instance, rule) - earned
+        out: Flags = lacks <= 1e-6 * instance.offer_cost
         return out
