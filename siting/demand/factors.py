@@ -17,7 +17,7 @@ from siting.demand.uncertainty import Case
 # What public energy is the product of, from the country's vehicles on.
 FACTORS = (
     *("country_vehicles", "city_share", "area_share", "zone_share"),
-    *("km_day", "kwh_km", "public_share"),
+    *("km_day", "electric_km_share", "kwh_km", "public_share"),
 )
 
 

@@ -78,6 +78,11 @@ def solve_whole(
             bound = min(bound, run.bound)
             if run.status == pulp.LpSolveStatus.Infeasible:
                 raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+            if not run.found and start is not None and frame.fits(start):
+                served = frame.serve(start, Clock(math.inf))
+                if served.found:  # of an aim before this one
+                    choice = start
+                    break
             if not run.found:
                 why = "interrupted" if clock.interrupted else "no plan in the time given"
                 raise SolveError(Fault("solver", why, "give it more time, or ask for less"))

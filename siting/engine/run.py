@@ -316,6 +316,11 @@ class Run(Plans):
         SolveError
             If no plan was found in the time given.
         """
+        if self.choice is None and self.start is not None and self.frame.fits(self.start):
+            # No time was left to look at what there is.
+            served = self.frame.serve(self.start, Clock(math.inf))
+            if served.found:
+                self.choice, self.best = self.start, self._signed(served.objective)
         if self.choice is None:
             why = "interrupted" if self.clock.interrupted else "no plan found in the time given"
             raise SolveError(Fault("solver", why, "give it more time, or ask for less"))

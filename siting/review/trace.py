@@ -30,7 +30,9 @@ UNITS = {
     "country_vehicles": "vehicles",
     "km_day": "km/day",
     "kwh_km": "kWh/km",
-    **dict.fromkeys(("city_share", "area_share", "zone_share", "public_share"), "share"),
+    **dict.fromkeys(
+        ("city_share", "area_share", "zone_share", "electric_km_share", "public_share"), "share"
+    ),
 }
 
 
