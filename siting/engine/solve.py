@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from siting.engine.answer import AimProof, Answer, Method
+from siting.engine.choice import value_of_choice
 from siting.engine.clock import Clock, Progress
 from siting.engine.cover import nearest, served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
@@ -26,7 +27,15 @@ from siting.engine.trim import trimmed
 from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
-from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, ShortestDrives, Tail
+from siting.program.aims import (
+    Aim,
+    LeastMoney,
+    LeastRegret,
+    MostWorth,
+    NetWorth,
+    ShortestDrives,
+    Tail,
+)
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.money import caps_of
@@ -156,7 +165,7 @@ class _Solve:
             self.clock.report(at_once=True)
             self.results.append((aim, result, seconds))
             self.choice = result.choice
-            reached.append(self._kept(aim, result))
+            reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
             if not n and self.left_out.offers:  # the money for these is left by later aims too
                 money = self.program.instance.offer_subsidy[self.program.options.last[self.choice]]
                 reached.append(Reached(LeastMoney(), math.fsum(money)))
@@ -164,13 +173,25 @@ class _Solve:
         return self._put_together(reached)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return what later aims must keep: the value but for a hair, the asked gap still met."""
+        """Return what later aims must keep: the value, of worth but for a hair within the gap."""
         gap, value = self.effort.gap, result.value
-        loss = KEPT * gap * abs(value)
-        if less_is_better(aim):
-            proven = result.bound / max(1 - 0.999 * gap, HAIR)
-            return Reached(aim, max(value, min(value + loss, proven)))
-        return Reached(aim, min(value, max(value - loss, result.bound / (1 + 0.999 * gap))))
+        if not isinstance(aim, MostWorth | NetWorth):
+            return Reached(aim, value)
+        lowest = result.bound / (1 + 0.999 * gap)  # that the gap asked is met still
+        return Reached(aim, min(value, max(value - KEPT * gap * abs(value), lowest)))
+
+    def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
+        """Return aims reached with all the worth that the stations chosen in the end can serve."""
+        assert self.choice is not None
+        out: list[Reached] = []
+        for one in reached:
+            if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
+                continue  # that much is left to decide
+            if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
+                frame = Frame(self.program, one.aim, out)
+                one = Reached(one.aim, frame.sign * value_of_choice(frame, self.choice))
+            out.append(one)
+        return out
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
         """Take the plan that spends least of those that are as good, where nothing is left open."""
@@ -259,6 +280,9 @@ class _Solve:
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
         assert self.choice is not None
+        whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
+        if self.effort.gap > ARITHMETIC and not whole:
+            reached = self._won_back(reached)
         pairs, energy, paid = worked_out(self.program, self.choice, reached)
         answer = Answer(
             program=replace(self.program, aims=tuple(aim for aim, *_ in self.results)),
