@@ -46,10 +46,10 @@ def group(counts, standard, energy):
 
 
 def test_time_binds_where_ports_are_many_at_the_pace_of_the_vehicles():
-    # A two-wheeler takes 1.2 kWh in 120 min, whatever the socket's 3.3 kW: 0.6 kW. 100 sockets
-    # for 30 % of the day: 100 x 24 h x 0.3 x 0.6 kW.
+    # A two-wheeler's own charger takes 0.5 kW, whatever the socket's 3.3 kW. 100 sockets for 30 %
+    # of the day: 100 x 24 h x 0.3 x 0.5 kW.
     standard = ServiceStandard("waiting", time_utilisation={"lev": 0.3})
-    assert group({"lev_3": 100}, standard, LEV) == pytest.approx(100 * 24 * 0.3 * 0.6)
+    assert group({"lev_3": 100}, standard, LEV) == pytest.approx(100 * 24 * 0.3 * 0.5)
     # A car takes 25 kWh in 35 min at a port of 60 kW or more, in 50 min at 30 kW: two ports each.
     fast = ServiceStandard("waiting", wait_min=1e4, alpha=0.999999, time_utilisation={"dc": 0.25})
     per_port_kwh = 24 * 0.25 * np.array([25 / (35 / 60), 25 / (50 / 60)])

@@ -17,6 +17,7 @@ def test_the_page_has_the_figures_of_the_script():
 def test_investors_face_negative_returns_as_the_ministry_said():
     case = MADE["observed"]().set_index(["tariff", "sales"])
     assert (case.loc["until April 2025", "npv_m"] < 0).all()
-    # At the sales of 2024 it loses money every year, under either tariff.
-    assert (case.xs("Pakistan 2024", level="sales")["net_m"] < 0).all()
+    # At the sales of 2024 it never pays, under either tariff: at the best it covers its running.
+    assert (case.xs("Pakistan 2024", level="sales")["npv_m"] < 0).all()
+    assert (case.xs("Pakistan 2024", level="sales")["net_m"] < 0.05).all()
     assert case.loc[("as now", "15 % of the day"), "npv_m"] > 0

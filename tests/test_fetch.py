@@ -35,7 +35,8 @@ def config(tmp_path, server):
         "cells": {"shape": "square", "size_m": 250},
     }
     sections["candidates"] = {"sources": [{"kind": "osm_download", "tags": {"amenity": ["fuel"]}}]}
-    del sections["offers"]
+    # Few people live here: what is built has to be paid for, whether it pays or not.
+    sections["offers"] = {"subsidy": {"rule": "share"}}
     sections["program"]["budget_pkr"] = 50_000_000
     path = tmp_path / "place.yaml"
     path.write_text(yaml.safe_dump(sections, sort_keys=False))

@@ -68,7 +68,7 @@ def adds_up(offers):
 def test_land_is_a_lease_or_a_price():
     lease = configuration_table(CHOICES, **TABLES).iloc[0]
     bought = configuration_table(CHOICES, **TABLES, costs=site_costs(land="upfront")).iloc[0]
-    assert lease["land_pkr_year"] == 4 * 360_000
+    assert lease["land_pkr_year"] == 4 * 120_000
     assert bought["land_pkr_year"] == 0
     assert bought["land_cost_pkr"] == 4 * 1_800_000
     assert bought["cost_pkr"] == lease["cost_pkr"] + 7_200_000

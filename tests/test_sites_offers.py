@@ -64,7 +64,7 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     assert row["civil_cost_pkr"] == 2 * 150_000
     assert row["cost_pkr"] == pytest.approx(640_000 + grid + 50_000 + 300_000)
     assert row["land_cost_pkr"] == 0
-    assert row["land_pkr_year"] == 2 * 30_000 * 12
+    assert row["land_pkr_year"] == 2 * 10_000 * 12
     assert row["om_pkr_year"] == pytest.approx(0.05 * 640_000)
     assert row["subsidy_pkr"] == pytest.approx(0.5 * 640_000 + 0.8 * grid)
     assert row["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15)
@@ -292,11 +292,12 @@ def test_own_tables_that_lack_what_costs_need(tmp_path):
 
 
 def test_no_size_just_below_the_step_to_a_transformer_is_favoured():
-    """At 40 kW the low-tension price meets that of a 100 kVA transformer with its line."""
-    at = connection_tier(np.array([39.6, 40.0, 40.1]), grid_figures())
+    """A kW costs no less below 40 kW than from a 100 kVA transformer with its line, used up."""
+    at = connection_tier(np.array([10.0, 39.6, 40.0, 40.1, 95.0]), grid_figures())
     line = at["needs_line"] * 0.15 * 3_000_000
-    price = (at["connection_cost_pkr"] + line).to_list()
-    assert price == pytest.approx([1_634_000, 1_650_000, 1_650_000])
+    price = (at["connection_cost_pkr"] + line).to_numpy(dtype=float)
+    assert price == pytest.approx([224_000, 739_040, 746_000, 1_650_000, 1_650_000])
+    assert (price[:3] / [10.0, 39.6, 40.0] >= price[-1] / 95.0).all()
     plain = grid_figures()[lambda g: g["kind"] != "connection_kw"]  # an own table without it
     assert connection_tier(np.array([39.6]), plain)["connection_cost_pkr"].item() == 50_000
 

@@ -349,20 +349,20 @@ def test_public_money_fills_the_gap_and_no_more(town):
 def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     subsidy = {"rule": "need", "charger_share": 1.0, "grid_share": 1.0}
     change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
-    change(town, section="money", prices_pkr_kwh={"lev": 60})
+    change(town, section="money", prices_pkr_kwh={"lev": 50})
     plan = siting.run(change(town, budget_pkr=1_000_000))
     case = plan.tables["business"].set_index("site_id")
     most = plan.offers.set_index("site_id")["subsidy_pkr"]  # of the one offer a site
-    assert len(case) == 2
-    assert (case["lacking_pkr"] > 0).all()
+    # One station lacks something and is paid just that; the other pays by itself.
+    assert sorted(case["lacking_pkr"] > 0) == [False, True]
     assert case["subsidy_pkr"].to_numpy() == pytest.approx(case["lacking_pkr"], rel=1e-6)
     assert (case["subsidy_pkr"] < most.loc[case.index]).all()
-    assert plan.money["stations_without_need"] == 0
+    assert plan.money["stations_without_need"] == 1
     assert plan.money["subsidy_beyond_need_pkr"] == pytest.approx(0, abs=1)
-    # Shares that pay less than either lacks leave both unbuilt, however much money there is.
-    share = float((case["lacking_pkr"].min() - 1) / most.max())
+    # Shares that pay less than it lacks leave it unbuilt, however much money there is.
+    share = float((case["lacking_pkr"].max() - 1) / most.max())
     change(town, section="offers", subsidy=subsidy | {"charger_share": share, "grid_share": share})
-    assert siting.run(town).new_sites.empty
+    assert len(siting.run(town).new_sites) == 1
     # Rule share pays whatever is lacking, and says so.
     change(town, section="offers", subsidy=subsidy | {"rule": "share"})
     change(town, section="money", prices_pkr_kwh={"lev": 900})

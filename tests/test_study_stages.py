@@ -193,7 +193,8 @@ def test_changed_keys_are_named_by_their_whole_path(town):
 
 def test_another_year_shares_all_but_the_demand(town):
     shared = set(STAGES) - gone(["year", "demand.scenario", "demand.case"], once=True)
-    assert {"network", "cells", "surfaces", "candidates", "offers", "reach", "limits"} <= shared
+    # Limits count vehicles, where power for each is asked for.
+    assert {"network", "cells", "surfaces", "candidates", "offers", "reach"} <= shared
     assert (
         not {"fleet", "energy", "demand", "asked", "program", "instance", "outcome", "plan"}
         & shared

@@ -161,6 +161,7 @@ def test_every_row_of_a_table_that_is_read_is_listed(stored):
     idle["country"] = {"electric_share_2030"}
     if "zones" not in name:
         idle["country"] |= {"renting_effect", "high_rise_effect"}
+        idle["country"] |= {"survey_renting_share", "survey_high_rise_share"}
     if config.demand.fleet_share:
         idle["country"] |= {"urban_people", "evs_per_head"}
     for table, path in read.items():

@@ -53,7 +53,7 @@ def solve_whole(
     matrix = frame.matrix
     if not matrix.a.shape[1]:  # nothing to decide, which solvers make little of
         none = np.zeros(0, dtype=np.int64)
-        if not frame.serve(none, clock).found:
+        if not (frame.fits(none) and frame.serve(none, clock).found):
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
         return Result(none, matrix.offset, matrix.offset, "solver stopped")
     with clock.phase("build"):

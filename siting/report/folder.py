@@ -46,6 +46,7 @@ _FACTS: Kinds = {
     **dict.fromkeys(("year", "new_stations", "existing_stations"), _WHOLE),
     **dict.fromkeys(("objective_kwh_day", "served_share"), _NUMBER),
     **dict.fromkeys(("bound_kwh_day", "gap", "asked_gap"), _MAYBE),
+    **dict.fromkeys(("mean_travel_min", "p90_travel_min"), _MAYBE),
     **dict.fromkeys(("budget_pkr", "subsidy_pkr", "cost_pkr"), _NUMBER),
     **dict.fromkeys(
         ("classes", "warnings", "checks", "assumptions", "inputs", "blocks", "aims"), (list,)
@@ -81,6 +82,18 @@ _PUBLIC_MONEY: Kinds = {
     **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
     "subsidy_pkr_per_car": _MAYBE,
 }
+# How a plan fares beside what it was made for, where a run tells it.
+_DAY: Kinds = {"why_not": _TEXT, "wait_min": _NUMBER, "alpha": _NUMBER}
+_DAY_OF: Kinds = {
+    **dict.fromkeys(("drivers_day", "out_of_reach_share", "turned_away_share"), _MAYBE),
+    **dict.fromkeys(("late_share", "peak_late_share"), _MAYBE),
+}
+_WHAT_IF: Kinds = {
+    **dict.fromkeys(("text", "why_not"), _TEXT),
+    "classes": (dict,),
+    **dict.fromkeys(("demand_kwh_day", "served_kwh_day", "served_share"), _MAYBE),
+}
+_RANGE: Kinds = {"draws": _WHOLE, "p05_kwh_day": _NUMBER, "p95_kwh_day": _NUMBER}
 _SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers"), _WHOLE)
 SITE_COLUMNS = (
     *("site_id", "name", "kind", "existing", "offer_id", "configuration", "chargers"),
@@ -238,6 +251,7 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
     if facts.get("public_money", {}) != {}:
         where = f"{path}, key public_money"
         faults += _record_faults(where, [facts["public_money"]], _PUBLIC_MONEY)
+    faults += _beside_faults(path, facts)
     for key in _MAYBE_TEXTS:
         if not isinstance(facts.get(key, {}), dict) or not all(
             isinstance(text, str) for text in facts.get(key, {}).values()
@@ -246,6 +260,32 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
     for key in ("aim", "proof_text"):
         if not isinstance(facts.get(key, ""), str):
             faults.append(Fault(f"{path}, key {key}", "is no text", AGAIN))
+    return faults
+
+
+def _beside_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
+    """Return what is wrong with the simulated day, other circumstances and the demand's range."""
+    faults = []
+    day, rows, draws = (facts.get(key) for key in ("day", "what_if", "demand_range"))
+    if day:
+        faults += _record_faults(f"{path}, key day", [day], _DAY)
+        if not faults and not day["why_not"]:
+            cases: list[Any] = [day.get("planned"), day.get("free")]
+            faults += _record_faults(f"{path}, key day", cases, _DAY_OF)
+            if not faults and not all(isinstance(one.get("exceeds"), bool) for one in cases):
+                faults.append(Fault(f"{path}, key day", "does not say what is exceeded", AGAIN))
+    if rows:
+        where = f"{path}, key what_if"
+        told = [r for r in rows if not (isinstance(r, dict) and r.get("why_not"))]
+        texts: Kinds = {"text": _TEXT, "why_not": _TEXT}
+        wrong = _record_faults(where, rows, texts) or _record_faults(where, told, _WHAT_IF)
+        if not wrong and any(not fits(v, _MAYBE) for r in told for v in r["classes"].values()):
+            wrong = [Fault(where, "has shares of classes that are no numbers", AGAIN)]
+        if not wrong and "classes" not in rows[0]:
+            wrong = [Fault(where, "does not begin with the plan itself", AGAIN)]
+        faults += wrong
+    if draws:
+        faults += _record_faults(f"{path}, key demand_range", [draws], _RANGE)
     return faults
 
 

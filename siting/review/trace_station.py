@@ -159,8 +159,13 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     item = str(offer["grid_item"]) if not nothing else ""
     tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
     if tier is not None:
-        words = f"{item}: carries {offer['power_kw'] - offer['standing_kw']:g} kW"
-        steps.append(_part(offer, "connection_cost_pkr", words, tier.value, [tier]))
+        kw = float(offer["power_kw"] - offer["standing_kw"])
+        words, value, prices = f"{item}: carries {kw:g} kW", tier.value, [tier]
+        by_kw = run.figure("grid works", f"{item}_kw")
+        if by_kw is not None:
+            words += f", {tier.value:,.0f} + {kw:g} kW x {by_kw.value:,.0f}"
+            value, prices = tier.value + kw * by_kw.value, [tier, by_kw]
+        steps.append(_part(offer, "connection_cost_pkr", words, value, prices))
     if line is not None and float(offer["line_cost_pkr"]) > 0:
         km = [f for f in (run.figure("grid works", "distance_city"),) if f is not None]
         km = km if km and km[0].value == offer["line_km"] else []

@@ -14,8 +14,8 @@ from siting import __version__, demand, export
 from siting.config import Demand, to_yaml
 from siting.files import whole_folder
 from siting.study.beside import DRAWS
+from siting.study.figures_listed import all_figures
 from siting.study.pipeline import Study
-from siting.study.rests_on import all_figures
 from siting.study.stages import Report
 from siting.study.to_demand import spread
 

@@ -128,6 +128,8 @@ def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
     asked = config.program.limits
     if asked.split:
         return {name: ((name,), share) for name, share in asked.split.items()}
+    if asked.split_like == "none":
+        return {}
     table = reference.table("splits")
     table = table[table["split"] == asked.split_like]
     share = table.groupby("envelope", sort=False)["amount"].sum() / table["amount"].sum()

@@ -293,7 +293,7 @@ def housing(config: Config) -> dict[str, float]:
     return own_figures(config.demand.housing)
 
 
-@stage()
+@stage(stored="demand")
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
     """The area's public charging energy by class, with every factor, its source and mark.
 
