@@ -56,6 +56,9 @@ def test_a_study_shows_its_stages_as_they_come(study):
         "reach",
         "solve",
         "plan",
+        "day",
+        "demand range",
+        "what if",
     ]
     assert all(row[1:] == ["not asked for yet"] for row in rows[3:])
     assert repr(fresh) == "Study 'town' (A <b>town</b>); computed: nothing yet"
