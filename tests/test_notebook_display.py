@@ -57,8 +57,8 @@ def test_a_study_shows_its_stages_as_they_come(study):
         "solve",
         "plan",
         "day",
-        "demand range",
         "what if",
+        "demand range",
     ]
     assert all(row[1:] == ["not asked for yet"] for row in rows[3:])
     assert repr(fresh) == "Study 'town' (A <b>town</b>); computed: nothing yet"

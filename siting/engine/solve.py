@@ -24,7 +24,7 @@ from siting.engine.run import WHOLE_FIRST, Run
 from siting.engine.solvers import HIGHS
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
-from siting.engine.values import unit_of, value_of
+from siting.engine.values import less_is_better, unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import (
@@ -34,7 +34,6 @@ from siting.program.aims import (
     MostWorth,
     NetWorth,
     ShortestDrives,
-    Tail,
 )
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
@@ -355,13 +354,6 @@ def lowered(reached: Reached, loss: float) -> Reached:
     """
     worse = 1.0 if less_is_better(reached.aim) else -1.0
     return Reached(reached.aim, reached.value + worse * loss * abs(reached.value))
-
-
-def less_is_better(aim: Aim) -> bool:
-    """Return whether an aim's value is to be small."""
-    if isinstance(aim, Tail):
-        return aim.of == "unserved"
-    return isinstance(aim, LeastMoney | LeastRegret | ShortestDrives)
 
 
 def energies(frame: Frame, point: Floats) -> Floats:

@@ -65,6 +65,13 @@ def value_of(answer: Answer, aim: Aim) -> float:
     return min([1.0, *shares])
 
 
+def less_is_better(aim: Aim) -> bool:
+    """Return whether an aim's value is to be small."""
+    if isinstance(aim, Tail):
+        return aim.of == "unserved"
+    return isinstance(aim, LeastMoney | LeastRegret | ShortestDrives)
+
+
 def unit_of(program: Program, aim: Aim) -> str:
     """Return the unit of an aim's value."""
     if isinstance(aim, LeastMoney):

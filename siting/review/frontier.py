@@ -17,7 +17,7 @@ import pandas as pd
 from siting import export
 from siting.config import Config, to_yaml
 from siting.config.program import GridZones
-from siting.engine.solve import less_is_better
+from siting.engine.values import less_is_better
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.files import whole_folder
 from siting.program.aims import LeastRegret

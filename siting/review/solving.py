@@ -11,7 +11,7 @@ from siting.config.program import Alternatives
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.proof import Proof
-from siting.engine.solve import less_is_better
+from siting.engine.values import less_is_better
 from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.program.limits import with_more_money

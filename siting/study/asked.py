@@ -116,13 +116,21 @@ class Asked:
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy's rule; none stated is ``need``, and ``share`` under coverage.
+    """Return the subsidy's rule; none is ``need``, but ``share`` under coverage and in years.
 
-    Coverage does not say what a station sells, so that nothing could be known of its need.
+    Coverage does not say what a station sells, so that nothing could be known of its need. Over
+    years the search finds no good plan yet where what is paid is to be decided with it.
     """
-    asked = config.offers.subsidy
-    plain = "share" if config.program.model == "coverage" else "need"
+    asked, program = config.offers.subsidy, config.program
+    plain = "share" if program.model == "coverage" or program.years is not None else "need"
     return sites.Subsidy(**{**asked.model_dump(), "rule": asked.rule or plain})
+
+
+def with_rule(config: Config) -> Config:
+    """Return a configuration that states its subsidy's rule, which holds for its parts too."""
+    stated = config.offers.subsidy.model_copy(update={"rule": subsidy_of(config).rule})
+    offers = config.offers.model_copy(update={"subsidy": stated})
+    return config.model_copy(update={"offers": offers})
 
 
 def asked_of(
@@ -183,7 +191,7 @@ def asked_of(
         people = {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
     worth = None if program.objective == "energy" else program.objective
     return Asked(
-        config,
+        with_rule(config),
         found,
         own,
         offers,
