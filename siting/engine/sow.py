@@ -81,7 +81,8 @@ class Sower:
             self._take(option, None)
         while not clock.over:
             gain, sold = self._gain()
-            paid = self._price(sold)
+            paid = self._paid(sold)
+            price = paid if self.gap is None else paid + OWN_MONEY * self.need + 1e-9
             open_ = (self.choice[self.frame.site] < 0) & (gain > 0) & np.isfinite(paid)
             fits = self.room.fits(self.choice, begun=True)[: self.frame.count]
             open_ &= fits
@@ -92,7 +93,7 @@ class Sower:
             if not open_.any():
                 break
             with np.errstate(over="ignore"):  # what costs nothing is worth any price
-                rate = np.where(open_, gain / paid, 0.0)
+                rate = np.where(open_, gain / price, 0.0)
             best = float(rate.max())
             touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
             taken = 0
@@ -173,7 +174,7 @@ class Sower:
             return out  # all floors hold: nothing more is wanted
         return out if some else None
 
-    def _price(self, sold: Floats) -> Floats:
+    def _paid(self, sold: Floats) -> Floats:
         """Return what each option takes of what is scarce; infinite where its case fails."""
         if self.gap is None:
             price = self.room.price
@@ -181,7 +182,7 @@ class Sower:
                 price = self.money_of()
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))
         lacks = np.maximum(self.need - sold, 0.0)
-        return np.where(lacks > self.cap, np.inf, lacks + OWN_MONEY * self.need + 1e-9)
+        return np.where(lacks > self.cap, np.inf, lacks)
 
     def money_of(self) -> Floats:
         """Return the money that is aimed at by option (PKR)."""
