@@ -201,10 +201,15 @@ def test_a_time_limit_yields_a_plan_with_its_bound_and_never_optimal():
 
 def test_ctrl_c_yields_the_best_plan_so_far():
     instance = instance_of(*hard_town(), 80.0)
+    # A browser that another test opened in this process has a handler of its own.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    answer = solve(instance, gap=0.0, time_limit_s=30.0, threads=1)
-    timer.join()
+    try:
+        answer = solve(instance, gap=0.0, time_limit_s=30.0, threads=1)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
     assert answer.status == "feasible"
     assert answer.proof.stopped == "interrupted"
     assert answer.proof.objective > 0
