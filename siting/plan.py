@@ -131,11 +131,11 @@ class Plan:
         lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
         if new.empty:
             cheapest = self._cheapest_new_pkr()
-            why = (
-                f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
-                if cheapest > s.budget_pkr
-                else "nothing: no offer serves more than what stands already"
-            )
+            why = "nothing: no offer serves more than what stands already"
+            if cheapest > s.budget_pkr:
+                why = f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
+            elif s.status != "optimal":
+                why = "nothing: the search found no more, and it is not proven that there is none"
             at = 1 + [what for what, _ in lines].index("Proven limit")
             lines.insert(at, ("Built", why))
         return lines

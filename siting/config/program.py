@@ -123,7 +123,8 @@ class LeastGain(Section):
     )
     rule: Literal["within_gap", "always"] = Field(
         "within_gap",
-        description="within_gap: of plans within solver.gap one without stations that bring less; "
+        description="within_gap: of plans within solver.gap one without stations that bring less "
+        "(not in years, under coverage or where public money follows the business case); "
         "always: it is part of what is best, whatever energy that gives up",
     )
     money: Literal["subsidy_pkr", "cost_pkr"] = Field(
