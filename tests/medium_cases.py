@@ -9,8 +9,11 @@ from brute_program import Asked
 from program_cases import FEATURES, settled
 
 SITES, CELLS = 60, 160
-# What stands is part of every town here, with extensions.
-MEDIUM_FEATURES = [name for name in FEATURES if name != "extensions"]
+# What stands is part of every town here, with extensions; regret is counted against the best of
+# each scenario, which either method knows within its gap only; and a price on money where offers
+# cost 1 to 1e9 leaves sums in which what is served is lost: HiGHS is off by half a percent there.
+NOT_HERE = ("extensions", "least regret", "net of cost", "net of money")
+MEDIUM_FEATURES = [name for name in FEATURES if name not in NOT_HERE]
 KINDS = ("plain", "energies", "prices", "both", "equal prices", "free", "no budget")
 
 
