@@ -373,6 +373,13 @@ def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     assert dict(plan.headline())["Not additional"].endswith("is more than stations lack")
 
 
+def test_a_price_that_does_not_pay_for_the_power_is_told_in_words(town):
+    change(town, section="offers", subsidy={"rule": "need"})
+    with pytest.raises(InputError, match="does not pay for the power") as caught:
+        siting.run(change(town, section="money", prices_pkr_kwh={"lev": 40.2}))
+    assert caught.value.faults[0].where == "money.prices_pkr_kwh"
+
+
 def test_none_stated_is_need_and_share_under_coverage(town):
     subsidy = {"charger_share": 1.0, "grid_share": 0.0}
     change(town, section="offers", subsidy=subsidy | {"rule": None})

@@ -11,6 +11,7 @@ import pandas as pd
 
 from siting import economics, sites
 from siting.config import Config
+from siting.errors import Fault, InputError
 from siting.program.limits import Limit, with_more_money
 from siting.tables import capacity_groups
 
@@ -266,6 +267,11 @@ def _need(
         groups = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
         worths = [economics.worth_pkr_kwh_day(rules, g) for g in groups if g in built]
         margin[name] = min(worths, default=0.0)
+    lost = tuple(name for name, pkr in margin.items() if pkr < 0)
+    if lost:
+        what = "does not pay for the power of what these vehicle classes are sold"
+        fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
+        raise InputError(Fault("money.prices_pkr_kwh", what, fix, lost))
     # Public money is the program's own decision here, no property of an offer.
     needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
