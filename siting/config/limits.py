@@ -21,6 +21,9 @@ from siting.config.fields import (
     refuse,
 )
 
+# Each set of envelopes with money kept is a row of the program.
+MOST_KEPT = 6
+
 
 class Envelope(Section):
     """Public money kept for some chargers."""
@@ -182,7 +185,7 @@ class Limits(Section):
         if twice:
             what = f"money is kept for {', '.join(twice)} in more than one envelope"
             found.append((("envelopes",), what, "name each charger group in one of them"))
-        if len(kept) > 6:
-            what = f"money is kept in {len(kept)} envelopes, at most 6 can"
+        if len(kept) > MOST_KEPT:
+            what = f"money is kept in {len(kept)} envelopes, at most {MOST_KEPT} can"
             found.append((("envelopes",), what, "put some together"))
         return found

@@ -35,4 +35,4 @@ def value_of_choice(frame: Frame, choice: Ints) -> float:
     served = frame.serve(np.sort(choice), Clock(math.inf))
     if not served.found:
         raise SolveError(Fault("plan", "whom it serves could not be worked out"))
-    return frame.sign * frame.matrix.offset + abs(frame.matrix.size) * served.objective
+    return frame.signed(served.objective)

@@ -138,4 +138,4 @@ def _drives(frame: Frame, choice: Ints) -> float:
     served = frame.serve(np.sort(choice), Clock(math.inf))
     if not served.found:
         return math.inf
-    return frame.matrix.offset + frame.sign * abs(frame.matrix.size) * served.objective
+    return -frame.signed(served.objective)

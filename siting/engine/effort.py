@@ -43,11 +43,6 @@ class Effort:
     drives_gap: float = 0.05
     least_gain: float = 0.0
 
-    def __post_init__(self) -> None:
-        """Ask as much of the drives as of the rest where that is to be exact."""
-        if self.gap == 0:
-            object.__setattr__(self, "drives_gap", 0.0)
-
     def check(self) -> None:
         """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
         faults = []

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
-from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.program.aims import MostWorth
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of, raised
@@ -337,7 +337,7 @@ class Elastic:
         if whole:
             options = {
                 "threads": effort.threads, "mip_rel_gap": min(effort.gap, GAP), "mip_abs_gap": 1e-9,
-                "mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9,
+                **STRICT,
             }  # fmt: skip
         model = model_of(
             self._a, cost, np.append(m.lower, np.zeros(count)), np.append(m.upper, most),

@@ -68,6 +68,10 @@ class Frame:
         """Whether each option (row) serves each kind of demand (column), slice by slice."""
         return [self.layout.able(s) for s in range(len(self.program.slices))]
 
+    def signed(self, objective: float) -> float:
+        """Return a value of the matrix's objective as one of the aim, so that more is better."""
+        return self.sign * self.matrix.offset + abs(self.matrix.size) * objective
+
     def open_pairs(self, choice: Ints, s: int) -> Flags:
         """Return which pairs a choice can serve in a slice."""
         there = np.zeros((self.sites, len(self.service.kinds)), dtype=bool)

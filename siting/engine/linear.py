@@ -15,6 +15,8 @@ from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats
 
+# Tolerances of HiGHS where its answer is to be exact.
+STRICT: dict[str, Any] = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
 _Status = highspy.HighsModelStatus
 _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
 

@@ -9,6 +9,7 @@ import pulp
 
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
+from siting.engine.linear import STRICT
 from siting.engine.proof import Stopped
 from siting.engine.result import Result
 from siting.engine.solvers import run_solver
@@ -72,8 +73,9 @@ def solve_whole(
                 for n, v in enumerate(y):
                     v.varValue = 1.0 if n in taken else 0.0
             run = run_solver(
-                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=start is not None
-            )
+                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=start is not None,
+                **STRICT,
+            )  # fmt: skip
             nodes += run.nodes
             bound = min(bound, run.bound)
             if run.status == pulp.LpSolveStatus.Infeasible:

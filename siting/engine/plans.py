@@ -157,13 +157,9 @@ class Plans:
             served = self.serve(choice)
             if not served.found:
                 return -math.inf
-            value = self._signed(served.objective)
+            value = self.frame.signed(served.objective)
         self.offer(choice, value)
         return value
-
-    def _signed(self, cost: float) -> float:
-        m = self.frame.matrix
-        return self.frame.sign * m.offset + abs(m.size) * cost
 
     def serve(self, choice: Ints) -> Answered:
         """Return who is served by what under a choice, worked out once."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.engine.room import Room
 from siting.program.instance import Floats, Ints
 
@@ -39,12 +39,11 @@ def solve_native(
         Relative gap and nodes at which to stop, threads and random seed.
     """
     m = frame.matrix
-    strict = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
         whole=np.arange(m.a.shape[1]) < frame.count, mip_rel_gap=gap, mip_abs_gap=0.0,
         threads=threads, random_seed=seed, mip_max_nodes=nodes,
-        time_limit=max(clock.left_s, 0.01), **strict,
+        time_limit=max(clock.left_s, 0.01), **STRICT,
     )  # fmt: skip
     if start is not None:
         values = np.zeros(frame.count)
@@ -82,8 +81,7 @@ class Relaxation:
             return -math.inf
         if not self.found.optimal:
             return math.inf
-        m = self.frame.matrix
-        return self.frame.sign * m.offset + abs(m.size) * self.found.bound
+        return self.frame.signed(self.found.bound)
 
     @property
     def taken(self) -> Floats:

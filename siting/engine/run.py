@@ -16,7 +16,7 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.greedy import best_single, guarantee
-from siting.engine.plans import Plans
+from siting.engine.plans import ROUND_FROM, Plans
 from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.result import Result
@@ -27,8 +27,6 @@ from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
 from siting.program.instance import Floats
 
-# Options of a relaxation at or above these are taken when it is rounded, before filling up.
-ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 ROOT_ROUNDS, ROOT_STALLED = 200, 2e-5
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
 PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
@@ -178,11 +176,11 @@ class Run(Plans):
             if found.infeasible:
                 self.infeasible = self.choice is None
                 return
-            self.limit(self._signed(found.bound))
+            self.limit(self.frame.signed(found.bound))
             if not found.found:
                 return
             value = self.value(np.flatnonzero(found.point[: self.frame.count] > 0.5))
-            believed = self._signed(found.objective)
+            believed = self.frame.signed(found.objective)
             if start is None or value >= believed - max(1e-6 * abs(believed), self.noise):
                 return
             # HiGHS 1.16 may take a start through its presolve for a better plan than there is, and
@@ -273,9 +271,9 @@ class Run(Plans):
 
     def _turn_of_windows(self, windows: Windows, rounds: int) -> None:
         with self.clock.phase("windows", ENDS):
-            if self.choice is not None and self._signed(windows.value) < self.best - 1e-7 * abs(
-                self.best
-            ):
+            if self.choice is not None and self.frame.signed(
+                windows.value
+            ) < self.best - 1e-7 * abs(self.best):
                 served = self.serve(self.choice)
                 if served.found:
                     windows.start(served.point)
@@ -320,7 +318,7 @@ class Run(Plans):
             # No time was left to look at what there is.
             served = self.frame.serve(self.start, Clock(math.inf))
             if served.found:
-                self.choice, self.best = self.start, self._signed(served.objective)
+                self.choice, self.best = self.start, self.frame.signed(served.objective)
         if self.choice is None:
             why = "interrupted" if self.clock.interrupted else "no plan found in the time given"
             raise SolveError(Fault("solver", why, "give it more time, or ask for less"))

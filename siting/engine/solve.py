@@ -249,9 +249,9 @@ class _Solve:
         large = frame.matrix.a.shape[1] > WHOLE_FIRST
         if effort.method == "exact" and large and self.choice is not None and goes(frame):
             result = solve_drives(
-                frame, self.clock, self.choice, gap=effort.drives_gap, solved=self._run
+                frame, self.clock, self.choice, gap=self._gap_of(frame.aim), solved=self._run
             )
-            if effort.drives_gap > 0 or self.clock.over:
+            if self._gap_of(frame.aim) > 0 or self.clock.over:
                 return result
             # Exactly: what is left to prove is left to the whole program.
             exact = self._run(frame, result.choice, 0.0)
@@ -259,7 +259,9 @@ class _Solve:
         return self._run(frame, self.choice, self._gap_of(frame.aim))
 
     def _gap_of(self, aim: Aim) -> float:
-        return self.effort.drives_gap if isinstance(aim, ShortestDrives) else self.effort.gap
+        """Return the gap asked of an aim: of drives as strict as of the rest where that is 0."""
+        drives = isinstance(aim, ShortestDrives) and self.effort.gap > 0
+        return self.effort.drives_gap if drives else self.effort.gap
 
     def _run(
         self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.linear import model_of, run_model
+from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.aims import LeastMoney
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
@@ -17,7 +17,6 @@ from siting.program.program import Program
 
 # Every comparison of ties is exact to this, relative.
 EXACT = 1e-9
-STRICT = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
 # Programs of more columns are left as they are.
 MOST_COLUMNS = 150_000
 

@@ -25,8 +25,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from siting.program.limits import Limit
 
-MOST_KEPT = 6
-
 
 def earmarks(
     shares: Mapping[str, Mapping[str, float]],
