@@ -1,6 +1,7 @@
 """The shortest drives by programs in which nearer counts for more: true bounds, short drives."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,14 @@ import pytest
 from brute_program import best
 from program_cases import case_of, program_of
 
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.plans import Options, Plans
 from siting.engine.solve import solve
+from siting.engine.sow import Sower
 from siting.errors import InfeasibleError
 from siting.outcome import Outcome
+from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.objective import LinearDecay, NearerFirst
 from siting.program.program import Program
@@ -132,3 +138,22 @@ def test_nine_in_ten_kilowatt_hours_drive_no_longer():
     assert (mean, within) == (pytest.approx(2.7), 4.0)
     none = type("Plan", (), {"service": service.iloc[3:]})
     assert np.isnan(Outcome.drives_min.fget(none)).all()
+
+
+def test_of_stations_that_sell_as_much_the_one_amid_its_demand_is_sown():
+    # s0 and s1 reach all cells and deliver the same; the money is for one.
+    instance = grid_town(side=6, sites=2, seed=1)
+    cells = len(instance.cell_ids)
+    same = np.tile([0, 1], cells)
+    every = replace(
+        instance,
+        reach_site=same,
+        reach_min=np.where(same == 0, 7.0, 1.0),
+        reach_start=np.arange(cells + 1) * 2,
+        budget_pkr=1.0,
+    )
+    frame = Frame(Program(every), MostWorth())
+    plans = Plans(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    plans.build()
+    sown = Sower(plans.master.cutter, plans.room).run(Clock(60.0))
+    assert frame.site[sown].tolist() == [1]

@@ -28,6 +28,8 @@ LACKING = 20.0
 WORST = 0.05
 # A rupee of need counts so much of a rupee of public money where public money fills a gap.
 OWN_MONEY = 0.02
+# Share by which a kilowatt-hour counts less after the longest drive.
+NEARER = 0.03
 
 
 class Sower:
@@ -51,6 +53,10 @@ class Sower:
         self.weight = [
             slices[p.slice].weight * slices[p.slice].probability * unit for p in cutter.parts
         ]
+        minutes = self.frame.service.minutes
+        near = 1 - NEARER * minutes / max(float(minutes.max(initial=0.0)), 1e-300)
+        # What a pair counts here: of stations that sell as much the one amid its demand goes first.
+        self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = np.full(self.frame.sites, -1, dtype=np.int64)
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
@@ -125,9 +131,9 @@ class Sower:
         service = self.frame.service
         lacking = self._lacking()
         for p, part in enumerate(self.cutter.parts):
-            worth = part.worth if lacking is None else lacking[p] + part.worth * 1e-3
+            worth = self.worth[p] if lacking is None else lacking[p] + self.worth[p] * 1e-3
             if lacking is not None and not isinstance(self.frame.aim, LeastMoney | WorstShare):
-                worth = lacking[p] * LACKING + part.worth
+                worth = lacking[p] * LACKING + self.worth[p]
             amount = part.intake(worth, self.left[p])
             gain += self.weight[p] * self.cutter.option_amounts(p, amount)
             if self.gap is not None:
