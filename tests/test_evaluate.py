@@ -98,6 +98,7 @@ def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):
 
 def test_the_plan_of_a_whole_city_scores_exactly_as_its_run_did(tmp_path):
     asked = ["solver.method=greedy", "program.budget_pkr=1e7", f"output.cache_dir={tmp_path}"]
+    asked.append("solver.time_limit_s=8")  # how good the best beside it is, is no matter here
     study = Study(ROOT / "configs" / "islamabad.yaml", asked)
     plan = study.plan
     write_geojson(plan.sites, tmp_path / "sites.geojson", name="sites", key="site_id")
@@ -106,7 +107,7 @@ def test_the_plan_of_a_whole_city_scores_exactly_as_its_run_did(tmp_path):
     # How a full charger is divided among the classes that want it is open; the whole is not.
     pd.testing.assert_frame_equal(found.theirs.classes, plan.classes, rtol=0.01)
     served = [p.classes["served_kwh_day"].sum() for p in (found.theirs, plan)]
-    assert served[0] == pytest.approx(served[1], rel=1e-9)
+    assert served[0] == pytest.approx(served[1], rel=1e-6)
     assert found.theirs.outcome.subsidy_pkr == plan.outcome.subsidy_pkr
     assert found.theirs.sites["existing"].sum() == 5
     assert found.broken == []
