@@ -32,11 +32,12 @@ from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 
-# Horizons, in longest drives, and shares of what is left of the time that they may take.
-# At the last, which is for plans that lack worth still, lost worth is won back.
-BACK = 50.0
-HORIZONS = ((3.0, 0.4), (6.0, 0.4), (BACK, 1.0))
-# Share of what is left of the time in which exchanges may win worth back.
+# The first horizon, in longest drives; where public money fills what the business case lacks, worth
+# that is lost is dear to win back. The next is longer where worth was lost, and else shorter.
+FIRST, FIRST_OF_GAP, SHORTEST, LONGEST, STEP = 3.0, 10.0, 3.0, 50.0, 2.0
+# Share of what is left of the time that a horizon may take, the longest but for this.
+SHARE = 0.65
+# Share of what is left of the time in which worth that was lost is won back.
 BACK_SHARE = 0.3
 
 
@@ -85,29 +86,34 @@ def solve_drives(
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
     best, value = start, _drives(frame, start)
     bound, nodes, at = 0.0, 0, start
-    for times, share in HORIZONS:
-        if clock.over or value - bound <= gap * value or kept <= 0:
-            break
-        if times == BACK and best is not start:
-            break
+    times, tried = FIRST if program.gap is None else FIRST_OF_GAP, set[float]()
+    while not clock.over and value - bound > gap * value and kept > 0:
+        before = value, bound
         horizon = times * longest
         # What the gap asked of the drives is as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
+        clock.unit = unit_of(program, _worth_of(frame).aim)
+        share = SHARE if times < LONGEST else 1.0
         with clock.phase("nearer", clock.share + share * (1 - clock.share)):
             found = solved(_nearer(frame, horizon), at, asked)
         at, nodes = found.choice, nodes + found.nodes
         if program.worth_unit == ENERGY_UNIT:
             bound = max(bound, horizon * (kept - found.bound))
         drives = _drives(frame, at)
-        if not math.isfinite(drives) and not clock.over:
+        lost = not math.isfinite(drives)
+        if lost and not clock.over:
             with clock.phase("nearer", clock.share + BACK_SHARE * (1 - clock.share)):
-                at = solved(_nearer(frame, BACK * longest), at, 0.0, briefly=True).choice
+                at = solved(_nearer(frame, LONGEST * longest), at, 0.0, briefly=True).choice
             drives = _drives(frame, at)
         clock.seconds.pop("nearer")
         if drives < value:
             best, value = at, drives
         clock.unit = unit_of(program, frame.aim)
         clock.hear(value, bound)
+        if times in tried and (value, bound) == before:
+            break
+        tried.add(times)
+        times = min(times * STEP, LONGEST) if lost else max(times / STEP, SHORTEST)
     stopped: Stopped = "time limit" if clock.over else "solver stopped"
     return Result(
         choice=best,

@@ -183,6 +183,9 @@ class Plans:
         if self.start is not None:
             self._mended(self.start)
         if self.choice is not None:
+            # Stations that stand well for all energy may stand badly where nearer counts for more.
+            if valuer is None and self.coarse and self.frame.service.near:
+                self._sow()
             return
         if valuer is None or self.large:
             existing = self.frame.program.instance.offer_existing

@@ -83,11 +83,16 @@ class Run(Plans):
             self._whole(None)
 
     def _briefly(self) -> None:
-        """Better the plan by exchanges, where choices are valued quickly; prove nothing."""
-        if self.choice is None or self.valuer is None or self.done:
+        """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
+        if self.choice is None or self.done:
             return
-        with self.clock.phase("exchanges"):
-            self._improve(self.valuer.at(self.valuer.by_site(self.choice)))
+        if self.valuer is not None:
+            with self.clock.phase("exchanges"):
+                self._improve(self.valuer.at(self.valuer.by_site(self.choice)))
+            return
+        windows = self._windows()
+        while windows is not None and not self.done and not windows.exhausted:
+            self._turn_of_windows(windows, LARGE_ROUNDS)
 
     def _greedily(self) -> None:
         """Take the relaxation's bound and what rounding it gives; no more."""
@@ -192,8 +197,10 @@ class Run(Plans):
     def _turns(self) -> None:
         """Better plan and bound in turns; the one that closes more of the gap gets the next."""
         tree = self._tree() if self.coarse else None
-        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large else (ROUNDS, NODES)
-        if tree is not None and not self.large:
+        # Where choices cannot be valued quickly, plans come from windows and not from the tree.
+        slow = self.large or self.valuer is None
+        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
+        if tree is not None and not slow:
             self._turn_of_tree(tree, FIRST_TURN)
             if not self.done and not tree.finished:
                 self._programs()

@@ -48,7 +48,7 @@ LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 HAIR = 1e-8
 # Share of the gap asked of an aim that those after it may give up: next to nothing beside what is
 # not proven, and much for a plan that is all but as good.
-KEPT = 0.02
+KEPT = 0.2
 
 
 def solve(

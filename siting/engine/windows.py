@@ -33,7 +33,12 @@ FIRST_SIZE, GROWTH = 10, 1.6
 # A window may take so many nodes and seconds; the seconds are there for the odd one.
 NODES, SECONDS = 400, 15.0
 WINDOW_GAP = 2e-4
+# Where nearer counts for more, or money follows sales, the integer programs of windows are hard:
+# they begin with a wider gap, which narrows whenever all windows of a size have been tried.
+WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
+# Where nearer counts for more, a row may turn to so many of the best stations outside a window.
+BEST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,8 @@ class Windows:
         self._reach_of_columns = self._rows_of_columns()
         self.taken = taken
         self.size = FIRST_SIZE
+        hard = self.frame.service.near or bool(self.frame.layout.subsidy_column.size)
+        self.gap = WIDE_GAP if hard else WINDOW_GAP
         self.made = 0
         self.start(point)
 
@@ -155,6 +162,7 @@ class Windows:
         windows = self._next()
         if not windows:
             self.size = int(np.ceil(self.size * GROWTH))
+            self.gap = max(self.gap * NARROWS, WINDOW_GAP)
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
@@ -214,7 +222,10 @@ class Windows:
             built = np.zeros(frame.sites, dtype=bool)
             built[frame.site[self.choice]] = True
             site = own[count:energies]
-            free[count:energies] |= built[site] & touched[row]
+            outside = built[site] & touched[row]
+            if service.near:
+                outside &= (self.point[count:energies] > 0) | self._among_best(outside)
+            free[count:energies] |= outside
         else:
             free[count:energies] = touched[row]
         subsidy = frame.layout.subsidy_column
@@ -227,6 +238,17 @@ class Windows:
             free[column] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
+
+    def _among_best(self, energies: Flags) -> Flags:
+        """Return which of some energy columns are among the best few of their row."""
+        at = np.flatnonzero(energies)
+        row = self._reach_of_columns[at]
+        order = np.lexsort((self.frame.matrix.cost[self.frame.count + at], row))
+        _, first = np.unique(row[order], return_index=True)
+        rank = np.arange(len(at)) - np.repeat(first, np.diff([*first, len(at)]))
+        best = np.zeros(len(energies), dtype=bool)
+        best[at[order[rank < BEST]]] = True
+        return best
 
     def _model(self, columns: Ints, whole: Flags) -> highspy.Highs:
         """Return the program of a window, with the plan so far as its start."""
@@ -242,7 +264,7 @@ class Windows:
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
         model = model_of(
             small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
-            whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=WINDOW_GAP,
+            whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
             mip_max_nodes=NODES, time_limit=max(0.05, min(SECONDS, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
