@@ -26,37 +26,18 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True)
 class Measure:
-    """One number in place of many energies.
+    """One number in place of many energies."""
 
-    Parameters
-    ----------
-    column
-        Its column in the coarse matrix.
-    kind
-        ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
-        ``envelope``: a part of each rupee in the last year.
-    index
-        Position of the part, the floor, the year or the limit.
-    s
-        The slice.
-    """
-
-    column: int
+    column: int  # its column in the coarse matrix
+    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
+    # ``envelope``: a part of each rupee in the last year.
     kind: str
-    index: int
-    s: int = 0
+    index: int  # position of the part, the floor, the year or the limit
+    s: int = 0  # the slice
 
 
 class CoarseLayout(Layout):
-    """The columns of the coarse program.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    parts
-        Its parts.
-    """
+    """The columns of the coarse program."""
 
     def __init__(self, frame: Frame, parts: Sequence[Part]) -> None:
         layout = frame.layout

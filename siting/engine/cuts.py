@@ -58,17 +58,7 @@ class Cut:
 
 
 class Cutter:
-    """Makes cuts for one program.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    parts
-        Its parts.
-    measures
-        The measures of its coarse program.
-    """
+    """Makes cuts for one program."""
 
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
@@ -168,10 +158,7 @@ class Cutter:
     def quick(self, taken: Floats) -> list[Cut]:
         """Return the cuts of single measures that need no linear program, lowest at a point.
 
-        Parameters
-        ----------
-        taken
-            How much of each option is taken, 0 to 1.
+        `taken`: how much of each option is taken, 0 to 1.
         """
         out: list[Cut] = []
         for p, part in enumerate(self.parts):
@@ -194,16 +181,9 @@ class Cutter:
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return prices of rows for worths that are one number, or without capacities any.
 
-        Parameters
-        ----------
-        p
-            The part.
-        taken
-            How much of each option is taken, 0 to 1.
-        worth
-            What a kWh of each pair is worth; where capacities count all alike, or 0.
-        counted
-            Which pairs are worth something, if not all.
+        `taken`: how much of each option is taken, 0 to 1; `worth`: what a kWh of each pair is
+        worth; where capacities count all alike, or 0; `counted`: which pairs are worth something,
+        if not all.
         """
         part = self.parts[p]
         offer = self.offer[p]

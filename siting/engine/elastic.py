@@ -39,29 +39,17 @@ Terms = tuple[Ints, Floats]
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something asked for that could be asked for differently.
+    """Something asked for that could be asked for differently."""
 
-    Parameters
-    ----------
-    name
-        The configuration's word for it.
-    block, place
-        Where it stands in the program: the block, and which of it.
-    unit, asked
-        Its figure.
-    least
-        Whether it is a least, which can be lowered; else a most, which can be raised.
-    short
-        Excess that there must be whatever is built, known without a solve.
-    """
-
-    name: str
+    name: str  # the configuration's word for it
+    # block, place: where it stands in the program: the block, and which of it.
     block: str
     place: int
+    # unit, asked: its figure.
     unit: str
     asked: float
-    least: bool
-    short: float = 0.0
+    least: bool  # whether it is a least, which can be lowered; else a most, which can be raised
+    short: float = 0.0  # excess that there must be whatever is built, known without a solve
 
     def figure(self, excess: float) -> float:
         """Return the figure at which it gives way by an excess."""
@@ -140,15 +128,7 @@ def let_go(program: Program) -> Program:
 
 
 class Elastic:
-    """The requirements of a program and the integer program over them.
-
-    Parameters
-    ----------
-    program
-        What is asked.
-    effort
-        Gap, threads and seed.
-    """
+    """The requirements of a program and the integer program over them."""
 
     def __init__(self, program: Program, effort: Effort) -> None:
         self.program, self.effort = program, effort
@@ -314,16 +294,9 @@ class Elastic:
     ) -> Answered:
         """Return the least sum of the excesses aimed at, each in its own `unit`, negative.
 
-        Parameters
-        ----------
-        held
-            Requirements that hold; those that are not aimed at either are let go.
-        aimed
-            Requirements that give way as little as can be.
-        clock
-            Deadline and interruption.
-        whole
-            Whether stations are whole; else the relaxation.
+        `held`: requirements that hold; those that are not aimed at either are let go; `aimed`:
+        requirements that give way as little as can be; `whole`: whether stations are whole; else
+        the relaxation.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)

@@ -21,16 +21,8 @@ class Frame:
 
     A *choice* is an array of positions of options, in order, one a site at the most.
 
-    Parameters
-    ----------
-    program
-        The program.
-    aim
-        What is best.
-    reached
-        Aims before it, with the values to be kept.
-    by_cell
-        Whether rows of different cells stay apart, so that drives can be told.
+    `aim`: what is best; `reached`: aims before it, with the values to be kept; `by_cell`: whether
+    rows of different cells stay apart, so that drives can be told.
     """
 
     def __init__(

@@ -37,13 +37,7 @@ BUDGETED = (
 
 
 def guarantee(valuer: Valuer) -> str:
-    """Return what the greedy plan is sure to reach; empty where nothing is known.
-
-    Parameters
-    ----------
-    valuer
-        Values of the program.
-    """
+    """Return what the greedy plan is sure to reach; empty where nothing is known."""
     required = valuer.frame.program.instance.required_sites
     if valuer.room.limited or len(required) or not valuer.linear or valuer.charge.any():
         return ""
@@ -54,17 +48,7 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the plan of what stands and one option that is worth most, if it is worth more.
-
-    Parameters
-    ----------
-    valuer
-        Values and bounds.
-    than
-        The plan it is to be worth more than.
-    clock
-        Stops the search early.
-    """
+    """Return the plan of what stands and one option that is worth most, if it is worth more."""
     base = valuer.at(valuer.base())
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]

@@ -31,42 +31,25 @@ DISAGREE = 1e-5
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of a solver said.
+    """What one run of a solver said."""
 
-    Parameters
-    ----------
-    status
-        PuLP's reason why the solver stopped.
-    found
-        Whether it left a feasible solution in the variables.
-    objective, bound
-        The solution's objective and the proven bound on any, in the problem's own sense.
-    nodes
-        Branch-and-bound nodes.
-    first
-        Objective of the first feasible solution it had, where known: that of the start, if it
-        accepted one.
-    """
-
-    status: pulp.LpSolveStatus
-    found: bool
+    status: pulp.LpSolveStatus  # PuLP's reason why the solver stopped
+    found: bool  # whether it left a feasible solution in the variables
+    # objective, bound: the solution's objective and the proven bound on any, in the problem's own
+    # sense.
     objective: float
     bound: float
-    nodes: int
+    nodes: int  # branch-and-bound nodes
+    # Objective of the first feasible solution it had, where known: that of the start, if it
+    # accepted one.
     first: float
 
 
 class InterruptibleHighs(pulp.HiGHS):
     """PuLP's HiGHS, run on a thread of its own under a `Clock`.
 
-    Parameters
-    ----------
-    clock
-        Deadline, interruption and progress.
-    tells
-        Whether its incumbent and bound are those of the whole solve, to be reported as progress.
-    options
-        As for `pulp.HiGHS`; others are options of HiGHS by their own names.
+    `tells`: whether its incumbent and bound are those of the whole solve, to be reported as
+    progress.
     """
 
     def __init__(self, clock: Clock, *, tells: bool = False, **options: Any) -> None:
@@ -126,20 +109,7 @@ def new_model(**options: Any) -> highspy.Highs:
 def run_native(models: Sequence[highspy.Highs], clock: Clock, heard: Any = None) -> None:
     """Run native models side by side, each on a thread; stop them at the deadline or at Ctrl-C.
 
-    Parameters
-    ----------
-    models
-        The models to run.
-    clock
-        Deadline, interruption and progress; `Clock.interrupted` is set at Ctrl-C. A second Ctrl-C,
-        should the solver not listen, raises `KeyboardInterrupt`.
-    heard
-        Called on a solver's thread with the kind and the figures of each callback.
-
-    Raises
-    ------
-    SolveError
-        If a solver itself fails.
+    `heard`: called on a solver's thread with the kind and the figures of each callback.
     """
     failure: list[BaseException] = []
 
@@ -196,26 +166,9 @@ def run_highs(
 ) -> Run:
     """Return what HiGHS says of a problem; the variables of the problem take its solution.
 
-    Parameters
-    ----------
-    prob
-        The problem.
-    clock
-        Deadline, interruption and progress.
-    gap
-        Relative gap at which it may stop.
-    threads, seed
-        Threads to use and the random seed.
-    seconds
-        Seconds it may take at most, within the clock's own limit.
-    relaxed
-        Whether to let go of integrality.
-    start
-        Whether to start from the values the variables have.
-    tells
-        Whether its incumbent and bound are those of the whole solve, to be reported as progress.
-    options
-        Options of HiGHS by their own names.
+    `relaxed`: whether to let go of integrality; `start`: whether to start from the values the
+    variables have; `tells`: whether its incumbent and bound are those of the whole solve, to be
+    reported as progress; `options`: options of HiGHS by their own names.
     """
     limit = min(clock.left_s, seconds)
     solver = InterruptibleHighs(

@@ -40,26 +40,16 @@ BACK = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Relaxed:
-    """An optimum of the relaxed coarse program.
+    """An optimum of the relaxed coarse program."""
 
-    Parameters
-    ----------
-    bound
-        No choice within the decisions reaches more (signed so that more is better); -inf where
-        there is none.
-    taken
-        How much of each option is taken, 0 to 1.
-    price
-        What the bound changes by, per unit, where an option that is not taken is, or one that is
-        whole is not; 0 or below.
-    point
-        Values of all columns.
-    """
-
+    # No choice within the decisions reaches more (signed so that more is better); -inf where there
+    # is none.
     bound: float
-    taken: Floats
+    taken: Floats  # how much of each option is taken, 0 to 1
+    # What the bound changes by, per unit, where an option that is not taken is, or one that is
+    # whole is not; 0 or below.
     price: Floats
-    point: Floats
+    point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
         """Return the options that no choice worth more than enough takes, and a bound on theirs."""
@@ -69,17 +59,7 @@ class Relaxed:
 
 
 class Master:
-    """The relaxed coarse program of one frame, and its cuts.
-
-    Parameters
-    ----------
-    frame, parts
-        The program, its aim and its parts.
-    clock
-        Deadline and interruption.
-    seed
-        Random seed of the simplex.
-    """
+    """The relaxed coarse program of one frame, and its cuts."""
 
     def __init__(self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int) -> None:
         self.frame, self._clock = frame, clock
@@ -171,14 +151,8 @@ class Master:
     def allow(self, allowed: Flags, opened: Flags, least: Floats, most: Floats) -> None:
         """Let a node's decisions hold.
 
-        Parameters
-        ----------
-        allowed
-            Which options may be taken.
-        opened
-            Which sites must have one.
-        least, most
-            How many of each kind there are.
+        `allowed`: which options may be taken; `opened`: which sites must have one; `least`, `most`:
+        how many of each kind there are.
         """
         lower = np.zeros(self.count)
         lower[self._single] = opened[self.frame.site[self._single]]
@@ -302,23 +276,8 @@ class Master:
     ) -> tuple[float, float, Ints | None]:
         """Solve in integers under the cuts that bind, with so many nodes.
 
-        Parameters
-        ----------
-        allowed
-            Whether each option may be taken.
-        start
-            A choice to start from, if there is one.
-        gap, nodes, threads, seed
-            Relative gap and nodes at which to stop; threads and random seed.
-
-        Returns
-        -------
-        bound
-            No choice reaches more.
-        objective
-            What the cuts say that the choice reaches.
-        choice
-            The best one found; None if there is none.
+        Out come a bound on any choice, what the cuts say that the best choice found reaches, and
+        it.
         """
         m, cuts = self.matrix, self.binding_cuts()
         rows = [m.a]
@@ -387,14 +346,8 @@ class Master:
     ) -> tuple[Relaxed | None, float]:
         """Return the optimum after so many rounds of cuts, and the lowest bound on the way.
 
-        Parameters
-        ----------
-        rounds
-            Rounds at most.
-        stalled
-            Least gain of a round, relative to the bound, over which to go on.
-        enough
-            Stops once the bound is at or below it.
+        `rounds`: rounds at most; `stalled`: least gain of a round, relative to the bound, over
+        which to go on.
         """
         found = self.solve()
         if found is None:

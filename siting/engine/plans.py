@@ -47,16 +47,7 @@ class Options:
 class Plans:
     """The best plan and bound of one aim so far; values are signed so that more is better.
 
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    clock
-        Deadline, interruption and progress.
-    options
-        How it is solved.
-    start
-        A choice to begin with, mended where it does not fit.
+    `start`: a choice to begin with, mended where it does not fit.
     """
 
     def __init__(self, frame: Frame, clock: Clock, options: Options, start: Ints | None) -> None:

@@ -18,11 +18,6 @@ class Room:
 
     A *change* is an option (taken at its site in place of what stands there) or, after the
     options, a site that is left empty.
-
-    Parameters
-    ----------
-    frame
-        The program.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -73,12 +68,8 @@ class Room:
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
         """Return which changes of a choice are within every row.
 
-        Parameters
-        ----------
-        choice
-            The option taken at each site, -1 for none.
-        begun
-            Whether the choice is only begun: what it lacks of some row, it may lack still.
+        `choice`: the option taken at each site, -1 for none; `begun`: whether the choice is only
+        begun: what it lacks of some row, it may lack still.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)

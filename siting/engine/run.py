@@ -307,13 +307,7 @@ class Run(Plans):
     # --- the end -----------------------------------------------------------------------------
 
     def result(self) -> Result:
-        """Return the best plan, polished, with its bound.
-
-        Raises
-        ------
-        SolveError
-            If no plan was found in the time given.
-        """
+        """Return the best plan, polished, with its bound."""
         if self.choice is None and self.start is not None and self.frame.fits(self.start):
             # No time was left to look at what there is.
             served = self.frame.serve(self.start, Clock(math.inf))

@@ -26,16 +26,8 @@ def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None
     what stands come first. A gain can only shrink while others are added, so a gain found earlier
     bounds the gain now, and most need not be worked out again.
 
-    Parameters
-    ----------
-    valuer
-        Values and bounds.
-    state
-        The choice to begin with.
-    clock
-        Stops the search early.
-    price
-        What each option costs in place of what it takes of all that is scarce.
+    `state`: the choice to begin with; `price`: what each option costs in place of what it takes of
+    all that is scarce.
     """
     price = valuer.room.price if price is None else price
     known = np.full(valuer.count, np.inf)
@@ -88,14 +80,7 @@ def exchange(
     taken, and what is left of the resources is filled. Where a site can step down without loss, it
     does: the money serves others.
 
-    Parameters
-    ----------
-    valuer, state, clock
-        As for `fill`.
-    enough
-        Value at which it may stop.
-    passes
-        Improvements to make at most.
+    `enough`: value at which it may stop; `passes`: improvements to make at most.
     """
     for _ in range(passes):
         if clock.over or state.value >= enough:
@@ -150,11 +135,6 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice without what adds nothing: options dropped or made cheaper at no loss.
 
     Dearest subsidies go first, then costs, then the last ids. Nothing is added.
-
-    Parameters
-    ----------
-    valuer, state, clock
-        As for `fill`.
     """
     found = True
     while found:
@@ -195,14 +175,8 @@ def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
 def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
     """Return the choice that takes options in the order of their relaxed values, then is filled.
 
-    Parameters
-    ----------
-    valuer, clock
-        As for `fill`.
-    taken
-        How much of each option the relaxed program takes, 0 to 1.
-    least
-        Options below it are not taken in the first step.
+    `taken`: how much of each option the relaxed program takes, 0 to 1; `least`: options below it
+    are not taken in the first step.
     """
     choice = valuer.base()
     fits = valuer.room.fits(choice, begun=True)

@@ -36,23 +36,7 @@ def run_solver(
     tells: bool = False,
     **options: Any,
 ) -> Run:
-    """Return what a solver says of a problem; the variables of the problem take its solution.
-
-    Parameters
-    ----------
-    name
-        The solver's name in PuLP.
-    prob, clock, gap, threads, seed, start, tells
-        As for `siting.engine.highs.run_highs`; a solver other than HiGHS is given the gap, the time
-        left, the threads and the start as far as its PuLP class takes them.
-    options
-        Options of HiGHS; not for others.
-
-    Raises
-    ------
-    SolveError
-        If the solver fails.
-    """
+    """Return what a solver says of a problem; the variables of the problem take its solution."""
     if name == HIGHS:
         return run_highs(
             prob,

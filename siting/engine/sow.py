@@ -35,14 +35,8 @@ NEARER = 0.03
 class Sower:
     """Takes stations one by one, or several that share no demand.
 
-    Parameters
-    ----------
-    cutter
-        The parts and measures of the program.
-    room
-        Its resources.
-    most
-        Money of the kind that is aimed at that may be spent, where the least is.
+    `most`: money of the kind that is aimed at that
+    may be spent, where the least is.
     """
 
     def __init__(self, cutter: Cutter, room: Room, most: float = np.inf) -> None:

@@ -63,21 +63,9 @@ class _Split:
 class Tree:
     """The tree of one aim.
 
-    Parameters
-    ----------
-    master
-        The relaxed coarse program.
-    clock
-        Deadline and interruption.
-    gap
-        Relative gap to prove.
-    plan
-        Called with how much of each option is taken: makes plans of it, and returns the value of
-        the best so far.
-    value
-        Called with a choice: its value, -inf if it is no plan; keeps it if it is the best.
-    tell
-        Called with each proven bound.
+    `plan`: called with how much of each option is taken: makes plans of it, and returns the value
+    of the best so far; `value`: called with a choice: its value, -inf if it is no plan; keeps it if
+    it is the best; `tell`: called with each proven bound.
     """
 
     def __init__(
@@ -121,12 +109,8 @@ class Tree:
 
         Called again, it goes on from where it was.
 
-        Parameters
-        ----------
-        best
-            Value of the best plan so far; -inf if there is none.
-        nodes
-            Nodes to look at, at the most.
+        `best`: value of the best plan so far; -inf if there is none; `nodes`: nodes to look at, at
+        the most.
         """
         self._best = max(self._best, best)
         heap, until = self._heap, self.nodes + nodes

@@ -24,20 +24,11 @@ Goal = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A choice and its value.
+    """A choice and its value."""
 
-    Parameters
-    ----------
-    choice
-        The option taken at each site, -1 for none.
-    value
-        Value of the aim, signed so that more is better.
-    upper
-        For each change (options, then sites left empty) a bound on the value after it alone.
-    """
-
-    choice: Ints
-    value: float
+    choice: Ints  # the option taken at each site, -1 for none
+    value: float  # value of the aim, signed so that more is better
+    # For each change (options, then sites left empty) a bound on the value after it alone.
     upper: Floats
 
 
@@ -79,13 +70,7 @@ def is_quick(frame: Frame, cutter: Cutter) -> bool:
 
 
 class Valuer:
-    """Values and bounds of the choices of one program.
-
-    Parameters
-    ----------
-    frame, cutter
-        The program and its cuts.
-    """
+    """Values and bounds of the choices of one program."""
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         goal = goal_of(frame.aim, frame)

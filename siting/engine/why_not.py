@@ -90,12 +90,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
     """Raise `InfeasibleError` with one fault for each requirement in the conflict.
 
-    Parameters
-    ----------
-    program, effort
-        A program without a plan; gap, threads and seed.
-    clock
-        Its time left is taken at most, but 5 s in any case.
+    It takes the clock's time left at most, but 5 s in any case.
     """
     left = Clock(max(LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()

@@ -23,20 +23,11 @@ from siting.program.slices import Slice, Years
 class Layout:
     """The columns of one program, and its rows but for the aim's.
 
-    Parameters
-    ----------
-    instance, slices, demand_kwh, options, resources, service, floors
-        The blocks of the program.
-    must
-        Whether each site must have one of its options.
-    capacitated
-        Whether capacities count.
-    by_pair
-        Whether each pair has an energy of its own even where capacities do not count.
-    gap, years, budget_pkr
-        The viability gap's rule, or none, and the money it may spend; infinite: all there is.
-    all_worth
-        Worth of all demand in each slice, in reach or not.
+    `instance`, `slices`, `demand_kwh`, `options`, `resources`, `service`, `floors`: the blocks of
+    the program; `must`: whether each site must have one of its options; `capacitated`: whether
+    capacities count; `by_pair`: whether each pair has an energy of its own even where capacities do
+    not count; `gap`, `years`, `budget_pkr`: the viability gap's rule, or none, and the money it may
+    spend; infinite: all there is; `all_worth`: worth of all demand in each slice, in reach or not.
     """
 
     def __init__(

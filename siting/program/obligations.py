@@ -58,12 +58,7 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
     Left out are those with a reason, those at forbidden sites, and new ones beside a station that
     stands, unless they extend it.
 
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`); ``extends`` (flag) marks an extension.
-    forbidden
-        Sites that take nothing.
+    `forbidden`: sites that take nothing.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(
@@ -90,15 +85,7 @@ def find_obligation_faults(
 
 
 def limit_rows(limits: Sequence[Limit], offer_ids: Sequence[str]) -> tuple[Ints, Ints, Floats]:
-    """Return the amounts of limits over offers, as the start of each row, offers and amounts.
-
-    Parameters
-    ----------
-    limits
-        The limits, in the order of the rows.
-    offer_ids
-        Ids of the offers, in order; amounts of others are left out.
-    """
+    """Return the amounts of limits over offers, as the start of each row, offers and amounts."""
     position = {name: n for n, name in enumerate(offer_ids)}
     start, offer, amount = [0], [], []
     for limit in limits:
@@ -155,15 +142,7 @@ def find_contradictions(instance: Instance) -> list[Fault]:
 
 
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
-    """Return what is wrong with limits.
-
-    Parameters
-    ----------
-    limits
-        The limits.
-    known
-        Ids of all offers; none: not checked, as those that are ruled out may be named too.
-    """
+    """Return what is wrong with limits."""
     faults = []
     names = [limit.name for limit in limits]
     twice = tuple(sorted({name for name in names if names.count(name) > 1}))

@@ -35,21 +35,9 @@ def check_tables(
 ) -> None:
     """Raise `InputError` with every fault of the tables, of their references and of the limits.
 
-    Parameters
-    ----------
-    demand, offers, reach, compatibility
-        The tables, as `siting.tables` specifies them.
-    budget_pkr
-        Public money there is (PKR).
-    cutoff_min
-        Longest drive allowed (min), if one is set here.
-    limits, required, forbidden
-        Limits beside the budget, sites that must have a station and sites that must not.
-
-    Raises
-    ------
-    InputError
-        If there is any fault.
+    `budget_pkr`: public money there is (PKR); `cutoff_min`: longest drive allowed (min), if one is
+    set here; `limits`, `required`, `forbidden`: limits beside the budget, sites that must have a
+    station and sites that must not.
     """
     faults = _limit_faults(budget_pkr, cutoff_min)
     tables = ((demand, DEMAND), (offers, OFFERS), (reach, REACH), (compatibility, COMPATIBILITY))
@@ -73,14 +61,8 @@ def find_reach_faults(
 ) -> list[Fault]:
     """Return why none of the demand can reach a station it could use, with the nearest mend.
 
-    Parameters
-    ----------
-    demand, offers, reach
-        The tables as given.
-    left
-        The offers that can be built or stand already.
-    cutoff_min
-        Longest drive allowed (min), if one is set here.
+    `left`: the offers that can be built or stand already; `cutoff_min`: longest drive allowed
+    (min), if one is set here.
     """
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[

@@ -33,22 +33,14 @@ BUDGET = "budget"
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """The rows over the options.
+    """The rows over the options."""
 
-    Parameters
-    ----------
-    names, kinds, units
-        Of each row.
-    use
-        What each option (column) uses of each resource (row), in its unit.
-    at_least, at_most
-        The sides of each row; infinite where there is none.
-    """
-
+    # names, kinds, units: of each row.
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
-    use: sparse.csr_array
+    use: sparse.csr_array  # what each option (column) uses of each resource (row), in its unit
+    # at_least, at_most: the sides of each row; infinite where there is none.
     at_least: Floats
     at_most: Floats
 
@@ -146,14 +138,8 @@ class ResourceRows:
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
         """Add that so many sites stand in this plan or in another only, at least.
 
-        Parameters
-        ----------
-        name
-            Of the row.
-        standing
-            Whether each site stands in the other plan.
-        sites
-            How many must differ.
+        `name`: of the row; `standing`: whether each site stands in the other plan; `sites`: how
+        many must differ.
         """
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))

@@ -44,31 +44,17 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Covering:
-    """Rows, the options that cover them, and what options cost; the arrays are read-only.
+    """Rows, the options that cover them, and what options cost; the arrays are read-only."""
 
-    Parameters
-    ----------
-    weight
-        Weight of each row, 0 or more, in one unit.
-    start, option
-        Row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each named once.
-    cost
-        Cost of each option, 0 or more.
-    group
-        Group of each option, as a number from 0; of a group one option at most can stand.
-    budget
-        What the options that stand may cost together.
-    forced
-        Positions of the options that must stand.
-    """
-
-    weight: Floats
+    weight: Floats  # weight of each row, 0 or more, in one unit
+    # start, option: row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each
+    # named once.
     start: Ints
     option: Ints
-    cost: Floats
-    group: Ints
-    budget: float
-    forced: Ints
+    cost: Floats  # cost of each option, 0 or more
+    group: Ints  # group of each option, as a number from 0; of a group one option at most can stand
+    budget: float  # what the options that stand may cost together
+    forced: Ints  # positions of the options that must stand
 
     def __post_init__(self) -> None:
         """Lock the arrays: a covering is shared between stages that must not change it."""
@@ -89,15 +75,6 @@ class Covering:
     ) -> Covering:
         """Return the covering of a matrix, rows down and options across.
 
-        Parameters
-        ----------
-        covers
-            Above 0 where an option covers a row.
-        weight, cost, budget, group, forced
-            As the class says; by default each option is a group of its own.
-
-        Examples
-        --------
         >>> covers = np.array([[1, 1, 0], [0, 1, 1]])
         >>> Covering.of_matrix(covers, np.array([5.0, 2.0]), np.ones(3), 1.0)
         Covering: 2 rows (weight 7), 3 options in 3 groups, 4 pairs, budget 1
@@ -171,15 +148,8 @@ def covering_from_chunks(
     The rows are never together in memory: each chunk is merged before the next is asked for. Rows
     that no option covers, or without weight, are left out.
 
-    Parameters
-    ----------
-    chunks
-        Weights (one a row), and whether each option (column) covers each row.
-    cost, budget, group, forced
-        As for `Covering`.
+    `chunks`: weights (one a row), and whether each option (column) covers each row.
 
-    Examples
-    --------
     >>> east = (np.array([1.0, 2.0]), np.array([[True, False], [True, False]]))
     >>> west = (np.array([4.0, 8.0]), np.array([[True, False], [False, False]]))
     >>> covering_from_chunks([east, west], np.ones(2), 1.0).weight

@@ -69,16 +69,7 @@ class _Zone:
 class Master:
     """The program of the cuts so far, in HiGHS.
 
-    Parameters
-    ----------
-    covering
-        Rows and options, nothing forced.
-    zone
-        Zone of each row, see `zones_of`.
-    clock
-        Stops it early.
-    seed
-        Random seed of HiGHS.
+    `zone`: zone of each row, see `zones_of`.
     """
 
     def __init__(self, covering: Covering, zone: Ints, clock: Clock, seed: int) -> None:
@@ -284,19 +275,9 @@ def cut_down(
 ) -> Cuts:
     """Return the relaxed program, solved round after round to an accuracy, a share of the optimum.
 
-    Parameters
-    ----------
-    covering, clock, seed
-        As for `Master`.
-    prices
-        Prices of the rows: the first cuts.
-    zones
-        Zones at most.
-    accuracy
-        Share of the optimum by which the bound may be above it.
-    hear
-        Called now and then with the bound and how much of each option is taken; says whether to
-        stop.
+    `prices`: prices of the rows: the first cuts; `zones`: zones at most; `accuracy`: share of the
+    optimum by which the bound may be above it; `hear`: called now and then with the bound and how
+    much of each option is taken; says whether to stop.
     """
     master = Master(covering, zones_of(covering, zones), clock, seed)
     master.add_prices(prices.price)

@@ -28,13 +28,7 @@ CHANGE_WORK = 50_000
 
 
 class Standing:
-    """A plan, the weight it covers, and the gains of its changes.
-
-    Parameters
-    ----------
-    covering
-        The rows and options; nothing forced.
-    """
+    """A plan, the weight it covers, and the gains of its changes."""
 
     def __init__(self, covering: Covering) -> None:
         self.covering = covering

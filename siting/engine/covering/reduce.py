@@ -31,28 +31,15 @@ BLOCK = 4096
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A covering with less in it, and the way back.
+    """A covering with less in it, and the way back."""
 
-    Parameters
-    ----------
-    covering
-        What is left; nothing in it is forced.
-    option
-        The option of the whole that each option left is.
-    row
-        The row left that each row before the last reduction counts in; -1 where it plays no part,
-        or is certain.
-    forced
-        Options of the whole that stand in every plan.
-    certain
-        Weight that the forced options cover.
-    """
-
-    covering: Covering
-    option: Ints
+    covering: Covering  # what is left; nothing in it is forced
+    option: Ints  # the option of the whole that each option left is
+    # The row left that each row before the last reduction counts in; -1 where it plays no part, or
+    # is certain.
     row: Ints
-    forced: Ints
-    certain: float
+    forced: Ints  # options of the whole that stand in every plan
+    certain: float  # weight that the forced options cover
 
     def whole(self, chosen: Ints) -> Ints:
         """Return the options of the whole that a plan for what is left stands for, in order."""
@@ -62,20 +49,8 @@ class Reduced:
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     """Return what is left of a covering without what no best plan needs.
 
-    Parameters
-    ----------
-    covering
-        The whole.
-    keep
-        Options to keep at most; by default all. Leaving out others is the caller's decision.
+    `keep`: options to keep at most; by default all. Leaving out others is the caller's decision.
 
-    Returns
-    -------
-    Reduced
-        Rows in an order that the order of the rows of the whole does not change.
-
-    Examples
-    --------
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
     >>> whole = Covering.of_matrix(covers, np.array([5.0, 1.0, 2.0, 9.0]), np.ones(3), 1.0)
     >>> left = reduce_covering(whole)

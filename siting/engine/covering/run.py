@@ -47,13 +47,7 @@ STEP_SURE = 0.01
 
 
 class CoveringRun:
-    """The best plan and bound so far, and the phases that better them.
-
-    Parameters
-    ----------
-    covering, clock, gap, seed
-        As for `solve_covering`.
-    """
+    """The best plan and bound so far, and the phases that better them."""
 
     def __init__(self, covering: Covering, clock: Clock, gap: float, seed: int) -> None:
         self.covering, self.clock, self.gap, self.seed = covering, clock, gap, seed

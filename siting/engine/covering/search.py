@@ -32,17 +32,9 @@ def greedy(
 ) -> None:
     """Add options while the budget lasts, the most weight gained for its cost first.
 
-    Parameters
-    ----------
-    plan
-        What stands; it is added to.
-    clock
-        Stops the work early.
-    price
-        What each option is held to cost in the comparison; by default its cost. Options without a
-        price come first.
-    among
-        Which options there are; all by default.
+    `plan`: what stands; it is added to; `price`: what each option is held to cost in the
+    comparison; by default its cost. Options without a price come first; `among`: which options
+    there are; all by default.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)

@@ -53,33 +53,6 @@ def solve_covering(
 
     Ctrl-C ends it early and returns the best plan so far.
 
-    Parameters
-    ----------
-    covering
-        Rows, options, budget.
-    gap
-        Relative gap between bound and plan at which to stop.
-    time_limit_s
-        Seconds to take at most.
-    seed
-        Random seed.
-    progress
-        Called now and then with a `Progress`.
-    unit
-        Unit of the weights, for the proof.
-
-    Returns
-    -------
-    CoveringSolution
-        Options, weight covered, bound, gap, seconds.
-
-    Raises
-    ------
-    InfeasibleError
-        If what must stand is beyond the budget, or is two options of a group.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> covers = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [0, 1, 0]])
     >>> cover = Covering.of_matrix(covers, np.array([3.0, 2.0, 2.0, 1.0]), np.ones(3), 1.0)
@@ -110,14 +83,7 @@ def lp_bound(
 ) -> float:
     """Return the optimum of the linear relaxation, from above and to an accuracy (a share of it).
 
-    Parameters
-    ----------
-    covering
-        Rows, options, budget.
-    accuracy
-        Share of the optimum the answer may be above it.
-    time_limit_s, seed
-        As for `solve_covering`; when time is up the answer is a bound all the same.
+    `accuracy`: share of the optimum the answer may be above it.
     """
     clock = Clock(time_limit_s)
     run = CoveringRun(covering, clock, 0.0, seed)

@@ -40,16 +40,10 @@ class _Node:
 class Tree:
     """The nodes that are open, and the bound they leave.
 
-    Parameters
-    ----------
-    master, clock
-        The relaxed program, and what stops the work early.
-    aim
-        Weight that a plan must exceed to be worth looking for, as known now.
-    round_off
-        Called with how much of each option a relaxed program takes: makes a plan of it.
-    accuracy
-        Share of all weight to which the relaxed programs are solved.
+    `master`, `clock`: the relaxed program, and what stops the work early; `aim`: weight that a plan
+    must exceed to be worth looking for, as known now; `round_off`: called with how much of each
+    option a relaxed program takes: makes a plan of it; `accuracy`: share of all weight to which the
+    relaxed programs are solved.
     """
 
     def __init__(
