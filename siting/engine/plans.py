@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from siting.engine.clock import Clock
+from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered
-from siting.engine.master import Master, Relaxed
+from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.proof import ARITHMETIC
 from siting.engine.room import Room

@@ -191,7 +191,10 @@ class Run(Plans):
 
     def _turns(self) -> None:
         """Better plan and bound in turns; the one that closes more of the gap gets the next."""
-        tree = self._tree() if self.coarse else None
+        tree = None
+        if self.coarse:
+            self.master.forget_money()
+            tree = Tree(self.master, self, self.clock)
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large else (ROUNDS, NODES)
         if tree is not None and not self.large:
             self._turn_of_tree(tree, FIRST_TURN)
@@ -223,7 +226,7 @@ class Run(Plans):
     def _turn_of_tree(self, tree: Tree, nodes: int) -> None:
         done = tree.nodes
         with self.clock.phase("tree", ENDS):
-            self.limit(tree.run(self.best, nodes))
+            tree.run(nodes)
         self.nodes += tree.nodes - done
 
     def _programs(self) -> None:
@@ -284,25 +287,16 @@ class Run(Plans):
                 if gained > 0:
                     self.value(windows.choice)
 
-    def _tree(self) -> Tree:
-        self.master.forget_money()
-        return Tree(
-            self.master, self.clock, gap=self.options.gap,
-            plan=self._plan_at_node, value=self.value, tell=self.limit,
-        )  # fmt: skip
-
-    def _plan_at_node(self, taken: Floats) -> float:
+    def plan_at(self, taken: Floats) -> None:
+        """Make plans of how much of each option a node of the tree takes."""
         if self.valuer is None:
             self._round_plainly(taken)
-            return self.best
-        if self.large:
-            return self.best
-        for least in (1 - 1e-6, 0.5):
+            return
+        for least in () if self.large else (1 - 1e-6, 0.5):
             if not self.clock.over:
                 state = round_relaxed(self.valuer, taken, least, self.clock)
                 if state.value > self.best - 0.01 * abs(self.best):
                     self._improve(state)
-        return self.best
 
     # --- the end -----------------------------------------------------------------------------
 
