@@ -68,6 +68,9 @@ class CutModel:
         self._named, self._named_rows = np.flatnonzero(several | must), named.astype(np.int32)
         self._single = np.flatnonzero(~(several | must)[site])
         self._columns = np.arange(self.count, dtype=np.int32)
+        # What is decided: the least and most of each option, and of the named sites the least.
+        self._low, self._high = np.zeros(self.count), np.ones(self.count)
+        self._there = np.zeros(len(self._named))
         # Options that are alike, kind by kind, and the rows that count them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
@@ -83,12 +86,13 @@ class CutModel:
         `allowed`: which options may be taken; `opened`: which sites must have one; `least`, `most`:
         how many of each kind there are.
         """
-        lower, upper = np.zeros(self.count), allowed.astype(float)
-        lower[self._single] = opened[self.site[self._single]]
-        self.model.changeColsBounds(self.count, self._columns, np.minimum(lower, upper), upper)
-        there = (opened | self.must)[self._named].astype(float)
+        low, self._high = np.zeros(self.count), allowed.astype(float)
+        low[self._single] = opened[self.site[self._single]]
+        self._low = np.minimum(low, self._high)
+        self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
+        self._there = (opened | self.must)[self._named].astype(float)
         for rows, low, high in (
-            (self._named_rows, there, np.ones(len(there))),
+            (self._named_rows, self._there, np.ones(len(self._named))),
             (self._kind_rows, least, most),
         ):
             if len(rows):

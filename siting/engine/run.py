@@ -57,7 +57,7 @@ class Run(Plans):
         if self.coarse:
             self.limit(self.master.most)
         if not self.frame.count:  # there is nothing to choose
-            self.value(np.zeros(0, dtype=np.int64))
+            self.weighed(np.zeros(0, dtype=np.int64))
             self.infeasible = self.choice is None
             self.limit(self.best)
             return
@@ -96,7 +96,7 @@ class Run(Plans):
             words = guarantee(valuer)
             if words and self.choice is not None:
                 state = valuer.at(valuer.by_site(self.choice))
-                self._keep(best_single(valuer, state, self.clock))
+                self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
             with self.clock.phase("cuts", self._until(ROOT_ENDS)):
@@ -110,7 +110,7 @@ class Run(Plans):
         with self.clock.phase("start"):
             for least in ROUND_FROM:
                 if not self.done:
-                    self._keep(round_relaxed(valuer, self.root.taken, least, self.clock))
+                    self._keep_state(round_relaxed(valuer, self.root.taken, least, self.clock))
 
     def _relax(self) -> None:
         """Bound by the whole relaxation, and dive into it."""
@@ -124,7 +124,7 @@ class Run(Plans):
             self.taken = relaxation.taken
             choice = relaxation.dive(self.room)
             if choice is not None:
-                self.value(choice)
+                self.weighed(choice)
 
     def _soften(self) -> None:
         """Mend the plan that was sown until it misses no floor."""
@@ -143,7 +143,7 @@ class Run(Plans):
             while not self.clock.over and not windows.exhausted:
                 windows.round()
                 if short_of(windows.point, columns) <= 1e-9:
-                    self.value(windows.choice)
+                    self.weighed(windows.choice)
                     if self.choice is not None:
                         return
 
@@ -179,7 +179,7 @@ class Run(Plans):
             self.limit(self.frame.signed(found.bound))
             if not found.found:
                 return
-            value = self.value(np.flatnonzero(found.point[: self.frame.count] > 0.5))
+            value = self.weighed(np.flatnonzero(found.point[: self.frame.count] > 0.5))
             believed = self.frame.signed(found.objective)
             if start is None or value >= believed - max(1e-6 * abs(believed), self.noise):
                 return
@@ -247,7 +247,7 @@ class Run(Plans):
                 self.limit(max(bound, closed))
                 if choice is None:
                     return
-                value = self.value(choice)
+                value = self.weighed(choice)
                 misjudged = objective - value > max(bound, closed) - objective
                 wrong = wrong + 1 if misjudged else 0
                 taken = np.zeros(self.frame.count)
@@ -285,7 +285,7 @@ class Run(Plans):
                     return
                 gained = windows.round()
                 if gained > 0:
-                    self.value(windows.choice)
+                    self.weighed(windows.choice)
 
     def plan_at(self, taken: Floats) -> None:
         """Make plans of how much of each option a node of the tree takes."""

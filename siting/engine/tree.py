@@ -72,7 +72,7 @@ class Keeper(Protocol):
     def limit(self, bound: float) -> None:
         """Keep a proven bound."""
 
-    def value(self, choice: Ints) -> float:
+    def weighed(self, choice: Ints) -> float:
         """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
 
     def plan_at(self, taken: Floats) -> None:
@@ -152,7 +152,7 @@ class Tree:
     def _at_a_plan(self, node: _Node, found: Relaxed) -> list[_Node]:
         """Value the plan; go on with its cuts, or close the node where it is worth its bound."""
         choice = np.flatnonzero(found.taken > 0.5)
-        value = self._keeper.value(choice)
+        value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):
             return self._done(max(value, min(node.bound, self._keeper.proven_at)))
         self._master.allow(node.allowed, node.opened, node.least, node.most)

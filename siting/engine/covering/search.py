@@ -90,7 +90,7 @@ class Kicks:
         self._now, self._now_value = chosen, value
         self._since = 0
 
-    def offer(self, chosen: Ints, value: float) -> None:
+    def go_on_from(self, chosen: Ints, value: float) -> None:
         """Go on from another plan, if it is better."""
         if value > self.value + self.plan.noise:
             self._keep(chosen, value)
