@@ -10,16 +10,16 @@ from brute_force import COMPATIBILITY, town
 from conftest import seeds
 from scipy import sparse
 
+from benchmarks.covering import covering_from_chunks, lp_bound, solve_covering
 from siting.classics import PlainInstance
 from siting.classics.cover import covering_of_plain
 from siting.engine import lost_without, solve
 from siting.engine.clock import Clock
 from siting.engine.cover import covering_of
-from siting.engine.covering.covering import Covering, covering_from_chunks
-from siting.engine.covering.plan import Standing
+from siting.engine.covering.covering import Covering
+from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Knapsack, tighten
 from siting.engine.covering.reduce import dominated, merge_rows, reduce_covering
-from siting.engine.covering.solve import lp_bound, solve_covering
 from siting.engine.highs import run_highs
 from siting.errors import InfeasibleError
 from siting.program.instance import Instance
@@ -212,12 +212,6 @@ def test_nothing_to_cover_or_to_cover_it_with(shape):
     assert answer.value == answer.bound == 0.0
 
 
-def test_what_must_stand_and_cannot_is_told():
-    covering = Covering.of_matrix(np.ones((1, 2)), np.ones(1), np.ones(2), 1.0, forced=[0, 1])
-    with pytest.raises(InfeasibleError, match="beyond the budget"):
-        solve_covering(covering)
-
-
 def large_covering():
     """Return a covering that takes some seconds to prove."""
     rng = np.random.default_rng(4)
@@ -319,7 +313,7 @@ def test_chunks_are_merged_to_what_the_whole_would_be():
 @pytest.mark.parametrize("seed", range(30))
 def test_gains_are_right_after_any_changes(seed):
     covering = random_covering(seed, rows=(10, 60), options=(3, 15))
-    plan = Standing(covering)
+    plan = CoveringPlan(covering)
     rng = np.random.default_rng(seed)
     for _ in range(40):
         k = int(rng.integers(plan.options))

@@ -3,7 +3,7 @@
 Without capacities whoever is near a station is served whole, whatever is aimed at: by the one that
 counts most, of these the nearest. Where there is nothing but a budget besides, the program is the
 budgeted maximal covering of Church and ReVelle, for which `siting.engine.covering` has arrays,
-reductions, kicks and a tree of its own, made for millions of rows.
+reductions, kicks and cuts of its own, made for millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.

@@ -27,7 +27,7 @@ NOISE = 1e-10
 CHANGE_WORK = 50_000
 
 
-class Standing:
+class CoveringPlan:
     """A plan, the weight it covers, and the gains of its changes."""
 
     def __init__(self, covering: Covering) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.master import Cuts, ZoneModel, cut_down
-from siting.engine.covering.plan import Standing
+from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Prices, tighten
 from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
 from siting.engine.covering.search import Kicks, exchange, greedy, round_off
@@ -61,7 +61,7 @@ class CoveringRun:
         self.step = _common_step(covering.weight)
         self.nodes = 0
         self._ruled_out = -math.inf  # plans with options left out on the way cover no more
-        self._plan = Standing(self.left.covering)
+        self._plan = CoveringPlan(self.left.covering)
         self._pairs = max(len(self.left.covering.option), LEAST_PAIRS)
 
     # --- what is known -----------------------------------------------------------------------
@@ -201,7 +201,7 @@ class CoveringRun:
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
         """Return kicks from the best plan, as far as its options are left."""
-        plan = Standing(self.left.covering)
+        plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)
         round_off(plan, taken, self.clock)

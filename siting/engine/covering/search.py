@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from siting.engine.clock import Clock
-from siting.engine.covering.plan import Standing
+from siting.engine.covering.plan import CoveringPlan
 from siting.program.instance import Flags, Floats, Ints
 
 # Options that a kick takes out, at least and at most.
@@ -28,7 +28,7 @@ LEAST_TAKEN = 1e-3
 
 
 def greedy(
-    plan: Standing, clock: Clock, price: Floats | None = None, among: Flags | None = None
+    plan: CoveringPlan, clock: Clock, price: Floats | None = None, among: Flags | None = None
 ) -> None:
     """Add options while the budget lasts, the most weight gained for its cost first.
 
@@ -49,7 +49,7 @@ def greedy(
         plan.work += 4 * plan.options
 
 
-def exchange(plan: Standing, clock: Clock, worth: float = 0.0) -> None:
+def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     """Exchange one option for another as long as that gains weight, the most first; fill up.
 
     A unit of the budget left over is held to be worth some weight, to the end none.
@@ -80,7 +80,7 @@ class Kicks:
     worth by the prices of a bound.
     """
 
-    def __init__(self, plan: Standing, seed: int, worth: float = 0.0) -> None:
+    def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
         self.plan, self.worth = plan, worth
         self.rng = np.random.default_rng(seed)
         self._keep(plan.chosen, plan.value)
@@ -128,7 +128,7 @@ class Kicks:
         exchange(plan, clock, worth)
 
 
-def round_off(plan: Standing, taken: Floats, clock: Clock) -> None:
+def round_off(plan: CoveringPlan, taken: Floats, clock: Clock) -> None:
     """Let the options stand too that a relaxed program takes most of, fill up, exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
         if taken[k] < LEAST_TAKEN:
