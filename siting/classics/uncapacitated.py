@@ -27,8 +27,7 @@ from siting.classics.location import Location, fill, improve, nearest, total
 from siting.classics.plain import PlainInstance
 from siting.classics.programs import ClassicProgram
 from siting.engine.clock import Clock
-from siting.engine.highs import Run
-from siting.engine.solvers import run_solver
+from siting.engine.solvers import Run, run_solver
 from siting.program.instance import Flags
 
 NODE_ITERATIONS = 120

@@ -72,10 +72,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """What a solve knows about time: its deadline, seconds a phase, and whether to stop.
-
-    `progress`: called with a `Progress` now and then, always on the calling thread.
-    """
+    """What a solve knows about time: its deadline, seconds a phase, and whether to stop."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None

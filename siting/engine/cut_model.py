@@ -81,11 +81,7 @@ class CutModel:
     # --- decisions ---------------------------------------------------------------------------
 
     def allow(self, allowed: Flags, opened: Flags, least: Floats, most: Floats) -> None:
-        """Let a node's decisions hold.
-
-        `allowed`: which options may be taken; `opened`: which sites must have one; `least`, `most`:
-        how many of each kind there are.
-        """
+        """Let a node's decisions hold."""
         low, self._high = np.zeros(self.count), allowed.astype(float)
         low[self._single] = opened[self.site[self._single]]
         self._low = np.minimum(low, self._high)
@@ -167,11 +163,7 @@ class CutModel:
     def tighten(
         self, rounds: int, stalled: float, enough: float = -math.inf
     ) -> tuple[Relaxed | None, float]:
-        """Return the optimum after so many rounds of cuts, and the lowest bound on the way.
-
-        `rounds`: rounds at most; `stalled`: least gain of a round, relative to the bound, over
-        which to go on.
-        """
+        """Return the optimum after so many rounds of cuts, and the lowest bound on the way."""
         found = self.solve()
         if found is None:
             return None, math.inf

@@ -101,11 +101,8 @@ class Cutter:
 
     def envelope_share(self, r: int) -> Floats:
         """Return what an envelope (position of the limit) pays of each rupee, by offer."""
-        use = self.frame.program.instance.limit_use
-        share = np.zeros(len(self.frame.program.instance.offer_ids))
-        own = slice(use.indptr[r], use.indptr[r + 1])
-        share[use.indices[own]] = use.data[own]
-        return share
+        instance = self.frame.program.instance
+        return instance.amounts_of(instance.limits[r])
 
     # --- coefficients ------------------------------------------------------------------------
 
@@ -156,10 +153,7 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def quick(self, taken: Floats) -> list[Cut]:
-        """Return the cuts of single measures that need no linear program, lowest at a point.
-
-        `taken`: how much of each option is taken, 0 to 1.
-        """
+        """Return the cuts of single measures that need no linear program, lowest at a point."""
         out: list[Cut] = []
         for p, part in enumerate(self.parts):
             if not part.capacitated or part.uniform is not None:

@@ -51,12 +51,7 @@ def model_of(
     whole: Flags | None = None,
     **options: Any,
 ) -> highspy.Highs:
-    """Return a native model that maximises `cost` over columns within bounds and rows.
-
-    `a`: coefficients, rows by columns; `cost`, `lower`, `upper`: of the columns; `row_lower`,
-    `row_upper`: sides of the rows; `whole`: which columns take whole numbers; none: all may be
-    fractions; `options`: options of HiGHS by their own names.
-    """
+    """Return a native model that maximises `cost` over columns within bounds and rows."""
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = a.shape
     lp.sense_ = highspy.ObjSense.kMaximize
@@ -75,10 +70,7 @@ def model_of(
 
 
 def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Answered:
-    """Return what HiGHS says of a native model, run until it is done or the clock says stop.
-
-    `whole`: whether it has columns that take whole numbers.
-    """
+    """Return what HiGHS says of a native model, run until it is done or the clock says stop."""
     run_native([model], clock)
     status = model.getModelStatus()
     info = model.getInfo()

@@ -57,10 +57,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure to ask for at an excess, in steps that people write, on the safe side.
-
-    `whole`: whether a whole number is wanted where one was asked for.
-    """
+    """Return the figure to ask for at an excess, in steps that people write, on the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = STEP
@@ -75,10 +72,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
-    """Return a requirement with the change of it that does, alone or with others.
-
-    `mend`: the changes; `required`, `sites`: whether each site is required, and their ids.
-    """
+    """Return a requirement with the change of it that does, alone or with others."""
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
     fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"

@@ -46,10 +46,7 @@ class Options:
 
 
 class Plans:
-    """The best plan and bound of one aim so far; values are signed so that more is better.
-
-    `start`: a choice to begin with, mended where it does not fit.
-    """
+    """The best plan and bound of one aim so far; values are signed so that more is better."""
 
     def __init__(self, frame: Frame, clock: Clock, options: Options, start: Ints | None) -> None:
         self.frame, self.clock, self.options = frame, clock, options
@@ -144,7 +141,7 @@ class Plans:
         if not self.frame.fits(choice):
             return -math.inf
         if self.valuer is not None:
-            value = self.valuer.at(self.valuer.by_site(choice)).value
+            value = self.valuer.at(self.frame.by_site(choice)).value
         else:
             served = self.serve(choice)
             if not served.found:
@@ -177,18 +174,13 @@ class Plans:
         if self.choice is not None:
             return
         if valuer is None or self.large:
-            existing = self.frame.program.instance.offer_existing
-            kept = existing[self.frame.options.offer].all(axis=1)
-            self.weighed(np.flatnonzero(kept))
+            self.weighed(self.frame.kept)
             if self.coarse:
                 self._sow()
             return
         self._sow()
-        if self.choice is None:
-            self._keep_state(fill(valuer, valuer.at(valuer.base()), self.clock))
-        else:
-            state = valuer.at(valuer.by_site(self.choice))
-            self._keep_state(fill(valuer, state, self.clock))
+        begun = self.frame.by_site(self.frame.kept if self.choice is None else self.choice)
+        self._keep_state(fill(valuer, valuer.at(begun), self.clock))
 
     def _sow(self) -> None:
         """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""
@@ -216,12 +208,9 @@ class Plans:
 
     def _mended(self, start: Ints) -> None:
         """Take an earlier plan, without what does not fit here, last options first."""
-        choice = np.full(self.frame.sites, -1, dtype=np.int64)
-        for option in start.tolist():
-            if self.room.fits(choice, begun=True)[option]:
-                choice[self.frame.site[option]] = option
+        choice = self.room.taking(self.frame.nothing, start.tolist())
         if self.valuer is not None:
-            base = self.valuer.base()
+            base = self.frame.by_site(self.frame.kept)
             choice = np.where(choice >= 0, choice, base)
             state = self.valuer.at(choice)
             self._keep_state(state)
@@ -237,7 +226,7 @@ class Plans:
             return self.best
         starts = []
         if self.choice is not None:
-            starts.append(valuer.at(valuer.by_site(self.choice)))
+            starts.append(valuer.at(self.frame.by_site(self.choice)))
         for least in ROUND_FROM:
             if self.clock.over:
                 break
@@ -260,12 +249,7 @@ class Plans:
 
     def _round_plainly(self, taken: Floats) -> None:
         """Take options by their relaxed values while they fit."""
-        choice = np.full(self.frame.sites, -1, dtype=np.int64)
         order = np.argsort(-taken, kind="stable")
-        fits = self.room.fits(choice, begun=True)
-        for option in order[taken[order] >= 0.25].tolist():
-            j = self.frame.site[option]
-            if choice[j] < 0 and fits[option]:
-                choice[j] = option
-                fits = self.room.fits(choice, begun=True)
+        order = order[taken[order] >= 0.25]
+        choice = self.room.taking(self.frame.nothing, order.tolist())
         self.weighed(choice[choice >= 0])

@@ -114,9 +114,7 @@ class Relaxation:
         """Return the options to take next, those taken most first; None where all is decided."""
         frame = self.frame
         open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
-        choice = np.full(frame.sites, -1, dtype=np.int64)
-        fixed = np.flatnonzero(lower > 0.5)
-        choice[frame.site[fixed]] = fixed
+        choice = frame.by_site(np.flatnonzero(lower > 0.5))
         fits = room.fits(choice, begun=True)[: frame.count]
         upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
         open_ = open_[upper[open_] > 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import sparse
 
@@ -96,9 +98,13 @@ class Room:
             out[option[over]] = False
         return out
 
-    def within(self, choice: Ints) -> bool:
-        """Return whether a choice is within every row."""
-        wide, narrow = self.used(choice)
-        most, least = self.most[self._wide], self.least[self._wide]
-        fits = (wide <= most).all() and (wide >= least).all()
-        return bool(fits and (narrow <= self.most[self._narrow]).all())
+    def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
+        """Return a choice after options are taken in an order, one a site, as long as they fit."""
+        out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
+        fits = self.fits(out, begun=True)
+        for option in order:
+            j = self.site[option]
+            if not done[j] and fits[option] and out[j] != option:
+                out[j], done[j] = option, True
+                fits = self.fits(out, begun=True)
+        return out

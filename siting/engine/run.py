@@ -87,7 +87,7 @@ class Run(Plans):
         if self.choice is None or self.valuer is None or self.done:
             return
         with self.clock.phase("exchanges"):
-            self._improve(self.valuer.at(self.valuer.by_site(self.choice)))
+            self._improve(self.valuer.at(self.frame.by_site(self.choice)))
 
     def _greedily(self) -> None:
         """Take the relaxation's bound and what rounding it gives; no more."""
@@ -95,7 +95,7 @@ class Run(Plans):
         if valuer is not None:
             words = guarantee(valuer)
             if words and self.choice is not None:
-                state = valuer.at(valuer.by_site(self.choice))
+                state = valuer.at(self.frame.by_site(self.choice))
                 self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
@@ -253,7 +253,7 @@ class Run(Plans):
                 taken = np.zeros(self.frame.count)
                 taken[choice] = 1.0
                 self.master.add(self.master.cutter.quick(taken))
-                state = self.valuer.at(self.valuer.by_site(choice))
+                state = self.valuer.at(self.frame.by_site(choice))
                 self._improve(fill(self.valuer, state, self.clock))
                 left = self.bound - self.best
                 idle = idle + 1 if left > 0.95 * before else 0
@@ -312,7 +312,7 @@ class Run(Plans):
             raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
         if self.valuer is not None:
             own = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
-            state = polish(self.valuer, self.valuer.at(self.valuer.by_site(self.choice)), own)
+            state = polish(self.valuer, self.valuer.at(self.frame.by_site(self.choice)), own)
             if self.valuer.allowed(state.choice):
                 self.choice, self.best = np.sort(state.choice[state.choice >= 0]), state.value
         stopped: Stopped = "time limit"

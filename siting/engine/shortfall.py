@@ -146,10 +146,7 @@ class Shortfall:
         return out
 
     def cut(self, taken: Floats, measured: Floats, clock: Clock) -> Cut | None:
-        """Return the cut that a point breaks most; None if it breaks none.
-
-        `taken`: how much of each option is taken, 0 to 1; `measured`: values of all coarse columns.
-        """
+        """Return the cut that a point breaks most; None if it breaks none."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         thought = np.array(

@@ -102,7 +102,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
     """Return one fault a line; of squares or stretches that clash, one for all of a kind."""
-    kinds = program.instance.limit_kinds
+    kinds = [limit.kind for limit in program.instance.limits]
     alike: dict[str, list[Line]] = {}
     for line in lines:
         if line.one.block == "limit" and line.one.least:
@@ -119,7 +119,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
             rest = "the budget" if money else "the rest of what is asked"
             what = f"is asked for in {whole}, and {rest} cannot meet all of them"
             fix = f"change what else clashes, or ask for fewer {things}; of those that clash"
-            names = tuple(program.instance.limit_names[x.one.place] for x in mine)
+            names = tuple(program.instance.limits[x.one.place].name for x in mine)
             out.append(Fault(f"a station in every {kind}", what, fix, names))
     return out
 

@@ -140,18 +140,14 @@ class Blocks:
             if self.year_plan and self.year_plan.upgrades:
                 most = sum(self.year_plan.budgets_pkr)
             possible = instance.offer_subsidy <= most + tolerance(most)
-        if len(instance.limit_names):
-            row = np.repeat(np.arange(len(instance.limit_names)), np.diff(instance.limit_start))
-            amount = instance.limit_amount * np.where(
-                instance.limit_per_rupee[row], instance.offer_subsidy[instance.limit_offer], 1.0
-            )
-            most = instance.limit_most[row]
-            possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
         if self.gap is not None:
             possible &= instance.must_sites[instance.offer_site] | self._viable(self.gap)
         useful = instance.must_sites[instance.offer_site] | self._usable()
-        if len(instance.limit_names):
-            useful[instance.limit_offer[instance.limit_least[row] > 0]] = True
+        for limit in instance.limits:
+            amount = instance.amounts_of(limit)
+            used = amount * instance.offer_subsidy if limit.per_rupee else amount
+            possible[used > limit.at_most + tolerance(limit.at_most)] = False
+            useful |= (amount > 0) & (limit.at_least > 0)
         return np.flatnonzero((possible & useful) | instance.offer_existing)
 
     @cached_property
@@ -258,11 +254,7 @@ class Blocks:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix, with aims reached before it kept.
-
-        `aim`: the aim; the first by default; `reached`: aims solved before, with their values;
-        `by_cell`: whether rows of different cells stay apart; they do where drives are aimed at.
-        """
+        """Return the program for one aim as a sparse matrix, with aims reached before it kept."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         drives = [aim, *(r.aim for r in reached)]

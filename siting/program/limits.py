@@ -238,9 +238,6 @@ def feeders(
 def number(offers: pd.DataFrame, at_most: int, name: str = "new stations") -> Limit:
     """Return the limit on how many new stations there are; an extension is not a new station.
 
-    `offers`: the offers that count (`siting.tables.OFFERS`); part of the table for part of the
-    city; `at_most`: new stations at most.
-
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, True]})
     >>> number(offers, 3)

@@ -46,11 +46,7 @@ class Options:
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return the options that some offers make.
-
-    `offers`: positions of the offers that are of use; `years`: number of years; `upgrades`: whether
-    a station can become another.
-    """
+    """Return the options that some offers make."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []

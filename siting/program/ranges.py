@@ -39,12 +39,7 @@ def check_ranges(
     floors: tuple[Floor, ...],
     unit: str,
 ) -> None:
-    """Raise `InputError` where what is small beside the largest row matters all the same.
-
-    `demand_kwh`, `per_kwh`: what each demand row wants in each slice (kWh/day), and what a kWh of
-    it counts; `reached`: whether each demand row can be served at all; `largest_kwh`: the largest
-    merged row (kWh/day); `floors`: floors, and groups of aims at a worst share.
-    """
+    """Raise `InputError` where what is small beside the largest row matters all the same."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < FAINT * largest_kwh) & reached[:, None]
     if not faint.any():

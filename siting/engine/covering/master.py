@@ -193,11 +193,7 @@ def cut_down(
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
-    """Return the relaxed program, solved round after round to an accuracy, a share of the optimum.
-
-    `prices`: prices of the rows: the first cuts; `zones`: zones at most; `hear`: called now and
-    then with the bound and how much of each option is taken; says whether to stop.
-    """
+    """Return the relaxed program, solved round after round to an accuracy (a share)."""
     model = ZoneModel(covering, zones_of(covering, zones), clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.zones)))
     inner, bound = prices.taken, prices.bound
