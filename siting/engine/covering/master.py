@@ -1,7 +1,7 @@
-"""The relaxed program of a covering on its options alone, with the rows as cuts by zone.
+"""The relaxed program of a covering on its options alone, with the rows as cuts by patch.
 
-The rows are split into zones. For each zone ``g`` one variable says what of it is covered, and cuts
-hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
+The rows are split into patches. For each patch ``g`` one variable says what of it is covered, and
+cuts hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
 
     max   sum of t_g over g
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
@@ -41,13 +41,13 @@ COVERED = 1 - 1e-9
 ROUNDS, HEAR_EVERY = 1000, 10
 # How far the point of a round is towards the optimum, and how far the inner point follows.
 TOWARDS, FOLLOWS = 0.8, 0.5
-# The optimum is separated as well where the other gives fewer cuts than this share of the zones.
+# The optimum is separated as well where the other gives fewer cuts than this share of the patches.
 FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class _Zone:
-    """Rows of a zone: from, to, the options that cover any of them, and these pairs."""
+class _Patch:
+    """Rows of a patch: from, to, the options that cover any of them, and these pairs."""
 
     first: int
     last: int
@@ -55,37 +55,37 @@ class _Zone:
     across: sparse.csr_array
 
 
-class ZoneModel(CutModel):
-    """The relaxed program of a covering, nothing of it forced, and its cuts by zone.
+class PatchModel(CutModel):
+    """The relaxed program of a covering, nothing of it forced, and its cuts by patch.
 
-    `zone`: zone of each row, see `zones_of`; `accuracy`: share of all weight by which the zones
-    together may be held too high.
+    `patch`: of each row, see `patches_of`; `accuracy`: share of all weight by which the
+    patches together may be held too high.
     """
 
     def __init__(
-        self, covering: Covering, zone: Ints, clock: Clock, *, accuracy: float, seed: int
+        self, covering: Covering, patch: Ints, clock: Clock, *, accuracy: float, seed: int
     ) -> None:
         self.covering, self.accuracy = covering, accuracy
-        self._zone_of_row, self._seed = zone, seed
+        self._patch_of_row, self._seed = patch, seed
         unit = max(float(covering.weight.sum()), 1e-300) / UNITS
-        self.order = np.argsort(zone, kind="stable")
+        self.order = np.argsort(patch, kind="stable")
         self.weight = covering.weight[self.order] / unit
         self.matrix = sparse.csr_array(covering.matrix[self.order])
-        edge = np.searchsorted(zone[self.order], np.arange(zone.max() + 2))
+        edge = np.searchsorted(patch[self.order], np.arange(patch.max() + 2))
         self.edge = edge
-        self.zones = [self._zone(edge[g], edge[g + 1]) for g in range(len(edge) - 1)]
-        options, zones = len(covering.cost), len(self.zones)
+        self.patches = [self._patch(edge[g], edge[g + 1]) for g in range(len(edge) - 1)]
+        options, patches = len(covering.cost), len(self.patches)
         several = np.flatnonzero(np.bincount(covering.group) > 1)
         dearest = max(float(covering.cost.max()), 1e-300)
         rows = [covering.cost / dearest, *(np.equal(covering.group, g) for g in several)]
         over_options = sparse.csr_array(np.array(rows, dtype=float))
         right = np.concatenate([[covering.budget / dearest], np.ones(len(several))])
         self._right, self._whole = right, np.add.reduceat(self.weight, edge[:-1])
-        none = sparse.csr_array((len(right), zones))
+        none = sparse.csr_array((len(right), patches))
         model = model_of(
             sparse.csc_array(sparse.hstack([over_options, none])),
-            np.concatenate([np.zeros(options), np.ones(zones)]),
-            np.zeros(options + zones), np.concatenate([np.ones(options), self._whole]),
+            np.concatenate([np.zeros(options), np.ones(patches)]),
+            np.zeros(options + patches), np.concatenate([np.ones(options), self._whole]),
             np.full(len(right), -np.inf), right,
             threads=1, random_seed=seed,
         )  # fmt: skip
@@ -95,25 +95,25 @@ class ZoneModel(CutModel):
             named=1 + np.arange(len(several)),
         )  # fmt: skip
 
-    def _zone(self, first: int, last: int) -> _Zone:
+    def _patch(self, first: int, last: int) -> _Patch:
         own = self.matrix[first:last]
         options, column = np.unique(own.indices, return_inverse=True)
         shape = (last - first, len(options))
         small = sparse.csr_array((own.data, column.astype(np.int32), own.indptr), shape=shape)
-        return _Zone(first, last, options.astype(np.int64), sparse.csr_array(small.T))
+        return _Patch(first, last, options.astype(np.int64), sparse.csr_array(small.T))
 
     # --- cuts --------------------------------------------------------------------------------
 
-    def add_prices(self, price: Floats, zones: Ints) -> None:
-        """Add the cuts of zones for prices of the rows, in the order of the zones and the unit."""
+    def add_prices(self, price: Floats, patches: Ints) -> None:
+        """Add the cuts of patches for prices of the rows, in the patches' order and the unit."""
         rows = []
-        for g in zones.tolist():
-            zone = self.zones[g]
-            own = price[zone.first : zone.last]
-            sold = zone.across @ own
+        for g in patches.tolist():
+            patch = self.patches[g]
+            own = price[patch.first : patch.last]
+            sold = patch.across @ own
             there = sold > 0
-            index = np.append(zone.options[there], self.count + g)
-            most = float((self.weight[zone.first : zone.last] - own).sum())
+            index = np.append(patch.options[there], self.count + g)
+            most = float((self.weight[patch.first : patch.last] - own).sum())
             rows.append((index, np.append(-sold[there], 1.0), most))
         self.add_rows(rows)
 
@@ -127,9 +127,9 @@ class ZoneModel(CutModel):
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
         over = found.point[self.count :] - value
-        zones = np.flatnonzero(over > self.accuracy * UNITS / len(self.zones))
-        self.add_prices(np.where(covered < COVERED, self.weight, 0.0), zones)
-        return float(value.sum()) * self.size, len(zones)
+        patches = np.flatnonzero(over > self.accuracy * UNITS / len(self.patches))
+        self.add_prices(np.where(covered < COVERED, self.weight, 0.0), patches)
+        return float(value.sum()) * self.size, len(patches)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
         """Return the bound from the duals alone, whatever the solver's tolerances."""
@@ -139,12 +139,12 @@ class ZoneModel(CutModel):
         bound = np.maximum(dual, 0.0) @ sides + np.maximum(reduced * low, reduced * high).sum()
         return float(bound + np.minimum(dual[self._named_rows], 0.0) @ self._there)
 
-    def narrowed(self, keep: Flags, covering: Covering) -> ZoneModel:
+    def narrowed(self, keep: Flags, covering: Covering) -> PatchModel:
         """Return the program of some of the options, with the cuts there are now."""
-        out = ZoneModel(
-            covering, self._zone_of_row, self.clock, accuracy=self.accuracy, seed=self._seed
+        out = PatchModel(
+            covering, self._patch_of_row, self.clock, accuracy=self.accuracy, seed=self._seed
         )
-        stays = np.concatenate([keep, np.ones(len(self.zones), dtype=bool)])
+        stays = np.concatenate([keep, np.ones(len(self.patches), dtype=bool)])
         position = np.cumsum(stays) - 1
         out.add_rows(
             [(position[at[stays[at]]], value[stays[at]], most) for at, value, most in self.rows]
@@ -152,12 +152,12 @@ class ZoneModel(CutModel):
         return out
 
 
-def zones_of(covering: Covering, most: int) -> Ints:
-    """Return the zone of each row: the first of some far apart options that covers it.
+def patches_of(covering: Covering, most: int) -> Ints:
+    """Return the patch of each row: the first of some far apart options that covers it.
 
-    The last of `most` zones takes the rows that none of the others covers.
+    The last of `most` patches takes the rows that none of the others covers.
     """
-    zone = np.full(len(covering.weight), -1, dtype=np.int64)
+    patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)
     left = covering.weight.copy()
     gain = np.asarray(columns.T @ left, dtype=float)
@@ -166,19 +166,19 @@ def zones_of(covering: Covering, most: int) -> Ints:
     while count < most - 1 and gain.max(initial=0.0) > 0:
         k = int(gain.argmax())
         rows = columns.indices[columns.indptr[k] : columns.indptr[k + 1]]
-        zone[rows[zone[rows] < 0]] = count
+        patch[rows[patch[rows] < 0]] = count
         left[rows] = 0.0
         gain = np.asarray(across @ left, dtype=float)
         count += 1
-    zone[zone < 0] = count
-    return np.unique(zone, return_inverse=True)[1].astype(np.int64)
+    patch[patch < 0] = count
+    return np.unique(patch, return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
     """The program of the cuts, its last optimum, and the best bound."""
 
-    model: ZoneModel
+    model: PatchModel
     found: Relaxed | None
     bound: float
 
@@ -187,15 +187,15 @@ def cut_down(
     covering: Covering,
     prices: Prices,
     clock: Clock,
-    zones: int,
+    patches: int,
     accuracy: float,
     *,
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
     """Return the relaxed program, solved round after round to an accuracy (a share)."""
-    model = ZoneModel(covering, zones_of(covering, zones), clock, accuracy=accuracy, seed=seed)
-    model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.zones)))
+    model = PatchModel(covering, patches_of(covering, patches), clock, accuracy=accuracy, seed=seed)
+    model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
     found: Relaxed | None = None
     for count in range(ROUNDS):
@@ -207,7 +207,7 @@ def cut_down(
             break
         mixed = TOWARDS * found.taken + (1 - TOWARDS) * inner
         inner = FOLLOWS * found.taken + (1 - FOLLOWS) * inner
-        if model.cut_at(mixed, found)[1] < FEW * len(model.zones) and not model.separate(found):
+        if model.cut_at(mixed, found)[1] < FEW * len(model.patches) and not model.separate(found):
             break
     if found is not None:
         hear(bound, found.taken)

@@ -22,7 +22,7 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.master import Cuts, ZoneModel, cut_down
+from siting.engine.covering.master import Cuts, PatchModel, cut_down
 from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Prices, tighten
 from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
@@ -37,7 +37,7 @@ from siting.program.instance import Floats, Ints
 FIRST_WORK, MORE_WORK, NODE_WORK, LEAST_PAIRS = 1000, 4000, 25, 50_000
 # No better plan for this share of the work so far, and kicking stops.
 TIRED = 0.5
-ZONES = 120
+PATCHES = 120
 # The relaxed program is made anew where fewer than this share of the pairs can matter.
 NARROWER = 0.6
 STEPS = 150
@@ -182,7 +182,7 @@ class CoveringRun:
         )
         return replace(prices, price=price, taken=prices.taken[less.option])
 
-    def _narrow(self, model: ZoneModel, found: Relaxed) -> ZoneModel:
+    def _narrow(self, model: PatchModel, found: Relaxed) -> PatchModel:
         """Leave out the options that are in no plan above the aim, if much goes with them."""
         left, whole = self.left, self.left.covering
         hopeless, closed = found.hopeless(self.proven_at)
@@ -228,7 +228,7 @@ class CoveringRun:
 
         accuracy = max(ACCURACY * self.gap, FINEST)
         return cut_down(
-            self.left.covering, prices, self.clock, ZONES, accuracy, seed=self.seed, hear=hear
+            self.left.covering, prices, self.clock, PATCHES, accuracy, seed=self.seed, hear=hear
         )
 
     def plan_at(self, taken: Floats) -> None:
