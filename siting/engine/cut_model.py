@@ -2,7 +2,8 @@
 
 Cuts are rows added to the native model and decisions are bounds of its columns, and the simplex
 goes on from where it was. Cuts that have been slack for long are taken out: at an optimum few of
-thousands bind.
+thousands bind. An option that is not taken, and whose reduced cost takes the bound below what is
+enough, is in no plan worth having (`Relaxed.hopeless`).
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 A small price on money matters where the budget is almost enough: without it the relaxed optimum is
 a huge flat face. The bound is put right again by the price of the whole budget.
+
+Options that are alike are counted, kind by kind: where stations of one size are as good at many
+sites, deciding site by site whether one stands leaves the bound where it is for long; deciding how
+many stand does not.
 """
 
 from __future__ import annotations
@@ -62,11 +66,7 @@ class Master(CutModel):
         self._price_money()
 
     def _kinds(self) -> list[Ints]:
-        """Return new options that are alike, kind by kind: how many of a kind is a whole number.
-
-        Where stations of one size are as good at many sites, deciding site by site whether one
-        stands leaves the bound where it is for long; deciding how many stand does not.
-        """
+        """Return new options that are alike, kind by kind: how many of a kind is a whole number."""
         instance, last = self.frame.program.instance, self.frame.options.last
         new = np.flatnonzero(~instance.offer_existing[last])
         if not len(new):
