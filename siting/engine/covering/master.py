@@ -77,8 +77,9 @@ class PatchModel(CutModel):
         options, patches = len(covering.cost), len(self.patches)
         several = np.flatnonzero(np.bincount(covering.group) > 1)
         dearest = max(float(covering.cost.max()), 1e-300)
-        rows = [covering.cost / dearest, *(np.equal(covering.group, g) for g in several)]
-        over_options = sparse.csr_array(np.array(rows, dtype=float))
+        member = sparse.csr_array((np.ones(options), (covering.group, np.arange(options))))
+        spent = sparse.csr_array(covering.cost[None, :] / dearest)
+        over_options = sparse.vstack([spent, member[several]])
         right = np.concatenate([[covering.budget / dearest], np.ones(len(several))])
         self._right, self._whole = right, np.add.reduceat(self.weight, edge[:-1])
         none = sparse.csr_array((len(right), patches))
