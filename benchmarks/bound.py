@@ -88,9 +88,9 @@ def by_highs(name: str, method: str) -> dict[str, Any]:
 
 def by_siting(name: str) -> dict[str, Any]:
     """Time the package's relaxation."""
+    from benchmarks.covering import lp_bound
     from siting import Program
     from siting.engine.cover import covering_of
-    from siting.engine.covering.solve import lp_bound
 
     instance = cover_city.instance(cover_city.arrays(cover_city.size_of(name)))
     covering = covering_of(Program(instance, "coverage"))

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from siting.engine.covering.covering import Covering, covering_from_chunks
+from benchmarks.covering import covering_from_chunks
+from siting.engine.covering.covering import Covering
 
 SIDE, FACILITIES, MOST_DEMAND = 30, 100, 100
 RAND_MAX = 2**31 - 1

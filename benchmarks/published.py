@@ -70,7 +70,7 @@ def measure(asked: Asked) -> Finding:
 def by_siting(customers: int, radius: float, budget: int, limit_s: float) -> dict[str, Any]:
     """Time an instance from its draws to its optimum."""
     from benchmarks.cfl_instances import cfl_covering
-    from siting.engine.covering.solve import solve_covering
+    from benchmarks.covering import solve_covering
 
     with watch() as seen:
         began = cpu_seconds()

@@ -128,13 +128,12 @@ def _broken(program: Any, stand: list[np.ndarray]) -> list[str]:
                 drawn = np.diff(drawn, prepend=0.0)
         if (drawn > limit * (1 + OFF) + RUPEE).any():
             out.append("more money than there is")
-    for r, name in enumerate(instance.limit_names):
-        own = slice(instance.limit_start[r], instance.limit_start[r + 1])
-        offer, amount = instance.limit_offer[own], instance.limit_amount[own]
-        if instance.limit_per_rupee[r]:
-            amount = amount * instance.offer_subsidy[offer]
-        used = float(amount[np.isin(offer, last)].sum())
-        most, least = float(instance.limit_most[r]), float(instance.limit_least[r])
+    for limit in instance.limits:
+        amount = np.array([limit.use.get(name, 0.0) for name in instance.offer_ids])
+        if limit.per_rupee:
+            amount = amount * instance.offer_subsidy
+        name, used = limit.name, float(amount[np.isin(np.arange(len(amount)), last)].sum())
+        most, least = limit.at_most, limit.at_least
         if used > most + OFF * max(most, 1) or used < least - OFF * max(least, 1):
             out.append(f"{name}: {used:,.0f} used")
     return out

@@ -10,17 +10,16 @@ from brute_force import COMPATIBILITY, town
 from conftest import seeds
 from scipy import sparse
 
+from benchmarks.covering import covering_from_chunks, lp_bound, solve_covering
 from siting.classics import PlainInstance
 from siting.classics.cover import covering_of_plain
 from siting.engine import lost_without, solve
 from siting.engine.clock import Clock
 from siting.engine.cover import covering_of
-from siting.engine.covering.covering import Covering, covering_from_chunks
-from siting.engine.covering.plan import Standing
+from siting.engine.covering.covering import Covering
+from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Knapsack, tighten
 from siting.engine.covering.reduce import dominated, merge_rows, reduce_covering
-from siting.engine.covering.solve import lp_bound, solve_covering
-from siting.engine.highs import run_highs
 from siting.errors import InfeasibleError
 from siting.program.instance import Instance
 from siting.program.program import Program
@@ -73,8 +72,13 @@ def plain_optimum(covering, relaxed=False):
         prob.addConstraint(pulp.lpSum([z[k] for k in own]) <= 1, f"one_{g}")
     spent = pulp.lpSum(c * v for c, v in zip(covering.cost.tolist(), z, strict=True))
     prob.addConstraint(spent <= covering.budget, "budget")
-    run = run_highs(prob, Clock(60), gap=0.0, relaxed=relaxed)
-    return run.objective if prob.objective is not None and len(prob.objective) else 0.0
+    return most_of(prob, relaxed=relaxed)
+
+
+def most_of(prob, *, relaxed=False):
+    """Return the optimum of a problem, or of its relaxation."""
+    prob.solve(pulp.HiGHS(msg=False, mip=not relaxed, gapRel=0.0, gapAbs=0.0))
+    return pulp.value(prob.objective) if prob.objective is not None and len(prob.objective) else 0.0
 
 
 def close(value):
@@ -212,12 +216,6 @@ def test_nothing_to_cover_or_to_cover_it_with(shape):
     assert answer.value == answer.bound == 0.0
 
 
-def test_what_must_stand_and_cannot_is_told():
-    covering = Covering.of_matrix(np.ones((1, 2)), np.ones(1), np.ones(2), 1.0, forced=[0, 1])
-    with pytest.raises(InfeasibleError, match="beyond the budget"):
-        solve_covering(covering)
-
-
 def large_covering():
     """Return a covering that takes some seconds to prove."""
     rng = np.random.default_rng(4)
@@ -270,11 +268,10 @@ def test_reductions_change_no_optimum(seed):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_an_option_is_dominated_if_another_can_take_its_place(seed):
-    covering = random_covering(seed, "groups" if seed % 2 else "whole", options=(2, 12))
+    covering = random_covering(seed, "groups", options=(2, 12))
     matrix = sparse.csr_array(covering.matrix)
     out = dominated(matrix, covering.cost, covering.group)
     dense = matrix.toarray() > 0
-    alone = np.bincount(covering.group)[covering.group] == 1
     for k in range(len(out)):
         better = [
             b
@@ -283,7 +280,7 @@ def test_an_option_is_dominated_if_another_can_take_its_place(seed):
             and not out[b]
             and not (dense[:, k] & ~dense[:, b]).any()
             and covering.cost[b] <= covering.cost[k]
-            and (alone[b] or covering.group[b] == covering.group[k])
+            and covering.group[b] == covering.group[k]
         ]
         assert out[k] == (bool(better) or not dense[:, k].any())
 
@@ -319,7 +316,7 @@ def test_chunks_are_merged_to_what_the_whole_would_be():
 @pytest.mark.parametrize("seed", range(30))
 def test_gains_are_right_after_any_changes(seed):
     covering = random_covering(seed, rows=(10, 60), options=(3, 15))
-    plan = Standing(covering)
+    plan = CoveringPlan(covering)
     rng = np.random.default_rng(seed)
     for _ in range(40):
         k = int(rng.integers(plan.options))
@@ -375,9 +372,9 @@ def test_the_covering_of_an_instance_is_its_coverage_program(seed):
     if covering is None:  # a station that stands and could be extended
         return
     matrix = program.matrix()
-    run = run_highs(program.to_pulp(), Clock(60), gap=0.0)
+    optimum = most_of(program.to_pulp())
     answer = solve_covering(covering, gap=0.0)
-    assert answer.value == pytest.approx(matrix.offset + matrix.size * run.objective, abs=1e-5)
+    assert answer.value == pytest.approx(matrix.offset + matrix.size * optimum, abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(6))

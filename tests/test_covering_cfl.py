@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from siting.engine.covering.solve import solve_covering
+from benchmarks.covering import solve_covering
 
 SPEC = importlib.util.spec_from_file_location(
     "cfl_instances", ROOT / "benchmarks" / "cfl_instances.py"

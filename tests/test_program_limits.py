@@ -64,10 +64,11 @@ def test_offers_beyond_a_limit_alone_are_no_options():
 def test_an_instance_keeps_limits_in_the_order_of_their_names():
     tables = small(offers=lambda _: extending())
     instance = Instance.from_tables(**tables, **rules())
-    assert instance.limit_names == ("A", "B", "cables", "none")
-    assert instance.limit_units == ("PKR", "PKR", "km", "stations")
-    assert instance.limit_most.tolist() == [8.0, 5.9, 2.0, 0.0]
-    assert instance.limit_use.toarray().tolist() == [[0, 6, 0], [0, 0, 6], [0, 1.5, 1], [0, 0, 1]]
+    kept = [(limit.name, limit.unit, limit.at_most) for limit in instance.limits]
+    assert kept == [("A", "PKR", 8.0), ("B", "PKR", 5.9), ("cables", "km", 2.0),
+                    ("none", "stations", 0.0)]  # fmt: skip
+    amounts = [instance.amounts_of(limit).tolist() for limit in instance.limits]
+    assert amounts == [[0, 6, 0], [0, 0, 6], [0, 1.5, 1], [0, 0, 1]]
     assert instance.site_ids[instance.required_sites].tolist() == ["s1"]
     assert instance.must_sites.tolist() == [True, False]
 

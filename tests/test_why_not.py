@@ -273,7 +273,7 @@ def test_each_mend_is_the_least_that_does(seed):
     assert table.equals(why_not(program, EXACT))
     alone = table[table["alone"]].set_index("requirement")
     names = [f"floor, {floor.name}" for floor in program.floors]
-    names += [f"limit {name}" for name in program.instance.limit_names if name != "some"]
+    names += [f"limit {x.name}" for x in program.instance.limits if x.name != "some"]
     names += ["budget"] if program.year_plan is None else []
     names += [f"budget {year}" for year in program.year_plan.years] if program.year_plan else []
     for name in names:
@@ -302,9 +302,11 @@ def with_figure(program, name, figure):
         floors = (replace(f, share=figure) if f.name == which else f for f in program.floors)
         return replace(program, floors=tuple(floors))
     if kind == "limit":
-        most = program.instance.limit_most.copy()
-        most[program.instance.limit_names.index(which)] = figure
-        return replace(program, instance=replace(program.instance, limit_most=most))
+        limits = tuple(
+            replace(limit, at_most=figure) if limit.name == which else limit
+            for limit in program.instance.limits
+        )
+        return replace(program, instance=replace(program.instance, limits=limits))
     if not which:
         return replace(program, instance=replace(program.instance, budget_pkr=figure))
     plan = program.year_plan

@@ -32,16 +32,7 @@ def cover(instance: PlainInstance, radius: float, means: Means, p: int | None = 
     The cost is the number of sites. With `p` it is the number of demands that are not covered: 0
     where there is such a plan, and a bound of 1 or more where there is none.
 
-    Parameters
-    ----------
-    instance
-        The data; every demand needs serving and has a site within the radius.
-    radius
-        The radius, in the unit of the costs.
-    means
-        With what to solve.
-    p
-        Most sites.
+    Every demand of the instance needs serving and has a site within the radius.
     """
     near = essential(instance.within(radius))
     free = np.zeros(len(near.site))
@@ -90,13 +81,7 @@ def _spare(sets: np.ndarray, *, larger: bool) -> Flags:
 
 
 def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
-    """Return maximal covering with at most p sites as a covering; options are the sites in order.
-
-    Parameters
-    ----------
-    instance, radius, p
-        As for `cover`; existing sites must stand, and count.
-    """
+    """Return maximal covering with at most p sites as a covering; its options are the sites."""
     near = instance.within(radius)
     sites = len(instance.site_ids)
     return Covering(
@@ -111,13 +96,7 @@ def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Coverin
 
 
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
-    """Return the p sites that cover most weight; value and bound are the weight not covered.
-
-    Parameters
-    ----------
-    instance, p, radius, means
-        As for `covering_of_plain`, and with what to solve.
-    """
+    """Return the p sites that cover most weight; value and bound are the weight not covered."""
     covering = covering_of_plain(instance, p, radius)
     run = run_covering(covering, means.clock, means.gap, means.options["seed"])
     total = float(instance.weight.sum())

@@ -35,13 +35,7 @@ def check_classic(
     time_limit_s: float,
     threads: int,
 ) -> None:
-    """Raise `InputError` with every fault of what is asked.
-
-    Parameters
-    ----------
-    instance, model, p, radius, gap, time_limit_s, threads
-        As for `siting.classics.solve.solve_classic`.
-    """
+    """Raise `InputError` with every fault of what is asked."""
     models = get_args(ClassicModel)
     if model not in models:
         raise InputError(Fault("model", f"no model {model!r}", f"use {', '.join(models)}"))

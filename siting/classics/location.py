@@ -35,30 +35,18 @@ NOISE = 1e-11
 
 @dataclass(frozen=True, eq=False)
 class Location:
-    """The problem as arrays.
+    """The problem as arrays."""
 
-    Parameters
-    ----------
-    start, row, site, cost
-        The pairs by row, cheapest first: those of row ``i`` are ``start[i]:start[i + 1]``.
-    fixed
-        Cost of opening each site.
-    unserved
-        Cost of leaving each row unserved.
-    existing
-        Sites in every plan.
-    p
-        Most sites there may be; None for no limit.
-    """
-
+    # start, row, site, cost: the pairs by row, cheapest first: those of row ``i`` are
+    # ``start[i]:start[i + 1]``.
     start: Ints
     row: Ints
     site: Ints
     cost: Floats
-    fixed: Floats
-    unserved: Floats
-    existing: Flags
-    p: int | None
+    fixed: Floats  # cost of opening each site
+    unserved: Floats  # cost of leaving each row unserved
+    existing: Flags  # sites in every plan
+    p: int | None  # most sites there may be; None for no limit
 
     @property
     def step(self) -> float:
@@ -82,18 +70,7 @@ def make_location(
     fixed: Floats | None = None,
     unserved: Floats | None = None,
 ) -> Location:
-    """Return the problem of an instance with given costs.
-
-    Parameters
-    ----------
-    instance
-        The pairs, the rows and the existing sites.
-    cost
-        Cost of each pair of the instance, in rising order within each row.
-    p, fixed, unserved
-        As for `Location`; by default sites cost nothing, and to leave a row unserved costs more
-        than any plan without it.
-    """
+    """Return the problem of an instance with given costs."""
     fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
     if unserved is None:
         last = instance.start[1:] - 1

@@ -18,13 +18,7 @@ def check_plain_tables(
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise `InputError` with every fault of the three tables and between them.
-
-    Parameters
-    ----------
-    demand, candidates, reach, cost, weight, fixed_cost, capacity, cost_per
-        As for `siting.classics.plain.PlainInstance.from_tables`.
-    """
+    """Raise `InputError` with every fault of the three tables and between them."""
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
     counts = Column(weight, "number", "", "how much the demand counts", low=0)

@@ -27,8 +27,7 @@ from siting.classics.location import Location, fill, improve, nearest, total
 from siting.classics.plain import PlainInstance
 from siting.classics.programs import ClassicProgram
 from siting.engine.clock import Clock
-from siting.engine.highs import Run
-from siting.engine.solvers import run_solver
+from siting.engine.solvers import Run, run_solver
 from siting.program.instance import Flags
 
 NODE_ITERATIONS = 120
@@ -87,24 +86,12 @@ def search_location(
 ) -> Found:
     """Return the best plan found and the bound on any.
 
-    Parameters
-    ----------
-    problem
-        The costs of plans.
-    instance
-        The same as an instance; its pairs are those of the problem.
-    build
-        Builds the program of the instance with some pairs left out and some sites open.
-    means
-        With what to solve.
-    objective_of
-        The program's objective from the cost of a plan, and the other way round.
-    cutoff
-        Cost at or above which a plan is of no interest: that none is below it is proof enough.
-    serve_all
-        Whether the program knows only plans that serve every row.
-    nodes
-        Whether to branch on prices; else the program decides what they leave open.
+    `instance` is the problem with the same pairs; `build` builds the program of the instance with
+    some pairs left out and some sites open; `objective_of`: the program's objective from the cost
+    of a plan, and the other way round; `cutoff`: cost at or above which a plan is of no interest:
+    that none is below it is proof enough; `serve_all`: whether the program knows only plans that
+    serve every row; `nodes`: whether to branch on prices; else the program decides what they leave
+    open.
     """
     clock = means.clock
     found = Found(problem.existing.copy(), total(problem, problem.existing), -math.inf)

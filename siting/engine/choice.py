@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,21 +12,13 @@ from siting.engine.frame import Frame
 from siting.errors import Fault, SolveError
 from siting.program.instance import Instance, Ints
 
-LIMITS: dict[str, Any] = {
-    **dict.fromkeys(("limit_names", "limit_kinds", "limit_units"), ()),
-    **dict.fromkeys(("limit_most", "limit_least", "limit_amount"), np.zeros(0)),
-    "limit_per_rupee": np.zeros(0, dtype=bool),
-    "limit_start": np.zeros(1, dtype=np.int64),
-    "limit_offer": np.zeros(0, dtype=np.int64),
-}
-
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
     """Return an instance with some of its offers alone, required where they stand; no limits."""
     names = ("ids", "site", "capacity", "cost", "subsidy", "existing")
     left = {f"offer_{name}": getattr(instance, f"offer_{name}")[kept] for name in names}
     sites = np.unique(instance.offer_site[kept])
-    return replace(instance, **left, **LIMITS, required_sites=sites)
+    return replace(instance, **left, limits=(), required_sites=sites)
 
 
 def value_of_choice(frame: Frame, choice: Ints) -> float:

@@ -61,8 +61,6 @@ class Progress:
 def relative_gap(objective: float, bound: float) -> float:
     """Return the relative difference between a plan's objective and a bound on any plan's.
 
-    Examples
-    --------
     >>> relative_gap(200.0, 201.0)
     0.005
     >>> relative_gap(0.0, 0.0)
@@ -74,15 +72,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """What a solve knows about time: its deadline, seconds a phase, and whether to stop.
-
-    Parameters
-    ----------
-    time_limit_s
-        Seconds the solve may take in all.
-    progress
-        Called with a `Progress` now and then, always on the calling thread.
-    """
+    """What a solve knows about time: its deadline, seconds a phase, and whether to stop."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
@@ -145,12 +135,7 @@ class Clock:
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
         """Count the seconds of the block towards a phase, and end it in time.
 
-        Parameters
-        ----------
-        name
-            The phase.
-        share
-            Share of the whole time limit that must not have passed when the phase ends.
+        `share`: share of the whole time limit that must not have passed when the phase ends.
         """
         began = time.perf_counter()
         outer = self._phase, self._until

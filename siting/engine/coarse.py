@@ -26,37 +26,18 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True)
 class Measure:
-    """One number in place of many energies.
+    """One number in place of many energies."""
 
-    Parameters
-    ----------
-    column
-        Its column in the coarse matrix.
-    kind
-        ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
-        ``envelope``: a part of each rupee in the last year.
-    index
-        Position of the part, the floor, the year or the limit.
-    s
-        The slice.
-    """
-
-    column: int
+    column: int  # its column in the coarse matrix
+    # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
+    # ``envelope``: a part of each rupee in the last year.
     kind: str
-    index: int
-    s: int = 0
+    index: int  # position of the part, the floor, the year or the limit
+    s: int = 0  # the slice
 
 
 class CoarseLayout(Layout):
-    """The columns of the coarse program.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    parts
-        Its parts.
-    """
+    """The columns of the coarse program."""
 
     def __init__(self, frame: Frame, parts: Sequence[Part]) -> None:
         layout = frame.layout
@@ -101,8 +82,9 @@ class CoarseLayout(Layout):
             np.maximum.at(dearest, site, np.where(offer >= 0, cap[offer], 0.0))
             self._money.append(self._measure("money", t, float(dearest.sum())))
         self._envelope: dict[int, int] = {}
-        for r in np.flatnonzero(self.instance.limit_per_rupee).tolist():
-            self._envelope[r] = self._measure("envelope", r, np.inf)
+        for r, limit in enumerate(self.instance.limits):
+            if limit.per_rupee:
+                self._envelope[r] = self._measure("envelope", r, np.inf)
         # Nothing else asks for single subsidies here.
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
 
@@ -155,7 +137,7 @@ class CoarseLayout(Layout):
                     at, by = np.array(self._money[t - 1 : t + 1]), np.array([-1.0, 1.0])
                 rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
         for r, column in self._envelope.items():
-            most = float(self.instance.limit_most[r]) / self.money_unit
+            most = self.instance.limits[r].at_most / self.money_unit
             rows.add_one("subsidies", np.array([column]), np.ones(1), upper=most)
 
 

@@ -3,7 +3,7 @@
 Without capacities whoever is near a station is served whole, whatever is aimed at: by the one that
 counts most, of these the nearest. Where there is nothing but a budget besides, the program is the
 budgeted maximal covering of Church and ReVelle, for which `siting.engine.covering` has arrays,
-reductions, kicks and a tree of its own, made for millions of rows.
+reductions, kicks and cuts of its own, made for millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -35,15 +35,7 @@ def served_whole(aims: Sequence[Aim], program: Program) -> bool:
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
-    """Return who is served by what without capacities: pairs, and energy by pair and slice.
-
-    Parameters
-    ----------
-    program
-        A program of coverage.
-    choice
-        The options taken.
-    """
+    """Return who is served by what without capacities: pairs, and energy by pair and slice."""
     taken = program.options.offer[choice]
     pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
     able = _able(program, pairs)
@@ -73,13 +65,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering, its options in order; None where it is something else.
-
-    Parameters
-    ----------
-    program
-        The program; its aim is the most worth.
-    """
+    """Return a program as a covering, its options in order; None where it is something else."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -119,19 +105,7 @@ def covering_of(program: Program) -> Covering | None:
 def solve_covered(
     program: Program, clock: Clock, *, gap: float, seed: int, start: Ints | None
 ) -> Result | None:
-    """Return the most worth of a plain program of coverage; None where it is something else.
-
-    Parameters
-    ----------
-    program
-        The program.
-    clock
-        Deadline, interruption and progress.
-    gap, seed
-        Gap to stop at, and the random seed.
-    start
-        Options of an earlier plan.
-    """
+    """Return the most worth of a plain program of coverage; None where it is something else."""
     with clock.phase("build"):
         covering = covering_of(program)
     if covering is None or not covering.allows(covering.forced):

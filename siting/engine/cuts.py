@@ -58,17 +58,7 @@ class Cut:
 
 
 class Cutter:
-    """Makes cuts for one program.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    parts
-        Its parts.
-    measures
-        The measures of its coarse program.
-    """
+    """Makes cuts for one program."""
 
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
@@ -111,11 +101,8 @@ class Cutter:
 
     def envelope_share(self, r: int) -> Floats:
         """Return what an envelope (position of the limit) pays of each rupee, by offer."""
-        use = self.frame.program.instance.limit_use
-        share = np.zeros(len(self.frame.program.instance.offer_ids))
-        own = slice(use.indptr[r], use.indptr[r + 1])
-        share[use.indices[own]] = use.data[own]
-        return share
+        instance = self.frame.program.instance
+        return instance.amounts_of(instance.limits[r])
 
     # --- coefficients ------------------------------------------------------------------------
 
@@ -166,13 +153,7 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def quick(self, taken: Floats) -> list[Cut]:
-        """Return the cuts of single measures that need no linear program, lowest at a point.
-
-        Parameters
-        ----------
-        taken
-            How much of each option is taken, 0 to 1.
-        """
+        """Return the cuts of single measures that need no linear program, lowest at a point."""
         out: list[Cut] = []
         for p, part in enumerate(self.parts):
             if not part.capacitated or part.uniform is not None:
@@ -194,16 +175,9 @@ class Cutter:
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return prices of rows for worths that are one number, or without capacities any.
 
-        Parameters
-        ----------
-        p
-            The part.
-        taken
-            How much of each option is taken, 0 to 1.
-        worth
-            What a kWh of each pair is worth; where capacities count all alike, or 0.
-        counted
-            Which pairs are worth something, if not all.
+        `taken`: how much of each option is taken, 0 to 1; `worth`: what a kWh of each pair is
+        worth; where capacities count all alike, or 0; `counted`: which pairs are worth something,
+        if not all.
         """
         part = self.parts[p]
         offer = self.offer[p]

@@ -12,35 +12,22 @@ from siting.errors import Fault, InputError
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to try.
+    """How hard to try."""
 
-    Parameters
-    ----------
-    gap
-        Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
-    time_limit_s
-        Seconds to take at most.
-    threads, seed
-        Threads to use and the random seed.
-    drives_gap
-        The same gap for the shortest drives, where they come after another aim and `gap` is not 0.
-    method
-        ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
-        ``milp``: the PuLP problem handed whole to a solver.
-    solver
-        Name of a solver PuLP knows, for ``milp``.
-    least_gain
-        Energy that a rupee of public money must bring (kWh/day): of plans within the gap asked one
-        without stations that bring less is taken (`siting.engine.trim`); 0: any will do.
-    """
-
+    # Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
     gap: float = 0.005
-    time_limit_s: float = 120.0
+    time_limit_s: float = 120.0  # seconds to take at most
+    # threads, seed: threads to use and the random seed.
     threads: int = 2
     seed: int = 1
+    # ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
+    # ``milp``: the PuLP problem handed whole to a solver.
     method: Method = "exact"
-    solver: str = HIGHS
+    solver: str = HIGHS  # name of a solver PuLP knows, for ``milp``
+    # The same gap for the shortest drives, where they come after another aim and `gap` is not 0.
     drives_gap: float = 0.05
+    # Energy that a rupee of public money must bring (kWh/day): of plans within the gap asked one
+    # without stations that bring less is taken (`siting.engine.trim`); 0: any will do.
     least_gain: float = 0.0
 
     def check(self) -> None:

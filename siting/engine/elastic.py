@@ -39,29 +39,17 @@ Terms = tuple[Ints, Floats]
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something asked for that could be asked for differently.
+    """Something asked for that could be asked for differently."""
 
-    Parameters
-    ----------
-    name
-        The configuration's word for it.
-    block, place
-        Where it stands in the program: the block, and which of it.
-    unit, asked
-        Its figure.
-    least
-        Whether it is a least, which can be lowered; else a most, which can be raised.
-    short
-        Excess that there must be whatever is built, known without a solve.
-    """
-
-    name: str
+    name: str  # the configuration's word for it
+    # block, place: where it stands in the program: the block, and which of it.
     block: str
     place: int
+    # unit, asked: its figure.
     unit: str
     asked: float
-    least: bool
-    short: float = 0.0
+    least: bool  # whether it is a least, which can be lowered; else a most, which can be raised
+    short: float = 0.0  # excess that there must be whatever is built, known without a solve
 
     def figure(self, excess: float) -> float:
         """Return the figure at which it gives way by an excess."""
@@ -94,11 +82,9 @@ class Requirement:
             return replace(
                 program, instance=replace(instance, required_sites=sites[standing[sites]])
             )
-        sides = (instance.limit_least if self.least else instance.limit_most).copy()
-        sides[n] = figure
-        if self.least:
-            return replace(program, instance=replace(instance, limit_least=sides))
-        return replace(program, instance=replace(instance, limit_most=sides))
+        limits, side = list(instance.limits), "at_least" if self.least else "at_most"
+        limits[n] = replace(limits[n], **{side: figure})  # type: ignore[arg-type]
+        return replace(program, instance=replace(instance, limits=tuple(limits)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +109,13 @@ def let_go(program: Program) -> Program:
     """Return a program with the same stations and demand that asks for nothing."""
     instance, years, gap = program.instance, program.year_plan, program.gap
     # Required sites, and limits of which a speck must be, keep the offers that they are about.
-    most, least = np.full(len(instance.limit_names), math.inf), instance.limit_least
-    free = replace(instance, limit_most=most, limit_least=np.minimum(least, SPECK))
+    limits = tuple(
+        replace(limit, at_most=math.inf, at_least=min(limit.at_least, SPECK))
+        for limit in instance.limits
+    )
     return replace(
         program,
-        instance=free,
+        instance=replace(instance, limits=limits),
         year_plan=years and replace(years, budgets_pkr=(math.inf,) * len(years.years)),
         budgeted=False,
         floors=tuple(replace(floor, share=0.0) for floor in program.floors),
@@ -140,15 +128,7 @@ def let_go(program: Program) -> Program:
 
 
 class Elastic:
-    """The requirements of a program and the integer program over them.
-
-    Parameters
-    ----------
-    program
-        What is asked.
-    effort
-        Gap, threads and seed.
-    """
+    """The requirements of a program and the integer program over them."""
 
     def __init__(self, program: Program, effort: Effort) -> None:
         self.program, self.effort = program, effort
@@ -233,16 +213,15 @@ class Elastic:
 
     def _limits(self) -> None:
         instance, years = self.program.instance, self.options.offer.shape[1]
-        for r, name in enumerate(instance.limit_names):
-            amount = instance.limit_use[[r]].toarray()[0]
+        for r, limit in enumerate(instance.limits):
+            amount = instance.amounts_of(limit)
             terms = [
                 self._drawn(amount, t)
-                if instance.limit_per_rupee[r]
+                if limit.per_rupee
                 else self._of_options(self.options.of_offers(amount)[:, t])
                 for t in range(years)
             ]
-            unit = instance.limit_units[r]
-            most, least = float(instance.limit_most[r]), float(instance.limit_least[r])
+            name, unit, most, least = limit.name, limit.unit, limit.at_most, limit.at_least
             if most < math.inf:
                 own = self._require(f"limit {name}", "limit", r, unit, most)
                 for one in terms:
@@ -314,16 +293,9 @@ class Elastic:
     ) -> Answered:
         """Return the least sum of the excesses aimed at, each in its own `unit`, negative.
 
-        Parameters
-        ----------
-        held
-            Requirements that hold; those that are not aimed at either are let go.
-        aimed
-            Requirements that give way as little as can be.
-        clock
-            Deadline and interruption.
-        whole
-            Whether stations are whole; else the relaxation.
+        `held`: requirements that hold; those that are not aimed at either are let go; `aimed`:
+        requirements that give way as little as can be; `whole`: whether stations are whole; else
+        the relaxation.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)

@@ -15,14 +15,9 @@ UNITS = 2**30
 class FlowGraph:
     """The network of one part of a program: who could be served by which chargers.
 
-    Parameters
-    ----------
-    wanted
-        Energy wanted by each row.
-    near
-        For each kind of demand the sites (row) in reach of its demand rows (column).
-    groups
-        For each kind the charger groups that it can use, counted from 0.
+    `wanted`: energy wanted by each row; `near`: for each kind of demand the sites (row) in reach of
+    its demand rows (column); `groups`: for each kind the charger groups that it can use, counted
+    from 0.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):
@@ -45,17 +40,10 @@ class FlowGraph:
     ) -> tuple[Flags, Flags]:
         """Return the rows on the unserved side of the smallest and the largest minimum cut.
 
-        Parameters
-        ----------
-        site
-            The site of each station; a site may have several.
-        capacity
-            Energy that each station (row) delivers from each charger group, as far as it is taken.
-        share
-            How much of each is taken, 0 to 1: it serves no more of a row than that share. None:
-            all.
-        counted
-            Which rows count; the others want nothing. None: all.
+        `site`: the site of each station; a site may have several; `capacity`: energy that each
+        station (row) delivers from each charger group, as far as it is taken; `share`: how much of
+        each is taken, 0 to 1: it serves no more of a row than that share. None: all; `counted`:
+        which rows count; the others want nothing. None: all.
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)

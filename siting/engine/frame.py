@@ -10,8 +10,8 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.linear import Answered, model_of, run_model
-from siting.program.aims import Aim
-from siting.program.instance import Flags, Ints
+from siting.program.aims import Aim, NetWorth
+from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
@@ -20,17 +20,6 @@ class Frame:
     """A program's matrix for one aim, its columns by what they stand for.
 
     A *choice* is an array of positions of options, in order, one a site at the most.
-
-    Parameters
-    ----------
-    program
-        The program.
-    aim
-        What is best.
-    reached
-        Aims before it, with the values to be kept.
-    by_cell
-        Whether rows of different cells stay apart, so that drives can be told.
     """
 
     def __init__(
@@ -67,6 +56,33 @@ class Frame:
     def able(self) -> list[Flags]:
         """Whether each option (row) serves each kind of demand (column), slice by slice."""
         return [self.layout.able(s) for s in range(len(self.program.slices))]
+
+    @cached_property
+    def kept(self) -> Ints:
+        """The options by which what stands is kept as it is."""
+        existing = self.program.instance.offer_existing
+        return np.flatnonzero(existing[self.options.offer].all(axis=1))
+
+    @cached_property
+    def charge(self) -> Floats:
+        """What each option must bring for its money; what it draws of a gap is not known before."""
+        out, aim = np.zeros(self.count), self.aim
+        drawn = self.program.gap is not None
+        if isinstance(aim, NetWorth) and not (drawn and aim.of == "subsidy_pkr"):
+            column, pkr = self.layout.money(aim.of)
+            out[column] = aim.least_gain * pkr
+        return out
+
+    @property
+    def nothing(self) -> Ints:
+        """A choice by site of nothing: -1 everywhere."""
+        return np.full(self.sites, -1, dtype=np.int64)
+
+    def by_site(self, options: Ints) -> Ints:
+        """Return some options as a choice by site, -1 for none."""
+        choice = self.nothing
+        choice[self.site[options]] = options
+        return choice
 
     def signed(self, objective: float) -> float:
         """Return a value of the matrix's objective as one of the aim, so that more is better."""

@@ -37,15 +37,9 @@ BUDGETED = (
 
 
 def guarantee(valuer: Valuer) -> str:
-    """Return what the greedy plan is sure to reach; empty where nothing is known.
-
-    Parameters
-    ----------
-    valuer
-        Values of the program.
-    """
+    """Return what the greedy plan is sure to reach; empty where nothing is known."""
     required = valuer.frame.program.instance.required_sites
-    if valuer.room.limited or len(required) or not valuer.linear or valuer.charge.any():
+    if valuer.room.limited or len(required) or not valuer.linear or valuer.frame.charge.any():
         return ""
     if (np.bincount(valuer.site, minlength=1) > 1).any():
         return ""
@@ -54,18 +48,8 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the plan of what stands and one option that is worth most, if it is worth more.
-
-    Parameters
-    ----------
-    valuer
-        Values and bounds.
-    than
-        The plan it is to be worth more than.
-    clock
-        Stops the search early.
-    """
-    base = valuer.at(valuer.base())
+    """Return the plan of what stands and one option that is worth most, if it is worth more."""
+    base = valuer.at(valuer.frame.by_site(valuer.frame.kept))
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]
     upper = np.where(fits, base.upper[: valuer.count], -np.inf)

@@ -1,4 +1,4 @@
-"""HiGHS through PuLP: quiet, interruptible, on time, and telling all it knows.
+"""HiGHS, native and through PuLP: quiet, interruptible and on time.
 
 `InterruptibleHighs` fills in the parts of PuLP's solver class that matter here. HiGHS runs on a
 thread of its own, for two reasons. Python delivers Ctrl-C between two of its own instructions only,
@@ -13,7 +13,6 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
@@ -25,55 +24,14 @@ from siting.engine.stdout import quiet_stdout
 from siting.errors import Fault, SolveError
 
 WAIT_S = 0.05
-# An optimum farther than this from its own bound, relative, beyond the gap asked, is none.
-DISAGREE = 1e-5
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run of a solver said.
-
-    Parameters
-    ----------
-    status
-        PuLP's reason why the solver stopped.
-    found
-        Whether it left a feasible solution in the variables.
-    objective, bound
-        The solution's objective and the proven bound on any, in the problem's own sense.
-    nodes
-        Branch-and-bound nodes.
-    first
-        Objective of the first feasible solution it had, where known: that of the start, if it
-        accepted one.
-    """
-
-    status: pulp.LpSolveStatus
-    found: bool
-    objective: float
-    bound: float
-    nodes: int
-    first: float
 
 
 class InterruptibleHighs(pulp.HiGHS):
-    """PuLP's HiGHS, run on a thread of its own under a `Clock`.
+    """PuLP's HiGHS, run on a thread of its own under a `Clock`."""
 
-    Parameters
-    ----------
-    clock
-        Deadline, interruption and progress.
-    tells
-        Whether its incumbent and bound are those of the whole solve, to be reported as progress.
-    options
-        As for `pulp.HiGHS`; others are options of HiGHS by their own names.
-    """
-
-    def __init__(self, clock: Clock, *, tells: bool = False, **options: Any) -> None:
+    def __init__(self, clock: Clock, **options: Any) -> None:
         super().__init__(msg=False, **options)
         self.clock = clock
-        self.tells = tells
-        self.first = math.nan
         self._began = 0.0
 
     def createAndConfigureSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
@@ -81,7 +39,7 @@ class InterruptibleHighs(pulp.HiGHS):
         self._began = time.perf_counter()
         hush()
         super().createAndConfigureSolver(lp)
-        _native(lp).setOptionValue("output_flag", False)
+        native(lp).setOptionValue("output_flag", False)
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline has passed or the user interrupts.
@@ -90,19 +48,12 @@ class InterruptibleHighs(pulp.HiGHS):
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
-        _native(lp).setOptionValue("time_limit", max(limit, 0.01))
+        native(lp).setOptionValue("time_limit", max(limit, 0.01))
 
-        def heard(kind: int, out: Any) -> None:
-            if kind == _SOLUTION and math.isnan(self.first):
-                self.first = float(out.objective_function_value)
-            if self.tells:
-                self.clock.hear(float(out.mip_primal_bound), float(out.mip_dual_bound))
-
-        run_native([_native(lp)], self.clock, heard if self.mip else None)
+        run_native([native(lp)], self.clock)
 
 
 _Kind = highspy.cb.HighsCallbackType
-_SOLUTION = int(_Kind.kCallbackMipImprovingSolution)
 _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCallbackIpmInterrupt)
 
 
@@ -123,29 +74,11 @@ def new_model(**options: Any) -> highspy.Highs:
     return model
 
 
-def run_native(models: Sequence[highspy.Highs], clock: Clock, heard: Any = None) -> None:
-    """Run native models side by side, each on a thread; stop them at the deadline or at Ctrl-C.
-
-    Parameters
-    ----------
-    models
-        The models to run.
-    clock
-        Deadline, interruption and progress; `Clock.interrupted` is set at Ctrl-C. A second Ctrl-C,
-        should the solver not listen, raises `KeyboardInterrupt`.
-    heard
-        Called on a solver's thread with the kind and the figures of each callback.
-
-    Raises
-    ------
-    SolveError
-        If a solver itself fails.
-    """
+def run_native(models: Sequence[highspy.Highs], clock: Clock) -> None:
+    """Run native models side by side, each on a thread; stop them at the deadline or at Ctrl-C."""
     failure: list[BaseException] = []
 
-    def ask(kind: Any, _message: str, out: Any, back: Any, _data: Any) -> None:
-        if heard is not None:
-            heard(int(kind), out)
+    def ask(_kind: Any, _message: str, _out: Any, back: Any, _data: Any) -> None:
         if back is not None and (clock.interrupted or clock.left_s <= 0):
             back.user_interrupt = True
 
@@ -158,7 +91,7 @@ def run_native(models: Sequence[highspy.Highs], clock: Clock, heard: Any = None)
     workers = [threading.Thread(target=work, args=(m,), name="highs", daemon=True) for m in models]
     for model, worker in zip(models, workers, strict=True):
         model.setCallback(ask, None)
-        for kind in (*_ASKS, *([] if heard is None else [_Kind.kCallbackMipImprovingSolution])):
+        for kind in _ASKS:
             model.startCallback(kind)
         worker.start()
     for worker in workers:
@@ -181,96 +114,8 @@ def run_native(models: Sequence[highspy.Highs], clock: Clock, heard: Any = None)
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
 
 
-def run_highs(
-    prob: pulp.LpProblem,
-    clock: Clock,
-    *,
-    gap: float = 0.0,
-    threads: int = 1,
-    seed: int = 1,
-    seconds: float = math.inf,
-    relaxed: bool = False,
-    start: bool = False,
-    tells: bool = False,
-    **options: Any,
-) -> Run:
-    """Return what HiGHS says of a problem; the variables of the problem take its solution.
-
-    Parameters
-    ----------
-    prob
-        The problem.
-    clock
-        Deadline, interruption and progress.
-    gap
-        Relative gap at which it may stop.
-    threads, seed
-        Threads to use and the random seed.
-    seconds
-        Seconds it may take at most, within the clock's own limit.
-    relaxed
-        Whether to let go of integrality.
-    start
-        Whether to start from the values the variables have.
-    tells
-        Whether its incumbent and bound are those of the whole solve, to be reported as progress.
-    options
-        Options of HiGHS by their own names.
-    """
-    limit = min(clock.left_s, seconds)
-    solver = InterruptibleHighs(
-        clock,
-        mip=not relaxed,
-        gapRel=gap,
-        gapAbs=0.0 if gap <= 0 else None,
-        threads=threads,
-        timeLimit=max(limit, 0.01),
-        warmStart=start,
-        random_seed=seed,
-        tells=tells,
-        **options,
-    )
-    stats = prob.solve(solver)
-    info = _native(prob).getInfo()
-    objective = stats.objective if stats.has_solution else None
-    bound = stats.best_bound
-    if relaxed and stats.status == pulp.LpSolveStatus.Optimal:
-        bound = objective
-    infinite = math.inf if prob.sense == pulp.LpMaximize else -math.inf
-    status = stats.status
-    if status == pulp.LpSolveStatus.Optimal and not _agree(objective, bound, gap):
-        # HiGHS 1.16 may take a start through its presolve for a better plan than there is, drop it
-        # on the way back and still say optimal. The bound is true; the plan is not the best.
-        if start:
-            return run_highs(
-                prob,
-                clock,
-                gap=gap,
-                threads=threads,
-                seed=seed,
-                seconds=seconds,
-                tells=tells,
-                **options,
-            )
-        status = pulp.LpSolveStatus.Undefined
-    return Run(
-        status=status,
-        found=bool(stats.has_solution),
-        objective=-infinite if objective is None else float(objective),
-        bound=infinite if bound is None else float(bound),
-        nodes=max(int(info.mip_node_count), 0),
-        first=solver.first,
-    )
-
-
-def _agree(objective: float | None, bound: float | None, gap: float) -> bool:
-    """Return whether an optimum is within the gap of its own bound."""
-    if objective is None or bound is None:
-        return True
-    return abs(bound - objective) <= (gap + DISAGREE) * max(abs(objective), 1.0)
-
-
-def _native(prob: pulp.LpProblem) -> highspy.Highs:
+def native(prob: pulp.LpProblem) -> highspy.Highs:
+    """Return the native model that PuLP made of a problem."""
     assert prob.solverModel is not None
     return cast(highspy.Highs, prob.solverModel)
 

@@ -23,34 +23,21 @@ _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """What HiGHS says of a program that is maximised.
+    """What HiGHS says of a program that is maximised."""
 
-    Parameters
-    ----------
-    found
-        Whether there is a point.
-    optimal, infeasible
-        Whether it is the best there is; whether it is proven that there is none.
-    point
-        Values of the columns.
-    price, reduced
-        Dual of each row (what one more of its side is worth) and reduced cost of each column, of a
-        linear program that was solved.
-    objective, bound
-        Of the point, and of any.
-    nodes
-        Branch-and-bound nodes.
-    """
-
-    found: bool
+    found: bool  # whether there is a point
+    # optimal, infeasible: whether it is the best there is; whether it is proven that there is none.
     optimal: bool
     infeasible: bool
-    point: Floats
+    point: Floats  # values of the columns
+    # price, reduced: dual of each row (what one more of its side is worth) and reduced cost of each
+    # column, of a linear program that was solved.
     price: Floats
     reduced: Floats
+    # objective, bound: of the point, and of any.
     objective: float
     bound: float
-    nodes: int
+    nodes: int  # branch-and-bound nodes
 
 
 def model_of(
@@ -64,21 +51,7 @@ def model_of(
     whole: Flags | None = None,
     **options: Any,
 ) -> highspy.Highs:
-    """Return a native model that maximises `cost` over columns within bounds and rows.
-
-    Parameters
-    ----------
-    a
-        Coefficients, rows by columns.
-    cost, lower, upper
-        Of the columns.
-    row_lower, row_upper
-        Sides of the rows.
-    whole
-        Which columns take whole numbers; none: all may be fractions.
-    options
-        Options of HiGHS by their own names.
-    """
+    """Return a native model that maximises `cost` over columns within bounds and rows."""
     lp = highspy.HighsLp()
     lp.num_row_, lp.num_col_ = a.shape
     lp.sense_ = highspy.ObjSense.kMaximize
@@ -97,17 +70,7 @@ def model_of(
 
 
 def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Answered:
-    """Return what HiGHS says of a native model, run until it is done or the clock says stop.
-
-    Parameters
-    ----------
-    model
-        The model, maximising.
-    clock
-        Deadline and interruption.
-    whole
-        Whether it has columns that take whole numbers.
-    """
+    """Return what HiGHS says of a native model, run until it is done or the clock says stop."""
     run_native([model], clock)
     status = model.getModelStatus()
     info = model.getInfo()

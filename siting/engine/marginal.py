@@ -85,7 +85,7 @@ class Marginal:
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
         # Of several courses to an offer the first: it stands as long as it can.
-        self._choice = np.full(frame.sites, -1, dtype=np.int64)
+        self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
         self._position = {str(name): n for n, name in enumerate(self.instance.site_ids)}

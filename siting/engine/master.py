@@ -1,35 +1,28 @@
-"""The relaxed coarse program in a native model that stays between rounds.
-
-Cuts are rows added to the native model and decisions are bounds of its columns, and the simplex
-goes on from where it was. Cuts that have been slack for long are taken out: at an optimum few of
-thousands bind.
+"""The relaxed coarse program of a frame, its cuts, and its program in integers.
 
 A small price on money matters where the budget is almost enough: without it the relaxed optimum is
 a huge flat face. The bound is put right again by the price of the whole budget.
+
+Options that are alike are counted, kind by kind: where stations of one size are as good at many
+sites, deciding site by site whether one stands leaves the bound where it is for long; deciding how
+many stand does not.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-import highspy
 import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.coarse import CoarseLayout, coarse_matrix
+from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import Frame
-from siting.engine.highs import run_native
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
 from siting.engine.shortfall import shortfalls_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Cuts that were slack in so many rounds go, once there are so many rows.
-SLACK_ROUNDS, MANY_ROWS = 12, 150
-UNTAKEN = 1e-6
 # More kinds of options than this are not counted.
 MOST_KINDS = 40
 # Share of all worth that spending the whole budget costs while cuts are gathered.
@@ -38,82 +31,42 @@ THRIFT = 0.01
 BACK = 0.8
 
 
-@dataclass(frozen=True, eq=False)
-class Relaxed:
-    """An optimum of the relaxed coarse program.
+class Master(CutModel):
+    """The relaxed coarse program of one frame, and its cuts."""
 
-    Parameters
-    ----------
-    bound
-        No choice within the decisions reaches more (signed so that more is better); -inf where
-        there is none.
-    taken
-        How much of each option is taken, 0 to 1.
-    price
-        What the bound changes by, per unit, where an option that is not taken is, or one that is
-        whole is not; 0 or below.
-    point
-        Values of all columns.
-    """
-
-    bound: float
-    taken: Floats
-    price: Floats
-    point: Floats
-
-    def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no choice worth more than enough takes, and a bound on theirs."""
-        after = self.bound + self.price
-        out: Flags = (self.taken < UNTAKEN) & (after <= enough)
-        return out, float(after[out].max(initial=-math.inf))
-
-
-class Master:
-    """The relaxed coarse program of one frame, and its cuts.
-
-    Parameters
-    ----------
-    frame, parts
-        The program, its aim and its parts.
-    clock
-        Deadline and interruption.
-    seed
-        Random seed of the simplex.
-    """
+    exact = 2e-6  # cuts are as exact as their flows
 
     def __init__(self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int) -> None:
-        self.frame, self._clock = frame, clock
+        self.frame = frame
         self.matrix = m = coarse_matrix(frame, parts)
         layout = m.layout
         assert isinstance(layout, CoarseLayout)
         self.cutter = Cutter(frame, parts, layout.measures)
         self._shortfalls = shortfalls_of(self.cutter)
-        self.count = frame.count
-        self.size = abs(m.size)
-        self.model = model_of(
+        model = model_of(
             sparse.csc_array(m.a), m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
             threads=1, random_seed=seed,
         )  # fmt: skip
-        self._one = m.family.get("one", slice(0, 0))
-        several = np.bincount(frame.site, minlength=frame.sites) > 1
-        self._named = np.flatnonzero(several | frame.must)
-        self._single = np.flatnonzero(~(several | frame.must)[frame.site])
-        self.kinds = self._kinds()
-        self._count_rows = self._add_counts()
-        self._base = self.model.getNumRow()
-        self._cuts: list[Cut] = []
-        self._slack = np.zeros(0, dtype=np.int64)
+        kinds = self._kinds()
+        first = model.getNumRow()
+        for kind in kinds:  # free until a decision is taken on it
+            model.addRow(
+                0.0, float(len(kind)), len(kind), kind.astype(np.int32), np.ones(len(kind))
+            )
+        one = m.family.get("one", slice(0, 0))
+        super().__init__(
+            model, clock, site=frame.site, must=frame.must, size=abs(m.size),
+            money=frame.program.instance.offer_subsidy[frame.options.last],
+            named=np.arange(one.start, one.stop),
+        )  # fmt: skip
+        self.kinds, self._kind_rows = kinds, np.arange(first, self._base, dtype=np.int32)
         self._refund = 0.0
         self._middle: Floats | None = None
         self.add(self.cutter.plain())
         self._price_money()
 
     def _kinds(self) -> list[Ints]:
-        """Return new options that are alike, kind by kind: how many of a kind is a whole number.
-
-        Where stations of one size are as good at many sites, deciding site by site whether one
-        stands leaves the bound where it is for long; deciding how many stand does not.
-        """
+        """Return new options that are alike, kind by kind: how many of a kind is a whole number."""
         instance, last = self.frame.program.instance, self.frame.options.last
         new = np.flatnonzero(~instance.offer_existing[last])
         if not len(new):
@@ -130,20 +83,6 @@ class Master:
             return []
         return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
 
-    def _add_counts(self) -> slice:
-        """Add a row for each kind, free until a decision is taken on it."""
-        first = self.model.getNumRow()
-        for kind in self.kinds:
-            at = kind.astype(np.int32)
-            self.model.addRow(0.0, float(len(kind)), len(kind), at, np.ones(len(kind)))
-        return slice(first, first + len(self.kinds))
-
-    @property
-    def kind_limits(self) -> tuple[Floats, Floats]:
-        """How many of each kind there can be before anything is decided."""
-        sizes = np.array([float(len(kind)) for kind in self.kinds])
-        return np.zeros(len(sizes)), sizes
-
     def _price_money(self) -> None:
         resources = self.frame.resources
         rows = [r for r, kind in enumerate(resources.kinds) if kind == "budget"]
@@ -158,70 +97,29 @@ class Master:
             rate = THRIFT * abs(worth) / len(rows) / float(resources.at_most[r])
             cost -= rate * resources.use[[r]].toarray().ravel()
             self._refund += rate * float(resources.at_most[r])
-        self.model.changeColsCost(self.count, np.arange(self.count, dtype=np.int32), cost)
+        self.model.changeColsCost(self.count, self._columns, cost)
 
     def forget_money(self) -> None:
         """Take the small price on money out of what is aimed at."""
-        at = np.arange(self.count, dtype=np.int32)
-        self.model.changeColsCost(self.count, at, self.matrix.cost[: self.count].copy())
+        self.model.changeColsCost(self.count, self._columns, self.matrix.cost[: self.count].copy())
         self._refund = 0.0
 
-    # --- decisions ---------------------------------------------------------------------------
-
-    def allow(self, allowed: Flags, opened: Flags, least: Floats, most: Floats) -> None:
-        """Let a node's decisions hold.
-
-        Parameters
-        ----------
-        allowed
-            Which options may be taken.
-        opened
-            Which sites must have one.
-        least, most
-            How many of each kind there are.
-        """
-        lower = np.zeros(self.count)
-        lower[self._single] = opened[self.frame.site[self._single]]
-        upper = allowed.astype(float)
-        self.model.changeColsBounds(
-            self.count, np.arange(self.count, dtype=np.int32), np.minimum(lower, upper), upper
-        )
-        there = (opened | self.frame.must)[self._named].astype(float)
-        for rows, low, high in (
-            (self._one, there, np.ones(len(there))),
-            (self._count_rows, least, most),
-        ):
-            at = np.arange(rows.start, rows.stop, dtype=np.int32)
-            if len(at):
-                self.model.changeRowsBounds(len(at), at, low, high)  # type: ignore[attr-defined]
+    def bound_of(self, reduced: Floats, dual: Floats) -> float:
+        """Return the bound of the optimum just found, with the money's price put right."""
+        return super().bound_of(reduced, dual) + self._refund
 
     # --- cuts --------------------------------------------------------------------------------
 
     def add(self, cuts: list[Cut]) -> None:
         """Add cuts as rows, each in units of what it bounds."""
-        if not cuts:
-            return
-        index, value, start, upper = [], [], [0], []
+        rows = []
         for cut in cuts:
             at = np.flatnonzero(cut.coefficient)
             largest = (np.abs(part).max(initial=0.0) for part in (cut.value, cut.coefficient))
             scale = 1.0 / max(*map(float, largest))
-            index.append(np.concatenate([at, cut.column]))
-            value.append(np.concatenate([-cut.coefficient[at], cut.value]) * scale)
-            start.append(start[-1] + len(index[-1]))
-            upper.append(cut.constant * scale)
-        n = len(cuts)
-        self.model.addRows(
-            n,
-            np.full(n, -highspy.kHighsInf),
-            np.array(upper),
-            start[-1],
-            np.array(start[:-1], dtype=np.int32),
-            np.concatenate(index).astype(np.int32),
-            np.concatenate(value),
-        )
-        self._cuts += cuts
-        self._slack = np.concatenate([self._slack, np.zeros(n, dtype=np.int64)])
+            value = np.concatenate([-cut.coefficient[at], cut.value]) * scale
+            rows.append((np.concatenate([at, cut.column]), value, cut.constant * scale))
+        self.add_rows(rows)
 
     def separate(self, found: Relaxed) -> int:
         """Add the cuts that an optimum breaks most, there and half-way back; return how many."""
@@ -246,8 +144,8 @@ class Master:
             # Half-way back cuts are deeper; where one does not cut here, one from here does.
             before = len(broken)
             for point in (self._middle, taken):
-                if len(broken) == before and not self._clock.over:
-                    cut = shortfall.cut(point, found.point, self._clock)
+                if len(broken) == before and not self.clock.over:
+                    cut = shortfall.cut(point, found.point, self.clock)
                     look([] if cut is None else [cut])
         self.add(broken)
         return len(broken)
@@ -256,27 +154,6 @@ class Master:
     def _unit(self) -> Floats:
         upper = self.matrix.upper
         return np.where(np.isfinite(upper), upper, 1.0)
-
-    def _purge(self, slack: Flags) -> None:
-        self._slack = np.where(slack | (self._slack < 0), self._slack + 1, 0)
-        if len(self._slack) < MANY_ROWS:
-            return
-        old = np.flatnonzero(self._slack > SLACK_ROUNDS)
-        if len(old):
-            self.model.deleteRows(len(old), (self._base + old).astype(np.int32))
-            gone = set(old.tolist())
-            self._cuts = [cut for n, cut in enumerate(self._cuts) if n not in gone]
-            self._slack = np.delete(self._slack, old)
-
-    def forbid(self, choice: Ints) -> None:
-        """Rule out exactly one choice, which only arithmetic takes for a plan."""
-        value = np.full(self.count, -1.0)
-        value[choice] = 1.0
-        at = np.arange(self.count, dtype=np.int32)
-        self.model.addRow(-highspy.kHighsInf, len(choice) - 1.0, self.count, at, value)
-        none = np.zeros(0, dtype=np.int64)
-        self._cuts.append(Cut(none, np.zeros(0), len(choice) - 1.0, -value))
-        self._slack = np.append(self._slack, -(10**9))
 
     @property
     def most(self) -> float:
@@ -291,47 +168,21 @@ class Master:
         self._middle = np.zeros(self.count)
         self._middle[choice] = 1.0
 
-    def binding_cuts(self) -> list[Cut]:
-        """Return the cuts that bound the last optimum, or did not long ago."""
-        return [cut for cut, rounds in zip(self._cuts, self._slack, strict=True) if rounds <= 1]
-
-    # --- solving -----------------------------------------------------------------------------
-
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
         """Solve in integers under the cuts that bind, with so many nodes.
 
-        Parameters
-        ----------
-        allowed
-            Whether each option may be taken.
-        start
-            A choice to start from, if there is one.
-        gap, nodes, threads, seed
-            Relative gap and nodes at which to stop; threads and random seed.
-
-        Returns
-        -------
-        bound
-            No choice reaches more.
-        objective
-            What the cuts say that the choice reaches.
-        choice
-            The best one found; None if there is none.
+        Out come a bound on any choice, what the cuts say that the best choice found reaches, and
+        it.
         """
-        m, cuts = self.matrix, self.binding_cuts()
-        rows = [m.a]
-        side = []
-        for cut in cuts:
-            at = np.flatnonzero(cut.coefficient)
-            largest = (np.abs(part).max(initial=0.0) for part in (cut.value, cut.coefficient))
-            scale = 1.0 / max(*map(float, largest))
-            index = np.concatenate([at, cut.column])
-            value = np.concatenate([-cut.coefficient[at], cut.value]) * scale
-            row = sparse.csr_array((value, index, [0, len(index)]), shape=(1, m.a.shape[1]))
-            rows.append(row)
-            side.append(cut.constant * scale)
+        m = self.matrix
+        # The cuts that bound the last optimum, or did not long ago.
+        binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
+        rows, side = [m.a], [most for *_, most in binding]
+        for index, value, _ in binding:
+            row = (value, index, [0, len(index)])
+            rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
         # A whole number of each kind, as a column that HiGHS can branch on.
@@ -359,56 +210,7 @@ class Master:
         if start is not None:
             solution = np.zeros(self.count)
             solution[start] = 1.0
-            model.setSolution(self.count, np.arange(self.count, dtype=np.int32), solution)
-        found = run_model(model, self._clock, whole=True)
+            model.setSolution(self.count, self._columns, solution)
+        found = run_model(model, self.clock, whole=True)
         choice = np.flatnonzero(found.point[: self.count] > 0.5) if found.found else None
         return found.bound * self.size, found.objective * self.size, choice
-
-    def solve(self) -> Relaxed | None:
-        """Return the optimum under the decisions and cuts so far; None if time ran out."""
-        run_native([self.model], self._clock)
-        status = self.model.getModelStatus()
-        none = np.zeros(self.count)
-        if status == highspy.HighsModelStatus.kInfeasible:
-            return Relaxed(-math.inf, none, none, np.zeros(len(self.matrix.upper)))
-        if status != highspy.HighsModelStatus.kOptimal:
-            return None
-        solution = self.model.getSolution()
-        point = np.asarray(solution.col_value)
-        price = -np.abs(np.asarray(solution.col_dual)[: self.count]) * self.size
-        dual = np.asarray(solution.row_dual)[self._base :]
-        objective = float(self.model.getInfo().objective_function_value) + self._refund
-        self._purge(np.abs(dual) < 1e-12)
-        taken = np.clip(point[: self.count], 0.0, 1.0)
-        return Relaxed(objective * self.size, taken, price, point)
-
-    def tighten(
-        self, rounds: int, stalled: float, enough: float = -math.inf
-    ) -> tuple[Relaxed | None, float]:
-        """Return the optimum after so many rounds of cuts, and the lowest bound on the way.
-
-        Parameters
-        ----------
-        rounds
-            Rounds at most.
-        stalled
-            Least gain of a round, relative to the bound, over which to go on.
-        enough
-            Stops once the bound is at or below it.
-        """
-        found = self.solve()
-        if found is None:
-            return None, math.inf
-        low = found.bound
-        weak = 0
-        for _ in range(rounds):
-            if found.bound <= enough or self._clock.over or not self.separate(found):
-                break
-            after = self.solve()
-            if after is None:
-                break
-            weak = weak + 1 if low - after.bound <= stalled * abs(low) else 0
-            found, low = after, min(low, after.bound)
-            if weak >= 3:
-                break
-        return found, low

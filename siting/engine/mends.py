@@ -15,23 +15,13 @@ STEP = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Mend:
-    """Changes that do together.
+    """Changes that do together."""
 
-    Parameters
-    ----------
-    excess
-        By how much each requirement gives way, by its position.
-    figures
-        What to ask for instead, verified by a plan; none where no plan was found in time.
-    standing
-        Whether each site has a station in that plan.
-    at_least
-        Excess that there must be, where it is one requirement; that of the plan where it is proven.
-    """
-
-    excess: dict[int, float]
+    excess: dict[int, float]  # by how much each requirement gives way, by its position
+    # What to ask for instead, verified by a plan; none where no plan was found in time.
     figures: dict[int, float]
-    standing: Flags
+    standing: Flags  # whether each site has a station in that plan
+    # Excess that there must be, where it is one requirement; that of the plan where it is proven.
     at_least: float
 
 
@@ -67,15 +57,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure to ask for at an excess, in steps that people write, on the safe side.
-
-    Parameters
-    ----------
-    one, excess
-        The requirement and its excess.
-    whole
-        Whether a whole number is wanted where one was asked for.
-    """
+    """Return the figure to ask for at an excess, in steps that people write, on the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = STEP
@@ -90,17 +72,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
-    """Return a requirement with the change of it that does, alone or with others.
-
-    Parameters
-    ----------
-    k, one
-        The requirement and its position.
-    mend
-        The changes.
-    required, sites
-        Whether each site is required, and their ids.
-    """
+    """Return a requirement with the change of it that does, alone or with others."""
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
     fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"

@@ -31,26 +31,7 @@ def solve_whole(
     solver: str,
     start: Ints | None,
 ) -> Result:
-    """Return the plan that a solver finds on the PuLP problem, with the solver's own bound.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    clock
-        Deadline, interruption and progress.
-    gap, threads, seed, solver
-        As `siting.engine.solve.Effort` says.
-    start
-        A choice to start from, where there is one.
-
-    Raises
-    ------
-    InfeasibleError
-        If there is no plan at all.
-    SolveError
-        If the solver fails, or finds none in the time given.
-    """
+    """Return the plan that a solver finds on the PuLP problem, with the solver's own bound."""
     matrix = frame.matrix
     if not matrix.a.shape[1]:  # nothing to decide, which solvers make little of
         none = np.zeros(0, dtype=np.int64)

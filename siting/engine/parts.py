@@ -38,17 +38,7 @@ LEVELS = 256
 
 
 class Part:
-    """The demand of one slice and linked charger groups; energies in the layout's unit.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    s
-        Position of the slice.
-    kinds, groups
-        The kinds of demand and charger groups of the part.
-    """
+    """The demand of one slice and linked charger groups; energies in the layout's unit."""
 
     def __init__(self, frame: Frame, s: int, kinds: list[int], groups: set[int]) -> None:
         service, instance = frame.service, frame.program.instance
@@ -124,12 +114,8 @@ class Part:
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
         """Return the most each offer could earn if it stood alone; 0 where there is nobody.
 
-        Parameters
-        ----------
-        worth
-            What a kWh of each pair is worth, beside `pairs`; at or below 0 is not served.
-        wanted
-            What each row wants, if not all.
+        `worth`: what a kWh of each pair is worth, beside `pairs`; at or below 0 is not served;
+        `wanted`: what each row wants, if not all.
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))

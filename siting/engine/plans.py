@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from siting.engine.clock import Clock
+from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered
-from siting.engine.master import Master, Relaxed
+from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.proof import ARITHMETIC
 from siting.engine.room import Room
@@ -45,19 +46,7 @@ class Options:
 
 
 class Plans:
-    """The best plan and bound of one aim so far; values are signed so that more is better.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    clock
-        Deadline, interruption and progress.
-    options
-        How it is solved.
-    start
-        A choice to begin with, mended where it does not fit.
-    """
+    """The best plan and bound of one aim so far; values are signed so that more is better."""
 
     def __init__(self, frame: Frame, clock: Clock, options: Options, start: Ints | None) -> None:
         self.frame, self.clock, self.options = frame, clock, options
@@ -127,7 +116,7 @@ class Plans:
         self.bound = min(self.bound, bound)
         self._report()
 
-    def offer(self, choice: Ints, value: float) -> None:
+    def keep(self, choice: Ints, value: float) -> None:
         """Keep a plan if it is worth more, or as much for less."""
         noise = 1e-9 * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
@@ -147,18 +136,18 @@ class Plans:
         self.clock.hear(self.frame.sign * self.best, self.frame.sign * self.bound)
         self.clock.report()
 
-    def value(self, choice: Ints) -> float:
+    def weighed(self, choice: Ints) -> float:
         """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
         if not self.frame.fits(choice):
             return -math.inf
         if self.valuer is not None:
-            value = self.valuer.at(self.valuer.by_site(choice)).value
+            value = self.valuer.at(self.frame.by_site(choice)).value
         else:
             served = self.serve(choice)
             if not served.found:
                 return -math.inf
             value = self.frame.signed(served.objective)
-        self.offer(choice, value)
+        self.keep(choice, value)
         return value
 
     def serve(self, choice: Ints) -> Answered:
@@ -188,25 +177,20 @@ class Plans:
                 self._sow()
             return
         if valuer is None or self.large:
-            existing = self.frame.program.instance.offer_existing
-            kept = existing[self.frame.options.offer].all(axis=1)
-            self.value(np.flatnonzero(kept))
+            self.weighed(self.frame.kept)
             if self.coarse:
                 self._sow()
             return
         self._sow()
-        if self.choice is None:
-            self._keep(fill(valuer, valuer.at(valuer.base()), self.clock))
-        else:
-            state = valuer.at(valuer.by_site(self.choice))
-            self._keep(fill(valuer, state, self.clock))
+        begun = self.frame.by_site(self.frame.kept if self.choice is None else self.choice)
+        self._keep_state(fill(valuer, valuer.at(begun), self.clock))
 
     def _sow(self) -> None:
         """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""
         sower = Sower(self.master.cutter, self.room)
         choice = sower.run(self.clock)
         self.sown = choice
-        value = self.value(choice)
+        value = self.weighed(choice)
         if not isinstance(self.frame.aim, LeastMoney) or not math.isfinite(value):
             return
         money = sower.money_of()
@@ -214,31 +198,28 @@ class Plans:
         for _ in range(SOWN):
             most = (low + high) / 2
             choice = Sower(self.master.cutter, self.room, most).run(self.clock)
-            if math.isfinite(self.value(choice)):
+            if math.isfinite(self.weighed(choice)):
                 high = min(most, float(money[choice].sum()))
             else:
                 low = most
             if self.done:
                 return
 
-    def _keep(self, state: State) -> None:
+    def _keep_state(self, state: State) -> None:
         if self.valuer is not None and self.valuer.allowed(state.choice):
-            self.offer(state.choice[state.choice >= 0], state.value)
+            self.keep(state.choice[state.choice >= 0], state.value)
 
     def _mended(self, start: Ints) -> None:
         """Take an earlier plan, without what does not fit here, last options first."""
-        choice = np.full(self.frame.sites, -1, dtype=np.int64)
-        for option in start.tolist():
-            if self.room.fits(choice, begun=True)[option]:
-                choice[self.frame.site[option]] = option
+        choice = self.room.taking(self.frame.nothing, start.tolist())
         if self.valuer is not None:
-            base = self.valuer.base()
+            base = self.frame.by_site(self.frame.kept)
             choice = np.where(choice >= 0, choice, base)
             state = self.valuer.at(choice)
-            self._keep(state)
-            self._keep(fill(self.valuer, state, self.clock))
+            self._keep_state(state)
+            self._keep_state(fill(self.valuer, state, self.clock))
         else:
-            self.value(choice[choice >= 0])
+            self.weighed(choice[choice >= 0])
 
     def _round(self, taken: Floats) -> float:
         """Make plans of a relaxation; return the best value so far."""
@@ -248,12 +229,12 @@ class Plans:
             return self.best
         starts = []
         if self.choice is not None:
-            starts.append(valuer.at(valuer.by_site(self.choice)))
+            starts.append(valuer.at(self.frame.by_site(self.choice)))
         for least in ROUND_FROM:
             if self.clock.over:
                 break
             starts.append(round_relaxed(valuer, taken, least, self.clock))
-            self._keep(starts[-1])
+            self._keep_state(starts[-1])
         starts.sort(key=lambda state: -state.value)
         tried: list[bytes] = []
         for state in starts:
@@ -266,17 +247,12 @@ class Plans:
 
     def _improve(self, state: State) -> None:
         assert self.valuer is not None
-        self._keep(state)
-        self._keep(exchange(self.valuer, state, self.clock, enough=self.enough))
+        self._keep_state(state)
+        self._keep_state(exchange(self.valuer, state, self.clock, enough=self.enough))
 
     def _round_plainly(self, taken: Floats) -> None:
         """Take options by their relaxed values while they fit."""
-        choice = np.full(self.frame.sites, -1, dtype=np.int64)
         order = np.argsort(-taken, kind="stable")
-        fits = self.room.fits(choice, begun=True)
-        for option in order[taken[order] >= 0.25].tolist():
-            j = self.frame.site[option]
-            if choice[j] < 0 and fits[option]:
-                choice[j] = option
-                fits = self.room.fits(choice, begun=True)
-        self.value(choice[choice >= 0])
+        order = order[taken[order] >= 0.25]
+        choice = self.room.taking(self.frame.nothing, order.tolist())
+        self.weighed(choice[choice >= 0])

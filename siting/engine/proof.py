@@ -18,8 +18,6 @@ ARITHMETIC = 1e-7
 def gap_in_words(gap: float) -> str:
     """Return a relative gap in words; beside next to nothing it says no more than that.
 
-    Examples
-    --------
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
     """

@@ -27,17 +27,7 @@ def solve_native(
     frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
     nodes: int = 2**31 - 1,
 ) -> Answered:  # fmt: skip
-    """Return what HiGHS says of the whole program in integers, from a choice if there is one.
-
-    Parameters
-    ----------
-    frame, clock
-        The program and its aim; deadline and interruption.
-    start
-        A choice to start from.
-    gap, threads, seed, nodes
-        Relative gap and nodes at which to stop, threads and random seed.
-    """
+    """Return what HiGHS says of the whole program in integers, from a choice if there is one."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
@@ -53,17 +43,7 @@ def solve_native(
 
 
 class Relaxation:
-    """The relaxed whole program of a frame.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    clock
-        Deadline and interruption.
-    seed
-        Random seed.
-    """
+    """The relaxed whole program of a frame."""
 
     def __init__(self, frame: Frame, clock: Clock, *, seed: int) -> None:
         m = frame.matrix
@@ -134,9 +114,7 @@ class Relaxation:
         """Return the options to take next, those taken most first; None where all is decided."""
         frame = self.frame
         open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
-        choice = np.full(frame.sites, -1, dtype=np.int64)
-        fixed = np.flatnonzero(lower > 0.5)
-        choice[frame.site[fixed]] = fixed
+        choice = frame.by_site(np.flatnonzero(lower > 0.5))
         fits = room.fits(choice, begun=True)[: frame.count]
         upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
         open_ = open_[upper[open_] > 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import sparse
 
@@ -18,11 +20,6 @@ class Room:
 
     A *change* is an option (taken at its site in place of what stands there) or, after the
     options, a site that is left empty.
-
-    Parameters
-    ----------
-    frame
-        The program.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -73,12 +70,8 @@ class Room:
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
         """Return which changes of a choice are within every row.
 
-        Parameters
-        ----------
-        choice
-            The option taken at each site, -1 for none.
-        begun
-            Whether the choice is only begun: what it lacks of some row, it may lack still.
+        `choice`: the option taken at each site, -1 for none; `begun`: whether the choice is only
+        begun: what it lacks of some row, it may lack still.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -105,9 +98,13 @@ class Room:
             out[option[over]] = False
         return out
 
-    def within(self, choice: Ints) -> bool:
-        """Return whether a choice is within every row."""
-        wide, narrow = self.used(choice)
-        most, least = self.most[self._wide], self.least[self._wide]
-        fits = (wide <= most).all() and (wide >= least).all()
-        return bool(fits and (narrow <= self.most[self._narrow]).all())
+    def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
+        """Return a choice after options are taken in an order, one a site, as long as they fit."""
+        out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
+        fits = self.fits(out, begun=True)
+        for option in order:
+            j = self.site[option]
+            if not done[j] and fits[option] and out[j] != option:
+                out[j], done[j] = option, True
+                fits = self.fits(out, begun=True)
+        return out

@@ -57,7 +57,7 @@ class Run(Plans):
         if self.coarse:
             self.limit(self.master.most)
         if not self.frame.count:  # there is nothing to choose
-            self.value(np.zeros(0, dtype=np.int64))
+            self.weighed(np.zeros(0, dtype=np.int64))
             self.infeasible = self.choice is None
             self.limit(self.best)
             return
@@ -88,7 +88,7 @@ class Run(Plans):
             return
         if self.valuer is not None:
             with self.clock.phase("exchanges"):
-                self._improve(self.valuer.at(self.valuer.by_site(self.choice)))
+                self._improve(self.valuer.at(self.frame.by_site(self.choice)))
             return
         windows = self._windows()
         while windows is not None and not self.done and not windows.exhausted:
@@ -100,8 +100,8 @@ class Run(Plans):
         if valuer is not None:
             words = guarantee(valuer)
             if words and self.choice is not None:
-                state = valuer.at(valuer.by_site(self.choice))
-                self._keep(best_single(valuer, state, self.clock))
+                state = valuer.at(self.frame.by_site(self.choice))
+                self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
             with self.clock.phase("cuts", self._until(ROOT_ENDS)):
@@ -115,7 +115,7 @@ class Run(Plans):
         with self.clock.phase("start"):
             for least in ROUND_FROM:
                 if not self.done:
-                    self._keep(round_relaxed(valuer, self.root.taken, least, self.clock))
+                    self._keep_state(round_relaxed(valuer, self.root.taken, least, self.clock))
 
     def _relax(self) -> None:
         """Bound by the whole relaxation, and dive into it."""
@@ -129,7 +129,7 @@ class Run(Plans):
             self.taken = relaxation.taken
             choice = relaxation.dive(self.room)
             if choice is not None:
-                self.value(choice)
+                self.weighed(choice)
 
     def _soften(self) -> None:
         """Mend the plan that was sown until it misses no floor."""
@@ -148,7 +148,7 @@ class Run(Plans):
             while not self.clock.over and not windows.exhausted:
                 windows.round()
                 if short_of(windows.point, columns) <= 1e-9:
-                    self.value(windows.choice)
+                    self.weighed(windows.choice)
                     if self.choice is not None:
                         return
 
@@ -184,7 +184,7 @@ class Run(Plans):
             self.limit(self.frame.signed(found.bound))
             if not found.found:
                 return
-            value = self.value(np.flatnonzero(found.point[: self.frame.count] > 0.5))
+            value = self.weighed(np.flatnonzero(found.point[: self.frame.count] > 0.5))
             believed = self.frame.signed(found.objective)
             if start is None or value >= believed - max(1e-6 * abs(believed), self.noise):
                 return
@@ -196,7 +196,10 @@ class Run(Plans):
 
     def _turns(self) -> None:
         """Better plan and bound in turns; the one that closes more of the gap gets the next."""
-        tree = self._tree() if self.coarse else None
+        tree = None
+        if self.coarse:
+            self.master.forget_money()
+            tree = Tree(self.master, self, self.clock)
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
         slow = self.large or self.valuer is None
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
@@ -230,7 +233,7 @@ class Run(Plans):
     def _turn_of_tree(self, tree: Tree, nodes: int) -> None:
         done = tree.nodes
         with self.clock.phase("tree", ENDS):
-            self.limit(tree.run(self.best, nodes))
+            tree.run(nodes)
         self.nodes += tree.nodes - done
 
     def _programs(self) -> None:
@@ -251,13 +254,13 @@ class Run(Plans):
                 self.limit(max(bound, closed))
                 if choice is None:
                     return
-                value = self.value(choice)
+                value = self.weighed(choice)
                 misjudged = objective - value > max(bound, closed) - objective
                 wrong = wrong + 1 if misjudged else 0
                 taken = np.zeros(self.frame.count)
                 taken[choice] = 1.0
                 self.master.add(self.master.cutter.quick(taken))
-                state = self.valuer.at(self.valuer.by_site(choice))
+                state = self.valuer.at(self.frame.by_site(choice))
                 self._improve(fill(self.valuer, state, self.clock))
                 left = self.bound - self.best
                 idle = idle + 1 if left > 0.95 * before else 0
@@ -289,38 +292,23 @@ class Run(Plans):
                     return
                 gained = windows.round()
                 if gained > 0:
-                    self.value(windows.choice)
+                    self.weighed(windows.choice)
 
-    def _tree(self) -> Tree:
-        self.master.forget_money()
-        return Tree(
-            self.master, self.clock, gap=self.options.gap,
-            plan=self._plan_at_node, value=self.value, tell=self.limit,
-        )  # fmt: skip
-
-    def _plan_at_node(self, taken: Floats) -> float:
+    def plan_at(self, taken: Floats) -> None:
+        """Make plans of how much of each option a node of the tree takes."""
         if self.valuer is None:
             self._round_plainly(taken)
-            return self.best
-        if self.large:
-            return self.best
-        for least in (1 - 1e-6, 0.5):
+            return
+        for least in () if self.large else (1 - 1e-6, 0.5):
             if not self.clock.over:
                 state = round_relaxed(self.valuer, taken, least, self.clock)
                 if state.value > self.best - 0.01 * abs(self.best):
                     self._improve(state)
-        return self.best
 
     # --- the end -----------------------------------------------------------------------------
 
     def result(self) -> Result:
-        """Return the best plan, polished, with its bound.
-
-        Raises
-        ------
-        SolveError
-            If no plan was found in the time given.
-        """
+        """Return the best plan, polished, with its bound."""
         if self.choice is None and self.start is not None and self.frame.fits(self.start):
             # No time was left to look at what there is.
             served = self.frame.serve(self.start, Clock(math.inf))
@@ -331,7 +319,7 @@ class Run(Plans):
             raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
         if self.valuer is not None:
             own = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
-            state = polish(self.valuer, self.valuer.at(self.valuer.by_site(self.choice)), own)
+            state = polish(self.valuer, self.valuer.at(self.frame.by_site(self.choice)), own)
             if self.valuer.allowed(state.choice):
                 self.choice, self.best = np.sort(state.choice[state.choice >= 0]), state.value
         stopped: Stopped = "time limit"

@@ -19,25 +19,14 @@ STEPS_DOWN_A_PASS = 250
 PASSES = 60
 
 
-def fill(valuer: Valuer, state: State, clock: Clock, price: Floats | None = None) -> State:
+def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added, or bettered, while the resources last.
 
     The next is always the change that is worth most for its price; changes that cost no more than
     what stands come first. A gain can only shrink while others are added, so a gain found earlier
     bounds the gain now, and most need not be worked out again.
-
-    Parameters
-    ----------
-    valuer
-        Values and bounds.
-    state
-        The choice to begin with.
-    clock
-        Stops the search early.
-    price
-        What each option costs in place of what it takes of all that is scarce.
     """
-    price = valuer.room.price if price is None else price
+    price = valuer.room.price
     known = np.full(valuer.count, np.inf)
     if not valuer.count:  # nothing can be built at all
         return state
@@ -79,25 +68,14 @@ def _best_change(
     return best
 
 
-def exchange(
-    valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf, passes: int = PASSES
-) -> State:
+def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
     """Return the choice improved by changing two sites at a time: one down, another up.
 
     Of all pairs the one with the highest bound is valued first; the first that is worth more is
     taken, and what is left of the resources is filled. Where a site can step down without loss, it
     does: the money serves others.
-
-    Parameters
-    ----------
-    valuer, state, clock
-        As for `fill`.
-    enough
-        Value at which it may stop.
-    passes
-        Improvements to make at most.
     """
-    for _ in range(passes):
+    for _ in range(PASSES):
         if clock.over or state.value >= enough:
             return state
         better = _one_exchange(valuer, state, clock)
@@ -150,11 +128,6 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice without what adds nothing: options dropped or made cheaper at no loss.
 
     Dearest subsidies go first, then costs, then the last ids. Nothing is added.
-
-    Parameters
-    ----------
-    valuer, state, clock
-        As for `fill`.
     """
     found = True
     while found:
@@ -193,27 +166,8 @@ def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
 
 
 def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
-    """Return the choice that takes options in the order of their relaxed values, then is filled.
-
-    Parameters
-    ----------
-    valuer, clock
-        As for `fill`.
-    taken
-        How much of each option the relaxed program takes, 0 to 1.
-    least
-        Options below it are not taken in the first step.
-    """
-    choice = valuer.base()
-    fits = valuer.room.fits(choice, begun=True)
-    fixed = choice >= 0
-    done = np.zeros(valuer.sites, dtype=bool)
+    """Return the choice that takes options in the order of their relaxed values, then is filled."""
     order = np.argsort(-taken, kind="stable")
-    for option in order[taken[order] >= least].tolist():
-        j = int(valuer.site[option])
-        if done[j] or not fits[option] or (fixed[j] and choice[j] == option):
-            continue
-        choice[j] = option
-        done[j] = True
-        fits = valuer.room.fits(choice, begun=True)
+    base = valuer.frame.by_site(valuer.frame.kept)
+    choice = valuer.room.taking(base, order[taken[order] >= least].tolist())
     return fill(valuer, valuer.at(choice), clock)

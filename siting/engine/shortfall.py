@@ -26,15 +26,7 @@ GAP_PRICES = (0.0, 0.5, 1.0)
 
 
 class Shortfall:
-    """The program of one group of parts.
-
-    Parameters
-    ----------
-    cutter
-        The parts, their measures and their prices.
-    group
-        Positions of the parts.
-    """
+    """The program of one group of parts."""
 
     def __init__(self, cutter: Cutter, group: list[int]) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
@@ -154,17 +146,7 @@ class Shortfall:
         return out
 
     def cut(self, taken: Floats, measured: Floats, clock: Clock) -> Cut | None:
-        """Return the cut that a point breaks most; None if it breaks none.
-
-        Parameters
-        ----------
-        taken
-            How much of each option is taken, 0 to 1.
-        measured
-            Values of all coarse columns.
-        clock
-            Deadline and interruption.
-        """
+        """Return the cut that a point breaks most; None if it breaks none."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         thought = np.array(

@@ -22,13 +22,7 @@ PENALTY = 5.0
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
-    """Return a frame with shortfalls, and their columns; None where no row can be missed.
-
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    """
+    """Return a frame with shortfalls, and their columns; None where no row can be missed."""
     m = frame.matrix
     named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
     if not named:

@@ -325,13 +325,6 @@ def worked_out(
     """Return who is served by what under a choice, drives as short as the aims allow.
 
     These are the pairs, the energy by pair and slice (kWh/day), and what is paid (`subsidies`).
-
-    Parameters
-    ----------
-    program, choice
-        The program, and the options taken.
-    reached
-        Its aims with the values to be kept.
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
@@ -349,8 +342,6 @@ def worked_out(
 def lowered(reached: Reached, loss: float) -> Reached:
     """Return an aim reached, with a share of its value given up.
 
-    Examples
-    --------
     >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
     202.0
     """
@@ -359,13 +350,7 @@ def lowered(reached: Reached, loss: float) -> Reached:
 
 
 def energies(frame: Frame, point: Floats) -> Floats:
-    """Return the energy served by pair and slice (kWh/day), no row or station overdone by a hair.
-
-    Parameters
-    ----------
-    frame, point
-        Where the columns stand, and their values.
-    """
+    """Return the energy by pair and slice (kWh/day), no row or station overdone by a hair."""
     service, unit = frame.service, frame.layout.energy_unit
     column = frame.layout.pair_column
     out = np.where(column >= 0, point[column], 0.0) * unit
@@ -385,14 +370,8 @@ def energies(frame: Frame, point: Floats) -> Floats:
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     """Return the public money paid by offer and year (PKR): what each case lacks, and no more.
 
-    Parameters
-    ----------
-    frame
-        The program; without a viability gap nothing is paid and the table is empty.
-    choice
-        The options taken.
-    energy
-        Energy served by pair (row) and slice (column), in kWh/day.
+    Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
+    (kWh/day).
     """
     program, service = frame.program, frame.service
     if program.gap is None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import pulp
 
 from siting.engine.clock import Clock
-from siting.engine.highs import Run, run_highs
+from siting.engine.highs import InterruptibleHighs, native
 from siting.errors import Fault, SolveError
 
 HIGHS = "HiGHS"
+# An optimum farther than this from its own bound, relative, beyond the gap asked, is none.
+DISAGREE = 1e-5
 
 
 def check_solver(name: str) -> None:
@@ -24,67 +27,59 @@ def check_solver(name: str) -> None:
         raise SolveError(Fault("solver", f"{name!r} is not installed", f"use {' or '.join(there)}"))
 
 
+@dataclass(frozen=True)
+class Run:
+    """What one run of a solver said."""
+
+    status: pulp.LpSolveStatus  # PuLP's reason why the solver stopped
+    found: bool  # whether it left a feasible solution in the variables
+    bound: float  # proven on any, in the problem's own sense
+    nodes: int  # branch-and-bound nodes
+
+
 def run_solver(
-    name: str,
-    prob: pulp.LpProblem,
-    clock: Clock,
-    *,
-    gap: float,
-    threads: int,
-    seed: int,
-    start: bool,
-    tells: bool = False,
-    **options: Any,
-) -> Run:
+    name: str, prob: pulp.LpProblem, clock: Clock, *, gap: float, threads: int, seed: int,
+    start: bool, **options: Any,
+) -> Run:  # fmt: skip
     """Return what a solver says of a problem; the variables of the problem take its solution.
 
-    Parameters
-    ----------
-    name
-        The solver's name in PuLP.
-    prob, clock, gap, threads, seed, start, tells
-        As for `siting.engine.highs.run_highs`; a solver other than HiGHS is given the gap, the time
-        left, the threads and the start as far as its PuLP class takes them.
-    options
-        Options of HiGHS; not for others.
-
-    Raises
-    ------
-    SolveError
-        If the solver fails.
+    `start`: whether to start from the values the variables have; `options`: of HiGHS, by its names.
     """
-    if name == HIGHS:
-        return run_highs(
-            prob,
-            clock,
-            gap=gap,
-            threads=threads,
-            seed=seed,
-            start=start,
-            tells=tells,
-            **options,
-        )
     wanted: dict[str, Any] = {
-        "msg": False,
         "gapRel": gap,
         "timeLimit": max(clock.left_s, 0.01),
         "threads": threads,
         "warmStart": start,
     }
-    known = inspect.signature(type(pulp.getSolver(name, msg=False)).__init__).parameters
+    if name == HIGHS:
+        exact = 0.0 if gap <= 0 else None
+        solver: pulp.LpSolver = InterruptibleHighs(
+            clock, gapAbs=exact, random_seed=seed, **wanted, **options
+        )
+    else:
+        known = inspect.signature(type(pulp.getSolver(name, msg=False)).__init__).parameters
+        solver = pulp.getSolver(name, msg=False, **{k: v for k, v in wanted.items() if k in known})
     try:
-        stats = prob.solve(pulp.getSolver(name, **{k: v for k, v in wanted.items() if k in known}))
+        stats = prob.solve(solver)
     except (pulp.PulpError, OSError) as err:
         raise SolveError(Fault("solver", f"{name} failed: {err}")) from err
+    status, objective, bound = stats.status, stats.objective, stats.best_bound
+    if status == pulp.LpSolveStatus.Optimal:
+        if bound is None and gap <= 0:
+            bound = objective
+        off = 0.0 if objective is None or bound is None else abs(bound - objective)
+        if name == HIGHS and off > (gap + DISAGREE) * max(abs(objective or 0.0), 1.0):
+            # HiGHS 1.16 may take a start through its presolve for a better plan than there is, drop
+            # it on the way back and still say optimal. The bound is true; the plan is not the best.
+            if start:
+                more = {"gap": gap, "threads": threads, "seed": seed, **options}
+                return run_solver(name, prob, clock, start=False, **more)
+            status = pulp.LpSolveStatus.Undefined
     infinite = math.inf if prob.sense == pulp.LpMaximize else -math.inf
-    bound = stats.best_bound
-    if bound is None and stats.status == pulp.LpSolveStatus.Optimal and gap <= 0:
-        bound = stats.objective
+    nodes = native(prob).getInfo().mip_node_count if name == HIGHS else stats.nodes or 0
     return Run(
-        status=stats.status,
+        status=status,
         found=bool(stats.has_solution),
-        objective=-infinite if stats.objective is None else float(stats.objective),
         bound=infinite if bound is None else float(bound),
-        nodes=int(stats.nodes or 0),
-        first=math.nan,
+        nodes=max(int(nodes), 0),
     )

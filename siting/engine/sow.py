@@ -16,7 +16,7 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
 from siting.engine.room import Room
-from siting.program.aims import LeastMoney, NetWorth, WorstShare
+from siting.program.aims import LeastMoney, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
@@ -35,14 +35,8 @@ NEARER = 0.03
 class Sower:
     """Takes stations one by one, or several that share no demand.
 
-    Parameters
-    ----------
-    cutter
-        The parts and measures of the program.
-    room
-        Its resources.
-    most
-        Money of the kind that is aimed at that may be spent, where the least is.
+    `most`: money of the kind that is aimed at that
+    may be spent, where the least is.
     """
 
     def __init__(self, cutter: Cutter, room: Room, most: float = np.inf) -> None:
@@ -57,7 +51,7 @@ class Sower:
         near = 1 - NEARER * minutes / max(float(minutes.max(initial=0.0)), 1e-300)
         # What a pair counts here: of stations that sell as much the one amid its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
-        self.choice = np.full(self.frame.sites, -1, dtype=np.int64)
+        self.choice = self.frame.nothing
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
@@ -72,18 +66,10 @@ class Sower:
         last = self.frame.options.last
         self.need = program.instance.offer_cost[last]
         self.cap = self.need if self.gap is None else caps_of(program.instance, self.gap)[last]
-        # What each option must bring for its money; what it will draw of a gap is not known yet.
-        self.charge = np.zeros(self.frame.count)
-        aim = self.frame.aim
-        if isinstance(aim, NetWorth) and not (self.gap is not None and aim.of == "subsidy_pkr"):
-            column, pkr = self.frame.layout.money(aim.of)
-            self.charge[column] = aim.least_gain * pkr
 
     def run(self, clock: Clock) -> Ints:
         """Return the options taken once nothing that helps fits any more."""
-        existing = self.frame.program.instance.offer_existing
-        kept = np.flatnonzero(existing[self.frame.options.offer].all(axis=1))
-        for option in kept.tolist():
+        for option in self.frame.kept.tolist():
             self._take(option, None)
         while not clock.over:
             gain, sold = self._gain()
@@ -141,7 +127,7 @@ class Sower:
                 earned = part.intake(margin, self.left[p]) * self.frame.layout.energy_unit
                 sold += self.cutter.option_amounts(p, earned)
         if lacking is None:
-            gain -= self.charge
+            gain -= self.frame.charge
         return gain, sold
 
     def _lacking(self) -> list[Floats] | None:

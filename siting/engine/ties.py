@@ -34,23 +34,7 @@ def break_ties(
 
     Three integer programs one after the other, each under what the ones before found.
 
-    Parameters
-    ----------
-    program, reached
-        The program, and its aims with the values that were proven for them.
-    choice
-        A choice that reaches them.
-    clock
-        Deadline and interruption.
-    threads, seed
-        Threads to use and the random seed.
-
-    Returns
-    -------
-    choice
-        The best of those found.
-    exact
-        Whether all three were proven.
+    Out come the best of those found, and whether all three were proven.
     """
     frame = Frame(program, LeastMoney(), reached)
     m = frame.matrix

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from siting.engine.clock import Clock
-from siting.engine.master import Master, Relaxed
+from siting.engine.cut_model import CutModel, Relaxed
 from siting.program.instance import Flags, Floats, Ints
 
 NODE_ROUNDS, NODE_STALLED = 12, 2e-4
@@ -36,8 +36,6 @@ FIRST_NODES, EVERY = 30, 10
 PART = 1e-6
 # A count this near to a whole number is one, as long as sites are left to split on.
 COUNTED = 1e-3
-# A plan this near to its node's bound is worth it: cuts are as exact as their flows.
-EXACT = 2e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,110 +58,87 @@ class _Split:
     above: float
 
 
-class Tree:
-    """The tree of one aim.
-
-    Parameters
-    ----------
-    master
-        The relaxed coarse program.
-    clock
-        Deadline and interruption.
-    gap
-        Relative gap to prove.
-    plan
-        Called with how much of each option is taken: makes plans of it, and returns the value of
-        the best so far.
-    value
-        Called with a choice: its value, -inf if it is no plan; keeps it if it is the best.
-    tell
-        Called with each proven bound.
-    """
-
-    def __init__(
-        self,
-        master: Master,
-        clock: Clock,
-        *,
-        gap: float,
-        plan: Callable[[Floats], float],
-        value: Callable[[Ints], float],
-        tell: Callable[[float], None],
-    ) -> None:
-        self._master, self._clock, self._gap = master, clock, gap
-        self._plan, self._value, self._tell = plan, value, tell
-        self._site, self._must = master.frame.site, master.frame.must
-        self._best = -math.inf
-        self._closed = -math.inf
-        self._seen: dict[tuple[int, int], list[list[float]]] = {}
-        self._price = master.frame.program.instance.offer_subsidy[master.frame.options.last]
-        self.nodes = 0
-        self._open(np.ones(len(self._site), dtype=bool))
-
-    def _open(self, allowed: Flags) -> None:
-        root = _Node(allowed, self._must.copy(), *self._master.kind_limits, math.inf)
-        self._heap: list[tuple[float, int, _Node]] = [(-math.inf, 0, root)]
-        self._made = 0
+class Keeper(Protocol):
+    """Who keeps the best plan so far and the bound, and makes plans."""
 
     @property
-    def _enough(self) -> float:
-        if not math.isfinite(self._best):
-            return -math.inf
-        return self._best + self._gap * abs(self._best)
+    def best(self) -> float:
+        """Value of the best plan so far; -inf if there is none."""
+
+    @property
+    def proven_at(self) -> float:
+        """Bound at which the asked gap is reached; -inf while there is no plan."""
+
+    def limit(self, bound: float) -> None:
+        """Keep a proven bound."""
+
+    def weighed(self, choice: Ints) -> float:
+        """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
+
+    def plan_at(self, taken: Floats) -> None:
+        """Make plans of how much of each option is taken."""
+
+
+class Tree:
+    """The tree of one aim: a relaxed program, who keeps what is found, and the clock."""
+
+    def __init__(self, master: CutModel, keeper: Keeper, clock: Clock) -> None:
+        self._master, self._keeper, self._clock = master, keeper, clock
+        self._site, self._must = master.site, master.must
+        self._closed = -math.inf
+        self._seen: dict[tuple[int, int], list[list[float]]] = {}
+        self.nodes = 0
+        sizes = np.array([float(len(kind)) for kind in master.kinds])
+        everything = np.ones(len(self._site), dtype=bool)
+        root = _Node(everything, self._must.copy(), np.zeros(len(sizes)), sizes, math.inf)
+        self._heap: list[tuple[float, int, _Node]] = [(-math.inf, 0, root)]
+        self._made = 0
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left open."""
         return not self._heap
 
-    def run(self, best: float, nodes: int) -> float:
-        """Return the bound on any choice once the gap is proven, nodes are used up or time is.
+    def run(self, nodes: int) -> None:
+        """Look at so many nodes at the most, until the gap is proven or time is up.
 
         Called again, it goes on from where it was.
-
-        Parameters
-        ----------
-        best
-            Value of the best plan so far; -inf if there is none.
-        nodes
-            Nodes to look at, at the most.
         """
-        self._best = max(self._best, best)
-        heap, until = self._heap, self.nodes + nodes
+        heap, until, keeper = self._heap, self.nodes + nodes, self._keeper
         while heap:
             bound = max(-heap[0][0], self._closed)
-            self._tell(bound)
-            if self._clock.over or bound <= self._enough or self.nodes >= until:
-                return bound
+            keeper.limit(bound)
+            if self._clock.over or bound <= keeper.proven_at or self.nodes >= until:
+                return
             top = heapq.heappop(heap)
             children = self._work(top[2])
             if children is None:
                 heapq.heappush(heap, top)
-                return bound
+                return
             for child in children:
                 self._made += 1
                 heapq.heappush(heap, (-child.bound, self._made, child))
-        self._tell(max(self._closed, self._best))
-        return max(self._closed, self._best)
+        keeper.limit(max(self._closed, keeper.best))
 
     # --- a node ------------------------------------------------------------------------------
 
     def _work(self, node: _Node) -> list[_Node] | None:
         """Return the children of a node, none where it is done; None if time ran out."""
         self._master.allow(node.allowed, node.opened, node.least, node.most)
-        found, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._enough)
+        found, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._keeper.proven_at)
         if found is None:
             return None
         self.nodes += 1
         low = min(low, node.bound)
-        if low <= self._enough or low == -math.inf:
+        if low <= self._keeper.proven_at or low == -math.inf:
             return self._done(low)
         if self.nodes <= FIRST_NODES or self.nodes % EVERY == 0:
-            self._best = max(self._best, self._plan(found.taken))
-            if low <= self._enough:
+            self._keeper.plan_at(found.taken)
+            if low <= self._keeper.proven_at:
                 return self._done(low)
-        allowed = self._without_the_hopeless(node.allowed, found)
-        node = replace(node, allowed=allowed, bound=low)
+        hopeless, closed = found.hopeless(self._keeper.proven_at)
+        self._closed = max(self._closed, closed)
+        node = replace(node, allowed=node.allowed & ~hopeless, bound=low)
         splits = self._splits(node, found)
         if not splits:
             return self._at_a_plan(node, found)
@@ -174,19 +149,12 @@ class Tree:
         self._closed = max(self._closed, bound)
         return []
 
-    def _without_the_hopeless(self, allowed: Flags, found: Relaxed) -> Flags:
-        """Return the options without those that reduced costs rule out."""
-        hopeless, bound = found.hopeless(self._enough)
-        self._closed = max(self._closed, bound)
-        return allowed & ~hopeless
-
     def _at_a_plan(self, node: _Node, found: Relaxed) -> list[_Node]:
         """Value the plan; go on with its cuts, or close the node where it is worth its bound."""
         choice = np.flatnonzero(found.taken > 0.5)
-        value = self._value(choice)
-        self._best = max(self._best, value)
-        if value >= node.bound - EXACT * abs(node.bound):
-            return self._done(max(value, min(node.bound, self._enough)))
+        value = self._keeper.weighed(choice)
+        if value >= node.bound - self._master.exact * abs(node.bound):
+            return self._done(max(value, min(node.bound, self._keeper.proven_at)))
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         before = self._master.solve()
         if before is not None and self._master.separate(before):
@@ -262,7 +230,7 @@ class Tree:
     def _on_option(self, node: _Node, j: int, taken: Floats) -> _Split:
         """Split at the mean subsidy of what is taken, so that both sides rule some of it out."""
         own = np.flatnonzero(self._site == j)
-        rank = own[np.lexsort((own, self._price[own]))]
+        rank = own[np.lexsort((own, self._master.money[own]))]
         share = np.cumsum(taken[rank])
         some = np.flatnonzero(taken[rank] > PART)
         cut = int(some[np.argmin(np.abs(share[some[:-1]] - 0.5))])

@@ -24,20 +24,11 @@ Goal = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A choice and its value.
+    """A choice and its value."""
 
-    Parameters
-    ----------
-    choice
-        The option taken at each site, -1 for none.
-    value
-        Value of the aim, signed so that more is better.
-    upper
-        For each change (options, then sites left empty) a bound on the value after it alone.
-    """
-
-    choice: Ints
-    value: float
+    choice: Ints  # the option taken at each site, -1 for none
+    value: float  # value of the aim, signed so that more is better
+    # For each change (options, then sites left empty) a bound on the value after it alone.
     upper: Floats
 
 
@@ -79,13 +70,7 @@ def is_quick(frame: Frame, cutter: Cutter) -> bool:
 
 
 class Valuer:
-    """Values and bounds of the choices of one program.
-
-    Parameters
-    ----------
-    frame, cutter
-        The program and its cuts.
-    """
+    """Values and bounds of the choices of one program."""
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         goal = goal_of(frame.aim, frame)
@@ -99,11 +84,6 @@ class Valuer:
         self.weight = [slices[p.slice].weight * unit for p in cutter.parts]
         self.scenario = [slices[p.slice].scenario for p in cutter.parts]
         self.linear = isinstance(frame.aim, MostWorth | NetWorth)
-        # What each option must bring for its money, in the aim's unit.
-        self.charge = np.zeros(self.count)
-        if isinstance(frame.aim, NetWorth):
-            column, pkr = frame.layout.money(frame.aim.of)
-            self.charge[column] = frame.aim.least_gain * pkr
         most = np.zeros(len(frame.layout.probabilities))
         for p, part in enumerate(cutter.parts):
             most[self.scenario[p]] += self.weight[p] * part.most
@@ -116,20 +96,6 @@ class Valuer:
         last = frame.options.last
         self.subsidy = offers.offer_subsidy[last]
         self.cost = offers.offer_cost[last]
-
-    def base(self) -> Ints:
-        """Return the choice of what stands, kept as it is; -1 elsewhere."""
-        existing = self.frame.program.instance.offer_existing
-        kept = np.flatnonzero((existing[self.frame.options.offer]).all(axis=1))
-        choice = np.full(self.sites, -1, dtype=np.int64)
-        choice[self.site[kept]] = kept
-        return choice
-
-    def by_site(self, options: Ints) -> Ints:
-        """Return some options as a choice by site."""
-        choice = np.full(self.sites, -1, dtype=np.int64)
-        choice[self.site[options]] = options
-        return choice
 
     def allowed(self, choice: Ints) -> bool:
         """Return whether a choice has all that must be, and is within every row."""
@@ -145,11 +111,10 @@ class Valuer:
             value, bound = self._valued(p, choice)
             worth[self.scenario[p]] += self.weight[p] * value
             upper[self.scenario[p]] += self.weight[p] * bound
-        mine = (
-            np.where(choice >= 0, self.charge[choice], 0.0) if self.count else np.zeros(self.sites)
-        )
+        charge = self.frame.charge
+        mine = np.where(choice >= 0, charge[choice], 0.0) if self.count else np.zeros(self.sites)
         paid = float(mine.sum())
-        after = np.concatenate([paid - mine[self.site] + self.charge, paid - mine])
+        after = np.concatenate([paid - mine[self.site] + charge, paid - mine])
         bound = self.goal(upper) - after
         bound[self.count :][self.must] = -np.inf
         bound[self.count :][choice < 0] = -np.inf

@@ -22,15 +22,7 @@ from siting.program.program import Program
 
 
 def value_of(answer: Answer, aim: Aim) -> float:
-    """Return what an answer reaches of an aim, in the aim's own unit (`unit_of`).
-
-    Parameters
-    ----------
-    answer
-        The answer.
-    aim
-        One of its program's aims.
-    """
+    """Return what an answer reaches of an aim, in the aim's own unit (`unit_of`)."""
     program = answer.program
     if isinstance(aim, MostWorth | NetWorth):
         slices = enumerate(program.slices)

@@ -90,12 +90,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
     """Raise `InfeasibleError` with one fault for each requirement in the conflict.
 
-    Parameters
-    ----------
-    program, effort
-        A program without a plan; gap, threads and seed.
-    clock
-        Its time left is taken at most, but 5 s in any case.
+    It takes the clock's time left at most, but 5 s in any case.
     """
     left = Clock(max(LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
@@ -107,7 +102,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
     """Return one fault a line; of squares or stretches that clash, one for all of a kind."""
-    kinds = program.instance.limit_kinds
+    kinds = [limit.kind for limit in program.instance.limits]
     alike: dict[str, list[Line]] = {}
     for line in lines:
         if line.one.block == "limit" and line.one.least:
@@ -124,7 +119,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
             rest = "the budget" if money else "the rest of what is asked"
             what = f"is asked for in {whole}, and {rest} cannot meet all of them"
             fix = f"change what else clashes, or ask for fewer {things}; of those that clash"
-            names = tuple(program.instance.limit_names[x.one.place] for x in mine)
+            names = tuple(program.instance.limits[x.one.place].name for x in mine)
             out.append(Fault(f"a station in every {kind}", what, fix, names))
     return out
 

@@ -52,18 +52,9 @@ class _Found:
 class Windows:
     """The windows of one frame, and the plan they better.
 
-    Parameters
-    ----------
-    frame
-        The program and its aim.
-    point
-        Values of all columns at the plan so far.
-    taken
-        How much of each option a relaxation takes; where it differs from the plan comes first.
-    clock
-        Deadline and interruption.
-    threads, seed
-        Windows side by side, and the random seed of the solver.
+    `point`: values of all columns at the plan so far; `taken`: how much of each option a relaxation
+    takes; where it differs from the plan comes first; `threads`, `seed`: windows side by side, and
+    the random seed of the solver.
     """
 
     def __init__(

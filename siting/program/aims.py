@@ -47,18 +47,10 @@ class MostWorth:
 
 @dataclass(frozen=True)
 class NetWorth:
-    """The most worth served, less what the money for it has to bring.
+    """The most worth served, less what the money for it has to bring."""
 
-    Parameters
-    ----------
-    least_gain
-        Worth that a rupee must bring, in the program's unit of worth.
-    of
-        Public money drawn, or cost in all.
-    """
-
-    least_gain: float
-    of: MoneyKind = "subsidy_pkr"
+    least_gain: float  # worth that a rupee must bring, in the program's unit of worth
+    of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
     name: str = "most worth net of money"
 
 
@@ -80,14 +72,9 @@ class WorstShare:
 
 @dataclass(frozen=True)
 class LeastRegret:
-    """The least worst regret over scenarios.
+    """The least worst regret over scenarios."""
 
-    Parameters
-    ----------
-    best
-        The most that any plan serves in each scenario; worked out by the engine where it is empty.
-    """
-
+    # The most that any plan serves in each scenario; worked out by the engine where it is empty.
     best: tuple[float, ...] = ()
     name: str = "least regret"
 
@@ -114,8 +101,6 @@ Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | Shor
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:
     """Return the mean over the worst, that is lowest, ``1 - alpha`` of outcomes.
 
-    Examples
-    --------
     The worst half of three outcomes, the lowest of which has a probability of 0.3:
 
     >>> tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5)

@@ -42,47 +42,28 @@ Demand = Mapping[Any, "pd.Series[float]"]
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """What is asked: an instance, and the blocks beside it.
+    """What is asked: an instance, and the blocks beside it."""
 
-    Parameters
-    ----------
-    instance
-        Demand, offers, reach, budget, limits and required sites.
-    model
-        ``capacitated``: a station serves no more than its chargers deliver; ``coverage``: whatever
-        is in reach of one counts as served.
-    year_plan, scenario_plan
-        Years and scenarios, or none.
-    demand_by_slice
-        What each demand row wants in each slice (kWh/day); none: the instance's in all.
-    objective
-        What demand rows are worth, and how that falls with the drive; none: energy.
-    worth_by_slice
-        Worth of each demand row served whole in each slice, where it differs between them.
-    floors
-        What must be served.
-    distances
-        Other plans, as positions of sites that stand in them, and how many sites must differ.
-    gap
-        The rule by which subsidies fill the viability gap; none: offers say what they draw.
-    budgeted
-        Whether the budget counts.
-    aims
-        What is best, one after the other; none: the most worth.
-    """
-
-    instance: Instance
+    instance: Instance  # demand, offers, reach, budget, limits and required sites
+    # ``capacitated``: a station serves no more than its chargers deliver; ``coverage``: whatever is
+    # in reach of one counts as served.
     model: str = "capacitated"
+    # year_plan, scenario_plan: years and scenarios, or none.
     year_plan: Years | None = None
     scenario_plan: Scenarios | None = None
+    # What each demand row wants in each slice (kWh/day); none: the instance's in all.
     demand_by_slice: Floats | None = None
+    # What demand rows are worth, and how that falls with the drive; none: energy.
     objective: Objective | None = None
+    # Worth of each demand row served whole in each slice, where it differs between them.
     worth_by_slice: Floats | None = None
-    floors: tuple[Floor, ...] = ()
+    floors: tuple[Floor, ...] = ()  # what must be served
+    # Other plans, as positions of sites that stand in them, and how many sites must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
+    # The rule by which subsidies fill the viability gap; none: offers say what they draw.
     gap: GapRule | None = None
-    budgeted: bool = True
-    aims: tuple[Aim, ...] = ()
+    budgeted: bool = True  # whether the budget counts
+    aims: tuple[Aim, ...] = ()  # what is best, one after the other; none: the most worth
 
     def __post_init__(self) -> None:
         """Refuse a model that is not there."""
@@ -159,18 +140,14 @@ class Blocks:
             if self.year_plan and self.year_plan.upgrades:
                 most = sum(self.year_plan.budgets_pkr)
             possible = instance.offer_subsidy <= most + tolerance(most)
-        if len(instance.limit_names):
-            row = np.repeat(np.arange(len(instance.limit_names)), np.diff(instance.limit_start))
-            amount = instance.limit_amount * np.where(
-                instance.limit_per_rupee[row], instance.offer_subsidy[instance.limit_offer], 1.0
-            )
-            most = instance.limit_most[row]
-            possible[instance.limit_offer[amount > most + 1e-6 + 1e-12 * most]] = False
         if self.gap is not None:
             possible &= instance.must_sites[instance.offer_site] | self._viable(self.gap)
         useful = instance.must_sites[instance.offer_site] | self._usable()
-        if len(instance.limit_names):
-            useful[instance.limit_offer[instance.limit_least[row] > 0]] = True
+        for limit in instance.limits:
+            amount = instance.amounts_of(limit)
+            used = amount * instance.offer_subsidy if limit.per_rupee else amount
+            possible[used > limit.at_most + tolerance(limit.at_most)] = False
+            useful |= (amount > 0) & (limit.at_least > 0)
         return np.flatnonzero((possible & useful) | instance.offer_existing)
 
     @cached_property
@@ -213,12 +190,8 @@ class Blocks:
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
-        Parameters
-        ----------
-        by_cell
-            Whether rows of different cells stay apart, so that drives can be told.
-        offers
-            Positions of the offers that could stand; all of use by default.
+        `by_cell`: whether rows of different cells stay apart, so that drives can be told; `offers`:
+        positions of the offers that could stand; all of use by default.
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
@@ -281,17 +254,7 @@ class Blocks:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix, with aims reached before it kept.
-
-        Parameters
-        ----------
-        aim
-            The aim; the first by default.
-        reached
-            Aims solved before, with their values.
-        by_cell
-            Whether rows of different cells stay apart; they do where drives are aimed at.
-        """
+        """Return the program for one aim as a sparse matrix, with aims reached before it kept."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         drives = [aim, *(r.aim for r in reached)]
@@ -299,13 +262,7 @@ class Blocks:
         return Writer(self.layout(by_cell=by_cell), aim, reached).written()
 
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
-        """Return the whole program for one aim as a PuLP problem.
-
-        Parameters
-        ----------
-        aim, reached
-            As for `matrix`.
-        """
+        """Return the whole program for one aim as a PuLP problem."""
         return pulp_problem(self.matrix(aim, reached), self.model)
 
     def write_lp(self, path: Path | str) -> None:

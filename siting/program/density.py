@@ -34,21 +34,9 @@ from siting.program.obligations import offers_left
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     """Return the square that each point lies in, by the points' index.
 
-    Parameters
-    ----------
-    points
-        In a coordinate system in metres.
-    square_m
-        Edge of a square (m).
+    Points are in a coordinate system in metres; ``square 1 km E2 N1`` is the second column from the
+    west and the first row from the south of those with a point in them.
 
-    Returns
-    -------
-    Series
-        ``square 1 km E2 N1``: the second column from the west and the first row from the south of
-        those with a point in them.
-
-    Examples
-    --------
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()
     ['square 1 km E1 N1', 'square 1 km E2 N1']
@@ -73,19 +61,9 @@ def stretches(
     A point counts for the stretch that holds the nearest spot of the line; a stretch without a
     point near is there all the same.
 
-    Parameters
-    ----------
-    lines
-        Lines by name, in the points' coordinate system (m).
-    points
-        The points.
-    every_m
-        Longest a stretch may be (m).
-    within_m
-        How far from the line a point may be (m).
+    `lines`: lines by name, in the points' coordinate system (m); `every_m`: longest a stretch may
+    be (m); `within_m`: how far from the line a point may be (m).
 
-    Examples
-    --------
     >>> road = shapely.LineString([(0, 0), (150, 0)])
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)
     >>> stretches({"N-5": [road]}, at, 100.0, 10.0)
@@ -117,26 +95,9 @@ def one_in_each(
 ) -> tuple[Limit, ...]:
     """Return one limit an area: a station, old or new, at one of its sites.
 
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`).
-    sites
-        Ids of the sites of each area, by the area's name.
-    kind
-        What the areas are, e.g. ``square``.
-    where
-        The key of the configuration that asks for it, for the message.
-    forbidden
-        Sites that take nothing.
+    `kind`: what the areas are, e.g. ``square``; `where`: the key of the configuration that asks for
+    it, for the message; `forbidden`: sites that take nothing.
 
-    Raises
-    ------
-    InputError
-        Naming the areas in which no offer can be built and nothing stands.
-
-    Examples
-    --------
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
     >>> one_in_each(offers, {"east": ["s1", "s2"]}, "square", "limits")
@@ -165,19 +126,9 @@ def power(
 ) -> Limit:
     """Return the limit of so much charging power (kW) at the least, what stands included.
 
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`).
-    power_kw
-        What counts of each offer's power (kW), by ``offer_id``; offers without count nothing.
-    at_least_kw
-        Power there must be (kW).
-    name
-        Name of the limit.
+    `power_kw`: what counts of each offer's power (kW), by ``offer_id``; offers without count
+    nothing; `at_least_kw`: power there must be (kW).
 
-    Examples
-    --------
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")
     Limit 1.3 kW a car (power): at least 50 kW over 1 offers

@@ -36,27 +36,12 @@ def earmarks(
 ) -> tuple[Limit, ...]:
     """Return the limits by which money is kept for envelopes (PKR).
 
-    Parameters
-    ----------
-    shares
-        By envelope, the share of each rupee that an offer draws which goes to its chargers, 0 to 1;
-        of one offer they add up to no more than 1.
-    kept_pkr
-        Money kept for each envelope beside what is a share of the budget (PKR).
-    offer_ids
-        All offers.
-    ceilings
-        Envelopes that are ceilings too.
-    of_budget
-        Envelopes that are shares of the budget: their share of it, 0 to 1.
+    `shares`: by envelope, the share of each rupee that an offer draws which goes to its chargers, 0
+    to 1; of one offer they add up to no more than 1; `kept_pkr`: money kept for each envelope
+    beside what is a share of the budget (PKR); `offer_ids`: all offers; `ceilings`: envelopes that
+    are ceilings too; `of_budget`: envelopes that are shares of the budget: their share of it, 0 to
+    1.
 
-    Returns
-    -------
-    tuple of Limit
-        As they are before there is any budget; `siting.program.limits.with_more_money` adds it.
-
-    Examples
-    --------
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}
     >>> with_more_money(earmarks({"bikes": bikes}, {"bikes": 3.0}, ["a", "b", "c"]), 10.0)[0]

@@ -28,23 +28,12 @@ When = Literal["last", "every"]
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """A share of some demand that must be served.
+    """A share of some demand that must be served."""
 
-    Parameters
-    ----------
-    name
-        What people call it: the zone, the class, or ``city``.
-    member
-        Whether each demand row counts.
-    share
-        Share of what they want that must be served, 0 to 1.
-    when
-        ``last``: in the last year, in every scenario of it; ``every``: in every slice.
-    """
-
-    name: str
-    member: Flags
-    share: float
+    name: str  # what people call it: the zone, the class, or ``city``
+    member: Flags  # whether each demand row counts
+    share: float  # share of what they want that must be served, 0 to 1
+    # ``last``: in the last year, in every scenario of it; ``every``: in every slice.
     when: When = "last"
 
     def holds_in(self, slices: Sequence[Slice]) -> list[int]:
@@ -61,18 +50,8 @@ class Floor:
 def groups_of(instance: Instance, of: pd.Series | str | None) -> dict[str, Flags]:
     """Return whether each demand row is in each group of a partition.
 
-    Parameters
-    ----------
-    instance
-        The data of the program.
-    of
-        None: the city; ``"class"``: vehicle classes; else the group's name by ``demand_id``, blank
-        or absent for none.
-
-    Raises
-    ------
-    InputError
-        If a name is not a demand row, a row is named twice, or a group wants no energy at all.
+    `of`: none: the city; ``"class"``: vehicle classes; else the group's name by ``demand_id``,
+    blank or absent for none.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -116,22 +95,7 @@ def floors_of(
     of: pd.Series | str | None = None,
     when: When = "last",
 ) -> tuple[Floor, ...]:
-    """Return the floors of a partition; shares of 0 are left out.
-
-    Parameters
-    ----------
-    instance
-        The data of the program.
-    share
-        One share for every group, or shares by name.
-    of, when
-        As for `groups_of` and `Floor`.
-
-    Raises
-    ------
-    InputError
-        If a group is not known, or a share is outside [0, 1].
-    """
+    """Return the floors of a partition; shares of 0 are left out."""
     groups = groups_of(instance, of)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     faults = []

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.program.limits import Limit
-from siting.program.obligations import find_contradictions, limit_rows, offers_left
+from siting.program.obligations import find_contradictions, offers_left
 from siting.program.references import check_tables, find_reach_faults
 from siting.tables import capacity_groups
 
@@ -54,12 +54,8 @@ class Instance:
         ``reach_min`` minutes, sites in order.
     budget_pkr
         Public money there is (PKR).
-    limit_names, limit_kinds, limit_units, limit_most, limit_least, limit_per_rupee
-        The limits beside the budget, in the order of their names, what there is of each and what
-        must be used of it, and whether amounts are for each rupee of public money.
-    limit_start, limit_offer, limit_amount
-        Limit ``r`` is used by the offers ``limit_offer[limit_start[r]:limit_start[r + 1]]``, each
-        with its amount in the limit's unit.
+    limits
+        The limits beside the budget, in the order of their names.
     required_sites
         Positions of the sites that must have a station.
     """
@@ -83,15 +79,7 @@ class Instance:
     reach_site: Ints
     reach_min: Floats
     budget_pkr: float
-    limit_names: tuple[str, ...] = ()
-    limit_kinds: tuple[str, ...] = ()
-    limit_units: tuple[str, ...] = ()
-    limit_most: Floats = field(default_factory=lambda: np.zeros(0))
-    limit_least: Floats = field(default_factory=lambda: np.zeros(0))
-    limit_per_rupee: Flags = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    limit_start: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
-    limit_offer: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    limit_amount: Floats = field(default_factory=lambda: np.zeros(0))
+    limits: tuple[Limit, ...] = ()
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
@@ -182,7 +170,6 @@ class Instance:
         sites = np.unique(left["site_id"].to_numpy(object))
         start, site, minutes = _sparse_reach(reach, cells, sites, cutoff_min)
         columns = [f"capacity_{group}_kwh_day" for group in groups]
-        limit_start, limit_offer, limit_amount = limit_rows(limits, left["offer_id"].tolist())
         instance = cls(
             demand_ids=wanted["demand_id"].to_numpy(object).copy(),
             demand_kwh=wanted["demand_kwh_day"].to_numpy(float, copy=True),
@@ -203,15 +190,7 @@ class Instance:
             reach_site=site,
             reach_min=minutes,
             budget_pkr=float(budget_pkr),
-            limit_names=tuple(limit.name for limit in limits),
-            limit_kinds=tuple(limit.kind for limit in limits),
-            limit_units=tuple(limit.unit for limit in limits),
-            limit_most=np.array([limit.at_most for limit in limits], dtype=float),
-            limit_least=np.array([limit.at_least for limit in limits], dtype=float),
-            limit_per_rupee=np.array([limit.per_rupee for limit in limits], dtype=bool),
-            limit_start=limit_start,
-            limit_offer=limit_offer,
-            limit_amount=limit_amount,
+            limits=tuple(limits),
             required_sites=np.sort(_positions(sites, pd.Series(sorted(set(map(str, required)))))),
         )
         if not instance.served_pairs.any():
@@ -226,13 +205,17 @@ class Instance:
         """All the energy wanted, in reach or not (kWh/day)."""
         return float(self.demand_kwh.sum())
 
-    @property
-    def limit_use(self) -> sparse.csr_array:
-        """What each offer (column) uses of each limit (row), in the limit's unit."""
-        return sparse.csr_array(
-            (self.limit_amount, self.limit_offer, self.limit_start),
-            shape=(len(self.limit_names), len(self.offer_ids)),
-        )
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {name: n for n, name in enumerate(self.offer_ids.tolist())}
+
+    def amounts_of(self, limit: Limit) -> Floats:
+        """Return what each offer uses of a limit, in the limit's unit."""
+        out = np.zeros(len(self.offer_ids))
+        for name, amount in limit.use.items():
+            if name in self._position:
+                out[self._position[name]] = amount
+        return out
 
     @property
     def must_sites(self) -> Flags:

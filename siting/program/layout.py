@@ -23,20 +23,11 @@ from siting.program.slices import Slice, Years
 class Layout:
     """The columns of one program, and its rows but for the aim's.
 
-    Parameters
-    ----------
-    instance, slices, demand_kwh, options, resources, service, floors
-        The blocks of the program.
-    must
-        Whether each site must have one of its options.
-    capacitated
-        Whether capacities count.
-    by_pair
-        Whether each pair has an energy of its own even where capacities do not count.
-    gap, years, budget_pkr
-        The viability gap's rule, or none, and the money it may spend; infinite: all there is.
-    all_worth
-        Worth of all demand in each slice, in reach or not.
+    `instance`, `slices`, `demand_kwh`, `options`, `resources`, `service`, `floors`: the blocks of
+    the program; `must`: whether each site must have one of its options; `capacitated`: whether
+    capacities count; `by_pair`: whether each pair has an energy of its own even where capacities do
+    not count; `gap`, `years`, `budget_pkr`: the viability gap's rule, or none, and the money it may
+    spend; infinite: all there is; `all_worth`: worth of all demand in each slice, in reach or not.
     """
 
     def __init__(
@@ -398,17 +389,19 @@ class Layout:
             if t and by_year:
                 at, by = np.append(at, column[o, t - 1]), np.append(by, -by)
             rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
-        use = self.instance.limit_use
-        for r in np.flatnonzero(self.instance.limit_per_rupee).tolist():
-            own = slice(use.indptr[r], use.indptr[r + 1])
-            offer, share = use.indices[own], use.data[own]
+        for limit in self.instance.limits:
+            if not limit.per_rupee:
+                continue
+            amount = self.instance.amounts_of(limit)
+            offer = np.flatnonzero(amount)
+            share = amount[offer]
             there = (column[offer] >= 0).any(axis=1)
             offer, share = offer[there], share[there]
             last = column.shape[1] - 1
             # What a site has been paid counts for what stands there, which upgrades change; without
             # them it only grows, and the last year is enough.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
-                least = float(self.instance.limit_least[r]) if t == last else 0.0
-                most = float(self.instance.limit_most[r]) / self.money_unit
+                least = limit.at_least if t == last else 0.0
+                most = limit.at_most / self.money_unit
                 low = least / self.money_unit if least > 0 else -math.inf
                 rows.add_one("subsidies", column[offer, t], share, lower=low, upper=most)

@@ -95,25 +95,12 @@ def envelopes(
 ) -> tuple[Limit, ...]:
     """Return one limit an envelope of public money (PKR), beside the budget as a whole.
 
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`).
-    parts
-        ``offer_id``, ``envelope``, ``subsidy_pkr``: what an offer draws from each envelope, e.g.
-        its sockets for two-wheelers from one and its fast chargers from another. The parts of an
-        offer are no more than its subsidy; what is in no envelope counts for the budget alone. An
-        existing station may have parts: what it still draws, such as instalments.
-    budgets_pkr
-        The money in each envelope (PKR).
+    `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: what an offer draws from each envelope,
+    e.g. its sockets for two-wheelers from one and its fast chargers from another. The parts of an
+    offer are no more than its subsidy; what is in no envelope counts for the budget alone. An
+    existing station may have parts: what it still draws, such as instalments; `budgets_pkr`: the
+    money in each envelope (PKR).
 
-    Raises
-    ------
-    InputError
-        If an envelope is unknown, has no offers or no money stated, or parts are more than a whole.
-
-    Examples
-    --------
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "subsidy_pkr": [5.0, 3.0], "existing": [False, False]})
     >>> parts = pd.DataFrame({"offer_id": ["a", "a", "b"], "envelope": ["cars", "bikes", "bikes"],
@@ -177,25 +164,8 @@ over 1 offers)
 def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.DataFrame:
     """Return what each offer draws (PKR) from the envelope of its province or district.
 
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`).
-    area_of_site
-        The area of each ``site_id``.
+    Columns: ``offer_id``, ``envelope``, ``subsidy_pkr``, for `envelopes`.
 
-    Returns
-    -------
-    DataFrame
-        ``offer_id``, ``envelope``, ``subsidy_pkr``, for `envelopes`.
-
-    Raises
-    ------
-    InputError
-        If a site has no area.
-
-    Examples
-    --------
     >>> offers = pd.DataFrame({"offer_id": ["a"], "site_id": ["s1"], "subsidy_pkr": [5.0]})
     >>> parts_by_area(offers, {"s1": "Sindh"}).to_numpy().tolist()
     [['a', 'Sindh', 5.0]]
@@ -225,22 +195,9 @@ def feeders(
     What stands already is in the headroom; an extension uses what it draws more than the station
     that it extends. Sites without a feeder are free.
 
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`).
-    feeder_of_site
-        The feeder of each ``site_id``; missing where it is not known.
-    headroom_kw
-        Spare power of each feeder (kW).
+    `feeder_of_site`: the feeder of each ``site_id``; missing where it is not known; `headroom_kw`:
+    spare power of each feeder (kW).
 
-    Raises
-    ------
-    InputError
-        If a feeder has no site or no headroom, or a site is unknown.
-
-    Examples
-    --------
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
     >>> feeders(offers, {"s1": "F7", "s2": "F7"}, {"F7": 50.0})
@@ -281,17 +238,6 @@ def feeders(
 def number(offers: pd.DataFrame, at_most: int, name: str = "new stations") -> Limit:
     """Return the limit on how many new stations there are; an extension is not a new station.
 
-    Parameters
-    ----------
-    offers
-        The offers that count (`siting.tables.OFFERS`); part of the table for part of the city.
-    at_most
-        New stations at most.
-    name
-        Name of the limit.
-
-    Examples
-    --------
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, True]})
     >>> number(offers, 3)
@@ -316,8 +262,6 @@ def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
     """Return limits for so much more budget, or less (PKR): what is a share of it follows.
 
-    Examples
-    --------
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)
     """
@@ -332,11 +276,8 @@ def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ..
 def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return limits as two plain tables, for the recount and for files.
 
-    Returns
-    -------
-    use, there
-        ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_least``,
-        ``at_most``, ``per_rupee``, ``of_budget``.
+    Columns: ``limit``, ``offer_id``, ``use``; and ``limit``, ``kind``, ``unit``, ``at_least``,
+    ``at_most``, ``per_rupee``, ``of_budget``.
     """
     limits = sorted(limits, key=lambda limit: limit.name)
     use = pd.DataFrame(

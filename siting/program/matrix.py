@@ -41,33 +41,19 @@ KEPT = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Rows, columns and what is aimed at; the columns' own units are `energy_unit` and so on.
+    """Rows, columns and what is aimed at; the columns' own units are `energy_unit` and so on."""
 
-    Parameters
-    ----------
-    a
-        Coefficients, rows by columns.
-    cost
-        What each column adds, to be maximised.
-    lower, upper, row_lower, row_upper
-        Bounds of columns and sides of rows.
-    layout
-        What the columns stand for.
-    family
-        First row of each family that there is, in order, and the end.
-    offset, size
-        The aim's value in its own unit is ``offset + size x (cost times columns)``; `size` is
-        negative where less is better.
-    """
-
-    a: sparse.csr_array
-    cost: Floats
+    a: sparse.csr_array  # coefficients, rows by columns
+    cost: Floats  # what each column adds, to be maximised
+    # lower, upper, row_lower, row_upper: bounds of columns and sides of rows.
     lower: Floats
     upper: Floats
     row_lower: Floats
     row_upper: Floats
-    layout: Layout
-    family: dict[str, slice]
+    layout: Layout  # what the columns stand for
+    family: dict[str, slice]  # first row of each family that there is, in order, and the end
+    # offset, size: the aim's value in its own unit is ``offset + size x (cost times columns)``;
+    # `size` is negative where less is better.
     offset: float
     size: float
 

@@ -167,21 +167,12 @@ class GaussianDecay:
 class NearerFirst:
     """A straight fall over a horizon, taken from what counts already; of the engine's own making.
 
-    Parameters
-    ----------
-    before
-        The decay that is asked for; None where all counts alike.
-    horizon_min
-        Minutes after which nothing would be left.
-
-    Examples
-    --------
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
-    before: Decay | None
-    horizon_min: float
+    before: Decay | None  # the decay that is asked for; None where all counts alike
+    horizon_min: float  # minutes after which nothing would be left
 
     def factor(self, minutes: Floats) -> Floats:
         """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
@@ -199,21 +190,11 @@ Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay | NearerFirst
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What each demand row is worth, served whole and next door, and how that falls with the drive.
+    """What each demand row is worth, served next door, and how that falls with the drive."""
 
-    Parameters
-    ----------
-    unit
-        Unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``.
-    worth
-        Worth of each demand row of the instance, served whole, in `unit`.
-    decay
-        How it falls with the drive; None: not at all.
-    """
-
-    unit: str
-    worth: Floats
-    decay: Decay | None = None
+    unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
+    worth: Floats  # worth of each demand row of the instance, served whole, in `unit`
+    decay: Decay | None = None  # how it falls with the drive; None: not at all
 
 
 def objective_of(
@@ -226,29 +207,10 @@ def objective_of(
 ) -> Objective:
     """Return the objective of an instance.
 
-    Parameters
-    ----------
-    instance
-        The data of the program.
-    worth
-        Worth of each demand row by ``demand_id``, such as its people or its sessions a day; the
-        energy it wants (kWh/day) by default.
-    unit
-        Unit of `worth`.
-    decay
-        How the worth falls with the drive.
-    cutoff_min
-        Longest drive allowed (min); needed with a decay, whose parameters must not be beyond it.
-
-    Returns
-    -------
-    Objective
-        With the worth of each demand row, in `unit`.
-
-    Raises
-    ------
-    InputError
-        With every fault of the worths and of the decay.
+    `worth`: worth of each demand row by ``demand_id``, such as its people or its sessions a day;
+    the energy it wants (kWh/day) by default; `decay`: how the worth falls with the drive;
+    `cutoff_min`: longest drive allowed (min); needed with a decay, whose parameters must not be
+    beyond it.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

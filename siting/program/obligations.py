@@ -33,7 +33,7 @@ from siting.errors import Fault
 from siting.program.limits import Limit
 
 if TYPE_CHECKING:
-    from siting.program.instance import Floats, Instance, Ints
+    from siting.program.instance import Instance
 
 # A plan within a millionth of a rupee of the budget, of a kilowatt or a station of a limit, is
 # within it: sums of binary fractions are not exact.
@@ -57,13 +57,6 @@ def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.Dat
 
     Left out are those with a reason, those at forbidden sites, and new ones beside a station that
     stands, unless they extend it.
-
-    Parameters
-    ----------
-    offers
-        The offers (`siting.tables.OFFERS`); ``extends`` (flag) marks an extension.
-    forbidden
-        Sites that take nothing.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(
@@ -89,30 +82,6 @@ def find_obligation_faults(
     ]
 
 
-def limit_rows(limits: Sequence[Limit], offer_ids: Sequence[str]) -> tuple[Ints, Ints, Floats]:
-    """Return the amounts of limits over offers, as the start of each row, offers and amounts.
-
-    Parameters
-    ----------
-    limits
-        The limits, in the order of the rows.
-    offer_ids
-        Ids of the offers, in order; amounts of others are left out.
-    """
-    position = {name: n for n, name in enumerate(offer_ids)}
-    start, offer, amount = [0], [], []
-    for limit in limits:
-        used = sorted((position[o], u) for o, u in limit.use.items() if o in position and u > 0)
-        offer += [o for o, _ in used]
-        amount += [u for _, u in used]
-        start.append(len(offer))
-    return (
-        np.array(start, dtype=np.int64),
-        np.array(offer, dtype=np.int64),
-        np.array(amount, dtype=np.float64),
-    )
-
-
 def find_contradictions(instance: Instance) -> list[Fault]:
     """Return every limit that what stands and what is required break on their own: have and need.
 
@@ -125,16 +94,9 @@ def find_contradictions(instance: Instance) -> list[Fault]:
     faults = []
     money = instance.offer_subsidy
     rows = [("budget_pkr", "PKR", instance.budget_pkr, money)]
-    use = instance.limit_use
-    for r, name in enumerate(instance.limit_names):
-        amounts = np.zeros(len(instance.offer_ids))
-        own = slice(use.indptr[r], use.indptr[r + 1])
-        amounts[use.indices[own]] = use.data[own]
-        if instance.limit_per_rupee[r]:
-            amounts *= money
-        rows.append(
-            (f"limit {name}", instance.limit_units[r], float(instance.limit_most[r]), amounts)
-        )
+    for limit in instance.limits:
+        amounts = instance.amounts_of(limit) * (money if limit.per_rupee else 1.0)
+        rows.append((f"limit {limit.name}", limit.unit, limit.at_most, amounts))
     for where, unit, have, amounts in rows:
         least = np.full(len(instance.site_ids), np.inf)
         np.minimum.at(least, instance.offer_site, amounts)
@@ -155,15 +117,7 @@ def find_contradictions(instance: Instance) -> list[Fault]:
 
 
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
-    """Return what is wrong with limits.
-
-    Parameters
-    ----------
-    limits
-        The limits.
-    known
-        Ids of all offers; none: not checked, as those that are ruled out may be named too.
-    """
+    """Return what is wrong with limits."""
     faults = []
     names = [limit.name for limit in limits]
     twice = tuple(sorted({name for name in names if names.count(name) > 1}))

@@ -24,18 +24,11 @@ MOST_OPTIONS = 2_000_000
 
 @dataclass(frozen=True, eq=False)
 class Options:
-    """The options, in the order of sites, offers and years.
+    """The options, in the order of sites, offers and years."""
 
-    Parameters
-    ----------
-    site
-        Position of each option's site.
-    offer
-        Position of the offer that stands in a year (column) if an option (row) is chosen; -1 where
-        nothing stands yet. At least one a row.
-    """
-
-    site: Ints
+    site: Ints  # position of each option's site
+    # Position of the offer that stands in a year (column) if an option (row) is chosen; -1 where
+    # nothing stands yet. At least one a row.
     offer: Ints
 
     def __len__(self) -> int:
@@ -53,24 +46,7 @@ class Options:
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return the options that some offers make.
-
-    Parameters
-    ----------
-    instance
-        The data of the program.
-    offers
-        Positions of the offers that are of use.
-    years
-        Number of years.
-    upgrades
-        Whether a station can become another.
-
-    Raises
-    ------
-    InputError
-        If there are more courses than can be listed.
-    """
+    """Return the options that some offers make."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []

@@ -43,11 +43,11 @@ from siting.program.aims import (
 )
 from siting.program.blocks import Blocks
 from siting.program.floors import Floor, When, floors_of, groups_of
-from siting.program.instance import Floats, Instance
+from siting.program.instance import Floats
 from siting.program.limits import Limit
 from siting.program.money import GapRule, caps_of, margins_of
 from siting.program.objective import Decay, Objective, objective_of
-from siting.program.obligations import limit_faults, limit_rows
+from siting.program.obligations import limit_faults
 from siting.program.slices import Scenarios, Years
 
 Demand = Mapping[Any, "pd.Series[float]"]
@@ -59,6 +59,7 @@ class Program(Blocks):
 
     Examples
     --------
+    >>> from siting.program.instance import Instance
     >>> demand = pd.DataFrame({"demand_id": ["d1"], "cell_id": ["c1"],
     ...     "vehicle_class": ["car"], "demand_kwh_day": [50.0]})
     >>> offers = pd.DataFrame({"offer_id": ["s1:fast"], "site_id": ["s1"],
@@ -152,24 +153,11 @@ class Program(Blocks):
 
     def limit(self, *limits: Limit) -> Program:
         """Return the program with further limits on the offers (`siting.program.limits`)."""
-        mine = sorted([*_limits_of(self.instance), *limits], key=lambda limit: limit.name)
+        mine = sorted([*self.instance.limits, *limits], key=lambda limit: limit.name)
         faults = limit_faults(mine)
         if faults:
             raise InputError(faults)
-        start, offer, amount = limit_rows(mine, self.instance.offer_ids.tolist())
-        instance = replace(
-            self.instance,
-            limit_names=tuple(limit.name for limit in mine),
-            limit_kinds=tuple(limit.kind for limit in mine),
-            limit_units=tuple(limit.unit for limit in mine),
-            limit_most=np.array([limit.at_most for limit in mine], dtype=float),
-            limit_least=np.array([limit.at_least for limit in mine], dtype=float),
-            limit_per_rupee=np.array([limit.per_rupee for limit in mine], dtype=bool),
-            limit_start=start,
-            limit_offer=offer,
-            limit_amount=amount,
-        )
-        return replace(self, instance=instance)
+        return replace(self, instance=replace(self.instance, limits=tuple(mine)))
 
     def require(self, site_ids: Iterable[str]) -> Program:
         """Return the program in which these sites must have a station."""
@@ -313,9 +301,9 @@ class Program(Blocks):
             keep.append("money by year")
         elif self.budgeted:
             keep.append(f"budget PKR {self.instance.budget_pkr:,.0f}")
-        keep += [str(name) for name in self.instance.limit_names[:5]]
+        keep += [limit.name for limit in self.instance.limits[:5]]
         keep += [f"floor {floor.name} {floor.share:.0%}" for floor in self.floors[:5]]
-        more = max(0, len(self.instance.limit_names) - 5) + max(0, len(self.floors) - 5)
+        more = max(0, len(self.instance.limits) - 5) + max(0, len(self.floors) - 5)
         if more:
             keep.append(f"{more:,} more")
         if self.gap:
@@ -389,23 +377,3 @@ class Program(Blocks):
         if faults:
             raise InputError(faults)
         return replace(self, demand_by_slice=np.stack(columns, axis=1))
-
-
-def _limits_of(instance: Instance) -> list[Limit]:
-    use = instance.limit_use
-    out = []
-    for r, name in enumerate(instance.limit_names):
-        own = slice(use.indptr[r], use.indptr[r + 1])
-        ids = instance.offer_ids[use.indices[own]].tolist()
-        out.append(
-            Limit(
-                name,
-                instance.limit_kinds[r],
-                instance.limit_units[r],
-                float(instance.limit_most[r]),
-                dict(zip(ids, use.data[own].tolist(), strict=True)),
-                float(instance.limit_least[r]),
-                bool(instance.limit_per_rupee[r]),
-            )
-        )
-    return out

@@ -13,15 +13,7 @@ from siting.program.matrix import Matrix
 
 
 def pulp_problem(matrix: Matrix, name: str) -> pulp.LpProblem:
-    """Return a matrix as a PuLP problem, its variables in the order of the columns.
-
-    Parameters
-    ----------
-    matrix
-        The program; its scaled columns are the variables, its aim the objective to be maximised.
-    name
-        Name of the problem.
-    """
+    """Return a matrix as a PuLP problem, its variables in the order of the columns."""
     prob = pulp.LpProblem(name, pulp.LpMaximize)
     variables = []
     kinds = column_names(matrix)

@@ -23,8 +23,6 @@ LEAST_GROUP = 1e-6
 def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
     """Return whether each row (by slice) wants so little that a solver cannot tell it from none.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
     [True, False, False]
@@ -41,21 +39,7 @@ def check_ranges(
     floors: tuple[Floor, ...],
     unit: str,
 ) -> None:
-    """Raise `InputError` where what is small beside the largest row matters all the same.
-
-    Parameters
-    ----------
-    demand_kwh, per_kwh
-        What each demand row wants in each slice (kWh/day), and what a kWh of it counts.
-    reached
-        Whether each demand row can be served at all.
-    largest_kwh
-        The largest merged row (kWh/day).
-    floors
-        Floors, and groups of aims at a worst share.
-    unit
-        Unit of worth.
-    """
+    """Raise `InputError` where what is small beside the largest row matters all the same."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < FAINT * largest_kwh) & reached[:, None]
     if not faint.any():

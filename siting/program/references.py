@@ -33,24 +33,7 @@ def check_tables(
     required: Collection[str] = (),
     forbidden: Collection[str] = (),
 ) -> None:
-    """Raise `InputError` with every fault of the tables, of their references and of the limits.
-
-    Parameters
-    ----------
-    demand, offers, reach, compatibility
-        The tables, as `siting.tables` specifies them.
-    budget_pkr
-        Public money there is (PKR).
-    cutoff_min
-        Longest drive allowed (min), if one is set here.
-    limits, required, forbidden
-        Limits beside the budget, sites that must have a station and sites that must not.
-
-    Raises
-    ------
-    InputError
-        If there is any fault.
-    """
+    """Raise `InputError` with every fault of the tables, of their references and of the limits."""
     faults = _limit_faults(budget_pkr, cutoff_min)
     tables = ((demand, DEMAND), (offers, OFFERS), (reach, REACH), (compatibility, COMPATIBILITY))
     table_faults = [fault for frame, table in tables for fault in find_faults(frame, table)]
@@ -71,17 +54,7 @@ def find_reach_faults(
     reach: pd.DataFrame,
     cutoff_min: float | None,
 ) -> list[Fault]:
-    """Return why none of the demand can reach a station it could use, with the nearest mend.
-
-    Parameters
-    ----------
-    demand, offers, reach
-        The tables as given.
-    left
-        The offers that can be built or stand already.
-    cutoff_min
-        Longest drive allowed (min), if one is set here.
-    """
+    """Return why none of the demand can reach a station it could use, with the nearest mend."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))

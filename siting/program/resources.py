@@ -33,22 +33,14 @@ BUDGET = "budget"
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """The rows over the options.
+    """The rows over the options."""
 
-    Parameters
-    ----------
-    names, kinds, units
-        Of each row.
-    use
-        What each option (column) uses of each resource (row), in its unit.
-    at_least, at_most
-        The sides of each row; infinite where there is none.
-    """
-
+    # names, kinds, units: of each row.
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
-    use: sparse.csr_array
+    use: sparse.csr_array  # what each option (column) uses of each resource (row), in its unit
+    # at_least, at_most: the sides of each row; infinite where there is none.
     at_least: Floats
     at_most: Floats
 
@@ -123,17 +115,13 @@ class ResourceRows:
 
         Without it, under the viability gap, those for each rupee are no rows over the options.
         """
-        use = instance.limit_use
-        for r, name in enumerate(instance.limit_names):
-            amount = np.zeros(len(instance.offer_ids))
-            own = slice(use.indptr[r], use.indptr[r + 1])
-            amount[use.indices[own]] = use.data[own]
-            if instance.limit_per_rupee[r]:
+        for limit in instance.limits:
+            amount = instance.amounts_of(limit)
+            if limit.per_rupee:
                 if subsidy is None:
                     continue
                 amount = amount * subsidy
-            kind, unit = instance.limit_kinds[r], instance.limit_units[r]
-            most, least = float(instance.limit_most[r]), float(instance.limit_least[r])
+            name, most, least = limit.name, limit.at_most, limit.at_least
             by_year = self.options.of_offers(amount)
             last = by_year.shape[1] - 1
             for t in range(last + 1):
@@ -141,20 +129,12 @@ class ResourceRows:
                     continue  # within it in the last year is within it now
                 label = name if t == last else f"{name}, year {t + 1}"
                 at_least = least if t == last and least > 0 else -math.inf
-                self.add(label, kind, unit, by_year[:, t], at_most=most, at_least=at_least)
+                self.add(
+                    label, limit.kind, limit.unit, by_year[:, t], at_most=most, at_least=at_least
+                )
 
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
-        """Add that so many sites stand in this plan or in another only, at least.
-
-        Parameters
-        ----------
-        name
-            Of the row.
-        standing
-            Whether each site stands in the other plan.
-        sites
-            How many must differ.
-        """
+        """Add that so many sites stand in this plan or in another only, at least."""
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
 

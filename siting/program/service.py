@@ -34,42 +34,23 @@ Groups = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Service:
-    """The merged demand rows and their pairs.
+    """The merged demand rows and their pairs."""
 
-    Parameters
-    ----------
-    kwh
-        What each row wants in each slice (kWh/day).
-    kind
-        Position of a row's set of charger groups in `kinds`.
-    kinds
-        The sets of charger groups that vehicle classes can use, as positions of groups.
-    worth
-        What a kWh/day of a row counts in each slice, served next door.
-    margin
-        Present value of a kWh/day sold to a row (PKR); 0 where the program does not ask.
-    floor
-        Whether each row (column) counts for each floor (row).
-    start, site
-        Row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, at least one.
-    factor
-        What a kWh counts of its worth after the drive of each pair, 0 to 1.
-    minutes
-        Drive of each pair (min); of the first row merged, where cells are merged.
-    row_of_demand
-        The merged row of each demand row; -1 where nothing is wanted or nothing can be reached.
-    """
-
-    kwh: Floats
-    kind: Ints
+    kwh: Floats  # what each row wants in each slice (kWh/day)
+    kind: Ints  # position of a row's set of charger groups in `kinds`
+    # The sets of charger groups that vehicle classes can use, as positions of groups.
     kinds: tuple[Groups, ...]
-    worth: Floats
+    worth: Floats  # what a kWh/day of a row counts in each slice, served next door
+    # Present value of a kWh/day sold to a row (PKR); 0 where the program does not ask.
     margin: Floats
-    floor: Flags
+    floor: Flags  # whether each row (column) counts for each floor (row)
+    # start, site: row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, at least
+    # one.
     start: Ints
     site: Ints
-    factor: Floats
-    minutes: Floats
+    factor: Floats  # what a kWh counts of its worth after the drive of each pair, 0 to 1
+    minutes: Floats  # drive of each pair (min); of the first row merged, where cells are merged
+    # The merged row of each demand row; -1 where nothing is wanted or nothing can be reached.
     row_of_demand: Ints
 
     @cached_property
@@ -96,22 +77,11 @@ def service_of(
 ) -> Service:
     """Return the merged rows and pairs of a program.
 
-    Parameters
-    ----------
-    instance
-        The data of the program.
-    demand_kwh, worth
-        What each demand row wants in each slice (kWh/day), and what a kWh of it counts.
-    offers
-        Positions of the offers that could stand.
-    floors
-        What must be told apart for them.
-    margin
-        Present value of a kWh/day by vehicle class (PKR).
-    decay
-        How worth falls with the drive.
-    by_cell
-        Whether rows of different cells stay apart, so that drives can be told.
+    `demand_kwh`, `worth`: what each demand row wants in each slice (kWh/day), and what a kWh of it
+    counts; `offers`: positions of the offers that could stand; `floors`: what must be told apart
+    for them; `margin`: present value of a kWh/day by vehicle class (PKR); `decay`: how worth falls
+    with the drive; `by_cell`: whether rows of different cells stay apart, so that drives can be
+    told.
     """
     sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
     alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -194,13 +164,8 @@ def _merged(
 def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
     """Return the sets of kinds that need a capacity row, each with its charger groups.
 
-    Parameters
-    ----------
-    kinds
-        The charger groups that each kind of demand can use; none where a kind is not there.
+    A kind of demand that is not there has no groups.
 
-    Examples
-    --------
     Cars use groups 0 and 1, buses 1, two-wheelers 2; each row is (kinds, groups):
 
     >>> capacity_sets(((0, 1), (1,), (2,)))
@@ -221,18 +186,6 @@ def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Gro
 def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
     """Return the kinds that share charger groups, directly or through others, part by part.
 
-    Parameters
-    ----------
-    kinds
-        The charger groups that each kind of demand can use.
-
-    Returns
-    -------
-    list of (list of int, set of int)
-        Positions of kinds and the groups they use; no two parts share a group.
-
-    Examples
-    --------
     >>> linked_parts(((0, 1), (1,), (2,)))
     [([0, 1], {0, 1}), ([2], {2})]
     """

@@ -25,52 +25,25 @@ SUM_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Slice:
-    """One year in one scenario.
+    """One year in one scenario."""
 
-    Parameters
-    ----------
-    name
-        What tables call it: ``2027``, ``slow``, ``2027 slow``; empty where there is one.
-    year
-        Position of the year; 0 where there are no years.
-    scenario
-        Position of the scenario; 0 where there are none.
-    weight
-        What a kWh/day counts for its year.
-    probability
-        Of its scenario.
-    """
-
-    name: str
-    year: int
-    scenario: int
-    weight: float
-    probability: float
+    name: str  # what tables call it: ``2027``, ``slow``, ``2027 slow``; empty where there is one
+    year: int  # position of the year; 0 where there are no years
+    scenario: int  # position of the scenario; 0 where there are none
+    weight: float  # what a kWh/day counts for its year
+    probability: float  # of its scenario
 
 
 @dataclass(frozen=True)
 class Years:
-    """Years one after the other, with money for each; make them with `Years.of`, which checks them.
+    """Years one after the other, with money for each; `Years.of` makes and checks them."""
 
-    Parameters
-    ----------
-    years
-        In order.
-    budgets_pkr
-        Public money granted in each year (PKR).
-    weights
-        What a kWh/day of each year counts.
-    carry_over
-        Whether money not spent in a year can be spent later; it can never be borrowed.
-    upgrades
-        Whether a station can be made a bigger one later, for the difference.
-    """
-
-    years: tuple[int, ...]
-    budgets_pkr: tuple[float, ...]
-    weights: tuple[float, ...]
+    years: tuple[int, ...]  # in order
+    budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
+    weights: tuple[float, ...]  # what a kWh/day of each year counts
+    # Whether money not spent in a year can be spent later; it can never be borrowed.
     carry_over: bool
-    upgrades: bool
+    upgrades: bool  # whether a station can be made a bigger one later, for the difference
 
     @classmethod
     def of(
@@ -84,24 +57,10 @@ class Years:
     ) -> Years:
         """Return the years with their weights.
 
-        Parameters
-        ----------
-        budgets_pkr
-            Public money granted in each year (PKR), years rising.
-        carry_over, upgrades
-            As the class says.
-        discount_rate
-            Share by which a kWh/day counts less for each year later, 0 to 1.
-        last_period_years
-            Years that the last year stands for; each other stands until the next.
+        `budgets_pkr`: public money granted in each year (PKR), years rising; `discount_rate`: share
+        by which a kWh/day counts less for each year later, 0 to 1; `last_period_years`: years that
+        the last year stands for; each other stands until the next.
 
-        Raises
-        ------
-        InputError
-            With every fault of years, budgets and rates.
-
-        Examples
-        --------
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
         """
@@ -137,13 +96,6 @@ class Scenarios:
     def of(cls, probabilities: Mapping[str, float]) -> Scenarios:
         """Return the scenarios, their probabilities scaled to the sum 1.
 
-        Raises
-        ------
-        InputError
-            If there is none, or probabilities are no shares that sum to 1.
-
-        Examples
-        --------
         >>> Scenarios.of({"slow": 0.25, "fast": 0.75}).probabilities
         (0.25, 0.75)
         """
@@ -170,8 +122,6 @@ class Scenarios:
 def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, ...]:
     """Return the slices, years first.
 
-    Examples
-    --------
     >>> [s.name for s in slices_of(Years.of({2027: 1.0, 2030: 1.0}), Scenarios.of({"a": 1.0}))]
     ['2027 a', '2030 a']
     """

@@ -36,23 +36,9 @@ def spacing(
 ) -> tuple[Limit, ...]:
     """Return the limits that keep new stations `min_m` metres from each other and from old ones.
 
-    Parameters
-    ----------
-    candidates
-        The sites (`siting.tables.CANDIDATES`), in a coordinate system in metres.
-    offers
-        The offers (`siting.tables.OFFERS`).
-    min_m
-        Straight distance that is enough (m).
-    kinds
-        Kinds of candidates the rule is for, e.g. ``["fuel"]``; all by default. What stands counts
-        whatever its kind.
-
-    Raises
-    ------
-    InputError
-        If the distance makes no sense, the coordinates are not in metres, a kind is unknown, or an
-        offer's site is not among the candidates.
+    `candidates`: the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres; `min_m`:
+    straight distance that is enough (m); `kinds`: kinds of candidates the rule is for, e.g.
+    ``["fuel"]``; all by default. What stands counts whatever its kind.
     """
     faults = _faults(candidates, offers, min_m, kinds)
     if faults:
@@ -88,15 +74,6 @@ def spacing(
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
     """Return cliques of points nearer than `min_m` to each other, every such pair in at least one.
 
-    Parameters
-    ----------
-    xy_m
-        Coordinates (m), one row a point.
-    min_m
-        Distance that is enough (m).
-
-    Examples
-    --------
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
     """

@@ -37,13 +37,7 @@ _ONE_SLICE = pd.DataFrame(
 
 
 class Book:
-    """An account that can be recounted.
-
-    Raises
-    ------
-    InputError
-        Naming everything in the tables that cannot be read.
-    """
+    """An account that can be recounted."""
 
     def __init__(self, account: Account) -> None:
         self.account = account

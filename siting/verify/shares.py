@@ -15,18 +15,8 @@ from siting.verify.ledger import Ledger, above, differs, largest, shown
 def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
     """Return what groups of demand want and are served in each slice (kWh/day).
 
-    Parameters
-    ----------
-    service, demand
-        ``slice``, ``demand_id`` and ``served_kwh_day``; ``demand_kwh_day``.
-    members
-        ``floor``, ``demand_id``.
-
-    Returns
-    -------
-    DataFrame
-        ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (1 where
-        nothing is wanted), in order.
+    Columns: ``floor``, ``slice``, ``demand_kwh_day``,
+    ``served_kwh_day``, ``served_share`` (1 where nothing is wanted), in order.
     """
     key = ["slice", "demand_id"]
     rows = demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
@@ -69,8 +59,6 @@ def gini_of(found: pd.DataFrame, people: Mapping[str, float] | None = None) -> f
 
     It is twice the area between the Lorenz curve and the diagonal.
 
-    Examples
-    --------
     >>> shares = {"floor": ["a", "b"], "demand_kwh_day": [1.0, 1.0], "served_share": [0.0, 1.0]}
     >>> gini_of(pd.DataFrame(shares))
     0.5

@@ -44,31 +44,17 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Covering:
-    """Rows, the options that cover them, and what options cost; the arrays are read-only.
+    """Rows, the options that cover them, and what options cost; the arrays are read-only."""
 
-    Parameters
-    ----------
-    weight
-        Weight of each row, 0 or more, in one unit.
-    start, option
-        Row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each named once.
-    cost
-        Cost of each option, 0 or more.
-    group
-        Group of each option, as a number from 0; of a group one option at most can stand.
-    budget
-        What the options that stand may cost together.
-    forced
-        Positions of the options that must stand.
-    """
-
-    weight: Floats
+    weight: Floats  # weight of each row, 0 or more, in one unit
+    # start, option: row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each
+    # named once.
     start: Ints
     option: Ints
-    cost: Floats
-    group: Ints
-    budget: float
-    forced: Ints
+    cost: Floats  # cost of each option, 0 or more
+    group: Ints  # group of each option, as a number from 0; of a group one option at most can stand
+    budget: float  # what the options that stand may cost together
+    forced: Ints  # positions of the options that must stand
 
     def __post_init__(self) -> None:
         """Lock the arrays: a covering is shared between stages that must not change it."""
@@ -89,15 +75,6 @@ class Covering:
     ) -> Covering:
         """Return the covering of a matrix, rows down and options across.
 
-        Parameters
-        ----------
-        covers
-            Above 0 where an option covers a row.
-        weight, cost, budget, group, forced
-            As the class says; by default each option is a group of its own.
-
-        Examples
-        --------
         >>> covers = np.array([[1, 1, 0], [0, 1, 1]])
         >>> Covering.of_matrix(covers, np.array([5.0, 2.0]), np.ones(3), 1.0)
         Covering: 2 rows (weight 7), 3 options in 3 groups, 4 pairs, budget 1
@@ -156,79 +133,3 @@ class Covering:
             f"{len(self.cost):,} options in {len(np.unique(self.group)):,} groups, "
             f"{len(self.option):,} pairs, budget {self.budget:,.6g}"
         )
-
-
-def covering_from_chunks(
-    chunks: Iterable[tuple[Floats, Flags]],
-    cost: Floats,
-    budget: float,
-    *,
-    group: Ints | None = None,
-    forced: Iterable[int] = (),
-) -> Covering:
-    """Return the covering of very many rows, those that the same options cover made one.
-
-    The rows are never together in memory: each chunk is merged before the next is asked for. Rows
-    that no option covers, or without weight, are left out.
-
-    Parameters
-    ----------
-    chunks
-        Weights (one a row), and whether each option (column) covers each row.
-    cost, budget, group, forced
-        As for `Covering`.
-
-    Examples
-    --------
-    >>> east = (np.array([1.0, 2.0]), np.array([[True, False], [True, False]]))
-    >>> west = (np.array([4.0, 8.0]), np.array([[True, False], [False, False]]))
-    >>> covering_from_chunks([east, west], np.ones(2), 1.0).weight
-    array([7.])
-    """
-    options = len(cost)
-    words, weight = np.zeros((0, max(-(-options // 64), 1)), np.uint64), np.zeros(0)
-    for chunk_weight, covers in chunks:
-        bits = _packed(np.asarray(covers, dtype=bool))
-        keep = (chunk_weight > 0) & bits.any(axis=1)
-        if not keep.all():
-            bits, chunk_weight = bits[keep], np.asarray(chunk_weight)[keep]
-        bits, chunk_weight = _distinct(bits, chunk_weight)
-        words, weight = _distinct(
-            np.concatenate([words, bits]), np.concatenate([weight, chunk_weight])
-        )
-    unpacked = np.unpackbits(words.view(np.uint8), axis=1, count=options, bitorder="little")
-    return Covering.of_matrix(
-        sparse.csr_array(unpacked), weight, cost, budget, group=group, forced=forced
-    )
-
-
-def _packed(covers: Flags) -> npt.NDArray[np.uint64]:
-    """Return the rows of a matrix of flags as bits, in words of 64."""
-    rows, options = covers.shape
-    out = np.zeros((rows, 8 * max(-(-options // 64), 1)), dtype=np.uint8)
-    # Packing along the options is quick where the flags of one option lie together.
-    packed = np.packbits(covers.T, axis=0, bitorder="little").T
-    out[:, : packed.shape[1]] = packed
-    return out.view(np.uint64)
-
-
-def _distinct(
-    words: npt.NDArray[np.uint64], weight: Floats
-) -> tuple[npt.NDArray[np.uint64], Floats]:
-    """Return the different rows of bits, in an order of their own, and the sums of their weights.
-
-    Rows are sorted by a random sum of their words; where two different ones have the same sum, by
-    all words.
-    """
-    if not len(words):
-        return words, weight
-    factor = np.random.default_rng(0).integers(1, 2**63, words.shape[1], dtype=np.uint64) | 1
-    key = (words * factor).sum(axis=1, dtype=np.uint64)
-    order = np.argsort(key, kind="stable")
-    first = np.concatenate([[True], np.diff(key[order]) != 0])
-    head = np.flatnonzero(first)[np.cumsum(first) - 1]
-    if (words[order] != words[order[head]]).any():
-        order = np.lexsort(words.T[::-1])
-        first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
-    at = np.flatnonzero(first)
-    return words[order[at]], np.add.reduceat(weight[order], at)

@@ -1,7 +1,7 @@
-"""The relaxed program of a covering on its options alone, with the rows as cuts by zone.
+"""The relaxed program of a covering on its options alone, with the rows as cuts by patch.
 
-The rows are split into zones. For each zone ``g`` one variable says what of it is covered, and cuts
-hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
+The rows are split into patches. For each patch ``g`` one variable says what of it is covered, and
+cuts hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
 
     max   sum of t_g over g
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
@@ -24,41 +24,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.prices import Prices
-from siting.engine.highs import new_model, run_native
-from siting.errors import Fault, SolveError
-from siting.program.instance import Floats, Ints
+from siting.engine.cut_model import CutModel, Relaxed
+from siting.engine.linear import model_of
+from siting.program.instance import Flags, Floats, Ints
 
 # All weight together counts so much in the program: tolerances of HiGHS are absolute.
 UNITS = 1e4
 # Rows covered less than this could be covered more.
 COVERED = 1 - 1e-9
-ROUNDS, PURGE_EVERY, HEAR_EVERY = 1000, 12, 10
+ROUNDS, HEAR_EVERY = 1000, 10
 # How far the point of a round is towards the optimum, and how far the inner point follows.
 TOWARDS, FOLLOWS = 0.8, 0.5
-# The optimum is separated as well where the other gives fewer cuts than this share of the zones.
+# The optimum is separated as well where the other gives fewer cuts than this share of the patches.
 FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
-    """What the relaxed program says, in the unit of the weights."""
-
-    bound: float  # of its optimum, from its duals
-    taken: Floats  # how much of each option
-    held: Floats  # what each zone is held to be covered
-    reduced: Floats  # what the bound changes by for a unit more of each option
-
-
-@dataclass(frozen=True, eq=False)
-class _Zone:
-    """Rows of a zone: from, to, the options that cover any of them, and these pairs."""
+class _Patch:
+    """Rows of a patch: from, to, the options that cover any of them, and these pairs."""
 
     first: int
     last: int
@@ -66,186 +55,110 @@ class _Zone:
     across: sparse.csr_array
 
 
-class Master:
-    """The program of the cuts so far, in HiGHS.
+class PatchModel(CutModel):
+    """The relaxed program of a covering, nothing of it forced, and its cuts by patch.
 
-    Parameters
-    ----------
-    covering
-        Rows and options, nothing forced.
-    zone
-        Zone of each row, see `zones_of`.
-    clock
-        Stops it early.
-    seed
-        Random seed of HiGHS.
+    `patch`: of each row, see `patches_of`; `accuracy`: share of all weight by which the
+    patches together may be held too high.
     """
 
-    def __init__(self, covering: Covering, zone: Ints, clock: Clock, seed: int) -> None:
-        self.covering, self.clock = covering, clock
-        self._zone_of_row, self._seed = zone, seed
-        self.unit = max(float(covering.weight.sum()), 1e-300) / UNITS
-        order = np.argsort(zone, kind="stable")
-        self.order = order
-        self.weight = covering.weight[order] / self.unit
-        self.matrix = sparse.csr_array(covering.matrix[order])
-        edge = np.searchsorted(zone[order], np.arange(zone.max() + 2))
+    def __init__(
+        self, covering: Covering, patch: Ints, clock: Clock, *, accuracy: float, seed: int
+    ) -> None:
+        self.covering, self.accuracy = covering, accuracy
+        self._patch_of_row, self._seed = patch, seed
+        unit = max(float(covering.weight.sum()), 1e-300) / UNITS
+        self.order = np.argsort(patch, kind="stable")
+        self.weight = covering.weight[self.order] / unit
+        self.matrix = sparse.csr_array(covering.matrix[self.order])
+        edge = np.searchsorted(patch[self.order], np.arange(patch.max() + 2))
         self.edge = edge
-        self.zones = [self._zone(edge[g], edge[g + 1]) for g in range(len(edge) - 1)]
-        self.whole = np.add.reduceat(self.weight, edge[:-1])
-        self.options = len(covering.cost)
-        self._model = self._built(seed)
-        self.fixed_rows = int(self._model.getNumRow())
-        self._side = np.zeros(0)
-        self._price: list[tuple[int, Floats]] = []  # of each cut: its zone and the prices there
-        self.low, self.high = np.zeros(self.options), np.ones(self.options)
+        self.patches = [self._patch(edge[g], edge[g + 1]) for g in range(len(edge) - 1)]
+        options, patches = len(covering.cost), len(self.patches)
+        several = np.flatnonzero(np.bincount(covering.group) > 1)
+        dearest = max(float(covering.cost.max()), 1e-300)
+        member = sparse.csr_array((np.ones(options), (covering.group, np.arange(options))))
+        spent = sparse.csr_array(covering.cost[None, :] / dearest)
+        over_options = sparse.vstack([spent, member[several]])
+        right = np.concatenate([[covering.budget / dearest], np.ones(len(several))])
+        self._right, self._whole = right, np.add.reduceat(self.weight, edge[:-1])
+        none = sparse.csr_array((len(right), patches))
+        model = model_of(
+            sparse.csc_array(sparse.hstack([over_options, none])),
+            np.concatenate([np.zeros(options), np.ones(patches)]),
+            np.zeros(options + patches), np.concatenate([np.ones(options), self._whole]),
+            np.full(len(right), -np.inf), right,
+            threads=1, random_seed=seed,
+        )  # fmt: skip
+        must = np.zeros(int(covering.group.max()) + 1, dtype=bool)
+        super().__init__(
+            model, clock, site=covering.group, must=must, money=covering.cost, size=unit,
+            named=1 + np.arange(len(several)),
+        )  # fmt: skip
 
-    def _zone(self, first: int, last: int) -> _Zone:
+    def _patch(self, first: int, last: int) -> _Patch:
         own = self.matrix[first:last]
         options, column = np.unique(own.indices, return_inverse=True)
         shape = (last - first, len(options))
         small = sparse.csr_array((own.data, column.astype(np.int32), own.indptr), shape=shape)
-        return _Zone(first, last, options.astype(np.int64), sparse.csr_array(small.T))
-
-    def _built(self, seed: int) -> highspy.Highs:
-        """Return the model of the options and the budget, without cuts."""
-        covering, zones = self.covering, len(self.whole)
-        columns, none = self.options + zones, np.zeros(0, dtype=np.int32)
-        model = new_model(threads=1, random_seed=seed)
-        worth = np.concatenate([np.zeros(self.options), np.ones(zones)])
-        high = np.concatenate([np.ones(self.options), self.whole])
-        model.addCols(columns, worth, np.zeros(columns), high, 0, none, none, np.zeros(0))
-        model.changeObjectiveSense(highspy.ObjSense.kMaximize)
-        unit = max(float(covering.cost.max()), 1e-300)
-        size = np.bincount(covering.group)
-        one = np.ones(self.options)
-        rows = [(np.flatnonzero(covering.cost > 0), covering.cost / unit, covering.budget / unit)]
-        rows += [(np.flatnonzero(covering.group == g), one, 1.0) for g in np.flatnonzero(size > 1)]
-        self._right = np.array([right for *_, right in rows])
-        for own, factor, right in rows:
-            index = own.astype(np.int32)
-            model.addRow(-highspy.kHighsInf, right, len(own), index, factor[own])
-        return model
+        return _Patch(first, last, options.astype(np.int64), sparse.csr_array(small.T))
 
     # --- cuts --------------------------------------------------------------------------------
 
-    @property
-    def cuts(self) -> int:
-        """How many cuts there are now."""
-        return len(self._side)
+    def add_prices(self, price: Floats, patches: Ints) -> None:
+        """Add the cuts of patches for prices of the rows, in the patches' order and the unit."""
+        rows = []
+        for g in patches.tolist():
+            patch = self.patches[g]
+            own = price[patch.first : patch.last]
+            sold = patch.across @ own
+            there = sold > 0
+            index = np.append(patch.options[there], self.count + g)
+            most = float((self.weight[patch.first : patch.last] - own).sum())
+            rows.append((index, np.append(-sold[there], 1.0), most))
+        self.add_rows(rows)
 
-    def add_prices(self, price: Floats) -> None:
-        """Add the cut of each zone for prices of the rows, in the order of the covering."""
-        own = price[self.order] / self.unit
-        self._add([(g, own[z.first : z.last]) for g, z in enumerate(self.zones)])
+    def separate(self, found: Relaxed) -> int:
+        """Add the cuts that an optimum breaks; return how many, none where it is near enough."""
+        value, made = self.cut_at(found.taken, found)
+        return 0 if found.bound - value <= self.accuracy * found.bound else made
 
-    def separate(self, taken: Floats, held: Floats, accuracy: float) -> tuple[float, int]:
-        """Add the cuts a point is beyond; return what it covers and how many cuts these are.
-
-        The zones together may be held too high by `accuracy`, a share of all weight.
-        """
+    def cut_at(self, taken: Floats, found: Relaxed) -> tuple[float, int]:
+        """Add the cuts at a point; return what it covers and how many cuts these are."""
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
-        over = held / self.unit - value
-        most = accuracy * UNITS / len(self.zones)
-        zones = np.flatnonzero(over > most).tolist()
-        if zones:
-            price = np.where(covered < COVERED, self.weight, 0.0)
-            self._add([(g, price[self.zones[g].first : self.zones[g].last]) for g in zones])
-        return float(value.sum()) * self.unit, len(zones)
+        over = found.point[self.count :] - value
+        patches = np.flatnonzero(over > self.accuracy * UNITS / len(self.patches))
+        self.add_prices(np.where(covered < COVERED, self.weight, 0.0), patches)
+        return float(value.sum()) * self.size, len(patches)
 
-    def sole_weight(self, taken: Floats) -> Floats:
-        """Return the weight of each option's rows that are not covered one and a half times."""
-        alone = np.where(self.matrix @ taken < 1.5, self.weight, 0.0)
-        return np.asarray(self.matrix.T @ alone, dtype=float) * self.unit
+    def bound_of(self, reduced: Floats, dual: Floats) -> float:
+        """Return the bound from the duals alone, whatever the solver's tolerances."""
+        sides = np.concatenate([self._right, [most for *_, most in self.rows]])
+        low = np.concatenate([self._low, np.zeros(len(self._whole))])
+        high = np.concatenate([self._high, self._whole])
+        bound = np.maximum(dual, 0.0) @ sides + np.maximum(reduced * low, reduced * high).sum()
+        return float(bound + np.minimum(dual[self._named_rows], 0.0) @ self._there)
 
-    def _add(self, cuts: list[tuple[int, Floats]]) -> None:
-        """Add cuts: a zone each, and the prices of its rows."""
-        starts, side = [0], []
-        index: list[Ints] = []
-        value: list[Floats] = []
-        for g, own in cuts:
-            zone = self.zones[g]
-            sold = zone.across @ own
-            there = sold > 0
-            index += [zone.options[there], np.array([self.options + g])]
-            value += [-sold[there], np.ones(1)]
-            starts.append(starts[-1] + int(there.sum()) + 1)
-            side.append(float((self.weight[zone.first : zone.last] - own).sum()))
-        right = np.array(side)
-        added = self._model.addRows(
-            len(side),
-            np.full(len(side), -highspy.kHighsInf),
-            right,
-            starts[-1],
-            np.array(starts[:-1], dtype=np.int32),
-            np.concatenate(index).astype(np.int32),
-            np.concatenate(value),
+    def narrowed(self, keep: Flags, covering: Covering) -> PatchModel:
+        """Return the program of some of the options, with the cuts there are now."""
+        out = PatchModel(
+            covering, self._patch_of_row, self.clock, accuracy=self.accuracy, seed=self._seed
         )
-        if added != highspy.HighsStatus.kOk:
-            raise SolveError(Fault("HiGHS", "did not take the rows of a cut"))
-        self._side = np.concatenate([self._side, right])
-        self._price += cuts
-
-    def purge(self) -> None:
-        """Take out the cuts that do not bind at the last point."""
-        basic = highspy.HighsBasisStatus.kBasic
-        status = self._model.getBasis().row_status[self.fixed_rows :]
-        idle = np.array([state == basic for state in status], dtype=bool)
-        if idle.any():
-            at = np.flatnonzero(idle).astype(np.int32) + self.fixed_rows
-            self._model.deleteRows(len(at), at)
-            self._side = self._side[~idle]
-            self._price = [self._price[n] for n in np.flatnonzero(~idle).tolist()]
-
-    # --- points ------------------------------------------------------------------------------
-
-    def bounds(self, low: Floats, high: Floats) -> None:
-        """Let each option be taken from `low` to `high`."""
-        changed = np.flatnonzero((low != self.low) | (high != self.high)).astype(np.int32)
-        if len(changed):
-            self._model.changeColsBounds(len(changed), changed, low[changed], high[changed])
-        self.low, self.high = low.copy(), high.copy()
-
-    def solve(self) -> Point | None:
-        """Return the optimum under the cuts so far; None if there is none, or time is up."""
-        run_native([self._model], self.clock)
-        status = self._model.getModelStatus()
-        if status == highspy.HighsModelStatus.kInfeasible:
-            return None
-        if status != highspy.HighsModelStatus.kOptimal:
-            if self.clock.over:
-                return None
-            name = self._model.modelStatusToString(status)
-            raise SolveError(Fault("HiGHS", f"stopped with {name!r} on a linear program"))
-        answer = self._model.getSolution()
-        x, reduced = np.asarray(answer.col_value), np.asarray(answer.col_dual)
-        dual = np.maximum(np.asarray(answer.row_dual), 0.0)
-        low = np.concatenate([self.low, np.zeros(len(self.whole))])
-        high = np.concatenate([self.high, self.whole])
-        sides = float(dual @ np.concatenate([self._right, self._side]))
-        bound = sides + float(np.maximum(reduced * low, reduced * high).sum())
-        return Point(
-            bound * self.unit,
-            np.clip(x[: self.options], 0.0, 1.0),
-            x[self.options :] * self.unit,
-            reduced[: self.options] * self.unit,
+        stays = np.concatenate([keep, np.ones(len(self.patches), dtype=bool)])
+        position = np.cumsum(stays) - 1
+        out.add_rows(
+            [(position[at[stays[at]]], value[stays[at]], most) for at, value, most in self.rows]
         )
-
-    def narrowed(self, covering: Covering) -> Master:
-        """Return the program of fewer options of the same rows, with the cuts there are now."""
-        out = Master(covering, self._zone_of_row, self.clock, self._seed)
-        if self._price:
-            out._add(self._price)
         return out
 
 
-def zones_of(covering: Covering, most: int) -> Ints:
-    """Return the zone of each row: the first of some far apart options that covers it.
+def patches_of(covering: Covering, most: int) -> Ints:
+    """Return the patch of each row: the first of some far apart options that covers it.
 
-    The last of `most` zones takes the rows that none of the others covers.
+    The last of `most` patches takes the rows that none of the others covers.
     """
-    zone = np.full(len(covering.weight), -1, dtype=np.int64)
+    patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)
     left = covering.weight.copy()
     gain = np.asarray(columns.T @ left, dtype=float)
@@ -254,71 +167,49 @@ def zones_of(covering: Covering, most: int) -> Ints:
     while count < most - 1 and gain.max(initial=0.0) > 0:
         k = int(gain.argmax())
         rows = columns.indices[columns.indptr[k] : columns.indptr[k + 1]]
-        zone[rows[zone[rows] < 0]] = count
+        patch[rows[patch[rows] < 0]] = count
         left[rows] = 0.0
         gain = np.asarray(across @ left, dtype=float)
         count += 1
-    zone[zone < 0] = count
-    return np.unique(zone, return_inverse=True)[1].astype(np.int64)
+    patch[patch < 0] = count
+    return np.unique(patch, return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """The program of the cuts, its last optimum, the best bound, and what is taken."""
+    """The program of the cuts, its last optimum, and the best bound."""
 
-    master: Master
-    point: Point | None
+    model: PatchModel
+    found: Relaxed | None
     bound: float
-    taken: Floats
 
 
 def cut_down(
     covering: Covering,
     prices: Prices,
     clock: Clock,
-    zones: int,
+    patches: int,
     accuracy: float,
     *,
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
-    """Return the relaxed program, solved round after round to an accuracy, a share of the optimum.
-
-    Parameters
-    ----------
-    covering, clock, seed
-        As for `Master`.
-    prices
-        Prices of the rows: the first cuts.
-    zones
-        Zones at most.
-    accuracy
-        Share of the optimum by which the bound may be above it.
-    hear
-        Called now and then with the bound and how much of each option is taken; says whether to
-        stop.
-    """
-    master = Master(covering, zones_of(covering, zones), clock, seed)
-    master.add_prices(prices.price)
+    """Return the relaxed program, solved round after round to an accuracy (a share)."""
+    model = PatchModel(covering, patches_of(covering, patches), clock, accuracy=accuracy, seed=seed)
+    model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
-    point: Point | None = None
+    found: Relaxed | None = None
     for count in range(ROUNDS):
-        now = master.solve()
+        now = model.solve()
         if now is None:
-            return Cuts(master, point, bound, inner)
-        point, bound = now, min(bound, now.bound)
-        if count % PURGE_EVERY == PURGE_EVERY - 1:
-            master.purge()
-        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, point.taken):
+            return Cuts(model, found, bound)
+        found, bound = now, min(bound, now.bound)
+        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, found.taken):
             break
-        mixed = TOWARDS * point.taken + (1 - TOWARDS) * inner
-        inner = FOLLOWS * point.taken + (1 - FOLLOWS) * inner
-        value, made = master.separate(mixed, point.held, accuracy)
-        if made < FEW * len(master.zones):
-            value, own = master.separate(point.taken, point.held, accuracy)
-            if point.bound - value <= accuracy * point.bound or made + own == 0:
-                break
-    if point is not None:
-        inner = point.taken
-        hear(bound, inner)
-    return Cuts(master, point, bound, inner)
+        mixed = TOWARDS * found.taken + (1 - TOWARDS) * inner
+        inner = FOLLOWS * found.taken + (1 - FOLLOWS) * inner
+        if model.cut_at(mixed, found)[1] < FEW * len(model.patches) and not model.separate(found):
+            break
+    if found is not None:
+        hear(bound, found.taken)
+    return Cuts(model, found, bound)

@@ -27,14 +27,8 @@ NOISE = 1e-10
 CHANGE_WORK = 50_000
 
 
-class Standing:
-    """A plan, the weight it covers, and the gains of its changes.
-
-    Parameters
-    ----------
-    covering
-        The rows and options; nothing forced.
-    """
+class CoveringPlan:
+    """A plan, the weight it covers, and the gains of its changes."""
 
     def __init__(self, covering: Covering) -> None:
         self.covering = covering

@@ -39,13 +39,7 @@ CROSSINGS = 200
 
 
 class Knapsack:
-    """The most that options in groups sell within a budget, relaxed.
-
-    Parameters
-    ----------
-    cost, group, budget
-        Of each option, and for all.
-    """
+    """The most that options in groups sell within a budget, relaxed."""
 
     def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
         self.cost, self.budget = cost, budget

@@ -4,8 +4,8 @@ Taken away are, in turn:
 
 - what the options that must stand settle: they, the rest of their groups, the rows they cover;
 - options that alone are beyond the budget, and such as cover nothing;
-- options that another makes needless: one that costs no more, covers all it covers and stands in
-  the same group, or in a group of its own, so that it can always take the other's place;
+- options that another of their group makes needless: one that costs no more and covers all it
+  covers;
 - rows without weight or options;
 - all but one of the rows that the same options cover, which takes the weight of all.
 
@@ -15,44 +15,29 @@ best plan for the whole is among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows whose bits are compared at once.
-BLOCK = 4096
+# Pairs of options that are compared at once.
+PAIRS = 5_000
 
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A covering with less in it, and the way back.
+    """A covering with less in it, and the way back."""
 
-    Parameters
-    ----------
-    covering
-        What is left; nothing in it is forced.
-    option
-        The option of the whole that each option left is.
-    row
-        The row left that each row before the last reduction counts in; -1 where it plays no part,
-        or is certain.
-    forced
-        Options of the whole that stand in every plan.
-    certain
-        Weight that the forced options cover.
-    """
-
-    covering: Covering
-    option: Ints
+    covering: Covering  # what is left; nothing in it is forced
+    option: Ints  # the option of the whole that each option left is
+    # The row left that each row before the last reduction counts in; -1 where it plays no part, or
+    # is certain.
     row: Ints
-    forced: Ints
-    certain: float
+    forced: Ints  # options of the whole that stand in every plan
+    certain: float  # weight that the forced options cover
 
     def whole(self, chosen: Ints) -> Ints:
         """Return the options of the whole that a plan for what is left stands for, in order."""
@@ -62,23 +47,11 @@ class Reduced:
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     """Return what is left of a covering without what no best plan needs.
 
-    Parameters
-    ----------
-    covering
-        The whole.
-    keep
-        Options to keep at most; by default all. Leaving out others is the caller's decision.
+    `keep`: options to keep at most; by default all. Leaving out others is the caller's decision.
 
-    Returns
-    -------
-    Reduced
-        Rows in an order that the order of the rows of the whole does not change.
-
-    Examples
-    --------
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
-    >>> whole = Covering.of_matrix(covers, np.array([5.0, 1.0, 2.0, 9.0]), np.ones(3), 1.0)
-    >>> left = reduce_covering(whole)
+    >>> weight, group = np.array([5.0, 1.0, 2.0, 9.0]), np.zeros(3, dtype=int)
+    >>> left = reduce_covering(Covering.of_matrix(covers, weight, np.ones(3), 1.0, group=group))
     >>> left.option, left.row, left.covering.weight
     (array([1]), array([ 0,  0,  0, -1]), array([8.]))
     """
@@ -169,45 +142,24 @@ def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
 
 
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
-    """Return whether each option (column) is one that another can always take the place of.
+    """Return whether each option (column) covers nothing, or another of its group can replace it.
 
-    An option that covers all that `k` covers also covers the row of `k` with the fewest options:
-    only these are compared, bit by bit and some rows at a time, until a row tells them apart.
+    Across groups there is next to nothing to find in a city: looking takes longer than it saves.
     """
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
     out = size == 0
-    length = np.diff(matrix.indptr)
-    shortest = np.lexsort((np.arange(matrix.shape[0]), length))
-    rank = np.empty_like(shortest)
-    rank[shortest] = np.arange(len(shortest))
-    best = np.full(matrix.shape[1], len(shortest))
-    np.minimum.at(best, matrix.indices, np.repeat(rank, length))
-    there = np.flatnonzero(~out)
-    near = matrix[shortest[best[there]]]
-    k, by = np.repeat(there, np.diff(near.indptr)), near.indices.astype(np.int64)
-    alone = np.bincount(group)[group] == 1
-    fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k])
-    fits &= alone[by] | (group[by] == group[k])
-    # Of two that are equal, and could each take the other's place, the first stays.
+    ones, options = np.ones(len(group)), np.arange(len(group))
+    shape = (int(group.max(initial=-1)) + 1, len(group))
+    member = sparse.csr_array((ones, (group, options)), shape=shape)
+    pairs = (member.T @ member).tocoo()
+    k, by = pairs.row, pairs.col
+    # Of two that are equal the first stays.
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
-    twins &= alone[k] | (group[by] == group[k])
-    k, by = k[fits & ~twins], by[fits & ~twins]
-    for bits in _blocks(matrix):
-        if not len(k):
-            break
-        covers = np.ones(len(k), dtype=bool)
-        for part in range(0, len(k), 100_000):
-            at = slice(part, part + 100_000)
-            covers[at] = ~(bits[k[at]] & ~bits[by[at]]).any(axis=1)
-        k, by = k[covers], by[covers]
-    out[k] = True
+    fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
+    k, by = k[fits], by[fits]
+    columns = sparse.csc_array(matrix)
+    for first in range(0, len(k), PAIRS):
+        some, others = k[first : first + PAIRS], by[first : first + PAIRS]
+        both = columns[:, some].multiply(columns[:, others]).sum(axis=0)
+        out[some[np.asarray(both).ravel() == size[some]]] = True
     return np.asarray(out)
-
-
-def _blocks(matrix: sparse.csr_array) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield, some rows at a time, which of them each option covers, as bits."""
-    for first in range(0, matrix.shape[0], BLOCK):
-        part = matrix[first : first + BLOCK]
-        flags = np.zeros((part.shape[0], matrix.shape[1]), dtype=bool)
-        flags[np.repeat(np.arange(part.shape[0]), np.diff(part.indptr)), part.indices] = True
-        yield np.packbits(flags, axis=0).T

@@ -8,7 +8,7 @@ In turn, until the gap asked is proven:
 4. kicks;
 5. the relaxed program by cuts (`siting.engine.covering.master`), rounded off now and then; options
    that its bound rules out leave it;
-6. more kicks, and branch and bound (`siting.engine.covering.tree`).
+6. more kicks, and branch and bound (`siting.engine.tree`).
 
 All effort is counted in work, not in seconds, so that two runs do the same.
 """
@@ -22,13 +22,14 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
-from siting.engine.covering.master import Cuts, Point, cut_down
-from siting.engine.covering.plan import Standing
+from siting.engine.covering.master import Cuts, PatchModel, cut_down
+from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Prices, tighten
 from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
 from siting.engine.covering.search import Kicks, exchange, greedy, round_off
-from siting.engine.covering.tree import WHOLE, Tree
+from siting.engine.cut_model import Relaxed
 from siting.engine.proof import ARITHMETIC
+from siting.engine.tree import Tree
 from siting.program.instance import Floats, Ints
 
 # Work of the kicks for each pair of row and option: before the cuts, after them, and with each node
@@ -36,7 +37,7 @@ from siting.program.instance import Floats, Ints
 FIRST_WORK, MORE_WORK, NODE_WORK, LEAST_PAIRS = 1000, 4000, 25, 50_000
 # No better plan for this share of the work so far, and kicking stops.
 TIRED = 0.5
-ZONES = 120
+PATCHES = 120
 # The relaxed program is made anew where fewer than this share of the pairs can matter.
 NARROWER = 0.6
 STEPS = 150
@@ -47,13 +48,7 @@ STEP_SURE = 0.01
 
 
 class CoveringRun:
-    """The best plan and bound so far, and the phases that better them.
-
-    Parameters
-    ----------
-    covering, clock, gap, seed
-        As for `solve_covering`.
-    """
+    """The best plan and bound so far, and the phases that better them."""
 
     def __init__(self, covering: Covering, clock: Clock, gap: float, seed: int) -> None:
         self.covering, self.clock, self.gap, self.seed = covering, clock, gap, seed
@@ -61,42 +56,55 @@ class CoveringRun:
         with clock.phase("reduction"):
             self.left = reduce_covering(covering)
         self.certain = self.left.certain
-        self.value = self.certain  # of the plan so far
-        self.bound = self.certain + float(self.left.covering.weight.sum())
+        # Of what is left: the best plan so far, and the bound.
+        self.best, self._bound = 0.0, float(self.left.covering.weight.sum())
         self.step = _common_step(covering.weight)
         self.nodes = 0
         self._ruled_out = -math.inf  # plans with options left out on the way cover no more
-        self._plan = Standing(self.left.covering)
+        self._plan = CoveringPlan(self.left.covering)
         self._pairs = max(len(self.left.covering.option), LEAST_PAIRS)
 
     # --- what is known -----------------------------------------------------------------------
 
     @property
-    def aim(self) -> float:
-        """Weight of a plan that would end the proof at the bound, or the least better one."""
+    def value(self) -> float:
+        """Weight that the plan so far covers."""
+        return self.certain + self.best
+
+    @property
+    def bound(self) -> float:
+        """No plan covers more weight."""
+        return self.certain + self._bound
+
+    @property
+    def proven_at(self) -> float:
+        """Bound on what is left at which the gap is proven, or below the least better plan."""
         least = self.value * (1 + max(self.gap, ARITHMETIC / 10))
-        return max(least, self.value + (1 - 2 * STEP_SURE) * self.step)
+        return max(least, self.value + (1 - 2 * STEP_SURE) * self.step) - self.certain
 
     @property
     def done(self) -> bool:
         """Whether to go on no further."""
-        return self.clock.over or self.bound <= self.aim
+        return self.clock.over or self._bound <= self.proven_at
 
-    def offer(self, chosen: Ints) -> None:
-        """Keep a plan for what is left, if it covers more."""
+    def weighed(self, chosen: Ints) -> float:
+        """Return what a plan for what is left covers, -inf if it is none; keep the best."""
         whole = self.left.whole(chosen)
-        value = self.certain + self.left.covering.value(chosen)
-        if value > self.value and self.covering.allows(whole):
-            self.chosen, self.value = whole, value
-        self.clock.hear(self.value, self.bound)
-        self.clock.report()
+        value = self.left.covering.value(chosen) if self.covering.allows(whole) else -math.inf
+        if value > self.best:
+            self.chosen, self.best = whole, value
+        self._tell()
+        return value
 
     def limit(self, bound: float) -> None:
-        """Keep a bound on the weight of all, if it is lower."""
+        """Keep a bound on what is left, if it is lower."""
         bound = max(bound, self._ruled_out)
-        if self.step > 0:
+        if self.step > 0 and math.isfinite(bound):
             bound = self.step * math.floor(bound / self.step + STEP_SURE)
-        self.bound = min(self.bound, max(bound, self.value))
+        self._bound = min(self._bound, max(bound, self.best))
+        self._tell()
+
+    def _tell(self) -> None:
         self.clock.hear(self.value, self.bound)
         self.clock.report()
 
@@ -106,7 +114,7 @@ class CoveringRun:
         """Run the phases until the gap is proven or time is up."""
         clock = self.clock
         if not len(self.left.covering.weight):
-            self.limit(self.certain)
+            self.limit(0.0)
             return
         with clock.phase("start"):
             self._start()
@@ -114,7 +122,7 @@ class CoveringRun:
             return
         with clock.phase("prices"):
             prices = self.prices()
-        self.limit(self.certain + prices.bound)
+        self.limit(prices.bound)
         if self.done:
             return
         prices = self._without_useless(prices)
@@ -122,51 +130,50 @@ class CoveringRun:
             self.limit(self._ruled_out)
             return
         with clock.phase("kicks"):
-            kicks = self._kicks(prices)
-            self._kick(kicks, FIRST_WORK * self._pairs)
+            self.kicks = self._kicks(prices.taken, prices.worth)
+            self._kick(FIRST_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("cuts"):
-            cuts = self._cut(prices, kicks)
-            if self.done or cuts.point is None:
+            cuts = self._cut(prices)
+            if self.done or cuts.found is None:
                 return
-            fewer = self._narrow(cuts, cuts.point)
+            model = self._narrow(cuts.model, cuts.found)
         if self.done:
             return
         with clock.phase("kicks"):
-            if fewer is not cuts:
-                kicks = self._kicks(replace(prices, taken=fewer.taken))
-            self._kick(kicks, MORE_WORK * self._pairs)
+            self._kick(MORE_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("tree"):
-            self._grow(fewer, kicks)
+            self._grow(Tree(model, self, clock))
 
     def prices(self) -> Prices:
         """Return prices of the rows left."""
-        least, aim = max(self.value - self.certain, 0.0), self.aim - self.certain
-        return tighten(self.left.covering, least, self.clock, aim=aim, steps=STEPS)
+        return tighten(
+            self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at, steps=STEPS
+        )
 
     def _start(self) -> None:
         plan = self._plan
         greedy(plan, self.clock)
         by_rate = plan.chosen
-        self.offer(by_rate)
+        self.weighed(by_rate)
         plan.clear()
         greedy(plan, self.clock, price=np.zeros(plan.options))
-        self.offer(plan.chosen)
+        self.weighed(plan.chosen)
         if plan.value < self.left.covering.value(by_rate):
             plan.move_to(by_rate)
         exchange(plan, self.clock)
-        self.offer(plan.chosen)
+        self.weighed(plan.chosen)
 
     def _without_useless(self, prices: Prices) -> Prices:
         """Leave out the options that are in no better plan, and return the prices of the rest."""
         left, whole = self.left, self.left.covering
-        useless = prices.useless(whole, self.value - self.certain)
+        useless = prices.useless(whole, self.best)
         if not useless.any():
             return prices
-        self._ruled_out = max(self._ruled_out, self.value)
+        self._ruled_out = max(self._ruled_out, self.best)
         less = reduce_covering(whole, ~useless)
         there = less.row >= 0
         price = np.bincount(less.row[there], prices.price[there], len(less.covering.weight))
@@ -175,80 +182,72 @@ class CoveringRun:
         )
         return replace(prices, price=price, taken=prices.taken[less.option])
 
-    def _narrow(self, cuts: Cuts, point: Point) -> Cuts:
+    def _narrow(self, model: PatchModel, found: Relaxed) -> PatchModel:
         """Leave out the options that are in no plan above the aim, if much goes with them."""
         left, whole = self.left, self.left.covering
-        lost = point.bound + point.reduced <= self.aim - self.certain
-        keep = ~(lost & (point.taken < WHOLE))
-        pairs = np.bincount(whole.option, minlength=len(keep))
-        if pairs[keep].sum() > NARROWER * pairs.sum():
-            return cuts
-        self._ruled_out = max(self._ruled_out, self.aim)
-        inside = with_options(whole, keep)
-        self._go_on_with(replace(left, covering=inside, option=left.option[keep]))
-        return Cuts(cuts.master.narrowed(inside), point, cuts.bound, point.taken[keep])
+        hopeless, closed = found.hopeless(self.proven_at)
+        pairs = np.bincount(whole.option, minlength=len(hopeless))
+        if pairs[~hopeless].sum() > NARROWER * pairs.sum():
+            return model
+        self._ruled_out = max(self._ruled_out, closed)
+        inside = with_options(whole, ~hopeless)
+        self._go_on_with(replace(left, covering=inside, option=left.option[~hopeless]))
+        self.kicks = self._kicks(found.taken[~hopeless], self.kicks.worth)
+        return model.narrowed(~hopeless, inside)
 
     def _go_on_with(self, left: Reduced) -> None:
         self.left = left
         self._pairs = max(len(left.covering.option), LEAST_PAIRS)
 
-    def _kicks(self, prices: Prices) -> Kicks:
+    def _kicks(self, taken: Floats, worth: float) -> Kicks:
         """Return kicks from the best plan, as far as its options are left."""
-        plan = Standing(self.left.covering)
+        plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)
-        round_off(plan, prices.taken, self.clock)
-        return Kicks(plan, self.seed, prices.worth)
+        round_off(plan, taken, self.clock)
+        return Kicks(plan, self.seed, worth)
 
-    def _kick(self, kicks: Kicks, work: float) -> None:
+    def _kick(self, work: float) -> None:
         """Kick in parts, until no better plan is found for a while."""
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain
-            if kicks.run(part, self.clock, enough):
+            if self.kicks.run(part, self.clock, enough):
                 found_at = spent + part
-                self.offer(kicks.best)
+                self.weighed(self.kicks.best)
             spent += part
             if spent - found_at > max(TIRED * spent, 4 * part):
                 break
 
-    def _cut(self, prices: Prices, kicks: Kicks) -> Cuts:
+    def _cut(self, prices: Prices) -> Cuts:
         def hear(bound: float, taken: Floats) -> bool:
-            self.limit(self.certain + bound)
+            self.limit(bound)
             if not self.done:
-                self._round_off(kicks, taken)
+                self.plan_at(taken)
             return self.done
 
         accuracy = max(ACCURACY * self.gap, FINEST)
         return cut_down(
-            self.left.covering, prices, self.clock, ZONES, accuracy, seed=self.seed, hear=hear
+            self.left.covering, prices, self.clock, PATCHES, accuracy, seed=self.seed, hear=hear
         )
 
-    def _round_off(self, kicks: Kicks, taken: Floats) -> None:
-        plan = kicks.plan
+    def plan_at(self, taken: Floats) -> None:
+        """Make a plan of how much of each option a relaxed program takes."""
+        plan = self.kicks.plan
         plan.clear()
         round_off(plan, taken, self.clock)
-        kicks.offer(plan.chosen, plan.value)
-        self.offer(plan.chosen)
+        self.kicks.go_on_from(plan.chosen, plan.value)
+        self.weighed(plan.chosen)
 
-    def _grow(self, cuts: Cuts, kicks: Kicks) -> None:
-        tree = Tree(
-            cuts.master,
-            self.clock,
-            lambda: self.aim - self.certain,
-            lambda taken: self._round_off(kicks, taken),
-            max(ACCURACY * self.gap, FINEST),
-        )
-        size = len(self.left.covering.cost)
-        tree.push(cuts.bound, np.zeros(size), np.ones(size))
-        while tree.step():
-            self.nodes = tree.nodes
-            self.limit(self.certain + tree.bound)
-            if self.done:
+    def _grow(self, tree: Tree) -> None:
+        """Let the tree grow, with kicks between its nodes."""
+        while not self.done and not tree.finished:
+            tree.run(1)
+            if tree.nodes == self.nodes and not tree.finished:
                 return
-            if kicks.run(NODE_WORK * self._pairs, self.clock):
-                self.offer(kicks.best)
-        self.limit(self.certain + tree.bound)
+            self.nodes = tree.nodes
+            if not self.done and self.kicks.run(NODE_WORK * self._pairs, self.clock):
+                self.weighed(self.kicks.best)
 
 
 def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:

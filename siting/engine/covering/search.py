@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from siting.engine.clock import Clock
-from siting.engine.covering.plan import Standing
+from siting.engine.covering.plan import CoveringPlan
 from siting.program.instance import Flags, Floats, Ints
 
 # Options that a kick takes out, at least and at most.
@@ -28,21 +28,13 @@ LEAST_TAKEN = 1e-3
 
 
 def greedy(
-    plan: Standing, clock: Clock, price: Floats | None = None, among: Flags | None = None
+    plan: CoveringPlan, clock: Clock, price: Floats | None = None, among: Flags | None = None
 ) -> None:
     """Add options while the budget lasts, the most weight gained for its cost first.
 
-    Parameters
-    ----------
-    plan
-        What stands; it is added to.
-    clock
-        Stops the work early.
-    price
-        What each option is held to cost in the comparison; by default its cost. Options without a
-        price come first.
-    among
-        Which options there are; all by default.
+    `plan`: what stands; it is added to; `price`: what each option is held to cost in the
+    comparison; by default its cost. Options without a price come first; `among`: which options
+    there are; all by default.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
@@ -57,7 +49,7 @@ def greedy(
         plan.work += 4 * plan.options
 
 
-def exchange(plan: Standing, clock: Clock, worth: float = 0.0) -> None:
+def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     """Exchange one option for another as long as that gains weight, the most first; fill up.
 
     A unit of the budget left over is held to be worth some weight, to the end none.
@@ -88,7 +80,7 @@ class Kicks:
     worth by the prices of a bound.
     """
 
-    def __init__(self, plan: Standing, seed: int, worth: float = 0.0) -> None:
+    def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
         self.plan, self.worth = plan, worth
         self.rng = np.random.default_rng(seed)
         self._keep(plan.chosen, plan.value)
@@ -98,7 +90,7 @@ class Kicks:
         self._now, self._now_value = chosen, value
         self._since = 0
 
-    def offer(self, chosen: Ints, value: float) -> None:
+    def go_on_from(self, chosen: Ints, value: float) -> None:
         """Go on from another plan, if it is better."""
         if value > self.value + self.plan.noise:
             self._keep(chosen, value)
@@ -136,7 +128,7 @@ class Kicks:
         exchange(plan, clock, worth)
 
 
-def round_off(plan: Standing, taken: Floats, clock: Clock) -> None:
+def round_off(plan: CoveringPlan, taken: Floats, clock: Clock) -> None:
     """Let the options stand too that a relaxed program takes most of, fill up, exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
         if taken[k] < LEAST_TAKEN:
