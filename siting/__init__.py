@@ -58,6 +58,7 @@ _HOMES = {
     "run": "siting.study",
     "run_batch": "siting.batch",
     "show_progress": "siting.terminal",
+    "side_by_side": "siting.study",
     "SitingError": "siting.errors",
     "solve": "siting.engine",
     "solve_classic": "siting.classics",

@@ -213,11 +213,12 @@ class Program(Blocks):
         share
             One share, or shares by name of zone or class.
         of
-            None: the city; ``"class"``: vehicle classes; else the zone by ``demand_id``.
+            None: the city; ``"class"``: vehicle classes; ``"zone"``: the zones of the study's
+            ``program.zones``; else the zone by ``demand_id``.
         when
             ``last``: in the last year; ``every``: in every year. In every scenario.
         """
-        floors = floors_of(self.instance, share, of, when)
+        floors = floors_of(self.instance, share, self._groups(of), when)
         return replace(self, floors=(*self.floors, *floors))
 
     def viability_gap(self, rule: GapRule) -> Program:
@@ -275,7 +276,7 @@ class Program(Blocks):
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
         """Return the program that aims, next, at the largest share in the worst zone or class."""
-        groups = groups_of(self.instance, of)
+        groups = groups_of(self.instance, self._groups(of))
         return self.aim(
             WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
         )
@@ -327,6 +328,14 @@ class Program(Blocks):
                 f"  aims    {', then '.join(aim.name for aim in self.all_aims)}",
             ]
         )
+
+    def _groups(self, of: pd.Series | str | None) -> pd.Series | str | None:
+        if not isinstance(of, str) or of != "zone":
+            return of
+        if self.zones is None:
+            fix = "name them in program.zones, or give the zone by demand_id"
+            raise InputError(Fault("of", "there are no zones", fix))
+        return self.zones
 
     # --- demand ------------------------------------------------------------------------------
 

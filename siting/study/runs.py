@@ -19,6 +19,7 @@ from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
+from siting.study.given import copied
 from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.stages import Report
@@ -208,7 +209,8 @@ def write_run(
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)
         study.assumptions.to_csv(folder / "figures.csv", index=False)
-        (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
+        kept = to_yaml(copied(study.config, folder))
+        (folder / "config.yaml").write_text(kept, encoding="utf-8")
         if not has_report():
             plan.facts["warnings"].append(
                 'no report.html was written: it needs another package, pip install "siting[report]"'

@@ -18,6 +18,7 @@ from siting.study.answered import decide
 from siting.study.ask import program_of
 from siting.study.asked import Asked, asked_of
 from siting.study.limits import limits_of, sites_named
+from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
 from siting.study.sources import candidate_layers, on_the_grid, outside_area
 from siting.study.stages import Context, Layer, Row, Table, stage
@@ -267,9 +268,9 @@ def asked(
 
 
 @stage()
-def program(asked: Asked) -> Program:
+def program(asked: Asked) -> Question:
     """The program: what is asked, of these sites and this demand."""
-    return program_of(asked)
+    return question_of(program_of(asked), asked.config, asked.zones)
 
 
 @stage()
