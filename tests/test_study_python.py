@@ -241,6 +241,77 @@ def test_zones_of_the_study_are_a_word_of_its_program(town):
 
 def test_a_program_is_told_in_words_and_mathematics(town):
     text = siting.Study(town).program.floor(0.25, of="class")._repr_latex_()
-    assert text.startswith("$$") and text.endswith("$$")
-    assert r"M \le B" in text and "two\\_wheeler 25\\%" in text
+    assert text.startswith("$$")
+    assert text.endswith("$$")
+    assert r"M \le B" in text
+    assert "two\\_wheeler 25\\%" in text
     assert text.count("{") == text.count("}")
+
+
+# --- plans that answer ---------------------------------------------------------------------------
+
+
+def test_a_plan_in_memory_and_its_folder_say_the_same(town, tmp_path):
+    plan = siting.Study(town).plan
+    folder = plan.save(tmp_path / "run")
+    stored = siting.plan_from_run(folder)
+    for ask in (
+        lambda run: siting.explain_site(run, "East pump", alternatives=0).reasons,
+        lambda run: siting.explain_plan(run).stations.to_dict(),
+        lambda run: siting.simulate(run).stations.to_dict(),
+        lambda run: siting.frontier(run, [0, 1_000, 2_000])["served_kwh_day"].tolist(),
+    ):
+        said = [str(ask(run)) for run in (plan, plan.study, folder, stored)]
+        assert said == [said[0]] * 4
+    assert [row.served_kwh_day for row in plan.frontier([1_000]).itertuples()] == [8]
+    assert plan.explain("East pump").state == "built"
+
+
+def test_a_plan_is_made_anew_in_memory_and_compared(town, tmp_path):
+    plan = siting.Study(town).plan
+    again = plan.replan(drop=["East pump"], budget_pkr=1_000)
+    assert again.folder is None
+    assert again.changes["change"].tolist() == ["not built any more"]
+    assert again.after.outcome.served_kwh_day == pytest.approx(8)
+    folder = plan.save(tmp_path / "run")
+    stored = siting.replan(folder, drop=["East pump"], budget_pkr=1_000, out=tmp_path / "again")
+    pd.testing.assert_frame_equal(stored.changes, again.changes)
+    counts = plan.compare(again.after).counts
+    assert counts == plan.compare(tmp_path / "again").counts
+    assert counts["only in this"] == 1
+    third = again.after.replan(require=["East pump"])
+    assert third.after.new_sites["site_id"].tolist() == ["s0001"]
+
+
+def test_a_layer_in_memory_is_judged(town):
+    plan = siting.Study(town).plan
+    drawn = plan.new_sites[plan.new_sites["name"] == "West pump"]
+    found = plan.evaluate(drawn[["site_id", "configuration", "geometry"]].reset_index(drop=True))
+    assert found.theirs.outcome.served_kwh_day == pytest.approx(8)
+    with pytest.raises(InputError, match=r"sites \(given in Python\)"):
+        plan.evaluate(drawn[["site_id", "geometry"]].reset_index(drop=True))
+
+
+def test_layers_have_units_and_geojson_is_lonlat(town):
+    plan = siting.Study(town).plan
+    assert plan.layers["demand"].attrs["units"]["served_kwh_day"] == "kWh/day"
+    found = plan.to_geojson("sites")
+    assert {f["properties"]["name"] for f in found["features"]} == {"West pump", "East pump"}
+    assert found["features"][0]["geometry"]["coordinates"][1] == pytest.approx(33.6)
+    with pytest.raises(InputError, match="there are: sites, demand"):
+        plan.to_geojson("offers")
+
+
+def test_a_plan_that_no_study_made_says_so(town):
+    plan = siting.Study(town).plan.with_study(None)
+    with pytest.raises(InputError, match="was not made by a study"):
+        plan.explain()
+
+
+def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
+    folder = siting.Study(town).plan.save(tmp_path / "run")
+    again = siting.study_from_run(folder).with_(people=layer(town.parent / "people.csv"))
+    assert "outcome" not in again.with_(budget_pkr=1).reused
+    hashes = [r["sha256"] for s in (siting.Study(town), again) for r in s.inputs
+              if r["key"] == "demand.people"]  # fmt: skip
+    assert len(set(hashes)) == 2

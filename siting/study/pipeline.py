@@ -13,7 +13,7 @@ from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
 from siting.study import beside, factors, rests_on, to_demand, to_plan
-from siting.study.depends import STAGES, changed_keys, gone
+from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.stages import Context, Event, Report, Stage, stages_html
 
@@ -244,7 +244,15 @@ class Study:
         >>> richer = study.with_(budget_pkr=2e8, reach={"cutoff_min": 8})  # doctest: +SKIP
         >>> richer.plan.headline()  # doctest: +SKIP
         """
-        return self.with_stages({}, changed(self.config, keys, lay_down), progress=self.progress)
+        config = changed(self.config, keys, lay_down)
+        # Of a study opened from a folder: what is read anew is not the input it was.
+        again = stale(changed_keys(self.config, config))
+        known = {
+            key: record
+            for key, record in self.known_inputs.items()
+            if set(feeds(key)).isdisjoint(again)
+        }
+        return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
     def at(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None

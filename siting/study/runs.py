@@ -23,7 +23,7 @@ from siting.study.given import copied
 from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.stored import write_stages
+from siting.study.stored import study_of, write_stages
 from siting.study.zones import with_zones
 
 # Sales slower and faster than planned; how likely they are is an assumption.
@@ -42,7 +42,7 @@ class CheckReport:
 
 
 def run(
-    config: Config | Path | str,
+    config: Config | Path | str | Study | Plan,
     overrides: Sequence[str] = (),
     *,
     out: Path | str | None = None,
@@ -54,7 +54,7 @@ def run(
     Parameters
     ----------
     config
-        The configuration or its YAML file.
+        The configuration or its YAML file; or a study, or a plan that one made.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     out
@@ -75,7 +75,13 @@ def run(
     >>> plan.sites[["name", "chargers", "subsidy_pkr"]]  # doctest: +SKIP
     """
     now = datetime.now().astimezone()
-    study = Study(config, overrides, progress=progress, today=now.date())
+    if isinstance(config, Study | Plan):
+        study = study_of(config)
+        if overrides:
+            what = "overrides are for a configuration file"
+            raise InputError(Fault("overrides", what, "use Study.with_"))
+    else:
+        study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         if write_lp is not None:
             write_program(study, Path(write_lp))

@@ -294,6 +294,7 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 )
 def plan(
     config: Config,
+    study: Any,
     network: Network,
     cells: Layer,
     demand: Table,
@@ -320,4 +321,4 @@ def plan(
             "offers": offers,
             "edges": network.edges,
         },
-    )
+    ).with_study(study)
