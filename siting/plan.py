@@ -21,6 +21,7 @@ from siting.export import (
     plan_layers,
     plot_plan,
     save_plan_pictures,
+    write_exchange,
 )
 from siting.outcome import Outcome
 from siting.tables import capacity_groups
@@ -138,6 +139,13 @@ class Plan(Asking):
             fix = f"there are: {', '.join(drawn)}"
             raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
         return geojson_of(gpd.GeoDataFrame(found[layer]), name=layer, note=self.note)
+
+    def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
+        """Write some layers as ``.parquet``, ``.fgb``, ``.kml``, ``.geojson`` or ``.xlsx``.
+
+        See `siting.export.write_exchange`.
+        """
+        return write_exchange(self.layers, Path(path), layers, title=self.title, note=self.note)
 
     # --- told ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of
+from siting.export.exchange import write_exchange
 from siting.export.flat import write_csv, write_json
 from siting.export.frontier_picture import draw_frontier, frontier_figure
 from siting.export.geojson import geojson_of, write_geojson
@@ -37,6 +38,7 @@ __all__ = [
     "to_lonlat",
     "wanted_layer",
     "write_csv",
+    "write_exchange",
     "write_geojson",
     "write_geopackage",
     "write_json",
