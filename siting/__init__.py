@@ -32,6 +32,7 @@ _HOMES = {
     "explain_plan": "siting.review",
     "explain_site": "siting.review",
     "ExponentialDecay": "siting.program",
+    "explore": "siting.review",
     "fetch": "siting.study",
     "frontier": "siting.review",
     "GapRule": "siting.program",

@@ -21,6 +21,13 @@ class Asking:
             return _ask("explain_plan", self, **how)
         return _ask("explain_site", self, site, **how)
 
+    def explore(self, height_px: int = 720) -> Any:
+        """Return the report's map to move about in, in a cell of this height: see `siting.explore`.
+
+        It needs no network; ``.save("map.html")`` writes it.
+        """
+        return _ask("explore", self, height_px)
+
     def replan(self, **wishes: Any) -> Any:
         """Return the plan made anew with other wishes, and what changes: see `siting.replan`.
 

@@ -16,7 +16,6 @@ import pandas as pd
 from siting.asking import Asking
 from siting.errors import Fault, InputError
 from siting.export import (
-    explore_plan,
     geojson_of,
     plan_layers,
     plot_plan,
@@ -27,7 +26,6 @@ from siting.outcome import Outcome
 from siting.tables import capacity_groups
 
 if TYPE_CHECKING:
-    import folium
     from matplotlib.figure import Figure
 
 
@@ -233,22 +231,6 @@ class Plan(Asking):
             If Matplotlib is not installed (``pip install "siting[map]"``).
         """
         return save_plan_pictures(self, folder, formats)
-
-    def explore(self, *, background: bool = True) -> folium.Map:
-        """Return the plan as a map to move about in: roads, demand by class, stations, popups.
-
-        Parameters
-        ----------
-        background
-            Whether to draw OpenStreetMap's own map below, which asks its server for pictures. The
-            map loads Leaflet from the internet too; ``report.html`` needs no network at all.
-
-        Raises
-        ------
-        MissingExtraError
-            If folium is not installed (``pip install "siting[map]"``).
-        """
-        return explore_plan(self, background=background)
 
     def _drives_text(self) -> str:
         mean, most = self.outcome.drives_min

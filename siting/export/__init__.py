@@ -14,7 +14,6 @@ from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
 from siting.export.qml_files import write_qml
 from siting.export.run import layers_of, plan_layers, write_run_tables
 from siting.export.styles import styles_of
-from siting.export.webmap import explore_plan
 
 __all__ = [
     "PICTURES",
@@ -23,7 +22,6 @@ __all__ = [
     "draw_demand",
     "draw_frontier",
     "draw_plan",
-    "explore_plan",
     "fields_of",
     "frontier_figure",
     "geojson_of",
