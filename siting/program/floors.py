@@ -58,7 +58,9 @@ class Floor:
         return out
 
 
-def groups_of(instance: Instance, of: pd.Series | str | None) -> dict[str, Flags]:
+def groups_of(
+    instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
+) -> dict[str, Flags]:
     """Return whether each demand row is in each group of a partition.
 
     Parameters
@@ -66,8 +68,10 @@ def groups_of(instance: Instance, of: pd.Series | str | None) -> dict[str, Flags
     instance
         The data of the program.
     of
-        None: the city; ``"class"``: vehicle classes; else the group's name by ``demand_id``, blank
-        or absent for none.
+        None: the city; ``"class"``: vehicle classes; ``"zone"``: `zones`; else the group's name by
+        ``demand_id``, blank or absent for none.
+    zones
+        What ``"zone"`` means, as `of`.
 
     Raises
     ------
@@ -76,6 +80,11 @@ def groups_of(instance: Instance, of: pd.Series | str | None) -> dict[str, Flags
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
+    if isinstance(of, str) and of == "zone":
+        if zones is None:
+            fix = "name them in program.zones, or give the zone by demand_id"
+            raise InputError(Fault("of", "there are no zones", fix))
+        of = zones
     if isinstance(of, str):
         if of != "class":
             raise InputError(Fault("of", f"is {of!r}", "give class, or a zone by demand_id"))
@@ -115,6 +124,7 @@ def floors_of(
     share: float | Mapping[str, float],
     of: pd.Series | str | None = None,
     when: When = "last",
+    zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
     """Return the floors of a partition; shares of 0 are left out.
 
@@ -124,7 +134,7 @@ def floors_of(
         The data of the program.
     share
         One share for every group, or shares by name.
-    of, when
+    of, when, zones
         As for `groups_of` and `Floor`.
 
     Raises
@@ -132,7 +142,7 @@ def floors_of(
     InputError
         If a group is not known, or a share is outside [0, 1].
     """
-    groups = groups_of(instance, of)
+    groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     faults = []
     unknown = tuple(sorted(set(shares) - set(groups)))

@@ -213,12 +213,11 @@ class Program(Blocks):
         share
             One share, or shares by name of zone or class.
         of
-            None: the city; ``"class"``: vehicle classes; ``"zone"``: the zones of the study's
-            ``program.zones``; else the zone by ``demand_id``.
+            None: the city; ``"class"``, ``"zone"``: each of them; else zones by ``demand_id``.
         when
             ``last``: in the last year; ``every``: in every year. In every scenario.
         """
-        floors = floors_of(self.instance, share, self._groups(of), when)
+        floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
 
     def viability_gap(self, rule: GapRule) -> Program:
@@ -251,6 +250,10 @@ class Program(Blocks):
         """Return the program with one more aim, after those it has."""
         return replace(self, aims=(*self.aims, aim))
 
+    def without_aims(self) -> Program:
+        """Return the program with no aim yet."""
+        return replace(self, aims=())
+
     def most_worth(self) -> Program:
         """Return the program that aims, next, at the most worth served."""
         return self.aim(MostWorth())
@@ -276,7 +279,7 @@ class Program(Blocks):
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
         """Return the program that aims, next, at the largest share in the worst zone or class."""
-        groups = groups_of(self.instance, self._groups(of))
+        groups = groups_of(self.instance, of, self.zones)
         return self.aim(
             WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
         )
@@ -328,14 +331,6 @@ class Program(Blocks):
                 f"  aims    {', then '.join(aim.name for aim in self.all_aims)}",
             ]
         )
-
-    def _groups(self, of: pd.Series | str | None) -> pd.Series | str | None:
-        if not isinstance(of, str) or of != "zone":
-            return of
-        if self.zones is None:
-            fix = "name them in program.zones, or give the zone by demand_id"
-            raise InputError(Fault("of", "there are no zones", fix))
-        return self.zones
 
     # --- demand ------------------------------------------------------------------------------
 

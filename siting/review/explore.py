@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +34,7 @@ class PlanMap:
         Height of the cell it is shown in, pixels.
     """
 
-    page: str
+    page: str = field(repr=False)
     height_px: int = 720
 
     def _repr_html_(self) -> str:
