@@ -315,3 +315,55 @@ def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
     hashes = [r["sha256"] for s in (siting.Study(town), again) for r in s.inputs
               if r["key"] == "demand.people"]  # fmt: skip
     assert len(set(hashes)) == 2
+
+
+# --- finished tables of one's own ----------------------------------------------------------------
+
+
+def test_drives_and_offers_of_ones_own_are_taken_kept_and_run_again(town, tmp_path):
+    study = siting.Study(town)
+    other = {"s0001": "s0002", "s0002": "s0001"}
+    swapped = study.reach.assign(site_id=study.reach["site_id"].map(other))
+    far = swapped.iloc[:1].assign(cell_id=study.cells["cell_id"].iloc[-1], travel_min=99.0)
+    drives = pd.concat([swapped, far], ignore_index=True).drop_duplicates(["cell_id", "site_id"])
+    more = 2_000.0 + 0 * study.offers["cost_pkr"]
+    dearer = study.offers.assign(
+        **{name: study.offers[name] + more for name in ("charger_cost_pkr", "cost_pkr")},
+        subsidy_pkr=3_000.0,
+    )
+    own = study.with_(reach={"table_csv": drives}, offers={"table_csv": dearer})
+    assert_frame_equal(own.with_(offers={"table_csv": None}).offers, study.offers)
+    assert own.reach["travel_min"].max() <= 5
+    assert len(own.reach) == len(study.reach)
+    found = own.plan
+    assert found.outcome.offers == ("s0001:hub",)
+    assert study.with_(budget_pkr=1_000).plan.outcome.offers == ("s0002:hub",)
+    folder = found.save(tmp_path / "run")
+    names = sorted(path.name for path in (folder / "given").iterdir())
+    assert names == ["offers.table_csv.csv", "reach.table_csv.csv"]
+    assert siting.rerun(folder).same
+
+
+def test_offers_as_they_were_change_nothing(town):
+    study = siting.Study(town)
+    same = study.with_(offers={"table_csv": study.offers}, reach={"table_csv": study.reach})
+    assert_frame_equal(same.offers, study.offers)
+    assert_frame_equal(
+        same.reach, study.reach.sort_values(["cell_id", "site_id"], ignore_index=True)
+    )
+
+
+def test_faults_of_ones_own_tables_are_told(town):
+    study = siting.Study(town)
+    stray = study.reach.assign(site_id="s0099", travel_min=-1.0)
+    with pytest.raises(InputError) as err:
+        study.with_(reach={"table_csv": stray}).reach  # noqa: B018
+    assert all(f.where.startswith("reach.table_csv (given in Python)") for f in err.value.faults)
+    assert "s0099" in str(err.value)
+    assert "below 0 min" in str(err.value)
+    apart = study.offers.assign(cost_pkr=study.offers["cost_pkr"] + 9)
+    with pytest.raises(InputError, match="column cost_pkr: 2 are not the sum of charger_cost"):
+        study.with_(offers={"table_csv": apart}).offers  # noqa: B018
+    bare = study.offers[["offer_id", "site_id"]]
+    with pytest.raises(InputError, match="begin with the study's own table"):
+        study.with_(offers={"table_csv": bare}).offers  # noqa: B018
