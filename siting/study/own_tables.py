@@ -64,6 +64,10 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
         what = f"{apart.sum():,} are not the sum of {', '.join(PARTS)}"
         ids = tuple(own.loc[apart, "offer_id"].astype(str))
         raise InputError(Fault(f"{path}, column cost_pkr", what, "change a part with it", ids))
+    # A CSV has one word for a blank text and for none.
+    for name in made.select_dtypes(["object", "str"]).columns:
+        if not made[name].isna().any():
+            own[name] = own[name].astype(object).where(own[name].notna(), "")
     return own[made.columns].astype(made.dtypes.to_dict()).reset_index(drop=True)
 
 
