@@ -69,6 +69,10 @@ class SitingError(Exception):
         lines = [str(fault) for fault in self.faults]
         return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows: the faults, which say what to mend, without the calls between."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(SitingError, ValueError):
     """The configuration file cannot be used as it stands."""

@@ -13,17 +13,24 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.export import explore_plan, plot_plan, save_plan_pictures
+from siting.asking import Asking
+from siting.errors import Fault, InputError
+from siting.export import (
+    geojson_of,
+    plan_layers,
+    plot_plan,
+    save_plan_pictures,
+    write_exchange,
+)
 from siting.outcome import Outcome
 from siting.tables import capacity_groups
 
 if TYPE_CHECKING:
-    import folium
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Asking):
     """A plan and the tables it was made from.
 
     Parameters
@@ -55,6 +62,8 @@ class Plan:
         What else there is to tell, by name: business case, zones, years, scenarios, alternatives.
     money
         What public money adds at the new stations, as ``run.json`` has it.
+    study
+        The `siting.Study` that made it, which what is asked of it goes to; none: no study did.
     """
 
     title: str
@@ -73,6 +82,7 @@ class Plan:
     facts: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     money: dict[str, Any] = field(default_factory=dict)
+    study: Any = field(default=None, repr=False, compare=False)
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
@@ -100,6 +110,42 @@ class Plan:
     def with_facts(self, facts: dict[str, Any]) -> Plan:
         """Return the plan with what else belongs in ``run.json``."""
         return replace(self, facts=facts)
+
+    def with_study(self, study: Any) -> Plan:
+        """Return the plan with the study that made it."""
+        return replace(self, study=study)
+
+    @property
+    def layers(self) -> dict[str, pd.DataFrame]:
+        """The plan's layers (UTM metres) and tables, by the names that files have.
+
+        Each has the units of its columns in ``attrs["units"]``.
+        """
+        return plan_layers(self, None if self.study is None else self.study.cell_zones)
+
+    def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
+        """Return a layer as a GeoJSON feature collection, lon/lat.
+
+        Parameters
+        ----------
+        layer
+            One of `layers` that has geometry.
+        """
+        found = self.layers
+        if not isinstance(found.get(layer), gpd.GeoDataFrame):
+            drawn = [name for name, one in found.items() if isinstance(one, gpd.GeoDataFrame)]
+            fix = f"there are: {', '.join(drawn)}"
+            raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
+        return geojson_of(gpd.GeoDataFrame(found[layer]), name=layer, note=self.note)
+
+    def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
+        """Write some layers as ``.parquet``, ``.fgb``, ``.kml``, ``.geojson`` or ``.xlsx``.
+
+        See `siting.export.write_exchange`.
+        """
+        return write_exchange(self.layers, Path(path), layers, title=self.title, note=self.note)
+
+    # --- told ------------------------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (what, value) pairs in words a planner reads."""
@@ -185,22 +231,6 @@ class Plan:
             If Matplotlib is not installed (``pip install "siting[map]"``).
         """
         return save_plan_pictures(self, folder, formats)
-
-    def explore(self, *, background: bool = True) -> folium.Map:
-        """Return the plan as a map to move about in: roads, demand by class, stations, popups.
-
-        Parameters
-        ----------
-        background
-            Whether to draw OpenStreetMap's own map below, which asks its server for pictures. The
-            map loads Leaflet from the internet too; ``report.html`` needs no network at all.
-
-        Raises
-        ------
-        MissingExtraError
-            If folium is not installed (``pip install "siting[map]"``).
-        """
-        return explore_plan(self, background=background)
 
     def _drives_text(self) -> str:
         mean, most = self.outcome.drives_min

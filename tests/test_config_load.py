@@ -177,13 +177,12 @@ offers:
     flat_pkr: 1e6
     gap_cap_share: 0.6
     cap_per_station_pkr: 5e6
+  table_csv: offers.csv
 money:
   {prices_pkr_kwh: {lev: 60, ac: 100, dc: 100},
-  tariff_pkr_kwh: 40, fixed_pkr_kw_month: 500,
-  sales_tax: 0.05, income_tax: 0.2,
+  tariff_pkr_kwh: 40, fixed_pkr_kw_month: 500, sales_tax: 0.05, income_tax: 0.2,
   discount_rate: 0.1,
-  years: 8,
-  payment_share: 0.02,
+  years: 8, payment_share: 0.02,
   attendant_month_pkr: 40_000,
   attendants: 2, attendants_other: 0.5,
   first_year_share: 0.5, full_after_years: 3}
@@ -191,6 +190,7 @@ reach:
   cutoff_min: 7.5
   access_kmh: 20
   max_snap_m: 800
+  table_csv: drives.csv
 program:
   model: coverage
   budget_pkr: 0
@@ -326,6 +326,8 @@ FILES = [
     "chargers.geojson",
     "chargers.csv",
     "grid.csv",
+    "offers.csv",
+    "drives.csv",
     "lines.gpkg",
     "feeders.gpkg",
 ]
@@ -409,7 +411,12 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,
     }
-    assert config.reach.model_dump() == {"cutoff_min": 10, "access_kmh": 15, "max_snap_m": 600}
+    assert config.reach.model_dump() == {
+        "cutoff_min": 10,
+        "access_kmh": 15,
+        "max_snap_m": 600,
+        "table_csv": None,
+    }
     program = config.program
     assert (program.model, program.budget_pkr, program.min_served_share) == (
         "capacitated",

@@ -28,6 +28,7 @@ ROOMS = [
     "simulation",
     "export",
     "outcome",
+    "asking",
     "plan",
     "report",
     "study",

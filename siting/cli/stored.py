@@ -1,4 +1,4 @@
-"""Verbs that work from stored runs: report, trace, explain, replan."""
+"""Verbs that work from stored runs: report, export, trace, explain, replan."""
 
 from __future__ import annotations
 
@@ -90,6 +90,32 @@ def replan(
             typer.echo(json.dumps(plain(said), indent=2, ensure_ascii=False))
         elif not quiet:
             print_replan(found)
+
+
+@app.command()
+def export(
+    folder: Run,
+    *,
+    to: Annotated[
+        Path,
+        typer.Option("--to", metavar="FILE",
+                     help="Ends in .parquet, .fgb, .kml, .geojson or .xlsx."),
+    ],
+    layers: Annotated[
+        list[str] | None,
+        typer.Option("--layer", metavar="NAME",
+                     help="Which layer; may be repeated. By default the stations; in .kml the "
+                     "demand too; in .xlsx all but the roads."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Write a stored run for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, a workbook."""
+    with errors_explained(quiet=quiet):
+        from siting.study import plan_from_run
+
+        path = plan_from_run(folder).export(to, layers or ())
+        if not quiet:
+            typer.echo(f"Written to {path}")
 
 
 @app.command()

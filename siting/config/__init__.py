@@ -1,8 +1,9 @@
 """The configuration: one YAML file a study, checked whole, with its schema and reference page."""
 
+from siting.config.changing import changed, words
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
 from siting.config.offers import Money, Offers, Service, SiteCosts, Subsidy
-from siting.config.pages import input_files, reference, schema, to_yaml
+from siting.config.pages import input_files, reference, schema, to_yaml, with_files
 from siting.config.program import Program
 from siting.config.reading import load
 from siting.config.sections import (
@@ -74,6 +75,7 @@ __all__ = [
     "SurfaceWeights",
     "Surfaces",
     "as_overrides",
+    "changed",
     "combinations",
     "input_files",
     "load",
@@ -81,4 +83,6 @@ __all__ = [
     "reference",
     "schema",
     "to_yaml",
+    "with_files",
+    "words",
 ]

@@ -159,6 +159,11 @@ class Offers(Section):
         description="sets of chargers that can be built at a site: for each its name, and how "
         "many of each charger type of the catalogue",
     )
+    table_csv: CsvFile | None = Field(
+        None,
+        description="offers of your own in place of those worked out, with the columns of offers "
+        "in a study; rows may be changed, left out or added",
+    )
     chargers_csv: CsvFile | None = Field(
         None, description="charger catalogue to use in place of the packaged one, same columns"
     )

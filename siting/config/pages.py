@@ -39,7 +39,7 @@ def to_yaml(config: Config) -> str:
     ----------
     config
         As `siting.config.load` returns it, with absolute paths."""
-    return write(_plain(config))
+    return write(plain(config))
 
 
 def input_files(config: Config) -> dict[str, Path]:
@@ -62,6 +62,33 @@ def input_files(config: Config) -> dict[str, Path]:
         for key, value in _leaves(config, ())
         if isinstance(value, Path) and not str(key[-1]).endswith("_dir")
     }
+
+
+def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
+    """Return a configuration that names other files in place of some; nothing is checked anew.
+
+    Parameters
+    ----------
+    config
+        As `siting.config.load` returns it.
+    files
+        From the file it names to the one it shall name.
+    """
+
+    def moved(value: Any) -> Any:
+        match value:
+            case BaseModel():
+                return value.model_copy(
+                    update={name: moved(getattr(value, name)) for name in type(value).model_fields}
+                )
+            case Mapping():
+                return {name: moved(item) for name, item in value.items()}
+            case tuple():
+                return tuple(moved(item) for item in value)
+        return files.get(value, value) if isinstance(value, Path) else value
+
+    found: Config = moved(config)
+    return found
 
 
 def reference() -> str:
@@ -98,14 +125,15 @@ def _parts(part: Any) -> Iterator[dict[str, Any]]:
             yield from _parts(below)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a configuration, or a part of it, as dicts, lists, texts and numbers."""
     match value:
         case BaseModel():
-            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
         case Mapping():
-            return {name: _plain(item) for name, item in value.items()}
+            return {name: plain(item) for name, item in value.items()}
         case tuple() | list():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case Path():
             return str(value)
         case float() if value.is_integer() and abs(value) < 1e15:
@@ -219,4 +247,4 @@ def _default(name: str, part: dict[str, Any]) -> str:
         return "none"
     if "$ref" in part:
         return "as below"
-    return f"`{write(_plain(default), one_line=True)}`"
+    return f"`{write(plain(default), one_line=True)}`"

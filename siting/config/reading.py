@@ -73,6 +73,27 @@ def load(
     return config
 
 
+def checked(data: Mapping[str, Any], folder: Path) -> Config:
+    """Return the configuration that plain values are, its paths absolute and there.
+
+    Parameters
+    ----------
+    data
+        Sections and keys as they stand in a YAML file.
+    folder
+        Where relative paths are taken from.
+
+    Raises
+    ------
+    ConfigError
+        With one fault for each thing that is wrong, by its key.
+    """
+    config, wrong = _validate(data, folder.resolve(), check_files=True)
+    if config is None:
+        raise ConfigError([Fault(dotted(key), what, fix) for key, what, fix in wrong])
+    return config
+
+
 def _read_file(path: Path) -> tuple[dict[str, Any], Origins, list[Fault]]:
     if not path.is_file():
         raise ConfigError(Fault(str(path), missing_file(path).replace(f": {path}", "", 1)))

@@ -133,6 +133,11 @@ class Reach(Section):
         le=10_000,
         description="cells whose centre is further from a road are out of reach, m; ASSUMPTION",
     )
+    table_csv: CsvFile | None = Field(
+        None,
+        description="drives of your own in place of those over the roads: cell_id, site_id, "
+        "travel_min; those above cutoff_min do not count",
+    )
 
 
 class Solver(Section):

@@ -97,12 +97,22 @@ class RoadsFile(Section):
     """Roads from a file: OSM XML or PBF, or a graph that OSMnx saved."""
 
     kind: Literal["file"] = Field(description="roads from a file")
-    path: RoadFile = Field(description="OSM file (XML plain, gz or bz2; PBF) or GraphML of OSMnx")
+    path: RoadFile = Field(
+        description="OSM file (XML plain, gz or bz2; PBF), GraphML of OSMnx, or a network of this "
+        "package as Parquet, which is taken with its own speeds"
+    )
     clip: PolygonFile | None = Field(
         None, description="layer file with the polygon to clip the roads to; none: the whole file"
     )
     licence: Licence = ""
     attribution: Attribution = ""
+
+    @model_validator(mode="after")
+    def _a_network_is_not_clipped(self) -> RoadsFile:
+        if self.clip is not None and self.path.suffix == ".parquet":
+            what = "does not go with a network of this package, which is whole"
+            refuse([(("clip",), what, "leave it out, or name the OSM file")])
+        return self
 
 
 RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile

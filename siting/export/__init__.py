@@ -2,18 +2,18 @@
 
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of
+from siting.export.exchange import write_exchange
 from siting.export.flat import write_csv, write_json
 from siting.export.frontier_picture import draw_frontier, frontier_figure
-from siting.export.geojson import write_geojson
+from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import demand_layer, outside_layer, service_layer, wanted_layer
 from siting.export.lonlat import to_lonlat
 from siting.export.picture import draw_plan, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
 from siting.export.qml_files import write_qml
-from siting.export.run import write_run_tables
+from siting.export.run import layers_of, plan_layers, write_run_tables
 from siting.export.styles import styles_of
-from siting.export.webmap import explore_plan
 
 __all__ = [
     "PICTURES",
@@ -22,11 +22,13 @@ __all__ = [
     "draw_demand",
     "draw_frontier",
     "draw_plan",
-    "explore_plan",
     "fields_of",
     "frontier_figure",
+    "geojson_of",
+    "layers_of",
     "outside_layer",
     "plan_figure",
+    "plan_layers",
     "plot_plan",
     "save_plan_pictures",
     "service_layer",
@@ -34,6 +36,7 @@ __all__ = [
     "to_lonlat",
     "wanted_layer",
     "write_csv",
+    "write_exchange",
     "write_geojson",
     "write_geopackage",
     "write_json",

@@ -50,25 +50,46 @@ def write_geojson(
     InputError
         If the layer has no geometry or no coordinate reference system, or two rows share a key.
     """
-    if key is not None and layer[key].duplicated().any():
-        twice = tuple(dict.fromkeys(layer.loc[layer[key].duplicated(), key].astype(str)))
-        raise InputError(Fault(f"{name or path.stem}, column {key}", "duplicate", "", twice))
-    drawn = to_lonlat(layer, name or path.stem)
-    head: dict[str, Any] = {"type": "FeatureCollection", "name": name or path.stem}
-    if note:
-        head["description"] = note
-    if drawn.geometry.notna().any():
-        head["bbox"] = [float(v) for v in drawn.total_bounds]
+    head, features = _collection(layer, name or path.stem, note, key)
 
     def write(part: Path) -> None:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             members = [f"{_dumps(member)}: {_dumps(value)}" for member, value in head.items()]
             file.write("{\n" + ",\n".join(members) + ',\n"features": [')
-            for i, feature in enumerate(_features(drawn, key)):
+            for i, feature in enumerate(features):
                 file.write((",\n" if i else "\n") + _dumps(feature))
             file.write("\n]\n}\n")
 
     write_whole(path, write)
+
+
+def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[str, Any]:
+    """Return a layer as `write_geojson` writes it, as plain values.
+
+    Parameters
+    ----------
+    layer, name, note
+        As there.
+    """
+    head, features = _collection(layer, name, note, None)
+    found: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))
+    return found
+
+
+def _collection(
+    layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
+) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """Return the members of a collection but its features, and these."""
+    if key is not None and layer[key].duplicated().any():
+        twice = tuple(dict.fromkeys(layer.loc[layer[key].duplicated(), key].astype(str)))
+        raise InputError(Fault(f"{name}, column {key}", "duplicate", "", twice))
+    drawn = to_lonlat(layer, name)
+    head: dict[str, Any] = {"type": "FeatureCollection", "name": name}
+    if note:
+        head["description"] = note
+    if drawn.geometry.notna().any():
+        head["bbox"] = [float(v) for v in drawn.total_bounds]
+    return head, _features(drawn, key)
 
 
 def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, Any]]:

@@ -64,7 +64,7 @@ def write_geopackage(
                     options["geometry_type"] = geometry_types[name]
             else:
                 frame = layer
-            frame = _storable(frame)
+            frame = storable(frame)
             options["FID"] = _free_name("fid", frame)
             if isinstance(frame, gpd.GeoDataFrame):
                 options["GEOMETRY_NAME"] = _free_name("geom", frame)
@@ -77,7 +77,7 @@ def write_geopackage(
     write_whole(path, write)
 
 
-def _storable(frame: pd.DataFrame) -> pd.DataFrame:
+def storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with names and values as SQLite can hold them."""
     table = frame.reset_index(drop=True)
     taken: set[str] = set()

@@ -9,7 +9,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from siting.export.dictionary import data_dictionary_of, fields_of
+from siting.export.dictionary import data_dictionary_of, explain, fields_of
 from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
@@ -113,24 +113,19 @@ def write_run_tables(
     InputError
         If tables do not fit together.
     """
-    layers: dict[str, pd.DataFrame] = {
-        "sites": sites,
-        "demand": demand_layer(cells, demand),
-        "service": service_layer(service, cells, _places(sites, candidates)),
-        "candidates": candidates,
-        "dropped": dropped,
-        "roads": edges.reset_index(),
-        "offers": offers,
-        "run": _fact_table({"title": title, "note": note, **(facts or {})}),
-    }
-    places = _places(sites, candidates)
-    for name, table in (tables or {}).items():
-        if name == "zones" and zone_of_cells is not None:
-            layers[name] = zone_layer(table, cells, zone_of_cells)
-        elif name in _AT_SITES:
-            layers[name] = site_table_layer(table, places)
-        else:
-            layers[name] = table
+    layers = layers_of(
+        sites=sites,
+        cells=cells,
+        demand=demand,
+        service=service,
+        candidates=candidates,
+        dropped=dropped,
+        offers=offers,
+        edges=edges,
+        tables=tables,
+        zone_of_cells=zone_of_cells,
+    )
+    layers["run"] = _fact_table({"title": title, "note": note, **(facts or {})})
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
     beside = {name: ["note"] for name in ("offers", *(tables or {}))} | _CSV_ONLY
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
@@ -154,6 +149,69 @@ def write_run_tables(
     write_csv(layers["dictionary"], folder / "dictionary.csv")
     names = ("plan.gpkg", "sites.csv", "offers.csv", "dictionary.csv")
     return [*written, *(folder / name for name in names)]
+
+
+def layers_of(
+    *,
+    sites: gpd.GeoDataFrame,
+    cells: gpd.GeoDataFrame,
+    demand: pd.DataFrame,
+    service: pd.DataFrame,
+    candidates: gpd.GeoDataFrame,
+    dropped: gpd.GeoDataFrame,
+    offers: pd.DataFrame,
+    edges: gpd.GeoDataFrame,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    zone_of_cells: pd.Series | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return a plan's layers and tables by name, as they are written and shown.
+
+    Parameters
+    ----------
+    sites, cells, demand, service, candidates, dropped, offers, edges, tables, zone_of_cells
+        As for `write_run_tables`.
+    """
+    places = _places(sites, candidates)
+    layers: dict[str, pd.DataFrame] = {
+        "sites": sites,
+        "demand": demand_layer(cells, demand),
+        "service": service_layer(service, cells, places),
+        "candidates": candidates,
+        "dropped": dropped,
+        "roads": edges.reset_index(),
+        "offers": offers,
+    }
+    for name, table in (tables or {}).items():
+        if name == "zones" and zone_of_cells is not None:
+            layers[name] = zone_layer(table, cells, zone_of_cells)
+        elif name in _AT_SITES:
+            layers[name] = site_table_layer(table, places)
+        else:
+            layers[name] = table
+    return layers
+
+
+def plan_layers(plan: Any, zone_of_cells: pd.Series | None = None) -> dict[str, pd.DataFrame]:
+    """Return the layers and tables of a plan by name, units of the columns in ``attrs``.
+
+    Parameters
+    ----------
+    plan
+        A `siting.Plan`.
+    zone_of_cells
+        As for `write_run_tables`.
+    """
+    parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "offers", "edges")
+    found = layers_of(
+        **{name: getattr(plan, name) for name in parts},
+        tables=plan.tables,
+        zone_of_cells=zone_of_cells,
+    )
+    for name, table in found.items():
+        found[name] = table = table.copy(deep=False)
+        units = {str(column): explain(name, str(column))[0] for column in table.columns}
+        table.attrs = {"units": {column: unit for column, unit in units.items() if unit}}
+    return found
 
 
 def _place_in_drawing(name: str) -> int:

@@ -35,6 +35,7 @@ from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Service, service_of
 from siting.program.slices import Scenarios, Slice, Years, slices_of
+from siting.program.words import latex_of
 
 MODELS = ("capacitated", "coverage")
 Demand = Mapping[Any, "pd.Series[float]"]
@@ -64,6 +65,7 @@ class Blocks:
     gap: GapRule | None = None
     budgeted: bool = True  # whether the budget counts
     aims: tuple[Aim, ...] = ()  # what is best, one after the other; none: the most worth
+    zones: pd.Series | None = None  # the zone of each demand row, by ``demand_id``, for "zone"
 
     def __post_init__(self) -> None:
         """Refuse a model that is not there."""
@@ -268,6 +270,10 @@ class Blocks:
     def write_lp(self, path: Path | str) -> None:
         """Write the program for its first aim to a file in LP format."""
         self.to_pulp().writeLP(str(path))
+
+    def _repr_latex_(self) -> str:
+        """Return the program in words and mathematics, which a notebook shows."""
+        return latex_of(self)
 
     def _usable(self) -> Flags:
         """Return whether any demand in any slice could use each offer."""

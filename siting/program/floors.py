@@ -47,14 +47,21 @@ class Floor:
         return out
 
 
-def groups_of(instance: Instance, of: pd.Series | str | None) -> dict[str, Flags]:
+def groups_of(
+    instance: Instance, of: pd.Series | str | None, zones: pd.Series | None = None
+) -> dict[str, Flags]:
     """Return whether each demand row is in each group of a partition.
 
-    `of`: none: the city; ``"class"``: vehicle classes; else the group's name by ``demand_id``,
-    blank or absent for none.
+    `of`: none: the city; ``"class"``: vehicle classes; ``"zone"``: `zones`; else the group's
+    name by ``demand_id``, blank or absent for none.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
+    if isinstance(of, str) and of == "zone":
+        if zones is None:
+            fix = "name them in program.zones, or give the zone by demand_id"
+            raise InputError(Fault("of", "there are no zones", fix))
+        of = zones
     if isinstance(of, str):
         if of != "class":
             raise InputError(Fault("of", f"is {of!r}", "give class, or a zone by demand_id"))
@@ -94,9 +101,10 @@ def floors_of(
     share: float | Mapping[str, float],
     of: pd.Series | str | None = None,
     when: When = "last",
+    zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
     """Return the floors of a partition; shares of 0 are left out."""
-    groups = groups_of(instance, of)
+    groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     faults = []
     unknown = tuple(sorted(set(shares) - set(groups)))

@@ -201,11 +201,11 @@ class Program(Blocks):
         share
             One share, or shares by name of zone or class.
         of
-            None: the city; ``"class"``: vehicle classes; else the zone by ``demand_id``.
+            None: the city; ``"class"``, ``"zone"``: each of them; else zones by ``demand_id``.
         when
             ``last``: in the last year; ``every``: in every year. In every scenario.
         """
-        floors = floors_of(self.instance, share, of, when)
+        floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
 
     def viability_gap(self, rule: GapRule) -> Program:
@@ -238,6 +238,10 @@ class Program(Blocks):
         """Return the program with one more aim, after those it has."""
         return replace(self, aims=(*self.aims, aim))
 
+    def without_aims(self) -> Program:
+        """Return the program with no aim yet."""
+        return replace(self, aims=())
+
     def most_worth(self) -> Program:
         """Return the program that aims, next, at the most worth served."""
         return self.aim(MostWorth())
@@ -263,7 +267,7 @@ class Program(Blocks):
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
         """Return the program that aims, next, at the largest share in the worst zone or class."""
-        groups = groups_of(self.instance, of)
+        groups = groups_of(self.instance, of, self.zones)
         return self.aim(
             WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
         )

@@ -4,6 +4,7 @@ from siting.review.compare import Comparison, compare, compare_to_folder
 from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder
 from siting.review.explain import SiteReasons, explain_site
 from siting.review.explain_plan import PlanReasons, explain_plan
+from siting.review.explore import PlanMap, explore
 from siting.review.frontier import budgets_of, frontier, frontier_to_folder
 from siting.review.opened import Explained
 from siting.review.replan import Replan, replan
@@ -18,6 +19,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Explained",
+    "PlanMap",
     "PlanReasons",
     "Replan",
     "Rerun",
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate_to_folder",
     "explain_plan",
     "explain_site",
+    "explore",
     "frontier",
     "frontier_to_folder",
     "replan",

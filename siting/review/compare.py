@@ -21,8 +21,10 @@ from siting.report import has_report
 from siting.report.agree import require_agreement
 from siting.report.differences import render_differences
 from siting.report.folder import RunFolder, read_run
+from siting.review.opened import folders_of
 from siting.review.places import match_places
 from siting.review.score import mean_drive_min
+from siting.study.stored import Source
 
 MOST_RUNS = 12
 # Keys that say where files are and how a run is told of, not what is planned.
@@ -91,16 +93,17 @@ class Comparison:
         }
 
 
-def compare(folders: Sequence[Path | str]) -> Comparison:
-    """Return stored runs of one city side by side, from their folders alone.
+def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
+    """Return runs of one city side by side, from their folders alone.
 
     Two stations are the same place if they stand within 25 m of each other and have one id; where
     ids differ, or stand farther apart, the nearest within 25 m.
 
     Parameters
     ----------
-    folders
-        Two or more run folders.
+    runs
+        Two or more run folders; or by name folders, studies or plans, of which those in memory are
+        written to folders for the while.
 
     Raises
     ------
@@ -113,10 +116,16 @@ def compare(folders: Sequence[Path | str]) -> Comparison:
     >>> compare(["runs/60m", "runs/90m"]).counts  # doctest: +SKIP
     {'all': 61, 'changed': 4, 'only in 60m': 2, 'only in 90m': 21}
     """
-    paths = [Path(folder) for folder in folders]
+    if isinstance(runs, Mapping):
+        with folders_of(runs) as folders:
+            return _compared(list(folders.values()), list(folders))
+    paths = [Path(folder) for folder in runs]
+    return _compared(paths, _names(paths))
+
+
+def _compared(paths: list[Path], names: list[str]) -> Comparison:
     if not 2 <= len(paths) <= MOST_RUNS:
         raise InputError(Fault("compare", f"{len(paths)} runs", f"name 2 to {MOST_RUNS}"))
-    names = _names(paths)
     faults: list[Fault] = []
     runs: list[RunFolder] = []
     for path in paths:

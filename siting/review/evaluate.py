@@ -10,13 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 
 from siting import export
 from siting.config import to_yaml
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
-from siting.errors import InfeasibleError
+from siting.errors import InfeasibleError, SitingError
 from siting.export import judged_picture
 from siting.files import sha256, whole_folder
 from siting.outcome import Outcome
@@ -30,12 +31,14 @@ from siting.review.their_plan import TheirPlan, over_budget, over_limits, their_
 from siting.study.answered import bare_outcome
 from siting.study.ask import blocks_of, program_of
 from siting.study.asked import Asked
+from siting.study.given import in_words, lay_down
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.queues import Waiting
 from siting.study.recounted import account_of
 from siting.study.revalue import as_it_stands, in_the_end
 from siting.study.stages import Report
+from siting.study.stored import Source, study_of
 from siting.verify import recount
 
 # What a plan from outside cannot be asked for, and is not judged by.
@@ -102,8 +105,8 @@ class Evaluation:
 
 
 def evaluate(
-    study: Study,
-    sites: Path | str,
+    run: Source,
+    sites: Path | str | gpd.GeoDataFrame,
     *,
     names: Mapping[str, str] | None = None,
     same_stations: bool = False,
@@ -115,10 +118,11 @@ def evaluate(
 
     Parameters
     ----------
-    study
-        The study that judges: its demand, reach, prices and rules.
+    run
+        The study that judges, or a plan or run folder of it: its demand, reach, prices and rules.
     sites
-        The layer; see `siting.review.their_layer.read_their_layer` for its columns.
+        The layer, as a file or in memory; see `siting.review.their_layer.read_their_layer` for
+        its columns.
     names
         What the layer calls configurations or chargers, and what the study calls them.
     same_stations
@@ -134,9 +138,17 @@ def evaluate(
     >>> found = evaluate(Study("configs/islamabad.yaml"), "theirs.geojson")  # doctest: +SKIP
     >>> print(found.sentence)  # doctest: +SKIP
     """
-    config, path, waiting = study.config, Path(sites), Waiting.of(study)
+    study = study_of(run)
+    config, waiting = study.config, Waiting.of(study)
+    if isinstance(sites, Path | str):
+        path = Path(sites)
+    else:
+        path = lay_down(("sites",), sites, config.output.cache_dir)
     own = {name: dict(counts) for name, counts in config.offers.configurations.items()}
-    found = their_plan(study, read_their_layer(path, own, waiting.chargers, names), str(path))
+    try:
+        found = their_plan(study, read_their_layer(path, own, waiting.chargers, names), str(path))
+    except SitingError as err:
+        raise in_words(err) from None
     notes = list(found.notes)
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from siting.engine.answer import Answer
 from siting.engine.fixed import assign
 from siting.errors import InfeasibleError, SolveError
-from siting.review.opened import Explained
+from siting.review.opened import Explained, opened
 from siting.review.solving import (
     DIFFER_BY,
     amount,
@@ -29,6 +28,7 @@ from siting.review.solving import (
 )
 from siting.study.ask import program_of
 from siting.study.asked import Asked
+from siting.study.stored import Source
 
 # Energy too small to be spoken of (kWh/day), and use at which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
@@ -73,7 +73,7 @@ class SiteReasons:
 
 
 def explain_site(
-    folder: Path | str | Explained,
+    folder: Source | Explained,
     site: str,
     *,
     alternatives: int = 5,
@@ -84,7 +84,7 @@ def explain_site(
     Parameters
     ----------
     folder
-        A run folder, or one opened already.
+        A run folder, a study, a plan, or one of them opened already.
     site
         The place, by id or name.
     alternatives
@@ -97,7 +97,7 @@ def explain_site(
     InputError
         If the folder cannot be used, or there is no such site.
     """
-    run = folder if isinstance(folder, Explained) else Explained(folder)
+    run = opened(folder)
     site_id = run.find(site)
     called = run.plan.candidates.set_index("site_id")["name"].get(site_id)
     name = called if isinstance(called, str) else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ import pandas as pd
 
 from siting.errors import SolveError
 from siting.review.explain import FULL_SHARE
-from siting.review.opened import Explained
+from siting.review.opened import Explained, opened
 from siting.review.rules import limit_uses
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
 from siting.study.ask import program_of
+from siting.study.stored import Source
 
 MILLION = 1e6
 FINER = 5
@@ -42,13 +42,13 @@ class PlanReasons:
     figures: dict[str, Any]
 
 
-def explain_plan(folder: Path | str | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:
+def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:
     """Return what each station of a stored plan is worth, and what holds the plan.
 
     Parameters
     ----------
     folder
-        A run folder, or one opened already.
+        A run folder, a study, a plan, or one of them opened already.
     time_limit_s
         Seconds for the plan with one more million rupees.
 
@@ -57,7 +57,7 @@ def explain_plan(folder: Path | str | Explained, *, time_limit_s: float = 20.0) 
     InputError
         If the folder cannot be used.
     """
-    run = folder if isinstance(folder, Explained) else Explained(folder)
+    run = opened(folder)
     kept = ["site_id", "name", "configuration", "subsidy_pkr", "cost_pkr", "served_kwh_day"]
     new = run.plan.new_sites
     stations = pd.DataFrame(new[[*kept, "use_share"]])

@@ -28,6 +28,7 @@ from siting.study.ask import program_of
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.stages import Report
+from siting.study.stored import Source, study_of
 from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
 
 MOST_BUDGETS = 200
@@ -66,7 +67,7 @@ def budgets_of(text: str) -> list[float]:
     return [float(pkr) for pkr in found]
 
 
-def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
+def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return what the best plan for each budget serves and reaches, with its bound.
 
     Roads, demand, offers and reach are worked out once. Each plan is the first plan of the next
@@ -76,8 +77,8 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Parameters
     ----------
-    study
-        The study; its own budget is not used.
+    run
+        A study, a plan or a run folder; its own budget is not used.
     budgets_pkr
         The budgets (PKR).
 
@@ -100,6 +101,7 @@ def frontier(study: Study, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     InfeasibleError
         If no plan meets what is asked for any of the budgets.
     """
+    study = study_of(run)
     config, asked = study.config, study.asked
     if not asked.budgeted:
         what = "asks for the least money first, so there is no budget to vary"

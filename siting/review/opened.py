@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -11,10 +16,39 @@ from siting.engine.marginal import Marginal, lost_without
 from siting.errors import Fault, InputError
 from siting.program.program import Program
 from siting.study.ask import instance_of
+from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
-from siting.study.stored import plan_of, study_from_run
+from siting.study.runs import write_run
+from siting.study.stored import Source, plan_of, study_of
 
 NEAREST = 3
+_OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
+
+
+def opened(source: Source | Explained) -> Explained:
+    """Return a run opened to be asked about; a study in memory is opened once."""
+    if isinstance(source, Explained):
+        return source
+    if isinstance(source, Path | str):
+        return Explained(source)
+    study = study_of(source)
+    if study not in _OPENED:
+        _OPENED[study] = Explained(study)
+    return _OPENED[study]
+
+
+@contextmanager
+def folders_of(sources: Mapping[str, Source]) -> Iterator[dict[str, Path]]:
+    """Yield a run folder for each of some runs; those in memory are written for the while."""
+    with TemporaryDirectory(prefix="siting-") as scratch:
+        found = {}
+        for name, source in sources.items():
+            if isinstance(source, Path | str):
+                found[name] = Path(source)
+                continue
+            found[name] = Path(scratch, name)
+            write_run(study_of(source), found[name], datetime.now().astimezone())
+        yield found
 
 
 class Explained:
@@ -22,13 +56,13 @@ class Explained:
 
     Parameters
     ----------
-    folder
-        What `siting run` or `siting replan` wrote.
+    source
+        What `siting run` or `siting replan` wrote; or a study, or a plan that one made.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        study = study_from_run(folder)
-        self.plan = plan_of(study, Path(folder))
+    def __init__(self, source: Source) -> None:
+        study = study_of(source)
+        self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
         self.offers, self.reach = study.offers, study.reach
         self.compatibility, self.limits = study.compatibility, study.asked.limits

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 from scipy.spatial import cKDTree
 
 from siting import sites
-from siting.config import SitesLayer, load
+from siting.config import Config, SitesLayer, load
 from siting.errors import Fault, InputError
 from siting.export import write_csv
 from siting.files import read_layer
@@ -31,7 +32,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.sources import on_the_grid
 from siting.study.stages import Report
-from siting.study.stored import plan_of, study_again, study_from_run
+from siting.study.stored import Source, plan_of, study_again, study_of
 
 ADDED = "added by siting replan"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
@@ -55,7 +56,7 @@ class Replan:
     notes
         What happened to the wishes, in plain words.
     folder
-        The new run folder.
+        The new run folder; none where nothing was written.
     """
 
     before: Plan
@@ -63,11 +64,11 @@ class Replan:
     changes: pd.DataFrame
     classes: pd.DataFrame
     notes: tuple[str, ...]
-    folder: Path
+    folder: Path | None
 
 
 def replan(
-    folder: Path | str,
+    run: Source,
     *,
     drop: Sequence[str] = (),
     require: Sequence[str] = (),
@@ -78,12 +79,12 @@ def replan(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Replan:
-    """Return a stored run solved again with other wishes, written to a folder of its own.
+    """Return a run solved again with other wishes; of a folder, written to one of its own.
 
     Parameters
     ----------
-    folder
-        What `siting run`, or an earlier replan, wrote.
+    run
+        What `siting run`, or an earlier replan, wrote; or a study or plan in memory.
     drop, require
         Sites, by id or name, that must get no station, and that must get one. They are added to
         those of the configuration; a site that was required before and is dropped now is dropped.
@@ -92,9 +93,11 @@ def replan(
     add
         A layer of further places where a station could stand.
     overrides
-        ``key.path=value`` texts that replace keys of the run's ``config.yaml``.
+        ``key.path=value`` texts that replace keys of the run's ``config.yaml``; of a run in memory
+        change these with `siting.Study.with_`.
     out
-        The new folder: new, or empty; by default ``<folder>-replan-TIME`` beside the old one.
+        The new folder: new, or empty; by default ``<folder>-replan-TIME`` beside the old one, and
+        none for a run in memory.
     now
         The time, for the folder's name and the record.
     progress
@@ -112,22 +115,34 @@ def replan(
     >>> found = replan("runs/islamabad", drop=["s0008"], budget_pkr=7e7)  # doctest: +SKIP
     >>> found.changes[["name", "change", "subsidy_pkr_after"]]  # doctest: +SKIP
     """
-    folder = Path(folder)
     now = now or datetime.now().astimezone()
-    first = study_from_run(folder)
+    folder = Path(run) if isinstance(run, Path | str) else None
+    if folder is None and overrides:
+        what = "overrides are for a run folder"
+        raise InputError(Fault("overrides", what, "change the study with Study.with_ first"))
+    first = study_of(run)
     places = None if add is None else _places(first, Path(add))
     known = first.candidates if places is None else pd.concat([first.candidates, places[0]])
-    texts, notes = _wishes(folder, known, drop, require, budget_pkr, overrides)
-    study = study_again(first, folder, texts, progress=progress)
+    config = first.config
+    if folder is not None:
+        config = load(folder / "config.yaml", overrides, check_files=False)
+    wishes, notes = _wishes(config, known, drop, require, budget_pkr)
+    if folder is None:
+        study = first.with_(**wishes)
+        study.start = first.outcome.offers
+        study.progress = progress or study.progress
+    else:
+        texts = [*overrides, *(f"{key}={json.dumps(value)}" for key, value in wishes.items())]
+        study = study_again(first, folder, texts, progress=progress)
     if places is not None:
-        if "candidates" not in study.reused:
+        if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
             raise InputError(Fault("--add", "cannot go with a change of the candidates", fix))
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
-    if out is None:
+    if out is None and folder is not None:
         out = folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
-    before = plan_of(first, folder)
+    before = first.plan if folder is None else plan_of(first, folder)
     made: list[pd.DataFrame] = []
 
     def changes(part: Path, after: Plan) -> None:
@@ -135,7 +150,7 @@ def replan(
         write_csv(made[0], part / "changes.csv", note=after.note)
 
     record = {
-        "run": folder.name,
+        "run": first.config.name if folder is None else folder.name,
         "written": before.facts.get("written"),
         "drop": list(drop),
         "require": list(require),
@@ -145,11 +160,15 @@ def replan(
         "reused": list(study.reused),
     }
     facts = {"replanned_from": record}
-    after = write_run(study, Path(out), now, facts=facts, warnings=notes, also=changes)
+    if out is None:
+        after = study.plan
+        made.append(changes_between(before, after))
+    else:
+        after = write_run(study, Path(out), now, facts=facts, warnings=notes, also=changes)
     classes = before.classes.merge(
         after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
     )
-    return Replan(before, after, made[0], classes, tuple(notes), Path(out))
+    return Replan(before, after, made[0], classes, tuple(notes), None if out is None else Path(out))
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
@@ -187,14 +206,13 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
 
 
 def _wishes(
-    folder: Path,
+    config: Config,
     known: gpd.GeoDataFrame,
     drop: Sequence[str],
     require: Sequence[str],
     budget_pkr: float | None,
-    overrides: Sequence[str],
-) -> tuple[list[str], list[str]]:
-    """Return the wishes as overrides of the run's configuration, and what to say of them."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the wishes as keys of the run's configuration, and what to say of them."""
     faults: list[Fault] = []
 
     def named(names: Sequence[str], key: str) -> tuple[str, ...]:
@@ -211,7 +229,6 @@ def _wishes(
         faults.append(Fault("--drop and --require", what, "leave each in one of them", both))
     if faults:
         raise InputError(faults)
-    config = load(folder / "config.yaml", overrides, check_files=False)
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")
     was_forbidden = sites_named(known, limits.forbidden_sites, "program.limits.forbidden_sites")
@@ -221,20 +238,18 @@ def _wishes(
     notes += [
         f"{site} was dropped before and is required now" for site in wanted if site in was_forbidden
     ]
-    texts = list(overrides)
+    keys: dict[str, Any] = {}
     if dropped or wanted:
         required = dict.fromkeys(s for s in (*was_required, *wanted) if s not in dropped)
         forbidden = dict.fromkeys(s for s in (*was_forbidden, *dropped) if s not in wanted)
-        texts += [
-            f"program.limits.required_sites={json.dumps(list(required))}",
-            f"program.limits.forbidden_sites={json.dumps(list(forbidden))}",
-        ]
+        keys["program.limits.required_sites"] = list(required)
+        keys["program.limits.forbidden_sites"] = list(forbidden)
     if budget_pkr is not None:
-        texts.append(f"program.budget_pkr={budget_pkr!r}")
+        keys["program.budget_pkr"] = float(budget_pkr)
         if config.program.years is not None:
             money = in_years(config.program.years.budgets_pkr, budget_pkr)
-            texts.append(f"program.years.budgets_pkr={json.dumps(money)}")
-    return texts, notes
+            keys["program.years.budgets_pkr"] = money
+    return keys, notes
 
 
 def _many(names: Sequence[str]) -> str:

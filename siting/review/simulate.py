@@ -20,10 +20,9 @@ from siting.files import whole_folder
 from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
-from siting.study.pipeline import Study
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.stages import Report
-from siting.study.stored import study_from_run
+from siting.study.stored import Source, study_from_run, study_of
 
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
@@ -70,13 +69,13 @@ class SimulatedDay:
     facts: dict[str, Any]
 
 
-def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
+def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
     """Return what happens to drivers on a day under a study's plan, over several simulated days.
 
     Parameters
     ----------
-    study
-        A study with its plan, e.g. of `siting.study.study_from_run`.
+    run
+        A run folder, a study or a plan.
     rules
         Days, seed, patience and spread.
 
@@ -87,10 +86,10 @@ def simulate(study: Study, rules: Rules | None = None) -> SimulatedDay:
 
     Examples
     --------
-    >>> found = simulate(study_from_run("runs/islamabad"))  # doctest: +SKIP
+    >>> found = simulate("runs/islamabad")  # doctest: +SKIP
     >>> found.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
-    rules = rules or Rules()
+    rules, study = rules or Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:
         raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))

@@ -12,7 +12,7 @@ from siting.roads.download import (
     geocode,
 )
 from siting.roads.network import Network, utm_epsg
-from siting.roads.source import ROAD_SUFFIXES, read_file
+from siting.roads.source import ROAD_SUFFIXES, read_file, require_osmnx_form
 from siting.roads.speeds import class_speeds, parse_maxspeed
 from siting.roads.travel import reach, snap, travel_times
 
@@ -32,6 +32,7 @@ __all__ = [
     "parse_maxspeed",
     "reach",
     "read_file",
+    "require_osmnx_form",
     "snap",
     "travel_times",
     "utm_epsg",

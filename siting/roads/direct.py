@@ -20,10 +20,11 @@ from shapely import MultiPolygon, Polygon
 from siting.errors import Fault, InputError
 from siting.roads.build import Streets, build_network, network_of
 from siting.roads.drive import is_bus_only
+from siting.roads.edge_table import read_edge_table
 from siting.roads.network import Network, joined_names, utm_epsg
 from siting.roads.pieces import Pieces
 from siting.roads.simplify import Edges, Segments, segments_of, simplify
-from siting.roads.source import is_osm, read_file, read_pieces
+from siting.roads.source import EDGE_TABLE, is_osm, read_file, read_pieces
 from siting.roads.speeds import class_speeds, edge_speeds
 
 
@@ -38,7 +39,7 @@ def network_from_file(
     """Return the network of a road file, as ``build_network(read_file(path, clip), …)`` would.
 
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
-    is read by OSMnx.
+    is read by OSMnx. A table of streets that `Network.to_parquet` wrote is taken as it stands.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ def network_from_file(
         If a PBF file is given and pyosmium is not installed.
     """
     path = Path(path)
+    if path.suffix == EDGE_TABLE:
+        return read_edge_table(path, dict(source or {}))
     if not is_osm(path):
         return build_network(read_file(path, clip), speeds, city, peak, source)
     classes = class_speeds(speeds, city)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, cast
 
 import geopandas as gpd
@@ -135,6 +136,26 @@ class Network:
         )
         report = graph.graph.get("report")
         return cls(nodes, frame, dict(report) if isinstance(report, dict) else {})
+
+    def to_parquet(self, path: Path | str) -> None:
+        """Write the network as a GeoParquet table of its streets, which ``roads`` can name."""
+        from siting.roads.edge_table import write_edge_table
+
+        write_edge_table(self, Path(path))
+
+    @classmethod
+    def from_parquet(cls, path: Path | str) -> Self:
+        """Return the network that `to_parquet` wrote, to the last bit.
+
+        Raises
+        ------
+        InputError
+            If the file is no such table.
+        """
+        from siting.roads.edge_table import read_edge_table
+
+        found = read_edge_table(Path(path), {})
+        return cls(found.nodes, found.edges, found.report)
 
 
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:

@@ -27,7 +27,10 @@ _XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-ROAD_SUFFIXES = (*_XML, *_PBF, *_GRAPHML)
+# A network of ours, as a table of its streets.
+EDGE_TABLE = ".parquet"
+
+ROAD_SUFFIXES = (*_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 
 
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
@@ -61,6 +64,9 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     """
     path = Path(path)
     suffix = _checked_suffix(path)
+    if suffix == EDGE_TABLE:
+        what = "is a network already, no graph"
+        raise InputError(Fault(str(path), what, "read it with Network.from_parquet"))
     if suffix not in _GRAPHML:
         return graph_from_pieces(read_pieces(path, clip))
     with tempfile.TemporaryDirectory(prefix="siting-") as folder:
@@ -120,7 +126,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
                 "save it with osmnx.save_graphml",
             )
         ) from err
-    _require_osmnx_form(graph, path)
+    require_osmnx_form(graph, path)
     graph = only_drivable(graph)
     if not graph.number_of_edges():
         raise InputError(
@@ -146,21 +152,22 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
     return graph
 
 
-def _require_osmnx_form(graph: nx.MultiDiGraph[Any], path: Path) -> None:
+def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
+    """Raise `InputError` with every way in which a graph is not what OSMnx makes of streets."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
-        faults.append(Fault(str(path), "has no coordinate reference system (graph key crs)", fix))
+        faults.append(Fault(str(where), "has no coordinate reference system (graph key crs)", fix))
     lost = [node for node, at in graph.nodes(data=True) if "x" not in at or "y" not in at]
     if lost:
-        faults.append(Fault(str(path), "nodes without x and y", fix, tuple(map(str, lost))))
+        faults.append(Fault(str(where), "nodes without x and y", fix, tuple(map(str, lost))))
     bare = [
         f"{u}-{v}"
         for u, v, tags in graph.edges(data=True)
         if not {"highway", "length"} <= set(tags)
     ]
     if bare:
-        faults.append(Fault(str(path), "edges without highway or length", fix, tuple(bare)))
+        faults.append(Fault(str(where), "edges without highway or length", fix, tuple(bare)))
     if faults:
         raise InputError(faults)
 

@@ -3,6 +3,7 @@
 from siting.study.demand_run import DemandRun, demand_to_folder
 from siting.study.facts import plain
 from siting.study.pipeline import Study
+from siting.study.question import side_by_side
 from siting.study.runs import CheckReport, check, fetch, run, run_to_folder
 from siting.study.stages import Event
 from siting.study.stored import plan_from_run, study_from_run
@@ -19,5 +20,6 @@ __all__ = [
     "plan_from_run",
     "run",
     "run_to_folder",
+    "side_by_side",
     "study_from_run",
 ]

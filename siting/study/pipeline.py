@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Self
 
-from siting.config import Config, load
+from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
+from siting.errors import SitingError
 from siting.study import beside, factors, rests_on, to_demand, to_plan
-from siting.study.depends import STAGES, changed_keys, gone
+from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
+from siting.study.given import in_words, lay_down
 from siting.study.stages import Context, Event, Report, Stage, stages_html
 
 
@@ -24,7 +27,7 @@ class Study:
     Parameters
     ----------
     config
-        The configuration, or the path of its YAML file.
+        The configuration, or the path of its YAML file; none where `keys` say it all.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     progress
@@ -34,6 +37,8 @@ class Study:
         The day that dates in the configuration are held against.
     tables
         Tables that are known already, by the name of their stage.
+    keys
+        Keys of the configuration, as in `with_`; without a file they are all of it.
 
     Attributes
     ----------
@@ -51,6 +56,9 @@ class Study:
     >>> study = Study("configs/islamabad.yaml")  # doctest: +SKIP
     >>> study.cells.explore("people")  # doctest: +SKIP
     >>> study.plan.headline()  # doctest: +SKIP
+    >>> study = Study(
+    ...     roads=graph, people=gdf, candidates=places, city="lahore", budget_pkr=2e8
+    ... )  # doctest: +SKIP
     """
 
     # Roads.
@@ -130,16 +138,17 @@ class Study:
 
     def __init__(
         self,
-        config: Config | Path | str,
+        config: Config | Path | str | None = None,
         overrides: Sequence[str] = (),
         *,
         progress: Report | None = None,
         today: date | None = None,
         tables: Mapping[str, Any] | None = None,
+        **keys: Any,
     ) -> None:
-        if not isinstance(config, Config):
+        if config is not None and not isinstance(config, Config):
             config = load(Path(config), overrides, today)
-        self.config = config
+        self.config = config if config and not keys else changed(config, keys, lay_down)
         self.seconds: dict[str, float] = {}
         self.reused: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
@@ -185,6 +194,11 @@ class Study:
         self._inner.append(0.0)
         try:
             value = stage.make(*self._arguments(stage))
+        except SitingError as err:
+            told = in_words(err)
+            if told is err:
+                raise
+            raise told from None
         finally:
             elapsed = time.perf_counter() - begun
             own = elapsed - self._inner.pop()
@@ -208,6 +222,45 @@ class Study:
         return [
             at_hand[name]() if name in at_hand else getattr(self, name) for name in stage.parameters
         ]
+
+    def with_(self, **keys: Any) -> Self:
+        """Return the study with some keys changed; stages that the change does not touch are kept.
+
+        Parameters
+        ----------
+        keys
+            Keys of the YAML file, by the words used there. A key that one section alone has needs
+            no section (``budget_pkr``); others are nested as dicts, of which only what is named
+            changes: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. Wherever a file
+            is named, a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can stand.
+
+        Raises
+        ------
+        ConfigError, InputError
+            With every fault of what was given, by key.
+
+        Examples
+        --------
+        >>> richer = study.with_(budget_pkr=2e8, reach={"cutoff_min": 8})  # doctest: +SKIP
+        >>> richer.plan.headline()  # doctest: +SKIP
+        """
+        config = changed(self.config, keys, lay_down)
+        # Of a study opened from a folder: what is read anew is not the input it was.
+        again = stale(changed_keys(self.config, config))
+        known = {
+            key: record
+            for key, record in self.known_inputs.items()
+            if set(feeds(key)).isdisjoint(again)
+        }
+        return self.with_stages({"known_inputs": known}, config, progress=self.progress)
+
+    def at(
+        self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
+    ) -> Self:
+        """Return the study of another target year, scenario of the fleet, or case of the demand."""
+        given = {"year": year, "scenario": scenario, "case": case}
+        paths = {"year": "year", "scenario": "demand.scenario", "case": "demand.case"}
+        return self.with_(**{paths[name]: one for name, one in given.items() if one is not None})
 
     def with_stages(
         self,
@@ -281,3 +334,20 @@ class Study:
     def _say(self, event: Event) -> None:
         if self.progress is not None:
             self.progress(event)
+
+
+def _takes_words(call: Any) -> None:
+    """Let a call's signature name the words it takes, so that an editor completes them."""
+    own = signature(call)
+    plain = [p for p in own.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    rest = [p for p in own.parameters.values() if p.kind is Parameter.VAR_KEYWORD]
+    more = [
+        Parameter(word, Parameter.KEYWORD_ONLY, default=None)
+        for word in words()
+        if word.isidentifier() and word not in own.parameters
+    ]
+    call.__signature__ = own.replace(parameters=[*plain, *more, *rest])
+
+
+for _call in (Study.__init__, Study.with_):
+    _takes_words(_call)

@@ -19,10 +19,11 @@ from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
+from siting.study.given import copied
 from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.stored import write_stages
+from siting.study.stored import study_of, write_stages
 from siting.study.zones import with_zones
 
 # Sales slower and faster than planned; how likely they are is an assumption.
@@ -41,7 +42,7 @@ class CheckReport:
 
 
 def run(
-    config: Config | Path | str,
+    config: Config | Path | str | Study | Plan,
     overrides: Sequence[str] = (),
     *,
     out: Path | str | None = None,
@@ -53,7 +54,7 @@ def run(
     Parameters
     ----------
     config
-        The configuration or its YAML file.
+        The configuration or its YAML file; or a study, or a plan that one made.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     out
@@ -74,7 +75,13 @@ def run(
     >>> plan.sites[["name", "chargers", "subsidy_pkr"]]  # doctest: +SKIP
     """
     now = datetime.now().astimezone()
-    study = Study(config, overrides, progress=progress, today=now.date())
+    if isinstance(config, Study | Plan):
+        study = study_of(config)
+        if overrides:
+            what = "overrides are for a configuration file"
+            raise InputError(Fault("overrides", what, "use Study.with_"))
+    else:
+        study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
         if write_lp is not None:
             write_program(study, Path(write_lp))
@@ -208,7 +215,8 @@ def write_run(
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)
         study.assumptions.to_csv(folder / "figures.csv", index=False)
-        (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
+        kept = to_yaml(copied(study.config, folder))
+        (folder / "config.yaml").write_text(kept, encoding="utf-8")
         if not has_report():
             plan.facts["warnings"].append(
                 'no report.html was written: it needs another package, pip install "siting[report]"'

@@ -174,6 +174,29 @@ def study_from_run(
     return study
 
 
+# What a question about a run is put to: its folder, the study, or the plan.
+type Source = Path | str | Study | Plan
+
+
+def study_of(source: Source) -> Study:
+    """Return the study behind a run folder, a study or a plan.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or no study made the plan.
+    """
+    if isinstance(source, Study):
+        return source
+    if isinstance(source, Plan):
+        if source.study is None:
+            what = "was not made by a study, so nothing more can be asked of it"
+            raise InputError(Fault("plan", what, "ask the plan of a Study, or a run folder"))
+        found: Study = source.study
+        return found
+    return study_from_run(source)
+
+
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:

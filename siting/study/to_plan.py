@@ -18,11 +18,14 @@ from siting.study.answered import decide
 from siting.study.ask import program_of
 from siting.study.asked import Asked, asked_of
 from siting.study.limits import limits_of, sites_named
+from siting.study.own_tables import own_offers, own_reach
+from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
 from siting.study.sources import candidate_layers, on_the_grid, outside_area
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.zones import zone_of_cells, zone_of_demand
+from siting.tables import OFFERS
 
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
@@ -106,7 +109,7 @@ def availability(config: Config, city: Row) -> float:
 
 @stage(
     "offers: configurations chargers_csv grid_csv headroom_kw",
-    "offers: existing_policy upgrade subsidy",
+    "offers: existing_policy upgrade subsidy table_csv",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     stored="offers",
@@ -125,7 +128,7 @@ def offers(
     """What could be built at each site (`siting.tables.OFFERS`)."""
     asked = config.offers
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
-    return sites.make_offers(
+    made = sites.make_offers(
         candidates,
         {name: dict(counts) for name, counts in asked.configurations.items()},
         chargers=sites.charger_catalogue(asked.chargers_csv),
@@ -142,6 +145,8 @@ def offers(
         existing_policy=asked.existing_policy,
         upgrade=asked.upgrade,
     )
+    own = asked.table_csv
+    return made if own is None else own_offers(own, made, OFFERS, candidates)
 
 
 @stage("money")
@@ -157,7 +162,7 @@ def business_rules(config: Config, offers: Table, compatibility: Table) -> econo
 
 
 @stage(
-    "reach: cutoff_min access_kmh",
+    "reach: cutoff_min access_kmh table_csv",
     told="reach",
     found=lambda r: f"{len(r):,} pairs of a cell and a site within the cutoff",
     stored="reach",
@@ -171,6 +176,8 @@ def reach(
     candidates: Layer,
 ) -> Table:
     """Which sites each cell can reach (`siting.tables.REACH`)."""
+    if config.reach.table_csv is not None:
+        return own_reach(config.reach.table_csv, cells, candidates, config.reach.cutoff_min)
     parts = (
         cells[_WHERE_CELLS],
         candidates[_WHERE_SITES],
@@ -267,9 +274,9 @@ def asked(
 
 
 @stage()
-def program(asked: Asked) -> Program:
+def program(asked: Asked) -> Question:
     """The program: what is asked, of these sites and this demand."""
-    return program_of(asked)
+    return question_of(program_of(asked), asked.config, asked.zones)
 
 
 @stage()
@@ -293,6 +300,7 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 )
 def plan(
     config: Config,
+    study: Any,
     network: Network,
     cells: Layer,
     demand: Table,
@@ -319,4 +327,4 @@ def plan(
             "offers": offers,
             "edges": network.edges,
         },
-    )
+    ).with_study(study)

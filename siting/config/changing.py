@@ -1,0 +1,181 @@
+"""Keys given in Python, by the words of the YAML: onto a configuration, or to begin one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from siting.config.faults import SELECTORS, dotted, members
+from siting.config.fields import did_you_mean
+from siting.config.pages import plain
+from siting.config.reading import checked
+from siting.config.sections import Config
+from siting.config.yaml_text import Key
+from siting.errors import ConfigError, Fault, SitingError
+
+# Called with a key and what is neither text, number, list nor section there; returns a file of it.
+Place = Callable[[Key, Any, Path], Path]
+PLAIN = (bool, int, float, str, Path, type(None))
+# Where a file or a table stands in place of a whole section.
+SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
+    ("roads",): lambda one: (("roads", "source"), {"kind": "file", "path": one}),
+    ("demand", "people"): lambda one: (("demand", "people"), {"kind": _people(one), "path": one}),
+    ("candidates",): lambda one: (
+        ("candidates", "sources"),
+        [layer if isinstance(layer, Mapping) else {"kind": "layer", "path": layer}
+         for layer in (one if isinstance(one, list | tuple) else [one])],
+    ),
+    ("candidates", "existing"): lambda one: (("candidates", "existing"), {"path": one}),
+}  # fmt: skip
+# What a study without a file begins with: folders in the one where Python runs.
+BEGIN: Mapping[str, Any] = {
+    "name": "study",
+    "download": {"cache_dir": "cache/osmnx"},
+    "output": {"cache_dir": "cache", "runs_dir": "runs"},
+}
+
+
+def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
+    """Return a configuration with some keys changed, or one that is made of them, checked whole.
+
+    Parameters
+    ----------
+    config
+        What to change; none to begin with nothing.
+    words
+        By key path (``"reach.cutoff_min"``), or by the key alone where one section has it
+        (``cutoff_min``). A section is given as a dict of what changes in it; a list or a table of
+        names replaces what stood there. A file or a table in place of ``roads``, ``people``,
+        ``candidates`` or ``existing`` is their source. Paths are taken from the folder Python
+        runs in.
+    place
+        Makes a file of a table or graph.
+
+    Raises
+    ------
+    ConfigError
+        With every fault, by key.
+    InputError
+        If a table given cannot be used, every one of them named.
+    """
+    faults: list[Fault] = []
+    change: dict[str, Any] = {}
+    for word, value in words.items():
+        try:
+            key, value = _sourced(_key_of(word), value)
+        except ConfigError as err:
+            faults += err.faults
+            continue
+        _put(change, key, value)
+    if faults:
+        raise ConfigError(faults)
+    data = _over(BEGIN, change) if config is None else _merged(config, change)
+    cache_dir = Path(data["output"]["cache_dir"]).absolute()
+    wrong: list[SitingError] = []
+    data = _placed(data, (), lambda key, value: place(key, value, cache_dir), wrong)
+    if wrong:
+        raise type(wrong[0])([fault for err in wrong for fault in err.faults])
+    return checked(data, Path.cwd())
+
+
+@cache
+def words() -> Mapping[str, Key]:
+    """Return the words that name one key, each with its path; at the top a section's own name.
+
+    Examples
+    --------
+    >>> words()["budget_pkr"], words()["people"], words()["year"]
+    (('program', 'budget_pkr'), ('demand', 'people'), ('year',))
+    """
+    return {word: keys[0] for word, keys in _places().items() if len(keys) == 1}
+
+
+@cache
+def _places() -> Mapping[str, list[Key]]:
+    found: dict[str, list[Key]] = {}
+    for key in _keys(Config, ()):
+        found.setdefault(str(key[-1]), []).append(key)
+    return {word: [k for k in keys if len(k) == 1] or keys for word, keys in found.items()}
+
+
+def _keys(section: type[BaseModel], above: Key) -> Iterator[Key]:
+    for name, info in section.model_fields.items():
+        yield (*above, name)
+        inner = list(members(info.annotation).values())
+        if len(inner) == 1:
+            yield from _keys(inner[0], (*above, name))
+
+
+def _key_of(word: str) -> Key:
+    if "." in word:
+        return tuple(word.split("."))
+    keys = _places().get(word, [])
+    if len(keys) == 1:
+        return keys[0]
+    if keys:
+        paths = ", ".join(dotted(key) for key in keys)
+        raise ConfigError(Fault(word, "stands in several sections", f"write one of: {paths}"))
+    hint = did_you_mean(word, _places())
+    raise ConfigError(Fault(word, "unknown key", hint or "the keys are those of the YAML file"))
+
+
+def _sourced(key: Key, value: Any) -> tuple[Key, Any]:
+    form = SOURCES.get(key)
+    whole = isinstance(value, Mapping) or value is None
+    return (key, value) if form is None or whole else form(value)
+
+
+def _people(given: Any) -> str:
+    shapes = set(getattr(given, "geom_type", ()))
+    return "zones" if shapes and shapes <= {"Polygon", "MultiPolygon"} else "points"
+
+
+def _put(data: dict[str, Any], key: Key, value: Any) -> None:
+    for name in key[:-1]:
+        data = data.setdefault(str(name), {})
+    here = data.get(str(key[-1]))
+    both = isinstance(here, dict) and isinstance(value, Mapping)
+    data[str(key[-1])] = _over(here, value) if both else value
+
+
+def _over(under: Any, over: Any) -> Any:
+    """Return a section with another's keys over its own."""
+    if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
+        return over
+    return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}
+
+
+def _merged(standing: Any, change: Any) -> Any:
+    """Return a section or list with what changes in it; anything else is replaced."""
+    if isinstance(standing, tuple) and isinstance(change, Mapping):
+        at = {str(n): item for n, item in enumerate(standing)}
+        if set(change) <= set(at):
+            return [_merged(item, change[n]) if n in change else plain(item)
+                    for n, item in at.items()]  # fmt: skip
+    if not (isinstance(standing, BaseModel) and isinstance(change, Mapping)):
+        return change
+    out = plain(standing)
+    if any(name in change and change[name] != out.get(name) for name in SELECTORS):
+        return dict(change)
+    return out | {name: _merged(getattr(standing, name, None), v) for name, v in change.items()}
+
+
+def _placed(
+    value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
+) -> Any:
+    """Return values with files in place of tables and graphs; what is wrong with them is kept."""
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {k: _placed(item, (*key, k), place, wrong) for k, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placed(item, (*key, n), place, wrong) for n, item in enumerate(value)]
+    try:
+        return str(place(key, value))
+    except SitingError as err:
+        wrong.append(err)
+        return None

@@ -1,0 +1,140 @@
+"""A plan for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, or one workbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+
+from siting.errors import Fault, InputError
+from siting.export.dictionary import data_dictionary_of, fields_of
+from siting.export.geojson import write_geojson
+from siting.export.geopackage import storable
+from siting.export.lonlat import to_lonlat
+from siting.export.values import rounded
+from siting.files import write_whole
+
+# Layers that a file of one layer, and of several, has where none are named.
+ONE, DRAWN = ("sites",), ("sites", "demand")
+# Rows that a sheet can hold, its head among them.
+SHEET_ROWS = 1_048_576
+
+
+def write_exchange(
+    layers: Mapping[str, pd.DataFrame],
+    path: Path,
+    names: Sequence[str] = (),
+    *,
+    title: str = "",
+    note: str = "",
+) -> Path:
+    """Write layers to a file for other programs, lon/lat (EPSG:4326), and return the file.
+
+    Parameters
+    ----------
+    layers
+        Layers and tables of a plan by name, as `siting.Plan.layers` has them.
+    path
+        The file; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf)
+        and ``.geojson`` hold one layer; ``.kml`` several; ``.xlsx`` a sheet a table, shapes as
+        columns ``lon`` and ``lat`` (of areas and lines a point on them), with a first sheet
+        ``readme`` and a last one that says what each column means.
+    names
+        Which layers; by default ``sites``, for KML ``sites`` and ``demand``, for a workbook all but
+        the roads.
+    title, note
+        What the study is called, and what every reader must know.
+
+    Raises
+    ------
+    InputError
+        If the ending is not known, there is no such layer, or it does not fit the file.
+    """
+    suffix = path.suffix.lower()
+    forms: dict[str, tuple[Callable[[dict[str, pd.DataFrame], Path], None], Sequence[str]]] = {
+        ".parquet": (_parquet, ONE),
+        ".fgb": (_flatgeobuf, ONE),
+        ".geojson": (lambda own, part: _geojson(own, part, note), ONE),
+        ".kml": (_kml, DRAWN),
+        ".xlsx": (
+            lambda own, part: _workbook(own, part, title, note),
+            [name for name in layers if name != "roads"],
+        ),
+    }
+    if suffix not in forms:
+        fix = f"use one of {', '.join(forms)}"
+        raise InputError(Fault(str(path), f"ending {suffix or '(none)'} is not known", fix))
+    write, usual = forms[suffix]
+    wanted = list(names) or list(usual)
+    faults = []
+    unknown = tuple(name for name in wanted if name not in layers)
+    if unknown:
+        faults.append(Fault("layer", "is not there", f"there are: {', '.join(layers)}", unknown))
+    if len(wanted) > 1 and usual is ONE:
+        faults.append(Fault(str(path), "holds one layer", "write one file for each"))
+    bare = tuple(name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame))
+    if suffix != ".xlsx" and bare and not unknown:
+        faults.append(Fault(str(path), "holds layers with geometry", "write an .xlsx", bare))
+    if faults:
+        raise InputError(faults)
+    own = {name: layers[name] for name in wanted}
+    write_whole(path, lambda part: write(own, part))
+    return path
+
+
+def _ready(name: str, layer: pd.DataFrame) -> gpd.GeoDataFrame:
+    drawn = to_lonlat(gpd.GeoDataFrame(layer), name)
+    table = storable(rounded(pd.DataFrame(drawn.drop(columns="geometry"))))
+    return gpd.GeoDataFrame(table, geometry=drawn.geometry.to_numpy(), crs=4326)
+
+
+def _parquet(own: dict[str, pd.DataFrame], part: Path) -> None:
+    for name, layer in own.items():
+        _ready(name, layer).to_parquet(part, index=False, compression="zstd")
+
+
+def _flatgeobuf(own: dict[str, pd.DataFrame], part: Path) -> None:
+    for name, layer in own.items():
+        pyogrio.write_dataframe(_ready(name, layer), part, driver="FlatGeobuf", layer=name)
+
+
+def _geojson(own: dict[str, pd.DataFrame], part: Path, note: str) -> None:
+    for name, layer in own.items():
+        write_geojson(gpd.GeoDataFrame(layer), part, name=name, note=note)
+
+
+def _kml(own: dict[str, pd.DataFrame], part: Path) -> None:
+    for n, (name, layer) in enumerate(own.items()):
+        ready = _ready(name, layer)
+        if "name" in ready.columns:  # what a globe writes beside the pin
+            ready = ready.rename(columns={"name": "Name"})
+        pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
+
+
+def _workbook(own: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
+    said = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
+    said += [(f"sheet {name}", f"{len(table):,} rows") for name, table in own.items()]
+    said.append(("sheet dictionary", "what each column means, with its unit"))
+    long = tuple(name for name, table in own.items() if len(table) >= SHEET_ROWS)
+    if long:
+        what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
+        raise InputError(Fault("layer", what, "write a .parquet", long))
+    sheets = {
+        "readme": pd.DataFrame(said, columns=["what", "is"]),
+        **{name: _sheet(name, table) for name, table in own.items()},
+    }
+    sheets["dictionary"] = data_dictionary_of(fields_of(own))
+    for n, (name, table) in enumerate(sheets.items()):
+        pyogrio.write_dataframe(table, part, driver="XLSX", layer=name[:31], append=n > 0)
+
+
+def _sheet(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    if not isinstance(table, gpd.GeoDataFrame):
+        return storable(rounded(table))
+    drawn = to_lonlat(table, name)
+    points = drawn.geometry.representative_point()
+    flat = storable(rounded(pd.DataFrame(drawn.drop(columns="geometry"))))
+    return flat.assign(lon=points.x.round(7).to_numpy(), lat=points.y.round(7).to_numpy())

@@ -1,0 +1,85 @@
+"""The report's own map in a notebook's cell: it needs no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from weakref import WeakKeyDictionary
+
+from siting.files import write_whole
+from siting.report import write_report
+from siting.review.opened import folders_of
+from siting.study.pipeline import Study
+from siting.study.stored import Source, study_of
+
+# Of the report the map alone is shown.
+_ALONE = (
+    "<style>body > :not(main), main > :not(#plan-map) { display: none !important }"
+    "main { margin: 0 !important; padding: 0 8px !important }</style>"
+)
+_PAGES: WeakKeyDictionary[Study, str] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class PlanMap:
+    """A plan's map, as a notebook shows it.
+
+    Parameters
+    ----------
+    page
+        The page, whole in itself.
+    height_px
+        Height of the cell it is shown in, pixels.
+    """
+
+    page: str = field(repr=False)
+    height_px: int = 720
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, so that neither it nor the notebook mixes."""
+        return (
+            f'<iframe sandbox="allow-scripts" srcdoc="{escape(self.page)}" title="Map of the plan" '
+            f'style="width:100%;height:{self.height_px}px;border:1px solid #d1d5db"></iframe>'
+        )
+
+    def save(self, path: Path | str) -> Path:
+        """Write the map as one HTML file that needs no network; return the file."""
+        text = self.page
+        write_whole(Path(path), lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+        return Path(path)
+
+
+def explore(run: Source, height_px: int = 720) -> PlanMap:
+    """Return the map of a run's report, to be moved about in: a notebook shows it, offline too.
+
+    Parameters
+    ----------
+    run
+        A run folder, a study or a plan; one in memory is written to a folder for the while.
+    height_px
+        Height of the cell it is shown in, pixels.
+
+    Raises
+    ------
+    MissingExtraError
+        If the packages of the extra ``report`` are not installed.
+
+    Examples
+    --------
+    >>> explore("runs/islamabad").save("map.html")  # doctest: +SKIP
+    """
+    if isinstance(run, Path | str):
+        return PlanMap(_page(run), height_px)
+    study = study_of(run)
+    if study not in _PAGES:
+        _PAGES[study] = _page(study)
+    return PlanMap(_PAGES[study], height_px)
+
+
+def _page(run: Path | str | Study) -> str:
+    with folders_of({"run": run}) as folders, TemporaryDirectory(prefix="siting-") as scratch:
+        path = write_report(folders["run"], Path(scratch, "report.html"))
+        text = path.read_text(encoding="utf-8")
+    return text.replace("</head>", f"{_ALONE}</head>", 1)

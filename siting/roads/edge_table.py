@@ -1,0 +1,85 @@
+"""A network as one table of directed streets in a Parquet file, and back to the last bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio.errors
+
+from siting.errors import Fault, InputError
+from siting.roads.network import EDGE_COLUMNS, Network
+
+# Where a street's first node is, in the table's own coordinates.
+AT = ("u_x_m", "u_y_m")
+_REPORT = "report"
+
+
+def write_edge_table(network: Network, path: Path) -> None:
+    """Write a network as GeoParquet: a row a directed street, ``u``, ``v``, ``key`` its index.
+
+    Parameters
+    ----------
+    network
+        The network; its report goes with the file.
+    path
+        The file.
+    """
+    at = network.nodes.geometry.loc[network.edges.index.get_level_values("u")]
+    table = network.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
+    table.attrs = {_REPORT: network.report}
+    table.to_parquet(path, compression="zstd")
+
+
+def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
+    """Return the network of a file that `write_edge_table` wrote; nothing is dropped or changed.
+
+    Parameters
+    ----------
+    path
+        The file.
+    source
+        Where it comes from; takes the place of what its report says of that.
+
+    Raises
+    ------
+    InputError
+        If it is no such table, naming each column that is missing or wrong.
+    """
+    try:
+        table = gpd.read_parquet(path)
+    except (ValueError, OSError, pyogrio.errors.DataSourceError) as err:
+        what = f"cannot be read: {str(err).splitlines()[0]}"
+        raise InputError(Fault(str(path), what, "save it with Network.to_parquet")) from err
+    faults = [
+        Fault(f"{path}, column {name}", "missing", "save it with Network.to_parquet")
+        for name in (*EDGE_COLUMNS, *AT)
+        if name not in table.columns
+    ]
+    if list(table.index.names) != ["u", "v", "key"]:
+        faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
+    for name in () if faults else ("length_m", "travel_min"):
+        bad = ~(np.isfinite(table[name].to_numpy(dtype=float)) & (table[name] >= 0).to_numpy())
+        if bad.any():
+            ids = tuple("-".join(map(str, uvk)) for uvk in table.index[bad])
+            what = f"{bad.sum():,} streets without a number of 0 or more"
+            faults.append(Fault(f"{path}, column {name}", what, "", ids))
+    if faults:
+        raise InputError(faults)
+    first = ~table.index.get_level_values("u").duplicated()
+    nodes = gpd.GeoDataFrame(
+        geometry=gpd.points_from_xy(*(table.loc[first, name] for name in AT)),
+        index=pd.Index(table.index.get_level_values("u")[first], dtype="int64", name="node_id"),
+        crs=table.crs,
+    ).sort_index()
+    ends = table.index.get_level_values("v")
+    lost = tuple(map(str, dict.fromkeys(ends[~ends.isin(nodes.index)])))
+    if lost:
+        what = "nodes that no street leads away from"
+        raise InputError(Fault(str(path), what, "build it with siting.build_network", lost))
+    report = table.attrs.get(_REPORT, {}) | {"source": source}
+    table.attrs = {}
+    return Network(nodes, table[list(EDGE_COLUMNS)], report)

@@ -1,0 +1,150 @@
+"""Tables and graphs given in Python: laid down as files, so that all that follows is the same.
+
+A study reads what it is given from a file named by its content, below ``given`` in the cache
+folder. So it is checked by the readers of files, hashed like them, and kept in a run folder.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import networkx as nx
+import pandas as pd
+import pyarrow as pa
+
+from siting.config import Config, input_files, with_files
+from siting.errors import Fault, InputError, SitingError
+from siting.files import read_layer, sha256, write_whole
+from siting.roads import Network, require_osmnx_form
+
+GIVEN = "given"
+# How a message names a file that was a table: by its key, without the endings that paths have.
+_LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
+
+
+def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
+    """Return the file that a table or graph given in Python is laid down in, checked.
+
+    Parameters
+    ----------
+    key
+        The key of the configuration it was given for.
+    value
+        A GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network`.
+    cache_dir
+        The study's cache folder.
+
+    Raises
+    ------
+    InputError
+        With every fault: no coordinate reference system, rows named twice, a graph without
+        lengths, points outside Pakistan …
+    """
+    name = ".".join(str(part) for part in key if part != "path")
+    suffix, write = _writer(name, value)
+    folder = cache_dir / GIVEN
+    folder.mkdir(parents=True, exist_ok=True)
+    found: list[Path] = []
+
+    def keep(part: Path) -> None:
+        write(part)
+        found.append(folder / sha256(part)[:16] / f"{name}{suffix}")
+        if not found[0].is_file():
+            write_whole(found[0], lambda copy: shutil.copyfile(part, copy))
+
+    scratch = folder / f"scratch{suffix}"
+    try:
+        write_whole(scratch, keep)
+    finally:
+        scratch.unlink(missing_ok=True)
+    if isinstance(value, gpd.GeoDataFrame):
+        try:
+            read_layer(found[0])
+        except SitingError as err:
+            raise in_words(err) from None
+    return found[0]
+
+
+def in_words(err: SitingError) -> SitingError:
+    """Return an error that names what was given in Python by its key, not by the file laid down."""
+
+    def said(text: str) -> str:
+        return _LAID.sub(r"\1 (given in Python)", text)
+
+    faults = [Fault(said(f.where), said(f.what), said(f.fix), f.ids) for f in err.faults]
+    return type(err)(faults) if faults != list(err.faults) else err
+
+
+def copied(config: Config, folder: Path) -> Config:
+    """Return a configuration that names the copies of what was given in Python in a run folder.
+
+    Parameters
+    ----------
+    config
+        The study's configuration; what it names that was no table in Python stays where it is.
+    folder
+        The run folder, while it is made; paths are relative to it, so that it can be moved.
+    """
+    copies: dict[Path, Path] = {}
+    for path in dict.fromkeys(input_files(config).values()):
+        if GIVEN not in (path.parent.name, path.parent.parent.name):
+            continue
+        copy = Path(GIVEN, path.name)
+        if copy in copies.values():  # another table that was given for the same key once
+            copy = Path(GIVEN, f"{sha256(path)[:8]}.{path.name}")
+        (folder / GIVEN).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / copy)
+        copies[path] = copy
+    return with_files(config, copies) if copies else config
+
+
+def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
+    faults: list[Fault] = []
+    if isinstance(value, pd.DataFrame):
+        twice = value.index.duplicated(keep=False)
+        if twice.any():
+            ids = tuple(dict.fromkeys(map(str, value.index[twice])))
+            what = "the same label of the index at several rows"
+            faults.append(Fault(f"{name} (given in Python)", what, "reset_index(drop=True)", ids))
+    if isinstance(value, gpd.GeoDataFrame):
+        if value.active_geometry_name is None:
+            faults.append(Fault(f"{name} (given in Python)", "has no geometry"))
+        elif value.crs is None:
+            fix = "say which: set_crs(4326) where it is degrees"
+            what = "has no coordinate reference system"
+            faults.append(Fault(f"{name} (given in Python)", what, fix))
+    if faults:
+        raise InputError(faults)
+    match value:
+        case gpd.GeoDataFrame():
+            return ".parquet", lambda part: _to_parquet(value, part, name)
+        case pd.DataFrame():
+            return ".csv", lambda part: value.to_csv(part, index=False)
+        case nx.MultiDiGraph():
+            require_osmnx_form(value, f"{name} (given in Python)")
+            return ".graphml", lambda part: _to_graphml(value, part)
+        case Network():
+            return ".parquet", value.to_parquet
+    what = f"a {type(value).__name__} is not something a study reads"
+    fix = "give a path, a GeoDataFrame, a DataFrame, an OSMnx graph or a Network"
+    raise InputError(Fault(name, what, fix))
+
+
+def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
+    try:
+        layer.to_parquet(part, index=False)
+    except (pa.ArrowException, ValueError, TypeError) as err:
+        what = f"cannot be laid down as a table: {str(err).splitlines()[0]}"
+        fix = "keep columns of numbers and texts only"
+        raise InputError(Fault(f"{name} (given in Python)", what, fix)) from err
+
+
+def _to_graphml(graph: nx.MultiDiGraph[Any], part: Path) -> None:
+    import osmnx
+
+    osmnx.save_graphml(graph, part)

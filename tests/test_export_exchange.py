@@ -1,0 +1,70 @@
+"""A plan for other programs: what is read back is what the plan says."""
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import pytest
+from town import write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    return siting.Study(write_town(tmp_path_factory.mktemp("town"))).plan
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".fgb", ".geojson", ".kml"])
+def test_a_layer_comes_back_in_lonlat(plan, tmp_path, ending):
+    path = plan.export(tmp_path / f"sites{ending}", ["sites"])
+    back = gpd.read_parquet(path) if ending == ".parquet" else gpd.read_file(path)
+    assert back.crs.to_epsg() == 4326
+    name = "Name" if ending == ".kml" else "name"
+    back = back.set_index(name).loc[plan.sites["name"]]
+    assert back["served_kwh_day"].astype(float).sum() == pytest.approx(12)
+    away_m = back.to_crs(plan.sites.crs).geometry.distance(plan.sites.geometry, align=False)
+    assert away_m.max() < 0.05
+
+
+def test_kml_has_a_folder_a_layer(plan, tmp_path):
+    path = plan.export(tmp_path / "plan.kml")
+    assert {str(name) for name in pyogrio.list_layers(path)[:, 0]} >= {"sites", "demand"}
+    assert len(gpd.read_file(path, layer="demand")) == len(plan.cells)
+
+
+def test_a_workbook_has_a_sheet_a_table_and_says_what_it_is(plan, tmp_path):
+    path = plan.export(tmp_path / "plan.xlsx")
+    names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+    assert names[0] == "readme"
+    assert names[-1] == "dictionary"
+    assert {"sites", "demand", "offers", "candidates"} <= set(names)
+    assert "roads" not in names
+    # GDAL takes no head for one where all cells are texts.
+    readme = pyogrio.read_dataframe(path, layer="readme").to_numpy().tolist()
+    assert readme[:2] == [["what", "is"], ["title", "A town by hand"]]
+    sites = pyogrio.read_dataframe(path, layer="sites")
+    assert sites["served_kwh_day"].sum() == pytest.approx(12)
+    assert sites["lat"].tolist() == pytest.approx([33.6, 33.6])
+    fields = pyogrio.read_dataframe(path, layer="dictionary").to_numpy().tolist()
+    assert {field for layer, field, *_ in fields if layer == "sites"} <= set(sites.columns)
+
+
+def test_faults_of_what_is_asked_come_at_once(plan, tmp_path):
+    with pytest.raises(InputError, match=r"use one of \.parquet"):
+        plan.export(tmp_path / "plan.dwg")
+    with pytest.raises(InputError) as err:
+        plan.export(tmp_path / "plan.fgb", ["sites", "sitez"])
+    assert len(err.value.faults) == 2
+    with pytest.raises(InputError, match="holds layers with geometry"):
+        plan.export(tmp_path / "plan.parquet", ["offers"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verb_writes_a_stored_run(plan, tmp_path):
+    run = plan.save(tmp_path / "run")
+    done = CliRunner().invoke(app, ["export", str(run), "--to", str(tmp_path / "a.parquet")])
+    assert done.exit_code == 0, done.output
+    assert len(pd.read_parquet(tmp_path / "a.parquet")) == 2
