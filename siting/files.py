@@ -2,30 +2,64 @@
 
 from __future__ import annotations
 
-import glob
+import errno
 import hashlib
 import os
 import re
 import shutil
+import sqlite3
 import tempfile
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
+from typing import Any
+from xml.sax import SAXException
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio.errors
+import pyarrow as pa
+import pyogrio
+import shapely
+from pyproj.exceptions import ProjError
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, OutputError, SitingError
+from siting.locks import hold
 
 # Pakistan with its coast; a point outside is a slip, most often latitude and longitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
 REPEATED_ID = re.compile(r"Several features with id = (\S+)")
+
+# Whatever a library raises of a file that is not what its ending says.
+_GEO = (
+    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
+    shapely.errors.ShapelyError, ProjError,
+)  # fmt: skip
+UNREADABLE = (
+    *_GEO, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
+    TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+# Of a path: names too long, with a null character or half a character, loops of links.
+NO_PLACE = (OSError, ValueError, RuntimeError)
+WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *_GEO)
+FIXES = {
+    errno.ENOSPC: "make room on the disk, or name a place on another",
+    errno.EDQUOT: "make room within your quota, or name a place elsewhere",
+    errno.EFBIG: "the limit on the size of files is reached: raise it",
+    errno.EACCES: "name a place that you may write to",
+    errno.EROFS: "name a place that you may write to",
+    errno.ENOTDIR: "a part of the path is a file: name another place",
+    errno.EEXIST: "a part of the path is a file: name another place",
+    errno.ENAMETOOLONG: "name a shorter one",
+    errno.ELOOP: "its links lead in a circle: name another place",
+}
+# In the name of a folder while it is filled, and the file in it that its writer holds.
+PART, WRITER = "-part-", ".writer"
 
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 
@@ -42,19 +76,34 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     Parameters
     ----------
     path
-        Where the file shall stand; its folder is made where it is missing.
+        Where the file shall stand; its folder is made where it is missing. A symbolic link is
+        followed.
     write
         Called with the path of the file to fill, which has the same ending.
+
+    Raises
+    ------
+    InputError
+        If a folder, a device or a pipe is there.
+    OutputError
+        If the system lets nothing be written there, or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix="".join(path.suffixes), dir=path.parent)
-    os.close(handle)
+    with _refused_in_words(path, NO_PLACE):
+        place = path.resolve()
+        if place.exists() and not place.is_file():
+            what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
+            raise InputError(Fault(str(path), what, "name a file"))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        ending = "".join(place.suffixes)
+        handle, name = tempfile.mkstemp(prefix=".part-", suffix=ending, dir=place.parent)
+        os.close(handle)
     part = Path(name)
     try:
-        part.unlink()  # some writers refuse, or append to, a file that is there
-        write(part)
-        part.chmod(0o644)
-        part.replace(path)
+        with _refused_in_words(path, WRITERS):
+            part.unlink()  # some writers refuse, or append to, a file that is there
+            write(part)
+            part.chmod(0o644)
+            part.replace(place)
     finally:
         part.unlink(missing_ok=True)
 
@@ -63,37 +112,69 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
 
+    What writers that were killed have left beside it goes first.
+
     Parameters
     ----------
     path
-        Where the folder shall stand. An empty folder there is replaced.
+        Where the folder shall stand. An empty folder there is replaced; a symbolic link is
+        followed.
 
     Raises
     ------
     InputError
-        If `path` is a file, or a folder that holds something.
+        If `path` is no folder, or one that holds something.
+    OutputError
+        If the system lets nothing be written there, told before anything is done; or if the disk
+        fills up on the way.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(Fault(str(path), "is there already and not empty", "name another folder"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{path.name}-part-", dir=path.parent))
+    with _refused_in_words(path, NO_PLACE):
+        place = path.resolve()
+        if place.exists() and not place.is_dir():
+            what = "is there already and is no folder"
+            raise InputError(Fault(str(path), what, "name another folder"))
+        if place.exists() and any(place.iterdir()):
+            what = "is there already and not empty"
+            raise InputError(Fault(str(path), what, "name another folder"))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _clear_dead_parts(place.parent)
+        part = Path(tempfile.mkdtemp(prefix=f".{place.name}{PART}", dir=place.parent))
     try:
-        yield part
-        part.chmod(0o755)
-        if path.exists():
-            path.rmdir()
-        part.replace(path)
+        with _refused_in_words(path, WRITERS), hold(part / WRITER) or nullcontext():
+            yield part
+        with _refused_in_words(path):
+            part.chmod(0o755)
+            if place.exists():
+                place.rmdir()
+            part.replace(place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def clear_parts(path: Path) -> None:
-    """Delete what writers of `whole_folder` that were killed have left beside `path`.
+def _clear_dead_parts(folder: Path) -> None:
+    """Delete the half folders of writers that are gone: the system has freed their locks."""
+    for part in folder.glob(f".*{PART}*"):
+        if (part / WRITER).is_file() and (lock := hold(part / WRITER)):
+            if lock.sure:
+                shutil.rmtree(part, ignore_errors=True)
+            lock.release()
 
-    Only for who knows that nobody is writing there.
-    """
-    for part in path.parent.glob(f".{glob.escape(path.name)}-part-*"):
-        shutil.rmtree(part, ignore_errors=True)
+
+@contextmanager
+def _refused_in_words(
+    path: Path, errors: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+    """Say in words what the system refuses to write."""
+    try:
+        yield
+    except SitingError:
+        raise
+    except errors as err:
+        number = getattr(err, "errno", None) or 0
+        words = getattr(err, "strerror", None) or _first_line(err)
+        raise OutputError(
+            Fault(str(path), f"cannot be written: {words}", FIXES.get(number, ""))
+        ) from err
 
 
 def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
@@ -132,20 +213,13 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         )
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
-    if suffix == ".csv":
-        layer = _read_csv_points(path)
-    else:
-        try:
-            layer = gpd.read_parquet(path) if suffix == ".parquet" else _read_file(path, unique_ids)
-        except InputError:
-            raise
-        except (
-            pyogrio.errors.DataSourceError,
-            pyogrio.errors.DataLayerError,
-            ValueError,
-            OSError,
-        ) as err:
-            raise InputError(Fault(str(path), f"cannot be read: {_first_line(err)}")) from err
+    with unreadable_in_words(path):
+        if suffix == ".csv":
+            layer = _read_csv_points(path)
+        elif suffix == ".parquet":
+            layer = gpd.read_parquet(path)
+        else:
+            layer = _read_file(path, unique_ids)
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         raise InputError(Fault(str(path), "has no geometry"))
     if layer.empty:
@@ -154,9 +228,72 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         raise InputError(
             Fault(str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326")
         )
-    layer = layer.to_crs(4326)
+    _require_finite(layer, path, "coordinates that are not finite numbers")
+    with unreadable_in_words(path, "cannot be brought to lon/lat"):
+        layer = layer.to_crs(4326)
+    _require_finite(layer, path, "no place on earth in the coordinate system it declares")
     _require_pakistan(layer, path)
     return layer
+
+
+def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
+    """Return the rows of a CSV file of a user's: UTF-8, commas, names in the first line.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reading
+        What else `pandas.read_csv` takes.
+
+    Raises
+    ------
+    InputError
+        If it is missing or cannot be read, or a line has more values than there are names: those
+        would be read one column too far.
+    """
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    try:
+        with unreadable_in_words(path, "cannot be read as CSV"):
+            frame = pd.read_csv(path, encoding="utf-8-sig", **reading)
+    except InputError as err:
+        if isinstance(err.__cause__, UnicodeDecodeError):
+            what = f"is not UTF-8 (byte {err.__cause__.start:,})"
+            raise InputError(Fault(str(path), what, "save it as CSV UTF-8")) from err
+        raise
+    if not isinstance(frame.index, pd.RangeIndex):
+        what = "lines have more values than the first has names"
+        raise InputError(Fault(str(path), what, 'put texts with commas into "quotes"'))
+    return frame
+
+
+@contextmanager
+def unreadable_in_words(
+    path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Turn whatever a library raises of a file's content into one error that names the file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What could not be done with it.
+    also
+        Further errors that its reader raises.
+
+    Raises
+    ------
+    InputError
+        In place of any of `UNREADABLE`.
+    """
+    try:
+        yield
+    except SitingError:
+        raise
+    except (*UNREADABLE, *also) as err:
+        raise InputError(Fault(str(path), f"{what}: {_first_line(err)}")) from err
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
@@ -194,6 +331,8 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        if not len(pyogrio.list_layers(path)):
+            raise InputError(Fault(str(path), "holds no layer", "save it again with its rows"))
         layer = gpd.read_file(path)
     for warning in caught:
         repeated = REPEATED_ID.search(str(warning.message))
@@ -213,14 +352,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
 
 
 def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
-    try:
-        frame = pd.read_csv(path, encoding="utf-8-sig")
-    except UnicodeDecodeError as err:
-        raise InputError(
-            Fault(str(path), f"is not UTF-8 (byte {err.start:,})", "save it as CSV UTF-8")
-        ) from err
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as CSV: {_first_line(err)}")) from err
+    frame = read_csv(path)
     if not {"lon", "lat"} & set(frame.columns):
         frame = frame.rename(columns=LONLAT_ALIASES)
     missing = [c for c in ("lon", "lat") if c not in frame.columns]
@@ -273,8 +405,19 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     )
 
 
+def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
+    spots, row = shapely.get_coordinates(layer.geometry.to_numpy(), return_index=True)
+    bad = np.unique(row[~np.isfinite(spots).all(axis=1)])
+    if len(bad):
+        text = f"{len(bad):,} of {len(layer):,} rows have {what}"
+        raise InputError(Fault(f"{path}, geometry", text, "draw them again", row_labels(path, bad)))
+
+
 def _first_line(err: BaseException) -> str:
-    return (str(err).strip() or type(err).__name__).splitlines()[0]
+    """Return what an error says, on a line; of one that names only a key, what it is too."""
+    text = (str(err).strip() or type(err).__name__).splitlines()[0]
+    said = isinstance(err, LookupError | TypeError | AttributeError)
+    return f"its content is not as its form has it ({text})" if said else text
 
 
 def file_date(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from siting.errors import InputError
-from siting.files import clear_parts, whole_folder
+from siting.files import whole_folder
 from siting.locks import hold
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,6 @@ def kept[T](
         found = _read(entry, read)
         if found is not None:
             return found
-        if lock is not None and lock.sure:
-            clear_parts(entry)
         start = time.perf_counter()
         built = build()
         if time.perf_counter() - start >= least_s:

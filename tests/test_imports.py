@@ -10,9 +10,9 @@ from conftest import ROOT
 ROOMS = [
     "errors",
     "tables",
+    "locks",
     "files",
     "embedded",
-    "locks",
     "keeping",
     "reference",
     "cities",
