@@ -256,7 +256,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
         raise InputError(Fault(str(path), "no such file"))
     try:
         with unreadable_in_words(path, "cannot be read as CSV"):
-            frame = pd.read_csv(path, encoding="utf-8-sig", **reading)
+            frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **reading)
     except InputError as err:
         if isinstance(err.__cause__, UnicodeDecodeError):
             what = f"is not UTF-8 (byte {err.__cause__.start:,})"

@@ -29,6 +29,7 @@ ROOMS = [
     "export",
     "outcome",
     "plan",
+    "manifest",
     "report",
     "study",
     "review",

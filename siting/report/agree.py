@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.manifest import read_manifest
 from siting.report.folder import RunFolder
 from siting.report.reading import read_csv
 
@@ -31,7 +32,7 @@ def require_agreement(run: RunFolder) -> None:
     Raises
     ------
     InputError
-        Naming every figure that two files give differently.
+        Naming every figure that two files give differently, else every file that was changed.
     """
     faults = [
         *_counts(run),
@@ -44,6 +45,8 @@ def require_agreement(run: RunFolder) -> None:
     ]
     if faults:
         raise InputError(faults)
+    # Figures that are told once only agree with themselves, whatever they are.
+    read_manifest(run.path)
 
 
 def _counts(run: RunFolder) -> Iterator[Fault]:
