@@ -1,7 +1,8 @@
 """What `stages/stages.json` says of a run folder, and every fault of a folder that is not whole.
 
 It holds the SHA-256 of every file of the run but ``report.html``, which may be written anew, and
-one of itself. A hash tells of a slip, not of who mends all of them: for that `siting verify` recounts.
+one of itself. A hash tells of a slip, not of who mends all of them: for that `siting verify`
+recounts.
 """
 
 from __future__ import annotations

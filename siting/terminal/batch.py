@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,6 +17,7 @@ from siting.batch import BatchEvent, BatchResult, sweep_words
 from siting.batch.page import notes_of, status_words
 from siting.batch.studies import short_words
 from siting.batch.table import swept_of
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 30
 
@@ -61,7 +61,7 @@ def _outcome(row: Any) -> str:
 
 def print_batch(result: BatchResult) -> None:
     """Print the table of a batch, its faults, and where everything is."""
-    console = Console(highlight=False)
+    console = Screen()
     table, done = result.table, result.table["served_share"].notna()
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1

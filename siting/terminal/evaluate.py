@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.review.evaluate import Evaluation
+from siting.terminal.screen import Screen
 
 
 def print_evaluation(found: Evaluation, folder: Path) -> None:
     """Print the answer, the figures side by side, the rules broken, and where it was written."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     console.print(f"[bold]{found.title}[/bold]", soft_wrap=True)
     if found.note:

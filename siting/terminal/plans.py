@@ -7,20 +7,20 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from siting.demand import PROJECTED_AFTER
 from siting.plan import Plan
 from siting.study import DemandRun
+from siting.terminal.screen import Screen
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 
 
 def print_plan(plan: Plan, folder: Path) -> None:
     """Print a plan: headline, classes served, the largest stations, and what to know."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     console.print(f"[bold]{escape(plan.title)}[/bold]")
     if plan.note:
@@ -86,7 +86,7 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
 
 def print_demand(found: DemandRun, folder: Path) -> None:
     """Print a demand: energy by class with ranges, the fleet, and what moves it."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     title = f"{found.title}: public charging energy wanted in {found.year}"
     if found.year > PROJECTED_AFTER:
@@ -133,7 +133,7 @@ def print_demand(found: DemandRun, folder: Path) -> None:
 
 
 def _print_swings(
-    console: Console, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
+    console: Screen, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
 ) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     table.add_column("Figure", no_wrap=True)
@@ -152,7 +152,7 @@ def _print_swings(
 
 def print_frontier(found: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
-    console = Console(highlight=False)
+    console = Screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
     for name in names:

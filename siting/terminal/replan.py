@@ -6,18 +6,18 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.replan import Replan
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 20
 
 
 def print_replan(found: Replan) -> None:
     """Print what changed between two plans: stations, energy by class, money."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     console.print(f"[bold]{found.after.title}: planned again[/bold]", soft_wrap=True)
     if found.after.note:

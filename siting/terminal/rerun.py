@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from siting.review.rerun import Rerun
+from siting.terminal.screen import Screen
 
 MOST_LINES = 8
 
 
 def print_rerun(found: Rerun) -> None:
     """Print what is the same as in the first run and what is not."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     verdict = "[green]The same[/green]" if found.same else "[red]Not the same[/red]"
     console.print(f"{verdict}: {escape(str(found.folder))} repeated", soft_wrap=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.review.simulate import SimulatedDay
+from siting.terminal.screen import Screen
 
 MOST_STATIONS = 8
 CASES = {"planned": "As planned", "free": "Free choice"}
@@ -17,7 +17,7 @@ CASES = {"planned": "As planned", "free": "Free choice"}
 
 def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     """Print classes under both ways of choosing, the findings, and the stations most in trouble."""
-    console = Console(highlight=False)
+    console = Screen()
     rules = found.facts["rules"]
     console.print()
     console.print(f"[bold]{found.title}: a simulated day[/bold]", soft_wrap=True)
@@ -68,7 +68,7 @@ def _heading(case: str, text: str) -> str:
     return f"{text}: {who[case]}"
 
 
-def _print_stations(console: Console, found: SimulatedDay) -> None:
+def _print_stations(console: Screen, found: SimulatedDay) -> None:
     worst = found.stations[found.stations["verdict"] != "holds"]
     if worst.empty:
         console.print("  Every station holds.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.review.traced import Chain, Factor, Step, Trace
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 12
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
@@ -15,7 +15,7 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 def print_trace(found: Trace, note: str = "") -> None:
     """Print the chains of a cell or a station, each with the rows of the tables it rests on."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     name = f" ({found.name})" if found.name else ""
     when = f"{found.year}" + (f", scenario {found.scenario}" if found.scenario else "")
@@ -31,7 +31,7 @@ def print_trace(found: Trace, note: str = "") -> None:
             _print_table(console, title, table)
 
 
-def _print_chain(console: Console, chain: Chain) -> None:
+def _print_chain(console: Screen, chain: Chain) -> None:
     last = chain.steps[-1]
     console.print()
     console.print(f"[bold]{chain.what}: {_number(chain.value)} {last.unit}[/bold]", soft_wrap=True)
@@ -75,7 +75,7 @@ def _factors(factors: list[Factor]) -> Table:
     return table
 
 
-def _print_table(console: Console, title: str, rows: pd.DataFrame) -> None:
+def _print_table(console: Screen, title: str, rows: pd.DataFrame) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for column in rows.columns:
         table.add_column(str(column), justify="right" if column in RIGHT else "left")
