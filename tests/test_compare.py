@@ -67,6 +67,7 @@ def edited(runs, folder, name, change):
     for file in ("sites.geojson", "service.geojson", "offers.csv"):
         path = folder / file
         path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    reseal(folder)
     return folder
 
 

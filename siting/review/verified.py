@@ -191,7 +191,11 @@ def _written(
     faults: list[Fault] = []
     with tempfile.TemporaryDirectory(prefix="siting-") as place:
         other = Path(place, "run")
-        write_run(study, other, datetime.fromisoformat(facts["written"]))
+        try:
+            write_run(study, other, datetime.fromisoformat(facts["written"]))
+        except (InputError, ConfigError, DownloadError) as err:
+            notes.append(f"the run was not written again: {err.faults[0]}")
+            return "not written again", None
         names = [*record["of_the_run"], *([REPORT] if (folder / REPORT).is_file() else [])]
         alone = [name for name in names if not (other / name).is_file()]
         for name in (n for n in names if n not in alone):
