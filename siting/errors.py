@@ -32,6 +32,24 @@ def visible(text: str) -> str:
     return CONTROL.sub(lambda one: ascii(one[0])[1:-1], text)
 
 
+def first_line(err: BaseException) -> str:
+    """Return what an error of a library says, on one line.
+
+    Parameters
+    ----------
+    err
+        The error.
+
+    Examples
+    --------
+    >>> first_line(KeyError("crs"))
+    "its content is not as its form has it ('crs')"
+    """
+    text = (str(err).strip() or type(err).__name__).splitlines()[0]
+    said = isinstance(err, LookupError | TypeError | AttributeError)
+    return f"its content is not as its form has it ({text})" if said else text
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that is wrong, in words a user can act on.

@@ -1,18 +1,13 @@
-"""Files in and out: layers read with every fault named, files written whole or not at all."""
+"""Files in: hashes, tables and layers read, with every fault named."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import re
-import shutil
-import sqlite3
-import tempfile
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,13 +16,11 @@ from xml.sax import SAXException
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyogrio
 import shapely
-from pyproj.exceptions import ProjError
 
-from siting.errors import Fault, InputError, OutputError, SitingError
-from siting.locks import hold
+from siting.errors import Fault, InputError, SitingError, first_line
+from siting.writing import GEO_ERRORS
 
 # Pakistan with its coast; a point outside is a slip, most often latitude and longitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -36,31 +29,10 @@ LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
 REPEATED_ID = re.compile(r"Several features with id = (\S+)")
 
 # Whatever a library raises of a file that is not what its ending says.
-_GEO = (
-    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
-    shapely.errors.ShapelyError, ProjError,
-)  # fmt: skip
 UNREADABLE = (
-    *_GEO, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
+    *GEO_ERRORS, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
     TypeError, AttributeError, ArithmeticError, RecursionError,
 )  # fmt: skip
-# Of a path: names too long, with a null character or half a character, loops of links.
-NO_PLACE = (OSError, ValueError, RuntimeError)
-WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *_GEO)
-FIXES = {
-    errno.ENOSPC: "make room on the disk, or name a place on another",
-    errno.EDQUOT: "make room within your quota, or name a place elsewhere",
-    errno.EFBIG: "the limit on the size of files is reached: raise it",
-    errno.EACCES: "name a place that you may write to",
-    errno.EROFS: "name a place that you may write to",
-    errno.ENOTDIR: "a part of the path is a file: name another place",
-    errno.EEXIST: "a part of the path is a file: name another place",
-    errno.ENAMETOOLONG: "name a shorter one",
-    errno.ELOOP: "its links lead in a circle: name another place",
-}
-# In the name of a folder while it is filled, and the file in it that its writer holds.
-PART, WRITER = "-part-", ".writer"
-
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 
 
@@ -68,113 +40,6 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
-
-    Parameters
-    ----------
-    path
-        Where the file shall stand; its folder is made where it is missing. A symbolic link is
-        followed.
-    write
-        Called with the path of the file to fill, which has the same ending.
-
-    Raises
-    ------
-    InputError
-        If a folder, a device or a pipe is there.
-    OutputError
-        If the system lets nothing be written there, or the disk is full.
-    """
-    with _refused_in_words(path, NO_PLACE):
-        place = path.resolve()
-        if place.exists() and not place.is_file():
-            what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
-            raise InputError(Fault(str(path), what, "name a file"))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        ending = "".join(place.suffixes)
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix=ending, dir=place.parent)
-        os.close(handle)
-    part = Path(name)
-    try:
-        with _refused_in_words(path, WRITERS):
-            part.unlink()  # some writers refuse, or append to, a file that is there
-            write(part)
-            part.chmod(0o644)
-            part.replace(place)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
-
-    What writers that were killed have left beside it goes first.
-
-    Parameters
-    ----------
-    path
-        Where the folder shall stand. An empty folder there is replaced; a symbolic link is
-        followed.
-
-    Raises
-    ------
-    InputError
-        If `path` is no folder, or one that holds something.
-    OutputError
-        If the system lets nothing be written there, told before anything is done; or if the disk
-        fills up on the way.
-    """
-    with _refused_in_words(path, NO_PLACE):
-        place = path.resolve()
-        if place.exists() and not place.is_dir():
-            what = "is there already and is no folder"
-            raise InputError(Fault(str(path), what, "name another folder"))
-        if place.exists() and any(place.iterdir()):
-            what = "is there already and not empty"
-            raise InputError(Fault(str(path), what, "name another folder"))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _clear_dead_parts(place.parent)
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}{PART}", dir=place.parent))
-    try:
-        with _refused_in_words(path, WRITERS), hold(part / WRITER) or nullcontext():
-            yield part
-        with _refused_in_words(path):
-            part.chmod(0o755)
-            if place.exists():
-                place.rmdir()
-            part.replace(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _clear_dead_parts(folder: Path) -> None:
-    """Delete the half folders of writers that are gone: the system has freed their locks."""
-    for part in folder.glob(f".*{PART}*"):
-        if (part / WRITER).is_file() and (lock := hold(part / WRITER)):
-            if lock.sure:
-                shutil.rmtree(part, ignore_errors=True)
-            lock.release()
-
-
-@contextmanager
-def _refused_in_words(
-    path: Path, errors: tuple[type[Exception], ...] = (OSError,)
-) -> Iterator[None]:
-    """Say in words what the system refuses to write."""
-    try:
-        yield
-    except SitingError:
-        raise
-    except errors as err:
-        number = getattr(err, "errno", None) or 0
-        words = getattr(err, "strerror", None) or _first_line(err)
-        raise OutputError(
-            Fault(str(path), f"cannot be written: {words}", FIXES.get(number, ""))
-        ) from err
 
 
 def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
@@ -293,7 +158,7 @@ def unreadable_in_words(
     except SitingError:
         raise
     except (*UNREADABLE, *also) as err:
-        raise InputError(Fault(str(path), f"{what}: {_first_line(err)}")) from err
+        raise InputError(Fault(str(path), f"{what}: {first_line(err)}")) from err
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
@@ -411,13 +276,6 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
     if len(bad):
         text = f"{len(bad):,} of {len(layer):,} rows have {what}"
         raise InputError(Fault(f"{path}, geometry", text, "draw them again", row_labels(path, bad)))
-
-
-def _first_line(err: BaseException) -> str:
-    """Return what an error says, on a line; of one that names only a key, what it is too."""
-    text = (str(err).strip() or type(err).__name__).splitlines()[0]
-    said = isinstance(err, LookupError | TypeError | AttributeError)
-    return f"its content is not as its form has it ({text})" if said else text
 
 
 def file_date(path: Path) -> str:

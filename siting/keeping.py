@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from siting.errors import InputError
-from siting.files import whole_folder
 from siting.locks import hold
+from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 

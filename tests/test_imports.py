@@ -11,6 +11,7 @@ ROOMS = [
     "errors",
     "tables",
     "locks",
+    "writing",
     "files",
     "embedded",
     "keeping",

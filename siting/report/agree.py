@@ -13,6 +13,7 @@ from siting.errors import Fault, InputError
 from siting.manifest import read_manifest
 from siting.report.folder import RunFolder
 from siting.report.reading import read_csv
+from siting.writing import cell_text
 
 FIX = "a file was edited or comes from another run: make the run again with `siting run`"
 # Layers hold watt-hours and paisas; half of one may be lost a row.
@@ -152,7 +153,7 @@ def _figures(run: RunFolder) -> Iterator[Fault]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    a, b = ("" if v is None or v != v else v for v in (a, b))
+    a, b = ("" if v is None or v != v else cell_text(v) for v in (a, b))
     if isinstance(a, int | float) and isinstance(b, int | float):
         return math.isclose(a, b, rel_tol=1e-12)
     return str(a) == str(b)

@@ -23,8 +23,8 @@ from typing import Any
 
 import requests
 
-from siting.files import write_whole
 from siting.roads.settings import osmnx_settings, swapped
+from siting.writing import write_whole
 
 logger = logging.getLogger(__name__)
 

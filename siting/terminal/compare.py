@@ -18,9 +18,9 @@ def print_comparison(found: Comparison, folder: Path) -> None:
     """Print the runs' figures, the settings that differ, and the stations that do."""
     console = Screen()
     console.print()
-    console.print(f"[bold]{found.titles[0]}: {len(found.runs)} runs[/bold]", soft_wrap=True)
+    console.print(f"{found.titles[0]}: {len(found.runs)} runs", style="bold", soft_wrap=True)
     for note in found.notes:
-        console.print(f"[yellow]{note}[/yellow]")
+        console.print(note, style="yellow")
     figures = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     figures.add_column("")
     for name in found.runs:

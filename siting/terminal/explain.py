@@ -26,9 +26,9 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
     console = Screen()
     console.print()
     name = f" ({found.name})" if found.name else ""
-    console.print(f"[bold]{found.site_id}{name} {HEADS[found.state]}[/bold]", soft_wrap=True)
+    console.print(f"{found.site_id}{name} {HEADS[found.state]}", style="bold", soft_wrap=True)
     if plan.note:
-        console.print(f"[yellow]{plan.note}[/yellow]")
+        console.print(plan.note, style="yellow")
     _print_pairs(console, found.reasons)
     if len(found.classes):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -59,9 +59,9 @@ def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
     """Print what holds the plan, and its stations, the most doubtful first."""
     console = Screen()
     console.print()
-    console.print(f"[bold]{plan.title}: what its stations are worth[/bold]", soft_wrap=True)
+    console.print(f"{plan.title}: what its stations are worth", style="bold", soft_wrap=True)
     if plan.note:
-        console.print(f"[yellow]{plan.note}[/yellow]")
+        console.print(plan.note, style="yellow")
     _print_pairs(console, found.binding)
     if found.stations.empty:
         return

@@ -7,15 +7,20 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from siting.errors import visible
 
 
 class Screen(Console):
-    """A console on which control characters of texts are seen and do nothing."""
+    """A console on which texts hold no markup, and their control characters do nothing."""
 
     def __init__(self, **kept: Any) -> None:
-        super().__init__(highlight=False, **kept)
+        super().__init__(highlight=False, markup=False, **kept)
+
+    def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
+        """Print what a reader must know, behind a coloured word."""
+        self.print(Text.assemble((f"{head}:", style), f" {text}"), soft_wrap=True)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

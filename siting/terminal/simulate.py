@@ -20,9 +20,9 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     console = Screen()
     rules = found.facts["rules"]
     console.print()
-    console.print(f"[bold]{found.title}: a simulated day[/bold]", soft_wrap=True)
+    console.print(f"{found.title}: a simulated day", style="bold", soft_wrap=True)
     if found.note:
-        console.print(f"[yellow]{found.note}[/yellow]")
+        console.print(found.note, style="yellow")
     wait = found.facts["standard"]["wait_min"]
     for case, text in CASES.items():
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_heading(case, text),
@@ -54,7 +54,7 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     )
     console.print()
     for line in found.lines:
-        console.print(f"  {line}", soft_wrap=True, markup=False)
+        console.print(f"  {line}", soft_wrap=True)
     _print_stations(console, found)
     if folder is not None:
         console.print(f"Written to {folder}", soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from siting.review.traced import Chain, Factor, Step, Trace
 from siting.terminal.screen import Screen
@@ -19,9 +20,9 @@ def print_trace(found: Trace, note: str = "") -> None:
     console.print()
     name = f" ({found.name})" if found.name else ""
     when = f"{found.year}" + (f", scenario {found.scenario}" if found.scenario else "")
-    console.print(f"[bold]{found.kind} {found.id}{name}, {when}[/bold]", soft_wrap=True)
+    console.print(f"{found.kind} {found.id}{name}, {when}", style="bold", soft_wrap=True)
     if note:
-        console.print(f"[yellow]{note}[/yellow]")
+        console.print(note, style="yellow")
     for line in found.notes:
         console.print(line, soft_wrap=True)
     for chain in found.chains:
@@ -34,7 +35,7 @@ def print_trace(found: Trace, note: str = "") -> None:
 def _print_chain(console: Screen, chain: Chain) -> None:
     last = chain.steps[-1]
     console.print()
-    console.print(f"[bold]{chain.what}: {_number(chain.value)} {last.unit}[/bold]", soft_wrap=True)
+    console.print(f"{chain.what}: {_number(chain.value)} {last.unit}", style="bold", soft_wrap=True)
     for step in chain.steps:
         console.print(_line(step), soft_wrap=True)
     for line in chain.notes:
@@ -44,15 +45,15 @@ def _print_chain(console: Screen, chain: Chain) -> None:
         console.print(_factors(factors))
 
 
-def _line(step: Step) -> str:
+def _line(step: Step) -> Text:
     unit = "" if step.unit == "share" else f" {step.unit}"
     line = f"  {step.what} = {step.words} = {_number(step.value)}{unit}"
     if step.stored is None:
-        return line
+        return Text(line)
     if step.same:
-        return f"{line}; stored: the same"
+        return Text(f"{line}; stored: the same")
     off = f"stored: {_number(step.stored)}, which differs by {_number(step.value - step.stored)}"
-    return f"{line}; [red]{off}[/red]"
+    return Text.assemble(f"{line}; ", (off, "red"))
 
 
 def _factors(factors: list[Factor]) -> Table:

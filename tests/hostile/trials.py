@@ -35,9 +35,10 @@ from town import CONFIG, street, write_town
 from siting import demand, reference, roads, sites
 from siting.config import load
 from siting.errors import SitingError
-from siting.files import read_layer, whole_folder, write_whole
+from siting.files import read_layer
 from siting.roads.lines import lines_of_layer
 from siting.study.sources import read_area
+from siting.writing import whole_folder, write_whole
 
 EMBEDDED = Path(__file__).parents[2] / "configs" / "islamabad.yaml"
 
