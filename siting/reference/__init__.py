@@ -65,6 +65,13 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
                     f"{path}, column confidence", f"not one of {', '.join(CONFIDENCE)}", "", lines
                 )
             )
+    if "source" in own.columns and default["source"].notna().all():
+        unsaid = own["source"].isna()
+        if unsaid.any():
+            lines = tuple(f"line {i + 2}" for i in own.index[unsaid])
+            faults.append(
+                Fault(f"{path}, column source", "blank", "say where the figure is from", lines)
+            )
     for column in default.columns:
         if column in own.columns and pd.api.types.is_numeric_dtype(default[column]):
             numbers = pd.to_numeric(own[column], errors="coerce")
