@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from siting.errors import Fault, InputError
-from siting.files import write_whole
+from siting.writing import write_whole
 
 CONFIG = Path("configs", "islamabad.yaml")
 DATA = Path("data", "islamabad")

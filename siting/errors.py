@@ -7,10 +7,47 @@ knows nothing of this package can still catch it sensibly.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SHOWN_IDS = 5
+# What would move the cursor, colour the screen or turn the writing around, and half characters.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters are seen and do nothing.
+
+    Parameters
+    ----------
+    text
+        Any text; tabs and line ends stay.
+
+    Examples
+    --------
+    >>> print(visible(chr(27) + "[31mred"))
+    \\x1b[31mred
+    """
+    return CONTROL.sub(lambda one: ascii(one[0])[1:-1], text)
+
+
+def first_line(err: BaseException) -> str:
+    """Return what an error of a library says, on one line.
+
+    Parameters
+    ----------
+    err
+        The error.
+
+    Examples
+    --------
+    >>> first_line(KeyError("crs"))
+    "its content is not as its form has it ('crs')"
+    """
+    text = (str(err).strip() or type(err).__name__).splitlines()[0]
+    said = isinstance(err, LookupError | TypeError | AttributeError)
+    return f"its content is not as its form has it ({text})" if said else text
 
 
 @dataclass(frozen=True)
@@ -45,8 +82,10 @@ class Fault:
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
-            text += f" ({', '.join(self.ids[:SHOWN_IDS])}{more})"
-        return f"{text}; {self.fix}" if self.fix else text
+            # A blank id of a table is not a number, whatever its column is declared to hold.
+            shown = ("(blank)" if i is None or i != i else str(i) for i in self.ids[:SHOWN_IDS])
+            text += f" ({', '.join(shown)}{more})"
+        return visible(f"{text}; {self.fix}" if self.fix else text)
 
 
 class SitingError(Exception):
@@ -80,6 +119,10 @@ class ConfigError(SitingError, ValueError):
 
 class InputError(SitingError, ValueError):
     """A file or table cannot be used as it stands."""
+
+
+class OutputError(SitingError, OSError):
+    """Something could not be written; nothing of it was kept."""
 
 
 class DownloadError(SitingError, ConnectionError):

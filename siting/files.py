@@ -1,25 +1,26 @@
-"""Files in and out: layers read with every fault named, files written whole or not at all."""
+"""Files in: hashes, tables and layers read, with every fault named."""
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
+from xml.sax import SAXException
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio.errors
+import pyogrio
+import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, SitingError, first_line
+from siting.writing import GEO_ERRORS
 
 # Pakistan with its coast; a point outside is a slip, most often latitude and longitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -27,6 +28,11 @@ PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
 REPEATED_ID = re.compile(r"Several features with id = (\S+)")
 
+# Whatever a library raises of a file that is not what its ending says.
+UNREADABLE = (
+    *GEO_ERRORS, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
+    TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 
 
@@ -34,66 +40,6 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
-
-    Parameters
-    ----------
-    path
-        Where the file shall stand; its folder is made where it is missing.
-    write
-        Called with the path of the file to fill, which has the same ending.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix="".join(path.suffixes), dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
-        part.unlink()  # some writers refuse, or append to, a file that is there
-        write(part)
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
-
-    Parameters
-    ----------
-    path
-        Where the folder shall stand. An empty folder there is replaced.
-
-    Raises
-    ------
-    InputError
-        If `path` is a file, or a folder that holds something.
-    """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(Fault(str(path), "is there already and not empty", "name another folder"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{path.name}-part-", dir=path.parent))
-    try:
-        yield part
-        part.chmod(0o755)
-        if path.exists():
-            path.rmdir()
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def clear_parts(path: Path) -> None:
-    """Delete what writers of `whole_folder` that were killed have left beside `path`.
-
-    Only for who knows that nobody is writing there.
-    """
-    for part in path.parent.glob(f".{glob.escape(path.name)}-part-*"):
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
@@ -132,20 +78,13 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         )
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
-    if suffix == ".csv":
-        layer = _read_csv_points(path)
-    else:
-        try:
-            layer = gpd.read_parquet(path) if suffix == ".parquet" else _read_file(path, unique_ids)
-        except InputError:
-            raise
-        except (
-            pyogrio.errors.DataSourceError,
-            pyogrio.errors.DataLayerError,
-            ValueError,
-            OSError,
-        ) as err:
-            raise InputError(Fault(str(path), f"cannot be read: {_first_line(err)}")) from err
+    with unreadable_in_words(path):
+        if suffix == ".csv":
+            layer = _read_csv_points(path)
+        elif suffix == ".parquet":
+            layer = gpd.read_parquet(path)
+        else:
+            layer = _read_file(path, unique_ids)
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         raise InputError(Fault(str(path), "has no geometry"))
     if layer.empty:
@@ -154,9 +93,72 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         raise InputError(
             Fault(str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326")
         )
-    layer = layer.to_crs(4326)
+    _require_finite(layer, path, "coordinates that are not finite numbers")
+    with unreadable_in_words(path, "cannot be brought to lon/lat"):
+        layer = layer.to_crs(4326)
+    _require_finite(layer, path, "no place on earth in the coordinate system it declares")
     _require_pakistan(layer, path)
     return layer
+
+
+def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
+    """Return the rows of a CSV file of a user's: UTF-8, commas, names in the first line.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reading
+        What else `pandas.read_csv` takes.
+
+    Raises
+    ------
+    InputError
+        If it is missing or cannot be read, or a line has more values than there are names: those
+        would be read one column too far.
+    """
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file"))
+    try:
+        with unreadable_in_words(path, "cannot be read as CSV"):
+            frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **reading)
+    except InputError as err:
+        if isinstance(err.__cause__, UnicodeDecodeError):
+            what = f"is not UTF-8 (byte {err.__cause__.start:,})"
+            raise InputError(Fault(str(path), what, "save it as CSV UTF-8")) from err
+        raise
+    if not isinstance(frame.index, pd.RangeIndex):
+        what = "lines have more values than the first has names"
+        raise InputError(Fault(str(path), what, 'put texts with commas into "quotes"'))
+    return frame
+
+
+@contextmanager
+def unreadable_in_words(
+    path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Turn whatever a library raises of a file's content into one error that names the file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What could not be done with it.
+    also
+        Further errors that its reader raises.
+
+    Raises
+    ------
+    InputError
+        In place of any of `UNREADABLE`.
+    """
+    try:
+        yield
+    except SitingError:
+        raise
+    except (*UNREADABLE, *also) as err:
+        raise InputError(Fault(str(path), f"{what}: {first_line(err)}")) from err
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
@@ -194,6 +196,8 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        if not len(pyogrio.list_layers(path)):
+            raise InputError(Fault(str(path), "holds no layer", "save it again with its rows"))
         layer = gpd.read_file(path)
     for warning in caught:
         repeated = REPEATED_ID.search(str(warning.message))
@@ -213,14 +217,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
 
 
 def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
-    try:
-        frame = pd.read_csv(path, encoding="utf-8-sig")
-    except UnicodeDecodeError as err:
-        raise InputError(
-            Fault(str(path), f"is not UTF-8 (byte {err.start:,})", "save it as CSV UTF-8")
-        ) from err
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as CSV: {_first_line(err)}")) from err
+    frame = read_csv(path)
     if not {"lon", "lat"} & set(frame.columns):
         frame = frame.rename(columns=LONLAT_ALIASES)
     missing = [c for c in ("lon", "lat") if c not in frame.columns]
@@ -273,8 +270,12 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     )
 
 
-def _first_line(err: BaseException) -> str:
-    return (str(err).strip() or type(err).__name__).splitlines()[0]
+def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
+    spots, row = shapely.get_coordinates(layer.geometry.to_numpy(), return_index=True)
+    bad = np.unique(row[~np.isfinite(spots).all(axis=1)])
+    if len(bad):
+        text = f"{len(bad):,} of {len(layer):,} rows have {what}"
+        raise InputError(Fault(f"{path}, geometry", text, "draw them again", row_labels(path, bad)))
 
 
 def file_date(path: Path) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from siting.errors import InputError
-from siting.files import clear_parts, whole_folder
 from siting.locks import hold
+from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +65,6 @@ def kept[T](
         found = _read(entry, read)
         if found is not None:
             return found
-        if lock is not None and lock.sure:
-            clear_parts(entry)
         start = time.perf_counter()
         built = build()
         if time.perf_counter() - start >= least_s:

@@ -4,6 +4,7 @@ import multiprocessing
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
+import siting
 from siting.batch import list_studies, run_batch
 
 BUDGETS = {"program.budget_pkr": [1000, 2000], "demand.figures.two_wheeler.km_day": [1, 2]}
@@ -32,6 +33,13 @@ def drive(config, out, local):
 def start(config, out, *, local=False):
     """Start `drive` in a process that has imported everything already."""
     process = _context().Process(target=drive, args=(config, out, local))
+    process.start()
+    return process
+
+
+def start_run(config, out):
+    """Start one run in a process that has imported everything already."""
+    process = _context().Process(target=siting.run, args=(config,), kwargs={"out": out})
     process.start()
     return process
 

@@ -93,7 +93,8 @@ class Server(ThreadingHTTPServer):
 
     Words: ``ok``, a status as a number, ``hang``, ``stall`` (half an answer, then silence),
     ``truncated`` (half an answer, whole by its header), ``cut`` (fewer bytes than promised),
-    ``empty``, ``html``, ``blank``, ``remark``, ``strange``.
+    ``empty``, ``html``, ``blank``, ``remark``, ``strange``, ``elsewhere`` (the same
+    address under another host's name).
     """
 
     daemon_threads = False
@@ -138,6 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
         half = body[: len(body) // 2]
         if isinstance(word, int):
             self._send(word, b"<html>sorry</html>", kind="text/html")
+        elif word == "elsewhere":
+            self.send_response(302)
+            self.send_header("Location", server.url.replace("127.0.0.1", "localhost") + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif word == "hang":
             server.release.wait(5)
         elif word == "stall":

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 import yaml
+from reseal import reseal
 from town import write_town
 
 from siting import export, report, study
@@ -94,6 +95,7 @@ def edit_json(path, change):
     data = json.loads(path.read_text(encoding="utf-8"))
     change(data)
     path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    reseal(path.parent)
 
 
 CLASSES = [f"class_{i}" for i in range(7)]
@@ -177,6 +179,7 @@ def great_run(folder, small):
         facts["sizes"] |= {"cells": count, "edges": len(roads), "offers": stations}
 
     shutil.copy(small / "run.json", folder / "run.json")
+    shutil.copytree(small / "stages", folder / "stages")
     edit_json(folder / "run.json", change)
     return folder
 

@@ -189,7 +189,8 @@ def test_help_needs_no_heavy_import(words):
     assert "siting" in done.stdout
 
 
-def test_ctrl_c_leaves_nothing_half_written(town):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_half_written(town, sent):
     process = subprocess.Popen(
         [sys.executable, "-m", "siting.cli", "run", str(town)],
         stderr=subprocess.PIPE,
@@ -198,7 +199,7 @@ def test_ctrl_c_leaves_nothing_half_written(town):
     )
     assert process.stderr is not None
     process.stderr.readline()  # the first stage is done, the run is under way
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)

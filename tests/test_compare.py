@@ -6,6 +6,7 @@ import shutil
 import geopandas as gpd
 import pandas as pd
 import pytest
+from reseal import reseal
 from town import LONS, write_town
 from typer.testing import CliRunner
 
@@ -66,6 +67,7 @@ def edited(runs, folder, name, change):
     for file in ("sites.geojson", "service.geojson", "offers.csv"):
         path = folder / file
         path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    reseal(folder)
     return folder
 
 
@@ -127,6 +129,7 @@ def test_runs_of_two_cities_are_refused(runs, tmp_path):
     shutil.copytree(runs / "two", tmp_path / "lahore")
     path = tmp_path / "lahore" / "config.yaml"
     path.write_text(path.read_text().replace("city: islamabad", "city: lahore"))
+    reseal(tmp_path / "lahore")
     with pytest.raises(InputError, match=r"run lahore: is of lahore, .* compare runs of one city"):
         compare([runs / "two", tmp_path / "lahore"])
 

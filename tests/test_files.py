@@ -6,7 +6,8 @@ import pytest
 from shapely.geometry import Point
 
 from siting.errors import InputError
-from siting.files import read_layer, sha256, whole_folder, write_whole
+from siting.files import read_layer, sha256
+from siting.writing import whole_folder, write_whole
 
 
 def write_csv(path, text, encoding="utf-8"):

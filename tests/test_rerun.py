@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
+from reseal import reseal
 from test_config_load import FULL, write_study
 from town import write_town
 from typer.testing import CliRunner
@@ -33,6 +34,7 @@ def stored(first, tmp_path):
     shutil.copytree(first / "run", tmp_path / "run")
     config = tmp_path / "run" / "config.yaml"
     config.write_text(config.read_text().replace(str(first), str(tmp_path)))
+    reseal(tmp_path / "run")
     return tmp_path
 
 
@@ -44,6 +46,7 @@ def part(found, what):
 def edit(path, **changes):
     facts = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(facts | changes), encoding="utf-8")
+    reseal(path.parent)
 
 
 def here(*words):
@@ -137,6 +140,7 @@ def test_a_run_of_before_and_a_solve_that_was_stopped(stored):
     facts |= {"stopped": "time limit", "gap": 0.02, "written": "2026-03-01T10:00:00+05:00"}
     facts["solver"]["threads"] = 7
     (stored / "run" / "run.json").write_text(json.dumps(facts))
+    reseal(stored / "run")
     found = rerun(stored / "run")
     assert part(found, "tables").counted == "not stored in this run"
     assert "the first solve was stopped (time limit) at a gap of 2.00%" in found.notes[0]
@@ -168,11 +172,12 @@ def test_an_input_that_has_moved(stored):
 def test_what_is_no_run(tmp_path, stored):
     with pytest.raises(InputError) as caught:
         rerun(tmp_path / "nothing")
-    assert [f.what for f in caught.value.faults] == ["no such file"] * 3
+    assert [f.what for f in caught.value.faults] == ["no such run folder"]
     edit(stored / "run" / "run.json", format=99)
-    with pytest.raises(InputError, match="is of format 99"):
+    with pytest.raises(InputError, match="format 99, written by"):
         rerun(stored / "run")
-    (stored / "run" / "run.json").write_text("{}")
+    (stored / "run" / "run.json").write_text('{"format": 2}')
+    reseal(stored / "run")
     with pytest.raises(InputError, match="lacks keys"):
         rerun(stored / "run")
     (stored / "run" / "run.json").write_text("{")
@@ -184,6 +189,7 @@ def test_where_no_plan_is_left_that_is_a_difference(stored):
     settings = yaml.safe_load(config.read_text())
     settings["program"] |= {"min_served_share": 0.9, "budget_pkr": 1000}
     config.write_text(yaml.safe_dump(settings))
+    reseal(stored / "run")
     code, _, err = here(stored / "run", "-q")
     assert code == 1
     assert "there was a plan, now there is none" in err

@@ -138,6 +138,14 @@ def test_silence_is_given_up_in_time(server: Server, tmp_path: Path, word: str) 
     assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
+def test_what_another_host_would_say_is_not_asked(server: Server, tmp_path: Path) -> None:
+    server.script = ["elsewhere"]
+    with pytest.raises(DownloadError, match=r"sends on to another, localhost .*\(1 try\)"):
+        download_polygon(AREA, settings(server, tmp_path))
+    assert kept(tmp_path) == []
+    assert len(server.asked) == 1
+
+
 def test_a_refusal_for_good_is_not_asked_again(server: Server, tmp_path: Path) -> None:
     server.script = [400]
     with pytest.raises(DownloadError, match=r"HTTP 400 Bad Request \(1 try\)"):

@@ -11,9 +11,9 @@ from town import write_town
 
 import siting
 from siting.errors import ConfigError, InputError
+from siting.manifest import FORMAT, RUN_FORMAT
 from siting.study import Study, stored
 from siting.study.depends import STORED
-from siting.study.manifest import FORMAT, RUN_FORMAT
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pandas as pd
 from siting.batch.chart import chart_words, draw_chart
 from siting.batch.studies import value_words
 from siting.batch.table import swept_of
-from siting.files import write_whole
+from siting.writing import write_whole
 
 # Nothing is fetched and no script is run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -22,8 +22,8 @@ from siting.batch.studies import BatchStudy
 from siting.batch.table import results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.errors import Fault, InputError
-from siting.files import write_whole
 from siting.locks import hold, holder
+from siting.writing import write_whole
 
 # How often progress is told where nothing is done, s.
 TICK_S = 1.0

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siting.batch.studies import BatchStudy
-from siting.files import write_whole
+from siting.writing import write_plain_csv, write_whole
 
 NUMBERS: dict[str, Any] = {
     "served_share": float,
@@ -85,5 +85,5 @@ def _word(value: Any) -> Any:
 
 def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.csv`` and ``results.parquet``, each whole or not at all."""
-    write_whole(out / "results.csv", lambda path: table.to_csv(path, index=False))
+    write_plain_csv(table, out / "results.csv")
     write_whole(out / "results.parquet", lambda path: table.to_parquet(path, index=False))

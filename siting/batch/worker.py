@@ -28,8 +28,8 @@ from siting.errors import (
     SolveError,
     VerifyError,
 )
-from siting.files import write_whole
 from siting.locks import Lock, hold, holder
+from siting.writing import write_whole
 
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siting.errors import InfeasibleError, SitingError
+from siting.errors import Fault, InfeasibleError, SitingError, visible
 
 if TYPE_CHECKING:
     from siting.study import Event
@@ -65,7 +67,10 @@ def _root(
 def errors_explained(*, quiet: bool = False) -> Iterator[None]:
     """Turn an error of ours into its text and an exit code; let any other show itself."""
     level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="Note: %(message)s", level=level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Notes("Note: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level)
+    told = _listen_to_sigterm()
     try:
         yield
     except InfeasibleError as err:
@@ -74,9 +79,43 @@ def errors_explained(*, quiet: bool = False) -> Iterator[None]:
     except SitingError as err:
         _print_error("Error", err)
         raise typer.Exit(2) from err
-    except KeyboardInterrupt:
-        typer.echo("Stopped before there was a plan; nothing was written.", err=True)
+    except OSError as err:
+        where = "" if err.filename is None else visible(str(err.filename))
+        _print_error("Error", SitingError(Fault(where, f"the system says: {err.strerror or err}")))
+        raise typer.Exit(2) from err
+    except MemoryError as err:
+        what = "needs more memory than there is: ask for less, e.g. a smaller area or cutoff_min"
+        _print_error("Error", SitingError(Fault("", f"{what} ({err})" if str(err) else what)))
+        raise typer.Exit(2) from err
+    except KeyboardInterrupt as err:
+        typer.echo(f"{err or 'Stopped'}; nothing was written.", err=True)
         raise typer.Exit(130) from None
+    finally:
+        told()
+
+
+class _Notes(logging.Formatter):
+    """Notes in which no text of a user's commands the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the note, its control characters made visible."""
+        return visible(super().format(record))
+
+
+def _listen_to_sigterm() -> Callable[[], None]:
+    """Take SIGTERM as Ctrl-C for now; return what takes it as before again."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+
+    def as_ctrl_c(_number: int, _frame: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, as_ctrl_c)
+
+    def as_before() -> None:
+        signal.signal(signal.SIGTERM, before)
+
+    return as_before
 
 
 def _print_error(heading: str, err: SitingError) -> None:

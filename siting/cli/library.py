@@ -85,7 +85,7 @@ def new(
     with errors_explained():
         from siting.cities import new_config
         from siting.errors import Fault, InputError
-        from siting.files import write_whole
+        from siting.writing import write_whole
 
         text = new_config(city)
         path = out or Path(f"{city.lower()}.yaml")

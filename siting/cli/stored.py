@@ -1,4 +1,4 @@
-"""Verbs that work from stored runs: report, export, trace, explain, replan."""
+"""Verbs that work from stored runs: report, verify, export, trace, explain, replan."""
 
 from __future__ import annotations
 
@@ -37,6 +37,30 @@ def report(
         path = write_report(folder, out, frontier)
         if not quiet:
             typer.echo(f"Written to {path}")
+
+
+@app.command()
+def verify(
+    folder: Run,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the checks as JSON on stdout, nothing else.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold a run against itself: hashes, layers, recount, tables anew. Exit 0 holds, 1 not."""
+    with errors_explained(quiet=quiet):
+        from siting.review import verify_run
+        from siting.study import plain
+        from siting.terminal.verify import print_verified
+
+        found = verify_run(folder, progress=None if quiet else stage_lines())
+        if as_json:
+            typer.echo(json.dumps(plain(found.plain()), indent=2, ensure_ascii=False))
+        elif not quiet:
+            print_verified(found)
+        if found.faults:
+            raise typer.Exit(1)
 
 
 @app.command()

@@ -14,11 +14,18 @@ import pyarrow.parquet
 import shapely
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import PAKISTAN_WSEN, read_layer, row_labels
+from siting.files import (
+    PAKISTAN_WSEN,
+    read_csv,
+    read_layer,
+    row_labels,
+    unreadable_in_words,
+)
 from siting.roads import Network
 
 ID_COLUMNS = ("id", "zone_id", "cell_id")
 H3_COLUMNS = ("h3", "h3_index")
+H3_NAME = re.compile("[0-9a-f]{15,16}")
 THOUSANDS = re.compile(r"\s*-?\d{1,3}(,\d{3})+(\.\d+)?\s*")
 DECIMAL_COMMA = re.compile(r"\s*-?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
 HOME_STREETS = ("residential", "living_street", "unclassified")
@@ -342,12 +349,16 @@ def _h3_column(path: Path) -> str | None:
     """Return the column of H3 names of a table without coordinates, or nothing."""
     try:
         if path.suffix.lower() == ".csv":
-            names = set(pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns)
+            names = set(read_csv(path, nrows=0).columns)
         elif path.suffix.lower() == ".parquet":
             names = set(pyarrow.parquet.read_schema(path).names)
         else:
             return None
-    except (OSError, ValueError):  # whoever reads the file says what is wrong with it
+    except (
+        OSError,
+        ValueError,
+        pyarrow.ArrowException,
+    ):  # whoever reads the file says what is wrong with it
         return None
     if names & {"lon", "lat", "longitude", "latitude", "geometry"}:
         return None
@@ -355,27 +366,23 @@ def _h3_column(path: Path) -> str | None:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
-    try:
-        if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() != ".parquet":
+        frame = read_csv(path)
+    elif path.is_file():
+        with unreadable_in_words(path):
             frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, encoding="utf-8-sig")
-    except UnicodeDecodeError as err:
-        what = f"is not UTF-8 (byte {err.start:,})"
-        raise InputError(Fault(str(path), what, "save it as CSV UTF-8")) from err
-    except (OSError, ValueError) as err:  # pandas' and pyarrow's parsing errors are ValueErrors
-        first = (str(err).strip() or type(err).__name__).splitlines()[0]
-        raise InputError(Fault(str(path), f"cannot be read: {first}")) from err
+    else:
+        raise InputError(Fault(str(path), "no such file"))
     if frame.empty:
         raise InputError(Fault(str(path), "has no rows"))
     return frame
 
 
 def _h3_text(value: object) -> str:
+    """Return a cell's name as H3 writes it; nothing for what cannot be one."""
     import h3
 
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
-        return str(h3.int_to_str(int(value)))
-    return str(value).strip().lower()
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(h3.int_to_str(int(value))) if 0 <= value < 2**64 else ""
+    text = str(value).strip().lower()
+    return text if H3_NAME.fullmatch(text) else ""

@@ -19,7 +19,7 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import extent
+from siting.files import extent, unreadable_in_words
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +59,14 @@ def read_window(
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
     try:
-        with warnings.catch_warnings():
+        with unreadable_in_words(path), warnings.catch_warnings():
             # That a file has no place on earth is told below, with the fix.
             warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
             with rasterio.open(path) as source:
                 _require_usable(source, path)
                 crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
                 at = source.transform
+                _require_on_earth(source, crs, path)
                 own = None if area is None else _to_crs(area, crs)
                 column, row, wide, high = _extent_in_pixels(source, own, area, crs, path)
                 if wide * high > MOST_PIXELS:
@@ -100,16 +101,30 @@ def _require_usable(source: Any, path: Path) -> None:
     if source.count != 1:
         what = f"has {source.count} bands, one is wanted"
         faults.append(Fault(str(path), what, "save the band with the people by itself"))
+    if np.dtype(source.dtypes[0]).kind == "c":
+        faults.append(Fault(str(path), "holds complex numbers", "give real ones"))
     if source.crs is None:
         fix = "declare it, e.g. with gdal_edit -a_srs EPSG:4326"
         faults.append(Fault(str(path), "has no coordinate reference system", fix))
     if source.transform.is_identity:
         fix = "take the GeoTIFF, not a picture of it"
         faults.append(Fault(str(path), "does not say where its pixels lie", fix))
+    elif not (source.transform.a and source.transform.e and np.isfinite(source.transform).all()):
+        what = f"has pixels of {source.transform.a:g} by {source.transform.e:g}"
+        faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
     elif source.transform.b or source.transform.d:
         faults.append(Fault(str(path), "is turned, not north up", "warp it, e.g. with gdalwarp"))
     if faults:
         raise InputError(faults)
+
+
+def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
+    """Refuse corners that have no place in lon/lat, and a system that has none itself."""
+    corners = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326)
+    bounds = np.abs(corners.total_bounds)
+    if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
+        what = "lies beyond 180 degrees of longitude or 90 of latitude"
+        raise InputError(Fault(str(path), what, "check its coordinate reference system"))
 
 
 def _extent_in_pixels(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from siting.engine.proof import gap_in_words
 
 REPORT_EVERY_S = 0.2
+DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Clock:
 
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(DISCARDED)
             self.interrupted = True
 
         signal.signal(signal.SIGINT, hear)

@@ -15,7 +15,7 @@ from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable
 from siting.export.lonlat import to_lonlat
 from siting.export.values import rounded
-from siting.files import write_whole
+from siting.writing import write_whole
 
 # Layers that a file of one layer, and of several, has where none are named.
 ONE, DRAWN = ("sites",), ("sites", "demand")

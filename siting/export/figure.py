@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import write_whole
+from siting.writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

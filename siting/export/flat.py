@@ -13,7 +13,7 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.export.lonlat import to_lonlat
 from siting.export.values import plain, rounded
-from siting.files import write_whole
+from siting.writing import write_plain_csv, write_whole
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
@@ -21,7 +21,8 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
     UTF-8 with a byte order mark, because spreadsheet programs show Urdu as rubbish without one;
     read it elsewhere as ``utf-8-sig``. Numbers are rounded by the unit in their column's name,
-    missing values are blank, rows keep their order, and the index is not written.
+    missing values are blank, rows keep their order, and the index is not written. A text that a
+    spreadsheet would work out as a formula begins with a quotation mark instead.
 
     Parameters
     ----------
@@ -52,10 +53,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     if note:
         table = table.assign(note=note)
 
-    def write(part: Path) -> None:
-        table.to_csv(part, index=False, encoding="utf-8-sig", lineterminator="\n")
-
-    write_whole(path, write)
+    write_plain_csv(table, path, encoding="utf-8-sig", lineterminator="\n")
 
 
 def write_json(data: Mapping[str, Any], path: Path) -> None:

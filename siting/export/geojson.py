@@ -12,7 +12,7 @@ import geopandas as gpd
 from siting.errors import Fault, InputError
 from siting.export.lonlat import to_lonlat
 from siting.export.values import plain, rounded
-from siting.files import write_whole
+from siting.writing import write_whole
 
 
 def write_geojson(

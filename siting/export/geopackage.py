@@ -14,7 +14,7 @@ from siting.export.dictionary import data_dictionary_of
 from siting.export.geopackage_styles import add_meanings, add_styles
 from siting.export.lonlat import to_lonlat
 from siting.export.styles import Style
-from siting.files import write_whole
+from siting.writing import write_whole
 
 
 def write_geopackage(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siting.export.styles import Style
-from siting.files import write_whole
+from siting.writing import write_whole
 
 
 def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:

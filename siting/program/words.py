@@ -102,9 +102,9 @@ def _rows(program: Blocks) -> list[tuple[str, str]]:
     if floors:
         formula = r"\textstyle\sum_{i \in g, j} x_{ijs} \ge \varphi_g D_{gs}"
         rows.append((formula, f"shares that must be served: {_first(floors)}"))
-    if own.limit_names:
+    if own.limits:
         formula = r"\underline u_r \le \textstyle\sum_n u_{rn} y_n \le \bar u_r"
-        rows.append((formula, f"limits: {_first(list(own.limit_names))}"))
+        rows.append((formula, f"limits: {_first([limit.name for limit in own.limits])}"))
     if len(own.required_sites):
         formula = r"\textstyle\sum_{n \in O_j} y_n = 1"
         rows.append((formula, f"{len(own.required_sites):,} sites must have a station"))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.files import read_csv
 
 # The surest first. A definition cannot be wrong, so that what rests on it is as sure as the rest.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
@@ -49,12 +50,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
         default = pd.read_csv(file)
     if path is None:
         return default
-    if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
-    try:
-        own = pd.read_csv(path, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as CSV: {err}")) from err
+    own = read_csv(path)
     faults = [
         Fault(f"{path}, column {column}", "missing", "it has: " + ", ".join(map(str, own.columns)))
         for column in default.columns
@@ -68,6 +64,13 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
                 Fault(
                     f"{path}, column confidence", f"not one of {', '.join(CONFIDENCE)}", "", lines
                 )
+            )
+    if "source" in own.columns and default["source"].notna().all():
+        unsaid = own["source"].isna()
+        if unsaid.any():
+            lines = tuple(f"line {i + 2}" for i in own.index[unsaid])
+            faults.append(
+                Fault(f"{path}, column source", "blank", "say where the figure is from", lines)
             )
     for column in default.columns:
         if column in own.columns and pd.api.types.is_numeric_dtype(default[column]):

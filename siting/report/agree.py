@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.manifest import read_manifest
 from siting.report.folder import RunFolder
 from siting.report.reading import read_csv
+from siting.writing import cell_text
 
 FIX = "a file was edited or comes from another run: make the run again with `siting run`"
 # Layers hold watt-hours and paisas; half of one may be lost a row.
@@ -31,7 +33,7 @@ def require_agreement(run: RunFolder) -> None:
     Raises
     ------
     InputError
-        Naming every figure that two files give differently.
+        Naming every figure that two files give differently, else every file that was changed.
     """
     faults = [
         *_counts(run),
@@ -44,6 +46,8 @@ def require_agreement(run: RunFolder) -> None:
     ]
     if faults:
         raise InputError(faults)
+    # Figures that are told once only agree with themselves, whatever they are.
+    read_manifest(run.path)
 
 
 def _counts(run: RunFolder) -> Iterator[Fault]:
@@ -149,7 +153,7 @@ def _figures(run: RunFolder) -> Iterator[Fault]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    a, b = ("" if v is None or v != v else v for v in (a, b))
+    a, b = ("" if v is None or v != v else cell_text(v) for v in (a, b))
     if isinstance(a, int | float) and isinstance(b, int | float):
         return math.isclose(a, b, rel_tol=1e-12)
     return str(a) == str(b)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, MissingExtraError
-from siting.files import write_whole
 from siting.report import beside, content, honest
 from siting.report.agree import require_agreement
 from siting.report.budgets import budget_bars, other_limits
@@ -24,6 +23,7 @@ from siting.report.mapdata import map_data
 from siting.report.summary import summary
 from siting.report.words import is_urdu
 from siting.report.yearly import year_rows
+from siting.writing import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment

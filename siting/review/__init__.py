@@ -12,6 +12,7 @@ from siting.review.rerun import Compared, Rerun, rerun
 from siting.review.simulate import SimulatedDay, simulate, simulate_to_folder
 from siting.review.trace import trace
 from siting.review.traced import Trace, Traced
+from siting.review.verified import Verified, verify_run
 from siting.study.queues import Rules
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SiteReasons",
     "Trace",
     "Traced",
+    "Verified",
     "budgets_of",
     "compare",
     "compare_to_folder",
@@ -43,4 +45,5 @@ __all__ = [
     "simulate",
     "simulate_to_folder",
     "trace",
+    "verify_run",
 ]

@@ -16,7 +16,7 @@ import pandas as pd
 from siting import __version__, export
 from siting.errors import Fault, InputError
 from siting.export import judged_picture
-from siting.files import extent, whole_folder, write_whole
+from siting.files import extent
 from siting.report import has_report
 from siting.report.agree import require_agreement
 from siting.report.differences import render_differences
@@ -25,6 +25,7 @@ from siting.review.opened import folders_of
 from siting.review.places import match_places
 from siting.review.score import mean_drive_min
 from siting.study.stored import Source
+from siting.writing import whole_folder, write_whole
 
 MOST_RUNS = 12
 # Keys that say where files are and how a run is told of, not what is planned.

@@ -19,7 +19,7 @@ from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SitingError
 from siting.export import judged_picture
-from siting.files import sha256, whole_folder
+from siting.files import sha256
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import number
@@ -40,6 +40,7 @@ from siting.study.revalue import as_it_stands, in_the_end
 from siting.study.stages import Report
 from siting.study.stored import Source, study_of
 from siting.verify import recount
+from siting.writing import whole_folder
 
 # What a plan from outside cannot be asked for, and is not judged by.
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}

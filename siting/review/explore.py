@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from weakref import WeakKeyDictionary
 
-from siting.files import write_whole
 from siting.report import write_report
 from siting.review.opened import folders_of
 from siting.study.pipeline import Study
 from siting.study.stored import Source, study_of
+from siting.writing import write_whole
 
 # Of the report the map alone is shown.
 _ALONE = (

@@ -19,7 +19,6 @@ from siting.config import Config, to_yaml
 from siting.config.program import GridZones
 from siting.engine.values import less_is_better
 from siting.errors import Fault, InfeasibleError, InputError
-from siting.files import whole_folder
 from siting.program.aims import LeastRegret
 from siting.review.record import folder_for, head_of
 from siting.review.solving import with_budget
@@ -30,6 +29,7 @@ from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored import Source, study_of
 from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
+from siting.writing import whole_folder
 
 MOST_BUDGETS = 200
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +14,10 @@ import pandas as pd
 
 from siting.config import Config, load
 from siting.errors import Fault, InputError, SitingError
+from siting.files import read_csv
+from siting.manifest import read_manifest
 from siting.plan import Plan
-from siting.study.facts import FORMAT, run_facts
+from siting.study.facts import run_facts
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
@@ -152,27 +153,16 @@ def rerun(
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return the facts and the chosen offers of a run folder."""
-    faults = [
-        Fault(str(folder / name), "no such file", "name a folder of `siting run`")
-        for name in ("run.json", "config.yaml", "sites.csv")
-        if not (folder / name).is_file()
-    ]
-    if faults:
-        raise InputError(faults)
-    try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        offers = pd.read_csv(folder / "sites.csv", dtype={"offer_id": str})["offer_id"].to_list()
-    except (OSError, ValueError, KeyError) as err:
-        raise InputError(Fault(str(folder), f"cannot be read as a run: {err}")) from err
-    wanted = ("format", "written", "inputs", "assumptions", "objective_kwh_day", "packages")
-    missing = tuple(k for k in wanted if not isinstance(facts, dict) or k not in facts)
+    """Return the facts and the chosen offers of a run folder whose files are unchanged."""
+    _, facts = read_manifest(folder)
+    wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
+    missing = tuple(key for key in wanted if key not in facts)
     if missing:
         raise InputError(Fault(str(folder / "run.json"), "lacks keys", "run it again", missing))
-    if facts["format"] != FORMAT:
-        what = f"is of format {facts['format']}; this version reads {FORMAT}"
-        raise InputError(Fault(str(folder / "run.json"), what, "use the version that wrote it"))
-    return facts, offers
+    sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
+    if "offer_id" not in sites.columns:
+        raise InputError(Fault(f"{folder / 'sites.csv'}, column offer_id", "is missing"))
+    return facts, sites["offer_id"].to_list()
 
 
 def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared:

@@ -16,13 +16,13 @@ from siting import export
 from siting import simulation as room
 from siting.errors import Fault, InputError
 from siting.export import simulation_picture
-from siting.files import whole_folder
 from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.stages import Report
 from siting.study.stored import Source, study_from_run, study_of
+from siting.writing import whole_folder
 
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "

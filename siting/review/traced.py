@@ -17,7 +17,7 @@ import pandas as pd
 
 from siting.config import load
 from siting.errors import Fault, InputError
-from siting.study.manifest import FOLDER, read_manifest
+from siting.manifest import FOLDER, read_manifest
 from siting.study.stored import Folder
 
 NEAREST = 3

@@ -20,11 +20,12 @@ from hashlib import sha1
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from siting.files import write_whole
 from siting.roads.settings import osmnx_settings, swapped
+from siting.writing import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -270,6 +271,15 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 
 def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -> None:
+    if response.is_redirect:
+        there = urljoin(response.url, response.headers["Location"])
+        asked_host, other = urlsplit(response.url).hostname, urlsplit(there).hostname
+        if asked_host == other:
+            return
+        response.close()
+        # Whatever answers there was not asked, and its answer would be kept as if it were.
+        what = f"the server sends on to another, {other}"
+        raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:
         return
     response.close()

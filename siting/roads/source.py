@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import math
 import shutil
 import tempfile
 import zlib
@@ -17,6 +18,7 @@ import networkx as nx
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
+from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_graph import graph_from_pieces
 from siting.roads.pieces import Pieces, pieces_of
@@ -111,20 +113,16 @@ def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Piece
 def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx.MultiDiGraph[Any]:
     import osmnx as ox
 
+    not_osmnx = "is not GraphML as OSMnx saves it"
     try:
-        graph = ox.load_graphml(plain)
-    except ParseError as err:
+        with unreadable_in_words(path, not_osmnx, (nx.NetworkXException,)):
+            graph = ox.load_graphml(plain)
+    except InputError as err:
+        if not isinstance(err.__cause__, ParseError):
+            raise
+        at = err.__cause__
         raise InputError(
-            Fault(f"{path}, line {err.position[0]}", f"broken XML: {err}", "get the file again")
-        ) from err
-    # networkx and OSMnx have no error of their own for a graph that is not OSMnx's.
-    except (nx.NetworkXError, ValueError, KeyError, AttributeError, TypeError) as err:
-        raise InputError(
-            Fault(
-                str(path),
-                f"is not GraphML as OSMnx saves it: {type(err).__name__} {err}",
-                "save it with osmnx.save_graphml",
-            )
+            Fault(f"{path}, line {at.position[0]}", f"broken XML: {at}", "get the file again")
         ) from err
     require_osmnx_form(graph, path)
     graph = only_drivable(graph)
@@ -132,7 +130,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
         raise InputError(
             Fault(str(path), "holds no street cars may use", "take an extract with roads")
         )
-    with osmnx_settings():
+    with osmnx_settings(), unreadable_in_words(path, not_osmnx, (nx.NetworkXException,)):
         if ox.projection.is_projected(graph.graph["crs"]):
             graph = ox.project_graph(graph, to_latlong=True)
         if clip is not None:
@@ -158,18 +156,22 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
         faults.append(Fault(str(where), "has no coordinate reference system (graph key crs)", fix))
-    lost = [node for node, at in graph.nodes(data=True) if "x" not in at or "y" not in at]
+    lost = [node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y"))]
     if lost:
         faults.append(Fault(str(where), "nodes without x and y", fix, tuple(map(str, lost))))
     bare = [
         f"{u}-{v}"
         for u, v, tags in graph.edges(data=True)
-        if not {"highway", "length"} <= set(tags)
+        if "highway" not in tags or not _finite(tags.get("length"))
     ]
     if bare:
         faults.append(Fault(str(where), "edges without highway or length", fix, tuple(bare)))
     if faults:
         raise InputError(faults)
+
+
+def _finite(*numbers: object) -> bool:
+    return all(isinstance(number, float) and math.isfinite(number) for number in numbers)
 
 
 def _checked_suffix(path: Path) -> str:

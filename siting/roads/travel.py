@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +21,8 @@ from siting.roads.network import Network
 BATCH = 32
 # Minutes held at once, in numbers: 64 MB. Of a wide search fewer targets are taken at a time.
 BLOCK_NUMBERS = 8_000_000
+# Of a pair of cell and site, while it is gathered, sorted and made a row with names.
+BYTES_A_PAIR = 64
 # A street of length 0 would be no street at all in a sparse matrix; 60 ns is no time to drive.
 LEAST_MIN = 1e-9
 
@@ -168,7 +172,8 @@ def reach(
     Raises
     ------
     InputError
-        If the cutoff or the access speed is not above 0, or a node is not in the network.
+        If the cutoff or the access speed is not above 0, or a node is not in the network; if the
+        pairs would take more memory than there is, as far as the first sites tell.
     """
     _require_above_0("cutoff_min", cutoff_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -192,6 +197,7 @@ def reach(
                 row, column = np.nonzero(total <= cutoff_min)
                 found.add(rows[row], near[column], total[row, column])
                 done += len(rows)
+                _require_room(found.count * len(sites) / done, cutoff_min)
                 if progress is not None:
                     progress(done, len(sites))
     # Both tables are sorted by id, so positions sort as ids do.
@@ -205,10 +211,34 @@ def reach(
     )
 
 
+def free_bytes() -> float:
+    """Return the memory that a process could still take, bytes; infinite where it is not told."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return math.inf
+    told = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return float(told[0]) * 1024 if told else math.inf
+
+
+def _require_room(pairs: float, cutoff_min: float) -> None:
+    need, free = pairs * BYTES_A_PAIR, free_bytes()
+    if need > free:
+        raise InputError(
+            Fault(
+                "reach.cutoff_min",
+                f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
+                f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free",
+                "lower it, or take larger cells or fewer sites",
+            )
+        )
+
+
 class _Pairs:
     """Targets (rows), places (columns) and minutes, gathered batch by batch."""
 
     def __init__(self) -> None:
+        self.count = 0
         self._rows = [np.array([], dtype=np.int32)]
         self._columns = [np.array([], dtype=np.int32)]
         self._minutes = [np.array([], dtype=float)]
@@ -217,6 +247,7 @@ class _Pairs:
         self._rows.append(rows.astype(np.int32))
         self._columns.append(columns.astype(np.int32))
         self._minutes.append(minutes)
+        self.count += len(rows)
 
     def sorted(self, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rows, of which there are so many at most, columns and minutes, by column, row."""

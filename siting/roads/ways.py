@@ -158,7 +158,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
                 "get the file again",
             )
         ) from err
-    except (ValueError, KeyError, OverflowError) as err:
+    except (ValueError, LookupError, OverflowError) as err:
         raise InputError(
             Fault(
                 f"{path}, line {parser.CurrentLineNumber}",

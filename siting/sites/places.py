@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from xml.sax import SAXException
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels
+from siting.files import read_layer, row_labels, unreadable_in_words
 
 Tags = Mapping[str, bool | str | Sequence[str]]
 
@@ -194,13 +193,11 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     wanted: dict[str, bool | str | list[str]] = {
         key: value if isinstance(value, bool | str) else list(value) for key, value in tags.items()
     }
-    try:
-        return osmnx.features_from_xml(path, tags=wanted).reset_index()
-    except InsufficientResponseError as err:
-        raise InputError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
-    except (SAXException, SyntaxError, EOFError, OSError, UnicodeDecodeError) as err:
-        # ElementTree's ParseError is a SyntaxError; gzip and bz2 raise EOFError and OSError.
-        raise InputError(Fault(str(path), f"cannot be read as OSM XML: {err}")) from err
+    with unreadable_in_words(path, "cannot be read as OSM XML"):
+        try:
+            return osmnx.features_from_xml(path, tags=wanted).reset_index()
+        except InsufficientResponseError as err:
+            raise InputError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
 
 
 def _places(

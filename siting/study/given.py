@@ -19,8 +19,9 @@ import pyarrow as pa
 
 from siting.config import Config, input_files, with_files
 from siting.errors import Fault, InputError, SitingError
-from siting.files import read_layer, sha256, write_whole
+from siting.files import read_layer, sha256
 from siting.roads import Network, require_osmnx_form
+from siting.writing import write_whole
 
 GIVEN = "given"
 # How a message names a file that was a table: by its key, without the endings that paths have.

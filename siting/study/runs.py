@@ -13,7 +13,6 @@ from siting import sites
 from siting.config import Config, load, to_yaml
 from siting.errors import Fault, InputError, SitingError, SolveError
 from siting.export import write_csv, write_json, write_run_tables
-from siting.files import whole_folder, write_whole
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
@@ -25,6 +24,7 @@ from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored import study_of, write_stages
 from siting.study.zones import with_zones
+from siting.writing import whole_folder, write_plain_csv, write_whole
 
 # Sales slower and faster than planned; how likely they are is an assumption.
 ROBUST = (
@@ -214,7 +214,7 @@ def write_run(
         )
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)
-        study.assumptions.to_csv(folder / "figures.csv", index=False)
+        write_plain_csv(study.assumptions, folder / "figures.csv")
         kept = to_yaml(copied(study.config, folder))
         (folder / "config.yaml").write_text(kept, encoding="utf-8")
         if not has_report():

@@ -20,14 +20,14 @@ from siting import __version__
 from siting.config import Config, input_files, load
 from siting.errors import ConfigError, Fault, InputError
 from siting.export import write_json
-from siting.files import sha256
+from siting.export.values import plain
+from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, read_manifest, sealed
 from siting.outcome import FRAMES, Outcome
 from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
 from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
 from siting.study.kept import load_table
-from siting.study.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, WHOLE, read_manifest
 from siting.study.people import People
 from siting.study.pipeline import Study
 from siting.study.rests_on import SETTINGS
@@ -87,7 +87,7 @@ def write_stages(study: Study, folder: Path) -> None:
     study
         A study whose plan is made.
     folder
-        Its run folder, ``config.yaml`` and ``run.json`` in it already.
+        Its run folder, all other files but the report in it already.
     """
     stages = folder / FOLDER
     stages.mkdir()
@@ -103,17 +103,13 @@ def write_stages(study: Study, folder: Path) -> None:
             bare = frame.copy(deep=False)
             bare.attrs = {}
             bare.to_parquet(stages / f"{table_name}.parquet", compression="zstd")
-    write_json(
-        {
-            "format": FORMAT,
-            "siting": __version__,
-            "sha256": {path.name: sha256(path) for path in sorted(stages.iterdir())},
-            "of_the_run": {name: sha256(folder / name) for name in WHOLE},
-            "attrs": {name: attrs for name, attrs in notes.items() if attrs},
-            **record,
-        },
-        stages / MANIFEST,
-    )
+    record = {
+        "format": FORMAT,
+        "siting": __version__,
+        "attrs": {name: attrs for name, attrs in notes.items() if attrs},
+        **record,
+    }
+    write_json(sealed(plain(record), folder), stages / MANIFEST)
 
 
 def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:

@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 import typer
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from siting.batch import BatchEvent, BatchResult, sweep_words
 from siting.batch.page import notes_of, status_words
 from siting.batch.studies import short_words
 from siting.batch.table import swept_of
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 30
 
@@ -61,7 +61,7 @@ def _outcome(row: Any) -> str:
 
 def print_batch(result: BatchResult) -> None:
     """Print the table of a batch, its faults, and where everything is."""
-    console = Console(highlight=False)
+    console = Screen()
     table, done = result.table, result.table["served_share"].notna()
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
@@ -85,20 +85,19 @@ def print_batch(result: BatchResult) -> None:
         )
     if done.any():
         if not several and swept:
-            console.print(f"\n[bold]{table.loc[done, 'name'].iloc[0]}[/bold]")
+            console.print(f"\n{table.loc[done, 'name'].iloc[0]}", style="bold")
         console.print(shown)
     if done.sum() > MOST_ROWS:
         console.print(f"… and {done.sum() - MOST_ROWS:,} more in results.csv")
     for row in table[table["status"] == "failed"].to_dict("records"):
         own = {key: row[key] for key in swept if not pd.isna(row[key])}
         what = " ".join(w for w in (str(row["config"]), sweep_words(own)) if w)
-        console.print(f"[red]Failed[/red] {escape(what)}:", soft_wrap=True)
+        console.print(Text.assemble(("Failed", "red"), f" {what}:"), soft_wrap=True)
         for line in str(row["error"]).splitlines():
-            console.print(f"  {line.removeprefix('- ')}", soft_wrap=True, markup=False)
+            console.print(f"  {line.removeprefix('- ')}", soft_wrap=True)
     for name, note in notes_of(table):
-        console.print(f"[yellow]{name}:[/yellow] {escape(note)}")
+        console.note(str(note), str(name))
     console.print(
         f"{status_words(table)}. Written to {result.out / 'index.html'}",
         soft_wrap=True,
-        markup=False,
     )

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.report.differences import figure_name, figure_text, setting_text
 from siting.review.compare import Comparison
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 20
 
 
 def print_comparison(found: Comparison, folder: Path) -> None:
     """Print the runs' figures, the settings that differ, and the stations that do."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
-    console.print(f"[bold]{found.titles[0]}: {len(found.runs)} runs[/bold]", soft_wrap=True)
+    console.print(f"{found.titles[0]}: {len(found.runs)} runs", style="bold", soft_wrap=True)
     for note in found.notes:
-        console.print(f"[yellow]{note}[/yellow]")
+        console.print(note, style="yellow")
     figures = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     figures.add_column("")
     for name in found.runs:

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.review.evaluate import Evaluation
+from siting.terminal.screen import Screen
 
 
 def print_evaluation(found: Evaluation, folder: Path) -> None:
     """Print the answer, the figures side by side, the rules broken, and where it was written."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
-    console.print(f"[bold]{found.title}[/bold]", soft_wrap=True)
+    console.print(found.title, style="bold", soft_wrap=True)
     if found.note:
-        console.print(f"[yellow]{found.note}[/yellow]")
+        console.print(found.note, style="yellow")
     console.print(found.sentence)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
@@ -28,11 +28,11 @@ def print_evaluation(found: Evaluation, folder: Path) -> None:
         table.add_row(text, *values)
     console.print(table)
     if found.broken:
-        console.print("[bold]Their plan breaks these rules and is scored all the same:[/bold]")
+        console.print("Their plan breaks these rules and is scored all the same:", style="bold")
         for line in found.broken:
-            console.print(f"  {line}", soft_wrap=True, markup=False)
+            console.print(f"  {line}", soft_wrap=True)
     for line in found.notes:
-        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
+        console.note(line)
     console.print(f"Written to {folder}", soft_wrap=True)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.explain import SiteReasons
 from siting.review.explain_plan import PlanReasons
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 25
 HEADS = {
@@ -23,12 +23,12 @@ HEADS = {
 
 def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
     """Print why a place gets what it gets: reasons, what it serves, the offers it had."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     name = f" ({found.name})" if found.name else ""
-    console.print(f"[bold]{found.site_id}{name} {HEADS[found.state]}[/bold]", soft_wrap=True)
+    console.print(f"{found.site_id}{name} {HEADS[found.state]}", style="bold", soft_wrap=True)
     if plan.note:
-        console.print(f"[yellow]{plan.note}[/yellow]")
+        console.print(plan.note, style="yellow")
     _print_pairs(console, found.reasons)
     if len(found.classes):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -57,11 +57,11 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
 
 def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
     """Print what holds the plan, and its stations, the most doubtful first."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
-    console.print(f"[bold]{plan.title}: what its stations are worth[/bold]", soft_wrap=True)
+    console.print(f"{plan.title}: what its stations are worth", style="bold", soft_wrap=True)
     if plan.note:
-        console.print(f"[yellow]{plan.note}[/yellow]")
+        console.print(plan.note, style="yellow")
     _print_pairs(console, found.binding)
     if found.stations.empty:
         return

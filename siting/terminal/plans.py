@@ -7,27 +7,26 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from siting.demand import PROJECTED_AFTER
 from siting.plan import Plan
 from siting.study import DemandRun
+from siting.terminal.screen import Screen
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 
 
 def print_plan(plan: Plan, folder: Path) -> None:
     """Print a plan: headline, classes served, the largest stations, and what to know."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
-    console.print(f"[bold]{escape(plan.title)}[/bold]")
+    console.print(plan.title, style="bold")
     if plan.note:
-        console.print(f"[yellow]{escape(plan.note)}[/yellow]")
+        console.print(plan.note, style="yellow")
     head = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for what, value in plan.headline():
-        head.add_row(what, escape(value))
+        head.add_row(what, value)
     console.print(head)
     console.print()
     classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -43,8 +42,8 @@ def print_plan(plan: Plan, folder: Path) -> None:
     console.print(classes)
     _print_sites(plan, console)
     for line in plan.facts.get("warnings", []):
-        console.print(f"[yellow]Note:[/yellow] {escape(line)}", soft_wrap=True)
-    console.print(f"Written to {escape(str(folder))}", soft_wrap=True)
+        console.note(line)
+    console.print(f"Written to {folder!s}", soft_wrap=True)
 
 
 def _class_columns() -> list[tuple[str, Any]]:
@@ -86,12 +85,12 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
 
 def print_demand(found: DemandRun, folder: Path) -> None:
     """Print a demand: energy by class with ranges, the fleet, and what moves it."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     title = f"{found.title}: public charging energy wanted in {found.year}"
     if found.year > PROJECTED_AFTER:
         title += " (projection)"
-    console.print(f"[bold]{escape(title)}[/bold]")
+    console.print(title, style="bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Vehicle class", no_wrap=True)
     for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
@@ -109,10 +108,11 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     console.print(table)
     for row in found.fleet.itertuples(index=False):
         shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
-        verdict = "within" if row.within else "[red]outside[/red]"
+        verdict = "within" if row.within else "outside"
         console.print(
             f"  {row.item}: model {shown.format(row.model)}, published "
             f"{shown.format(row.published)} ({row.difference_share:+.1%}, {verdict} tolerance)",
+            style=None if row.within else "red",
             soft_wrap=True,
         )
     if len(found.fleet):
@@ -128,12 +128,12 @@ def print_demand(found: DemandRun, folder: Path) -> None:
         if len(swings):
             _print_swings(console, title, swings, column, unit)
     for line in found.notes:
-        console.print(f"[yellow]Note:[/yellow] {escape(line)}", soft_wrap=True)
-    console.print(f"Written to {escape(str(folder))}", soft_wrap=True)
+        console.note(line)
+    console.print(f"Written to {folder!s}", soft_wrap=True)
 
 
 def _print_swings(
-    console: Console, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
+    console: Screen, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
 ) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     table.add_column("Figure", no_wrap=True)
@@ -152,7 +152,7 @@ def _print_swings(
 
 def print_frontier(found: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
-    console = Console(highlight=False)
+    console = Screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
     for name in names:
@@ -177,4 +177,4 @@ def print_frontier(found: pd.DataFrame, folder: Path) -> None:
         "the zone served least; Gini: of the shares served by zone, 0 where all have the same.",
         soft_wrap=True,
     )
-    console.print(f"Written to {escape(str(folder))}", soft_wrap=True)
+    console.print(f"Written to {folder!s}", soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from siting.errors import visible
 from siting.study import Event
 from siting.study.stages import Report, stages_html
 
@@ -36,7 +37,7 @@ def show_lines() -> Report:
     live = sys.stderr.isatty()
 
     def report(event: Event) -> None:
-        line = f"{event.stage:<11} {event.text}"
+        line = visible(f"{event.stage:<11} {event.text}")
         if event.done:
             clear = "\r\x1b[2K" if live else ""
             typer.echo(f"{clear}{line}  {event.seconds:,.1f} s", err=True)

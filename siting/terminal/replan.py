@@ -6,26 +6,26 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.replan import Replan
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 20
 
 
 def print_replan(found: Replan) -> None:
     """Print what changed between two plans: stations, energy by class, money."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
-    console.print(f"[bold]{found.after.title}: planned again[/bold]", soft_wrap=True)
+    console.print(f"{found.after.title}: planned again", style="bold", soft_wrap=True)
     if found.after.note:
-        console.print(f"[yellow]{found.after.note}[/yellow]")
+        console.print(found.after.note, style="yellow")
     _print_figures(console, found)
     _print_stations(console, found.changes)
     for line in found.notes:
-        console.print(f"[yellow]Note:[/yellow] {line}", soft_wrap=True)
+        console.note(line)
     console.print(f"Written to {found.folder}", soft_wrap=True)
 
 
@@ -55,8 +55,7 @@ def _print_figures(console: Any, found: Replan) -> None:
     console.print(table)
     for plan, word in ((old, "before"), (new, "after")):
         if plan.outcome.status != "optimal":
-            console.print(f"[yellow]The plan {word} is not proven optimal[/yellow]: "
-                          f"{plan.outcome.stopped}")  # fmt: skip
+            console.note(plan.outcome.stopped, f"The plan {word} is not proven optimal")
 
 
 def _served(plan: Plan) -> float:

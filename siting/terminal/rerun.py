@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from siting.review.rerun import Rerun
+from siting.terminal.screen import Screen
 
 MOST_LINES = 8
 
 
 def print_rerun(found: Rerun) -> None:
     """Print what is the same as in the first run and what is not."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
-    verdict = "[green]The same[/green]" if found.same else "[red]Not the same[/red]"
-    console.print(f"{verdict}: {escape(str(found.folder))} repeated", soft_wrap=True)
+    verdict = ("The same", "green") if found.same else ("Not the same", "red")
+    console.print(Text.assemble(verdict, f": {found.folder!s} repeated"), soft_wrap=True)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for part in found.compared:
         word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
         word = "-" if part.counted.startswith("not stored") else word
-        colour = "" if part.same else "[red]" if part.decides else "[yellow]"
-        table.add_row(part.what.capitalize(), f"{colour}{word}", part.counted)
+        colour = "" if part.same else "red" if part.decides else "yellow"
+        table.add_row(part.what.capitalize(), Text(word, style=colour), part.counted)
     console.print(table)
     for part in found.compared:
         for line in part.differences[:MOST_LINES]:
-            console.print(f"  {part.what}: {line}", soft_wrap=True, markup=False)
+            console.print(f"  {part.what}: {line}", soft_wrap=True)
         if len(part.differences) > MOST_LINES:
             more = len(part.differences) - MOST_LINES
             console.print(f"  {part.what}: … and {more:,} more (all with --json)")
     for note in found.notes:
-        console.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+        console.note(note)

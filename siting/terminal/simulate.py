@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from siting.review.simulate import SimulatedDay
+from siting.terminal.screen import Screen
 
 MOST_STATIONS = 8
 CASES = {"planned": "As planned", "free": "Free choice"}
@@ -17,12 +17,12 @@ CASES = {"planned": "As planned", "free": "Free choice"}
 
 def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     """Print classes under both ways of choosing, the findings, and the stations most in trouble."""
-    console = Console(highlight=False)
+    console = Screen()
     rules = found.facts["rules"]
     console.print()
-    console.print(f"[bold]{found.title}: a simulated day[/bold]", soft_wrap=True)
+    console.print(f"{found.title}: a simulated day", style="bold", soft_wrap=True)
     if found.note:
-        console.print(f"[yellow]{found.note}[/yellow]")
+        console.print(found.note, style="yellow")
     wait = found.facts["standard"]["wait_min"]
     for case, text in CASES.items():
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_heading(case, text),
@@ -54,7 +54,7 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     )
     console.print()
     for line in found.lines:
-        console.print(f"  {line}", soft_wrap=True, markup=False)
+        console.print(f"  {line}", soft_wrap=True)
     _print_stations(console, found)
     if folder is not None:
         console.print(f"Written to {folder}", soft_wrap=True)
@@ -68,7 +68,7 @@ def _heading(case: str, text: str) -> str:
     return f"{text}: {who[case]}"
 
 
-def _print_stations(console: Console, found: SimulatedDay) -> None:
+def _print_stations(console: Screen, found: SimulatedDay) -> None:
     worst = found.stations[found.stations["verdict"] != "holds"]
     if worst.empty:
         console.print("  Every station holds.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from siting.review.traced import Chain, Factor, Step, Trace
+from siting.terminal.screen import Screen
 
 MOST_ROWS = 12
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
@@ -15,13 +16,13 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 def print_trace(found: Trace, note: str = "") -> None:
     """Print the chains of a cell or a station, each with the rows of the tables it rests on."""
-    console = Console(highlight=False)
+    console = Screen()
     console.print()
     name = f" ({found.name})" if found.name else ""
     when = f"{found.year}" + (f", scenario {found.scenario}" if found.scenario else "")
-    console.print(f"[bold]{found.kind} {found.id}{name}, {when}[/bold]", soft_wrap=True)
+    console.print(f"{found.kind} {found.id}{name}, {when}", style="bold", soft_wrap=True)
     if note:
-        console.print(f"[yellow]{note}[/yellow]")
+        console.print(note, style="yellow")
     for line in found.notes:
         console.print(line, soft_wrap=True)
     for chain in found.chains:
@@ -31,10 +32,10 @@ def print_trace(found: Trace, note: str = "") -> None:
             _print_table(console, title, table)
 
 
-def _print_chain(console: Console, chain: Chain) -> None:
+def _print_chain(console: Screen, chain: Chain) -> None:
     last = chain.steps[-1]
     console.print()
-    console.print(f"[bold]{chain.what}: {_number(chain.value)} {last.unit}[/bold]", soft_wrap=True)
+    console.print(f"{chain.what}: {_number(chain.value)} {last.unit}", style="bold", soft_wrap=True)
     for step in chain.steps:
         console.print(_line(step), soft_wrap=True)
     for line in chain.notes:
@@ -44,15 +45,15 @@ def _print_chain(console: Console, chain: Chain) -> None:
         console.print(_factors(factors))
 
 
-def _line(step: Step) -> str:
+def _line(step: Step) -> Text:
     unit = "" if step.unit == "share" else f" {step.unit}"
     line = f"  {step.what} = {step.words} = {_number(step.value)}{unit}"
     if step.stored is None:
-        return line
+        return Text(line)
     if step.same:
-        return f"{line}; stored: the same"
+        return Text(f"{line}; stored: the same")
     off = f"stored: {_number(step.stored)}, which differs by {_number(step.value - step.stored)}"
-    return f"{line}; [red]{off}[/red]"
+    return Text.assemble(f"{line}; ", (off, "red"))
 
 
 def _factors(factors: list[Factor]) -> Table:
@@ -75,7 +76,7 @@ def _factors(factors: list[Factor]) -> Table:
     return table
 
 
-def _print_table(console: Console, title: str, rows: pd.DataFrame) -> None:
+def _print_table(console: Screen, title: str, rows: pd.DataFrame) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for column in rows.columns:
         table.add_column(str(column), justify="right" if column in RIGHT else "left")

@@ -1,7 +1,13 @@
-"""What `stages/stages.json` says of a run folder, and every fault of a folder that is not whole."""
+"""What `stages/stages.json` says of a run folder, and every fault of a folder that is not whole.
+
+It holds the SHA-256 of every file of the run but ``report.html``, which may be written anew, and
+one of itself. A hash tells of a slip, not of who mends all of them: for that `siting verify`
+recounts.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +18,7 @@ from siting.files import sha256
 from siting.outcome import FACTS
 
 # Raise it when what is stored changes.
-FORMAT = 3
+FORMAT = 4
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
 RUN_FORMAT = 2
 FOLDER = "stages"
@@ -20,9 +26,42 @@ MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files of the run folder itself that the stages rest on.
 WHOLE = ("config.yaml", "run.json")
+# The page of a run, which is written from its other files, again with other figures beside it.
+REPORT = "report.html"
+SEAL = "sha256_of_this"
 
 
-def read_manifest(folder: Path, tables: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a manifest with the hashes of what is in a run folder by now, and with its own.
+
+    Parameters
+    ----------
+    record
+        The rest of it.
+    folder
+        The run folder, its stages written.
+    """
+    here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
+    hashes = {
+        "sha256": {path.name: sha256(path) for path in sorted((folder / FOLDER).iterdir())},
+        "of_the_run": {path.name: sha256(path) for path in here},
+    }
+    whole = {**record, **hashes}
+    return {**whole, SEAL: _seal(whole)}
+
+
+def _hashed(name: str) -> bool:
+    return name != REPORT and not name.startswith(".")
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in record.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(
+    folder: Path, tables: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``stages.json`` and ``run.json`` of a folder whose files are all there and unchanged.
 
     Parameters
@@ -55,6 +94,8 @@ def read_manifest(folder: Path, tables: Sequence[str]) -> tuple[dict[str, Any], 
     if manifest.get("format") != FORMAT:
         raise InputError(_other_format(path, manifest, FORMAT))
     faults = _manifest_faults(path, manifest, tables)
+    if not faults and manifest.get(SEAL) != _seal(manifest):
+        faults.append(Fault(str(path), "was changed after the run was written", AGAIN))
     if not faults:
         for parent, hashes in (
             (folder, manifest["of_the_run"]),

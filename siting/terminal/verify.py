@@ -1,0 +1,21 @@
+"""What the terminal shows of a run that was held against itself."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from siting.review import Verified
+from siting.terminal.screen import Screen
+
+
+def print_verified(found: Verified) -> None:
+    """Print what was checked, what does not hold, and what could not be checked."""
+    console = Screen()
+    verdict = ("Does not hold", "red") if found.faults else ("Holds", "green")
+    console.print(Text.assemble(verdict, f": {found.folder!s}"), soft_wrap=True)
+    for what, words in found.held.items():
+        console.print(f"  {what:<10} {words}", soft_wrap=True)
+    for fault in found.faults:
+        console.print(f"  {fault}", soft_wrap=True)
+    for note in found.notes:
+        console.note(note)

@@ -1,0 +1,191 @@
+"""Files and folders written whole or not at all, where the system lets them; refusals in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyogrio.errors
+import shapely
+from pyproj.exceptions import ProjError
+
+from siting.errors import Fault, InputError, OutputError, SitingError, first_line
+from siting.locks import hold
+
+# What the libraries of layers raise.
+GEO_ERRORS = (
+    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
+    shapely.errors.ShapelyError, ProjError,
+)  # fmt: skip
+# Of a path: names too long, with a null character or half a character, loops of links.
+NO_PLACE = (OSError, ValueError, RuntimeError)
+WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
+ROOM = "look whether there is room, and whether you may write there"
+FIXES = {
+    errno.ENOSPC: "make room on the disk, or name a place on another",
+    errno.EDQUOT: "make room within your quota, or name a place elsewhere",
+    errno.EFBIG: "the limit on the size of files is reached: raise it",
+    errno.EACCES: "name a place that you may write to",
+    errno.EROFS: "name a place that you may write to",
+    errno.ENOTDIR: "a part of the path is a file: name another place",
+    errno.EEXIST: "a part of the path is a file: name another place",
+    errno.ENAMETOOLONG: "name a shorter one",
+    errno.ELOOP: "its links lead in a circle: name another place",
+}
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# In the name of a folder while it is filled, and the file in it that its writer holds.
+PART, WRITER = "-part-", ".writer"
+
+
+def cell_text(value: Any) -> Any:
+    """Return a text as a spreadsheet shows it: one that it would work out as a formula is quoted.
+
+    Parameters
+    ----------
+    value
+        A value of a table; anything but text stays as it is.
+
+    Examples
+    --------
+    >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
+    ("'=1+1", 'Pump', -2.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
+    """Write a table as CSV, whole or not at all, in which no text is a formula (`cell_text`).
+
+    Parameters
+    ----------
+    frame
+        The table; its index is not written.
+    path
+        The file.
+    writing
+        What else `pandas.DataFrame.to_csv` takes.
+    """
+    texts = {
+        name: frame[name].map(cell_text, na_action="ignore")
+        for name in frame.columns
+        if not pd.api.types.is_numeric_dtype(frame[name])
+    }
+    safe = frame.assign(**texts)
+    write_whole(path, lambda part: safe.to_csv(part, index=False, **writing))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
+
+    Parameters
+    ----------
+    path
+        Where the file shall stand; its folder is made where it is missing. A symbolic link is
+        followed.
+    write
+        Called with the path of the file to fill, which has the same ending.
+
+    Raises
+    ------
+    InputError
+        If a folder, a device or a pipe is there.
+    OutputError
+        If the system lets nothing be written there, or the disk is full.
+    """
+    with _refused_in_words(path, NO_PLACE):
+        place = path.resolve()
+        if place.exists() and not place.is_file():
+            what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
+            raise InputError(Fault(str(path), what, "name a file"))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        ending = "".join(place.suffixes)
+        handle, name = tempfile.mkstemp(prefix=".part-", suffix=ending, dir=place.parent)
+        os.close(handle)
+    part = Path(name)
+    try:
+        with _refused_in_words(path, WRITERS):
+            part.unlink()  # some writers refuse, or append to, a file that is there
+            write(part)
+            part.chmod(0o644)
+            part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
+
+    What writers that were killed have left beside it goes first.
+
+    Parameters
+    ----------
+    path
+        Where the folder shall stand. An empty folder there is replaced; a symbolic link is
+        followed.
+
+    Raises
+    ------
+    InputError
+        If `path` is no folder, or one that holds something.
+    OutputError
+        If the system lets nothing be written there, told before anything is done; or if the disk
+        fills up on the way.
+    """
+    with _refused_in_words(path, NO_PLACE):
+        place = path.resolve()
+        if place.exists() and not place.is_dir():
+            what = "is there already and is no folder"
+            raise InputError(Fault(str(path), what, "name another folder"))
+        if place.exists() and any(place.iterdir()):
+            what = "is there already and not empty"
+            raise InputError(Fault(str(path), what, "name another folder"))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _clear_dead_parts(place.parent)
+        part = Path(tempfile.mkdtemp(prefix=f".{place.name}{PART}", dir=place.parent))
+    try:
+        with _refused_in_words(path, WRITERS), hold(part / WRITER) or nullcontext():
+            yield part
+        with _refused_in_words(path):
+            part.chmod(0o755)
+            if place.exists():
+                place.rmdir()
+            part.replace(place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _clear_dead_parts(folder: Path) -> None:
+    """Delete the half folders of writers that are gone: the system has freed their locks."""
+    for part in folder.glob(f".*{PART}*"):
+        if (part / WRITER).is_file() and (lock := hold(part / WRITER)):
+            if lock.sure:
+                shutil.rmtree(part, ignore_errors=True)
+            lock.release()
+
+
+@contextmanager
+def _refused_in_words(
+    path: Path, errors: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+    """Say in words what the system refuses to write."""
+    try:
+        yield
+    except SitingError:
+        raise
+    except errors as err:
+        number = getattr(err, "errno", None) or 0
+        words = getattr(err, "strerror", None) or first_line(err)
+        raise OutputError(
+            Fault(str(path), f"cannot be written: {words}", FIXES.get(number, ROOM))
+        ) from err

@@ -1,0 +1,180 @@
+"""Kills, signals and full disks: nothing is lost, nothing half, and what is left over goes."""
+
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+from batch_driver import start_run, warm_up
+from town import write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.cli.app import errors_explained
+from siting.engine.clock import Clock
+from siting.errors import InputError
+from siting.roads import travel
+from siting.writing import whole_folder
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals of Unix")
+PATIENCE_S = 300
+
+
+def fill(out, ready, kept):
+    with whole_folder(out) as part:
+        (part / "x").write_text("x", encoding="utf-8")
+        ready.set()
+        kept.wait(PATIENCE_S)
+
+
+def started(out, ready, kept):
+    process = multiprocessing.get_context("fork").Process(target=fill, args=(out, ready, kept))
+    process.start()
+    assert ready.wait(PATIENCE_S)
+    return process
+
+
+def hidden(folder):
+    return sorted(path.name for path in folder.glob(".*"))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_what_a_killed_writer_left_goes_and_what_a_living_one_fills_stays(tmp_path):
+    context = multiprocessing.get_context("fork")
+    ready, kept = context.Event(), context.Event()
+    dead = started(tmp_path / "dead", ready, kept)
+    os.kill(dead.pid, signal.SIGKILL)
+    dead.join(PATIENCE_S)
+    assert len(hidden(tmp_path)) == 1
+    # A killed waiter may leave its event as it was: each has its own.
+    ready, kept = context.Event(), context.Event()
+    living = started(tmp_path / "living", ready, kept)
+    assert [name.startswith(".living-part-") for name in hidden(tmp_path)] == [True]
+    with whole_folder(tmp_path / "mine") as part:
+        assert (part / ".writer").is_file()
+        assert len(hidden(tmp_path)) == 2
+    kept.set()
+    living.join(PATIENCE_S)
+    assert hidden(tmp_path) == []
+    assert [sorted(p.name for p in d.iterdir()) for d in sorted(tmp_path.iterdir())] == [["x"], []]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return write_town(tmp_path_factory.mktemp("town"))
+
+
+def kill_runs(town, folder, kills, seed):
+    """Kill so many runs at random moments; return how many were met, how many came out whole."""
+    warm_up(PATIENCE_S)
+    begun = time.monotonic()
+    siting.run(town, out=folder / "whole")
+    seconds, rng = time.monotonic() - begun, random.Random(seed)
+    met = whole = 0
+    for turn in range(kills):
+        out = folder / f"run-{turn}"
+        process = start_run(town, out)
+        process.join(rng.uniform(0, 1.2) * seconds)
+        met += process.exitcode is None
+        process.kill()
+        process.join(PATIENCE_S)
+        if out.exists():
+            whole += 1
+            assert siting.plan_from_run(out).outcome.served_kwh_day == pytest.approx(12)
+    with whole_folder(folder / "last"):
+        pass
+    assert hidden(folder) == []
+    return met, whole
+
+
+def test_killed_runs_are_whole_or_not_there(town, tmp_path):
+    met, whole = kill_runs(town, tmp_path, 3, seed=5)
+    assert met + whole >= 3
+
+
+@pytest.mark.slow
+def test_a_hundred_killed_runs(town, tmp_path):
+    met, whole = kill_runs(town, tmp_path, 100, seed=6)
+    assert met >= 50
+    assert met + whole >= 100
+
+
+FULL = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from siting.cli import main
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "limit", [0, 20_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (9, 3_000, 99_000))]
+)
+def test_a_full_disk_is_an_error_in_words_and_nothing_is_left(town, tmp_path, limit):
+    words = ["run", str(town), "--out", str(tmp_path / "runs" / "one"), "-q"]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(limit), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_a_place_that_is_taken_costs_no_reading(town, tmp_path):
+    (tmp_path / "file").write_text("kept", encoding="utf-8")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = CliRunner().invoke(app, ["run", str(town), "--out", str(out)])
+        assert done.exit_code == 2
+        assert "roads" not in done.stderr  # no stage was told of
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
+
+
+def test_a_link_is_followed_and_stays(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with whole_folder(tmp_path / "link") as part:
+        (part / "x").write_text("x", encoding="utf-8")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "x").is_file()
+
+
+def test_the_second_ctrl_c_says_that_the_plan_is_gone(capsys):
+    clock = Clock(9)
+    with clock.listening():
+        signal.raise_signal(signal.SIGINT)
+        assert clock.over
+        with pytest.raises(KeyboardInterrupt, match="the plan so far was discarded"):
+            signal.raise_signal(signal.SIGINT)
+    with pytest.raises(typer.Exit) as ended, errors_explained(), clock.listening():
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.exit_code == 130
+    said = capsys.readouterr().err
+    assert said == "Stopped at once, the plan so far was discarded; nothing was written.\n"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_reach_too_wide_for_the_memory_is_told_before_it_is_tried(town, tmp_path, monkeypatch):
+    monkeypatch.setattr(travel, "free_bytes", lambda: 100.0)
+    with pytest.raises(InputError, match=r"pairs of cells and sites, which take .* GB of memory"):
+        siting.run(town, [f"output.cache_dir={tmp_path / 'cache'}"])
+
+
+def test_memory_that_ends_is_told_in_words(capsys):
+    with pytest.raises(typer.Exit) as ended, errors_explained():
+        raise MemoryError
+    assert ended.value.exit_code == 2
+    assert "needs more memory than there is" in capsys.readouterr().err

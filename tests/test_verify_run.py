@@ -1,0 +1,151 @@
+"""`siting verify`: what was edited in a stored run shows, with mended hashes too."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from reseal import reseal
+from town import write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.errors import InputError
+from siting.review import replan, rerun, verify_run
+from siting.study import plan_from_run
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verified")
+    siting.run(write_town(folder / "town"), out=folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def run(stored, tmp_path):
+    return shutil.copytree(stored, tmp_path / "run")
+
+
+def test_a_run_as_it_was_written_holds(run):
+    found = verify_run(run)
+    assert found.faults == found.notes == []
+    assert list(found.held) == ["files", "layers", "recount", "tables", "written"]
+    assert "demand" in found.held["tables"]
+    done = CliRunner().invoke(app, ["verify", str(run), "-q", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["holds"]
+
+
+@pytest.mark.parametrize("name", ["sites.geojson", "sites.csv", "plan.gpkg", "sites.qml"])
+def test_every_file_is_held_against_its_hash_by_every_verb(run, name):
+    data = (run / name).read_bytes()
+    (run / name).write_bytes(data.replace(b"4", b"5", 1) if b"4" in data else data + b" ")
+    with pytest.raises(InputError, match=f"{name}: was changed after the run was written"):
+        plan_from_run(run)
+    with pytest.raises(InputError, match="was changed"):
+        rerun(run)
+    assert f"{name}: was changed" in str(verify_run(run).faults[0])
+    assert CliRunner().invoke(app, ["verify", str(run), "-q"]).exit_code == 1
+
+
+def test_a_manifest_is_held_against_itself(run):
+    path = run / "stages" / "stages.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["outcome"]["budget_pkr"] += 1
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert [str(f.where).endswith("stages.json") for f in verify_run(run).faults] == [True]
+    (run / "extra.csv").write_text("a\n1\n", encoding="utf-8")
+    reseal(run)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    (run / "more.csv").write_text("a\n1\n", encoding="utf-8")
+    assert verify_run(run).faults[0].ids == ("more.csv",)
+
+
+def table(name, column, change):
+    def edit(run):
+        path = run / "stages" / f"{name}.parquet"
+        geo = b"geo" in (pq.read_schema(path).metadata or {})
+        frame = gpd.read_parquet(path) if geo else pd.read_parquet(path)
+        frame[column] = change(frame[column])
+        frame.to_parquet(path)
+
+    return edit
+
+
+def text(name, old, new):
+    def edit(run):
+        path = run / name
+        data = path.read_text(encoding="utf-8")
+        assert old in data
+        path.write_text(data.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
+def fact(key, change):
+    def edit(run):
+        facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        facts[key] = change(facts[key])
+        (run / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    return edit
+
+
+EDITS = {
+    "capacity": table("offers", "capacity_lev_kwh_day", lambda v: v * 3),
+    "energy": table("outcome_demand", "demand_kwh_day", lambda v: v * 1.1),
+    "money": table("outcome_money", "spent_pkr", lambda v: v - 1),
+    "demand": table("demand", "demand_kwh_day", lambda v: v * 1.1),
+    "a table people read": text("sites.csv", "West pump", "Best pump"),
+    "a figure of the summary": fact("mean_travel_min", lambda v: v / 2),
+}
+FURTHER = {
+    "service": table("outcome_service", "served_kwh_day", lambda v: v * 1.1),
+    "services": table("outcome_services", "served_kwh_day", lambda v: v * 0.9),
+    "served": table("outcome_served", "served_kwh_day", lambda v: v * 1.1),
+    "cost": table("offers", "cost_pkr", lambda v: v * 2),
+    "subsidy": table("offers", "subsidy_pkr", lambda v: v * 0.5),
+    "reach": table("reach", "travel_min", lambda v: v * 0.5),
+    "use": table("energy", "kwh_km", lambda v: v * 2),
+    "chargers": table("chargers", "power_kw", lambda v: v * 2),
+    "a name on the map": text("sites.geojson", "West pump", "Best pump"),
+    "an offer": text("offers.csv", "hub", "hut"),
+    "the budget": text("config.yaml", "budget_pkr: 5000", "budget_pkr: 9000"),
+    "the cutoff": text("config.yaml", "cutoff_min: 5", "cutoff_min: 4"),
+    "subsidy told": fact("subsidy_pkr", lambda v: v - 100),
+    "bound told": fact("bound_kwh_day", lambda v: v + 1),
+    "headline": fact("headline", lambda v: {**v, "Public money": "PKR 0.00 m"}),
+    "checks": fact("checks", lambda v: v[:-1]),
+    "range": fact("demand_range", lambda v: None),
+}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [*(pytest.param(edit, id=name) for name, edit in EDITS.items()),
+     *(pytest.param(edit, id=name, marks=pytest.mark.slow) for name, edit in FURTHER.items())],
+)  # fmt: skip
+def test_an_edit_with_mended_hashes_is_recounted(run, edit):
+    edit(run)
+    reseal(run)
+    assert verify_run(run).faults
+
+
+def test_an_input_that_is_gone_is_a_note_and_no_fault(stored, tmp_path):
+    town = write_town(tmp_path / "town")
+    siting.run(town, out=tmp_path / "run")
+    (tmp_path / "town" / "fleet.csv").unlink()
+    found = verify_run(tmp_path / "run")
+    assert found.faults == []
+    assert any("fleet.csv" in note for note in found.notes)
+
+
+def test_a_run_made_again_with_other_wishes_holds(run, tmp_path):
+    replan(run, drop=["s0001"], out=tmp_path / "again", now=datetime(2026, 1, 1, tzinfo=UTC))
+    found = verify_run(tmp_path / "again")
+    assert found.faults == []
