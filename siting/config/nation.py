@@ -36,7 +36,7 @@ Overrides = Annotated[tuple[Text, ...], Field(strict=False)]
 KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 
 
-class Money(Section):
+class MoneyRange(Section):
     """Least and most public money, in PKR, as shares of the nation's budget, or both."""
 
     least_pkr: Rupees = Field(0, ge=0, description="public money granted at least, PKR")
@@ -56,7 +56,7 @@ class Money(Section):
         return min(own, self.most_share * budget_pkr)
 
 
-class CityOfNation(Money):
+class CityOfNation(MoneyRange):
     """One city: its configuration, and what holds for it beside that."""
 
     config: YamlFile = Field(description="the city's configuration, a study of its own")
@@ -113,7 +113,7 @@ class NationConfig(Section):
         tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
     ] = Field(min_length=2, description="the cities: configurations, or sections with one each")
     set: Overrides = Field((), description="KEY=VALUE texts that replace keys of every city")
-    provinces: Mapping[Text, Money] = Field(
+    provinces: Mapping[Text, MoneyRange] = Field(
         {}, description="least and most money of a province's cities together, by province"
     )
     least_kwh_day_a_head: KwhHead = Field(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from siting.config.nation import NationConfig
+from siting.config import NationConfig
 from siting.nation.certificate import MILLION, Pot, divide
 from siting.nation.city import Ask, Row
 from siting.study.zones import gini

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.config import Config
-from siting.config.nation import load_nation
+from siting.config import Config, load_nation
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.nation import city as asking
 from siting.nation.certificate import MILLION, Points, Pot, certificate, divide
