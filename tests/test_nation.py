@@ -13,11 +13,12 @@ from town import CONFIG, write_town
 from typer.testing import CliRunner
 
 from siting.cli import app
-from siting.config.nation import load_nation
+from siting.config import NationConfig, load_nation
 from siting.errors import ConfigError, InfeasibleError, InputError, VerifyError
-from siting.nation import Nation, read_nation
+from siting.nation import Nation, NationPlan, read_nation
 from siting.nation import city as asking
 from siting.nation.certificate import Points, Pot, added_up, certificate, corners, divide
+from siting.nation.page import write_page
 
 
 class Here(Inline):
@@ -337,3 +338,63 @@ def test_bounds_for_every_whole_amount_prove_the_hull():
     both = pd.concat([table, sloped], ignore_index=True)
     whole = certificate(both, {"a": (0, 2), "b": (0, 2)}, pot)["term_kwh_day"].sum()
     assert whole == pytest.approx(16)
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_the_money_on_the_map_and_asks_nobody(tmp_path, opened):
+    cities = pd.DataFrame(
+        {
+            "city": ["a-town", "lost"], "title": ["A & Town", "Lost"],
+            "province": ["Punjab", "Sindh"], "status": ["optimal", "failed"],
+            "granted_pkr": [2e8, 0.0], "subsidy_pkr": [1.9e8, 0.0], "cost_pkr": [4e8, 0.0],
+            "new_stations": [12, 0], "served_kwh_day": [900.0, 0.0],
+            "demand_kwh_day": [1000.0, 500.0], "reachable_kwh_day": [990.0, 480.0],
+            "people": [1e6, 5e5], "vehicles": [1e4, 5e3], "drives_min": [4.0, math.nan],
+            "kwh_day_a_million": [3.0, 0.0], "binds": ["", ""], "lon": [73.1, 67.0],
+            "lat": [31.4, 24.9], "note": ["", ""], "error": ["", "b.csv: <no> such file"],
+            "served_car": [900.0, 0.0], "wanted_car": [1000.0, 500.0],
+        }
+    )  # fmt: skip
+    splits = pd.DataFrame(
+        {
+            "split": ["best", "equal"], "served_kwh_day": [900.0, 600.0], "drives_min": [4.0, 5.0],
+            "gini": [0.1, 0.2], "gini_a_head": [0.1, 0.2], "less_kwh_day": [0.0, 300.0],
+            "less_share": [0.0, 1 / 3], "complete": [False, True], "pkr_a-town": [2e8, 1e8],
+            "pkr_lost": [0.0, 1e8],
+        }
+    )  # fmt: skip
+    terms = pd.DataFrame(
+        {"row": ["city", "pot"], "name": ["a-town", "budget"], "price": [1e-6, 1e-6],
+         "money_pkr": [2e8, 2e8], "term_kwh_day": [1280.0, 200.0]}
+    )  # fmt: skip
+    frontier = pd.DataFrame(
+        {
+            "budget_pkr": [1e8, 2e8],
+            "served_kwh_day": [np.nan, 900.0],
+            "bound_kwh_day": [9e2, 1480.0],
+        }
+    )
+    config = NationConfig.model_construct(
+        name="n", title="A <nation>", note="made up", budget_pkr=2e8
+    )
+    plan = NationPlan(config, cities, splits, frontier, pd.DataFrame(), terms, (), (), 3.0)
+    write_page(plan, tmp_path)
+    page = opened(tmp_path / "index.html").page
+    assert page.title() == "A <nation>"
+    assert page.locator("svg polygon.land").count() == 7
+    radius = [float(page.locator(f"svg circle >> nth={i}").get_attribute("r")) for i in (0, 1)]
+    assert radius == pytest.approx([24, 3])
+    assert "PKR 200.0 m" in page.locator("svg").text_content()
+    assert page.locator("tr.failed").count() == 1
+    text = page.locator("body").inner_text()
+    for words in (
+        "gap 64.44%",
+        "failed: b.csv: <no> such file",
+        "-33.3%",
+        "lost: nothing is planned",
+    ):
+        assert words in text
+    assert page.locator("a[href='cities/a-town']").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

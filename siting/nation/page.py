@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
 SCALE = 44.0  # pixels a degree of latitude
+LINE = 14.0  # pixels between two labels
 SQUEEZE = math.cos(math.radians(30.3))
 WORDS = {
     "best": "this plan",
@@ -141,6 +142,7 @@ def _map(plan: NationPlan) -> str:
         parts.append(f'<polygon class="land" points="{points}"><title>{name}</title></polygon>')
     most = max(plan.cities["granted_pkr"].max(), 1.0)
     placed = plan.cities[plan.cities["lon"].notna()].sort_values("granted_pkr", ascending=False)
+    taken: list[tuple[bool, float]] = []
     for row in placed.to_dict("records"):
         x, y = _xy(row["lon"], row["lat"])
         radius = 3 + 21 * math.sqrt(row["granted_pkr"] / most)
@@ -148,11 +150,14 @@ def _map(plan: NationPlan) -> str:
         words = f"{row['title']}: PKR {row['granted_pkr'] / 1e6:,.1f} m"
         parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>'
                      f"{html.escape(words)}</title></circle>")  # fmt: skip
-        left = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6
-        side = (
-            f'x="{x - radius - 4:.1f}" text-anchor="end"' if left else f'x="{x + radius + 4:.1f}"'
+        left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
+        while any(side == left and abs(line - there) < LINE for side, there in taken):
+            line += LINE  # else the words of neighbours would run into each other
+        taken.append((left, line))
+        at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
+        parts.append(
+            f'<text x="{at:.1f}" y="{line:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
         )
-        parts.append(f'<text {side} y="{y + 4:.1f}">{html.escape(words)}</text>')
     width, height = _xy(EAST, SOUTH)
     return (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="Map of Pakistan with '
