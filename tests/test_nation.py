@@ -189,7 +189,7 @@ def test_a_worker_that_dies_takes_one_question_with_it(tmp_path, monkeypatch):
     monkeypatch.setattr("siting.nation.hands.local_pool", lambda _: nullcontext(Fragile()))
     said = []
     plan = Nation(path, progress=said.append).solve()
-    assert len(deaths) == 4  # each once among others, once alone
+    assert len(deaths) == 6  # each twice among others, once alone
     assert any("its process was killed" in line for line in said)
     assert plan.served_kwh_day == pytest.approx(16)
     assert plan.bound_kwh_day >= 16 - 1e-6

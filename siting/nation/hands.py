@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import ExitStack
 from typing import Any, Self
@@ -10,6 +10,8 @@ from typing import Any, Self
 from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
+# Pools that are tried before each task gets one of its own.
+POOLS = 2
 KILLED = "its process was killed, perhaps for want of memory"
 
 
@@ -49,12 +51,31 @@ class Hands:
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number of each task and its row, as they come in.
 
-        A process that dies takes the pool with it. Which task killed it is not known: each that is
-        left gets a pool of its own, in which it stands or falls alone.
+        A process that dies takes the pool with it: a fresh one does what is left. If that dies too,
+        each that is left gets a pool of its own, in which it stands or falls alone.
         """
+        left = list(range(len(tasks)))
+        for _ in range(POOLS):
+            left = yield from self._all(tasks, left)
+            if not left:
+                return
+        for i in left:
+            work, args = tasks[i]
+            with local_pool(1) as alone:
+                try:
+                    row = alone.submit(work, *args).result()
+                except BrokenExecutor:
+                    row = _lost(KILLED)
+            yield i, row
+
+    def _all(
+        self, tasks: Sequence[Task], todo: Sequence[int]
+    ) -> Generator[tuple[int, dict[str, Any]], None, list[int]]:
+        """Yield the rows of some tasks from one pool; return those it was broken before."""
         left: list[int] = []
         futures = {}
-        for i, (work, args) in enumerate(tasks):
+        for i in todo:
+            work, args = tasks[i]
             try:
                 futures[self._begin().submit(work, *args)] = i
             except BrokenExecutor:
@@ -70,14 +91,7 @@ class Hands:
         if left:
             self._open.close()
             self._pool = None
-        for i in sorted(left):
-            work, args = tasks[i]
-            with local_pool(1) as alone:
-                try:
-                    row = alone.submit(work, *args).result()
-                except BrokenExecutor:
-                    row = _lost(KILLED)
-            yield i, row
+        return sorted(left)
 
 
 def _lost(why: str) -> dict[str, Any]:
