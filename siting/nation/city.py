@@ -7,6 +7,7 @@ so that one city cannot stop the others.
 from __future__ import annotations
 
 import math
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ MOST_KEPT = 4
 # Two budgets, or two prices, this near to each other are one question.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
+# As in `siting.batch.worker`: a worker of several threads takes one question at a time.
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ def _guarded(work: Callable[..., Row]) -> Callable[..., Row]:
     def guarded(*args: Any) -> Row:
         begun = time.perf_counter()
         try:
-            row = work(*args)
+            with _one_at_a_time:
+                row = work(*args)
         except InfeasibleError as err:
             row = {"status": "impossible", "error": str(err)}
         except SitingError as err:
