@@ -11,7 +11,7 @@ import typer.main
 
 import siting
 from siting.cli import app
-from siting.config import reference
+from siting.config import nation_reference, reference
 from siting.tables import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -203,6 +203,7 @@ def _tells(path: Path) -> bool:
 
 PAGES = {
     "config.md": reference,
+    "nation-keys.md": nation_reference,
     "tables.md": tables_page,
     "cli.md": cli_page,
     "api.md": api_page,

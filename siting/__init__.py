@@ -46,6 +46,7 @@ _HOMES = {
     "make_offers": "siting.sites",
     "make_plan": "siting.plan",
     "merge_candidates": "siting.sites",
+    "Nation": "siting.nation",
     "Network": "siting.roads",
     "Outcome": "siting.outcome",
     "outcome_of": "siting.outcome",

@@ -1,4 +1,4 @@
-"""The embedded city: a configuration and its data, carried in the package and copied out to run."""
+"""The embedded cities: configurations and data, carried in the package and copied out to run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from pathlib import Path
 from siting.errors import Fault, InputError
 from siting.writing import write_whole
 
+CITIES = ("islamabad", "faisalabad", "quetta")
 CONFIG = Path("configs", "islamabad.yaml")
-DATA = Path("data", "islamabad")
+NATION = Path("configs", "nation.yaml")
 
 PACKAGE = Path(__file__).resolve().parent
 
 
-def embedded_files() -> dict[Path, Path]:
+def embedded_files(nation: bool = False) -> dict[Path, Path]:
     """Return the files of the embedded city, by the place each has in a copy of it.
+
+    Parameters
+    ----------
+    nation
+        Whether to return those of all embedded cities, and of the nation they make.
 
     Raises
     ------
@@ -24,10 +30,13 @@ def embedded_files() -> dict[Path, Path]:
         If this installation does not carry them.
     """
     # A wheel carries them inside the package; a clone has them beside it.
+    cities = CITIES if nation else CITIES[:1]
+    configs = [Path("configs", f"{city}.yaml") for city in cities] + [NATION] * nation
     for home in (PACKAGE / "_embedded", PACKAGE.parent):
-        if (home / CONFIG).is_file() and (home / DATA).is_dir():
-            found = [CONFIG, *(p.relative_to(home) for p in sorted((home / DATA).iterdir()))]
-            return {place: home / place for place in found}
+        folders = [home / "data" / city for city in cities]
+        if all((home / c).is_file() for c in configs) and all(f.is_dir() for f in folders):
+            data = [p.relative_to(home) for f in folders for p in sorted(f.iterdir())]
+            return {place: home / place for place in [*configs, *data]}
     raise InputError(
         Fault(
             "the embedded city",
@@ -37,7 +46,7 @@ def embedded_files() -> dict[Path, Path]:
     )
 
 
-def copy_embedded_city(folder: Path | str = "siting-demo") -> Path:
+def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
     """Return the configuration of the embedded, schematic Islamabad, copied out with its data.
 
     Its plan needs no internet. Runs go to ``runs/`` in the folder, parsed roads to ``cache/``.
@@ -47,11 +56,13 @@ def copy_embedded_city(folder: Path | str = "siting-demo") -> Path:
     folder
         Where the copy shall stand: ``configs/`` and ``data/`` are made in it. What is there already
         is left as it is.
+    nation
+        Whether to copy all embedded cities, and the nation they make.
 
     Returns
     -------
     Path
-        The copy's ``configs/islamabad.yaml``.
+        The copy's ``configs/islamabad.yaml``, or ``configs/nation.yaml``.
 
     Raises
     ------
@@ -67,7 +78,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo") -> Path:
     'configs/islamabad.yaml'
     """
     folder = Path(folder)
-    files = embedded_files()
+    files, config = embedded_files(nation), NATION if nation else CONFIG
     if folder.exists() and not folder.is_dir():
         raise InputError(Fault(str(folder), "is a file", "name another folder"))
     changed = tuple(
@@ -76,15 +87,16 @@ def copy_embedded_city(folder: Path | str = "siting-demo") -> Path:
         if (folder / place).exists() and (folder / place).read_bytes() != source.read_bytes()
     )
     if changed:
+        verb = "nation" if nation else "run"
         raise InputError(
             Fault(
                 str(folder),
                 "holds files of the embedded city that were changed",
-                f"siting run {folder / CONFIG} runs them; or name another folder",
+                f"siting {verb} {folder / config} runs them; or name another folder",
                 changed,
             )
         )
     for place, source in files.items():
         if not (folder / place).exists():
             write_whole(folder / place, partial(shutil.copyfile, source))
-    return folder / CONFIG
+    return folder / config

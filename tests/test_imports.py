@@ -36,6 +36,7 @@ ROOMS = [
     "study",
     "review",
     "batch",
+    "nation",
     "terminal",
     "cli",
 ]
@@ -79,7 +80,7 @@ def test_a_file_stays_readable(path):
 
 def test_only_studies_batches_and_the_cli_see_the_configuration():
     seers = {room_of(p) for p in FILES if "config" in set(imported_rooms(p))}
-    assert seers <= {"config", "study", "review", "batch", "cli"}
+    assert seers <= {"config", "study", "review", "batch", "nation", "cli"}
 
 
 def test_no_run_loads_the_classics():

@@ -32,6 +32,10 @@ def test_the_embedded_city_is_copied_once_and_never_over_changes(tmp_path):
     assert copy_embedded_city(tmp_path / "demo") == config  # the same files: nothing to do
     copied = {p.relative_to(tmp_path / "demo") for p in (tmp_path / "demo").rglob("*.*")}
     assert set(embedded_files()) <= copied
+    nation = copy_embedded_city(tmp_path / "nation", nation=True)
+    assert nation.name == "nation.yaml"
+    for place in embedded_files(nation=True):
+        assert (tmp_path / "nation" / place).is_file()
     config.write_text("name: mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"were changed \(configs/islamabad.yaml\); siting run"):
         copy_embedded_city(tmp_path / "demo")
@@ -172,7 +176,9 @@ def test_the_wheel_carries_all_that_is_read_at_run_time(dist):
     }
     assert there <= names
     assert "siting/py.typed" in names
-    assert {f"siting/_embedded/{place.as_posix()}" for place in embedded_files()} <= names
+    assert {
+        f"siting/_embedded/{place.as_posix()}" for place in embedded_files(nation=True)
+    } <= names
     assert all(n.startswith(("siting/", "siting-")) for n in names)
 
 

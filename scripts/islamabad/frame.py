@@ -30,6 +30,12 @@ def _lon_degree_m(lat: float) -> float:
     return 111412.84 * math.cos(rad) - 93.5 * math.cos(3 * rad) + 0.118 * math.cos(5 * rad)
 
 
+def lonlat_about(lon: float, lat: float, east: float, north: float) -> tuple[float, float]:
+    """Return longitude and latitude, to 7 decimals, of a point so many metres from another."""
+    up = lat + north / _lat_degree_m(lat)
+    return round(lon + east / _lon_degree_m(up), 7), round(up, 7)
+
+
 def to_lonlat(u: float, v: float) -> tuple[float, float]:
     """Return longitude and latitude in degrees, rounded to 7 decimals, of a point of the grid.
 
@@ -39,9 +45,7 @@ def to_lonlat(u: float, v: float) -> tuple[float, float]:
         Metres along and across the sector rows.
     """
     east, north = u * _COS - v * _SIN, u * _SIN + v * _COS
-    lat = ORIGIN_LAT + north / _lat_degree_m(ORIGIN_LAT)
-    lon = ORIGIN_LON + east / _lon_degree_m(lat)
-    return round(lon, 7), round(lat, 7)
+    return lonlat_about(ORIGIN_LON, ORIGIN_LAT, east, north)
 
 
 def to_grid(lon: float, lat: float) -> tuple[float, float]:

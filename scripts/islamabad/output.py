@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import json
+from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -18,6 +19,8 @@ CHARGERS_FILE = "existing_chargers.geojson"
 
 # Ids of our own, far from any meaning: nothing here is an OpenStreetMap object.
 FIRST_NODE, FIRST_PLACE, FIRST_WAY = 1_000_001, 2_000_001, 3_000_001
+
+LonLat = Callable[[float, float], tuple[float, float]]
 
 _NOTE = (
     "SCHEMATIC Islamabad, not surveyed and not OpenStreetMap data: drawn by "
@@ -34,7 +37,9 @@ def write(folder: Path, ways: list[Way], places: list[Place], people: list[Peopl
     (folder / CHARGERS_FILE).write_text(chargers_geojson(), "utf-8", newline="\n")
 
 
-def osm_xml(ways: list[Way], places: list[Place]) -> str:
+def osm_xml(
+    ways: list[Way], places: list[Place], note: str = _NOTE, to_lonlat: LonLat = to_lonlat
+) -> str:
     """Return the OSM XML document: road nodes, then places, then ways."""
     nodes = sorted(
         {node for way in ways for node in way.nodes}, key=lambda node: (node[1], node[0])
@@ -46,7 +51,7 @@ def osm_xml(ways: list[Way], places: list[Place]) -> str:
     out = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         '<osm version="0.6" generator="siting schematic">',
-        f"  <note>{_NOTE}</note>",
+        f"  <note>{note}</note>",
         f'  <bounds minlat="{min(lats):.7f}" minlon="{min(lons):.7f}" '
         f'maxlat="{max(lats):.7f}" maxlon="{max(lons):.7f}"/>',
     ]
@@ -70,7 +75,7 @@ def _tags(tags: dict[str, str]) -> list[str]:
     return [f"    <tag k={quoteattr(k)} v={quoteattr(v)}/>" for k, v in sorted(tags.items())]
 
 
-def people_csv(people: list[PeoplePoint]) -> str:
+def people_csv(people: list[PeoplePoint], to_lonlat: LonLat = to_lonlat) -> str:
     """Return the CSV of people, one row a point."""
     rows = ["lon,lat,people,sector,sector_type,source"]
     for point in people:

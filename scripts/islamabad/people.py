@@ -51,16 +51,22 @@ def people() -> list[PeoplePoint]:
         _spread(spots, weights, streets.inside(sector), sector.name, sector.kind)
     blue_area = (p.FAISAL + 60.0, p.ATATURK - 60.0, float(p.FAZL_E_HAQ), float(p.NAZIMUDDIN))
     _spread(spots, weights, blue_area, "Blue Area", "commercial", rows=1)
-    total = sum(weights)
-    exact = [CENSUS_2023_URBAN * weight / total for weight in weights]
-    counts = [int(share) for share in exact]
-    order = sorted(range(len(exact)), key=lambda i: (counts[i] - exact[i], i))
-    for i in order[: CENSUS_2023_URBAN - sum(counts)]:
-        counts[i] += 1
+    counts = shared_out(CENSUS_2023_URBAN, weights)
     return [
         PeoplePoint(u, v, count, name, kind)
         for (u, v, name, kind), count in zip(spots, counts, strict=True)
     ]
+
+
+def shared_out(people: int, weights: list[float]) -> list[int]:
+    """Return whole people by weight, the rounding to the largest remainders."""
+    total = sum(weights)
+    exact = [people * weight / total for weight in weights]
+    counts = [int(share) for share in exact]
+    order = sorted(range(len(exact)), key=lambda i: (counts[i] - exact[i], i))
+    for i in order[: people - sum(counts)]:
+        counts[i] += 1
+    return counts
 
 
 def _spread(

@@ -23,14 +23,21 @@ def demo(
     files_only: Annotated[
         bool, typer.Option("--files-only", help="Copy the files to edit, and make no plan.")
     ] = False,
+    nation: Annotated[
+        bool, typer.Option("--nation", help="Three schematic cities on one budget.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Copy the embedded, schematic Islamabad into a folder and make its plan; needs no internet."""
     with errors_explained(quiet=quiet):
         from siting.embedded import copy_embedded_city
 
-        config = copy_embedded_city(out)
-        if not files_only:
+        config = copy_embedded_city(out, nation)
+        if nation and not files_only:
+            from siting.cli.nation import plan_nation
+
+            plan_nation(config, overrides or [], quiet=quiet)
+        elif not files_only:
             from siting import study
             from siting.terminal import print_plan
 
@@ -43,7 +50,8 @@ def demo(
             if not quiet:
                 print_plan(plan, folder)
         if not quiet:
-            typer.echo(f"To go on from here: edit {config}, then siting run {config}")
+            verb = "nation" if nation else "run"
+            typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
 
 
 @app.command()

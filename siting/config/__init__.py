@@ -2,8 +2,16 @@
 
 from siting.config.changing import changed, words
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
+from siting.config.nation import NationConfig, load_nation
 from siting.config.offers import Money, Offers, Service, SiteCosts, Subsidy
-from siting.config.pages import input_files, reference, schema, to_yaml, with_files
+from siting.config.pages import (
+    input_files,
+    nation_reference,
+    reference,
+    schema,
+    to_yaml,
+    with_files,
+)
 from siting.config.program import Program
 from siting.config.reading import load
 from siting.config.sections import (
@@ -47,6 +55,7 @@ __all__ = [
     "H3Cells",
     "Housing",
     "Money",
+    "NationConfig",
     "Offers",
     "Output",
     "PeoplePoints",
@@ -79,6 +88,8 @@ __all__ = [
     "combinations",
     "input_files",
     "load",
+    "load_nation",
+    "nation_reference",
     "parse_sweeps",
     "reference",
     "schema",

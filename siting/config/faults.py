@@ -103,13 +103,13 @@ class Spot:
         return known and self.info is not None and not self.info.is_required()
 
 
-def find_spot(location: tuple[str | int, ...]) -> Spot:
+def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -> Spot:
     """Return the place in the schema that a validation error's location means.
 
     The location names the chosen member of a union, and marks the name of an entry of a mapping
     where that is at fault; neither is a key, so both are left out.
     """
-    spot = Spot()
+    spot = Spot(annotation=root)
     parts = [part for part in location if part != "[key]"]
     while parts:
         part = parts.pop(0)
@@ -163,9 +163,9 @@ def _item(annotation: Any) -> Any:
     return None
 
 
-def translate(error: ErrorDetails) -> list[tuple[Key, str, str]]:
+def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple[Key, str, str]]:
     """Return the faults of one validation error: the key, what is wrong, and the fix."""
-    spot = find_spot(error["loc"])
+    spot = find_spot(error["loc"], root)
     given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:

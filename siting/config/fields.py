@@ -171,6 +171,7 @@ RoadFile = Annotated[Path, BeforeValidator(_input_file(ROAD_SUFFIXES))]
 RasterFile = Annotated[Path, BeforeValidator(_input_file((".tif", ".tiff")))]
 SpreadFile = Annotated[Path, BeforeValidator(_input_file((*LAYER_SUFFIXES, *OSM_SUFFIXES)))]
 CsvFile = Annotated[Path, BeforeValidator(_input_file((".csv",)))]
+YamlFile = Annotated[Path, BeforeValidator(_input_file((".yaml", ".yml")))]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 
 Metres = Annotated[float, _unit("m")]

@@ -11,21 +11,27 @@ from pydantic import BaseModel
 from siting.config import refusals
 from siting.config.faults import SELECTORS, dotted
 from siting.config.fields import PATTERN_WORDS
+from siting.config.nation import NationConfig
 from siting.config.sections import Config
 from siting.config.yaml_text import Key, write
 
 _ROWS = ("key", "type", "unit", "default", "meaning")
 
 
-def schema() -> dict[str, Any]:
+def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
     """Return the JSON schema of a configuration, each key with its meaning and unit.
+
+    Parameters
+    ----------
+    model
+        Its sections: those of a study, or of a nation.
 
     Examples
     --------
     >>> schema()["$defs"]["Reach"]["properties"]["cutoff_min"]["unit"]
     'min'
     """
-    found = Config.model_json_schema()
+    found = model.model_json_schema()
     for part in _parts(found):
         if "patternProperties" in part:  # names that do not fit are refused, not ignored
             part["additionalProperties"] = False
@@ -93,7 +99,6 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
 
 def reference() -> str:
     """Return a Markdown page of every key: type, unit, default and meaning, section by section."""
-    root = schema()
     lines = [
         "# Configuration",
         "",
@@ -105,16 +110,35 @@ def reference() -> str:
         "nobody's figures: replace them where you know better.",
         "",
     ]
+    return "\n".join([*lines, *_tables(Config), refusals.table()])
+
+
+def nation_reference() -> str:
+    """Return a Markdown page of every key of a nation."""
+    lines = [
+        "# Keys of a nation",
+        "",
+        "<!-- Made by siting.config.pages from siting/config; do not edit. -->",
+        "",
+        "One YAML file describes a nation: cities, each with a [configuration](config.md) of its "
+        "own, and the money they share. [The how-to](howto/nation.md) says what comes of it.",
+        "",
+    ]
+    return "\n".join([*lines, *_tables(NationConfig)])
+
+
+def _tables(model: type[BaseModel]) -> Iterator[str]:
+    root = schema(model)
     for title, section in _sections(root, root, ""):
-        lines += [f"## {title}", "", section.get("description", ""), ""]
-        lines += [f"| {' | '.join(_ROWS)} |", "|" + "---|" * len(_ROWS)]
+        yield from (f"## {title}", "", section.get("description", ""), "")
+        yield f"| {' | '.join(_ROWS)} |"
+        yield "|" + "---|" * len(_ROWS)
         required = section.get("required", ())
         for name, part in section["properties"].items():
             default = "required" if name in required else _default(name, part)
             cells = (f"`{name}`", _type(part, root), _unit(part), default, part["description"])
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        lines.append("")
-    return "\n".join([*lines, refusals.table()])
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        yield ""
 
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:

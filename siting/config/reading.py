@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from siting.config.faults import Origins, dotted, shown, translate
 from siting.config.fields import missing_file
@@ -19,6 +19,8 @@ SUFFIXES = (".yaml", ".yml")
 
 # A configuration is a page or two; a larger file is data given by mistake.
 MAX_BYTES = 1_000_000
+
+Wrong = list[tuple[Key, str, str]]
 
 
 def load(
@@ -60,14 +62,41 @@ def load(
     ...         print(err.faults[-1].what)
     -1 is less than 0
     """
+
+    def past(_: Config | None, data: Mapping[str, Any], faulty: set[Key]) -> Wrong:
+        return _past_year(data, today, faulty)
+
+    return load_as(Config, path, overrides, also=past, check_files=check_files)
+
+
+def load_as[T: BaseModel](
+    model: type[T],
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    also: Callable[[T | None, Mapping[str, Any], set[Key]], Wrong],
+    check_files: bool = True,
+) -> T:
+    """Return what a YAML file says as a model of sections, as `load` does.
+
+    Parameters
+    ----------
+    model
+        Its sections.
+    path, overrides, check_files
+        As for `load`.
+    also
+        Called with the model, if it could be made, the data and the keys at fault, for further
+        faults.
+    """
     path = Path(path)
-    data, origins, found = _read_file(path)
+    data, origins, found = _read_file(path, model)
     for override in overrides:
         found += _override(data, override, origins)
-    config, wrong = _validate(data, path.parent.resolve(), check_files)
-    wrong += _past_year(data, today, {key for key, _, _ in wrong})
+    config, wrong = _validate(model, data, path.parent.resolve(), check_files)
+    wrong += also(config, data, {key for key, _, _ in wrong})
     wrong.sort(key=lambda fault: origins.line(fault[0]))
-    found += [Fault(origins.where(key), what, fix) for key, what, fix in wrong]
+    found += [Fault(origins.where(key) if key else "", what, fix) for key, what, fix in wrong]
     if config is None or found:
         raise ConfigError(found)
     return config
@@ -88,13 +117,13 @@ def checked(data: Mapping[str, Any], folder: Path) -> Config:
     ConfigError
         With one fault for each thing that is wrong, by its key.
     """
-    config, wrong = _validate(data, folder.resolve(), check_files=True)
+    config, wrong = _validate(Config, data, folder.resolve(), check_files=True)
     if config is None:
         raise ConfigError([Fault(dotted(key), what, fix) for key, what, fix in wrong])
     return config
 
 
-def _read_file(path: Path) -> tuple[dict[str, Any], Origins, list[Fault]]:
+def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Origins, list[Fault]]:
     if not path.is_file():
         raise ConfigError(Fault(str(path), missing_file(path).replace(f": {path}", "", 1)))
     if path.suffix.lower() not in SUFFIXES:
@@ -117,10 +146,10 @@ def _read_file(path: Path) -> tuple[dict[str, Any], Origins, list[Fault]]:
         where = f"{path}, line {err.line}, column {err.column}"
         raise ConfigError(Fault(where, f"is not YAML that can be read: {err.what}")) from err
     if document.value is None:
-        raise ConfigError(Fault(str(path), "is empty", f"it needs at least {_required()}"))
+        raise ConfigError(Fault(str(path), "is empty", f"it needs at least {_required(model)}"))
     if not isinstance(document.value, dict):
         what = f"holds {shown(document.value)}, not keys and values"
-        raise ConfigError(Fault(str(path), what, f"it needs at least {_required()}"))
+        raise ConfigError(Fault(str(path), what, f"it needs at least {_required(model)}"))
     origins = Origins(str(path), document.lines)
     found = [
         Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)
@@ -129,8 +158,8 @@ def _read_file(path: Path) -> tuple[dict[str, Any], Origins, list[Fault]]:
     return document.value, origins, found
 
 
-def _required() -> str:
-    return ", ".join(name for name, info in Config.model_fields.items() if info.is_required())
+def _required(model: type[BaseModel]) -> str:
+    return ", ".join(name for name, info in model.model_fields.items() if info.is_required())
 
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
@@ -176,17 +205,14 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
     return found
 
 
-Wrong = list[tuple[Key, str, str]]
-
-
-def _validate(
-    data: Mapping[str, Any], folder: Path, check_files: bool
-) -> tuple[Config | None, Wrong]:
+def _validate[T: BaseModel](
+    model: type[T], data: Mapping[str, Any], folder: Path, check_files: bool
+) -> tuple[T | None, Wrong]:
     try:
         context = {"folder": folder, "check_files": check_files}
-        return Config.model_validate(data, context=context), []
+        return model.model_validate(data, context=context), []
     except ValidationError as err:
-        return None, [fault for error in err.errors() for fault in translate(error)]
+        return None, [fault for error in err.errors() for fault in translate(error, model)]
 
 
 def _past_year(data: Mapping[str, Any], today: date | None, faulty: set[Key]) -> Wrong:

@@ -1,0 +1,76 @@
+"""The verb for a nation: many cities on one budget."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siting.cli.app import Overrides, Quiet, app, errors_explained
+
+
+@app.command()
+def nation(
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to check it."
+        ),
+    ],
+    *,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The folder itself; by default runs/NAME-TIME."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=1024, help="Processes here; by default one a core."),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Divide one budget among cities, with what no division exceeds; or check such a folder."""
+    with errors_explained(quiet=quiet):
+        if config.is_dir():
+            from siting.nation import read_nation
+
+            facts, _ = read_nation(config)
+            typer.echo(
+                f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
+                f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
+            )
+            return
+        plan_nation(config, overrides or [], out, workers, dask, quiet)
+
+
+def plan_nation(
+    config: Path,
+    overrides: list[str],
+    out: Path | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Make the plan of a nation, write its folder and print it."""
+    from siting.nation import Nation
+    from siting.terminal.nation import print_nation
+
+    now = datetime.now(UTC).astimezone()
+    asked = Nation(
+        config,
+        overrides,
+        workers=workers,
+        dask=dask,
+        progress=None if quiet else lambda text: typer.echo(text, err=True),
+        today=now.date(),
+    )
+    folder = out or asked.config.output.runs_dir / f"{asked.config.name}-{now:%Y%m%d-%H%M%S}"
+    plan = asked.solve(folder)
+    if not quiet:
+        print_nation(plan, folder)

@@ -1,0 +1,244 @@
+"""The configuration of a nation: cities, each a study of its own, and the money they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from siting.config.fields import (
+    RUN_NAME,
+    Folder,
+    Rupees,
+    Seconds,
+    Section,
+    Share,
+    TableName,
+    Text,
+    YamlFile,
+    did_you_mean,
+)
+from siting.config.reading import Wrong, load, load_as
+from siting.config.sections import Config
+from siting.config.yaml_text import Key
+from siting.errors import ConfigError
+
+
+def _named(value: Any) -> Any:
+    return {"config": value} if isinstance(value, str) else value
+
+
+Overrides = Annotated[tuple[Text, ...], Field(strict=False)]
+KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
+
+
+class MoneyRange(Section):
+    """Least and most public money, in PKR, as shares of the nation's budget, or both."""
+
+    least_pkr: Rupees = Field(0, ge=0, description="public money granted at least, PKR")
+    most_pkr: Rupees | None = Field(
+        None, ge=0, description="public money granted at most, PKR; none: no limit of its own"
+    )
+    least_share: Share = Field(0, description="share of the nation's budget granted at least")
+    most_share: Share = Field(1, description="share of the nation's budget granted at most")
+
+    def least(self, budget_pkr: float) -> float:
+        """Return the least there must be (PKR)."""
+        return max(self.least_pkr, self.least_share * budget_pkr)
+
+    def most(self, budget_pkr: float) -> float:
+        """Return the most there may be (PKR)."""
+        own = math.inf if self.most_pkr is None else self.most_pkr
+        return min(own, self.most_share * budget_pkr)
+
+
+class CityOfNation(MoneyRange):
+    """One city: its configuration, and what holds for it beside that."""
+
+    config: YamlFile = Field(description="the city's configuration, a study of its own")
+    set: Overrides = Field((), description="KEY=VALUE texts that replace keys of it")
+    takes_part: Literal["may", "must", "never"] = Field(
+        "may", description="may; must: gets a new station at least; never: gets no public money"
+    )
+    province: Text | None = Field(
+        None, description="its province; none: that of demand.city in the package"
+    )
+
+
+class ClassEnvelope(Section):
+    """Public money for some chargers, in all cities together."""
+
+    budget_pkr: Rupees = Field(ge=0, description="that these chargers draw at most, PKR")
+    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
+        min_length=1, description="groups of the charger catalogue that draw on it (lev, ac, dc …)"
+    )
+
+
+class NationSolver(Section):
+    """How hard to try."""
+
+    gap: Share = Field(0.01, description="stop when the nation's plan is proven to be this near")
+    time_limit_s: Seconds = Field(10, gt=0, le=604_800, description="for each solve of a city, s")
+    rounds: int = Field(
+        3, ge=1, le=50, description="how often prices are moved and money traded, at most"
+    )
+
+
+class NationOutput(Section):
+    """Where results are kept."""
+
+    runs_dir: Folder = Field(
+        Path("../runs"), description="folder in which each plan of the nation gets one of its own"
+    )
+
+
+class NationConfig(Section):
+    """A nation: cities that share a budget."""
+
+    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(
+        max_length=80, description="short name; names the folder"
+    )
+    title: Text = Field(
+        default_factory=lambda data: data.get("name", "untitled"), description="name for people"
+    )
+    note: str = Field("", description="caveat repeated in every output")
+    budget_pkr: Rupees = Field(
+        gt=0, le=1e14, description="public money of all cities together, PKR"
+    )
+    cities: Annotated[
+        tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
+    ] = Field(min_length=2, description="the cities: configurations, or sections with one each")
+    set: Overrides = Field((), description="KEY=VALUE texts that replace keys of every city")
+    provinces: Mapping[Text, MoneyRange] = Field(
+        {}, description="least and most money of a province's cities together, by province"
+    )
+    least_kwh_day_a_head: KwhHead = Field(
+        0, ge=0, le=100, description="energy served in every city for each who lives there"
+    )
+    envelopes: Mapping[TableName, ClassEnvelope] = Field(
+        {}, description="money for some chargers over all cities, each a ceiling"
+    )
+    solver: NationSolver = Field(NationSolver(), description="how hard to try")
+    output: NationOutput = Field(NationOutput(), description="where results are kept")
+
+
+def load_nation(
+    path: Path, overrides: Sequence[str] = (), today: date | None = None
+) -> tuple[NationConfig, list[Config], list[str]]:
+    """Return a nation's configuration, its cities' and their provinces, checked.
+
+    Parameters
+    ----------
+    path
+        The YAML file. Relative paths in it are taken from its folder.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    today
+        The day on which the cities' target year must not lie in the past; none: no such check.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the nation's file and of the cities'.
+    """
+    cities: list[Config] = []
+    provinces: list[str] = []
+
+    def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> Wrong:
+        if config is None:
+            return []
+        wrong: Wrong = []
+        for i, one in enumerate(config.cities):
+            try:
+                cities.append(load(one.config, [*config.set, *one.set], today))
+            except ConfigError as err:
+                wrong += [(("cities", i), f"{f.where}: {f.what}", f.fix) for f in err.faults]
+        if wrong:
+            return wrong
+        provinces.extend(
+            one.province or _province_of(city)
+            for one, city in zip(config.cities, cities, strict=True)
+        )
+        return [*_cities_apart(cities), *_plain_questions(cities), *_money(config, provinces)]
+
+    return load_as(NationConfig, path, overrides, also=also), cities, provinces
+
+
+def _province_of(city: Config) -> str:
+    from siting import cities as library
+
+    try:
+        return str(library.find_city(city.demand.city)["province"])
+    except ValueError:  # a city of the user's own
+        return ""
+
+
+def _cities_apart(cities: Sequence[Config]) -> Wrong:
+    wrong: Wrong = []
+    for i, city in enumerate(cities):
+        names = [other.name for other in cities[:i]]
+        if city.name in names:
+            first = names.index(city.name)
+            what = f"{city.name} is there already, as cities.{first}: its demand would count twice"
+            wrong.append((("cities", i), what, "leave one out"))
+        if city.year != cities[0].year:
+            what = f"{city.name} is for {city.year}, {cities[0].name} for {cities[0].year}"
+            wrong.append((("cities", i), what, f"one year for all: set: [year={cities[0].year}]"))
+    return wrong
+
+
+def _plain_questions(cities: Sequence[Config]) -> Wrong:
+    wrong: Wrong = []
+    for i, city in enumerate(cities):
+        program = city.program
+        odd = {
+            "years": program.years is not None,
+            "scenarios": program.scenarios is not None,
+            "fairness": program.fairness != "none",
+            "least_cost": program.least_cost is not None,
+            "decay": program.decay is not None,
+            "objective": program.objective != "energy",
+            "least_gain.rule": program.least_gain.always,
+        }
+        wrong += [
+            (("cities", i), f"{city.name} asks for program.{key}, a nation for the most energy",
+             "leave it out of the city's configuration")
+            for key, on in odd.items()
+            if on
+        ]  # fmt: skip
+    return wrong
+
+
+def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
+    wrong: Wrong = []
+    budget = config.budget_pkr
+    known = sorted(set(provinces) - {""})
+    least = dict.fromkeys(known, 0.0)
+    for i, (one, province) in enumerate(zip(config.cities, provinces, strict=True)):
+        own = 0.0 if one.takes_part == "never" else one.least(budget)
+        if own > one.most(budget):
+            wrong.append((("cities", i, "least_pkr"), _have(one.most(budget), own), "lower it"))
+        least[province] = least.get(province, 0.0) + own
+    for name, money in config.provinces.items():
+        key: Key = ("provinces", name)
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are: {', '.join(known) or 'none'}"
+            wrong.append((key, "no city of the nation lies there", hint))
+            continue
+        if max(least[name], money.least(budget)) > money.most(budget):
+            need = max(least[name], money.least(budget))
+            wrong.append(((*key, "most_pkr"), _have(money.most(budget), need), "raise it"))
+        least[name] = max(least[name], money.least(budget))
+    whole = math.fsum(least.values())
+    if whole > budget * (1 + 1e-12):
+        fix = f"raise it by PKR {whole - budget:,.0f}, or lower a floor"
+        wrong.append((("budget_pkr",), f"the floors add up to more: {_have(budget, whole)}", fix))
+    return wrong
+
+
+def _have(have: float, need: float) -> str:
+    return f"have PKR {have:,.0f}, need PKR {need:,.0f}"

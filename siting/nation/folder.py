@@ -1,0 +1,232 @@
+"""A nation's folder: tables, a page, each city's run below it; checked when it is read."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siting import __version__, export
+from siting.errors import Fault, InputError, VerifyError
+from siting.files import read_layer, whole_folder
+from siting.nation import city as asking
+from siting.nation.certificate import Pot, added_up, corners
+from siting.nation.page import write_page
+from siting.nation.plan import NationPlan, plan_of
+
+if TYPE_CHECKING:
+    from siting.nation.solve import Nation
+
+CITIES = "cities"
+# What sums of written figures may differ by: kWh/day, PKR.
+NEAR_KWH, NEAR_PKR = 1e-3, 1.0
+# What is served may be above a bound by this share, a solver's own arithmetic.
+NEAR_SHARE = 1e-5
+TABLES = ("cities", "splits", "frontier", "bounds", "certificate")
+
+
+def write_nation(
+    nation: Nation, chosen: Mapping[str, tuple[float, dict[str, Any]]], out: Path, begun: float
+) -> NationPlan:
+    """Return the plan of a nation, written to a folder that appears whole or not at all.
+
+    Parameters
+    ----------
+    nation
+        The nation, its cities answered.
+    chosen
+        Money granted (PKR) and plan of each city.
+    out
+        The folder: new, or empty.
+    begun
+        When the work began, by `time.perf_counter`.
+    """
+    now = datetime.now().astimezone()
+    with whole_folder(out) as folder:
+        (folder / CITIES).mkdir()
+        names = list(chosen)
+        solver, hands = nation.config.solver, nation.hands
+        tasks = []
+        for name in names:
+            granted, row = chosen[name]
+            ask = nation.ask(name, "granted", granted, free=False)
+            start, path = tuple(row["offers"]), folder / CITIES / name
+            args = (nation.studies[name], ask, start, solver.time_limit_s, hands.threads, path)
+            tasks.append((asking.write, args))
+        written = {}
+        for i, row in hands.each(tasks):
+            written[names[i]] = row
+            nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
+                        else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
+            if row["error"]:
+                nation.failed[names[i]] = row["error"]
+        plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
+        tables = {
+            "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
+            "bounds": plan.asks, "certificate": plan.terms,
+        }  # fmt: skip
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+        export.write_json(_facts(nation, plan, now), folder / "nation.json")
+        _write_layers(folder, plan)
+        write_page(plan, folder)
+    return plan
+
+
+def _facts(nation: Nation, plan: NationPlan, now: datetime) -> dict[str, Any]:
+    config = plan.config
+    return {
+        "siting": __version__,
+        "name": config.name,
+        "title": config.title,
+        "note": config.note,
+        "written": now.isoformat(timespec="seconds"),
+        "year": next(iter(nation.studies.values())).year,
+        "budget_pkr": config.budget_pkr,
+        "granted_pkr": math.fsum(plan.cities["granted_pkr"]),
+        "subsidy_pkr": math.fsum(plan.cities["subsidy_pkr"]),
+        "served_kwh_day": plan.served_kwh_day,
+        "bound_kwh_day": plan.bound_kwh_day,
+        "gap": plan.gap,
+        "failed": dict(nation.failed),
+        "unknown": list(plan.unknown),
+        "pots": [
+            {"name": p.name, "cities": list(p.cities), "at_least_pkr": p.at_least,
+             "at_most_pkr": None if math.isinf(p.at_most) else p.at_most}
+            for p in plan.pots
+        ],
+        "limits_pkr": {n: list(nation.limits(n)) for n in nation.studies},
+        "seconds": plan.seconds,
+    }  # fmt: skip
+
+
+def _write_layers(folder: Path, plan: NationPlan) -> None:
+    """Write all stations, and the cities, as GeoJSON and GeoPackage in lon/lat."""
+    parts = []
+    for name in plan.cities["city"]:
+        path = folder / CITIES / name / "sites.geojson"
+        if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["features"]:
+            layer = read_layer(path)
+            own = [c for c in layer.columns if c not in ("id", "geometry")]
+            layer = layer[[*own, "geometry"]].assign(site_id=name + ":" + layer["site_id"])
+            layer.insert(0, "city", name)
+            parts.append(layer)
+    placed = plan.cities[plan.cities["lon"].notna()]
+    points = gpd.points_from_xy(placed["lon"], placed["lat"], crs=4326)
+    layers = {"cities": gpd.GeoDataFrame(placed.drop(columns=["lon", "lat"]), geometry=points)}
+    if parts:
+        layers["stations"] = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=4326)
+    keys = {"cities": "city", "stations": "site_id"}
+    for name, layer in layers.items():
+        export.write_geojson(layer, folder / f"{name}.geojson", note=plan.config.note,
+                             key=keys[name])  # fmt: skip
+    export.write_geopackage(folder / "nation.gpkg", layers)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Return facts and tables of a nation's folder, its certificate added up again.
+
+    Parameters
+    ----------
+    folder
+        What `siting nation` wrote.
+
+    Raises
+    ------
+    InputError
+        If it is no such folder.
+    VerifyError
+        If it is not what it says it is: the bound does not add up from the bounds of the cities, a
+        city draws more than it is granted, more is granted than there is, or a run says otherwise.
+    """
+    folder = Path(folder)
+    try:
+        facts: dict[str, Any] = json.loads((folder / "nation.json").read_text(encoding="utf-8"))
+        tables = {name: pd.read_csv(folder / f"{name}.csv") for name in TABLES}
+    except (OSError, ValueError) as err:
+        what = f"is no folder of a nation's plan: {err}"
+        raise InputError(Fault(str(folder), what, "name what siting nation wrote")) from err
+    faults = [*_bound_faults(facts, tables), *_money_faults(facts, tables["cities"])]
+    for row in tables["cities"].to_dict("records"):
+        faults += _run_faults(folder, row)
+    if faults:
+        raise VerifyError(faults)
+    return facts, tables
+
+
+def _pots(facts: Mapping[str, Any]) -> list[Pot]:
+    return [
+        Pot(p["name"], tuple(p["cities"]), p["at_least_pkr"],
+            math.inf if p["at_most_pkr"] is None else p["at_most_pkr"])
+        for p in facts["pots"]
+    ]  # fmt: skip
+
+
+def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
+    bounds, said = tables["bounds"], tables["certificate"]
+    faults = []
+    net = bounds["served_kwh_day"] - bounds["price"].fillna(0.0) * bounds["subsidy_pkr"]
+    over = bounds[net > bounds["bound_kwh_day"] + NEAR_KWH]
+    if len(over):
+        names = tuple(over["city"].astype(str))
+        faults.append(Fault("bounds.csv", "a plan is above its own bound", "", names))
+    cities = {
+        name: corners(bounds[bounds["city"] == name], *limits)
+        for name, limits in facts["limits_pkr"].items()
+        if name not in facts["unknown"]
+    }
+    prices = dict(zip(said["name"], said["price"], strict=True))
+    again = added_up(cities, _pots(facts), prices)
+    whole = math.fsum(again["term_kwh_day"])
+    if whole < facts["served_kwh_day"] * (1 - NEAR_SHARE) - NEAR_KWH:
+        what = f"adds up to {whole:,.3f} kWh/day, and {facts['served_kwh_day']:,.3f} are served"
+        faults.append(Fault("certificate.csv", what))
+    whole = max(whole, facts["served_kwh_day"])
+    if abs(whole - facts["bound_kwh_day"]) > NEAR_KWH:
+        what = f"says {facts['bound_kwh_day']:,.3f} kWh/day, the bounds add up to {whole:,.3f}"
+        faults.append(Fault("nation.json, bound_kwh_day", what))
+    served = math.fsum(tables["cities"]["served_kwh_day"])
+    if abs(served - facts["served_kwh_day"]) > NEAR_KWH:
+        what = f"says {facts['served_kwh_day']:,.3f} kWh/day, cities.csv {served:,.3f}"
+        faults.append(Fault("nation.json, served_kwh_day", what))
+    return faults
+
+
+def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> list[Fault]:
+    granted = dict(zip(cities["city"], cities["granted_pkr"], strict=True))
+    faults = []
+    for pot in _pots(facts):
+        whole = math.fsum(granted[name] for name in pot.cities)
+        least = -math.inf if set(pot.cities) & set(facts["failed"]) else pot.at_least
+        if not least - NEAR_PKR <= whole <= pot.at_most + NEAR_PKR:
+            faults.append(Fault(f"cities.csv, {pot.name}", f"grants PKR {whole:,.0f} in all"))
+    return faults
+
+
+def _run_faults(folder: Path, row: Mapping[Any, Any]) -> list[Fault]:
+    """Return where a city's run says other than the nation does."""
+    where = f"{CITIES}/{row['city']}/run.json"
+    if row["status"] == "failed":
+        return []
+    try:
+        run = json.loads((folder / where).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        return [Fault(where, f"cannot be read: {err}")]
+    faults = []
+    if abs(run["objective_kwh_day"] - row["served_kwh_day"]) > NEAR_KWH:
+        what = f"serves {run['objective_kwh_day']:,.3f} kWh/day, not {row['served_kwh_day']:,.3f}"
+        faults.append(Fault(where, what))
+    if run["subsidy_pkr"] > row["granted_pkr"] + NEAR_PKR:
+        what = f"draws PKR {run['subsidy_pkr']:,.0f}, granted are {row['granted_pkr']:,.0f}"
+        faults.append(Fault(where, what))
+    return faults

@@ -1,0 +1,98 @@
+"""Who works on the cities: processes here or a cluster; one that dies takes one task with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from contextlib import ExitStack
+from typing import Any, Self
+
+from siting.batch.pools import cores, dask_pool, local_pool, share_threads
+
+Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
+# Pools that are tried before each task gets one of its own.
+POOLS = 2
+KILLED = "its process was killed, perhaps for want of memory"
+
+
+class Hands:
+    """An executor that outlives the death of its workers.
+
+    Parameters
+    ----------
+    workers
+        Processes of this machine; none: one a core.
+    dask
+        Address of a Dask scheduler to work on in their place.
+    """
+
+    def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
+        self.workers, self.dask = workers or cores(), dask
+        self.threads = share_threads(self.workers)
+        self._open = ExitStack()
+        self._pool: Executor | None = None
+
+    def __enter__(self) -> Self:
+        """Return it; processes are started when there is work."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what was started."""
+        self._open.close()
+
+    def _begin(self) -> Executor:
+        if self._pool is None:
+            if self.dask is not None:
+                self._pool, self.threads = self._open.enter_context(dask_pool(self.dask))
+            else:
+                self._pool = self._open.enter_context(local_pool(self.workers))
+        return self._pool
+
+    def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the number of each task and its row, as they come in.
+
+        A process that dies takes the pool with it: a fresh one does what is left. If that dies too,
+        each that is left gets a pool of its own, in which it stands or falls alone.
+        """
+        left = list(range(len(tasks)))
+        for _ in range(POOLS):
+            left = yield from self._all(tasks, left)
+            if not left:
+                return
+        for i in left:
+            work, args = tasks[i]
+            with local_pool(1) as alone:
+                try:
+                    row = alone.submit(work, *args).result()
+                except BrokenExecutor:
+                    row = _lost(KILLED)
+            yield i, row
+
+    def _all(
+        self, tasks: Sequence[Task], todo: Sequence[int]
+    ) -> Generator[tuple[int, dict[str, Any]], None, list[int]]:
+        """Yield the rows of some tasks from one pool; return those it was broken before."""
+        left: list[int] = []
+        futures = {}
+        for i in todo:
+            work, args = tasks[i]
+            try:
+                futures[self._begin().submit(work, *args)] = i
+            except BrokenExecutor:
+                left.append(i)
+        for future in as_completed(futures):
+            i = futures[future]
+            try:
+                yield i, future.result()
+            except BrokenExecutor:
+                left.append(i)
+            except Exception as err:  # lost with its machine, or not to be sent
+                yield i, _lost(f"{type(err).__name__}: {err}")
+        if left:
+            self._open.close()
+            self._pool = None
+        return sorted(left)
+
+
+def _lost(why: str) -> dict[str, Any]:
+    return {"status": "failed", "error": why, "seconds": 0.0}

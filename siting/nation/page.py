@@ -1,0 +1,254 @@
+"""The page of a nation: a map, money by city, what other divisions cost, the certificate."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siting.writing import write_whole
+
+if TYPE_CHECKING:
+    from siting.nation.plan import NationPlan
+
+# Nothing is fetched and no script is run.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
+SCALE = 44.0  # pixels a degree of latitude
+LINE = 14.0  # pixels between two labels
+SQUEEZE = math.cos(math.radians(30.3))
+WORDS = {
+    "best": "this plan",
+    "population": "by population",
+    "demand": "by energy wanted",
+    "vehicles": "by electric vehicles expected",
+    "equal": "the same for all",
+}
+_STYLE = """
+th { white-space: normal !important; } table { font-size: .85rem !important; }
+svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
+.city { fill: #0b6e4f; fill-opacity: .8; stroke: #fff; } .lost { fill: #c8553d; }
+"""
+
+
+def write_page(plan: NationPlan, out: Path) -> None:
+    """Write ``index.html`` into a nation's folder, whole or not at all; it fetches nothing."""
+    text = render(plan, out)
+    write_whole(
+        out / "index.html", lambda path: path.write_text(text, encoding="utf-8", newline="\n")
+    )
+
+
+def headline(plan: NationPlan) -> list[tuple[str, str]]:
+    """Return what came out, (what, value), for page and terminal."""
+    granted = math.fsum(plan.cities["granted_pkr"])
+    wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
+    worst = plan.splits[plan.splits["split"] != "best"]
+    worst = worst[worst["complete"]]
+    lines = [
+        ("Energy served", f"{plan.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day "
+                          f"({plan.served_kwh_day / max(wanted, 1e-9):.1%})"),
+        ("Proven limit", f"no division of this money serves more than {plan.bound_kwh_day:,.0f} "
+                         f"kWh/day, gap {plan.gap:.2%}"),
+        ("Granted", f"PKR {granted / 1e6:,.1f} m of {plan.config.budget_pkr / 1e6:,.1f} m"),
+        ("New stations", f"{int(plan.cities['new_stations'].sum()):,}"),
+    ]  # fmt: skip
+    if len(worst):
+        words = "; ".join(
+            f"{WORDS[r['split']]} {-r['less_kwh_day']:+,.0f} kWh/day ({-r['less_share']:+.1%})"
+            for r in worst.to_dict("records")
+        )
+        lines.append(("Divided otherwise", words))
+    lost = plan.cities[plan.cities["status"] == "failed"]
+    if len(lost):
+        lines.append(
+            ("Failed", f"{', '.join(lost['city'])}: nothing is planned there; the limit counts "
+             "all energy in reach there as served")
+        )  # fmt: skip
+    if plan.unknown:
+        lines.append(("Limit without", f"{', '.join(plan.unknown)}: nothing is known of it, the "
+                      "limit is that of the others"))  # fmt: skip
+    return lines
+
+
+def render(plan: NationPlan, out: Path) -> str:
+    """Return the page of a nation as HTML text."""
+    style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
+    title, note = html.escape(plan.config.title), html.escape(plan.config.note)
+    lines = "".join(
+        f"<tr><th>{html.escape(a)}</th><td style='white-space:normal'>{html.escape(b)}</td></tr>"
+        for a, b in headline(plan)
+    )
+    caveat = f'<p class="note">{note}</p>' if note else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<h1>{title}</h1>
+{caveat}
+<div class="wide"><table>{lines}</table></div>
+<h2>Where the money goes</h2>
+<figure>{_map(plan)}<figcaption>A circle's area is the money granted. Outlines of the provinces are
+schematic, and say nothing about any boundary.</figcaption></figure>
+<h2>By city</h2>
+<div class="wide">{_cities(plan, out)}</div>
+<p class="quiet">One PKR m more: what it would serve there, by the plans that were found.</p>
+<h2>By vehicle class, kWh/day served of those wanted</h2>
+<div class="wide">{_classes(plan)}</div>
+<h2>The same money divided otherwise</h2>
+<div class="wide">{_splits(plan)}</div>
+<p class="quiet">Gini: 0 where all cities are served the same share of what they want, or the same
+energy a head. The other rows are each city's own best plan for its part of the money, with no
+floors to keep.</p>
+<h2>Less money</h2>
+<div class="wide">{_frontier(plan)}</div>
+<p class="quiet">Served at least: by plans at hand, with no city solved anew.</p>
+<h2>Why no division does better</h2>
+<div class="wide">{_terms(plan)}</div>
+<p class="quiet">At these prices a rupee, no plan of a city brings more energy net of its money than
+the city's row; what the money there is would be worth at its price is added. The sum limits every
+division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
+<code>siting nation</code> on this folder adds them up again.</p>
+<p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
+<a href="splits.csv">splits.csv</a>, <a href="frontier.csv">frontier.csv</a>,
+<a href="certificate.csv">certificate.csv</a>,
+<a href="nation.json">nation.json</a>; for a GIS: <a href="nation.gpkg">nation.gpkg</a>,
+<a href="stations.geojson">stations.geojson</a>, <a href="cities.geojson">cities.geojson</a>.
+{plan.seconds:,.0f} s in all.</p>
+</body>
+</html>
+"""
+
+
+def _xy(lon: float, lat: float) -> tuple[float, float]:
+    return (lon - WEST) * SCALE * SQUEEZE, (NORTH - lat) * SCALE
+
+
+def _map(plan: NationPlan) -> str:
+    text = (files("siting.nation") / "provinces.json").read_text(encoding="utf-8")
+    parts = []
+    for name, ring in json.loads(text)["provinces"].items():
+        points = " ".join("{:.1f},{:.1f}".format(*_xy(lon, lat)) for lon, lat in ring)
+        parts.append(f'<polygon class="land" points="{points}"><title>{name}</title></polygon>')
+    most = max(plan.cities["granted_pkr"].max(), 1.0)
+    placed = plan.cities[plan.cities["lon"].notna()].sort_values("granted_pkr", ascending=False)
+    taken: list[tuple[bool, float]] = []
+    for row in placed.to_dict("records"):
+        x, y = _xy(row["lon"], row["lat"])
+        radius = 3 + 21 * math.sqrt(row["granted_pkr"] / most)
+        kind = "city lost" if row["status"] == "failed" else "city"
+        words = f"{row['title']}: PKR {row['granted_pkr'] / 1e6:,.1f} m"
+        parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>'
+                     f"{html.escape(words)}</title></circle>")  # fmt: skip
+        left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
+        while any(side == left and abs(line - there) < LINE for side, there in taken):
+            line += LINE  # else the words of neighbours would run into each other
+        taken.append((left, line))
+        at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
+        parts.append(
+            f'<text x="{at:.1f}" y="{line:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
+        )
+    width, height = _xy(EAST, SOUTH)
+    return (
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="Map of Pakistan with '
+        f'the money by city">{"".join(parts)}</svg>'
+    )
+
+
+def _table(heads: list[str], rows: list[list[str]], kinds: list[str] | None = None) -> str:
+    kinds = kinds or [""] * len(rows)
+    head = "".join(f'<th class="{"n" if i else ""}">{h}</th>' for i, h in enumerate(heads))
+    body = "".join(
+        f'<tr class="{kind}">'
+        + "".join(f'<td class="{"n" if i else ""}">{c}</td>' for i, c in enumerate(row))
+        + "</tr>"
+        for row, kind in zip(rows, kinds, strict=True)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _number(value: Any, form: str = ",.0f") -> str:
+    return "–" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def _cities(plan: NationPlan, out: Path) -> str:
+    heads = ["City", "Province", "Granted, PKR m", "Drawn", "Cost in all", "New stations",
+             "Served, kWh/day", "Share", "Drive, min", "PKR m more, kWh/day", "Binds"]  # fmt: skip
+    rows, kinds = [], []
+    for row in plan.cities.to_dict("records"):
+        folder = f"cities/{row['city']}"
+        page = f"{folder}/report.html" if (out / folder / "report.html").is_file() else folder
+        name = html.escape(row["title"])
+        if row["status"] == "failed":
+            name += (
+                f"<br><small>failed: {html.escape(' '.join(row['error'].split())[:160])}</small>"
+            )
+        else:
+            name = f'<a href="{html.escape(page)}">{name}</a>'
+        kinds.append("failed" if row["status"] == "failed" else "")
+        share = row["served_kwh_day"] / row["demand_kwh_day"] if row["demand_kwh_day"] else 0.0
+        rows.append(
+            [name, html.escape(row["province"]), f"{row['granted_pkr'] / 1e6:,.1f}",
+             f"{row['subsidy_pkr'] / 1e6:,.1f}", f"{row['cost_pkr'] / 1e6:,.1f}",
+             f"{row['new_stations']:,.0f}", f"{row['served_kwh_day']:,.0f}", _number(share, ".1%"),
+             _number(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
+             row["binds"] or "–"]
+        )  # fmt: skip
+    return _table(heads, rows, kinds)
+
+
+def _classes(plan: NationPlan) -> str:
+    names = [c.removeprefix("wanted_") for c in plan.cities.columns if c.startswith("wanted_")]
+    rows = [
+        [html.escape(row["title"])]
+        + [
+            f"{_number(row[f'served_{n}'])} of {_number(row[f'wanted_{n}'])}"
+            if math.isfinite(row[f"wanted_{n}"]) else "–"
+            for n in names
+        ]
+        for row in plan.cities.to_dict("records")
+    ]  # fmt: skip
+    return _table(["City", *(n.replace("_", " ") for n in names)], rows)
+
+
+def _splits(plan: NationPlan) -> str:
+    cities = list(plan.cities["city"])
+    titles = dict(zip(cities, plan.cities["title"], strict=True))
+    heads = ["Divided", *(f"{html.escape(titles[c])}, PKR m" for c in cities), "Served, kWh/day",
+             "Against this plan", "Drive, min", "Gini", "Gini a head"]  # fmt: skip
+    rows = []
+    for row in plan.splits.to_dict("records"):
+        against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
+        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (a city lacks)")
+        rows.append([WORDS[row["split"]], *(f"{row[f'pkr_{c}'] / 1e6:,.1f}" for c in cities),
+                     served, against, _number(row["drives_min"], ".1f"), f"{row['gini']:.3f}",
+                     f"{row['gini_a_head']:.3f}"])  # fmt: skip
+    return _table(heads, rows)
+
+
+def _frontier(plan: NationPlan) -> str:
+    rows = [
+        [f"{r['budget_pkr'] / 1e6:,.1f}", _number(r["served_kwh_day"]), _number(r["bound_kwh_day"])]
+        for r in plan.frontier.to_dict("records")
+    ]
+    return _table(["Budget, PKR m", "Served at least", "At most"], rows)
+
+
+def _terms(plan: NationPlan) -> str:
+    rows = [
+        [html.escape(r["name"]), f"{r['price'] * 1e6:,.2f} kWh/day a PKR m",
+         f"{r['money_pkr'] / 1e6:,.1f}", f"{r['term_kwh_day']:,.1f}"]
+        for r in plan.terms.to_dict("records")
+    ]  # fmt: skip
+    rows.append(["together", "", "", f"{plan.bound_kwh_day:,.1f}"])
+    return _table(["City or money", "Price of a rupee", "PKR m", "kWh/day"], rows)

@@ -1,0 +1,216 @@
+"""What came of a nation: the plan by city, the splits beside it, and the certificate, as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from siting.config import NationConfig
+from siting.nation.certificate import MILLION, Pot, divide
+from siting.nation.city import Ask, Row
+from siting.study.zones import gini
+
+if TYPE_CHECKING:
+    from siting.nation.solve import Nation
+
+BUDGET = "the nation's budget"
+SPLITS = {
+    "population": "people",
+    "demand": "demand_kwh_day",
+    "vehicles": "vehicles",
+    "equal": None,
+}
+PARTS = (0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class NationPlan:
+    """How the money is divided, what that serves, and what no division can exceed.
+
+    Parameters
+    ----------
+    cities
+        One row a city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as served
+        nothing, and in the bound with all it could be), ``granted_pkr``, ``subsidy_pkr``,
+        ``cost_pkr``, ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``,
+        ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``
+        (what a PKR m more would serve, between plans of the city), ``binds`` (which floor),
+        ``lon``, ``lat``, ``note``, ``error``, and ``served_CLASS`` and ``wanted_CLASS``.
+    splits
+        One row a way to divide: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
+        shares served over cities), ``gini_a_head`` (of energy by head), ``less_kwh_day`` and
+        ``less_share`` against the plan, ``complete`` (whether every city had a plan), and
+        ``pkr_CITY``.
+    frontier
+        The nation's budget from a half to twice: ``budget_pkr``, ``served_kwh_day``, ``bound``.
+    asks
+        Every question to a city, with plan and bound.
+    terms
+        The certificate (`siting.nation.certificate.added_up`).
+    pots
+        Money that cities share.
+    unknown
+        Cities of which not even the energy wanted is known: the bound is that of the others.
+    seconds
+        In all.
+    """
+
+    config: NationConfig
+    cities: pd.DataFrame
+    splits: pd.DataFrame
+    frontier: pd.DataFrame
+    asks: pd.DataFrame
+    terms: pd.DataFrame
+    pots: tuple[Pot, ...]
+    unknown: tuple[str, ...]
+    seconds: float
+
+    @property
+    def served_kwh_day(self) -> float:
+        """Energy served in all cities (kWh/day)."""
+        return math.fsum(self.cities["served_kwh_day"])
+
+    @property
+    def bound_kwh_day(self) -> float:
+        """What no division of the money and no plan of a city exceeds (kWh/day)."""
+        return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between the two."""
+        return (self.bound_kwh_day - self.served_kwh_day) / max(self.served_kwh_day, 1e-12)
+
+
+def plan_of(
+    nation: Nation,
+    chosen: Mapping[str, tuple[float, Row]],
+    written: Mapping[str, Row],
+    seconds: float,
+) -> NationPlan:
+    """Return the plan from what was chosen and, where they stand, from the run folders."""
+    pots, terms = nation.pots, nation.certificate()
+    rows = []
+    for name, config in nation.studies.items():
+        facts = nation.facts[name]
+        granted, row = chosen.get(name, (0.0, {"status": "failed"}))
+        error = nation.failed.get(name, "")
+        if name in written:
+            row, error = written[name], written[name]["error"]
+            granted = granted if row["status"] != "failed" else 0.0
+        classes = row.get("by_class", {})
+        rows.append(
+            {
+                "city": name, "title": config.title, "province": nation.province[name],
+                "status": row["status"], "granted_pkr": granted,
+                **{k: row.get(k, 0.0) for k in ("subsidy_pkr", "cost_pkr", "new_stations",
+                                                "served_kwh_day")},
+                **{k: facts.get(k, math.nan) for k in ("demand_kwh_day", "reachable_kwh_day",
+                                                       "people", "vehicles")},
+                "drives_min": row.get("drives_min", math.nan),
+                "kwh_day_a_million": _margin(nation, name, row.get("subsidy_pkr", 0.0)),
+                "binds": _binds(nation, name, granted, row),
+                "lon": facts.get("lon", math.nan), "lat": facts.get("lat", math.nan),
+                "note": config.note, "error": error,
+                **{f"served_{k}": classes.get(k, 0.0) for k in facts.get("by_class", {})},
+                **{f"wanted_{k}": v for k, v in facts.get("by_class", {}).items()},
+            }
+        )  # fmt: skip
+    cities = pd.DataFrame(rows)
+    served = math.fsum(cities["served_kwh_day"])
+    unknown = tuple(n for n, f in nation.facts.items() if "reachable_kwh_day" not in f)
+    return NationPlan(
+        nation.config, cities, _splits(nation, cities, served), _frontier(nation), nation.bounds(),
+        terms, pots, unknown, round(seconds, 1),
+    )  # fmt: skip
+
+
+def _margin(nation: Nation, name: str, money: float) -> float:
+    """Return what a PKR m more would serve, along the best plans found (kWh/day)."""
+    rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
+    at = max((s for m, s in rows if m <= money + 1), default=0.0)
+    more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]
+    return max(more, default=0.0)
+
+
+def _binds(nation: Nation, name: str, granted: float, row: Row) -> str:
+    low, high = nation.limits(name)
+    words = []
+    if low > 0 and granted <= low * (1 + 1e-6):
+        words.append("least money")
+    if granted >= high * (1 - 1e-6) and high < nation.config.budget_pkr:
+        words.append("most money" if high > 0 else "takes no part")
+    need = nation.config.least_kwh_day_a_head * nation.facts[name].get("people", 0.0)
+    if need > 0 and row.get("served_kwh_day", math.inf) <= need * 1.01:
+        words.append("energy a head")
+    return ", ".join(words)
+
+
+def _splits(nation: Nation, cities: pd.DataFrame, best: float) -> pd.DataFrame:
+    own = cities.set_index("city")
+    rows = [_split_row(nation, "best", dict(own["granted_pkr"]), own, best)]
+    for split in SPLITS:
+        money = nation.split(split)
+        found = {}
+        for name in nation.studies:
+            asked = (
+                nation.ask(name, split, money[name], free=True)
+                if name not in nation.failed
+                else None
+            )
+            plans = [r for r in nation.plans(name) if asked is not None and same(r, asked)]
+            if plans:
+                found[name] = plans[0]
+        table = own[["demand_kwh_day", "people"]].copy()
+        for key in ("served_kwh_day", "drives_min"):
+            table[key] = [found.get(n, {}).get(key, 0.0) for n in own.index]
+        row = _split_row(nation, split, money, table, best)
+        rows.append(row | {"complete": len(found) == len(nation.studies) - len(nation.failed)})
+    return pd.DataFrame(rows)
+
+
+def _split_row(
+    nation: Nation, split: str, money: Mapping[str, float], table: pd.DataFrame, best: float
+) -> Row:
+    known = table[table["demand_kwh_day"] > 0]
+    served = table["served_kwh_day"].to_numpy(float)
+    drives = table["drives_min"].fillna(0.0).to_numpy(float)
+    share = (known["served_kwh_day"] / known["demand_kwh_day"]).to_numpy(float)
+    head = (known["served_kwh_day"] / known["people"]).to_numpy(float)
+    less = best - math.fsum(served)
+    return {
+        "split": split,
+        "served_kwh_day": math.fsum(served),
+        "drives_min": float(served @ drives) / max(math.fsum(served), 1e-12),
+        "gini": gini(share, known["demand_kwh_day"].to_numpy(float)),
+        "gini_a_head": gini(head, known["people"].to_numpy(float)),
+        "less_kwh_day": less,
+        "less_share": less / max(best, 1e-12),
+        "complete": not nation.failed,
+        **{f"pkr_{n}": money[n] for n in nation.studies},
+    }
+
+
+def _frontier(nation: Nation) -> pd.DataFrame:
+    """Return what other budgets would serve at the least and at the most, from plans at hand."""
+    rows = []
+    points = nation.points()
+    envelopes = {n: one.budget_pkr for n, one in nation.config.envelopes.items()}
+    for part in (0.25, 0.5, 0.75, 1.0):
+        pots = [replace(p, at_most=p.at_most * part) if p.name == BUDGET else p
+                for p in nation.pots]  # fmt: skip
+        found = (
+            divide(points, pots, envelopes) if all(len(p.money) for p in points.values()) else None
+        )
+        bound = math.fsum(nation.certificate(pots)["term_kwh_day"])
+        served = math.nan if found is None else found.energy
+        rows.append((nation.config.budget_pkr * part, served, bound))
+    return pd.DataFrame(rows, columns=["budget_pkr", "served_kwh_day", "bound_kwh_day"])
+
+
+def same(row: Mapping[str, Any], ask: Ask) -> bool:
+    """Return whether a question is all but one that was asked."""
+    return ask.like(Ask(ask.city, "", row["budget_pkr"], row["price"]), free=row["free"])

@@ -1,0 +1,390 @@
+"""The nation solved: cities asked at budgets and prices in rounds, and the money divided."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.config import Config, load_nation
+from siting.errors import Fault, InfeasibleError, InputError, SolveError
+from siting.nation import city as asking
+from siting.nation.certificate import MILLION, Points, Pot, certificate, divide
+from siting.nation.city import Ask, Row
+from siting.nation.hands import Hands
+from siting.nation.overlap import overlaps
+from siting.nation.plan import BUDGET, SPLITS, NationPlan, plan_of, same
+
+Report = Callable[[str], None]
+
+
+# A price that left so much of the energy unproven is asked again, in up to so many times the time.
+LOOSE, MOST_TIMES = 0.05, 8.0
+HALF = 0.5
+BOUND_COLUMNS = (
+    "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
+    "new_stations", "drives_min", "status", "seconds", "error",
+)  # fmt: skip
+
+
+class Nation:
+    """Cities on one budget, each a study of its own.
+
+    Parameters
+    ----------
+    config
+        The nation's YAML file.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    workers
+        Processes of this machine; none: one a core.
+    dask
+        Address of a Dask scheduler to work on in their place; all machines see the same files.
+    progress
+        Called with one line for each thing done.
+    today
+        The day on which the target year must not lie in the past.
+
+    Examples
+    --------
+    >>> nation = Nation("configs/nation.yaml")  # doctest: +SKIP
+    >>> plan = nation.solve("runs/nation")  # doctest: +SKIP
+    >>> plan.cities[["city", "granted_pkr", "served_kwh_day"]]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        config: Path | str,
+        overrides: Sequence[str] = (),
+        *,
+        workers: int | None = None,
+        dask: str | None = None,
+        progress: Report | None = None,
+        today: date | None = None,
+    ) -> None:
+        self.config, cities, provinces = load_nation(Path(config), overrides, today)
+        self.studies: dict[str, Config] = {one.name: one for one in cities}
+        self.province = dict(zip(self.studies, provinces, strict=True))
+        self.asked = dict(zip(self.studies, self.config.cities, strict=True))
+        self.progress = progress
+        self.hands = Hands(workers, dask)
+        self.facts: dict[str, Row] = {}
+        self.failed: dict[str, str] = {}
+        self.rows: list[Row] = []
+
+    # --- what is shared ---------------------------------------------------------------------------
+
+    @property
+    def pots(self) -> tuple[Pot, ...]:
+        """Return the money that cities share: the budget, and what provinces have."""
+        budget = self.config.budget_pkr
+        found = [Pot(BUDGET, tuple(self.studies), at_most=budget)]
+        for name, money in self.config.provinces.items():
+            mine = tuple(c for c, province in self.province.items() if province == name)
+            alive = [c for c in mine if c not in self.failed]
+            least = money.least(budget) if alive else 0.0
+            found.append(Pot(name, mine, least, money.most(budget)))
+        return tuple(found)
+
+    def limits(self, name: str) -> tuple[float, float]:
+        """Return the least and the most money of a city (PKR); one that failed is owed none."""
+        asked, budget = self.asked[name], self.config.budget_pkr
+        if asked.takes_part == "never":
+            return 0.0, 0.0
+        least = 0.0 if name in self.failed else asked.least(budget)
+        return least, min(asked.most(budget), budget)
+
+    def ask(
+        self, city: str, purpose: str, budget: float, price: float | None = None, *, free: bool
+    ) -> Ask:
+        """Return a question; `free` of the floors, as a split by numbers alone is."""
+        share, stations = 0.0, 0
+        if not free:
+            facts = self.facts[city]
+            need = self.config.least_kwh_day_a_head * facts["people"]
+            share = min(need / facts["demand_kwh_day"], 1.0) if need > 0 else 0.0
+            stations = int(self.asked[city].takes_part == "must")
+        # At a price each city may draw on all; otherwise on its part, so that all fit together.
+        part = 1.0 if price is not None else min(budget / self.config.budget_pkr, 1.0)
+        envelopes = {
+            name: (one.budget_pkr * part, one.charger_groups)
+            for name, one in self.config.envelopes.items()
+        }
+        return Ask(city, purpose, budget, price, share, stations, envelopes)
+
+    # --- asking -----------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Read every city, and refuse areas that overlap and floors that cannot be."""
+        names = list(self.studies)
+        tasks = [(asking.facts, (self.studies[name],)) for name in names]
+        for i, row in self.hands.each(tasks):
+            self.facts[names[i]] = row
+            if row["status"] != "optimal":
+                self._fail(names[i], row["error"])
+            else:
+                kwh, s = row["demand_kwh_day"], row["seconds"]
+                self.tell(f"{names[i]}: {kwh:,.0f} kWh/day wanted, {s:,.1f} s")
+        faults = overlaps({n: self.facts[n].get("cells", {}) for n in names})
+        for name in names:
+            facts = self.facts[name]
+            need = self.config.least_kwh_day_a_head * facts.get("people", 0.0)
+            have = facts.get("reachable_kwh_day", math.inf)
+            if need > have:
+                fix = f"ask for {have / facts['people']:.3g} or less"
+                what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
+                faults.append(Fault("least_kwh_day_a_head", what, fix))
+        if faults:
+            raise InputError(faults)
+        if len(self.failed) == len(names):
+            what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
+            raise SolveError(Fault("cities", f"none could be read: {what}"))
+
+    def _fail(self, name: str, why: str) -> None:
+        self.failed[name] = why
+        self.tell(f"{name}: failed, the others go on: {' '.join(why.split())}")
+
+    def tell(self, text: str) -> None:
+        """Tell of progress where somebody listens."""
+        if self.progress is not None:
+            self.progress(text)
+
+    def answer(self, asks: Sequence[Ask]) -> None:
+        """Have questions answered that were not answered before."""
+        todo: dict[int, tuple[Ask, float]] = {}
+        for ask in asks:
+            before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
+            twice = any(one.city == ask.city and one.like(ask) for one, _ in todo.values())
+            if ask.city in self.failed or twice:
+                continue
+            # At a price nothing may be proven in the time of a budget, and the bound rests on it.
+            times = 1.0 if ask.price is None else 2.0
+            if before:
+                times = 2 * max(r["times"] for r in before)
+                if not all(_loose(r) for r in before) or times > MOST_TIMES:
+                    continue
+            todo[len(todo)] = ask, times
+        limit_s, threads = self.config.solver.time_limit_s, self.hands.threads
+        tasks = [
+            (asking.answer, (self.studies[a.city], a, self._start(a), limit_s * times, threads))
+            for a, times in todo.values()
+        ]
+        for i, row in self.hands.each(tasks):
+            ask, times = todo[i]
+            full = {"city": ask.city, "purpose": ask.purpose, "budget_pkr": ask.budget_pkr,
+                    "price": ask.price, "free": ask.free, "times": times} | row  # fmt: skip
+            if ask.envelopes and ask.price is None:
+                full["bound_kwh_day"] = math.nan  # it could have had more of the envelopes
+            self.rows.append(full)
+            at = f"PKR {ask.budget_pkr / MILLION:,.1f} m"
+            if ask.price is not None:
+                at = f"{ask.price * MILLION:,.1f} kWh/day a PKR m"
+            what = f"{ask.city}, {ask.purpose}, {at}"
+            if "served_kwh_day" in row:
+                kwh, pkr = row["served_kwh_day"], row["subsidy_pkr"] / MILLION
+                said = f"{kwh:,.0f} kWh/day for PKR {pkr:,.1f} m"
+                self.tell(f"{what}: {said}, {row['seconds']:,.1f} s")
+            else:
+                self.tell(f"{what}: {row['status']}, {' '.join(str(row['error']).split())}")
+            if row["status"] == "failed" and not self.plans(ask.city):
+                self._fail(ask.city, row["error"])
+
+    def _start(self, ask: Ask) -> tuple[str, ...]:
+        rows = [r for r in self.plans(ask.city) if r["subsidy_pkr"] <= ask.budget_pkr]
+        if not rows:
+            return ()
+        price = ask.price or 0.0
+        best = max(rows, key=lambda r: r["served_kwh_day"] - price * r["subsidy_pkr"])
+        return tuple(best["offers"])
+
+    def plans(self, name: str, *, floors: bool = False) -> list[Row]:
+        """Return the rows of a city that have a plan; with floors those that keep to them."""
+        rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
+        if not floors:
+            return rows
+        need = self.config.least_kwh_day_a_head * self.facts[name]["people"] * (1 - 1e-6)
+        stations = int(self.asked[name].takes_part == "must")
+        return [r for r in rows if r["served_kwh_day"] >= need and r["new_stations"] >= stations]
+
+    # --- dividing ---------------------------------------------------------------------------------
+
+    def points(self) -> dict[str, Points]:
+        """Return the plans of each city that keep to its floors; of one that failed nothing."""
+        found = {}
+        for name in self.studies:
+            rows = self.plans(name, floors=name not in self.failed)
+            low, high = self.limits(name)
+            if name in self.failed:
+                rows = [{"subsidy_pkr": 0.0, "served_kwh_day": 0.0}]
+            use = {
+                key: np.array([r.get("envelopes", {}).get(key, 0.0) for r in rows])
+                for key in self.config.envelopes
+            }
+            money, energy = (np.array([r[k] for r in rows], dtype=float)
+                             for k in ("subsidy_pkr", "served_kwh_day"))  # fmt: skip
+            found[name] = Points(money, energy, low, high, use)
+        return found
+
+    def _divided(self, *, whole: bool) -> Any:
+        points = self.points()
+        if any(not len(p.money) for p in points.values()):
+            return None
+        envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
+        return divide(points, self.pots, envelopes, whole=whole)
+
+    def bounds(self) -> pd.DataFrame:
+        """Return what is proven of each city, with the energy in its reach as the first of all."""
+        rows = [
+            {
+                "city": n,
+                "purpose": "in reach",
+                "bound_kwh_day": f.get("reachable_kwh_day", math.nan),
+            }
+            for n, f in self.facts.items()
+        ]
+        rows += [r for r in self.rows if r["city"] not in self.failed]
+        keys = list(BOUND_COLUMNS)
+        table = pd.DataFrame(rows).reindex(columns=keys)
+        numbers = [k for k in keys if k not in ("city", "purpose", "status", "error")]
+        return table.astype(dict.fromkeys(numbers, float))
+
+    def certificate(self, pots: Sequence[Pot] | None = None) -> pd.DataFrame:
+        """Return the certificate that all bounds so far give, for this or other money."""
+        limits = {name: self.limits(name) for name in self.studies}
+        return certificate(self.bounds(), limits, pots or self.pots)
+
+    # --- whole ------------------------------------------------------------------------------------
+
+    def solve(self, out: Path | str | None = None) -> NationPlan:
+        """Return the plan of the nation, written to a folder if one is named.
+
+        Parameters
+        ----------
+        out
+            The folder: new, or empty.
+
+        Raises
+        ------
+        InputError
+            If areas overlap, or more is asked of a city than is in its reach.
+        InfeasibleError
+            If no division keeps to all floors.
+        """
+        from siting.nation.folder import write_nation
+
+        begun = time.perf_counter()
+        with self.hands:
+            self.prepare()
+            self._rounds()
+            chosen = self._chosen()
+            if out is None:
+                return plan_of(self, chosen, {}, time.perf_counter() - begun)
+            return write_nation(self, chosen, Path(out), begun)
+
+    def _rounds(self) -> None:
+        names = [n for n in self.studies if n not in self.failed]
+        asks = [self.ask(n, "nothing", 0.0, free=True) for n in names]
+        for split in SPLITS:
+            money = self.split(split)
+            asks += [self.ask(n, split, money[n], free=True) for n in names]
+        self.answer(asks)
+        if self._has_floors:
+            self.answer([self.ask(n, "floors", self.limits(n)[1], free=False) for n in names])
+        for number in range(self.config.solver.rounds):
+            names = [n for n in names if n not in self.failed]
+            whole, shared, terms = (
+                self._divided(whole=True), self._divided(whole=False), self.certificate()
+            )  # fmt: skip
+            served = -math.inf if whole is None else whole.energy
+            bound = math.fsum(terms["term_kwh_day"])
+            self.tell(f"round {number + 1}: {served:,.0f} kWh/day, at most {bound:,.0f}")
+            if bound <= served * (1 + self.config.solver.gap):
+                return
+            prices = dict(zip(terms["name"], terms["price"], strict=True))
+            asks = []
+            for name in names:
+                high = self.limits(name)[1]
+                tried = {prices.get(name, 0.0), _price_at(shared, self.pots, name)}
+                # Where more money seems worth nothing, half of what it brings on average is tried.
+                usual = HALF * max(served, 0.0) / self.config.budget_pkr
+                for price in [p for p in tried if p > 0] or [usual]:
+                    if price > 0:
+                        asks.append(self.ask(name, "price", high, price, free=False))
+                if shared is not None:
+                    asks.append(self.ask(name, "fill", shared.granted[name], free=False))
+                if whole is not None:
+                    left = self.config.budget_pkr - math.fsum(whole.granted.values())
+                    more = min(high, whole.granted[name] + left)
+                    asks.append(self.ask(name, "trade", more, free=False))
+            self.answer(asks)
+
+    @property
+    def _has_floors(self) -> bool:
+        must = any(one.takes_part == "must" for one in self.config.cities)
+        return must or self.config.least_kwh_day_a_head > 0
+
+    def split(self, split: str) -> dict[str, float]:
+        """Return the money of each city that takes part, by a number alone (PKR)."""
+        key = SPLITS[split]
+        weight = {
+            n: 0.0 if self.asked[n].takes_part == "never"
+            else 1.0 if key is None else float(self.facts[n].get(key, 0.0))
+            for n in self.studies
+        }  # fmt: skip
+        whole = math.fsum(weight.values()) or 1.0
+        return {n: self.config.budget_pkr * w / whole for n, w in weight.items()}
+
+    def _chosen(self) -> dict[str, tuple[float, Row]]:
+        """Return money granted and plan of each city that has one."""
+        whole = self._divided(whole=True)
+        if whole is None:
+            raise InfeasibleError(self._why_not())
+        chosen = {}
+        for name in self.studies:
+            if name not in self.failed:
+                row = self.plans(name, floors=True)[int(whole.weights[name].argmax())]
+                chosen[name] = (max(whole.granted[name], row["subsidy_pkr"]), row)
+        return chosen
+
+    def _why_not(self) -> list[Fault]:
+        faults, least = [], 0.0
+        for name in self.studies:
+            rows = self.plans(name, floors=True)
+            if name in self.failed:
+                continue
+            if not rows:
+                tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
+                why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
+                fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
+                faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
+                continue
+            least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
+        have = self.config.budget_pkr
+        if not faults:
+            what = (
+                f"the floors of the cities take PKR {least / 1e6:,.1f} m at the least found, there "
+                f"are PKR {have / 1e6:,.1f} m"
+            )
+            fix = f"raise it to PKR {max(least, have) / 1e6:,.1f} m, or lower a floor"
+            faults.append(Fault("budget_pkr", what, fix))
+        return faults
+
+
+def _loose(row: Row) -> bool:
+    """Return whether a price left more than a twentieth of what is served unproven."""
+    if row["price"] is None or "served_kwh_day" not in row:
+        return False
+    net = row["served_kwh_day"] - row["price"] * row["subsidy_pkr"]
+    return not row["bound_kwh_day"] - net <= LOOSE * row["served_kwh_day"]
+
+
+def _price_at(shared: Any, pots: Sequence[Pot], name: str) -> float:
+    if shared is None:
+        return 0.0
+    return math.fsum(shared.prices[pot.name] for pot in pots if name in pot.cities)

@@ -1,0 +1,57 @@
+"""What the terminal shows of a nation's plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from siting.nation import NationPlan
+
+
+def print_nation(plan: NationPlan, folder: Path) -> None:
+    """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
+    from siting.nation.page import WORDS, headline
+
+    console = Console(highlight=False)
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(no_wrap=True)
+    facts.add_column()
+    for what, value in headline(plan):
+        facts.add_row(what, value)
+    console.print(plan.config.title, style="bold")
+    if plan.config.note:
+        console.print(plan.config.note)
+    console.print(facts)
+    rows = plan.cities.to_dict("records")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(("City", "PKR m", "Stations", "kWh/day", "Share", "A PKR m more")):
+        table.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        if row["status"] == "failed":
+            table.add_row(row["city"], "failed")
+            continue
+        table.add_row(
+            row["city"], f"{row['granted_pkr'] / 1e6:,.1f}", f"{row['new_stations']:,.0f}",
+            f"{row['served_kwh_day']:,.0f}", f"{row['served_kwh_day'] / row['demand_kwh_day']:.1%}",
+            f"{row['kwh_day_a_million']:,.1f}",
+        )  # fmt: skip
+    console.print(table)
+    other = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(("Divided", "PKR m by city", "kWh/day", "Against", "Gini")):
+        other.add_column(name, justify="right" if i else "left")
+    for row in plan.splits.to_dict("records"):
+        money = " ".join(f"{row[f'pkr_{one["city"]}'] / 1e6:,.1f}" for one in rows)
+        against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
+        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " *")
+        other.add_row(WORDS[row["split"]], money, served, against, f"{row['gini']:.3f}")
+    console.print(other)
+    for row in rows:
+        if row["error"]:
+            console.print(f"{row['city']} failed: {row['error']}")
+    typer.echo(f"{plan.seconds:,.0f} s; written to {folder}, open index.html")
