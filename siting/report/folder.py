@@ -328,5 +328,8 @@ def _read_places(path: Path) -> gpd.GeoDataFrame:
     if "name" not in places.columns or places.crs is None:
         return none
     named = places["name"].fillna("").astype(str).str.strip() != ""
+    if "whereabouts" in places.columns:  # not a name made of another place's
+        told = places["name"].astype(str)
+        named &= (told != places["whereabouts"]) | ~told.str.startswith(("near ", "at "))
     points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
     return places.loc[named.to_numpy() & points, ["name", "geometry"]].to_crs(4326)
