@@ -20,7 +20,7 @@ from siting.export.styles import Style
 from siting.files import write_whole
 
 # Layers that a reader switches on.
-_OFF = ("candidates", "dropped", "service", "isochrones", "viability", "alternative_sites")
+_OFF = ("candidates", "dropped", "service", "viability", "alternative_sites")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
 _TIPS = {
@@ -28,7 +28,6 @@ _TIPS = {
     "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] public money",
     "demand": "[% round(demand_kwh_day, 1) %] kWh/day wanted, "
     "[% round(served_kwh_day, 1) %] served",
-    "isochrones": "within [% to_min %] minutes: [% round(people) %] people",
     "candidates": "<b>[% name %]</b><br>[% kind %]",
     "roads": "[% name %]",
 }
@@ -89,9 +88,9 @@ def _project(
     held = SubElement(root, "projectlayers")
     for name, layer in layers.items():
         source = f"./plan.gpkg|layername={name}"
-        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name.replace("_", " "), source=source,
-                   providerKey="ogr", checked="Qt::Unchecked" if name in _OFF else "Qt::Checked",
-                   expanded="0")  # fmt: skip
+        checked = "Qt::Unchecked" if name in _OFF else "Qt::Checked"
+        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name.replace("_", " "),
+                   source=source, providerKey="ogr", checked=checked, expanded="0")  # fmt: skip
         held.append(_layer(name, layer, styles[name][0], source))
     if frame is not None:
         canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
@@ -112,7 +111,7 @@ def _project(
 def _layer(name: str, layer: pd.DataFrame, style: Style, source: str) -> Element:
     drawn = ET.fromstring(style.qml.split("\n", 1)[1])
     out = Element("maplayer", drawn.attrib)
-    kind = str(gpd.GeoDataFrame(layer).geom_type.iloc[0]).removeprefix("Multi")
+    kind = str(gpd.GeoDataFrame(layer).geom_type.dropna().iloc[0]).removeprefix("Multi")
     out.attrib.update(type="vector", geometry=_GEOMETRY[kind])
     SubElement(out, "id").text = _ID + name
     SubElement(out, "datasource").text = source
@@ -161,7 +160,8 @@ def _page(title: str, note: str, bounds: Sequence[float], layers: Iterable[str])
     for name, size, space in (("title", 10, 1.0), ("group", 9, 1.5), ("subgroup", 9, 2.0),
                               ("symbol", 8, 1.0), ("symbolLabel", 8, 1.0)):  # fmt: skip
         style = SubElement(held, "style", name=name, marginTop=f"{space:g}", marginLeft="1",
-                           marginBottom="0", marginRight="0", alignment="1", indent="0")  # fmt: skip
+                           marginBottom="0", marginRight="0", alignment="1",
+                           indent="0")  # fmt: skip
         SubElement(style, "text-style", fontSize=str(size), fontSizeUnit="Point")
     tree = SubElement(legend, "layer-tree-group")
     for name in (name for name in layers if name in _IN_LEGEND):

@@ -391,7 +391,7 @@
     closed = document.body.classList.contains("annex") ? [...document.querySelectorAll("main details:not([open])")] : [];
     for (const part of closed) part.open = true;
     for (const card of closed) if (card.dataset.card) picture(card, markers.get(card.dataset.card).site);
-    Object.assign(byId("map").style, { width: "180mm", height: "72mm" });
+    Object.assign(byId("map").style, { width: "180mm", height: "66mm" });
     map.invalidateSize({ animate: false });
     frame();
   });

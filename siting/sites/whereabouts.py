@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# A site is at a street this near to it, and at a corner if a second one is (m); the nearest place
-# with a name and the nearest part of the city are told up to these distances (m).
-STREET_M, CORNER_M, PLACE_M, PART_M = 150.0, 45.0, 400.0, 1500.0
+# A site is at a street this near to it, and at a corner if a second one is (m); farther off it is
+# near a street. Places with a name and parts of the city are told up to these distances (m).
+STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # as near to the name of a part of the city one is in it, not near it
 
 
@@ -76,11 +76,14 @@ def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]
     out: list[Sequence[str]] = [()] * len(points)
     if not len(lines) or not len(points):
         return out
-    point, line = shapely.STRtree(lines).query(points, predicate="dwithin", distance=STREET_M)
+    point, line = shapely.STRtree(lines).query(points, predicate="dwithin", distance=NEAR_STREET_M)
     near = pd.DataFrame({"point": point, "name": names[line]})
     near["far_m"] = shapely.distance(points[point], lines[line]).round(1)
     near = near.sort_values(["point", "far_m", "name"]).drop_duplicates(["point", "name"])
     for at, rows in near.groupby("point"):
+        if rows["far_m"].iloc[0] > STREET_M:
+            out[int(str(at))] = [f"near {rows['name'].iloc[0]}"]
+            continue
         first = [*rows["name"].iloc[:1], *rows["name"].iloc[1:][rows["far_m"].iloc[1:] <= CORNER_M]]
         out[int(str(at))] = first[:2]
     return out
@@ -106,7 +109,8 @@ def _nearest(
 def _in_words(streets: Sequence[str], place: str, part: tuple[str, float]) -> str:
     """Return e.g. ``near Pump, Mall Road at Canal Road, Garhi Shahu``."""
     told = [f"near {place}"] if place else []
-    told += [" at ".join(streets)] if streets else []
+    if streets and not (place and streets[0].startswith("near ")):
+        told.append(" at ".join(streets))
     if part[0] and part[0] != place:
         told.append(part[0] if part[1] <= MIDDLE_M or told else f"near {part[0]}")
     return ", ".join(told)
