@@ -216,6 +216,7 @@ def test_a_great_city_stays_small(stored):
         crs=4326,
     )
     for name in names:
+        run.sites[f"served_{name}_kwh_day"] = 1.0
         cells[f"demand_{name}_kwh_day"] = rng.gamma(1.0, 5.0, len(x))
         cells[f"served_{name}_kwh_day"] = cells[f"demand_{name}_kwh_day"] * rng.random(len(x))
     cells["demand_kwh_day"] = cells[[f"demand_{n}_kwh_day" for n in names]].sum(axis=1)
