@@ -38,10 +38,11 @@ class Plan(Asking):
     title, note
         What it is called, and the caveat that goes with every output.
     sites
-        One row a station that stands or is built: ``site_id``, ``name``, ``kind``, ``existing``,
-        ``offer_id``, ``configuration``, ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``,
-        ``capacity_kwh_day``, ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served
-        over capacity), ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
+        One row a station that stands or is built: ``site_id``, ``name``, ``whereabouts`` (streets
+        and what is near, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``,
+        ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``,
+        ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served over capacity),
+        ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
     classes
         One row a vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
     demand
@@ -382,9 +383,10 @@ def _site_table(
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)
     )
-    places = candidates[["site_id", "name", "kind", "geometry"]]
+    told = [c for c in ("site_id", "name", "whereabouts", "kind") if c in candidates.columns]
+    places = candidates[[*told, "geometry"]]
     sites = places.merge(built, on="site_id", how="inner", validate="one_to_one")
-    sites.insert(3, "existing", sites.pop("existing").astype(bool))
+    sites.insert(len(told), "existing", sites.pop("existing").astype(bool))
     by_site = service.groupby("site_id")
     total = by_site["served_kwh_day"].sum()
     sites["served_kwh_day"] = sites["site_id"].map(total).astype(float).fillna(0.0)

@@ -1,7 +1,7 @@
 """Run by the Python that QGIS comes with, not by pytest: loads layers, draws maps, and reports.
 
 Reads ``{"layers": {name: uri}, "maps": {png: {"layers": [name], "scale": number or 0}}}`` from the
-standard input and writes JSON to the standard output.
+standard input, perhaps with ``"project": path``, and writes JSON to the standard output.
 """
 
 import json
@@ -39,10 +39,31 @@ def main():
         png: draw(png, [layers[n] for n in what["layers"]], what["scale"])
         for png, what in asked["maps"].items()
     }
-    json.dump({"layers": seen, "maps": maps, "log": said}, sys.stdout)
+    found = {"layers": seen, "maps": maps, "log": said}
+    if "project" in asked:
+        found["project"] = project(asked["project"])
+    json.dump(found, sys.stdout)
     sys.stdout.flush()
     # QGIS is known to fall over while its parts are taken down in the wrong order.
     os._exit(0)
+
+
+def project(path):
+    whole = QgsProject.instance()
+    read = whole.read(path)
+    nodes = whole.layerTreeRoot().findLayers()
+    layouts = whole.layoutManager().layouts()
+    return {
+        "read": read,
+        "title": whole.title(),
+        "crs": whole.crs().authid(),
+        "layers": [(n.name(), n.isVisible(), n.layer() is not None and n.layer().isValid())
+                   for n in nodes],
+        "renderers": {n.name(): n.layer().renderer().type() for n in nodes if n.layer()},
+        "tips": {n.name(): n.layer().mapTipTemplate() for n in nodes if n.layer()},
+        "pages": [one.name() for one in layouts],
+        "items": sorted({type(i).__name__ for one in layouts for i in one.items()}),
+    }  # fmt: skip
 
 
 def look(layer):

@@ -151,6 +151,7 @@ def seen(qgis_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "points.png": {"layers": ["points/demand"], "scale": 0},
     }
     asked = {"layers": uris, "maps": {str(folder / png): what for png, what in maps.items()}}
+    asked["project"] = str(folder / "plan.qgz")
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
     done = subprocess.run(
@@ -185,6 +186,27 @@ def test_every_layer_loads_and_every_feature_is_drawn(seen: dict[str, Any]) -> N
     # 1 is a warning, 2 and more are errors.
     assert [said for said in seen["log"] if said[2] in (1, 2)] == []
     assert all(not drawn["errors"] for drawn in seen["maps"].values())
+
+
+def test_the_project_opens_with_its_layers_in_order_and_a_page_to_print(
+    seen: dict[str, Any],
+) -> None:
+    project = seen["project"]
+    assert (project["read"], project["title"]) == (True, "Grid")
+    assert project["crs"] == f"EPSG:{UTM}"
+    names = [name for name, _, _ in project["layers"]]
+    assert all(valid for _, _, valid in project["layers"])
+    # What lies on top comes first: stations, roads, cells.
+    assert names[0] == "sites"
+    assert names.index("roads") < names.index("zones") < names.index("demand")
+    shown = {name: visible for name, visible, _ in project["layers"]}
+    assert all(shown[name] for name in ("sites", "roads", "demand"))
+    assert not any(shown[name] for name in ("candidates", "service"))
+    assert project["renderers"]["sites"] == "categorizedSymbol"
+    assert "name" in project["tips"]["sites"]
+    assert project["pages"] == ["Plan, A4"]
+    wanted = ("Map", "Legend", "ScaleBar", "Label", "Picture")
+    assert {f"QgsLayoutItem{what}" for what in wanted} <= set(project["items"])
 
 
 @pytest.mark.parametrize("name", ["plan/sites", "sites.geojson"])

@@ -41,6 +41,7 @@ def test_run_has_its_files(tmp_path: Path) -> None:
         "candidates.geojson",
         "candidates.qml",
         "plan.gpkg",
+        "plan.qgz",
         "sites.csv",
         "offers.csv",
         "dictionary.csv",

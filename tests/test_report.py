@@ -159,7 +159,10 @@ def test_nothing_in_the_page_points_outside_it(page):
     for element in page.elements:
         for key in ("src", "href", "action", "data", "poster", "srcset"):
             target = element["attrs"].get(key)
-            assert target is None or target.startswith(("#", "data:")), element
+            # What a reader may follow; none of it is fetched by itself.
+            leads = ("geo:", "https://www.openstreetmap.org/?", "https://www.google.com/maps/")
+            allowed = ("#", "data:", *leads) if element["tag"] == "a" else ("#", "data:")
+            assert target is None or target.startswith(allowed), element
     style = " ".join(e["text"] for e in page.all("style"))
     assert "@import" not in style
     assert all(u.startswith(("data:", "#")) for u in re.findall(r"url\(['\"]?([^)'\"]+)", style))
@@ -167,6 +170,7 @@ def test_nothing_in_the_page_points_outside_it(page):
     policy = page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["attrs"]["content"]
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe-inline" not in policy.split("style-src")[0]
+    assert policy.endswith("; img-src data: https://tile.openstreetmap.org")
 
 
 # What the map draws
@@ -212,6 +216,7 @@ def test_a_great_city_stays_small(stored):
         crs=4326,
     )
     for name in names:
+        run.sites[f"served_{name}_kwh_day"] = 1.0
         cells[f"demand_{name}_kwh_day"] = rng.gamma(1.0, 5.0, len(x))
         cells[f"served_{name}_kwh_day"] = cells[f"demand_{name}_kwh_day"] * rng.random(len(x))
     cells["demand_kwh_day"] = cells[[f"demand_{n}_kwh_day" for n in names]].sum(axis=1)

@@ -144,8 +144,10 @@ def test_the_run_says_it_of_each_new_station(tmp_path):
     told = json.loads((run / "run.json").read_text(encoding="utf-8"))["alternatives"]
     # The pump at the end where eight live is built; the other stands 3.7 km off, too far to drive.
     assert list(told) == ["s0002"]
-    lost, place = told["s0002"].splitlines()
-    assert lost.startswith("Without it all of its 8.0 kWh/day would go unserved")
+    lost, again, place = told["s0002"].splitlines()
+    # Its money builds the other pump for the four at their end.
+    assert again == "After a re-plan at most 4.0 kWh/day would be lost: with hub at s0001 instead."
+    assert lost.startswith("As things stand, without it all of its 8.0 kWh/day would go unserved")
     assert place.startswith("Nearest place where one could be built instead: ")
     assert "3.7 km away in a straight line" in place
     assert place.endswith("; 0% of the energy served here could drive there.")

@@ -1,6 +1,8 @@
 """The report in headless Chromium: no error, no request, and what a reader can click and print."""
 
 import io
+import json
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from browser import SIZES, Opened, in_chromium
 from report_page import CLASSES, URDU, great_run, make_run
 
 from siting import report
+from siting.report.folder import read_run
+from siting.report.page import render
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = in_chromium
@@ -72,7 +76,7 @@ def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, plai
     one.page.locator(".site.new").first.click()
     panel = one.text("#panel")
     assert "Build: 1 x socket" in panel
-    assert "Without it all of its" in panel
+    assert "without it all of its" in panel
     assert one.count("tr.chosen") == one.count(".site.chosen") == 1
     assert one.count(".leaflet-service-pane path") == 2  # the line and the cell
     one.page.locator("[data-site=s0002] td.name").click()
@@ -91,7 +95,8 @@ def test_a_class_can_be_chosen(opened, plain):
     everything = one.text("#legend")
     assert "All of it is served" in everything
     one.page.select_option("#class", label="Two wheeler")
-    assert one.text("#legend") == everything  # the town has one class
+    # The town has one class.
+    assert one.text("#legend") == f"{everything} 2 of 2 stations serve it"
 
 
 def test_tables_are_sorted_by_a_heading(opened, plain):
@@ -200,6 +205,7 @@ def test_on_paper_all_is_open_and_nothing_is_cut(opened, plain, tmp_path):
     before = one.count("details[open]")
     one.page.set_viewport_size({"width": 688, "height": 1000})  # 182 mm at 96 dots an inch
     one.page.emulate_media(media="print")
+    one.ask("() => document.body.classList.add('annex')")
     one.ask("() => { dispatchEvent(new Event('beforeprint')); }")
     assert one.count("main details:not([open])") == 0
     assert not one.page.locator("#panel").is_visible()
@@ -218,6 +224,80 @@ def test_on_paper_all_is_open_and_nothing_is_cut(opened, plain, tmp_path):
     paper = one.page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
     assert paper.startswith(b"%PDF")
     assert len(paper) > 30_000
+
+
+def test_a_summary_of_a_great_city_is_four_pages(opened, stored, tmp_path):
+    one = opened(report.write_report(great_run(tmp_path / "great", stored)))
+    paper = one.page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type ?/Page\b", paper)) == 4
+    one.ask("() => document.body.classList.add('annex')")
+    assert len(re.findall(rb"/Type ?/Page\b", one.page.pdf(prefer_css_page_size=True))) > 8
+
+
+def test_the_map_stands_on_the_first_screen_with_its_name_and_north(opened, plain):
+    one = opened(plain)
+    box = one.page.locator("#map").bounding_box()
+    assert box["y"] + box["height"] <= SIZES["desktop"][1]
+    assert one.text(".map-title") == "A town by hand N"
+
+
+def test_the_wheel_turns_the_page_until_the_map_is_asked_for(opened, plain):
+    one = opened(plain)
+    scale = one.text(".leaflet-control-scale")
+    box = one.page.locator("#map").bounding_box()
+    one.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    one.page.mouse.wheel(0, 200)
+    one.page.wait_for_function("() => scrollY > 100")
+    assert one.text(".leaflet-control-scale") == scale
+    one.ask("() => scrollTo({ top: 0, behavior: 'instant' })")
+    one.page.locator("#map").focus()
+    one.page.mouse.wheel(0, -400)
+    one.page.wait_for_function(
+        "(was) => document.querySelector('.leaflet-control-scale').innerText !== was", arg=scale
+    )
+    assert one.ask("() => scrollY") == 0
+
+
+def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
+    one = opened(plain)
+    one.page.locator("#find").fill(URDU[:6])
+    one.page.keyboard.press("Enter")
+    assert URDU in one.text("#panel h3")
+    assert one.count("#panel .locator path") >= 3
+    leads = one.ask("() => [...document.querySelectorAll('#panel a')].map((a) => a.href)")
+    assert [lead.split(":")[0] for lead in leads] == ["geo", "https", "https"]
+    assert all("33.6" in lead and "73.0" in lead for lead in leads)
+    one.page.locator("#find").fill("no such place")
+    one.page.keyboard.press("Enter")
+    assert one.text("#found") == "Nothing has that name"
+
+
+def test_only_stations_that_serve_the_class_are_shown(opened, stored, tmp_path):
+    run = great_run(tmp_path / "great", stored)
+    path = run / "sites.geojson"
+    layer = json.loads(path.read_text(encoding="utf-8"))
+    layer["features"][3]["properties"][f"served_{CLASSES[0]}_kwh_day"] = 0.0
+    path.write_text(json.dumps(layer), encoding="utf-8")
+    html = tmp_path / "page.html"
+    html.write_text(render(read_run(run)), encoding="utf-8")
+    one = opened(html)
+    assert one.count(".site.new") == 150
+    one.page.select_option("#class", index=1)
+    assert one.count(".site.new") == 149
+    assert "149 of 150 stations serve it" in one.text("#legend")
+    assert one.count("#site-table tbody tr[hidden]") == 1
+
+
+def test_online_tiles_are_asked_for_only_when_wanted_and_only_there(chromium, plain):
+    one = Opened(chromium, plain)
+    hosts = lambda: {u.split("/")[2] for u in one.asked if u.startswith("http")}  # noqa: E731
+    one.page.route("https://**", lambda route: route.abort())
+    assert hosts() == set()
+    one.page.locator("#tiles").click()
+    one.page.wait_for_timeout(300)
+    assert hosts() == {"tile.openstreetmap.org"}
+    assert "OpenStreetMap contributors" in one.text(".leaflet-control-attribution")
+    one.page.close()
 
 
 def test_a_great_city_is_small_and_opens(opened, stored, tmp_path):

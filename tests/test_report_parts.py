@@ -13,10 +13,11 @@ from report_page import YEARS, edit_json, make_run, page_of
 from siting import report
 from siting.errors import InputError
 from siting.program.limits import Limit, limit_tables
-from siting.report.areas import HUES, _hues, dissolved, service_areas
+from siting.report.areas import dissolved, service_areas
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.districts import districts
 from siting.report.folder import read_run
+from siting.report.mapdata import road_names
 from siting.report.shapes import SCALE
 from siting.study.limits import limits_used
 from siting.study.yearly import cells_by_year
@@ -130,18 +131,37 @@ def test_a_service_area_is_made_of_the_cells_served_mostly(stored):
     assert shapely.Polygon(ring).symmetric_difference(cell).area < 0.01 * cell.area
 
 
-def test_cells_side_by_side_become_one_shape_and_neighbours_differ_in_hue():
+def test_cells_side_by_side_become_one_shape():
     boxes = [shapely.box(x / 100, y / 100, (x + 1) / 100, (y + 1) / 100)
              for x in range(4) for y in range(4)]  # fmt: skip
     whole = dissolved(boxes)
     assert whole.geom_type == "Polygon"
     assert len(whole.exterior.coords) == 5
-    hues = _hues(boxes)
-    assert set(hues) <= set(range(HUES))
-    for i, a in enumerate(boxes):
-        for j in range(i):
-            if a.intersects(boxes[j]):
-                assert hues[i] != hues[j]
+
+
+def test_a_road_is_named_along_its_line_and_again_where_it_is_long():
+    def road(name, kind, *points):
+        return {"name": name, "highway": kind, "geometry": shapely.LineString(points)}
+
+    west, middle, east = (73.0, 33.6), (73.03, 33.6), (73.06, 33.6)  # 2.8 km each
+    roads = gpd.GeoDataFrame(
+        [
+            road("Lane", "residential", (73.0, 33.6), (73.0, 33.603)),
+            road("Short", "residential", (73.0, 33.6), (73.0, 33.6003)),
+            road(None, "primary", west, east),
+            road("Mall Road", "primary", west, middle),
+            road("Mall Road", "primary", middle, west),  # the other direction
+            road("Mall Road", "primary", middle, east),
+        ],
+        crs=4326,
+    )
+    names = road_names(roads)
+    assert [row[0] for row in names] == ["Mall Road", "Mall Road", "Lane"]
+    assert [row[4] for row in names] == [0, 0, 2]
+    assert [row[1] for row in names[:2]] == [7301500, 7304500]
+    assert abs(names[0][3]) <= 1  # lies flat, or nearly
+    assert abs(names[2][3]) >= 89  # stands up
+    assert road_names(roads.drop(columns="name")) == []
 
 
 # Years

@@ -167,7 +167,10 @@ def test_a_key_that_nobody_knows_feeds_all():
     [
         ("roads.source.path", STORED),
         ("reach.cutoff_min", ("reach", "outcome")),
-        ("reach.max_snap_m", tuple(g for g in STORED if g not in ("network", "candidates"))),
+        (
+            "reach.max_snap_m",
+            tuple(g for g in STORED if g not in ("network", "neighbourhoods", "candidates")),
+        ),
         ("demand.surfaces.weights.car.home", ("demand", "outcome")),
         ("demand.profiles_csv", ("offers", "limits", "outcome")),
         ("demand.case", ("demand", "factors", "outcome")),

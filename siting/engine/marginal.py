@@ -152,7 +152,9 @@ class Marginal:
         here = np.flatnonzero(self._frame.site == at).tolist()
         return _table([self._row(self._choice, option, self.value) for option in here])
 
-    def best_elsewhere(self, without: Collection[str], count: int = 3) -> pd.DataFrame:
+    def best_elsewhere(
+        self, without: Collection[str], count: int = 3, *, larger: bool = False
+    ) -> pd.DataFrame:
         """Return the best single stations in place of some of the plan, as `offers_at` does.
 
         Only those that the budget and the limits have room for once the others are gone; one row a
@@ -164,11 +166,15 @@ class Marginal:
             Sites that go.
         count
             Rows at most.
+        larger
+            Whether another offer where a station stands counts too.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
         choice[gone] = -1
-        allowed = self._room.fits(choice)[: frame.count] & (choice[frame.site] < 0)
+        allowed = self._room.fits(choice)[: frame.count]
+        if not larger:
+            allowed &= choice[frame.site] < 0
         allowed &= ~np.isin(frame.site, gone)
         if self._valuer is not None:
             state = self._valuer.at(choice)

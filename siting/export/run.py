@@ -14,6 +14,7 @@ from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import demand_layer, service_layer, site_table_layer, zone_layer
+from siting.export.qgis_project import write_qgis_project
 from siting.export.qml_files import write_qml
 from siting.export.styles import styles_of
 from siting.export.values import plain
@@ -26,6 +27,7 @@ _LAYERS = {
     "service": ("Who is served from where: straight lines, not the way driven", "LineString"),
     "candidates": ("Places where a station could stand or stands", "Point"),
     "dropped": ("Places left out because they are too far from a road", "Point"),
+    "neighbourhoods": ("Names of parts of the city", "Point"),
     "roads": ("Drivable roads: length, speed and driving time", "LineString"),
     "offers": ("What could be built at each place, at what cost, to serve how much", ""),
     "run": ("Facts of the run", ""),
@@ -44,7 +46,10 @@ _LAYERS = {
 # Tables that are drawn at their sites; others become tables of the GeoPackage.
 _AT_SITES = ("built", "alternative_sites", "robust", "viability")
 # A GIS that does not sort what it opens draws the first one on top.
-_DRAWN = ("sites", *_AT_SITES, "candidates", "dropped", "service", "roads", "zones", "demand")
+_DRAWN = (
+    *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
+    *("service", "roads", "zones", "demand"),
+)
 # Columns that only the CSV files have.
 _CSV_ONLY = {
     "sites": ["lon", "lat", "note"],
@@ -69,6 +74,7 @@ def write_run_tables(
     facts: Mapping[str, Any] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
     zone_of_cells: pd.Series | None = None,
+    neighbourhoods: gpd.GeoDataFrame | None = None,
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
@@ -100,12 +106,15 @@ def write_run_tables(
         ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn there.
     zone_of_cells
         The zone of each cell, by ``cell_id``; the table ``zones`` is then drawn as polygons.
+    neighbourhoods
+        Names of parts of the city, points; a layer where there are any.
 
     Returns
     -------
     list of Path
         ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``, each
         with a ``.qml`` that QGIS draws it by; ``plan.gpkg``, which holds such styles itself;
+        ``plan.qgz``, a QGIS project of it;
         ``sites.csv``, ``offers.csv``, ``dictionary.csv``.
 
     Raises
@@ -124,6 +133,7 @@ def write_run_tables(
         edges=edges,
         tables=tables,
         zone_of_cells=zone_of_cells,
+        neighbourhoods=neighbourhoods,
     )
     layers["run"] = _fact_table({"title": title, "note": note, **(facts or {})})
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
@@ -144,10 +154,11 @@ def write_run_tables(
         geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
         styles=styles,
     )
+    write_qgis_project(folder / "plan.qgz", layers, styles, title, note)
     write_csv(sites, folder / "sites.csv", note=note)
     write_csv(offers, folder / "offers.csv", note=note)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
-    names = ("plan.gpkg", "sites.csv", "offers.csv", "dictionary.csv")
+    names = ("plan.gpkg", "plan.qgz", "sites.csv", "offers.csv", "dictionary.csv")
     return [*written, *(folder / name for name in names)]
 
 
@@ -163,12 +174,14 @@ def layers_of(
     edges: gpd.GeoDataFrame,
     tables: Mapping[str, pd.DataFrame] | None = None,
     zone_of_cells: pd.Series | None = None,
+    neighbourhoods: gpd.GeoDataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
     Parameters
     ----------
-    sites, cells, demand, service, candidates, dropped, offers, edges, tables, zone_of_cells
+    sites, cells, demand, service, candidates, dropped, offers, edges, tables, zone_of_cells, \
+    neighbourhoods
         As for `write_run_tables`.
     """
     places = _places(sites, candidates)
@@ -181,6 +194,8 @@ def layers_of(
         "roads": edges.reset_index(),
         "offers": offers,
     }
+    if neighbourhoods is not None and len(neighbourhoods):
+        layers["neighbourhoods"] = neighbourhoods
     for name, table in (tables or {}).items():
         if name == "zones" and zone_of_cells is not None:
             layers[name] = zone_layer(table, cells, zone_of_cells)

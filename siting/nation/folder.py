@@ -15,11 +15,12 @@ import pandas as pd
 
 from siting import __version__, export
 from siting.errors import Fault, InputError, VerifyError
-from siting.files import read_layer, whole_folder
+from siting.files import read_layer
 from siting.nation import city as asking
 from siting.nation.certificate import Pot, added_up, corners
 from siting.nation.page import write_page
 from siting.nation.plan import NationPlan, plan_of
+from siting.writing import whole_folder
 
 if TYPE_CHECKING:
     from siting.nation.solve import Nation

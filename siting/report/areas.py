@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
 from siting.report.folder import RunFolder
 from siting.report.shapes import SCALE, polygons_of
-
-HUES = 6
 
 
 def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
@@ -26,9 +23,8 @@ def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
     Returns
     -------
     list of list of dict
-        ``site`` (position in the layer of sites), ``hue`` (0 to `HUES` - 1, another one than its
-        neighbours' as far as there are enough) and ``shape`` (polygons of rings). Empty where the
-        cells are points.
+        ``site`` (position in the layer of sites) and ``shape`` (polygons of rings). Empty where
+        the cells are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -72,10 +68,9 @@ def _areas(
             by_site.setdefault(site, []).append(shapes[cell])
     names = sorted(by_site)
     areas = [dissolved(by_site[name]) for name in names]
-    hues = _hues(areas)
     return [
-        {"site": position[name], "hue": hue, "shape": polygons_of(area)}
-        for name, area, hue in zip(names, areas, hues, strict=True)
+        {"site": position[name], "shape": polygons_of(area)}
+        for name, area in zip(names, areas, strict=True)
         if not area.is_empty
     ]
 
@@ -86,20 +81,3 @@ def dissolved(shapes: list[Any]) -> Any:
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
     whole = shapely.union_all(shapely.make_valid(on_grid))
     return shapely.simplify(whole, 1 / SCALE)
-
-
-def _hues(areas: list[Any]) -> list[int]:
-    """Return a hue an area: of those its neighbours do not have, the one used least."""
-    if not areas:
-        return []
-    near = gpd.GeoSeries(areas).sindex.query(areas, predicate="intersects")
-    beside: list[set[int]] = [set() for _ in areas]
-    for i, j in near.T.tolist():
-        if i != j:
-            beside[i].add(j)
-    hues, used = [-1] * len(areas), [0] * HUES
-    for i in sorted(range(len(areas)), key=lambda k: (-len(beside[k]), k)):
-        taken = [hues[j] for j in beside[i]]
-        hues[i] = min(range(HUES), key=lambda hue: (taken.count(hue), used[hue], hue))
-        used[hues[i]] += 1
-    return hues

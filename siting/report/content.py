@@ -29,6 +29,9 @@ def _one_decimal(value: Any) -> str:
     return number(value, 1)
 
 
+# A new station is weak where less than this share of its energy is lost without it, or less than
+# this share of what it can serve is used.
+WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Shown on a card where a run has worked them out.
 _BUSINESS = {
     "payback_years": ("Payback, years", _one_decimal),
@@ -231,13 +234,16 @@ def _charger(name: str) -> str:
 def stations(run: RunFolder) -> list[dict[str, Any]]:
     """Return one card a station, new ones first, the most energy first."""
     offers = run.offers.set_index("offer_id")
-    why = run.facts.get("alternatives", {})
+    why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     order = run.sites.sort_values(
         ["existing", "served_kwh_day", "site_id"], ascending=[True, False, True]
     )
     return [
         _station(row, offers.loc[row["offer_id"]], run.classes, why)
-        for row in order.drop(columns="geometry").to_dict("records")
+        | {"weak": _weak(row, lost.get(str(row["site_id"]), {}))}
+        for row in order.assign(lon=order.geometry.x, lat=order.geometry.y)
+        .drop(columns="geometry")
+        .to_dict("records")
     ]
 
 
@@ -254,6 +260,9 @@ def _station(
     return {
         "id": str(row["site_id"]),
         "name": site_name(row["name"], row["site_id"]),
+        "where": "" if missing(row.get("whereabouts")) else str(row["whereabouts"]),
+        "lat": f"{row['lat']:.5f}",
+        "lon": f"{row['lon']:.5f}",
         "kind": label(row["kind"]) if not missing(row["kind"]) else "",
         "existing": bool(row["existing"]),
         "configuration": label(row["configuration"]),
@@ -281,6 +290,21 @@ def _station(
         "built_year": _year(row.get("built_year")),
         "why": text.splitlines(),
     }
+
+
+def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
+    """Return why a new station is a weak one, or nothing."""
+    served, use = row["served_kwh_day"], row["use_share"]
+    if row["existing"]:
+        return ""
+    if not served > 0:
+        return "serves nobody"
+    stays = lost.get("as_it_stands_kwh_day")
+    if stays is not None and stays <= WEAK_LOSS * served:
+        return "the other stations could serve nearly all of it"
+    if not missing(use) and use < WEAK_USE:
+        return f"used to {percent(use, 0)} only"
+    return ""
 
 
 def _year(value: Any) -> str:

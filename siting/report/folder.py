@@ -82,6 +82,7 @@ _PUBLIC_MONEY: Kinds = {
     **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
     "subsidy_pkr_per_car": _MAYBE,
 }
+_LOST: Kinds = {"as_it_stands_kwh_day": _NUMBER, "replanned_kwh_day": _MAYBE}
 # How a plan fares beside what it was made for, where a run tells it.
 _DAY: Kinds = {"why_not": _TEXT, "wait_min": _NUMBER, "alpha": _NUMBER}
 _DAY_OF: Kinds = {
@@ -129,6 +130,8 @@ class RunFolder:
         The assumptions, rows of ``figures.csv``.
     places
         Places with a name, points in lon/lat, for telling where something is; may be empty.
+    parts
+        Names of parts of the city, ``name``, ``kind`` and points; may be empty.
     years
         What stands and is served in each year; none where the plan is not one in years.
     """
@@ -143,6 +146,7 @@ class RunFolder:
     offers: pd.DataFrame
     figures: pd.DataFrame
     places: gpd.GeoDataFrame
+    parts: gpd.GeoDataFrame
     years: YearTables | None = None
 
     @property
@@ -209,7 +213,9 @@ def read_run(folder: Path) -> RunFolder:
     roads = attempt(lambda: _read_roads(folder / "plan.gpkg"))
     offers = attempt(lambda: read_csv(folder / "offers.csv", OFFER_COLUMNS))
     figures = attempt(lambda: read_csv(folder / "figures.csv", tuple(_RECORDS["assumptions"])))
-    places = _read_places(folder / "plan.gpkg") if roads is not None else None
+    whole = folder / "plan.gpkg"
+    places = _read_points(whole, "candidates") if roads is not None else None
+    parts = _read_points(whole, "neighbourhoods") if roads is not None else None
     years = attempt(lambda: read_years(folder)) if "years" in facts["blocks"] else None
     if (
         faults
@@ -221,10 +227,22 @@ def read_run(folder: Path) -> RunFolder:
         or offers is None
         or figures is None
         or places is None
+        or parts is None
     ):
         raise InputError(faults)
     return RunFolder(
-        folder, facts, settings, sites, demand, service, roads, offers, figures, places, years
+        folder,
+        facts,
+        settings,
+        sites,
+        demand,
+        service,
+        roads,
+        offers,
+        figures,
+        places,
+        parts,
+        years,
     )
 
 
@@ -252,6 +270,12 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
         where = f"{path}, key public_money"
         faults += _record_faults(where, [facts["public_money"]], _PUBLIC_MONEY)
     faults += _beside_faults(path, facts)
+    lost = facts.get("lost_without", {})
+    where = f"{path}, key lost_without"
+    if not isinstance(lost, dict):
+        faults.append(Fault(where, "is no mapping", AGAIN))
+    else:
+        faults += _record_faults(where, list(lost.values()), _LOST)
     for key in _MAYBE_TEXTS:
         if not isinstance(facts.get(key, {}), dict) or not all(
             isinstance(text, str) for text in facts.get(key, {}).values()
@@ -319,14 +343,19 @@ def _read_roads(path: Path) -> gpd.GeoDataFrame:
     return roads.to_crs(4326)
 
 
-def _read_places(path: Path) -> gpd.GeoDataFrame:
-    """Return the named candidates, as far as the file has them."""
-    none = gpd.GeoDataFrame({"name": []}, geometry=[], crs=4326)
-    if "candidates" not in {str(name) for name, _ in pyogrio.list_layers(path)}:
+def _read_points(path: Path, layer: str) -> gpd.GeoDataFrame:
+    """Return the points of a layer that have a name, as far as the file has them."""
+    none = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
+    if layer not in {str(name) for name, _ in pyogrio.list_layers(path)}:
         return none
-    places = gpd.read_file(path, layer="candidates")
+    places = gpd.read_file(path, layer=layer)
     if "name" not in places.columns or places.crs is None:
         return none
     named = places["name"].fillna("").astype(str).str.strip() != ""
+    if "whereabouts" in places.columns:  # not a name made of another place's
+        told = places["name"].astype(str)
+        named &= (told != places["whereabouts"]) | ~told.str.startswith(("near ", "at "))
     points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
-    return places.loc[named.to_numpy() & points, ["name", "geometry"]].to_crs(4326)
+    kind = places["kind"] if "kind" in places.columns else ""
+    found = places.assign(kind=kind).loc[named.to_numpy() & points, ["name", "kind", "geometry"]]
+    return found.to_crs(4326)

@@ -12,11 +12,13 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from siting.report.areas import service_areas
 from siting.report.folder import RunFolder
 from siting.report.shapes import SCALE, flat_line, polygons_of, utm_of
+from siting.roads import PLACE_KINDS
 
 # Above this many characters the roads are drawn more coarsely, and at last without the small ones.
 MOST_ROAD_CHARS = 3_000_000
@@ -24,6 +26,11 @@ _TOLERANCES_DEG = (2e-5, 5e-5, 1.5e-4)
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
+# A road's name stands again after so much of it; roads shorter than these are not named (m, by
+# rank), and of small streets only so many.
+NAME_EVERY_M = 2500.0
+LEAST_NAMED_M = (250.0, 250.0, 150.0)
+MOST_SMALL_NAMES = 800
 
 
 def map_data(run: RunFolder) -> dict[str, Any]:
@@ -38,12 +45,14 @@ def map_data(run: RunFolder) -> dict[str, Any]:
     -------
     dict
         ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
-        (whether roads were left out); ``cells``: ``id``, ``shape`` (polygons of rings, or none
-        for a point), ``at`` (where service lines begin), ``km2``, ``wanted`` and ``served`` by
-        class; ``unit`` and ``breaks`` of the shading, by class and for all; ``sites``: ``id``,
-        ``name``, ``old``, ``kw``, ``at``, ``service`` (flat: cell, kWh/day, minutes);
-        ``areas`` of service, by year; ``years``, empty where the plan is not one in years:
-        ``year``, ``kw`` by site (none: it does not stand yet), ``wanted`` and ``served`` by cell
+        (whether roads were left out); ``names`` of roads: text, where, angle (degrees) and rank,
+        the weightiest first; ``parts`` of the city: name, where and rank; ``cells``: ``id``,
+        ``shape`` (polygons of rings, or none for a point), ``at`` (where service lines begin),
+        ``km2``, ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading, by
+        class and for all; ``sites``: ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by
+        class), ``service`` (flat: cell, kWh/day, minutes); ``areas`` of service, by year;
+        ``years``, empty where the plan is not one in years: ``year``, ``kw`` by site (none: it
+        does not stand yet), ``wanted`` and ``served`` by cell
         and class.
     """
     cells, index = _cells(run)
@@ -53,6 +62,8 @@ def map_data(run: RunFolder) -> dict[str, Any]:
         "scale": SCALE,
         "classes": run.classes,
         "roads": roads,
+        "names": road_names(run.roads),
+        "parts": _parts(run),
         "coarse": coarse,
         "cells": cells,
         "unit": "kWh/day per km²" if polygons else "kWh/day",
@@ -133,6 +144,57 @@ def _rank(kind: Any) -> int:
     return 0 if name in _MAIN else 1 if name in _MIDDLE else 2
 
 
+def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
+    """Return where the names of roads stand: text, x, y, angle (degrees) and rank of the road.
+
+    A road is named once in every `NAME_EVERY_M` of it. Of small streets the longest are named.
+    """
+    if "name" not in roads.columns:
+        return []
+    roads = roads[roads["name"].fillna("").astype(str).str.strip() != ""]
+    if roads.empty:
+        return []
+    metres = roads.to_crs(utm_of(roads))
+    ranks = pd.Series([_rank(kind) for kind in roads["highway"]], index=metres.index)
+    found: list[tuple[int, float, str, Any]] = []
+    names = metres["name"].astype(str).str.strip()
+    for (name, rank), lines in metres.geometry.groupby([names, ranks]):
+        # Both directions of a street are the same line.
+        once = {min(a.wkb, a.reverse().wkb): a for a in map(shapely.normalize, lines)}
+        merged = shapely.line_merge(shapely.multilinestrings(list(once.values())))
+        long = max(shapely.get_parts(merged), key=lambda line: line.length)
+        if long.length >= LEAST_NAMED_M[int(str(rank))]:
+            found.append((int(str(rank)), -long.length, str(name), long))
+    found.sort(key=lambda row: row[:3])
+    small = [row for row in found if row[0] == 2][:MOST_SMALL_NAMES]
+    rows: list[tuple[int, str, Any, float]] = []
+    for rank, length, name, line in [*(row for row in found if row[0] < 2), *small]:
+        count = 1 if rank == 2 else max(1, round(-length / NAME_EVERY_M))
+        for i in range(count):
+            before, at, after = line.interpolate(
+                [(i + s) / count for s in (0.4, 0.5, 0.6)], normalized=True
+            )
+            angle = -np.degrees(np.arctan2(after.y - before.y, after.x - before.x))
+            rows.append((rank, name, at, float((angle + 90) % 180 - 90)))
+    spots = gpd.GeoSeries([row[2] for row in rows], crs=metres.crs).to_crs(4326)
+    return [
+        [name, round(spot.x * SCALE), round(spot.y * SCALE), round(angle), rank]
+        for (rank, name, _, angle), spot in zip(rows, spots, strict=True)
+    ]
+
+
+def _parts(run: RunFolder) -> list[list[Any]]:
+    """Return the names of parts of the city, the weightiest first: text, x, y and rank."""
+    kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
+    rows = [
+        [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
+        for name, kind, at in zip(
+            *(run.parts[c] for c in ("name", "kind")), run.parts.geometry, strict=True
+        )
+    ]
+    return sorted(rows, key=lambda row: (row[3], row[0]))
+
+
 def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -203,9 +265,14 @@ def _sites(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
             "old": bool(row.existing),
             "kw": _short(row.power_kw),
             "at": [round(row.geometry.x * SCALE), round(row.geometry.y * SCALE)],
+            "kwh": [_short(kwh) for kwh in by_class],
             "service": flat.get(str(row.site_id), []),
         }
-        for row in run.sites.itertuples(index=False)
+        for row, by_class in zip(
+            run.sites.itertuples(index=False),
+            _by_class(run.sites, run.classes, "served").tolist(),
+            strict=True,
+        )
     ]
 
 

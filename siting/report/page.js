@@ -15,11 +15,23 @@
   const sum = (values) => values.reduce((a, b) => a + b, 0);
   const kwh = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : 0 });
 
-  const map = L.map("map", { zoomSnap: 0.25, zoomDelta: 0.5, fadeAnimation: false });
+  const map = L.map("map", { zoomSnap: 0.25, zoomDelta: 0.5, fadeAnimation: false, scrollWheelZoom: false });
+  // The wheel turns the page, unless the reader is at the map.
+  map.getContainer().addEventListener("focusin", () => map.scrollWheelZoom.enable());
+  map.getContainer().addEventListener("focusout", () => map.scrollWheelZoom.disable());
   map.attributionControl.setPrefix("Leaflet");
   const credits = run.credits.map((text) => make("span", text).innerHTML).join("; ");
   if (credits) map.attributionControl.addAttribution(credits);
   L.control.scale({ imperial: false }).addTo(map);
+  const corner = L.control({ position: "topright" });
+  corner.onAdd = () => {
+    const box = make("div", "", "map-title");
+    box.append(make("b", run.title), make("span", "N", "north"));
+    return box;
+  };
+  corner.addTo(map);
+  // Online tiles: none is asked for before the reader wants them.
+  const tiles = L.tileLayer("https://tile.openstreetmap.org/{z}/{x}/{y}.png", { maxZoom: 19, attribution: "map: &copy; OpenStreetMap contributors" });
   // Drawn as SVG: on paper it stays sharp, where a browser may leave out a canvas.
   const pane = (name, z) => {
     map.createPane(name).style.zIndex = z;
@@ -37,9 +49,9 @@
   // Roads: three layers, the small ones first.
   const ground = pane("wanted", 405), tinted = pane("areas", 410), streets = pane("roads", 420);
   const missed = pane("unserved", 430), served = pane("service", 440);
-  for (const [i, colour, weight] of [[2, "#c3c9d0", 0.7], [1, "#9aa4af", 1.2], [0, "#6d7884", 2]])
+  const drawn = [[2, "#b4bbc3", 0.7], [1, "#8d97a3", 1.3], [0, "#66717d", 2.2]].map(([i, colour, weight]) => [
     L.polyline(run.roads[i].map(line), { renderer: streets, pane: "roads", color: colour, weight, interactive: false })
-      .addTo(layers.roads);
+      .addTo(layers.roads), weight]);
 
   // Cells: shaded by what they want, a circle for what they do not get.
   let chosenClass = -1;
@@ -62,6 +74,8 @@
     return { cell, shape, gap };
   });
   const area = (cell) => (run.unit === "kWh/day" ? 1 : cell.km2 || 1);
+  // Close to the ground the streets matter, not the shade.
+  const opacity = () => (map.hasLayer(tiles) ? 0.4 : 0.85) * (map.getZoom() >= 15 ? 0.35 : map.getZoom() >= 14 ? 0.7 : 1);
   const shade = () => {
     const breaks = run.breaks[chosenClass + 1];
     const colours = shades.slice(shades.length - breaks.length - 1);
@@ -73,7 +87,7 @@
     cells.forEach(({ cell, shape, gap }, i) => {
       const wanted = wants(i) / area(cell);
       const bin = breaks.filter((limit) => wanted > limit).length;
-      shape.setStyle({ fillColor: colours[bin], fillOpacity: wanted > 0 ? 0.85 : 0 });
+      shape.setStyle({ fillColor: colours[bin], fillOpacity: wanted > 0 ? opacity() : 0 });
       const left = wants(i) - gets(i);
       const show = left > 0.005 * most && left > 0.01;
       if (show) gap.setRadius(Math.max(1.5, largest * Math.sqrt(left / most))).addTo(layers.unserved);
@@ -88,6 +102,7 @@
       legend.append(item);
     });
     legend.append(make("span", most > 0.01 ? `Largest circle: ${kwh(most)} kWh/day not served` : "All of it is served"));
+    if (chosenClass >= 0) legend.append(make("span", `${run.sites.filter((_, i) => shown(i)).length} of ${run.sites.length} stations serve it`));
   };
 
   // Stations.
@@ -102,25 +117,73 @@
     marker.on("click", () => choose(site.id)).addTo(site.old ? layers.old : layers.new);
     markers.set(site.id, { site, marker });
   }
+  // A station is shown in the years it stands, if it serves the class that is chosen.
+  const shown = (i) => (!year() || year().kw[i] !== null) && (chosenClass < 0 || run.sites[i].kwh[chosenClass] > 0);
+  const showStations = () => {
+    run.sites.forEach((site, i) => {
+      const { marker } = markers.get(site.id), layer = site.old ? layers.old : layers.new;
+      if (!shown(i)) layer.removeLayer(marker);
+      else marker.setIcon(icon(site, year() ? year().kw[i] : site.kw)).addTo(layer);
+      row(site.id).hidden = chosenClass >= 0 && !(site.kwh[chosenClass] > 0);
+    });
+    if (chosen) mark(markers.get(chosen).marker.getElement(), true);
+  };
 
-  // Service areas: a tint a station, in the year shown.
-  const tints = ["#66c2a5", "#fc8d62", "#8da0cb", "#e78ac3", "#a6d854", "#e5c494"];
+  // Service areas: an outline a station, in the year shown, with its id.
   const drawAreas = () => {
     layers.areas.clearLayers();
-    for (const { site, hue, shape } of run.areas[at] || [])
-      L.polygon(shape.map((rings) => rings.map(line)), { renderer: tinted, pane: "areas", color: "#4a5560", weight: 1, fillColor: tints[hue], fillOpacity: 0.45 })
-        .on("click", () => choose(run.sites[site].id)).addTo(layers.areas);
+    for (const { site, shape } of run.areas[at] || [])
+      if (shown(site))
+        L.polygon(shape.map((rings) => rings.map(line)), { renderer: tinted, pane: "areas", color: "#5b2a86", weight: 1.6, fillColor: "#fff", fillOpacity: 0.06 })
+          .on("click", () => choose(run.sites[site].id)).addTo(layers.areas);
+    nameAll();
   };
-  drawAreas();
+
+  // Names of parts of the city and of roads: the weightier first, none over another.
+  map.createPane("names").style.zIndex = 640;
+  const letters = map.getPane("names");
+  letters.setAttribute("aria-hidden", "true");
+  const nameAll = () => {
+    letters.replaceChildren();
+    if (!map._loaded) return;
+    const zoom = map.getZoom(), size = map.getSize(), taken = [];
+    const put = (text, at, angle, kind) => {
+      const p = map.latLngToContainerPoint(at);
+      const wide = 4 + text.length * (kind === "part" ? 8 : 6.2), turned = Math.abs(Math.sin((angle * Math.PI) / 180));
+      const w = wide * (1 - turned) + 14 * turned, h = wide * turned + 14 * (1 - turned);
+      const box = [p.x - w / 2, p.y - h / 2, p.x + w / 2, p.y + h / 2];
+      if (box[0] < 0 || box[1] < 0 || box[2] > size.x || box[3] > size.y) return;
+      if (taken.some((t) => box[0] < t[2] + 8 && box[2] > t[0] - 8 && box[1] < t[3] + 3 && box[3] > t[1] - 3)) return;
+      // A name stands again only where its last stands out of sight of it.
+      if (taken.some((t) => t.text === text && Math.hypot(t[0] - box[0], t[1] - box[1]) < 320)) return;
+      taken.push(Object.assign(box, { text }));
+      const q = map.latLngToLayerPoint(at), name = make("bdi", text, `label ${kind}`);
+      name.style.transform = `translate(${Math.round(q.x)}px,${Math.round(q.y)}px) translate(-50%,-50%) rotate(${angle}deg)`;
+      letters.append(name);
+    };
+    if (map.hasLayer(layers.areas))
+      for (const { site } of run.areas[at] || []) if (shown(site)) put(run.sites[site].id, point(run.sites[site].at), 0, "area");
+    for (const [text, x, y, rank] of run.parts) if (zoom >= (rank < 5 ? 10 : 12.5)) put(text, point([x, y]), 0, "part");
+    if (map.hasLayer(layers.roads) && !map.hasLayer(tiles))
+      for (const [text, x, y, angle, rank] of run.names) {
+        if (taken.length > 90) break;
+        if (zoom >= [11.5, 13.5, 15.25][rank]) put(text, point([x, y]), angle, "road");
+      }
+  };
+  let close = null;
+  map.on("zoomend", () => {
+    const zoom = map.getZoom(), now = zoom >= 15 ? 2 : zoom >= 14 ? 1 : 0;
+    if (now === close) return;
+    close = now;
+    for (const [lines, weight] of drawn) lines.setStyle({ weight: weight * (1 + 0.9 * now) });
+    shade();
+  });
+  map.on("moveend zoomend resize layeradd layerremove", (e) => {
+    if (!e.layer || e.layer === layers.areas || e.layer === layers.roads || e.layer === tiles) nameAll();
+  });
 
   // The year shown: what stands, its size, and the figures beside the slider.
   const showYear = () => {
-    run.sites.forEach((site, i) => {
-      const { marker } = markers.get(site.id), kw = year().kw[i];
-      const layer = site.old ? layers.old : layers.new;
-      if (kw === null) layer.removeLayer(marker);
-      else marker.setIcon(icon(site, kw)).addTo(layer);
-    });
     for (const tr of document.querySelectorAll("[data-year]")) {
       const on = Number(tr.dataset.year) === at;
       tr.classList.toggle("chosen", on);
@@ -129,12 +192,70 @@
         byId("year").setAttribute("aria-valuetext", `${year().year}: ${tr.dataset.told}`);
       }
     }
+    showStations();
     drawAreas();
     shade();
-    if (chosen) mark(markers.get(chosen).marker.getElement(), true);
   };
   const mark = (element, on) => element && element.classList.toggle("chosen", on);
   const row = (id) => document.querySelector(`[data-site="${CSS.escape(id)}"]`);
+  // A small picture of the streets about a station, drawn when its card is looked at.
+  const picture = (body, site) => {
+    const box = body.querySelector(".locator");
+    if (!box || box.firstChild) return;
+    const [x, y] = site.at, metre = run.scale / 111320, wide = 450 * metre;
+    const flat = Math.cos((y / run.scale / 180) * Math.PI), svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const add = (tag, attributes, text = "") => {
+      const e = document.createElementNS(svg.namespaceURI, tag);
+      for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value);
+      e.textContent = text;
+      svg.append(e);
+    };
+    for (const [name, value] of Object.entries({ viewBox: "0 0 300 150", role: "img", "aria-label": `Streets about ${site.name}` })) svg.setAttribute(name, value);
+    const at = (px, py) => [(150 + ((px - x) * flat * 150) / wide).toFixed(1), (75 - ((py - y) * 150) / wide).toFixed(1)];
+    const near = (px, py) => Math.abs(px - x) * flat < 1.3 * wide && Math.abs(py - y) < 0.8 * wide;
+    for (const [i, colour, weight] of [[2, "#b4bbc3", 1.6], [1, "#8d97a3", 3], [0, "#66717d", 5]]) {
+      let path = "";
+      for (const way of run.roads[i]) {
+        let px = way[0], py = way[1], on = false, before = null;
+        if (Math.abs(px - x) > 12 * wide || Math.abs(py - y) > 12 * wide) continue;
+        for (let n = 0; n < way.length; n += 2) {
+          if (n) { px += way[n]; py += way[n + 1]; }
+          const inside = near(px, py) || (before && near((px + before[0]) / 2, (py + before[1]) / 2));
+          if (n && (inside || on)) path += `M${at(...before)}L${at(px, py)}`;
+          on = inside;
+          before = [px, py];
+        }
+      }
+      add("path", { d: path || "M0 0", stroke: colour, "stroke-width": weight, fill: "none", "stroke-linecap": "round" });
+    }
+    const taken = [];
+    for (const [text, px, py] of run.names) {
+      const [tx, ty] = at(px, py).map(Number);
+      if (tx < 40 || tx > 260 || ty < 12 || ty > 140 || taken.some(([a, b]) => Math.abs(a - tx) < 90 && Math.abs(b - ty) < 14)) continue;
+      taken.push([tx, ty]);
+      add("text", { x: tx, y: ty + 3, "text-anchor": "middle" }, text);
+      if (taken.length > 5) break;
+    }
+    add("circle", { cx: 150, cy: 75, r: 6, class: site.old ? "old" : "new" });
+    add("path", { d: `M10 140h${((100 * metre * 150) / wide).toFixed(1)}`, stroke: "#1d2733", "stroke-width": 2 });
+    add("text", { x: 12, y: 135 }, "100 m");
+    box.append(svg);
+  };
+  for (const card of document.querySelectorAll("[data-card]"))
+    card.addEventListener("toggle", () => card.open && picture(card, markers.get(card.dataset.card).site));
+  // Whatever names a station goes to it on the map.
+  const known = new RegExp(`\\b(${run.sites.map((s) => s.id.replace(/[^\w-]/g, "\\$&")).join("|") || "$^"})\\b`);
+  for (const span of document.querySelectorAll(".why span")) {
+    const parts = span.textContent.split(known);
+    if (parts.length > 1)
+      span.replaceChildren(...parts.map((text, i) => (i % 2 ? Object.assign(make("button", text, "link"), { type: "button" }) : text)));
+    span.querySelectorAll("button").forEach((b) => (b.dataset.goto = b.textContent));
+  }
+  document.addEventListener("click", (event) => {
+    const to = event.target.closest("[data-goto]");
+    if (to && markers.has(to.dataset.goto)) choose(to.dataset.goto, true);
+  });
+
   let chosen = null;
   const choose = (id, move = false) => {
     if (chosen) for (const e of [row(chosen), markers.get(chosen).marker.getElement()]) mark(e, false);
@@ -151,9 +272,15 @@
       L.polyline([point(cell.at), point(site.at)], { renderer: served, pane: "service", color: "#b5179e", opacity: 0.75, weight, interactive: false }).addTo(lines);
     }
     const card = document.querySelector(`[data-card="${CSS.escape(id)}"]`);
-    const heading = make("h3", "");
+    const heading = make("h3", ""), back = make("button", "Back to the plan in short", "link");
     heading.append(...[...card.querySelector("summary").childNodes].filter((n) => n.nodeName !== "SMALL").map((n) => n.cloneNode(true)));
-    byId("panel").replaceChildren(heading, card.querySelector(".body").cloneNode(true));
+    back.type = "button";
+    back.addEventListener("click", () => { document.body.classList.remove("one"); byId("map").focus(); });
+    const body = card.querySelector(".body").cloneNode(true);
+    picture(body, site);
+    byId("panel").replaceChildren(back, heading, body);
+    byId("panel").scrollTop = 0;
+    document.body.classList.add("one");
     if (move) {
       const near = [point(site.at)];
       for (let i = 0; i < site.service.length; i += 3) near.push(point(run.cells[site.service[i]].at));
@@ -168,7 +295,38 @@
     box.addEventListener("change", () => { set(); if (chosen) mark(markers.get(chosen).marker.getElement(), true); });
     set();
   }
-  byId("class").addEventListener("change", (event) => { chosenClass = Number(event.target.value); shade(); });
+  byId("class").addEventListener("change", (event) => { chosenClass = Number(event.target.value); showStations(); drawAreas(); shade(); });
+  byId("tiles").addEventListener("change", (event) => { event.target.checked ? tiles.addTo(map) : tiles.remove(); shade(); });
+
+  // Search: stations, streets and parts of the city by their names.
+  const places = new Map(), spot = L.layerGroup().addTo(map);
+  const listed = () => {
+    if (places.size) return;
+    for (const site of run.sites) places.set(site.name === site.id ? site.id : `${site.id} ${site.name}`, { site });
+    for (const [text, x, y] of run.parts) places.set(text, { at: [[x, y]] });
+    for (const [text, x, y] of run.names) {
+      if (!places.has(text)) places.set(text, { at: [] });
+      places.get(text).at?.push([x, y]);
+    }
+    byId("known").replaceChildren(...[...places.keys()].map((value) => Object.assign(make("option", ""), { value })));
+  };
+  const find = (text) => {
+    listed();
+    const wanted = text.trim().toLowerCase();
+    const name = [...places.keys()].find((n) => n.toLowerCase() === wanted) || [...places.keys()].find((n) => n.toLowerCase().includes(wanted));
+    byId("found").textContent = wanted && !name ? "Nothing has that name" : "";
+    if (!wanted || !name) return;
+    const { site, at: points } = places.get(name);
+    spot.clearLayers();
+    if (site) return choose(site.id, true);
+    const there = points.map(point);
+    map.fitBounds(there, { padding: [60, 60], maxZoom: 15.5, animate: false });
+    for (const p of there) L.circleMarker(p, { radius: 14, color: "#b5179e", weight: 3, fill: false, interactive: false }).addTo(spot);
+    byId("found").textContent = name;
+  };
+  byId("find").addEventListener("focus", listed);
+  byId("find").addEventListener("change", (event) => find(event.target.value));
+  byId("layers").addEventListener("submit", (event) => { event.preventDefault(); find(byId("find").value); });
   if (byId("year")) byId("year").addEventListener("input", (event) => { at = Number(event.target.value); showYear(); });
 
   // Tables: sorted by a heading.
@@ -188,10 +346,18 @@
       table.tBodies[0].append(...rows);
     }));
   }
+  // On a phone a row stands as a card: each cell says what its column is.
+  for (const table of document.querySelectorAll(".wide > table")) {
+    const heads = [...(table.tHead?.rows[0].cells ?? [])].map((head) => head.textContent);
+    for (const part of [table, ...table.querySelectorAll("thead, tbody, tr, th, td")])
+      part.setAttribute("role", { TABLE: "table", TR: "row", TD: "cell" }[part.tagName] ?? (part.tagName === "TH" ? (part.scope === "row" ? "rowheader" : "columnheader") : "rowgroup"));
+    for (const tr of table.tBodies[0]?.rows ?? [])
+      [...tr.cells].forEach((cell, i) => cell.colSpan === 1 && heads[i] && (cell.dataset.label = heads[i]));
+  }
   // A row shows its station or its district on the map.
   byId("site-table").tBodies[0].addEventListener("click", (event) => {
     const tr = event.target.closest("tr");
-    if (tr && !event.target.closest("a")) choose(tr.dataset.site, true);
+    if (tr && !event.target.closest("a, [data-goto]")) choose(tr.dataset.site, true);
   });
   const outline = L.layerGroup().addTo(map), edge = pane("district", 450);
   byId("district-table")?.tBodies[0].addEventListener("click", (event) => {
@@ -216,23 +382,27 @@
   const all = [...run.cells.map((c) => point(c.at)), ...run.sites.map((s) => point(s.at))];
   const frame = () => map.fitBounds(all.length ? all : [[24, 61], [37, 77]], { padding: [16, 16], animate: false });
   frame();
-  if (run.years.length) showYear(); else shade();
+  if (run.years.length) showYear(); else { shade(); drawAreas(); }
   openCard();
 
-  // On paper every card is open and the map as wide as the page.
+  // On paper: a summary of four pages, or with it the annex, where every card is open.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("main details:not([open])")];
+    closed = document.body.classList.contains("annex") ? [...document.querySelectorAll("main details:not([open])")] : [];
     for (const part of closed) part.open = true;
-    Object.assign(byId("map").style, { width: "180mm", height: "165mm" });
+    for (const card of closed) if (card.dataset.card) picture(card, markers.get(card.dataset.card).site);
+    Object.assign(byId("map").style, { width: "180mm", height: "66mm" });
     map.invalidateSize({ animate: false });
     frame();
   });
   addEventListener("afterprint", () => {
     for (const part of closed) part.open = false;
+    document.body.classList.remove("annex");
     Object.assign(byId("map").style, { width: "", height: "" });
     map.invalidateSize({ animate: false });
     frame();
   });
+  for (const button of document.querySelectorAll("[data-print]"))
+    button.addEventListener("click", () => { document.body.classList.toggle("annex", button.dataset.print === "all"); print(); });
   document.body.dataset.ready = "yes";
 })();

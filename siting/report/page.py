@@ -1,4 +1,4 @@
-"""The report as one HTML file: it fetches nothing and runs no script but its own two."""
+"""The report as one HTML file: it runs no script but its own two, and fetches nothing unasked."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from siting.report.summary import summary
 from siting.report.words import is_urdu
 from siting.report.yearly import year_rows
 from siting.writing import write_whole
+
+# Where the map's online tiles come from, if the reader asks for them.
+TILES = "https://tile.openstreetmap.org"
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -75,12 +78,18 @@ def render(run: RunFolder, frontier: Frontier | None = None) -> str:
     return page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
-        policy=_policy(leaflet.script, own),
+        policy=_policy(leaflet.script, own, images=f"data: {TILES}"),
+        tiles=TILES,
         leaflet=leaflet,
         page_style=_asset("page.css"),
         page_script=own,
         data=_json_text(
-            {**data, "districts": parts["shapes"], "credits": list(dict.fromkeys(owners))}
+            {
+                **data,
+                "title": run.facts["title"],
+                "districts": parts["shapes"],
+                "credits": list(dict.fromkeys(owners)),
+            }
         ),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
         summary=summary(run, parts),
@@ -132,13 +141,13 @@ def _asset(name: str) -> str:
     return (files("siting.report") / name).read_text(encoding="utf-8")
 
 
-def _policy(*scripts: str) -> str:
-    """Return a content security policy: these scripts by their hash, and no request at all."""
+def _policy(*scripts: str, images: str = "data:") -> str:
+    """Return a content security policy: these scripts by their hash, and pictures from there."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
         for s in scripts
     )
-    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:"
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src {images}"
 
 
 def _json_text(data: dict[str, Any]) -> str:

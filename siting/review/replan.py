@@ -279,6 +279,9 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
     found = found[~taken].reset_index(drop=True)
     last = max((int(n) for n in there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()),
                default=0)  # fmt: skip
+    named = there[there["kind"].astype(str) != "street"]
+    edges, parts = study.network.edges, study.neighbourhoods
+    found = sites.with_whereabouts(found, edges, parts, named)
     found["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(found))]
     if len(dropped):
         notes.append(f"{len(dropped):,} added places are too far from a road and were left out")

@@ -11,6 +11,7 @@ from siting.roads.download import (
     download_polygon,
     geocode,
 )
+from siting.roads.neighbourhoods import PLACE_KINDS, read_neighbourhoods
 from siting.roads.network import Network, utm_epsg
 from siting.roads.source import ROAD_SUFFIXES, read_file, require_osmnx_form
 from siting.roads.speeds import class_speeds, parse_maxspeed
@@ -18,6 +19,7 @@ from siting.roads.travel import reach, snap, travel_times
 
 __all__ = [
     "OSM_SOURCE",
+    "PLACE_KINDS",
     "ROAD_SUFFIXES",
     "Download",
     "Network",
@@ -32,6 +34,7 @@ __all__ = [
     "parse_maxspeed",
     "reach",
     "read_file",
+    "read_neighbourhoods",
     "require_osmnx_form",
     "snap",
     "travel_times",

@@ -25,14 +25,14 @@ from siting.roads.pieces import Pieces, pieces_of
 from siting.roads.settings import osmnx_settings
 from siting.roads.ways import read_pbf, read_xml
 
-_XML = (".osm", ".osm.gz", ".osm.bz2")
+OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
 # A network of ours, as a table of its streets.
 EDGE_TABLE = ".parquet"
 
-ROAD_SUFFIXES = (*_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
+ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 
 
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
@@ -73,7 +73,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         return graph_from_pieces(read_pieces(path, clip))
     with tempfile.TemporaryDirectory(prefix="siting-") as folder:
         plain = Path(folder) / "plain"
-        with _unpacked(path, suffix) as file, plain.open("wb") as copy:
+        with unpacked(path, suffix) as file, plain.open("wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
         return _graphml(plain, clip, path)
 
@@ -105,7 +105,7 @@ def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Piece
     suffix = _checked_suffix(path)
     if suffix in _PBF:
         return pieces_of(read_pbf(path, clip), clip, path)
-    with _unpacked(path, suffix) as file:
+    with unpacked(path, suffix) as file:
         ways = read_xml(file, path)
     return pieces_of(ways, clip, path)
 
@@ -191,7 +191,7 @@ def _checked_suffix(path: Path) -> str:
 
 
 @contextmanager
-def _unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
+def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
     """Open a file, unpacking it as it is read; whatever is wrong with the packing is said."""
     try:
         if suffix.endswith(".gz"):

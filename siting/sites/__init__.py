@@ -30,6 +30,7 @@ from siting.sites.waiting import (
     largest_arrivals_per_h,
     wait_probability,
 )
+from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
     "COST_PARTS",
@@ -64,4 +65,5 @@ __all__ = [
     "subsidy_pkr",
     "time_utilisation",
     "wait_probability",
+    "with_whereabouts",
 ]

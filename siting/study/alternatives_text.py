@@ -1,23 +1,28 @@
 """What a planner asks of each new station: what is lost without it, and where else it could stand.
 
 What is lost is the energy that all other stations together cannot take over within reach and
-capacity (`siting.engine.marginal`). The place named is the nearest one where a station could be
-built and none stands; with it goes the share of the station's energy that could drive there too.
+capacity (`siting.engine.marginal`): as things stand, and once the money goes to another place. The
+place named is the nearest one where a station could be built and none stands; with it goes the
+share of the station's energy that could drive there too.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.engine.marginal import lost_without
+from siting.engine.marginal import Marginal, lost_without
 from siting.plan import Plan
 from siting.program.instance import Instance
 from siting.program.program import Program
+from siting.study.ask import instance_of
+from siting.study.asked import Asked
+from siting.study.revalue import in_the_end
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
@@ -45,10 +50,50 @@ def losses_of(plan: Plan, instance: Instance, reach: pd.DataFrame) -> dict[str, 
     return lost_without(Program(instance, plan.outcome.model), plan.outcome.offers, new)
 
 
+@dataclass(frozen=True)
+class Replanned:
+    """What is still lost (kWh/day) without a station once the best other one is built instead."""
+
+    kwh_day: float
+    offer_id: str
+
+
+def replanned_of(plan: Plan, asked: Asked, lost: Mapping[str, float]) -> dict[str, Replanned]:
+    """Return what is lost at most without each station if its money goes elsewhere, by ``site_id``.
+
+    The station that makes up for most is built in its place, or made larger, within the budget and
+    the limits; all else stays. A whole re-plan may lose less still (`siting replan RUN --drop`).
+
+    Parameters
+    ----------
+    plan, asked
+        The plan and what was asked.
+    lost
+        Energy lost without each new station, all else the same, as `losses_of` returns it.
+    """
+    some = [site for site, kwh in lost.items() if kwh > 0]
+    if not some or len(some) * len(asked.reach) > MOST_WORK:
+        return {}
+    end = in_the_end(asked, plan.outcome.budget_pkr)
+    instance = instance_of(end, next(iter(end.own.values())))
+    marginal = Marginal(Program(instance, plan.outcome.model), plan.outcome.offers)
+    out = {}
+    for site in some:
+        best = marginal.best_elsewhere([site], count=1, larger=True)
+        gain = 0.0 if best.empty else float(best["gain"].iloc[0])
+        offer = "" if best.empty else str(best["offer_id"].iloc[0])
+        out[site] = Replanned(max(lost[site] - gain, 0.0), offer)
+    return out
+
+
 def alternatives_of(
-    plan: Plan, lost: Mapping[str, float], reach: pd.DataFrame, forbidden: Collection[str]
+    plan: Plan,
+    lost: Mapping[str, float],
+    replanned: Mapping[str, Replanned],
+    reach: pd.DataFrame,
+    forbidden: Collection[str],
 ) -> dict[str, str]:
-    """Return three lines of text on each new station of a plan, by ``site_id``.
+    """Return lines of text on each new station of a plan, by ``site_id``.
 
     Parameters
     ----------
@@ -56,6 +101,8 @@ def alternatives_of(
         The plan, with its service.
     lost
         Energy lost without each new station (kWh/day), as `losses_of` returns it.
+    replanned
+        What is lost once its money goes elsewhere, as `replanned_of` returns it.
     reach
         Which sites each cell can reach (`siting.tables.REACH`).
     forbidden
@@ -73,6 +120,7 @@ def alternatives_of(
         name: "\n".join(
             [
                 *([_lost_text(float(served[name]), lost[name])] if name in lost else []),
+                *([_replanned_text(replanned[name], lost[name])] if name in replanned else []),
                 *_place_texts(places.loc[name]),
             ]
         )
@@ -178,28 +226,45 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
     Examples
     --------
-    >>> _lost_text(200.0, 41.0)
-    'Without it 41 of its 200 kWh/day would go unserved; other stations have room for the rest.'
-    >>> _lost_text(200.0, 0.0)
-    'Without it nothing would go unserved: other stations in reach have room for all it serves.'
+    >>> _lost_text(200.0, 41.0)[:63]
+    'As things stand, without it 41 of its 200 kWh/day would go unse'
+    >>> _lost_text(200.0, 0.0)[:58]
+    'As things stand, without it nothing would go unserved: oth'
     """
     share = lost_kwh / served_kwh if served_kwh > 0 else 0.0
     if share <= NONE_SHARE:
         return (
-            "Without it nothing would go unserved: other stations in reach have room for all it "
-            "serves."
+            "As things stand, without it nothing would go unserved: other stations in reach have "
+            "room for all it serves."
             if served_kwh > 0
             else "It serves nobody, so nothing would go unserved without it."
         )
     if share >= ALL_SHARE:
         return (
-            f"Without it all of its {_kwh(served_kwh)} kWh/day would go unserved: the other "
-            "stations are full or out of reach."
+            f"As things stand, without it all of its {_kwh(served_kwh)} kWh/day would go unserved: "
+            "the other stations are full or out of reach."
         )
     return (
-        f"Without it {_kwh(lost_kwh)} of its {_kwh(served_kwh)} kWh/day would go unserved; other "
-        "stations have room for the rest."
+        f"As things stand, without it {_kwh(lost_kwh)} of its {_kwh(served_kwh)} kWh/day would go "
+        "unserved; other stations have room for the rest."
     )
+
+
+def _replanned_text(again: Replanned, lost_kwh: float) -> str:
+    """Return in words what is lost once the station's money goes elsewhere.
+
+    Examples
+    --------
+    >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
+    'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'
+    """
+    if not again.offer_id:
+        return "After a re-plan it may be less, yet no other single station makes up for any of it."
+    site, _, name = again.offer_id.partition(":")
+    what = f"with {name.replace('_', ' ')} at {site} instead"
+    if again.kwh_day < NONE_SHARE * lost_kwh:
+        return f"After a re-plan nothing would be lost: {what}."
+    return f"After a re-plan at most {_kwh(again.kwh_day)} kWh/day would be lost: {what}."
 
 
 def _place_texts(row: pd.Series) -> list[str]:

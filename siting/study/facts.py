@@ -16,7 +16,7 @@ import pandas as pd
 from siting import __version__
 from siting.config import Config
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import alternatives_of, losses_of
+from siting.study.alternatives_text import alternatives_of, losses_of, replanned_of
 from siting.study.beside import lines_beside
 from siting.study.earning import earnings, earnings_in_words, power_per_ev
 from siting.study.pipeline import Study
@@ -45,6 +45,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
     lost = losses_of(plan, study.instance, study.reach)
+    replanned = replanned_of(plan, study.asked, lost)
     gain = earnings(config, plan, lost)
     return {
         "format": FORMAT,
@@ -95,7 +96,15 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        "alternatives": alternatives_of(plan, lost, study.reach, study.forbidden_sites),
+        "alternatives": alternatives_of(plan, lost, replanned, study.reach, study.forbidden_sites),
+        # Energy lost without each new station, kWh/day: all else the same, and after a re-plan.
+        "lost_without": {
+            site: {
+                "as_it_stands_kwh_day": kwh,
+                "replanned_kwh_day": replanned[site].kwh_day if site in replanned else None,
+            }
+            for site, kwh in lost.items()
+        },
         "gain_per_million_pkr": gain,
         "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
         "warnings": [

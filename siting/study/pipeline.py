@@ -101,6 +101,7 @@ class Study:
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
+    neighbourhoods = to_plan.neighbourhoods
     candidates = to_plan.candidates
     dropped = to_plan.dropped
     compatibility = to_plan.compatibility

@@ -211,6 +211,7 @@ def write_run(
             note=plan.note,
             tables=plan.tables,
             zone_of_cells=study.cell_zones,
+            neighbourhoods=study.neighbourhoods,
         )
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)

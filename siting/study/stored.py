@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 
 from siting import __version__
@@ -294,6 +295,13 @@ def _cell_zones(folder: Folder) -> pd.Series | None:
     return None if frame is None else frame["zone"].rename(None)
 
 
+def _neighbourhoods(folder: Folder) -> gpd.GeoDataFrame:
+    found = folder.table("neighbourhoods")
+    if found is None:
+        found = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
+    return found
+
+
 def _limits(folder: Folder) -> tuple[Limit, ...]:
     there, use = folder.table("limits"), folder.table("limit_use")
     amounts: dict[str, dict[str, float]] = {str(name): {} for name in there["limit"]}
@@ -325,6 +333,11 @@ FORMS = {
     ),
     "surfaces": Form((), lambda s: {"surfaces": s}, lambda f: f.table("surfaces")),
     "cell_places": Form((), lambda p: {"cell_places": p}, lambda f: f.table("cell_places")),
+    "neighbourhoods": Form(
+        needed=(),
+        tables=lambda layer: {"neighbourhoods": layer if len(layer) else None},
+        read=_neighbourhoods,
+    ),
     "cell_zones": Form(
         needed=(),
         tables=lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()},

@@ -21,7 +21,12 @@ from siting.study.limits import limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
-from siting.study.sources import candidate_layers, on_the_grid, outside_area
+from siting.study.sources import (
+    candidate_layers,
+    neighbourhoods_of,
+    on_the_grid,
+    outside_area,
+)
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.zones import zone_of_cells, zone_of_demand
@@ -65,10 +70,16 @@ def sites_found(
     return on_the_grid(config, found, site_costs.line_detour), dropped
 
 
+@stage("roads.source", stored="neighbourhoods")
+def neighbourhoods(config: Config, network: Network) -> Layer:
+    """Names of parts of the city, points: as the file of the roads has them, else none."""
+    return neighbourhoods_of(config, network)
+
+
 @stage(stored="candidates")
-def candidates(sites_found: tuple[Layer, Layer]) -> Layer:
-    """Where a station could stand or stands (`siting.tables.CANDIDATES`)."""
-    return sites_found[0]
+def candidates(sites_found: tuple[Layer, Layer], network: Network, neighbourhoods: Layer) -> Layer:
+    """Where a station could stand or stands (`siting.tables.CANDIDATES`), each with a name."""
+    return sites.with_whereabouts(sites_found[0], network.edges, neighbourhoods)
 
 
 @stage(stored="candidates")

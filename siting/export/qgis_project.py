@@ -1,0 +1,187 @@
+"""A QGIS project beside a plan's GeoPackage: layers in order and styled, map tips, a page to print.
+
+Only what differs from QGIS's own defaults is written, as in `siting.export.qml`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element, SubElement
+
+import geopandas as gpd
+import pandas as pd
+from pyproj import CRS
+
+from siting.export.qml import QGIS_VERSION
+from siting.export.styles import Style
+from siting.writing import write_whole
+
+# Layers that a reader switches on.
+_OFF = ("candidates", "dropped", "service", "viability", "alternative_sites")
+_IN_LEGEND = ("sites", "roads", "zones", "demand")
+_GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
+_TIPS = {
+    "sites": "<b>[% name %]</b><br>[% whereabouts %]<br>[% chargers %]<br>"
+    "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] public money",
+    "demand": "[% round(demand_kwh_day, 1) %] kWh/day wanted, "
+    "[% round(served_kwh_day, 1) %] served",
+    "candidates": "<b>[% name %]</b><br>[% kind %]",
+    "roads": "[% name %]",
+}
+# Kinds of items of a page, as QGIS numbers them.
+_ID = "siting_plan_layer_"  # QGIS does not take short ids
+_NORTH = ":/images/north_arrows/layout_default_north_arrow.svg"
+_PAGE, _MAP, _LABEL, _LEGEND, _SCALE_BAR, _PICTURE = 65638, 65639, 65641, 65642, 65646, 65640
+
+
+def write_qgis_project(
+    path: Path,
+    layers: Mapping[str, pd.DataFrame],
+    styles: Mapping[str, Sequence[Style]],
+    title: str,
+    note: str,
+) -> None:
+    """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
+
+    Parameters
+    ----------
+    path
+        The file, ``plan.qgz``.
+    layers
+        The layers of the GeoPackage, the one to be drawn on top first; tables are passed over.
+    styles
+        QGIS styles of each layer (`styles_of`); the first one is used.
+    title, note
+        What stands on the page to be printed.
+    """
+    shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
+    text = _project(shown, styles, title, note)
+
+    def write(part: Path) -> None:
+        # The same plan is to give the same file: a fixed time for what is inside.
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
+            inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
+            inside.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(inside, text)
+
+    write_whole(path, write)
+
+
+def _project(
+    layers: Mapping[str, pd.DataFrame],
+    styles: Mapping[str, Sequence[Style]],
+    title: str,
+    note: str,
+) -> str:
+    root = Element("qgis", version=QGIS_VERSION, projectname=title)
+    SubElement(root, "title").text = title
+    points = layers.get("roads", next(iter(layers.values()), None))
+    frame = None
+    if isinstance(points, gpd.GeoDataFrame):
+        local = points if points.crs.is_projected else points.to_crs(points.estimate_utm_crs())
+        frame = (str(local.crs.to_string()), [float(v) for v in local.total_bounds])
+        _crs(SubElement(root, "projectCrs"), frame[0])
+    tree = SubElement(root, "layer-tree-group")
+    held = SubElement(root, "projectlayers")
+    for name, layer in layers.items():
+        source = f"./plan.gpkg|layername={name}"
+        checked = "Qt::Unchecked" if name in _OFF else "Qt::Checked"
+        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name.replace("_", " "),
+                   source=source, providerKey="ogr", checked=checked, expanded="0")  # fmt: skip
+        held.append(_layer(name, layer, styles[name][0], source))
+    if frame is not None:
+        canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
+        SubElement(canvas, "units").text = "meters"
+        _extent(SubElement(canvas, "extent"), frame[1])
+        _crs(SubElement(canvas, "destinationsrs"), frame[0])
+        SubElement(root, "Layouts").append(_page(title, note, frame[1], layers))
+    properties = SubElement(root, "properties")
+    system = SubElement(properties, "SpatialRefSys")
+    SubElement(system, "ProjectionsEnabled", type="int").text = "1"
+    SubElement(SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
+    ET.indent(root, " ")
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(
+        root, encoding="unicode"
+    )
+
+
+def _layer(name: str, layer: pd.DataFrame, style: Style, source: str) -> Element:
+    drawn = ET.fromstring(style.qml.split("\n", 1)[1])
+    out = Element("maplayer", drawn.attrib)
+    kind = str(gpd.GeoDataFrame(layer).geom_type.dropna().iloc[0]).removeprefix("Multi")
+    out.attrib.update(type="vector", geometry=_GEOMETRY[kind])
+    SubElement(out, "id").text = _ID + name
+    SubElement(out, "datasource").text = source
+    SubElement(out, "layername").text = name.replace("_", " ")
+    _crs(SubElement(out, "srs"), "EPSG:4326")
+    SubElement(out, "provider", encoding="UTF-8").text = "ogr"
+    out.extend(list(drawn))
+    if name in _TIPS:
+        SubElement(out, "mapTip").text = _TIPS[name]
+    return out
+
+
+def _crs(into: Element, authid: str) -> None:
+    system = SubElement(into, "spatialrefsys", nativeFormat="Wkt")
+    SubElement(system, "wkt").text = CRS(authid).to_wkt("WKT2_2019")
+    SubElement(system, "authid").text = authid
+
+
+def _extent(into: Element, bounds: Sequence[float]) -> None:
+    for name, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True):
+        SubElement(into, name).text = f"{value:.3f}"
+
+
+def _page(title: str, note: str, bounds: Sequence[float], layers: Iterable[str]) -> Element:
+    """Return a landscape page of A4: title, map, legend, scale, north and what must be known."""
+    layout = Element("Layout", name="Plan, A4", units="mm", printResolution="200", worldFileMap="")
+    pages = SubElement(layout, "PageCollection")
+    _item(pages, _PAGE, (0, 0, 297, 210))
+    west, south, east, north = bounds
+    wide, high = 205.0, 168.0
+    scale = 1.04 * max((east - west) / wide, (north - south) / high)
+    x, y = (west + east) / 2, (south + north) / 2
+    view = [x - scale * wide / 2, y - scale * high / 2, x + scale * wide / 2, y + scale * high / 2]
+    chart = _item(layout, _MAP, (10, 22, wide, high), uuid="{map}", id="map", followPreset="false")
+    chart.set("frame", "true")
+    SubElement(chart, "Extent", dict(zip(("xmin", "ymin", "xmax", "ymax"),
+                                         (f"{v:.3f}" for v in view), strict=True)))  # fmt: skip
+    heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=title, htmlState="0")
+    SubElement(heading, "text-style", fontSize="18", fontSizeUnit="Point", fontWeight="75")
+    below = _item(layout, _LABEL, (10, 193, 277, 12), labelText=note, htmlState="0")
+    SubElement(below, "text-style", fontSize="8", fontSizeUnit="Point")
+    legend = _item(layout, _LEGEND, (220, 24, 70, 140), linkedMap="{map}", map_uuid="{map}",
+                   resizeToContents="1", symbolHeight="3", symbolWidth="5", boxSpace="1",
+                   columnSpace="2", legendFilterByAtlas="0")  # fmt: skip
+    held = SubElement(legend, "styles")
+    for name, size, space in (("title", 10, 1.0), ("group", 9, 1.5), ("subgroup", 9, 2.0),
+                              ("symbol", 8, 1.0), ("symbolLabel", 8, 1.0)):  # fmt: skip
+        style = SubElement(held, "style", name=name, marginTop=f"{space:g}", marginLeft="1",
+                           marginBottom="0", marginRight="0", alignment="1",
+                           indent="0")  # fmt: skip
+        SubElement(style, "text-style", fontSize=str(size), fontSizeUnit="Point")
+    tree = SubElement(legend, "layer-tree-group")
+    for name in (name for name in layers if name in _IN_LEGEND):
+        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name, providerKey="ogr",
+                   source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
+    _item(layout, _SCALE_BAR, (220, 176, 60, 14), mapUuid="{map}", style="Single Box",
+          unitType="km", unitLabel="km", numMapUnitsPerScaleBarUnit="1", numUnitsPerSegment="2",
+          numSegments="2", numSegmentsLeft="0", height="2")  # fmt: skip
+    _item(layout, _PICTURE, (274, 8, 12, 12), file=_NORTH,
+          mode="0", northMode="0", mapUuid="{map}")  # fmt: skip
+    return layout
+
+
+def _item(
+    into: Element, kind: int, box: tuple[float, float, float, float], **attributes: str
+) -> Element:
+    x, y, wide, high = box
+    at, size = f"{x:g},{y:g},mm", f"{wide:g},{high:g},mm"
+    return SubElement(into, "LayoutItem", {
+        "type": str(kind), "position": at, "positionOnPage": at, "size": size, "visibility": "1",
+        "referencePoint": "0", "opacity": "1", "frame": "false", "background": "true",
+        **attributes,
+    })  # fmt: skip

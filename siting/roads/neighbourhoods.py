@@ -1,0 +1,109 @@
+"""Names of parts of a city and of villages, as OpenStreetMap keeps them: nodes with `place`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+from xml.parsers import expat
+
+import geopandas as gpd
+
+from siting.errors import Fault, InputError
+from siting.roads.source import OSM_XML, is_osm, unpacked
+
+# Values of `place` that people say where they are by; the first of them first on a map.
+PLACE_KINDS = (
+    *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
+    *("village", "hamlet", "isolated_dwelling", "locality"),
+)
+type Found = list[tuple[str, str, float, float]]
+
+
+def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
+    """Return the named parts of a city in a road file, as points in lon/lat (EPSG:4326).
+
+    Parameters
+    ----------
+    path
+        OSM XML (plain, gz or bz2) or PBF; GraphML holds no such places.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``name`` (English where the map has it), ``kind`` (one of `PLACE_KINDS`), ``geometry``;
+        empty where the file has none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    found: Found = []
+    if is_osm(path):
+        suffix = next((s for s in OSM_XML if path.name.lower().endswith(s)), None)
+        if suffix is None:
+            found = _of_pbf(path)
+        else:
+            with unpacked(path, suffix) as file:
+                found = _of_xml(file.read(), path)
+    names, kinds, lons, lats = zip(*found, strict=True) if found else ((), (), (), ())
+    points = gpd.points_from_xy(list(lons), list(lats))
+    return gpd.GeoDataFrame(
+        {"name": list(names), "kind": list(kinds)}, geometry=points, crs=4326
+    ).astype({"name": "str", "kind": "str"})
+
+
+def _of_xml(text: bytes, path: Path) -> Found:
+    # Files of roads alone are the rule: a search for the key saves parsing them.
+    if b'k="place"' not in text and b"k='place'" not in text:
+        return []
+    found: Found = []
+    at: tuple[float, float] | None = None
+    tags: dict[str, str] = {}
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal at, tags
+        if name == "node":
+            tags = {}
+            at = None
+            if "lon" in attributes and "lat" in attributes:
+                at = float(attributes["lon"]), float(attributes["lat"])
+        elif name == "tag":
+            tags[attributes["k"]] = attributes["v"]
+        else:
+            at = None
+
+    def end(name: str) -> None:
+        if name == "node" and at is not None:
+            _take(found, tags, *at)
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    try:
+        parser.Parse(text, True)
+    except (expat.ExpatError, KeyError, ValueError) as err:
+        raise InputError(Fault(str(path), f"cannot be read as OSM XML: {err}")) from err
+    return found
+
+
+def _of_pbf(path: Path) -> Found:
+    import osmium
+
+    found: Found = []
+    nodes = (
+        osmium.FileProcessor(osmium.io.File(str(path), "pbf"), osmium.osm.NODE)
+        .with_filter(osmium.filter.KeyFilter("place"))
+    )  # fmt: skip
+    for entity in nodes:
+        node = cast("osmium.osm.Node", entity)
+        if node.location.valid():
+            tags = {tag.k: tag.v for tag in node.tags}
+            _take(found, tags, node.location.lon, node.location.lat)
+    return found
+
+
+def _take(found: Found, tags: dict[str, str], lon: float, lat: float) -> None:
+    name = (tags.get("name:en") or tags.get("name") or "").strip()
+    if name and tags.get("place") in PLACE_KINDS:
+        found.append((name, tags["place"], lon, lat))

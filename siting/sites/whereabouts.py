@@ -1,0 +1,116 @@
+"""Where a site is in words: the street it is at, the one that crosses, and what is near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+# A site is at a street this near to it, and at a corner if a second one is (m); farther off it is
+# near a street. Places with a name and parts of the city are told up to these distances (m).
+STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
+MIDDLE_M = 250.0  # as near to the name of a part of the city one is in it, not near it
+
+
+def with_whereabouts(
+    sites: gpd.GeoDataFrame,
+    edges: gpd.GeoDataFrame,
+    parts: gpd.GeoDataFrame,
+    named: gpd.GeoDataFrame | None = None,
+) -> gpd.GeoDataFrame:
+    """Return sites each with a name, and with where it is in words in a column ``whereabouts``.
+
+    A place with a name of its own keeps it. A street corner, which has the name of a street that it
+    shares with others, and a place without a name are called by where they are.
+
+    Parameters
+    ----------
+    sites
+        ``name``, ``kind`` and points.
+    edges
+        The roads: ``name`` and lines in metres.
+    parts
+        Names of parts of the city: ``name`` and points.
+    named
+        Sites whose names can be used to say where others are; by default these.
+
+    Examples
+    --------
+    >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
+    ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)
+    >>> road = gpd.GeoDataFrame({"name": ["Mall Road"]},
+    ...     geometry=[shapely.LineString([(-500, 5), (500, 5)])], crs=32643)
+    >>> none = gpd.GeoDataFrame({"name": []}, geometry=[], crs=32643)
+    >>> with_whereabouts(site, road, none)[["name", "whereabouts"]].values.tolist()
+    [['near Pump, Mall Road', 'near Pump, Mall Road'], ['Pump', 'Mall Road']]
+    """
+    points = np.asarray(sites.geometry.array)
+    name = sites["name"].astype("str").str.strip()
+    own = sites["name"].notna() & (name != "") & (sites["kind"].astype(str) != "street")
+    if named is None:
+        named = sites[own]
+    streets = _streets(points, edges)
+    places = _nearest(points, named, PLACE_M)
+    around = _nearest(points, parts.to_crs(sites.crs), PART_M)
+    texts = [
+        _in_words(street, "" if has else place[0], part)
+        for street, place, part, has in zip(streets, places, around, own, strict=True)
+    ]
+    lonlat = sites.geometry.to_crs(4326)
+    bare = [f"at {y:.4f} N, {x:.4f} E" for x, y in zip(lonlat.x, lonlat.y, strict=True)]
+    told = pd.Series([text or at for text, at in zip(texts, bare, strict=True)], index=sites.index)
+    out = sites.copy()
+    out["name"] = name.where(own, told).astype("str")
+    out.insert(out.columns.get_loc("name") + 1, "whereabouts", told.astype("str"))
+    return out
+
+
+def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
+    """Return the name of the nearest street of each point, and of the one that crosses it there."""
+    with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
+    lines = np.asarray(with_name.geometry.array)
+    names = with_name["name"].astype(str).str.strip().to_numpy()
+    out: list[Sequence[str]] = [()] * len(points)
+    if not len(lines) or not len(points):
+        return out
+    point, line = shapely.STRtree(lines).query(points, predicate="dwithin", distance=NEAR_STREET_M)
+    near = pd.DataFrame({"point": point, "name": names[line]})
+    near["far_m"] = shapely.distance(points[point], lines[line]).round(1)
+    near = near.sort_values(["point", "far_m", "name"]).drop_duplicates(["point", "name"])
+    for at, rows in near.groupby("point"):
+        if rows["far_m"].iloc[0] > STREET_M:
+            out[int(str(at))] = [f"near {rows['name'].iloc[0]}"]
+            continue
+        first = [*rows["name"].iloc[:1], *rows["name"].iloc[1:][rows["far_m"].iloc[1:] <= CORNER_M]]
+        out[int(str(at))] = first[:2]
+    return out
+
+
+def _nearest(
+    points: np.ndarray, places: gpd.GeoDataFrame, within_m: float
+) -> list[tuple[str, float]]:
+    """Return the name of the nearest place of each point and how far it is (m); blank if none."""
+    out = [("", np.inf)] * len(points)
+    if not len(places) or not len(points):
+        return out
+    there = np.asarray(places.geometry.array)
+    names = places["name"].astype(str).str.strip().to_numpy()
+    index, far_m = shapely.STRtree(there).query_nearest(
+        points, max_distance=within_m, return_distance=True, all_matches=False
+    )
+    for at, place, far in zip(*index, far_m, strict=True):
+        out[at] = (names[place], float(far))
+    return out
+
+
+def _in_words(streets: Sequence[str], place: str, part: tuple[str, float]) -> str:
+    """Return e.g. ``near Pump, Mall Road at Canal Road, Garhi Shahu``."""
+    told = [f"near {place}"] if place else []
+    if streets and not (place and streets[0].startswith("near ")):
+        told.append(" at ".join(streets))
+    if part[0] and part[0] != place:
+        told.append(part[0] if part[1] <= MIDDLE_M or told else f"near {part[0]}")
+    return ", ".join(told)
