@@ -39,7 +39,7 @@ STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
-START_ENDS, ROOT_ENDS, ENDS = 0.2, 0.5, 0.97
+START_ENDS, ROOT_ENDS, ENDS = 0.4, 0.6, 0.97
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 

@@ -176,8 +176,10 @@ class _Solve:
         gap, value = self.effort.gap, result.value
         if not isinstance(aim, MostWorth | NetWorth):
             return Reached(aim, value)
-        lowest = result.bound / (1 + 0.999 * gap)  # that the gap asked is met still
-        return Reached(aim, min(value, max(value - KEPT * gap * abs(value), lowest)))
+        low = value - KEPT * gap * abs(value)
+        lowest = result.bound / (1 + 0.999 * gap)
+        # A gap that is met is met still.
+        return Reached(aim, max(low, lowest) if lowest <= value else low)
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return aims reached with all the worth that the stations chosen in the end can serve."""

@@ -61,11 +61,20 @@ class Sower:
         self.counts: sparse.csr_array | None = None
         if self.least.any():
             self.counts = self.frame.resources.use.maximum(0.0)
-        self.money = program.money_pkr if program.gap is not None else most
+        self.money = most
         self.gap = program.gap
-        last = self.frame.options.last
-        self.need = program.instance.offer_cost[last]
-        self.cap = self.need if self.gap is None else caps_of(program.instance, self.gap)[last]
+        # Need and cap of what each option has standing, by year.
+        offer = self.frame.options.offer.T
+        instance = program.instance
+        self.need = np.where(offer >= 0, instance.offer_cost[offer], 0.0)
+        self.cap = self.need
+        if self.gap is not None:
+            self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
+        years = program.year_plan
+        # Public money that fills gaps: what may be paid by each year, and what is.
+        self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
+        self.by_year = years is not None and not years.carry_over
+        self.paid = np.zeros(len(self.need))
 
     def run(self, clock: Clock) -> Ints:
         """Return the options taken once nothing that helps fits any more."""
@@ -73,8 +82,9 @@ class Sower:
             self._take(option, None)
         while not clock.over:
             gain, sold = self._gain()
-            paid = self._paid(sold)
-            price = paid if self.gap is None else paid + OWN_MONEY * self.need + 1e-9
+            by_year = self._paid(sold)
+            paid = by_year[-1]
+            price = paid if self.gap is None else paid + OWN_MONEY * self.need[-1] + 1e-9
             open_ = (self.choice[self.frame.site] < 0) & (gain > 0) & np.isfinite(paid)
             fits = self.room.fits(self.choice, begun=True)[: self.frame.count]
             open_ &= fits
@@ -92,9 +102,10 @@ class Sower:
             for option in np.argsort(-rate, kind="stable").tolist():
                 if rate[option] < TOGETHER * best:
                     break
-                if self._fits(option, paid) and self._take(option, touched):
+                if self._fits(option, by_year) and self._take(option, touched):
                     taken += 1
                     self.money -= float(paid[option])
+                    self.paid += by_year[:, option]
             if not taken:
                 break
         return np.sort(self.choice[self.choice >= 0])
@@ -112,9 +123,9 @@ class Sower:
         return out
 
     def _gain(self) -> tuple[Floats, Floats]:
-        """Return what each option would add to the aim, and the margin on what it would sell."""
-        gain, sold = np.zeros(self.frame.count), np.zeros(self.frame.count)
-        service = self.frame.service
+        """Return what each option would add to the aim, and the margin on its sales by year."""
+        gain, sold = np.zeros(self.frame.count), np.zeros_like(self.need)
+        service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()
         for p, part in enumerate(self.cutter.parts):
             worth = self.worth[p] if lacking is None else lacking[p] + self.worth[p] * 1e-3
@@ -125,7 +136,8 @@ class Sower:
             if self.gap is not None:
                 margin = service.margin[part.rows[part.row]]
                 earned = part.intake(margin, self.left[p]) * self.frame.layout.energy_unit
-                sold += self.cutter.option_amounts(p, earned)
+                one = slices[part.slice]
+                sold[one.year] += self.cutter.option_amounts(p, earned) * one.probability
         if lacking is None:
             gain -= self.frame.charge
         return gain, sold
@@ -167,14 +179,16 @@ class Sower:
         return out if some else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return what each option takes of what is scarce; infinite where its case fails."""
+        """Return what each option takes of what is scarce by year; infinite if its case fails."""
         if self.gap is None:
             price = self.room.price
             if isinstance(self.frame.aim, LeastMoney):
                 price = self.money_of()
-            return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))
+            return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
-        return np.where(lacks > self.cap, np.inf, lacks)
+        fails = (lacks > self.cap).any(axis=0)
+        # What was paid in a year is not paid back in a better one.
+        return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
 
     def money_of(self) -> Floats:
         """Return the money that is aimed at by option (PKR)."""
@@ -189,8 +203,14 @@ class Sower:
     def _fits(self, option: int, paid: Floats) -> bool:
         if self.choice[self.frame.site[option]] >= 0:
             return False
-        if paid[option] > self.money:
+        if self.gap is None and paid[-1, option] > self.money:
             return False
+        if self.gap is not None:
+            after = self.paid + paid[:, option]
+            if self.by_year:
+                after = np.diff(after, prepend=0.0)
+            if (after > self.granted).any():
+                return False
         own = slice(self.use.indptr[option], self.use.indptr[option + 1])
         rows = self.use.indices[own]
         return not (self.used[rows] + self.use.data[own] > self.most[rows]).any()

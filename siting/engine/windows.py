@@ -37,8 +37,9 @@ WINDOW_GAP = 2e-4
 # they begin with a wider gap, which narrows whenever all windows of a size have been tried.
 WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
-# Where nearer counts for more, a row may turn to so many of the best stations outside a window.
-BEST = 8
+# Where nearer counts for more, a row turns to so many of the best sites, and outside a window to so
+# many of the best stations.
+BEST_SITES, BEST = 12, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,12 @@ class Windows:
             (m.family[f].stop for f in ("one", "resource") if f in m.family), default=0
         )
         self._own_site = self._site_of_columns()
+        self._reach_of_columns = self.frame.service.row[self.frame.energy_pair]
+        all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
+        self._good = all_energies
+        if self.frame.service.near:
+            self._good = self._among_best(all_energies, BEST_SITES)
         self._near = self._overlap()
-        self._reach_of_columns = self._rows_of_columns()
         self.taken = taken
         self.size = FIRST_SIZE
         hard = self.frame.service.near or bool(self.frame.layout.subsidy_column.size)
@@ -109,16 +114,15 @@ class Windows:
             out[column[o, t]] = frame.layout.instance.offer_site[o]
         return out
 
-    def _rows_of_columns(self) -> Ints:
-        """Return the merged demand row of each energy column."""
-        return self.frame.service.row[self.frame.energy_pair]
-
     def _overlap(self) -> sparse.csr_array:
         """Return how much demand two sites share."""
         service, sites = self.frame.service, self.frame.sites
         kwh = service.kwh.max(axis=1)
-        weight = np.sqrt(kwh[service.row])
-        by_row = sparse.csr_array((weight, (service.row, service.site)), shape=(len(kwh), sites))
+        row, site = service.row, service.site
+        if service.near:
+            pairs = np.unique(self.frame.energy_pair[self._good])
+            row, site = row[pairs], site[pairs]
+        by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
         degree = np.diff(by_row.indptr)
         if float((degree.astype(float) ** 2).sum()) > 3e7:
             # Enough of the rows say who is near whom.
@@ -208,14 +212,19 @@ class Windows:
         row = self._reach_of_columns
         service = frame.service
         touched = np.zeros(len(service.kwh), dtype=bool)
-        touched[service.row[inside[service.site]]] = True
+        if service.near:
+            in_use = self.point[count:energies] > 0
+            free[count:energies] &= self._good | in_use
+            touched[row[free[count:energies]]] = True
+        else:
+            touched[service.row[inside[service.site]]] = True
         if frame.layout.by_pair:
             built = np.zeros(frame.sites, dtype=bool)
             built[frame.site[self.choice]] = True
             site = own[count:energies]
             outside = built[site] & touched[row]
             if service.near:
-                outside &= (self.point[count:energies] > 0) | self._among_best(outside)
+                outside &= in_use | self._among_best(outside, BEST)
             free[count:energies] |= outside
         else:
             free[count:energies] = touched[row]
@@ -230,15 +239,16 @@ class Windows:
         columns = np.flatnonzero(free)
         return columns, columns < count
 
-    def _among_best(self, energies: Flags) -> Flags:
-        """Return which of some energy columns are among the best few of their row."""
+    def _among_best(self, energies: Flags, count: int) -> Flags:
+        """Return which of some energy columns are among so many of the best of row and slice."""
         at = np.flatnonzero(energies)
-        row = self._reach_of_columns[at]
-        order = np.lexsort((self.frame.matrix.cost[self.frame.count + at], row))
-        _, first = np.unique(row[order], return_index=True)
+        frame = self.frame
+        group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
+        order = np.lexsort((-frame.matrix.cost[frame.count + at], group))
+        _, first = np.unique(group[order], return_index=True)
         rank = np.arange(len(at)) - np.repeat(first, np.diff([*first, len(at)]))
         best = np.zeros(len(energies), dtype=bool)
-        best[at[order[rank < BEST]]] = True
+        best[at[order[rank < count]]] = True
         return best
 
     def _model(self, columns: Ints, whole: Flags) -> highspy.Highs:
@@ -278,7 +288,8 @@ class Windows:
         m = self.frame.matrix
         part = self.frame.by_column[:, found.columns]
         after = self.activity + part @ (found.values - self.point[found.columns])
-        rows = slice(0, self._first)
+        # Windows whose rows turn to few sites may share stations outside: all rows are looked at.
+        rows = slice(0, len(after) if self.frame.service.near else self._first)
         slack = 1e-7 + 1e-9 * np.abs(after[rows])
         if (after[rows] > np.maximum(m.row_upper[rows], self.activity[rows]) + slack).any():
             self._tried[sites] = False
