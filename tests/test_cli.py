@@ -161,12 +161,15 @@ def test_check_lists_all_faults_of_all_files(town, tmp_path):
 
 
 def test_every_shipped_config_is_valid():
-    from siting.config import load
+    from siting.config import load, load_nation
 
     paths = sorted((ROOT / "configs").glob("*.yaml"))
     assert len(paths) >= 6
     for path in paths:
-        load(path, check_files=path.name.startswith("islamabad"))
+        if path.stem == "nation":
+            load_nation(path)
+        elif not path.stem.endswith("nation"):  # that of real roads needs their files
+            load(path, check_files=path.name.startswith(("islamabad", "faisalabad", "quetta")))
 
 
 def test_schema_is_json_that_names_every_section():

@@ -170,7 +170,7 @@ def test_no_value_however_odd_ends_in_a_traceback(run_copy, name, monkeypatch):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
     if name == "run.json":
         # The other files do not change: they are read once.
-        for reader in ("read_layer", "_read_roads", "_read_places", "read_yaml"):
+        for reader in ("read_layer", "_read_roads", "_read_points", "read_yaml"):
             monkeypatch.setattr(folder, reader, cache(getattr(folder, reader)))
     data = json.loads((run_copy / name).read_text(encoding="utf-8"))
     ends = {"report": 0, "refused": 0}

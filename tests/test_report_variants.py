@@ -21,6 +21,12 @@ VARIANTS = {
 }
 
 
+def first_screen(page):
+    """Return the text of the answer beside the map, and of the figures under it."""
+    sections = (page.all("section", id=name)[0]["text"] for name in ("plan-map", "headline"))
+    return " ".join(" ".join(sections).split())
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_each_variant_has_a_readable_report(tmp_path, name):
     folder = make_run(tmp_path / "town", **VARIANTS[name])
@@ -29,7 +35,7 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
     assert page.figure("Energy served") == facts["objective_kwh_day"] == pytest.approx(8)
     assert page.figure("Subsidy") == facts["subsidy_pkr"] == 1000
     assert page.figure("Proven gap") == facts["gap"] == 0
-    first = " ".join(page.all("section", id="headline")[0]["text"].split())
+    first = first_screen(page)
     assert "For PKR 1,000 of public money, 1 new station would serve 67 % of the 12" in first
     for what, text in facts["headline"].items():
         assert f"{what} {text}" in first
@@ -54,6 +60,6 @@ def test_a_plan_that_pays_what_the_business_case_lacks(tmp_path):
     page = page_of(make_run(tmp_path / "town", offers=offers))
     # Sockets that sell so little never earn their grid connection: nothing is built.
     assert page.figure("New stations") == page.figure("Energy served") == 0
-    text = " ".join(page.all("section", id="headline")[0]["text"].split())
+    text = first_screen(page)
     assert "No new station is built. Without any, the plan serves 0 % of the 12 kWh/day" in text
     assert "where public money fills what the business case lacks" in text

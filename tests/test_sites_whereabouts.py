@@ -38,7 +38,7 @@ PARTS = layer([(500, 1000)], name=["Garhi Shahu"])
         ((510, 5), "Canal Road", "street", "Mall Road at Canal Road, Garhi Shahu", None),
         ((1500, 400), None, "parking", "near Mall Road, Garhi Shahu", None),
         ((1000, 20), "Shell", "fuel", "Shell", "Mall Road, Garhi Shahu"),
-        ((0, 1100), " ", "parking", "near Garhi Shahu", None),
+        ((0, 1100), " ", "parking", "near Canal Road, Garhi Shahu", None),
         ((500, 2200), None, "parking", "near Garhi Shahu", None),
     ],
 )

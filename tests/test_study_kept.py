@@ -14,6 +14,7 @@ from town import write_town
 from siting import Study
 from siting.study import kept
 from siting.study.kept import content_sha256, kept_table
+from siting.writing import PART, WRITER
 
 
 def frame(**changes):
@@ -126,7 +127,8 @@ def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
     build = Builder(plain_frame())
     kept_table(tmp_path, "reach", (1,), build)
     (entry,) = tmp_path.iterdir()
-    entry.rename(tmp_path / f".{entry.name}-part-abcd")
+    part = entry.rename(tmp_path / f".{entry.name}{PART}abcd")
+    (part / WRITER).touch()
     kept_table(tmp_path, "reach", (1,), build)
     assert list(tmp_path.iterdir()) == [entry]
 

@@ -268,9 +268,10 @@ class Program(Section):
     then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
         Field(
             None,
-            description="what is best next, among plans as good so far: most_worth (the "
-            "objective), least_money (public money), shortest_drives; none: shortest_drives, but "
-            "nothing where decay counts drives already or the method is greedy",
+            description="what is best next, among plans as good so far, to a fifth of solver.gap: "
+            "most_worth (the objective), least_money (public money), shortest_drives; none: "
+            "shortest_drives, but nothing where decay counts drives already or the method is "
+            "greedy",
         )
     )
     least_gain: LeastGain = Field(
