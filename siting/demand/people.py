@@ -207,10 +207,7 @@ def people_on_streets(
 def require_commas(path: Path) -> None:
     """Raise `InputError` if a CSV is separated by semicolons, as where the comma is decimal.
 
-    Parameters
-    ----------
-    path
-        A file of any kind; others than CSV pass.
+    Files other than CSV pass.
     """
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
@@ -227,19 +224,7 @@ def require_commas(path: Path) -> None:
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str, noun: str = "people") -> list[Fault]:
-    """Return what is wrong with a column of head counts of a file; an empty list if nothing.
-
-    Parameters
-    ----------
-    layer
-        The file's rows in its order.
-    path
-        The file, for the messages.
-    column
-        The column.
-    noun
-        What is counted.
-    """
+    """Return what is wrong with a column of head counts of a file; an empty list if nothing."""
     where = f"{path}, column {column}"
     if column not in layer.columns:
         geometry = getattr(layer, "active_geometry_name", None)
@@ -284,14 +269,7 @@ def id_faults(
 ) -> list[Fault]:
     """Return one fault a column of ids in which an id comes twice.
 
-    Parameters
-    ----------
-    layer
-        The file's rows in its order.
-    path
-        The file, for the messages.
-    columns
-        The columns of ids; those that are missing pass.
+    Columns that are missing pass.
     """
     return [
         Fault(
@@ -311,16 +289,7 @@ def shape_faults(
 ) -> list[Fault]:
     """Return the rows of a layer whose geometry is missing, broken or of another kind.
 
-    Parameters
-    ----------
-    layer
-        The file's rows in its order.
-    path
-        The file, for the messages.
-    kinds
-        The geometry types allowed.
-    wanted
-        The same in words.
+    `wanted` is what `kinds` are, in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()

@@ -51,24 +51,9 @@ def read_scenario(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets of the electric share of sales (0 to 1).
 
-    Parameters
-    ----------
-    scenario, path, overrides, sales_path
-        As in `siting.demand.fleet_model`.
-
-    Returns
-    -------
-    figures : DataFrame
-        ``vehicle_class``, ``figure``, ``value``, ``low``, ``high``, ``unit``, ``source``,
-        ``confidence``.
-    targets : DataFrame
-        ``vehicle_class``, ``year``, ``value``, ``low``, ``high``, ``unit``, ``source``,
-        ``confidence``; the years of a class rise.
-
-    Raises
-    ------
-    InputError
-        With every fault of figures and targets.
+    Both have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``, ``low``,
+    ``high``, ``unit``, ``source`` and ``confidence``. The arguments are those of
+    `siting.demand.fleet_model`; an `InputError` names every fault of figures and targets.
     """
     names = scenario_names(path)
     where = str(path) if path else "scenarios table"

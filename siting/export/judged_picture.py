@@ -49,21 +49,8 @@ def draw_side_by_side(
 ) -> None:
     """Draw plans side by side as a PNG: cells by energy wanted and share served, and stations.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    edges
-        Roads with ``highway``, in metres.
-    panels
-        What stands above each map, with its cells (`demand_layer`) and stations.
-    title, subtitle, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `edges` has ``highway``, in metres; `panels` gives what stands above each map, its cells
+    (`demand_layer`) and stations.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -102,23 +89,8 @@ def draw_differences(
 ) -> None:
     """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    edges
-        Roads with ``highway``, in metres.
-    sites
-        Stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
-    runs
-        What the plans are called.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `edges` has ``highway``, in metres; `sites` has ``status`` (all, changed, some), ``in_runs`` and
+    ``existing``; `runs` is what the plans are called.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(find_ground(edges, stations, stations), 8.0)

@@ -52,8 +52,6 @@ class Size(NamedTuple):
 def colour(hex_: str, alpha: float = 1.0) -> str:
     """Return a colour as QGIS writes it.
 
-    Examples
-    --------
     >>> colour("#0072b2", 0.5)
     '0,114,178,128'
     """
@@ -253,18 +251,8 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    Parameters
-    ----------
-    renderer, labeling
-        How it is drawn and labelled.
-    aliases
-        Each field and its name in words.
-    shown_by
-        The expression a feature is listed by.
-    scale
-        The widest scale (denominator) it shows at; 0: at any.
-    opacity
-        Of the whole layer, 0 to 1.
+    `aliases` are each field and its name in words, `shown_by` the expression a feature is listed
+    by, `scale` the widest scale (denominator) it shows at; 0: at any.
     """
     root = Element("qgis", version=QGIS_VERSION,
                    styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",

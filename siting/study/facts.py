@@ -141,17 +141,7 @@ def warnings_of(
     roads: Mapping[str, Any],
     assumptions: pd.DataFrame,
 ) -> list[str]:
-    """Return in plain words what a reader of the plan must know before using it.
-
-    Parameters
-    ----------
-    config
-        The configuration.
-    plan
-        The plan.
-    demand_notes, roads, assumptions
-        What there is to say of the demand, the road network's report, and the figures used.
-    """
+    """Return in plain words what a reader of the plan must know before using it."""
     lines = list(demand_notes)
     if config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
