@@ -125,11 +125,7 @@ OFFERS = Table(
         Column("fee_cost_pkr", "number", "PKR", "registration and application fees", low=0),
         Column("cost_pkr", "number", "PKR", "sum of the cost parts", low=0),
         Column(
-            "subsidy_pkr",
-            "number",
-            "PKR",
-            "public money it draws (need, gap: the most)",
-            low=0,
+            "subsidy_pkr", "number", "PKR", "public money it draws (need, gap: the most)", low=0
         ),
         Column("reason", "text", "", "why it cannot be built; blank where it can", nullable=True),
     ),

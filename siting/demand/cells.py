@@ -108,11 +108,7 @@ def make_cells(
 
 
 def cells_on_roads(
-    shapes: Shapes,
-    people: Floats,
-    network: Network,
-    max_snap_m: float,
-    people_extent: str,
+    shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
     """Return cells with their names and road nodes, as `make_cells` does, from shapes and people.
 

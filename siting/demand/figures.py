@@ -152,9 +152,6 @@ def _range_faults(figures: pd.DataFrame, limits: Mapping[str, Limits], where: st
     for name, limit in limits.items():
         rows = figures[figures["figure"] == name]
         faults += range_faults(
-            rows[list(ENDS)],
-            limit,
-            f"{where}, {name}",
-            rows["vehicle_class"].astype(str).to_list(),
+            rows[list(ENDS)], limit, f"{where}, {name}", rows["vehicle_class"].astype(str).to_list()
         )
     return faults

@@ -14,13 +14,7 @@ import pyarrow.parquet
 import shapely
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import (
-    PAKISTAN_WSEN,
-    read_csv,
-    read_layer,
-    row_labels,
-    unreadable_in_words,
-)
+from siting.files import PAKISTAN_WSEN, read_csv, read_layer, row_labels, unreadable_in_words
 from siting.roads import Network
 
 ID_COLUMNS = ("id", "zone_id", "cell_id")

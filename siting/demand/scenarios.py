@@ -96,9 +96,7 @@ def read_scenario(
     return figures, targets.reset_index(drop=True)
 
 
-def _split(
-    overrides: Overrides,
-) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
+def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
     """Return the overrides of targets by class and year, and all others by class and figure."""
     targets: dict[str, dict[int, float]] = {}
     plain: dict[str, dict[str, float]] = {}
@@ -113,10 +111,7 @@ def _split(
 
 def _override_faults(targets: dict[str, dict[int, float]]) -> list[Fault]:
     return [
-        Fault(
-            f"scenario, {vehicle}.share_{year}",
-            f"{share} is not a share above 0 and at most 1",
-        )
+        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
         for vehicle, by_year in targets.items()
         for year, share in by_year.items()
         if not isinstance(share, Real) or not 0 < share <= 1

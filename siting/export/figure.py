@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 # Real text in SVG and PDF, and names of clip paths that do not change from run to run.
-_SAVED: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "siting",
-    "pdf.fonttype": 42,
-}
+_SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
 _NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},

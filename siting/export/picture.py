@@ -69,12 +69,7 @@ def draw_plan(
         If Matplotlib is not installed.
     """
     figure = plan_figure(
-        edges=edges,
-        cells_layer=cells_layer,
-        sites=sites,
-        title=title,
-        note=note,
-        subtitle=subtitle,
+        edges=edges, cells_layer=cells_layer, sites=sites, title=title, note=note, subtitle=subtitle
     )
     save_figure(figure, path)
 
@@ -133,12 +128,7 @@ def plan_figure(
     height = _EDGE_IN + title_in + 0.05 + subtitle_in + 0.14 + ground.height_in + bottom
     figure = new_figure(width, height)
     land = figure.add_axes(
-        (
-            _EDGE_IN / width,
-            bottom / height,
-            ground.width_in / width,
-            ground.height_in / height,
-        )
+        (_EDGE_IN / width, bottom / height, ground.width_in / width, ground.height_in / height)
     )
     land.set(
         xlim=(ground.west, ground.west + ground.width_m),

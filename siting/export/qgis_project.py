@@ -63,10 +63,7 @@ def write_qgis_project(
 
 
 def _project(
-    layers: Mapping[str, pd.DataFrame],
-    styles: Mapping[str, Sequence[Style]],
-    title: str,
-    note: str,
+    layers: Mapping[str, pd.DataFrame], styles: Mapping[str, Sequence[Style]], title: str, note: str
 ) -> str:
     root = Element("qgis", version=QGIS_VERSION, projectname=title)
     SubElement(root, "title").text = title

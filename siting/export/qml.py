@@ -287,11 +287,7 @@ def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:
 
 
 def _symbol(
-    kind: str,
-    layer: str,
-    part: Mapping[str, str],
-    driven: Mapping[str, object],
-    level: int = 0,
+    kind: str, layer: str, part: Mapping[str, str], driven: Mapping[str, object], level: int = 0
 ) -> Element:
     symbol = Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
     made = SubElement(symbol, "layer", {"class": layer, "pass": str(level), "enabled": "1",

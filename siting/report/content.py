@@ -330,10 +330,7 @@ def grid_item(name: str) -> str:
     ('low tension, up to 40 kW (lt_40)', '400 kVA pole-mounted transformer (pmt_400)', 'own')
     """
     kind, _, size = name.partition("_")
-    words = {
-        "lt": f"low tension, up to {size} kW",
-        "pmt": f"{size} kVA pole-mounted transformer",
-    }
+    words = {"lt": f"low tension, up to {size} kW", "pmt": f"{size} kVA pole-mounted transformer"}
     return f"{words[kind]} ({name})" if size.isdigit() and kind in words else name
 
 

@@ -74,7 +74,7 @@ _MAYBE_RECORDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("limit", "kind", "unit"), _TEXT),
         "used": _NUMBER,
         **dict.fromkeys(("at_least", "at_most"), _MAYBE),
-    },
+    }
 }
 _MAYBE_TEXTS = ("alternatives", "headline")
 _PUBLIC_MONEY: Kinds = {

@@ -73,11 +73,7 @@ class SiteReasons:
 
 
 def explain_site(
-    folder: Source | Explained,
-    site: str,
-    *,
-    alternatives: int = 5,
-    time_limit_s: float = 30.0,
+    folder: Source | Explained, site: str, *, alternatives: int = 5, time_limit_s: float = 30.0
 ) -> SiteReasons:
     """Return why a place gets its station, or none.
 

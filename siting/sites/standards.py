@@ -216,10 +216,7 @@ def group_mix(
 
 
 def group_capacity_kwh_day(
-    types: pd.DataFrame,
-    number: np.ndarray,
-    mix: Mix | None,
-    standard: ServiceStandard,
+    types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
     """Return what the chargers of one group at one station can serve (kWh/day), power always on.
 

@@ -20,13 +20,7 @@ from siting.engine.solve import solve
 from siting.errors import Fault, InputError
 from siting.program.instance import Instance
 from siting.program.money import GapRule
-from siting.program.objective import (
-    Decay,
-    ExponentialDecay,
-    GaussianDecay,
-    LinearDecay,
-    StepDecay,
-)
+from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
 from siting.program.program import Program
 from siting.study.asked import Asked, subsidy_of
 

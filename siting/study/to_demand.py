@@ -385,11 +385,7 @@ def demand(
 
 
 def spread(
-    energy: Table,
-    cells: Layer,
-    surfaces: Table | None,
-    weights: Table,
-    depots: Table | None = None,
+    energy: Table, cells: Layer, surfaces: Table | None, weights: Table, depots: Table | None = None
 ) -> Table:
     """Return energy by zone and class spread over cells, by their surfaces if there are any.
 

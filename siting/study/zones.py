@@ -67,10 +67,7 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 
 
 def zone_table(
-    zones: pd.Series,
-    demand: pd.DataFrame,
-    service: pd.DataFrame,
-    floors: Mapping[str, float],
+    zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return one row a zone with what it wants and is served.
 
