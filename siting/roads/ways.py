@@ -49,7 +49,7 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Take a way if cars may use it, count it if only buses may; return whether it was taken."""
+        """Return whether a way was taken: cars may use it; one that only buses may is counted."""
         if "highway" not in tags or len(refs) < 2:
             return False
         self.seen += 1
