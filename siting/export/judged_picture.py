@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from siting.export.ground import (
     INK,
     QUIET,
     Ground,
+    add_land,
     draw_cells,
     draw_north,
     draw_roads,
@@ -28,9 +30,6 @@ from siting.export.ground import (
     served_share,
     shade,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # In all plans, and in one of them only, in the order of the plans.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
@@ -122,14 +121,7 @@ def draw_differences(
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
     """Return the ground at a size at which two stand side by side."""
     scale = longest_in / max(ground.width_in, ground.height_in)
-    return Ground(
-        ground.west,
-        ground.south,
-        ground.width_m,
-        ground.height_m,
-        ground.width_in * scale,
-        ground.height_in * scale,
-    )
+    return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
 
 class _Frame:
@@ -162,22 +154,13 @@ class _Frame:
         """Return the axes of one map, with the text above it."""
         ground = self.ground
         left = _EDGE_IN + number * (ground.width_in + _EDGE_IN)
-        land = self.figure.add_axes(
-            (
-                left / self.width,
-                self.bottom / self.height,
-                ground.width_in / self.width,
-                ground.height_in / self.height,
-            )
+        box = (
+            left / self.width,
+            self.bottom / self.height,
+            ground.width_in / self.width,
+            ground.height_in / self.height,
         )
-        land.set(
-            xlim=(ground.west, ground.west + ground.width_m),
-            ylim=(ground.south, ground.south + ground.height_m),
-            xticks=[],
-            yticks=[],
-            facecolor="#f7f7f5",
-        )
-        land.spines[:].set_color("#d1d5db")
+        land = add_land(self.figure, ground, box)
         if text:
             land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
         return land
