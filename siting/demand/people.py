@@ -217,7 +217,7 @@ def require_commas(path: Path) -> None:
         )
 
 
-def count_faults(layer: pd.DataFrame, path: Path, column: str, noun: str = "people") -> list[Fault]:
+def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     """Return what is wrong with a column of head counts of a file; an empty list if nothing."""
     where = f"{path}, column {column}"
     if column not in layer.columns:
@@ -228,7 +228,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str, noun: str = "peop
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     blank = values.isna().to_numpy()
     if pd.api.types.is_bool_dtype(values):
-        return [Fault(where, f"true or false, not a number of {noun}")]
+        return [Fault(where, "true or false, not a number of people")]
     odd = ~blank & ~np.isfinite(numbers)
     decimal, thousands = np.zeros_like(odd), np.zeros_like(odd)
     texts = values.astype(str).to_numpy()

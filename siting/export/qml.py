@@ -101,14 +101,15 @@ def marker(
     return _symbol("marker", "SimpleMarker", part, driven)
 
 
-def line(hex_: str, width_mm: float, *, alpha: float = 1.0, level: int = 0, width_by: str = "",
-         dashed: bool = False) -> Element:  # fmt: skip
+def line(
+    hex_: str, width_mm: float, *, alpha: float = 1.0, level: int = 0, width_by: str = ""
+) -> Element:
     """Return a line; `width_by` is an expression of its width in millimetres."""
     part = {
         "line_color": colour(hex_, alpha),
         "line_width": f"{width_mm:g}",
         "line_width_unit": "MM",
-        "line_style": "dash" if dashed else "solid",
+        "line_style": "solid",
         "capstyle": "round",
         "joinstyle": "round",
     }
@@ -161,7 +162,7 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
     return renderer
 
 
-def graduated(field: str, classes: Sequence[Class], size: Size | None = None) -> Element:
+def graduated(field: str, classes: Sequence[Class]) -> Element:
     """Return a renderer with a symbol for each range ``(low, high)`` of a field."""
     renderer = _renderer("graduatedSymbol", [c.symbol for c in classes], attr=field)
     renderer.set("graduatedMethod", "GraduatedColor")
@@ -171,8 +172,6 @@ def graduated(field: str, classes: Sequence[Class], size: Size | None = None) ->
         SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}", label=label,
                    symbol=str(i), render="true")  # fmt: skip
     renderer.insert(0, ranges)
-    if classes:
-        _add_size_legend(renderer, size, classes[0].symbol)
     return renderer
 
 
@@ -230,9 +229,9 @@ def labels(
     return labeling
 
 
-def area_labels(expression: str, *, scale: int, size_pt: float = 9.0) -> Element:
+def area_labels(expression: str, *, scale: int) -> Element:
     """Return labels in the middle of polygons."""
-    labeling = labels(expression, scale=scale, size_pt=size_pt, hex_="#374151", bold=True)
+    labeling = labels(expression, scale=scale, size_pt=9.0, hex_="#374151", bold=True)
     placement = labeling.find("settings/placement")
     assert placement is not None
     placement.set("placement", "1")
