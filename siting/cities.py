@@ -22,19 +22,14 @@ BUDGET_STEP_PKR = 10_000_000
 def library() -> pd.DataFrame:
     """Return the cities of the library, one row each, with all that a study of them starts from.
 
-    Returns
-    -------
-    DataFrame
-        ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
-        ``zone_people`` (how many census tehsils it lies in, and their persons), ``disco`` (who
-        supplies it), ``availability`` with ``…_low`` and ``…_high`` (share of the time there is
-        power), ``speed_group`` (rows of the speed table), ``west_deg``, ``south_deg``,
-        ``east_deg``, ``north_deg`` (box around the built-up area, recalled and not surveyed),
-        ``place_query`` (blank: use the box), ``lon``, ``lat`` (centre), ``utm_epsg``, and the
-        sources and confidence marks of these.
+    Columns: ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
+    ``zone_people`` (how many census tehsils it lies in, and their persons), ``disco`` (who supplies
+    it), ``availability`` with ``…_low`` and ``…_high`` (share of the time there is power),
+    ``speed_group`` (rows of the speed table), ``west_deg``, ``south_deg``, ``east_deg``,
+    ``north_deg`` (box around the built-up area, recalled and not surveyed), ``place_query`` (blank:
+    use the box), ``lon``, ``lat`` (centre), ``utm_epsg``, and the sources and confidence marks of
+    these.
 
-    Examples
-    --------
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
     (11, 31, 20382881)
@@ -54,30 +49,15 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones (tehsils, in Karachi sub-divisions) of a city, as of 2023.
 
-    Parameters
-    ----------
-    city
-        A city of the library, or one of the spare cities of the table (Sargodha, Sukkur …);
-        capitals do not matter. None: every zone of the table.
-    whole_district
-        Whether to add the other tehsils of the city's district or districts.
+    `city` is one of the library or a spare one of the table (Sargodha, Sukkur …), None for every
+    zone; `whole_district` adds the other tehsils of its districts. Columns (blank: not given):
+    ``district``, ``tehsil``, ``city`` (blank: no city's), ``area_km2``, ``people_2023``,
+    ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
+    ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
+    ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings`` (residential),
+    ``economic_structures``, ``source``, ``confidence``. Raises `InputError` if the table has no
+    such city.
 
-    Returns
-    -------
-    DataFrame
-        ``district``, ``tehsil``, ``city`` (blank: no city's), ``area_km2``, ``people_2023`` and
-        ``urban_people`` (persons), ``household_size`` (persons), ``growth_pct_year`` (2017 to
-        2023), ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or
-        more), ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings``
-        (residential), ``economic_structures``, ``source``, ``confidence``. Blank: not given.
-
-    Raises
-    ------
-    InputError
-        If the table has no such city.
-
-    Examples
-    --------
     >>> tehsils("lahore")["tehsil"].to_list()
     ['Lahore City', 'Model Town', 'Shalimar', 'Lahore Cantt', 'Raiwind']
     """
@@ -95,28 +75,11 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     """Return the census row of each zone by its name: persons, and the share of households renting.
 
-    Parameters
-    ----------
-    names
-        Tehsils (in Karachi sub-divisions); capitals do not matter.
-    city
-        The city, whose zones and whose districts' zones are looked through first.
-    where
-        What to call the names in a message, such as a file's column.
+    Zones and districts of `city` are looked through first; capitals do not matter. Columns, in the
+    order of the names: ``people`` (2023) and ``renting_share`` (0 to 1, blank: not given). An
+    `InputError` that names `where` tells every name that the census table does not have, or has in
+    several districts.
 
-    Returns
-    -------
-    DataFrame
-        ``people`` (persons, 2023) and ``renting_share`` (0 to 1, blank: not given), in the order of
-        the names.
-
-    Raises
-    ------
-    InputError
-        With every name that the census table does not have, or has in several districts.
-
-    Examples
-    --------
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
     """
@@ -148,18 +111,9 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 def find_city(name: str) -> pd.Series[Any]:
     """Return the row of the library for a city.
 
-    Parameters
-    ----------
-    name
-        Its name; capitals do not matter.
+    Capitals do not matter. Raises `InputError` if the library has no such city; the fix names the
+    nearest spelling.
 
-    Raises
-    ------
-    InputError
-        If the library has no such city; the fix names the nearest spelling.
-
-    Examples
-    --------
     >>> find_city("quetta")["disco"]
     'QESCO'
     >>> find_city("Lahor")
@@ -176,25 +130,9 @@ def new_config(city: str) -> str:
 
     Roads come by place query where the library has one, else from its box; people are the census
     total spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap
-    and a grid of street corners.
+    and a grid of street corners. Raises `InputError` if the library has no such city; capitals do
+    not matter.
 
-    Parameters
-    ----------
-    city
-        A city of the library; capitals do not matter.
-
-    Returns
-    -------
-    str
-        The text of the file.
-
-    Raises
-    ------
-    InputError
-        If the library has no such city.
-
-    Examples
-    --------
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
     """

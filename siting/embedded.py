@@ -19,15 +19,8 @@ PACKAGE = Path(__file__).resolve().parent
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
     """Return the files of the embedded city, by the place each has in a copy of it.
 
-    Parameters
-    ----------
-    nation
-        Whether to return those of all embedded cities, and of the nation they make.
-
-    Raises
-    ------
-    InputError
-        If this installation does not carry them.
+    With `nation` those of all embedded cities, and of the nation they make. Raises `InputError` if
+    this installation does not carry them.
     """
     # A wheel carries them inside the package; a clone has them beside it.
     cities = CITIES if nation else CITIES[:1]

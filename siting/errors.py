@@ -19,13 +19,8 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 def visible(text: str) -> str:
     """Return a text whose control characters are seen and do nothing.
 
-    Parameters
-    ----------
-    text
-        Any text; tabs and line ends stay.
+    Tabs and line ends stay.
 
-    Examples
-    --------
     >>> print(visible(chr(27) + "[31mred"))
     \\x1b[31mred
     """
@@ -35,13 +30,6 @@ def visible(text: str) -> str:
 def first_line(err: BaseException) -> str:
     """Return what an error of a library says, on one line.
 
-    Parameters
-    ----------
-    err
-        The error.
-
-    Examples
-    --------
     >>> first_line(KeyError("crs"))
     "its content is not as its form has it ('crs')"
     """
@@ -54,28 +42,15 @@ def first_line(err: BaseException) -> str:
 class Fault:
     """One thing that is wrong, in words a user can act on.
 
-    Parameters
-    ----------
-    where
-        The file, table, column or configuration key at fault, e.g. ``"people.csv, column people"``;
-        empty where `what` says it already.
-    what
-        What was found there and what was expected instead.
-    fix
-        The smallest thing that mends it; empty where `what` says it already.
-    ids
-        The offending rows, keys or lines; the first few are shown.
-
-    Examples
-    --------
     >>> print(Fault("people.csv, column people", "2 rows are negative", "correct them", ("7", "9")))
     people.csv, column people: 2 rows are negative (7, 9); correct them
     """
 
-    where: str
-    what: str
+    where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
+    what: str  # what was found there and what was expected instead
+    # The smallest thing that mends it; empty, as `where`, where `what` says it already.
     fix: str = ""
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()  # the offending rows, keys or lines; the first few are shown
 
     def __str__(self) -> str:
         """Return the fault on one line."""

@@ -46,26 +46,11 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """Return the rows of a layer file in lon/lat (EPSG:4326), each fault of the file named.
 
     GeoJSON, GeoPackage, FlatGeobuf and Shapefile are read by GDAL; GeoParquet by GeoPandas; a CSV
-    needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees.
-
-    Parameters
-    ----------
-    path
-        The file; its ending says what it is.
-    unique_ids
-        Whether features of a GeoJSON that share an id are a fault. GDAL would renumber them with
-        no more than a warning. OpenStreetMap numbers nodes and ways apart, so its files may.
-
-    Returns
-    -------
-    GeoDataFrame
-        The file's columns and ``geometry``, EPSG:4326, rows in the file's order.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, has another ending, cannot be parsed, is empty, has no coordinate
-        reference system, repeats feature ids, or holds points outside Pakistan.
+    needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
+    `unique_ids` features of a GeoJSON that share an id are a fault. GDAL would renumber them with
+    no more than a warning; OpenStreetMap numbers nodes and ways apart, so its files may. Raises
+    `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has no
+    coordinate reference system, repeats feature ids, or holds points outside Pakistan.
     """
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
@@ -104,18 +89,9 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a CSV file of a user's: UTF-8, commas, names in the first line.
 
-    Parameters
-    ----------
-    path
-        The file.
-    reading
-        What else `pandas.read_csv` takes.
-
-    Raises
-    ------
-    InputError
-        If it is missing or cannot be read, or a line has more values than there are names: those
-        would be read one column too far.
+    `reading` is what else `pandas.read_csv` takes. Raises `InputError` if the file is missing or
+    cannot be read, or a line has more values than there are names: those would be read one column
+    too far.
     """
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
@@ -139,19 +115,8 @@ def unreadable_in_words(
 ) -> Iterator[None]:
     """Turn whatever a library raises of a file's content into one error that names the file.
 
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What could not be done with it.
-    also
-        Further errors that its reader raises.
-
-    Raises
-    ------
-    InputError
-        In place of any of `UNREADABLE`.
+    An `InputError` says that the file `what` ("cannot be read"), in place of any of `UNREADABLE`
+    and the errors that its reader raises `also`.
     """
     try:
         yield
@@ -164,13 +129,6 @@ def unreadable_in_words(
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
     """Return where a layer lies, in degrees, in words for a message.
 
-    Parameters
-    ----------
-    layer
-        Any layer with a coordinate reference system.
-
-    Examples
-    --------
     >>> points = gpd.GeoSeries.from_xy([73.0, 73.1], [33.6, 33.7], crs=4326)
     >>> extent(points)
     '73.000-73.100 E, 33.600-33.700 N'
@@ -182,8 +140,6 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
     """Return what to call rows of a file, by position from 0: line of a CSV, else row from 1.
 
-    Examples
-    --------
     >>> row_labels(Path("people.csv"), [0, 3])
     ('line 2', 'line 5')
     >>> row_labels(Path("people.gpkg"), [0])

@@ -37,20 +37,9 @@ def kept[T](
     """Return what a folder keeps, or build it and keep it there.
 
     Two processes at once, or one killed at any moment, leave no half folder to be read. A damaged
-    one is built anew, with a warning; what cannot be written is returned all the same.
-
-    Parameters
-    ----------
-    entry
-        The folder, named by all that its content depends on. It may be deleted at any time.
-    read
-        Reads it; raises where anything is wrong with it.
-    build
-        Called without arguments where nothing is kept.
-    write
-        Writes into a folder.
-    least_s
-        What is built faster than this is not kept, s.
+    one is built anew, with a warning; what cannot be written is returned all the same. `entry` is
+    named by all that its content depends on and may be deleted at any time; `read` raises where
+    anything is wrong with it; what is built faster than `least_s` is not kept.
     """
     found = _read(entry, read)
     if found is not None:

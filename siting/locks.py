@@ -18,14 +18,8 @@ LOOK_S = 0.05
 class Lock:
     """A lock that is held; see `hold`.
 
-    Parameters
-    ----------
-    path
-        The file it is on.
-    handle
-        The open file that the system ties it to.
-    sure
-        Whether nobody else can hold it; false where the file system knows no locks.
+    `handle` is the open file that the system ties it to; it is `sure` where nobody else can hold
+    it, and not where the file system knows no locks.
     """
 
     def __init__(self, path: Path, handle: int, *, sure: bool) -> None:
@@ -51,18 +45,10 @@ class Lock:
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     """Return a lock on a file, or ``None`` if another process or thread still holds it.
 
-    The holder may be killed at any moment: the system frees the lock, and no file that is left
-    over keeps anyone out. On a shared file system that knows locks it holds between machines too.
+    The holder may be killed at any moment: the system frees the lock, and no file that is left over
+    keeps anyone out. On a shared file system that knows locks it holds between machines too. `path`
+    is a file for this lock alone, made where it is missing, its folder too.
 
-    Parameters
-    ----------
-    path
-        A file for this lock alone; made where it is missing, its folder too.
-    wait_s
-        How long to wait for another holder, s.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with hold(Path(folder, "town.lock")) as lock:

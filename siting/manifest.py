@@ -34,12 +34,7 @@ SEAL = "sha256_of_this"
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a manifest with the hashes of what is in a run folder by now, and with its own.
 
-    Parameters
-    ----------
-    record
-        The rest of it.
-    folder
-        The run folder, its stages written.
+    `record` is the rest of it; the folder's stages are written.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     hashes = {
@@ -64,17 +59,8 @@ def read_manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``stages.json`` and ``run.json`` of a folder whose files are all there and unchanged.
 
-    Parameters
-    ----------
-    folder
-        A run folder.
-    tables
-        The tables it cannot do without.
-
-    Raises
-    ------
-    InputError
-        If the folder is no run, of another format, incomplete or edited; every fault is named.
+    `tables` are those it cannot do without. An `InputError` names every fault: no run, another
+    format, incomplete or edited.
     """
     if not folder.is_dir():
         raise InputError(Fault(str(folder), "no such run folder", "name one that siting run wrote"))

@@ -15,13 +15,7 @@ import pandas as pd
 
 from siting.asking import Asking
 from siting.errors import Fault, InputError
-from siting.export import (
-    geojson_of,
-    plan_layers,
-    plot_plan,
-    save_plan_pictures,
-    write_exchange,
-)
+from siting.export import geojson_of, plan_layers, plot_plan, save_plan_pictures, write_exchange
 from siting.outcome import Outcome
 from siting.tables import capacity_groups
 

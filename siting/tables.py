@@ -26,56 +26,27 @@ CAPACITY_COLUMN = re.compile(r"^capacity_(?P<group>[a-z0-9_]+)_kwh_day$")
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
+    """One column of a table."""
 
-    Parameters
-    ----------
-    name
-        The column's name, with its unit where it has one (``cost_pkr``).
-    kind
-        ``id`` (text that names a row, never blank), ``text``, ``number``, ``whole`` or ``flag``.
-    unit
-        The unit, empty for names and flags.
-    meaning
-        One line for the data dictionary.
-    low, high
-        The smallest and largest value that can be right; ``None`` for no limit.
-    nullable
-        Whether a value may be missing.
-    """
-
-    name: str
-    kind: Kind
-    unit: str
-    meaning: str
-    low: float | None = None
+    name: str  # with its unit where it has one (cost_pkr)
+    kind: Kind  # id (text that names a row, never blank), text, number, whole or flag
+    unit: str  # empty for names and flags
+    meaning: str  # one line for the data dictionary
+    low: float | None = None  # smallest and largest value that can be right; None for no limit
     high: float | None = None
-    nullable: bool = False
+    nullable: bool = False  # whether a value may be missing
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table's specification.
-
-    Parameters
-    ----------
-    name, meaning
-        What it is called and what one row of it is.
-    columns
-        The columns that must be there; others may be beside them.
-    key
-        The columns that together name a row; no two rows may share them.
-    geometry
-        The geometry types allowed, or empty for a table without geometry.
-    capacity_columns
-        Whether at least one ``capacity_<group>_kwh_day`` column is required.
-    """
+    """A table's specification."""
 
     name: str
-    meaning: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    geometry: tuple[str, ...] = ()
+    meaning: str  # what one row of it is
+    columns: tuple[Column, ...]  # that must be there; others may be beside them
+    key: tuple[str, ...]  # together they name a row; no two rows may share them
+    geometry: tuple[str, ...] = ()  # types allowed; empty for a table without geometry
+    # Whether at least one capacity_<group>_kwh_day column is required.
     capacity_columns: bool = False
 
 
@@ -154,11 +125,7 @@ OFFERS = Table(
         Column("fee_cost_pkr", "number", "PKR", "registration and application fees", low=0),
         Column("cost_pkr", "number", "PKR", "sum of the cost parts", low=0),
         Column(
-            "subsidy_pkr",
-            "number",
-            "PKR",
-            "public money it draws (need, gap: the most)",
-            low=0,
+            "subsidy_pkr", "number", "PKR", "public money it draws (need, gap: the most)", low=0
         ),
         Column("reason", "text", "", "why it cannot be built; blank where it can", nullable=True),
     ),
@@ -207,8 +174,6 @@ TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
 def capacity_groups(columns: Iterable[str]) -> list[str]:
     """Return the charger groups that have a ``capacity_<group>_kwh_day`` column, in order.
 
-    Examples
-    --------
     >>> capacity_groups(["offer_id", "capacity_dc_kwh_day", "capacity_lev_kwh_day"])
     ['dc', 'lev']
     """
@@ -218,14 +183,7 @@ def capacity_groups(columns: Iterable[str]) -> list[str]:
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
     """Return every way in which a table departs from its specification; an empty list if none.
 
-    Parameters
-    ----------
-    frame
-        The table to look at; it is not changed.
-    table
-        What it should be.
-    where
-        The file or table to name in the faults; the specification's name by default.
+    `frame` is not changed. The faults name `where`, by default the specification's name.
     """
     where = where or table.name
     faults = []

@@ -50,13 +50,8 @@ PART, WRITER = "-part-", ".writer"
 def cell_text(value: Any) -> Any:
     """Return a text as a spreadsheet shows it: one that it would work out as a formula is quoted.
 
-    Parameters
-    ----------
-    value
-        A value of a table; anything but text stays as it is.
+    Anything but text stays as it is.
 
-    Examples
-    --------
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
     ("'=1+1", 'Pump', -2.5)
     """
@@ -66,14 +61,7 @@ def cell_text(value: Any) -> Any:
 def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
     """Write a table as CSV, whole or not at all, in which no text is a formula (`cell_text`).
 
-    Parameters
-    ----------
-    frame
-        The table; its index is not written.
-    path
-        The file.
-    writing
-        What else `pandas.DataFrame.to_csv` takes.
+    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes.
     """
     texts = {
         name: frame[name].map(cell_text, na_action="ignore")
@@ -87,20 +75,9 @@ def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
 
-    Parameters
-    ----------
-    path
-        Where the file shall stand; its folder is made where it is missing. A symbolic link is
-        followed.
-    write
-        Called with the path of the file to fill, which has the same ending.
-
-    Raises
-    ------
-    InputError
-        If a folder, a device or a pipe is there.
-    OutputError
-        If the system lets nothing be written there, or the disk is full.
+    The folder of `path` is made where it is missing; a symbolic link is followed. Raises
+    `InputError` if a folder, a device or a pipe is there, `OutputError` if the system lets nothing
+    be written there, or the disk is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -126,21 +103,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
 
-    What writers that were killed have left beside it goes first.
-
-    Parameters
-    ----------
-    path
-        Where the folder shall stand. An empty folder there is replaced; a symbolic link is
-        followed.
-
-    Raises
-    ------
-    InputError
-        If `path` is no folder, or one that holds something.
-    OutputError
-        If the system lets nothing be written there, told before anything is done; or if the disk
-        fills up on the way.
+    What writers that were killed have left beside it goes first. An empty folder there is replaced;
+    a symbolic link is followed. Raises `InputError` if `path` is no folder, or one that holds
+    something; `OutputError`, before anything is done, if the system lets nothing be written there,
+    or if the disk fills up on the way.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()

@@ -21,21 +21,9 @@ MOST_LINES = len(COLOURS)
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
     """Return a drawing of the share served: lines along a swept number, else a bar a study.
 
-    A thin line above each point or bar ends at what no plan can exceed.
-
-    Parameters
-    ----------
-    table
-        As `siting.batch.results_table` returns it.
-    swept
-        Its columns of swept keys.
-    links
-        What each row leads to; blank for none.
-
-    Returns
-    -------
-    str
-        An ``svg`` element; empty where no study has a plan.
+    A thin line above each point or bar ends at what no plan can exceed. `table` is as
+    `siting.batch.results_table` returns it, `swept` its columns of swept keys, `links` what each
+    row leads to (blank for none). An ``svg`` element; empty where no study has a plan.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]

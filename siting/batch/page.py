@@ -24,13 +24,7 @@ def write_page(table: pd.DataFrame, out: Path) -> None:
     """Write ``index.html`` into a batch's folder, whole or not at all.
 
     It stands alone, fetches nothing, and links to the reports of the studies below the folder.
-
-    Parameters
-    ----------
-    table
-        As `siting.batch.results_table` returns it.
-    out
-        The batch's folder.
+    `table` is as `siting.batch.results_table` returns it.
     """
     text = render(table, out)
     write_whole(
@@ -88,8 +82,6 @@ def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:
 def status_words(table: pd.DataFrame) -> str:
     """Return in words how many studies came to what.
 
-    Examples
-    --------
     >>> status_words(pd.DataFrame({"status": ["optimal", "failed", "optimal"]}))
     '2 optimal, 1 failed'
     """

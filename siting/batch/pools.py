@@ -29,8 +29,6 @@ def cores() -> int:
 def share_threads(workers: int) -> int:
     """Return the solver threads of each of so many workers, so that no core is wanted twice.
 
-    Examples
-    --------
     >>> share_threads(10_000)
     1
     """

@@ -121,13 +121,7 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
 
     Every key of the configuration but those that say where results are kept and how fast the work
     goes, the bytes of every input file in place of its folder, and the version of this package.
-
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it.
-    hashes
-        SHA-256 of files worked out already, which is added to.
+    `hashes` are those of files worked out already; it is added to.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=set(_NOT_CONTENT))
@@ -176,8 +170,6 @@ def value_words(value: Any) -> str:
 def short_words(value: Any) -> str:
     """Return a value for an axis or a narrow column: 40 m for forty million.
 
-    Examples
-    --------
     >>> short_words(4e7), short_words(2030.0), short_words("low")
     ('40 m', '2030', 'low')
     """

@@ -47,18 +47,11 @@ _ONE_AT_A_TIME = threading.Lock()
 def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """Work out one study and write its run folder; return its row of the table of results.
 
-    Parameters
-    ----------
-    task
-        ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's folder,
-        which this machine must see), ``token`` (what stands in it), ``siting`` (the version that
-        asks) and ``threads`` (solver threads; none: the configuration's).
-
-    Returns
-    -------
-    dict
-        As `row_of`; ``status`` failed and ``error`` where it could not be done. Errors are
-        returned, not raised, so that one study cannot stop the others.
+    `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
+    folder, which this machine must see), ``token`` (what stands in it), ``siting`` (the version
+    that asks) and ``threads`` (solver threads; none: the configuration's). The row is as `row_of`;
+    ``status`` failed and ``error`` where it could not be done: errors are returned, not raised, so
+    that one study cannot stop the others.
     """
     start = time.perf_counter()
     try:
@@ -149,13 +142,7 @@ def clear_parts(out: Path, key: str) -> None:
 
 
 def row_of(folder: Path) -> dict[str, Any]:
-    """Return the row of a finished study: what it came to, from its ``run.json``.
-
-    Parameters
-    ----------
-    folder
-        Its run folder.
-    """
+    """Return the row of a finished study: what it came to, from its ``run.json``."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return {
         "status": facts["status"],

@@ -53,10 +53,7 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version",
-            help="Print the version and stop.",
-            callback=_print_version,
-            is_eager=True,
+            "--version", help="Print the version and stop.", callback=_print_version, is_eager=True
         ),
     ] = False,
 ) -> None:

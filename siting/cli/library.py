@@ -17,8 +17,7 @@ def demo(
     *,
     overrides: Overrides = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="Folder for configuration, data and runs."),
+        Path, typer.Option("--out", metavar="DIR", help="Folder for configuration, data and runs.")
     ] = Path("siting-demo"),
     files_only: Annotated[
         bool, typer.Option("--files-only", help="Copy the files to edit, and make no plan.")

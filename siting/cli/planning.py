@@ -134,9 +134,7 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None, quiet: Quiet = Fal
         from siting import study
 
         lines = study.fetch(
-            config,
-            overrides=overrides or [],
-            progress=None if quiet else stage_lines(),
+            config, overrides=overrides or [], progress=None if quiet else stage_lines()
         )
         if not quiet:
             for line in lines:

@@ -118,8 +118,7 @@ class Surfaces(Section):
         description="where destinations are taken from; none: their weight goes to the others",
     )
     weights: Mapping[TableName, SurfaceWeights] = Field(
-        {},
-        description="per vehicle class how its energy is divided; classes left out: the table's",
+        {}, description="per vehicle class how its energy is divided; classes left out: the table's"
     )
     poi_weights_csv: CsvFile | None = Field(
         None, description="weight of a place by OSM tag, in place of the packaged table"
@@ -176,15 +175,7 @@ class Demand(Section):
         "none: from registrations, else people",
     )
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        (
-            "two_wheeler",
-            "two_wheeler_delivery",
-            "three_wheeler",
-            "car",
-            "van",
-            "bus",
-            "truck",
-        ),
+        ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
         min_length=1,
         description="vehicle classes to plan for",
     )

@@ -23,8 +23,6 @@ SELECTORS = ("kind", "shape")
 def dotted(key: Key) -> str:
     """Return a key path as users write it.
 
-    Examples
-    --------
     >>> dotted(("candidates", "sources", 0, "path"))
     'candidates.sources.0.path'
     """
@@ -33,20 +31,11 @@ def dotted(key: Key) -> str:
 
 @dataclass
 class Origins:
-    """Where each key was given: a line of the file, or an override.
+    """Where each key was given: a line of the file, or an override."""
 
-    Parameters
-    ----------
-    file
-        The file as the user named it.
-    lines
-        The line of each key and list item.
-    overrides
-        The override that set a key, as the user wrote its key.
-    """
-
-    file: str
-    lines: dict[Key, int] = field(default_factory=dict)
+    file: str  # as the user named it
+    lines: dict[Key, int] = field(default_factory=dict)  # of each key and list item
+    # The override that set a key, as the user wrote its key.
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def where(self, key: Key) -> str:
@@ -72,24 +61,12 @@ class Origins:
 
 @dataclass(frozen=True)
 class Spot:
-    """A place in the schema.
-
-    Parameters
-    ----------
-    key
-        Its key path.
-    model
-        The section it stands in.
-    info
-        The field there; ``None`` for a key the section does not know.
-    annotation
-        What may stand there.
-    """
+    """A place in the schema."""
 
     key: Key = ()
-    model: type[BaseModel] | None = None
-    info: FieldInfo | None = None
-    annotation: Any = Config
+    model: type[BaseModel] | None = None  # the section it stands in
+    info: FieldInfo | None = None  # the field there; None for a key the section does not know
+    annotation: Any = Config  # what may stand there
 
     @property
     def meaning(self) -> str:
@@ -233,8 +210,6 @@ _TYPES = {
 def shown(value: Any) -> str:
     """Return a value as a message shows it.
 
-    Examples
-    --------
     >>> shown("12"), shown(True), shown(0.0), shown([1])
     ("'12'", 'true', '0', 'a list')
     """

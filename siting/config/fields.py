@@ -67,10 +67,7 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 def refuse(refusals: Iterable[Refusal]) -> None:
     """Raise one error for faults that one field's own limits cannot tell; nothing if none.
 
-    Parameters
-    ----------
-    refusals
-        Per fault: the key below the place where the check stands, what is wrong, and the fix.
+    A refusal is the key below the place where the check stands, what is wrong, and the fix.
     """
     found = list(refusals)
     if found:
@@ -81,8 +78,6 @@ def refuse(refusals: Iterable[Refusal]) -> None:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"did you mean `cutoff_min`?"`` for a slip of a known word, else an empty text.
 
-    Examples
-    --------
     >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
     'did you mean `cutoff_min`?'
     """

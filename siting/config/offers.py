@@ -183,8 +183,7 @@ class Offers(Section):
         "as capacity; ASSUMPTION for 2030 (0.05 to 0.25)",
     )
     availability: PositiveShare | None = Field(
-        None,
-        description="share of the time that grid and charger work; none: the city table's",
+        None, description="share of the time that grid and charger work; none: the city table's"
     )
     service: Service = Field(Service(), description="how much of a charger counts as capacity")
     costs: SiteCosts = Field(SiteCosts(), description="civil works, land, bays and upkeep")

@@ -79,15 +79,8 @@ def load_as[T: BaseModel](
 ) -> T:
     """Return what a YAML file says as a model of sections, as `load` does.
 
-    Parameters
-    ----------
-    model
-        Its sections.
-    path, overrides, check_files
-        As for `load`.
-    also
-        Called with the model, if it could be made, the data and the keys at fault, for further
-        faults.
+    `also` is called with the model, if it could be made, the data and the keys at fault, for
+    further faults.
     """
     path = Path(path)
     data, origins, found = _read_file(path, model)
@@ -105,17 +98,8 @@ def load_as[T: BaseModel](
 def checked(data: Mapping[str, Any], folder: Path) -> Config:
     """Return the configuration that plain values are, its paths absolute and there.
 
-    Parameters
-    ----------
-    data
-        Sections and keys as they stand in a YAML file.
-    folder
-        Where relative paths are taken from.
-
-    Raises
-    ------
-    ConfigError
-        With one fault for each thing that is wrong, by its key.
+    `data` has sections and keys as in a YAML file; relative paths are taken from `folder`. Raises
+    `ConfigError` with one fault for each thing that is wrong, by its key.
     """
     config, wrong = _validate(Config, data, folder.resolve(), check_files=True)
     if config is None:

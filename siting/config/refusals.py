@@ -14,25 +14,13 @@ TWO_FIRST = "two things cannot both be best: name which comes first"
 
 
 class Clash(NamedTuple):
-    """Two settings that do not go together.
+    """Two settings that do not go together."""
 
-    Parameters
-    ----------
-    one, other
-        The settings, as ``key: values``; `other` is the one that is told.
-    why
-        In a planner's words.
-    fix
-        The smallest thing that mends it.
-    unless
-        Setting that allows both.
-    """
-
-    one: str
+    one: str  # the settings, as `key: values`; `other` is the one that is told
     other: str
-    why: str
-    fix: str = "leave one out"
-    unless: str = ""
+    why: str  # in a planner's words
+    fix: str = "leave one out"  # the smallest thing that mends it
+    unless: str = ""  # setting that allows both
 
 
 def _first(one: str, other: str) -> Clash:
@@ -66,13 +54,7 @@ REFUSALS: tuple[Clash, ...] = (
 
 
 def clashes(config: Any) -> list[Refusal]:
-    """Return what a configuration asks for that does not go together.
-
-    Parameters
-    ----------
-    config
-        The sections, as they were read.
-    """
+    """Return what a configuration asks for that does not go together."""
     found: list[Refusal] = []
     for clash in REFUSALS:
         both = says(config, clash.one) and says(config, clash.other)

@@ -35,12 +35,7 @@ from siting.config.fields import (
 from siting.config.offers import Money, Offers
 from siting.config.program import Program
 from siting.config.refusals import clashes
-from siting.config.sources import (
-    Licence,
-    RoadSource,
-    SiteSource,
-    Source,
-)
+from siting.config.sources import Licence, RoadSource, SiteSource, Source
 
 
 class Roads(Section):

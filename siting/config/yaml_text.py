@@ -63,12 +63,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 class BrokenYamlError(ValueError):
     """The text is not YAML, or more than a configuration may be.
 
-    Parameters
-    ----------
-    what
-        What is wrong, in the parser's words.
-    line, column
-        Where, both counted from 1.
+    `what` is in the parser's words; `line` and `column` are counted from 1.
     """
 
     def __init__(self, what: str, line: int, column: int) -> None:
@@ -98,18 +93,9 @@ class Document:
 def read(text: str) -> Document:
     """Return the value of a YAML text with the line of every key.
 
-    Parameters
-    ----------
-    text
-        One YAML document.
+    Raises `BrokenYamlError` if it cannot be parsed, holds several documents, or is nested or
+    repeated without measure.
 
-    Raises
-    ------
-    BrokenYamlError
-        If it cannot be parsed, holds several documents, or is nested or repeated without measure.
-
-    Examples
-    --------
     >>> document = read("program:\\n  budget_pkr: 1.2e8\\n  peak: no")
     >>> document.value
     {'program': {'budget_pkr': 120000000.0, 'peak': 'no'}}
@@ -139,15 +125,9 @@ def read(text: str) -> Document:
 def write(value: Any, *, one_line: bool = False) -> str:
     """Return YAML text that `read` turns into the same value again; keys keep their order.
 
-    Parameters
-    ----------
-    value
-        Text, numbers, truth values and ``None``, in lists and mappings.
-    one_line
-        Whether to write it for use in a line of other text.
+    `value` is text, numbers, truth values and ``None``, in lists and mappings; `one_line` is for
+    use in a line of other text.
 
-    Examples
-    --------
     >>> print(write({"year": 2030, "note": "yes", "tags": ["fuel"]}), end="")
     year: 2030
     note: 'yes'

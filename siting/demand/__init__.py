@@ -15,19 +15,8 @@ from siting.demand.sales import fleet_figures, fleet_model, fleet_swings, stock_
 from siting.demand.scenarios import PROJECTED_AFTER, scenario_names
 from siting.demand.shares import city_figures, city_share, national_stations
 from siting.demand.spread import spread_demand, surface_weights
-from siting.demand.surfaces import (
-    destination_shares,
-    poi_points,
-    road_points,
-    surfaces,
-    traffic,
-)
-from siting.demand.uncertainty import (
-    draw_energy,
-    energy_quantiles,
-    energy_scenarios,
-    sensitivity,
-)
+from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
+from siting.demand.uncertainty import draw_energy, energy_quantiles, energy_scenarios, sensitivity
 from siting.demand.vehicles import vehicle_figures
 from siting.demand.zones import read_zones, spread_zones, zone_report
 

@@ -108,26 +108,12 @@ def make_cells(
 
 
 def cells_on_roads(
-    shapes: Shapes,
-    people: Floats,
-    network: Network,
-    max_snap_m: float,
-    people_extent: str,
+    shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
     """Return cells with their names and road nodes, as `make_cells` does, from shapes and people.
 
-    Parameters
-    ----------
-    shapes
-        The cells' polygons in the network's coordinate reference system, in the wanted order.
-    people
-        Persons of each.
-    network
-        The roads.
-    max_snap_m
-        Cells whose centre is farther than this from the nearest road get no node.
-    people_extent
-        Where the people lie, in words, for the message that nobody lives near a road.
+    A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
+    `people_extent` says where the people lie, for the message that nobody lives near a road.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by their centres
@@ -157,13 +143,7 @@ def cells_on_roads(
 
 
 def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return what is wrong with places that shall have cells; an empty list if nothing.
-
-    Parameters
-    ----------
-    also
-        The places, or ``None``.
-    """
+    """Return what is wrong with places that shall have cells; an empty list if nothing."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -261,12 +241,7 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArra
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
     """Return the squares of a grid by their row and column.
 
-    Parameters
-    ----------
-    keys
-        One row a square: its row (northward) and its column (eastward), counted from the origin.
-    size_m
-        Side of the squares in metres.
+    `keys` has one row a square: its row (northward) and its column (eastward) from the origin.
     """
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)

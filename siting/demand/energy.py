@@ -19,14 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.demand.figures import weakest
-from siting.demand.housing import (
-    EFFECTS,
-    Array,
-    Housing,
-    home_shares,
-    housing_effects,
-    zone_class,
-)
+from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
 from siting.errors import Fault, InputError
 
 CLASS_FIGURES = {
@@ -55,10 +48,7 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
 
 
 def city_energy(
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    area_share: float = 1.0,
+    fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float = 1.0
 ) -> pd.DataFrame:
     """Return the public charging energy a study area wants, one row a vehicle class (kWh/day).
 

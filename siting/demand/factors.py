@@ -65,10 +65,7 @@ def energy_factors(
     figures = figure_values(given.figures.assign(at=values), vehicles, given.classes, "at")
     rows = zone_class(given.zones.ids, given.classes)
     home = home_shares(figures, given.zones).ravel()
-    own = {
-        "zone_share": np.repeat(given.zones.split, len(given.classes)),
-        "public_share": 1 - home,
-    }
+    own = {"zone_share": np.repeat(given.zones.split, len(given.classes)), "public_share": 1 - home}
     for name in FACTORS:
         rows[name] = own[name] if name in own else np.tile(figures[name], len(given.zones.ids))
     efficiency = np.tile(figures["charging_efficiency"], len(given.zones.ids))

@@ -20,29 +20,17 @@ Overrides = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a figure may be.
-
-    Parameters
-    ----------
-    unit
-        Its unit.
-    least, most
-        The smallest and largest value that can be right.
-    default
-        The value for a class that a user adds without it; ``None``: it must be given.
-    """
+    """What a figure may be."""
 
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None
+    default: float | None = None  # None: a class that a user adds must give it
 
 
 def weakest(marks: Sequence[str]) -> str:
     """Return the least certain of several confidence marks.
 
-    Examples
-    --------
     >>> weakest(["H", "L", "M"])
     'L'
     """
@@ -57,30 +45,10 @@ def read_figures(
 ) -> pd.DataFrame:
     """Return the figures of every vehicle class, one row a class and figure, each in its own unit.
 
-    Parameters
-    ----------
-    name
-        The packaged table, with the columns vehicle_class, figure, value, low, high, unit, source,
-        confidence.
-    limits
-        The figures there are, and what they may be.
-    path
-        A user's own table of the same form. Its rows take the place of the package's rows for the
-        same class and figure; the others stay.
-    overrides
-        Single values: class, then figure. They take the place of both tables, have no range and
-        count as ``ASSUMPTION``.
-
-    Returns
-    -------
-    DataFrame
-        The table's columns; classes in the table's order, new ones last, and within a class the
-        figures in the order of `limits`.
-
-    Raises
-    ------
-    InputError
-        With every unknown figure, row given twice, incomplete class and value out of its limits.
+    `path` is a user's own table of the same form, whose rows take the place of the package's for
+    the same class and figure. `overrides` (class, then figure) take the place of both, have no
+    range and count as ``ASSUMPTION``. Classes keep the table's order, new ones last; figures that
+    of `limits`. An `InputError` names every fault at once.
     """
     rows = table(name)
     where = f"{name} table"
@@ -184,9 +152,6 @@ def _range_faults(figures: pd.DataFrame, limits: Mapping[str, Limits], where: st
     for name, limit in limits.items():
         rows = figures[figures["figure"] == name]
         faults += range_faults(
-            rows[list(ENDS)],
-            limit,
-            f"{where}, {name}",
-            rows["vehicle_class"].astype(str).to_list(),
+            rows[list(ENDS)], limit, f"{where}, {name}", rows["vehicle_class"].astype(str).to_list()
         )
     return faults

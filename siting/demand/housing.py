@@ -25,10 +25,7 @@ from siting.errors import Fault, InputError
 from siting.reference import table
 
 # By each effect the share of households in the survey behind home_share.
-SURVEYED = {
-    "renting_effect": "survey_renting_share",
-    "high_rise_effect": "survey_high_rise_share",
-}
+SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
 Array = npt.NDArray[np.float64]

@@ -14,13 +14,7 @@ import pyarrow.parquet
 import shapely
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import (
-    PAKISTAN_WSEN,
-    read_csv,
-    read_layer,
-    row_labels,
-    unreadable_in_words,
-)
+from siting.files import PAKISTAN_WSEN, read_csv, read_layer, row_labels, unreadable_in_words
 from siting.roads import Network
 
 ID_COLUMNS = ("id", "zone_id", "cell_id")
@@ -207,10 +201,7 @@ def people_on_streets(
 def require_commas(path: Path) -> None:
     """Raise `InputError` if a CSV is separated by semicolons, as where the comma is decimal.
 
-    Parameters
-    ----------
-    path
-        A file of any kind; others than CSV pass.
+    Files other than CSV pass.
     """
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
@@ -226,20 +217,8 @@ def require_commas(path: Path) -> None:
         )
 
 
-def count_faults(layer: pd.DataFrame, path: Path, column: str, noun: str = "people") -> list[Fault]:
-    """Return what is wrong with a column of head counts of a file; an empty list if nothing.
-
-    Parameters
-    ----------
-    layer
-        The file's rows in its order.
-    path
-        The file, for the messages.
-    column
-        The column.
-    noun
-        What is counted.
-    """
+def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
+    """Return what is wrong with a column of head counts of a file; an empty list if nothing."""
     where = f"{path}, column {column}"
     if column not in layer.columns:
         geometry = getattr(layer, "active_geometry_name", None)
@@ -249,7 +228,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str, noun: str = "peop
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     blank = values.isna().to_numpy()
     if pd.api.types.is_bool_dtype(values):
-        return [Fault(where, f"true or false, not a number of {noun}")]
+        return [Fault(where, "true or false, not a number of people")]
     odd = ~blank & ~np.isfinite(numbers)
     decimal, thousands = np.zeros_like(odd), np.zeros_like(odd)
     texts = values.astype(str).to_numpy()
@@ -284,14 +263,7 @@ def id_faults(
 ) -> list[Fault]:
     """Return one fault a column of ids in which an id comes twice.
 
-    Parameters
-    ----------
-    layer
-        The file's rows in its order.
-    path
-        The file, for the messages.
-    columns
-        The columns of ids; those that are missing pass.
+    Columns that are missing pass.
     """
     return [
         Fault(
@@ -311,16 +283,7 @@ def shape_faults(
 ) -> list[Fault]:
     """Return the rows of a layer whose geometry is missing, broken or of another kind.
 
-    Parameters
-    ----------
-    layer
-        The file's rows in its order.
-    path
-        The file, for the messages.
-    kinds
-        The geometry types allowed.
-    wanted
-        The same in words.
+    `wanted` is what `kinds` are, in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()

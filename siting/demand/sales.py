@@ -75,24 +75,9 @@ def s_curve(
 ) -> Array:
     """Return the electric share of sales in each year (0 to 1): logistic from target to target.
 
-    Parameters
-    ----------
-    years
-        The years wanted, within the target years.
-    target_years
-        Years of the targets, rising.
-    targets
-        The share in each, above 0 and below `saturation`.
-    saturation
-        The ceiling the curve tends to.
+    `target_years` rise and enclose `years`; `targets` lie above 0 and below `saturation`, the
+    ceiling the curve tends to; else `InputError`.
 
-    Raises
-    ------
-    InputError
-        If a target, its year or a year asked for is not as above.
-
-    Examples
-    --------
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
     """
@@ -111,8 +96,6 @@ def s_curve(
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
     """Return the share of vehicles in service at an age (0 to 1): Weibull, half at `life_years`.
 
-    Examples
-    --------
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
     """

@@ -51,24 +51,9 @@ def read_scenario(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets of the electric share of sales (0 to 1).
 
-    Parameters
-    ----------
-    scenario, path, overrides, sales_path
-        As in `siting.demand.fleet_model`.
-
-    Returns
-    -------
-    figures : DataFrame
-        ``vehicle_class``, ``figure``, ``value``, ``low``, ``high``, ``unit``, ``source``,
-        ``confidence``.
-    targets : DataFrame
-        ``vehicle_class``, ``year``, ``value``, ``low``, ``high``, ``unit``, ``source``,
-        ``confidence``; the years of a class rise.
-
-    Raises
-    ------
-    InputError
-        With every fault of figures and targets.
+    Both have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``, ``low``,
+    ``high``, ``unit``, ``source`` and ``confidence``. The arguments are those of
+    `siting.demand.fleet_model`; an `InputError` names every fault of figures and targets.
     """
     names = scenario_names(path)
     where = str(path) if path else "scenarios table"
@@ -111,9 +96,7 @@ def read_scenario(
     return figures, targets.reset_index(drop=True)
 
 
-def _split(
-    overrides: Overrides,
-) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
+def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str, dict[str, float]]]:
     """Return the overrides of targets by class and year, and all others by class and figure."""
     targets: dict[str, dict[int, float]] = {}
     plain: dict[str, dict[str, float]] = {}
@@ -128,10 +111,7 @@ def _split(
 
 def _override_faults(targets: dict[str, dict[int, float]]) -> list[Fault]:
     return [
-        Fault(
-            f"scenario, {vehicle}.share_{year}",
-            f"{share} is not a share above 0 and at most 1",
-        )
+        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
         for vehicle, by_year in targets.items()
         for year, share in by_year.items()
         if not isinstance(share, Real) or not 0 < share <= 1

@@ -19,15 +19,8 @@ Shapes = npt.NDArray[np.object_]
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
     """Return points in the middle of equal pieces of lines, the line of each, its length in metres.
 
-    Parameters
-    ----------
-    lines
-        Lines in metres.
-    step_m
-        No piece is longer than this.
+    No piece is longer than `step_m`.
 
-    Examples
-    --------
     >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
     >>> [p.x for p in points], line.tolist(), length_m.tolist()
     ([75.0, 225.0], [0, 0], [150.0, 150.0])
@@ -42,15 +35,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> Shapes:
-    """Return the lines of the streets of some classes, both directions of a street as one.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    highway
-        The road classes wanted.
-    """
+    """Return the lines of the streets of some classes, both directions of a street as one."""
     edges = network.edges
     lines = edges.geometry.to_numpy()[edges["highway"].isin(list(highway)).to_numpy()]
     # A normalised line runs the same way whichever end it was drawn from.

@@ -13,13 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.demand.people import (
-    HOME_STREETS,
-    count_faults,
-    id_faults,
-    require_commas,
-    shape_faults,
-)
+from siting.demand.people import HOME_STREETS, count_faults, id_faults, require_commas, shape_faults
 from siting.demand.streets import along, streets_once
 from siting.errors import Fault, InputError
 from siting.files import read_layer, row_labels

@@ -111,13 +111,8 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the share of each group (column) in what an offer (row, in their order) sells.
 
-    Parameters
-    ----------
-    offers
-        The offers.
-    by_group
-        What is sold by ``site_id`` (index) and charger group (column), in any unit; where nothing
-        is sold, and by default, shares go by capacity.
+    `by_group` is what is sold by ``site_id`` (index) and charger group (column), in any unit; where
+    nothing is sold, and by default, shares go by capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{group}_kwh_day" for group in groups]].astype(float)

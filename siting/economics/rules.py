@@ -133,10 +133,7 @@ class BusinessRules:
 
 
 def require_prices(
-    rules: BusinessRules,
-    offers: pd.DataFrame,
-    known: Collection[str],
-    stated: Collection[str] = (),
+    rules: BusinessRules, offers: pd.DataFrame, known: Collection[str], stated: Collection[str] = ()
 ) -> None:
     """Refuse rules without a price at a charger group in use, or with prices at groups not there.
 

@@ -42,17 +42,7 @@ _PARTS = {
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return bars of the energy wanted and served by vehicle class (kWh/day), largest first.
 
-    Parameters
-    ----------
-    classes
-        ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `classes` has ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
     """
     rows = classes.sort_values("demand_kwh_day", kind="stable")
     figure, chart = new_chart(8, 1.6 + 0.42 * max(len(rows), 1))
@@ -84,19 +74,8 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return bars of what the new stations cost (PKR million), by part and by payer.
 
-    Parameters
-    ----------
-    sites
-        Stations of the plan: ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``.
-    offers
-        `siting.tables.OFFERS`; parts it does not split show as other costs.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; parts that `offers` does
+    not split show as other costs.
     """
     new = sites[~sites["existing"].astype(bool)]
     parts = cost_parts(new, offers)
@@ -143,17 +122,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
 def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return a bar a station, largest first: what it can serve and serves (kWh/day).
 
-    Parameters
-    ----------
-    sites
-        Stations of the plan: ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
     rows = sites.assign(
         # Rounded, so that stations of one size come by use and not by the last digit.
@@ -208,17 +177,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return bars of the energy wanted and served year by year (kWh/day), with the money spent.
 
-    Parameters
-    ----------
-    years
-        ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
     figure, chart = new_chart(8, 4.4)
     at = np.arange(len(years))
@@ -287,8 +246,6 @@ def _across(chart: Axes) -> None:
 def _percent(part: float, whole: float) -> str:
     """Return a share in words; "100 %" and "0 %" only where it is all or nothing.
 
-    Examples
-    --------
     >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
     ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']
     """

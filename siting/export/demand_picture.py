@@ -14,6 +14,7 @@ from siting.export.figure import new_figure, save_figure
 from siting.export.ground import (
     INK,
     QUIET,
+    add_land,
     draw_cells,
     draw_north,
     draw_roads,
@@ -83,17 +84,8 @@ def draw_demand(
         row, col = divmod(i, columns)
         left = EDGE_IN + col * (PANEL_IN + GAP_IN)
         down = top_in + row * (tall_in + head_in) + head_in
-        land = figure.add_axes(
-            (left / width, 1 - (down + tall_in) / height, PANEL_IN / width, tall_in / height)
-        )
-        land.set(
-            xlim=(ground.west, ground.west + ground.width_m),
-            ylim=(ground.south, ground.south + ground.height_m),
-            xticks=[],
-            yticks=[],
-            facecolor="#f7f7f5",
-        )
-        land.spines[:].set_color("#d1d5db")
+        box = (left / width, 1 - (down + tall_in) / height, PANEL_IN / width, tall_in / height)
+        land = add_land(figure, ground, box)
         wanted, unit = energy_wanted(layer.assign(demand_kwh_day=layer[column]))
         top = nice(float(np.quantile(wanted[wanted > 0], 0.97))) if (wanted > 0).any() else 1.0
         draw_cells(land, ground, layer, shade(wanted / top, np.zeros(len(wanted))))

@@ -106,8 +106,6 @@ def fields_of(
 def explain(layer: str, field: str) -> tuple[str, str]:
     """Return the unit and the meaning of one field.
 
-    Examples
-    --------
     >>> explain("roads", "travel_min")
     ('min', 'time to drive it')
     >>> explain("demand", "sector")
@@ -124,8 +122,6 @@ def explain(layer: str, field: str) -> tuple[str, str]:
 def alias(field: str) -> str:
     """Return a field's name in words, its unit after a comma.
 
-    Examples
-    --------
     >>> [alias(f) for f in ("capacity_lev_kwh_day", "npv_pkr", "use_share", "in_network")]
     ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']
     """

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 # Real text in SVG and PDF, and names of clip paths that do not change from run to run.
-_SAVED: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "siting",
-    "pdf.fonttype": 42,
-}
+_SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
 _NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -30,10 +26,7 @@ _DPI = 160
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
     """Return a white figure of that size in inches, one of its own and not of pyplot's.
 
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    Raises `MissingExtraError` if Matplotlib is not installed.
     """
     kind, canvas = _kinds()
     figure: Figure = kind(figsize=(width_in, height_in), facecolor="white", **options)
@@ -74,18 +67,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF by the file's ending; the same figure, the same bytes.
 
     Text stays text in SVG and PDF, so that it can be searched, and set in the paper's own font.
-
-    Parameters
-    ----------
-    figure
-        What `new_figure` returned.
-    path
-        The file; it appears whole or not at all.
-
-    Raises
-    ------
-    InputError
-        If the ending is none of these.
+    Raises `InputError` if the ending is none of these.
     """
     from matplotlib import rc_context
 

@@ -16,12 +16,7 @@ from siting.writing import write_whole
 
 
 def write_geojson(
-    layer: gpd.GeoDataFrame,
-    path: Path,
-    *,
-    name: str = "",
-    note: str = "",
-    key: str | None = None,
+    layer: gpd.GeoDataFrame, path: Path, *, name: str = "", note: str = "", key: str | None = None
 ) -> None:
     """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
 

@@ -36,12 +36,7 @@ _DEFINITION = "http://www.geopackage.org/spec121/#extension_schema"
 def add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     """Add QGIS styles to a GeoPackage; the first one of each layer is the one it opens with.
 
-    Parameters
-    ----------
-    path
-        The GeoPackage, whose layers are written.
-    styles
-        The styles of each layer that has a geometry.
+    Its layers are written.
     """
     with closing(sqlite3.connect(path)) as database:
         geometry = dict(
@@ -77,12 +72,7 @@ def add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 def add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
     """Add each field's name in words and its meaning where a GIS shows them.
 
-    Parameters
-    ----------
-    path
-        The GeoPackage, whose layers are written.
-    dictionary
-        What `data_dictionary_of` returns; rows of other tables are passed over.
+    Its layers are written; rows of `dictionary` on other tables are passed over.
     """
     rows = (
         dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str).to_numpy().tolist()

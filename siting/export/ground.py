@@ -15,6 +15,7 @@ from siting.errors import Fault, InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
@@ -76,6 +77,20 @@ def find_ground(
         width_in=inches[0],
         height_in=inches[1],
     )
+
+
+def add_land(figure: Figure, ground: Ground, box: tuple[float, float, float, float]) -> Axes:
+    """Return axes that show the ground and nothing yet; `box` is left, bottom, width and height."""
+    land = figure.add_axes(box)
+    land.set(
+        xlim=(ground.west, ground.west + ground.width_m),
+        ylim=(ground.south, ground.south + ground.height_m),
+        xticks=[],
+        yticks=[],
+        facecolor="#f7f7f5",
+    )
+    land.spines[:].set_color("#d1d5db")
+    return land
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from siting.export.ground import (
     INK,
     QUIET,
     Ground,
+    add_land,
     draw_cells,
     draw_north,
     draw_roads,
@@ -28,9 +30,6 @@ from siting.export.ground import (
     served_share,
     shade,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # In all plans, and in one of them only, in the order of the plans.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
@@ -49,21 +48,8 @@ def draw_side_by_side(
 ) -> None:
     """Draw plans side by side as a PNG: cells by energy wanted and share served, and stations.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    edges
-        Roads with ``highway``, in metres.
-    panels
-        What stands above each map, with its cells (`demand_layer`) and stations.
-    title, subtitle, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `edges` has ``highway``, in metres; `panels` gives what stands above each map, its cells
+    (`demand_layer`) and stations.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -102,23 +88,8 @@ def draw_differences(
 ) -> None:
     """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    edges
-        Roads with ``highway``, in metres.
-    sites
-        Stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
-    runs
-        What the plans are called.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `edges` has ``highway``, in metres; `sites` has ``status`` (all, changed, some), ``in_runs`` and
+    ``existing``; `runs` is what the plans are called.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(find_ground(edges, stations, stations), 8.0)
@@ -150,14 +121,7 @@ def draw_differences(
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
     """Return the ground at a size at which two stand side by side."""
     scale = longest_in / max(ground.width_in, ground.height_in)
-    return Ground(
-        ground.west,
-        ground.south,
-        ground.width_m,
-        ground.height_m,
-        ground.width_in * scale,
-        ground.height_in * scale,
-    )
+    return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
 
 class _Frame:
@@ -190,22 +154,13 @@ class _Frame:
         """Return the axes of one map, with the text above it."""
         ground = self.ground
         left = _EDGE_IN + number * (ground.width_in + _EDGE_IN)
-        land = self.figure.add_axes(
-            (
-                left / self.width,
-                self.bottom / self.height,
-                ground.width_in / self.width,
-                ground.height_in / self.height,
-            )
+        box = (
+            left / self.width,
+            self.bottom / self.height,
+            ground.width_in / self.width,
+            ground.height_in / self.height,
         )
-        land.set(
-            xlim=(ground.west, ground.west + ground.width_m),
-            ylim=(ground.south, ground.south + ground.height_m),
-            xticks=[],
-            yticks=[],
-            facecolor="#f7f7f5",
-        )
-        land.spines[:].set_color("#d1d5db")
+        land = add_land(self.figure, ground, box)
         if text:
             land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
         return land

@@ -204,17 +204,7 @@ def service_layer(
 def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a table that has ``site_id`` as points at those sites, its columns and rows kept.
 
-    Parameters
-    ----------
-    table
-        One row a site, or several.
-    sites
-        Points with ``site_id``.
-
-    Raises
-    ------
-    InputError
-        If a row names a site that is not there.
+    Raises `InputError` if a row names a site that is not there.
     """
     _require_known(table, "table", "site_id", sites)
     rows = pd.Index(sites["site_id"]).get_indexer(table["site_id"])
@@ -227,19 +217,8 @@ def zone_layer(
 ) -> gpd.GeoDataFrame:
     """Return the zones of a program as the cells they are made of, their columns and rows kept.
 
-    Parameters
-    ----------
-    zones
-        One row a zone, named by ``zone``.
-    cells
-        `siting.tables.CELLS`.
-    zone_of_cells
-        The zone of each cell, by ``cell_id``; blank where a cell is in none.
-
-    Returns
-    -------
-    GeoDataFrame
-        A zone without cells has no shape.
+    `zones` are named by ``zone``; `zone_of_cells` is by ``cell_id``, blank where a cell is in none.
+    A zone without cells has no shape.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
     shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)

@@ -33,22 +33,9 @@ LEFT_OUT = "Names in Urdu are left out: no font at hand here has their letters."
 def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
     """Return a text as Matplotlib can draw it right, and the font to draw it in.
 
-    Parameters
-    ----------
-    text
-        Any text.
-    instead
-        What stands for the words that cannot be drawn, such as a site's id; by default nothing.
+    Urdu is left out where it cannot be drawn, with `instead`, such as a site's id, in its place.
+    The second is arguments for Matplotlib's ``text``: empty, or ``fontfamily``.
 
-    Returns
-    -------
-    str
-        The text, without the Urdu in it where that cannot be drawn.
-    dict
-        Arguments for Matplotlib's ``text``: empty, or ``fontfamily``.
-
-    Examples
-    --------
     >>> written("Blue Area")
     ('Blue Area', {})
     """
@@ -65,8 +52,6 @@ def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
 def without_urdu(text: str, instead: str = "") -> str:
     """Return a text with something else for its words in Urdu, and no brackets left empty.
 
-    Examples
-    --------
     >>> without_urdu("F-8 (ایف ۸), Islamabad")
     'F-8, Islamabad'
     >>> without_urdu("عبد الستار ایدھی روڈ", "s0177")
@@ -80,8 +65,6 @@ def without_urdu(text: str, instead: str = "") -> str:
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
     """Return a picture's texts as they can be drawn, the note telling of what is not; their font.
 
-    Examples
-    --------
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})
     """

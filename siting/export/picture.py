@@ -18,6 +18,7 @@ from siting.export.ground import (
     NEW,
     QUIET,
     Array,
+    add_land,
     draw_cells,
     draw_north,
     draw_roads,
@@ -69,12 +70,7 @@ def draw_plan(
         If Matplotlib is not installed.
     """
     figure = plan_figure(
-        edges=edges,
-        cells_layer=cells_layer,
-        sites=sites,
-        title=title,
-        note=note,
-        subtitle=subtitle,
+        edges=edges, cells_layer=cells_layer, sites=sites, title=title, note=note, subtitle=subtitle
     )
     save_figure(figure, path)
 
@@ -132,22 +128,8 @@ def plan_figure(
     width = inner_in + 2 * _EDGE_IN
     height = _EDGE_IN + title_in + 0.05 + subtitle_in + 0.14 + ground.height_in + bottom
     figure = new_figure(width, height)
-    land = figure.add_axes(
-        (
-            _EDGE_IN / width,
-            bottom / height,
-            ground.width_in / width,
-            ground.height_in / height,
-        )
-    )
-    land.set(
-        xlim=(ground.west, ground.west + ground.width_m),
-        ylim=(ground.south, ground.south + ground.height_m),
-        xticks=[],
-        yticks=[],
-        facecolor="#f7f7f5",
-    )
-    land.spines[:].set_color("#d1d5db")
+    box = (_EDGE_IN / width, bottom / height, ground.width_in / width, ground.height_in / height)
+    land = add_land(figure, ground, box)
     draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
     draw_unserved(land, cells)
     draw_roads(land, edges)

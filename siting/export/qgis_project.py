@@ -46,16 +46,8 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
 
-    Parameters
-    ----------
-    path
-        The file, ``plan.qgz``.
-    layers
-        The layers of the GeoPackage, the one to be drawn on top first; tables are passed over.
-    styles
-        QGIS styles of each layer (`styles_of`); the first one is used.
-    title, note
-        What stands on the page to be printed.
+    Of `layers` the one to be drawn on top comes first, and tables are passed over; of a layer's
+    `styles` the first one is used. `title` and `note` stand on the page to be printed.
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     text = _project(shown, styles, title, note)
@@ -71,10 +63,7 @@ def write_qgis_project(
 
 
 def _project(
-    layers: Mapping[str, pd.DataFrame],
-    styles: Mapping[str, Sequence[Style]],
-    title: str,
-    note: str,
+    layers: Mapping[str, pd.DataFrame], styles: Mapping[str, Sequence[Style]], title: str, note: str
 ) -> str:
     root = Element("qgis", version=QGIS_VERSION, projectname=title)
     SubElement(root, "title").text = title

@@ -52,8 +52,6 @@ class Size(NamedTuple):
 def colour(hex_: str, alpha: float = 1.0) -> str:
     """Return a colour as QGIS writes it.
 
-    Examples
-    --------
     >>> colour("#0072b2", 0.5)
     '0,114,178,128'
     """
@@ -103,14 +101,15 @@ def marker(
     return _symbol("marker", "SimpleMarker", part, driven)
 
 
-def line(hex_: str, width_mm: float, *, alpha: float = 1.0, level: int = 0, width_by: str = "",
-         dashed: bool = False) -> Element:  # fmt: skip
+def line(
+    hex_: str, width_mm: float, *, alpha: float = 1.0, level: int = 0, width_by: str = ""
+) -> Element:
     """Return a line; `width_by` is an expression of its width in millimetres."""
     part = {
         "line_color": colour(hex_, alpha),
         "line_width": f"{width_mm:g}",
         "line_width_unit": "MM",
-        "line_style": "dash" if dashed else "solid",
+        "line_style": "solid",
         "capstyle": "round",
         "joinstyle": "round",
     }
@@ -163,7 +162,7 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
     return renderer
 
 
-def graduated(field: str, classes: Sequence[Class], size: Size | None = None) -> Element:
+def graduated(field: str, classes: Sequence[Class]) -> Element:
     """Return a renderer with a symbol for each range ``(low, high)`` of a field."""
     renderer = _renderer("graduatedSymbol", [c.symbol for c in classes], attr=field)
     renderer.set("graduatedMethod", "GraduatedColor")
@@ -173,8 +172,6 @@ def graduated(field: str, classes: Sequence[Class], size: Size | None = None) ->
         SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}", label=label,
                    symbol=str(i), render="true")  # fmt: skip
     renderer.insert(0, ranges)
-    if classes:
-        _add_size_legend(renderer, size, classes[0].symbol)
     return renderer
 
 
@@ -232,9 +229,9 @@ def labels(
     return labeling
 
 
-def area_labels(expression: str, *, scale: int, size_pt: float = 9.0) -> Element:
+def area_labels(expression: str, *, scale: int) -> Element:
     """Return labels in the middle of polygons."""
-    labeling = labels(expression, scale=scale, size_pt=size_pt, hex_="#374151", bold=True)
+    labeling = labels(expression, scale=scale, size_pt=9.0, hex_="#374151", bold=True)
     placement = labeling.find("settings/placement")
     assert placement is not None
     placement.set("placement", "1")
@@ -253,18 +250,8 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    Parameters
-    ----------
-    renderer, labeling
-        How it is drawn and labelled.
-    aliases
-        Each field and its name in words.
-    shown_by
-        The expression a feature is listed by.
-    scale
-        The widest scale (denominator) it shows at; 0: at any.
-    opacity
-        Of the whole layer, 0 to 1.
+    `aliases` are each field and its name in words, `shown_by` the expression a feature is listed
+    by, `scale` the widest scale (denominator) it shows at; 0: at any.
     """
     root = Element("qgis", version=QGIS_VERSION,
                    styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",
@@ -299,11 +286,7 @@ def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:
 
 
 def _symbol(
-    kind: str,
-    layer: str,
-    part: Mapping[str, str],
-    driven: Mapping[str, object],
-    level: int = 0,
+    kind: str, layer: str, part: Mapping[str, str], driven: Mapping[str, object], level: int = 0
 ) -> Element:
     symbol = Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
     made = SubElement(symbol, "layer", {"class": layer, "pass": str(level), "enabled": "1",

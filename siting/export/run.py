@@ -51,10 +51,7 @@ _DRAWN = (
     *("service", "roads", "zones", "demand"),
 )
 # Columns that only the CSV files have.
-_CSV_ONLY = {
-    "sites": ["lon", "lat", "note"],
-    "figures": list(LISTED),
-}
+_CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
 _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id"}
 
 

@@ -19,21 +19,8 @@ def draw_simulation(
 ) -> None:
     """Draw a simulated day as a PNG: use, lateness and waits by hour, and energy by station.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    hours
-        ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``.
-    stations
-        ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``; `stations` has
+    ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
     """
     figure = new_figure(10.5, 7, layout="constrained")
     charts = figure.subplots(2, 2)

@@ -80,8 +80,6 @@ def breaks(values: Any, count: int = 5) -> list[float]:
 
     The last one is at least the largest value. Nothing positive: none.
 
-    Examples
-    --------
     >>> breaks([0.0, 1.0, 2.0, 4.0, 8.0, 16.0])
     [2.0, 4.0, 6.0, 10.0, 20.0]
     >>> breaks([0.0])

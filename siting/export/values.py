@@ -27,8 +27,6 @@ _OTHER_DECIMALS = 6
 def decimals(column: str) -> int:
     """Return how many decimals a column of that name is written with, by the unit in its name.
 
-    Examples
-    --------
     >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
     [3, 2, 4, 6]
     """
@@ -39,20 +37,9 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its numbers rounded to what their units can bear, none of them -0.0.
 
     Rupees become whole numbers where every amount of the column is whole, so that they are not
-    written as ``2500000.0``. Whole numbers, flags and text are left as they are.
+    written as ``2500000.0``. Whole numbers, flags and text are left as they are. `frame` is not
+    changed.
 
-    Parameters
-    ----------
-    frame
-        Any table; it is not changed.
-
-    Returns
-    -------
-    DataFrame
-        The same columns and rows.
-
-    Examples
-    --------
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
     {'cost_pkr': [2500000, 100000], 'travel_min': [4.44, 0.0]}
@@ -76,23 +63,9 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it; what is missing or not finite becomes ``None``.
 
-    Parameters
-    ----------
-    value
-        A number, flag, text, date, path, or enumeration, of Python, NumPy or pandas; or a
-        mapping, list, tuple, set or array of such. Sets come out sorted.
+    Numbers, flags, text, dates, paths and enumerations of Python, NumPy or pandas, and mappings,
+    lists, tuples, sets (sorted) and arrays of such; else `TypeError`.
 
-    Returns
-    -------
-    None, bool, int, float, str, list or dict
-
-    Raises
-    ------
-    TypeError
-        If the value is of none of these kinds.
-
-    Examples
-    --------
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
     {'gap': None, 'cells': 3, 'years': [2025, 2030]}
     """

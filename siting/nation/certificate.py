@@ -40,80 +40,42 @@ IDLE = 1e-6
 
 @dataclass(frozen=True)
 class Pot:
-    """Money that some cities share: the nation's budget, or a province's.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    cities
-        Their names.
-    at_least, at_most
-        Money granted of it in all (PKR).
-    """
+    """Money that some cities share: the nation's budget, or a province's."""
 
     name: str
     cities: tuple[str, ...]
-    at_least: float = 0.0
+    at_least: float = 0.0  # granted of it in all (PKR)
     at_most: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """What a city could do: energy (kWh/day) for money (PKR), and the money it may be granted.
+    """What a city could do: energy (kWh/day) for money (PKR), and the money it may be granted."""
 
-    Parameters
-    ----------
-    money, energy
-        Of each point.
-    low, high
-        Least and most money of the city.
-    use
-        What each point uses of further resources, by name.
-    """
-
-    money: Floats
-    energy: Floats
-    low: float
+    money: Floats  # PKR of each point
+    energy: Floats  # kWh/day of each point
+    low: float  # least and most money of the city (PKR)
     high: float
-    use: Mapping[str, Floats] | None = None
+    use: Mapping[str, Floats] | None = None  # what each point uses of further resources, by name
 
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """Money divided: energy in all, the point of each city, money granted, and prices.
+    """Money divided: energy in all, the point of each city, money granted, and prices."""
 
-    Parameters
-    ----------
-    energy
-        In all (kWh/day).
-    weights
-        Of each city's points, by city.
-    granted
-        Money of each city (PKR).
-    prices
-        What a rupee more of each pot is worth (kWh/day); of a linear program only.
-    """
-
-    energy: float
-    weights: dict[str, Floats]
-    granted: dict[str, float]
+    energy: float  # in all (kWh/day)
+    weights: dict[str, Floats]  # of each city's points, by city
+    granted: dict[str, float]  # PKR of each city
+    # What a rupee more of each pot is worth (kWh/day); of a linear program only.
     prices: dict[str, float]
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     """Return the corners of what a city is proven not to exceed.
 
-    Parameters
-    ----------
-    bounds
-        Of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day a PKR, blank: none),
-        ``bound_kwh_day``.
-    low, high
-        Money that it may be granted (PKR).
+    `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day a PKR, blank: none),
+    ``bound_kwh_day``; `low` and `high` are the money it may be granted (PKR).
 
-    Examples
-    --------
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})
     >>> found = corners(known, 0.0, 10.0)
@@ -157,16 +119,9 @@ def divide(
 ) -> Divided | None:
     """Return the best point of each city within the money, or shares of points; none if none fits.
 
-    Parameters
-    ----------
-    cities
-        The points of each.
-    pots
-        The nation's budget, and what provinces have.
-    envelopes
-        Most that the points may use of further resources.
-    whole
-        Whether each city takes one point; else shares of several, which gives prices.
+    `pots` are the nation's budget and what provinces have, `envelopes` the most that the points may
+    use of further resources. With `whole` each city takes one point; else shares of several, which
+    gives prices.
     """
     names = list(cities)
     counts = [len(cities[name].money) for name in names]
@@ -225,23 +180,10 @@ def added_up(
 ) -> pd.DataFrame:
     """Return the certificate: one row a city and one a pot; their sum bounds the nation.
 
-    Parameters
-    ----------
-    cities
-        `corners` of each city.
-    pots
-        As for `divide`.
-    prices
-        Of each pot (kWh/day a PKR); any will do, a price without a side counts as 0.
+    `cities` are `corners` of each. Any `prices` (kWh/day a PKR) will do; a price without a side
+    counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day a PKR), ``money_pkr``
+    (where a city is best at the price; a pot's side), ``term_kwh_day``.
 
-    Returns
-    -------
-    DataFrame
-        ``row`` (city or pot), ``name``, ``price`` (kWh/day a PKR), ``money_pkr`` (where a city is
-        best at the price; a pot's side), ``term_kwh_day``.
-
-    Examples
-    --------
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
     ...     "term_kwh_day"].sum()
@@ -267,15 +209,8 @@ def certificate(
 ) -> pd.DataFrame:
     """Return the smallest certificate that a table of bounds gives.
 
-    Parameters
-    ----------
-    bounds
-        ``city`` and the columns of `corners`.
-    limits
-        Least and most money of each city (PKR); cities of whose energy nothing is known are left
-        out.
-    pots
-        As for `divide`.
+    `bounds` has ``city`` and the columns of `corners`; `limits` are the least and most money of
+    each city (PKR). Cities of whose energy nothing is known are left out.
     """
     found = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
     known = {name: points for name, points in found.items() if len(points.money)}

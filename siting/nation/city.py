@@ -39,32 +39,16 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to a city.
-
-    Parameters
-    ----------
-    city
-        Its name.
-    purpose
-        Why it is asked: a split's name, ``price``, ``fill``, ``trade``.
-    budget_pkr
-        Public money that its plan may draw (PKR).
-    price
-        What a rupee has to bring (kWh/day a PKR); none: the most energy for the budget.
-    least_share
-        Share of its demand that it must serve.
-    least_stations
-        New stations it must have.
-    envelopes
-        Money that some chargers may draw (PKR) and their groups, by name.
-    """
+    """One question to a city."""
 
     city: str
-    purpose: str
-    budget_pkr: float
+    purpose: str  # why it is asked: a split's name, `price`, `fill`, `trade`
+    budget_pkr: float  # public money that its plan may draw
+    # What a rupee has to bring (kWh/day); none: the most energy for the budget.
     price: float | None = None
-    least_share: float = 0.0
-    least_stations: int = 0
+    least_share: float = 0.0  # of its demand that it must serve
+    least_stations: int = 0  # new ones that it must have
+    # By name: money that some chargers may draw (PKR), and their groups.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
 
     @property

@@ -38,16 +38,7 @@ def write_nation(
 ) -> NationPlan:
     """Return the plan of a nation, written to a folder that appears whole or not at all.
 
-    Parameters
-    ----------
-    nation
-        The nation, its cities answered.
-    chosen
-        Money granted (PKR) and plan of each city.
-    out
-        The folder: new, or empty.
-    begun
-        When the work began, by `time.perf_counter`.
+    `chosen` is the money granted (PKR) and the plan of each city, `begun` by `time.perf_counter`.
     """
     now = datetime.now().astimezone()
     with whole_folder(out) as folder:

@@ -18,12 +18,8 @@ KILLED = "its process was killed, perhaps for want of memory"
 class Hands:
     """An executor that outlives the death of its workers.
 
-    Parameters
-    ----------
-    workers
-        Processes of this machine; none: one a core.
-    dask
-        Address of a Dask scheduler to work on in their place.
+    `workers` are processes of this machine (None: one a core); `dask` is the address of a Dask
+    scheduler to work on in their place.
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:

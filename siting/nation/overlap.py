@@ -15,10 +15,7 @@ SLIVER = 0.02
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
     """Return a fault for every two cities whose cells with demand overlap, with the cells.
 
-    Parameters
-    ----------
-    cells
-        By city: the id of each cell and its outline, WKB in lon/lat.
+    `cells` gives, by city, the id of each cell and its outline, WKB in lon/lat.
     """
     areas = {
         name: gpd.GeoDataFrame(

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from siting.nation.solve import Nation
 
 BUDGET = "the nation's budget"
-SPLITS = {
-    "population": "people",
-    "demand": "demand_kwh_day",
-    "vehicles": "vehicles",
-    "equal": None,
-}
+SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 PARTS = (0.25, 0.5, 0.75, 1.0)
 
 

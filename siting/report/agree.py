@@ -25,15 +25,8 @@ ROUNDED_KWH, ROUNDED_PKR, RELATIVE = 5e-4, 5e-3, 1e-6
 def require_agreement(run: RunFolder) -> None:
     """Raise unless ``run.json``, the layers, the tables and the configuration agree.
 
-    Parameters
-    ----------
-    run
-        What `read_run` returned.
-
-    Raises
-    ------
-    InputError
-        Naming every figure that two files give differently, else every file that was changed.
+    An `InputError` names every figure that two files give differently, else every file that was
+    changed.
     """
     faults = [
         *_counts(run),

@@ -15,16 +15,8 @@ from siting.report.shapes import SCALE, polygons_of
 def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
     """Return the service areas of a run: one list a year of the plan, or one in all.
 
-    Parameters
-    ----------
-    run
-        A stored run.
-
-    Returns
-    -------
-    list of list of dict
-        ``site`` (position in the layer of sites) and ``shape`` (polygons of rings). Empty where
-        the cells are points.
+    ``site`` is the position in the layer of sites, ``shape`` polygons of rings. Empty where the
+    cells are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -44,8 +36,6 @@ def _served_parts(run: RunFolder) -> list[pd.DataFrame]:
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
     """Return the station that serves most of each cell; the first by id of equals.
 
-    Examples
-    --------
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))
     {'a': 's2'}

@@ -44,8 +44,6 @@ def other_limits(run: RunFolder) -> list[dict[str, Any]]:
 def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dict[str, Any]:
     """Return a bar with its numbers.
 
-    Examples
-    --------
     >>> _bar("bikes", 3e6, 4e6, "PKR")["text"], _bar("F7", 30.0, 0.0, "kW")["percent"]
     ('PKR 3.00 m of PKR 4.00 m', 100.0)
     """

@@ -214,8 +214,6 @@ def chargers_in_words(run: RunFolder) -> list[tuple[str, str]]:
 def _charger(name: str) -> str:
     """Return a charger in words.
 
-    Examples
-    --------
     >>> _charger("lev_3"), _charger("dc_120"), _charger("swap_3w")
     ('socket for two- and three-wheelers, 3 kW', 'fast charger (DC), 120 kW', \
 'cabinet of batteries to swap, three-wheelers')
@@ -328,16 +326,11 @@ def _grid(offer: pd.Series) -> list[tuple[str, str]]:
 def grid_item(name: str) -> str:
     """Return an item of the grid price list in words.
 
-    Examples
-    --------
     >>> grid_item("lt_40"), grid_item("pmt_400"), grid_item("own")
     ('low tension, up to 40 kW (lt_40)', '400 kVA pole-mounted transformer (pmt_400)', 'own')
     """
     kind, _, size = name.partition("_")
-    words = {
-        "lt": f"low tension, up to {size} kW",
-        "pmt": f"{size} kVA pole-mounted transformer",
-    }
+    words = {"lt": f"low tension, up to {size} kW", "pmt": f"{size} kVA pole-mounted transformer"}
     return f"{words[kind]} ({name})" if size.isdigit() and kind in words else name
 
 

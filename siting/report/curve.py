@@ -31,37 +31,19 @@ _FAIRNESS = {
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """A stored budget curve.
-
-    Parameters
-    ----------
-    path
-        Its folder.
-    rows
-        One row a budget, rising.
-    differs
-        Sections of the configuration that are not those of the run, the budget aside.
-    """
+    """A stored budget curve."""
 
     path: Path
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # one a budget, rising
+    # Sections of the configuration that are not those of the run, the budget aside.
     differs: tuple[str, ...] = ()
 
 
 def read_frontier(folder: Path, run: RunFolder) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    Parameters
-    ----------
-    folder
-        The folder.
-    run
-        The run it is shown with; it must be of the same study.
-
-    Raises
-    ------
-    InputError
-        If the folder is none, is incomplete or was edited, or is of another study.
+    `run` is shown with it and must be of the same study. Raises `InputError` if the folder is none,
+    is incomplete or was edited, or is of another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
@@ -201,8 +183,6 @@ def _chart(
 def _ticks(low: float, high: float) -> np.ndarray:
     """Return round numbers from `low` to the first at or above `high`.
 
-    Examples
-    --------
     >>> _ticks(0, 87.0).tolist()
     [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
     """

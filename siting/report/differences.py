@@ -31,8 +31,6 @@ _NAMES = {
 def figure_name(figure: str) -> str:
     """Return a figure in a planner's words.
 
-    Examples
-    --------
     >>> figure_name("served_two_wheeler_share"), figure_name("new_stations")
     ('  two wheeler', 'New stations')
     """
@@ -46,8 +44,6 @@ def figure_name(figure: str) -> str:
 def figure_text(figure: str, value: Any) -> str:
     """Return a figure's value as people read it; blank where it is missing.
 
-    Examples
-    --------
     >>> figure_text("cost_pkr", 2_500_000), figure_text("served_share", 0.5)
     ('2.50', '50.0%')
     """
@@ -93,27 +89,11 @@ def render_differences(
 ) -> str:
     """Return runs side by side as the text of an HTML page that needs no network.
 
-    Parameters
-    ----------
-    runs
-        What the runs are called.
-    title, notes, owners
-        The study's title, caveats, and whose data it is.
-    figures, settings
-        ``figure`` or ``key`` and one column a run.
-    sites
-        Stations with ``status``, ``in_runs`` and, for run n, ``chargers_n``, ``served_n_kwh_day``.
-    counts
-        New stations by what became of them.
-    roads
-        Roads with ``highway``, lon/lat.
-    version
-        The version of this package.
-
-    Raises
-    ------
-    MissingExtraError
-        If the packages of the extra ``report`` are not installed.
+    `runs` is what they are called, `owners` whose data it is. `figures` and `settings` have
+    ``figure`` or ``key`` and one column a run; `sites` has ``status``, ``in_runs`` and, for run n,
+    ``chargers_n`` and ``served_n_kwh_day``; `counts` is new stations by what became of them;
+    `roads` has ``highway``, lon/lat. Raises `MissingExtraError` without the packages of the extra
+    ``report``.
     """
     leaflet, own = embedded_leaflet(), _asset("differences.js")
     lines, _ = road_lines(roads)

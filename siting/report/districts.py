@@ -28,18 +28,10 @@ OUTSIDE = "in none of them"
 def districts(run: RunFolder) -> dict[str, Any]:
     """Return what the table of districts shows, and their outlines for the map.
 
-    Parameters
-    ----------
-    run
-        A stored run.
-
-    Returns
-    -------
-    dict
-        ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
-        ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``,
-        ``subsidy``, and ``little``), the worst served first and those that want little at the end;
-        and ``shapes``, polygons of rings in the order of the rows.
+    Keys: ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
+    ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``, ``subsidy``,
+    and ``little``), the worst served first and those that want little at the end; and ``shapes``,
+    polygons of rings in the order of the rows.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -112,8 +104,6 @@ def _zones_text(run: RunFolder) -> str:
 def _letters(i: int) -> str:
     """Return A, B, …, Z, AA, AB, …
 
-    Examples
-    --------
     >>> [_letters(i) for i in (0, 25, 26, 53)]
     ['A', 'Z', 'AA', 'BB']
     """

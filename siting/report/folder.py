@@ -74,7 +74,7 @@ _MAYBE_RECORDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("limit", "kind", "unit"), _TEXT),
         "used": _NUMBER,
         **dict.fromkeys(("at_least", "at_most"), _MAYBE),
-    },
+    }
 }
 _MAYBE_TEXTS = ("alternatives", "headline")
 _PUBLIC_MONEY: Kinds = {
@@ -112,41 +112,20 @@ _POINT, _LINE, _AREA = ("Point",), ("LineString",), ("Polygon", "MultiPolygon", 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run as it was stored.
-
-    Parameters
-    ----------
-    path
-        The folder.
-    facts
-        ``run.json``.
-    settings
-        ``config.yaml``, as plain mappings and lists.
-    sites, demand, service, roads
-        Layers in lon/lat (EPSG:4326): stations; cells; lines from cells to stations; and edges.
-    offers
-        What could be built at each place, rows of ``offers.csv``.
-    figures
-        The assumptions, rows of ``figures.csv``.
-    places
-        Places with a name, points in lon/lat, for telling where something is; may be empty.
-    parts
-        Names of parts of the city, ``name``, ``kind`` and points; may be empty.
-    years
-        What stands and is served in each year; none where the plan is not one in years.
-    """
+    """A run as it was stored."""
 
     path: Path
-    facts: dict[str, Any]
-    settings: dict[str, Any]
-    sites: gpd.GeoDataFrame
-    demand: gpd.GeoDataFrame
-    service: gpd.GeoDataFrame
-    roads: gpd.GeoDataFrame
-    offers: pd.DataFrame
-    figures: pd.DataFrame
-    places: gpd.GeoDataFrame
-    parts: gpd.GeoDataFrame
+    facts: dict[str, Any]  # run.json
+    settings: dict[str, Any]  # config.yaml, as plain mappings and lists
+    sites: gpd.GeoDataFrame  # stations; all layers are in lon/lat (EPSG:4326)
+    demand: gpd.GeoDataFrame  # cells
+    service: gpd.GeoDataFrame  # lines from cells to stations
+    roads: gpd.GeoDataFrame  # edges
+    offers: pd.DataFrame  # what could be built at each place, rows of offers.csv
+    figures: pd.DataFrame  # the assumptions, rows of figures.csv
+    places: gpd.GeoDataFrame  # points with a name, for telling where something is; may be empty
+    parts: gpd.GeoDataFrame  # parts of the city, `name`, `kind` and points; may be empty
+    # What stands and is served in each year; None where the plan is not one in years.
     years: YearTables | None = None
 
     @property
@@ -163,16 +142,8 @@ class RunFolder:
 def read_run(folder: Path) -> RunFolder:
     """Return a stored run, every file read, not yet compared with each other.
 
-    Parameters
-    ----------
-    folder
-        What `siting run` wrote.
-
-    Raises
-    ------
-    InputError
-        If the folder or files are missing, cannot be read, lack keys or columns, or are of another
-        format; every fault is named.
+    An `InputError` names every file that is missing, cannot be read, lacks keys or columns, or is
+    of another format.
     """
     if not folder.is_dir():
         raise InputError(Fault(str(folder), "no such run folder", "name one that siting run wrote"))

@@ -37,10 +37,7 @@ def has_report() -> bool:
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises
-    ------
-    MissingExtraError
-        If the package that carries Leaflet is not installed.
+    Raises `MissingExtraError` if the package that carries Leaflet is not installed.
     """
     try:
         package = distribution(_PACKAGE)

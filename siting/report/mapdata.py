@@ -36,24 +36,15 @@ MOST_SMALL_NAMES = 800
 def map_data(run: RunFolder) -> dict[str, Any]:
     """Return what the page's script draws.
 
-    Parameters
-    ----------
-    run
-        A stored run.
-
-    Returns
-    -------
-    dict
-        ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
-        (whether roads were left out); ``names`` of roads: text, where, angle (degrees) and rank,
-        the weightiest first; ``parts`` of the city: name, where and rank; ``cells``: ``id``,
-        ``shape`` (polygons of rings, or none for a point), ``at`` (where service lines begin),
-        ``km2``, ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading, by
-        class and for all; ``sites``: ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by
-        class), ``service`` (flat: cell, kWh/day, minutes); ``areas`` of service, by year;
-        ``years``, empty where the plan is not one in years: ``year``, ``kw`` by site (none: it
-        does not stand yet), ``wanted`` and ``served`` by cell
-        and class.
+    Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
+    (whether roads were left out); ``names`` of roads: text, where, angle (degrees) and rank, the
+    weightiest first; ``parts`` of the city: name, where and rank; ``cells``: ``id``, ``shape``
+    (polygons of rings, or none for a point), ``at`` (where service lines begin), ``km2``,
+    ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading, by class and for
+    all; ``sites``: ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by class), ``service``
+    (flat: cell, kWh/day, minutes); ``areas`` of service, by year; ``years``, empty where the plan
+    is not one in years: ``year``, ``kw`` by site (none: it does not stand yet), ``wanted`` and
+    ``served`` by cell and class.
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
@@ -279,8 +270,6 @@ def _sites(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
 def site_name(name: Any, site_id: Any) -> str:
     """Return what a site is called: its name, or its id where it has none.
 
-    Examples
-    --------
     >>> site_name(None, "s0001"), site_name(" Pump ", "s0001")
     ('s0001', 'Pump')
     """

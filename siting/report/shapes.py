@@ -14,8 +14,6 @@ SCALE = 100_000
 def flat_line(points: np.ndarray) -> list[int]:
     """Return a line in degrees as one flat list: its first point, then the step to each next.
 
-    Examples
-    --------
     >>> flat_line(np.array([[73.0, 33.0], [73.0, 33.00001], [73.00002, 33.00001]]))
     [7300000, 3300000, 0, 1, 2, 0]
     """
@@ -28,8 +26,6 @@ def flat_line(points: np.ndarray) -> list[int]:
 def utm_of(layer: gpd.GeoDataFrame) -> int:
     """Return the EPSG code of the UTM zone in the middle of a layer in degrees.
 
-    Examples
-    --------
     >>> utm_of(gpd.GeoDataFrame(geometry=[shapely.Point(73.0, 33.6)], crs=4326))
     32643
     """

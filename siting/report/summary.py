@@ -18,13 +18,6 @@ def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
     """Return sentences in parts: a text, and whether it is a name.
 
     Names stand apart because they may be written from right to left.
-
-    Parameters
-    ----------
-    run
-        A stored run.
-    districts
-        What `siting.report.districts.districts` returned.
     """
     told = (_served(run), _additional(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
@@ -106,8 +99,6 @@ def _vehicles(run: RunFolder) -> str:
 def proven(facts: dict[str, Any]) -> str:
     """Return in one sentence what is proven of a plan.
 
-    Examples
-    --------
     >>> proven({"gap": 0.0, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves more.'
     >>> proven({"gap": 0.003, "bound_kwh_day": 12.0, "status": "optimal"})

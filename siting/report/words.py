@@ -36,8 +36,6 @@ def missing(value: Any) -> bool:
 def number(value: Any, decimals: int = 0) -> str:
     """Return a number with its thousands apart, or a dash.
 
-    Examples
-    --------
     >>> number(13769.96), number(2.394, 1), number(None)
     ('13,770', '2.4', '–')
     """
@@ -47,8 +45,6 @@ def number(value: Any, decimals: int = 0) -> str:
 def rupees(value: Any) -> str:
     """Return an amount of money (PKR), in millions where it is a million or more.
 
-    Examples
-    --------
     >>> rupees(59_900_000), rupees(1000), rupees(2.5e9)
     ('PKR 59.90 m', 'PKR 1,000', 'PKR 2,500.00 m')
     """
@@ -60,8 +56,6 @@ def rupees(value: Any) -> str:
 def percent(value: Any, decimals: int = 1) -> str:
     """Return a share (0 to 1) in per cent.
 
-    Examples
-    --------
     >>> percent(0.66903), percent(0.00742, 2)
     ('66.9 %', '0.74 %')
     """
@@ -71,8 +65,6 @@ def percent(value: Any, decimals: int = 1) -> str:
 def figure(value: Any) -> str:
     """Return a figure of any size with about four digits.
 
-    Examples
-    --------
     >>> [figure(v) for v in (1828691.48, 0.011821663, 12.0, 0, "text")]
     ['1,828,691', '0.01182', '12', '0', 'text']
     """
@@ -88,8 +80,6 @@ def figure(value: Any) -> str:
 def label(name: Any) -> str:
     """Return a name of the tables as words.
 
-    Examples
-    --------
     >>> label("two_wheeler_delivery"), label("grid works")
     ('Two wheeler delivery', 'Grid works')
     """
@@ -100,8 +90,6 @@ def label(name: Any) -> str:
 def source_of(key: str) -> str:
     """Return what an input of the configuration is, in words.
 
-    Examples
-    --------
     >>> source_of("candidates.sources.1"), source_of("offers.lines")
     ('Candidate places', 'Offers lines')
     """
@@ -112,8 +100,6 @@ def source_of(key: str) -> str:
 def confidence(mark: Any) -> str:
     """Return a confidence mark as a word.
 
-    Examples
-    --------
     >>> confidence("ASSUMPTION"), confidence("H"), confidence(None)
     ('assumed', 'high', 'not stated')
     """
@@ -123,8 +109,6 @@ def confidence(mark: Any) -> str:
 def is_urdu(text: Any) -> bool:
     """Return whether a text has letters of the Arabic script.
 
-    Examples
-    --------
     >>> is_urdu("صدر"), is_urdu("Saddar")
     (True, False)
     """

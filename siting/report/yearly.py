@@ -23,20 +23,11 @@ _CELLS = ("year", "cell_id", "vehicle_class", "demand_kwh_day", "served_kwh_day"
 
 @dataclass(frozen=True, eq=False)
 class YearTables:
-    """The tables of a plan in years.
+    """The tables of a plan in years."""
 
-    Parameters
-    ----------
-    years
-        One row a year, rising: what is wanted, served, built and spent (``years.csv``).
-    built
-        What stands in each year (``built.csv``).
-    cells
-        What each cell wants and is served in each year, by class (``year_cells.csv``).
-    """
-
-    years: pd.DataFrame
-    built: pd.DataFrame
+    years: pd.DataFrame  # one row a year, rising: wanted, served, built and spent (years.csv)
+    built: pd.DataFrame  # what stands in each year (built.csv)
+    # What each cell wants and is served in each year, by class (year_cells.csv).
     cells: pd.DataFrame
 
     @property
@@ -53,10 +44,8 @@ class YearTables:
 def read_years(folder: Path) -> YearTables:
     """Return the tables of a plan in years.
 
-    Raises
-    ------
-    InputError
-        If a file is missing, cannot be read, or has years that the others do not have.
+    Raises `InputError` if a file is missing, cannot be read, or has years that the others do not
+    have.
     """
     faults: list[Fault] = []
     tables: dict[str, pd.DataFrame] = {}

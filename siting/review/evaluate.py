@@ -307,13 +307,8 @@ def evaluate_to_folder(
 def write_evaluation(found: Evaluation, folder: Path) -> None:
     """Write the table, the layers of both plans and a picture into a folder.
 
-    Parameters
-    ----------
-    found
-        The evaluation.
-    folder
-        An existing folder: ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson``
-        and the same of ``best``; ``evaluation.png`` where Matplotlib is installed.
+    ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson`` and the same of
+    ``best``; ``evaluation.png`` where Matplotlib is installed.
     """
     export.write_csv(found.table, folder / "evaluation.csv", note=found.note)
     plans = {"theirs": found.theirs} | ({"best": found.best} if found.best is not None else {})

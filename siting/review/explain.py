@@ -73,11 +73,7 @@ class SiteReasons:
 
 
 def explain_site(
-    folder: Source | Explained,
-    site: str,
-    *,
-    alternatives: int = 5,
-    time_limit_s: float = 30.0,
+    folder: Source | Explained, site: str, *, alternatives: int = 5, time_limit_s: float = 30.0
 ) -> SiteReasons:
     """Return why a place gets its station, or none.
 
@@ -287,21 +283,11 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Again:
-    """The answer to other wishes, beside the plan of the run.
-
-    Parameters
-    ----------
-    answer
-        The answer.
-    more
-        By how much it is better (kWh/day, or the unit of what is aimed at).
-    energy
-        Whether energy served is what is aimed at.
-    """
+    """The answer to other wishes, beside the plan of the run."""
 
     answer: Answer
-    more: float
-    energy: bool
+    more: float  # by how much it is better (kWh/day, or the unit of what is aimed at)
+    energy: bool  # whether energy served is what is aimed at
 
     @property
     def same(self) -> bool:

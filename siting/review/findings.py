@@ -24,16 +24,9 @@ def findings(
 ) -> list[str]:
     """Return in plain words where the simulation and the program agree, and why where not.
 
-    Parameters
-    ----------
-    plan, waiting
-        The plan, and what its queues are worked out from.
-    stations, classes
-        As in `siting.review.simulate.SimulatedDay`.
-    peaks
-        Late share of the busiest hour by case, with its half-width.
-    expected
-        As `siting.simulation.expected_waits`.
+    `peaks` is the late share of the busiest hour by case, with its half-width; `expected` is as
+    `siting.simulation.expected_waits`; `stations` and `classes` as in
+    `siting.review.simulate.SimulatedDay`.
     """
     standard = waiting.standard
     whole = classes[classes["vehicle_class"] == "all"].set_index("case")

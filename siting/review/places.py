@@ -25,19 +25,9 @@ def match_places(
 ) -> np.ndarray:
     """Return the position of the place that each point is, one to one; -1 where it is none.
 
-    Points within 25 m of a place with their id come first, then the nearest.
+    Points within 25 m of a place with their id come first, then the nearest. `within_m` is how far
+    a point may be from a place with another id.
 
-    Parameters
-    ----------
-    xy, ids
-        The points, metres, and what they are called.
-    there_xy, there_ids
-        The places.
-    within_m
-        How far a point may be from a place with another id (m).
-
-    Examples
-    --------
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
     array([ 0, -1])
@@ -74,16 +64,8 @@ def study_with_sites(
 ) -> Study:
     """Return a study with further sites; the drives are worked out for these alone.
 
-    Parameters
-    ----------
-    study
-        The study.
-    more
-        The sites, with ids that the study does not have.
-    offers
-        Further offers, at these sites or others.
-    dropped
-        Further places that are too far from a road.
+    `more` has ids that the study does not have; `offers` are at these sites or others; `dropped`
+    are further places too far from a road.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):

@@ -174,10 +174,7 @@ def replan(
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     """Return the stations that two plans treat differently (`Replan.changes`), dearest first.
 
-    Parameters
-    ----------
-    before, after
-        Two plans whose sites have the same ids.
+    The sites of both have the same ids.
     """
     kept = ["site_id", "name", "configuration", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))

@@ -12,15 +12,8 @@ def limit_uses(
 ) -> Iterator[tuple[Limit, list[str], float]]:
     """Yield each limit with the offers that use it and how much of it they use together.
 
-    Parameters
-    ----------
-    limits
-        The limits.
-    drawn_pkr
-        Public money that each offer draws which stands, by ``offer_id``.
+    `drawn_pkr` is the public money of each offer that stands, by ``offer_id``.
 
-    Examples
-    --------
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0})
     >>> [(users, used) for _, users, used in limit_uses([bikes], {"b": 5.0, "c": 1.0})]
     [(['b'], 3.0)]

@@ -25,23 +25,12 @@ def mean_drive_min(service: pd.DataFrame) -> float | None:
 def score(plan: Plan, waiting: Waiting) -> dict[str, Any]:
     """Return the figures of a plan, JSON-ready, in the order a person reads them.
 
-    Parameters
-    ----------
-    plan
-        The plan.
-    waiting
-        What its queues are worked out from.
-
-    Returns
-    -------
-    dict
-        ``served_kwh_day``, ``served_share``, ``classes`` (one record a class), ``new_stations``,
-        ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``,
-        ``subsidy_pkr_per_kwh_day``; ``mean_travel_min``; ``late_share`` (drivers who come in the
-        busiest hour of their station and would wait longer than ``wait_min``, by Erlang C) and
-        ``late_stations`` (where that is more than alpha); ``worst_class``, ``worst_class_share``,
-        ``people_left_out_share``, ``gini`` (of the share served over cells, weighted by what they
-        want: 0 is even).
+    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one record a class), ``new_stations``,
+    ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``;
+    ``mean_travel_min``; ``late_share`` (drivers who come in the busiest hour of their station and
+    would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (where that is more than
+    alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``, ``gini`` (of the
+    share served over cells, weighted by what they want: 0 is even).
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())

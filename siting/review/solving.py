@@ -41,8 +41,6 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
     """Return the money of each year (PKR) where there is more or less in all.
 
-    Examples
-    --------
     >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
     {2027: 2.0, 2030: 6.0}
     """
@@ -79,16 +77,8 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, how many of them each site is in, and whether time sufficed.
 
-    In words where there are none to look for.
-
-    Parameters
-    ----------
-    asked, found
-        What is asked, and what was decided.
-    count
-        Plans, the one decided among them.
-    time_limit_s
-        Seconds for all of them.
+    In words where there are none to look for. The plan decided counts among `count`; `time_limit_s`
+    is for all of them.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -113,8 +103,6 @@ def better_by(program: Program, now: Proof, before: Proof) -> float:
 def amount(value: float, unit: str) -> str:
     """Return an amount as it is read.
 
-    Examples
-    --------
     >>> amount(1234.4, "kWh/day"), amount(0.125, "share"), amount(2.5e6, "PKR")
     ('1,234 kWh/day', '12.50%', 'PKR 2.50 m')
     """

@@ -24,18 +24,12 @@ YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "",
 
 @dataclass(frozen=True, eq=False)
 class TheirLayer:
-    """A layer of stations as it was read.
+    """A layer of stations as it was read."""
 
-    Parameters
-    ----------
-    sites
-        ``their_id``, ``name``, ``existing``, ``counts`` (chargers by type), ``geometry``; lon/lat.
-    unknown
-        Chargers and configurations that the catalogue does not have, each with the rows that ask
-        for it. They are left out of ``counts``.
-    """
-
+    # Their_id, name, existing, counts (chargers by type), geometry; lon/lat.
     sites: gpd.GeoDataFrame
+    # Chargers and configurations that the catalogue does not have, left out of `counts`, each with
+    # the rows that ask for it.
     unknown: dict[str, tuple[str, ...]]
 
 
@@ -47,28 +41,14 @@ def read_their_layer(
 ) -> TheirLayer:
     """Return the stations of a layer, with how many chargers of each type they have.
 
-    The chargers are read from the first of these that the layer has: ``chargers`` in words
-    (``2 x dc_60 + 4 x lev_3``); ``configuration``, a name of the configurations; a column of
-    numbers for each charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``.
-
-    Parameters
-    ----------
-    path
-        A layer of points, or a CSV with ``lon`` and ``lat``. A column ``site_id`` or ``id`` names
-        the rows, ``name`` is what people call them, and a true ``existing`` says that a station
-        stands already.
-    configurations
-        Name, then charger type and number.
-    chargers
-        The charger catalogue.
-    names
-        What the layer calls configurations or chargers, and what the study calls them.
-
-    Raises
-    ------
-    InputError
-        With every fault at once: not points, ids given twice or missing, no chargers, numbers that
-        are not whole.
+    The chargers are read from the first of these that the layer has: ``chargers`` in words (``2 x
+    dc_60 + 4 x lev_3``); ``configuration``, a name of the configurations; a column of numbers for
+    each charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of
+    points, or a CSV with ``lon`` and ``lat``. A column ``site_id`` or ``id`` names the rows,
+    ``name`` is what people call them, and a true ``existing`` says that a station stands already.
+    `configurations` are name, then charger type and number; `names` gives what the layer calls them
+    and what the study does. An `InputError` names every fault at once: not points, ids given twice
+    or missing, no chargers, numbers that are not whole.
     """
     layer = read_layer(path)
     names = dict(names or {})

@@ -24,25 +24,13 @@ from siting.study.sources import on_the_grid
 
 @dataclass(frozen=True, eq=False)
 class TheirPlan:
-    """Their stations among ours.
+    """Their stations among ours."""
 
-    Parameters
-    ----------
-    study
-        The study with their sites and offers added. Of their offers the ``reason`` says what rule
-        rules them out.
-    chosen
-        The offers that stand under their plan, existing stations included.
-    broken
-        The rules that their plan breaks, in words.
-    notes
-        What else a reader must know.
-    """
-
+    # With their sites and offers; of theirs the `reason` says what rule rules them out.
     study: Study
-    chosen: tuple[str, ...]
-    broken: list[str]
-    notes: list[str]
+    chosen: tuple[str, ...]  # the offers that stand under their plan, existing stations included
+    broken: list[str]  # the rules that their plan breaks, in words
+    notes: list[str]  # what else a reader must know
 
 
 def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
@@ -50,22 +38,9 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
 
     A point within ``candidates.merge_within_m`` of a candidate is that candidate, one to one and
     nearest first; one that has a candidate's id, within 25 m of it, comes before. Any other is a
-    site of its own, on the nearest road.
-
-    Parameters
-    ----------
-    study
-        The study that judges.
-    layer
-        What `read_their_layer` returned.
-    where
-        The file, for messages.
-
-    Raises
-    ------
-    InputError
-        With every point that is outside the roads or far from them, and every existing station that
-        the study does not know.
+    site of its own, on the nearest road. `where` is the file, for messages. An `InputError` names
+    every point that is outside the roads or far from them, and every existing station that the
+    study does not know.
     """
     settings, ours = study.config.candidates, study.candidates
     theirs = layer.sites.to_crs(study.network.crs)
@@ -254,14 +229,8 @@ def over_limits(
 ) -> list[str]:
     """Return the limits that a plan breaks, in words.
 
-    Parameters
-    ----------
-    limits, offers
-        The limits, and what could be built.
-    drawn_pkr
-        Public money that each offer draws which stands, by ``offer_id``.
-    spacing_m
-        How far apart stations must be (m).
+    `drawn_pkr` is the public money of each offer that stands, by ``offer_id``; `spacing_m` how far
+    apart stations must be.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

@@ -95,14 +95,7 @@ def trace(
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     """Return the chain of one vehicle class's demand in a cell (kWh/day).
 
-    Parameters
-    ----------
-    run
-        The run.
-    cell, vehicle_class
-        The cell's id and the class.
-    at
-        The year and scenario.
+    `at` is the year and scenario.
     """
     zone, inside = _zone(run, cell)
     factors = run.table("energy_factors")

@@ -21,21 +21,7 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
     """Return the chains behind a station's figures.
 
-    Parameters
-    ----------
-    run
-        The run.
-    site
-        Its id.
-    at
-        The year and scenario.
-    classes
-        The vehicle classes to tell of.
-
-    Raises
-    ------
-    InputError
-        If no station stands there in that year.
+    `at` is the year and scenario. Raises `InputError` if no station stands there in that year.
     """
     # Without a scenario of its own, the outcome's figures are those of the year.
     slices = run.table("outcome_slices")

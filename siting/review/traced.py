@@ -32,58 +32,29 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 
 @dataclass(frozen=True)
 class Factor:
-    """One figure of a chain, and the row of a table it stands in.
+    """One figure of a chain, and the row of a table it stands in."""
 
-    Parameters
-    ----------
-    figure, of
-        What it is, and of what.
-    value, low, high
-        The value used, and the range of the table's row; none where nothing is known of one.
-    unit
-        Its unit.
-    table
-        The file the row stands in, or the stored table it was worked out in.
-    source, confidence
-        As in the table; blank for what was worked out.
-    said
-        What else there is to say.
-    """
-
-    figure: str
+    figure: str  # what it is, and `of` what
     of: str
     value: float
     unit: str
-    table: str = ""
-    low: float | None = None
+    table: str = ""  # the file the row stands in, or the stored table it was worked out in
+    low: float | None = None  # the range of the table's row; None where nothing is known of one
     high: float | None = None
-    source: str = ""
+    source: str = ""  # as in the table; blank for what was worked out
     confidence: str = ""
-    said: str = ""
+    said: str = ""  # what else there is to say
 
 
 @dataclass(frozen=True)
 class Step:
-    """A part of a chain: the arithmetic in words, what it gives, and the figures it takes.
-
-    Parameters
-    ----------
-    what
-        What is worked out.
-    words
-        The arithmetic.
-    value, unit
-        What it gives.
-    stored
-        What the folder holds of it; none where it holds nothing to compare with.
-    factors
-        The figures.
-    """
+    """A part of a chain: the arithmetic in words, what it gives, and the figures it takes."""
 
     what: str
-    words: str
+    words: str  # the arithmetic
     value: float
     unit: str
+    # What the folder holds of it; None where it holds nothing to compare with.
     stored: float | None = None
     factors: tuple[Factor, ...] = ()
 

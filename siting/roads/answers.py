@@ -34,27 +34,13 @@ _MAY_PASS = {408, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class Trouble:
-    """What went wrong with a request.
-
-    Parameters
-    ----------
-    what
-        In words.
-    may_pass
-        Whether asking again may help.
-    fix
-        What to do, where it is not the usual.
-    wait_s
-        How long the server asks to be left alone, seconds.
-    empty
-        Whether the answer was sound but had nothing in it.
-    """
+    """What went wrong with a request."""
 
     what: str
-    may_pass: bool = True
-    fix: str = ""
-    wait_s: float = 0.0
-    empty: bool = False
+    may_pass: bool = True  # asking again may help
+    fix: str = ""  # what to do, where it is not the usual
+    wait_s: float = 0.0  # how long the server asks to be left alone
+    empty: bool = False  # the answer was sound but had nothing in it
 
 
 _WRONG_FORM = Trouble("the answer is JSON, but not of the form it should have")
@@ -85,17 +71,7 @@ def troubles() -> tuple[type[Exception], ...]:
 class Answers:
     """The servers' answers, kept in a folder as OSMnx keeps them, sound ones only.
 
-    Parameters
-    ----------
-    folder
-        Where they are kept; made when there is something to keep.
-
-    Attributes
-    ----------
-    server
-        The address asked last.
-    kept
-        How many answers came and were kept.
+    `server` is the address asked last, `kept` how many answers came and were kept.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -110,10 +86,7 @@ class Answers:
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
         """Let OSMnx read and write its answers here for the length of a ``with`` block.
 
-        Parameters
-        ----------
-        **settings
-            OSMnx settings to hold meanwhile.
+        `settings` of OSMnx are held meanwhile.
         """
         import osmnx as ox
         from osmnx import _http
@@ -169,19 +142,9 @@ class Answers:
     def save(self, url: str, answer: Any, ok: bool) -> None:
         """Keep an answer if it is sound; an empty one only once the whole has come to something.
 
-        Parameters
-        ----------
-        url
-            The request as OSMnx writes it, query included.
-        answer
-            The parsed JSON.
-        ok
-            Whether the status was good; a bad one has been refused before.
-
-        Raises
-        ------
-        UnsoundAnswerError
-            If the answer is not what such a server gives, or carries a remark of failure.
+        `url` is the request as OSMnx writes it; `ok`: the status was good. Raises
+        `UnsoundAnswerError` if the answer is not what such a server gives, or carries a remark of
+        failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -221,12 +184,7 @@ class Answers:
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
     """Return what an error of OSMnx's means, or ``None`` where it is not about an answer.
 
-    Parameters
-    ----------
-    err
-        One of `troubles`.
-    timeout_s
-        The time-out, to be named.
+    `err` is one of `troubles`.
     """
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 

@@ -98,27 +98,13 @@ def build_network(
 
 @dataclass(frozen=True)
 class Streets:
-    """Directed streets as read, sorted by index, one row each.
+    """Directed streets as read, sorted by index, one row each."""
 
-    Parameters
-    ----------
-    index
-        ``u``, ``v``, ``key``.
-    geometry
-        Lines, UTM metres.
-    length_m, name
-        Metres; texts, missing where there is none.
-    speed
-        The outcome of `siting.roads.speeds.edge_speeds`.
-    bus_only
-        Which streets only buses may use.
-    """
-
-    index: pd.MultiIndex
-    geometry: np.ndarray
+    index: pd.MultiIndex  # u, v, key
+    geometry: np.ndarray  # lines, UTM metres
     length_m: np.ndarray
-    name: Any
-    speed: pd.DataFrame
+    name: Any  # missing where there is none
+    speed: pd.DataFrame  # as `siting.roads.speeds.edge_speeds`
     bus_only: np.ndarray
 
 
@@ -134,18 +120,8 @@ def network_of(
 ) -> Network:
     """Return the network of streets that have their speeds: bus-only ones out, one part kept.
 
-    Parameters
-    ----------
-    nodes
-        ``node_id`` -> ``geometry``, UTM metres, sorted.
-    read
-        The streets.
-    classes
-        The outcome of `siting.roads.speeds.class_speeds`.
-    bus_only_ways
-        How many ways only buses may use.
-    city, peak, source
-        See `build_network`, also for what is raised.
+    `nodes` are ``node_id`` -> ``geometry``, UTM metres, sorted; `classes` as
+    `siting.roads.speeds.class_speeds`; the rest, and what is raised, as in `build_network`.
     """
     if read.bus_only.all():
         raise InputError(Fault("graph", "holds no street cars may use, only bus ways"))

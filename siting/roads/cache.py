@@ -43,12 +43,7 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     Network
         As built; a network that could not be written is returned all the same, with a warning.
     """
-    full = {
-        **key,
-        "format": FORMAT,
-        "siting": _version("siting"),
-        "osmnx": _version("osmnx"),
-    }
+    full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
     return kept(

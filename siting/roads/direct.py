@@ -85,8 +85,7 @@ def network_from_file(
     )
     streets = Streets(
         index=pd.MultiIndex.from_arrays(
-            [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key],
-            names=["u", "v", "key"],
+            [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key], names=["u", "v", "key"]
         ),
         geometry=geometry,
         # Added up in the order driven, as OSMnx does, so that the last digit is the same.

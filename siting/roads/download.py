@@ -140,9 +140,7 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
 
 
 def download_features(
-    polygon: Polygon | MultiPolygon,
-    tags: dict[str, bool | str | list[str]],
-    download: Download,
+    polygon: Polygon | MultiPolygon, tags: dict[str, bool | str | list[str]], download: Download
 ) -> gpd.GeoDataFrame:
     """Return the points of interest of an area as points in lon/lat (EPSG:4326).
 

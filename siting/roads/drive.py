@@ -53,14 +53,9 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would hold a way with these tags.
 
-    Parameters
-    ----------
-    tags
-        The way's tags; where streets have been merged, a value may be a list, and one member that
-        cars may not use closes the whole.
+    Where streets have been merged a value may be a list; one member that cars may not use closes
+    the whole.
 
-    Examples
-    --------
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
     >>> is_drivable({"highway": ["residential", "steps"]})
@@ -81,13 +76,6 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
 
     OSMnx's "drive" network holds such ways; cars may not use them.
 
-    Parameters
-    ----------
-    tags
-        The way's tags; a value may be a list, as in `is_drivable`.
-
-    Examples
-    --------
     >>> is_bus_only({"highway": "busway"})
     True
     >>> is_bus_only({"highway": "secondary", "access": "no", "psv": "yes"})
@@ -109,10 +97,7 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
 def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
     """Return the graph without bus-only streets, and how many ways that took out.
 
-    Parameters
-    ----------
-    graph
-        An OSMnx graph; it is not changed.
+    `graph` is not changed.
     """
     gone = [
         (u, v, key, tags)
@@ -126,11 +111,7 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
     """Return the graph without streets closed to cars and without nodes that had only those.
 
-    Parameters
-    ----------
-    graph
-        An OSMnx graph; it is not changed. Bus-only streets stay, to be counted by
-        `without_bus_only`.
+    `graph` is not changed. Bus-only streets stay, to be counted by `without_bus_only`.
     """
     gone = [
         (u, v, key)

@@ -21,12 +21,7 @@ _REPORT = "report"
 def write_edge_table(network: Network, path: Path) -> None:
     """Write a network as GeoParquet: a row a directed street, ``u``, ``v``, ``key`` its index.
 
-    Parameters
-    ----------
-    network
-        The network; its report goes with the file.
-    path
-        The file.
+    The network's report goes with the file.
     """
     at = network.nodes.geometry.loc[network.edges.index.get_level_values("u")]
     table = network.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
@@ -37,17 +32,8 @@ def write_edge_table(network: Network, path: Path) -> None:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
     """Return the network of a file that `write_edge_table` wrote; nothing is dropped or changed.
 
-    Parameters
-    ----------
-    path
-        The file.
-    source
-        Where it comes from; takes the place of what its report says of that.
-
-    Raises
-    ------
-    InputError
-        If it is no such table, naming each column that is missing or wrong.
+    `source` takes the place of what its report says of that. An `InputError` names each column that
+    is missing or wrong.
     """
     try:
         table = gpd.read_parquet(path)

@@ -26,21 +26,8 @@ def road_lines(
     """Return the line of each road in metres, end to end; several where a road has gaps.
 
     A road is the longest of the shortest ways along its own streets; what lies beside it (the other
-    carriageway, ramps) is part of it.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    names
-        Names as the map has them; capitals do not matter.
-    key
-        The key of the configuration, for the message.
-
-    Raises
-    ------
-    InputError
-        With every name that is no road's.
+    carriageway, ramps) is part of it. Capitals of `names` do not matter. An `InputError` that names
+    `key` tells every name that is no road's.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -66,19 +53,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in a coordinate system in metres.
 
-    Parameters
-    ----------
-    path, name_column
-        The layer, and its column with the names of roads.
-    crs
-        The coordinate system.
-    key
-        The key of the configuration, for the message.
-
-    Raises
-    ------
-    InputError
-        If the column is missing, or a shape is no line.
+    `crs` is in metres. An `InputError` that names `key` tells if the column is missing, or a shape
+    is no line.
     """
     layer = read_layer(path)
     if name_column not in layer.columns:

@@ -161,20 +161,10 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    Parameters
-    ----------
-    graph
-        An OSMnx graph, lon/lat or projected; an edge without geometry gets a straight line.
-
-    Returns
-    -------
-    nodes, edges
-        ``node_id`` -> ``geometry``; ``u``, ``v``, ``key`` -> the edge attributes and ``geometry``.
-
-    Raises
-    ------
-    InputError
-        If there is no edge, no coordinate reference system, or a node id that is not a number.
+    The graph is in lon/lat or projected; an edge without geometry gets a straight line. Nodes are
+    ``node_id`` -> ``geometry``, edges ``u``, ``v``, ``key`` -> attributes and ``geometry``. Raises
+    `InputError` if there is no edge, no coordinate reference system, or a node id that is not a
+    number.
     """
     if "crs" not in graph.graph:
         raise InputError(
@@ -216,13 +206,7 @@ def utm_epsg(lon: float, lat: float = 30.0) -> int:
 
 
 def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
-    """Return a column's values with ``None`` where there is none, all ``None`` if it is missing.
-
-    Parameters
-    ----------
-    edges, column
-        The table and which column.
-    """
+    """Return a column's values with ``None`` where there is none, all ``None`` if it is missing."""
     if column not in edges.columns:
         return [None] * len(edges)
     values = edges[column].tolist()
@@ -230,25 +214,13 @@ def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
 
 
 def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
-    """Return a column as floats, NaN where there is no number.
-
-    Parameters
-    ----------
-    edges, column
-        The table and which column.
-    """
+    """Return a column as floats, NaN where there is no number."""
     values = pd.Series(tag_values(edges, column), dtype=object)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, copy=True)
 
 
 def joined_names(values: list[Any]) -> Any:
-    """Return texts, the parts of a list joined by " / " in alphabetic order, missing where none.
-
-    Parameters
-    ----------
-    values
-        Texts, lists of texts, or ``None``.
-    """
+    """Return texts, the parts of a list joined by " / " in alphabetic order, missing where none."""
     joined = [
         " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
         for value in values

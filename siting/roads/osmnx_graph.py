@@ -20,15 +20,7 @@ from siting.roads.settings import osmnx_settings
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
     """Return the OSMnx graph of drivable ways, simplified, in lon/lat, nothing cut off.
 
-    Parameters
-    ----------
-    pieces
-        The ways; see `siting.roads.pieces.pieces_of`.
-
-    Returns
-    -------
-    MultiDiGraph
-        ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
+    ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
     """
     with tempfile.TemporaryDirectory(prefix="siting-") as folder:
         sifted = Path(folder) / "drive.osm"

@@ -18,50 +18,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pieces:
-    """Ways, or what is left of them, as flat arrays.
+    """Ways, or what is left of them, as flat arrays."""
 
-    Parameters
-    ----------
-    node_id, lon, lat
-        The nodes in use, by id; degrees.
-    way_id, kind, size
-        One row a piece: its OSM way (or an id that no way has, where a way was cut), its place in
-        `tags`, how many nodes it has.
-    refs
-        The nodes of each piece, one piece behind the other, as places in `node_id`.
-    tags
-        Sets of tags.
-    bus_only
-        How many ways were left out because only buses may use them.
-    """
-
-    node_id: np.ndarray
+    node_id: np.ndarray  # the nodes in use, sorted
     lon: np.ndarray
     lat: np.ndarray
-    way_id: np.ndarray
-    kind: np.ndarray
-    size: np.ndarray
-    refs: np.ndarray
+    way_id: np.ndarray  # one row a piece: its OSM way, or an id that no way has where a way was cut
+    kind: np.ndarray  # its place in `tags`
+    size: np.ndarray  # how many nodes it has
+    refs: np.ndarray  # the nodes of each piece, one piece behind the other, as places in `node_id`
     tags: list[Tags]
-    bus_only: int
+    bus_only: int  # ways left out because only buses may use them
 
 
 def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """Return the ways to keep, cut where the file lacks a node.
 
-    Parameters
-    ----------
-    ways
-        The ways; see `siting.roads.ways`.
-    clip
-        A polygon in lon/lat, or ``None``: a way is kept, whole, if any of its nodes lies inside.
-    path
-        What to call the file in errors.
-
-    Raises
-    ------
-    InputError
-        If there is no drivable way, or none in the polygon, or a node is nowhere on the globe.
+    A way is kept, whole, if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
+    `InputError` if there is no drivable way, or none in the polygon, or a node is nowhere on the
+    globe; `path` names the file there.
     """
     if not ways.way_id:
         raise InputError(

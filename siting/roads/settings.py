@@ -27,12 +27,7 @@ _FIXED: dict[str, Any] = {
 def swapped(module: Any, **values: Any) -> Iterator[None]:
     """Give a module's names other values for the length of a ``with`` block.
 
-    Parameters
-    ----------
-    module
-        The module.
-    **values
-        The names, which must be there, and what they shall be.
+    The names must be there.
     """
     with _LOCK:
         before = {name: getattr(module, name) for name in values}
@@ -47,13 +42,7 @@ def swapped(module: Any, **values: Any) -> Iterator[None]:
 
 @contextmanager
 def osmnx_settings(**values: Any) -> Iterator[None]:
-    """Hold OSMnx's settings as this package needs them; the caller's come back afterwards.
-
-    Parameters
-    ----------
-    **values
-        Settings beside those that are always held.
-    """
+    """Hold OSMnx's settings as this package needs them; the caller's come back afterwards."""
     import osmnx as ox
 
     with swapped(ox.settings, **(_FIXED | values)):

@@ -40,34 +40,20 @@ class Segments:
 
 @dataclass(frozen=True)
 class Edges:
-    """Streets between the nodes that are kept.
+    """Streets between the nodes that are kept."""
 
-    Parameters
-    ----------
-    u, v, key
-        From node, to node (places), number among parallels.
-    segments, size
-        The segments of each edge in the order they are driven, one edge behind the other, and how
-        many an edge has.
-    kept
-        Which nodes are kept.
-    """
-
-    u: np.ndarray
-    v: np.ndarray
-    key: np.ndarray
-    segments: np.ndarray
-    size: np.ndarray
-    kept: np.ndarray
+    u: np.ndarray  # from node (place)
+    v: np.ndarray  # to node (place)
+    key: np.ndarray  # number among parallels
+    segments: np.ndarray  # of each edge in the order they are driven, one edge behind the other
+    size: np.ndarray  # how many segments an edge has
+    kept: np.ndarray  # which nodes are kept
 
 
 def segments_of(pieces: Pieces) -> Segments:
     """Return the segments of ways; a one-way against its nodes (``oneway=-1``) is turned round.
 
-    Parameters
-    ----------
-    pieces
-        The ways; where a way's id comes twice, the last counts, in the place of the first.
+    Where a way's id comes twice, the last counts, in the place of the first.
     """
     begin = np.cumsum(pieces.size) - pieces.size
     row = {way: i for i, way in enumerate(pieces.way_id.tolist())}
@@ -115,12 +101,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     """Return the streets between ends, each made of one or more segments; lone rings are dropped.
 
-    Parameters
-    ----------
-    segments
-        The segments; see `segments_of`.
-    node_id
-        The nodes' ids, sorted.
+    `node_id` is sorted.
     """
     u, v = segments.u, segments.v
     near = _neighbours(u, v, len(node_id))

@@ -81,15 +81,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
 def is_osm(path: Path) -> bool:
     """Return whether a road file is of OSM's own forms, XML or PBF, by its ending.
 
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or has an ending this does not read.
+    Raises `InputError` if the file is missing or has an ending this does not read.
     """
     return _checked_suffix(path) not in _GRAPHML
 
@@ -97,10 +89,7 @@ def is_osm(path: Path) -> bool:
 def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
     """Return the drivable ways of an OSM XML or PBF file.
 
-    Parameters
-    ----------
-    path, clip
-        As in `read_file`, which see for what it raises.
+    Arguments and errors are those of `read_file`.
     """
     suffix = _checked_suffix(path)
     if suffix in _PBF:

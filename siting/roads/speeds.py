@@ -140,23 +140,10 @@ def edge_speeds(
 
     The posted limit is taken as the free speed where there is a sane one. It is a legal ceiling,
     not an observed speed, so it may be kind to narrow streets; the peak factor of the kind of road
-    multiplies the time in either case.
-
-    Parameters
-    ----------
-    highway
-        The kind of each street. Where streets of several kinds have been merged (a list), the
-        slowest at peak counts, then the alphabet: OSMnx gives such lists in no fixed order.
-    maxspeed
-        The ``maxspeed`` tag of each street, missing where there is none; see `parse_maxspeed`.
-    classes
-        The outcome of `class_speeds`.
-
-    Returns
-    -------
-    DataFrame
-        ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``),
-        ``peak_factor``; rows in the order given.
+    multiplies the time in either case. Where streets of several kinds have been merged (a list),
+    the slowest at peak counts, then the alphabet: OSMnx gives such lists in no fixed order.
+    `classes` is the outcome of `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``,
+    ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))

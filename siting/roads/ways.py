@@ -49,13 +49,7 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Take a way if cars may use it, count it if only buses may; return whether it was taken.
-
-        Parameters
-        ----------
-        way_id, refs, tags
-            As in the file.
-        """
+        """Return whether a way was taken: cars may use it; one that only buses may is counted."""
         if "highway" not in tags or len(refs) < 2:
             return False
         self.seen += 1
@@ -77,12 +71,7 @@ class Ways:
     def add_node(self, node_id: int, lon: float, lat: float) -> None:
         """Take a node's position.
 
-        Parameters
-        ----------
-        node_id
-            As in the file.
-        lon, lat
-            Degrees.
+        Degrees.
         """
         self.node_id.append(node_id)
         self.lon.append(lon)
@@ -92,17 +81,7 @@ class Ways:
 def read_xml(file: IO[bytes], path: Path) -> Ways:
     """Return the drivable ways of an OSM XML stream.
 
-    Parameters
-    ----------
-    file
-        The stream, decompressed.
-    path
-        What to call it in errors.
-
-    Raises
-    ------
-    InputError
-        If it is not XML or not OSM, with the line.
+    `file` is decompressed. Raises `InputError`, with the line, if it is not XML or not OSM.
     """
     ways = Ways()
     parser = expat.ParserCreate()
@@ -172,20 +151,9 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
 def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
     """Return the drivable ways of an OSM PBF file that come near a polygon.
 
-    Parameters
-    ----------
-    path
-        The file.
-    clip
-        A polygon in lon/lat; ways wholly outside its bounding box are passed over while reading,
-        so that a city can be taken from a country's file. ``None`` for all.
-
-    Raises
-    ------
-    MissingExtraError
-        If pyosmium is not installed.
-    InputError
-        If the file is not PBF or breaks off.
+    Ways wholly outside the box around `clip` (lon/lat; ``None``: all) are passed over while
+    reading, so that a city can be taken from a country's file. Raises `MissingExtraError` without
+    pyosmium, `InputError` if the file is not PBF or breaks off.
     """
     try:
         import osmium

@@ -132,11 +132,7 @@ def choices_of(
 
 
 def simulate(
-    drivers: pd.DataFrame,
-    choices: Sequence[Choices],
-    queues: Queues,
-    *,
-    patience_min: float,
+    drivers: pd.DataFrame, choices: Sequence[Choices], queues: Queues, *, patience_min: float
 ) -> pd.DataFrame:
     """Return what became of each driver, every one followed until the session is done.
 

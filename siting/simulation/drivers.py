@@ -28,12 +28,7 @@ HOURS = 24
 
 
 def draw_drivers(
-    rows: pd.DataFrame,
-    sessions: Sessions,
-    *,
-    days: int,
-    spread: float,
-    rng: np.random.Generator,
+    rows: pd.DataFrame, sessions: Sessions, *, days: int, spread: float, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Return the drivers of some days in the order in which they want to charge.
 

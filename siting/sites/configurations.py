@@ -198,10 +198,7 @@ def configuration_table(
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
     """Return the configurations without what depends on the site: line, upgrade, availability.
 
-    Raises
-    ------
-    InputError
-        With every class that lacks the session figures the capacity needs.
+    An `InputError` names every class that lacks the session figures the capacity needs.
     """
     count = pd.DataFrame.from_dict(
         {name: dict(chosen) for name, chosen in configurations.items()}, orient="index"

@@ -254,12 +254,8 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
 
     A connection without a transformer of its own pays by the kW as well, if the table has a row of
     kind ``connection_kw`` for powers up to as many kW: it takes up a part of one that stands.
-
-    Returns
-    -------
-    DataFrame
-        ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and
-        ``reason``: blank, or why none carries it.
+    Columns: ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and
+    ``reason``: blank, or why none carries it.
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)

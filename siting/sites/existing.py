@@ -96,9 +96,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         raise InputError(faults)
     existing = operational & ~private
     kind = np.select(
-        [existing, ~operational],
-        ["existing", "existing (not operating)"],
-        "existing (private)",
+        [existing, ~operational], ["existing", "existing (not operating)"], "existing (private)"
     )
     given = np.where(np.isnan(power_kw), ASSUMED_POWER_KW, power_kw)
     shapes = layer.geometry

@@ -11,25 +11,9 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     """Return how many chargers of each type a text names, and the power (kW) that stands there.
 
-    Parameters
-    ----------
-    text
-        As the column ``chargers`` of offers and plans has it.
+    The numbers are in the order of the text, a type named twice added up; the power is None where
+    no part reads ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
 
-    Returns
-    -------
-    counts : dict
-        Number by charger type, in the order of the text; a type named twice is added up.
-    standing_kw : float or None
-        Power of the part ``1 x 60 kW (stands)``; None without such a part.
-
-    Raises
-    ------
-    ValueError
-        If a part is not ``number x type``.
-
-    Examples
-    --------
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)
     >>> charger_counts("1 x 22 kW (stands) + 2 x dc_60")

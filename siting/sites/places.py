@@ -92,10 +92,7 @@ def candidates_from_features(
 
 
 def candidates_from_layer(
-    path: Path,
-    name_column: str | None = None,
-    kind: str = "site",
-    kind_column: str | None = None,
+    path: Path, name_column: str | None = None, kind: str = "site", kind_column: str | None = None
 ) -> gpd.GeoDataFrame:
     """Return the places of a user's layer, as points in lon/lat (EPSG:4326).
 

@@ -131,21 +131,13 @@ class ServiceStandard:
 
 @dataclass(frozen=True)
 class Mix:
-    """The sessions of a charger group: the mean over the classes that use it.
+    """The sessions of a charger group: the mean over the classes that use it."""
 
-    Parameters
-    ----------
-    session_kwh
-        Mean energy of a session in kWh.
-    peak_hour_share
-        Share of the day's sessions in the peak hour: the classes' own, weighted by sessions, as if
-        all had theirs at the same hour.
-    parts
-        ``(share of sessions, session_kwh, limit_kw)`` a class, the vehicle's own limit in kW.
-    """
-
-    session_kwh: float
+    session_kwh: float  # mean energy of a session
+    # Share of the day's sessions in the peak hour: the classes' own, weighted by sessions, as if
+    # all had theirs at the same hour.
     peak_hour_share: float
+    # (share of sessions, session_kwh, the vehicle's own limit_kw) a class.
     parts: tuple[tuple[float, float, float], ...]
 
     def minutes(self, port_kw: float) -> float:
@@ -224,28 +216,12 @@ def group_mix(
 
 
 def group_capacity_kwh_day(
-    types: pd.DataFrame,
-    number: np.ndarray,
-    mix: Mix | None,
-    standard: ServiceStandard,
+    types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
     """Return what the chargers of one group at one station can serve (kWh/day), power always on.
 
-    Parameters
-    ----------
-    types
-        Rows of the charger catalogue, all of one group (``charger_group``).
-    number
-        How many of each.
-    mix
-        The group's sessions; only the rule ``rated_share`` without swap cabinets does without.
-    standard
-        The service standard.
-
-    Returns
-    -------
-    float
-        kWh/day; multiply by the availability.
+    `types` are rows of the charger catalogue, all of one group. Only the rule ``rated_share``
+    without swap cabinets does without a `mix`. Multiply by the availability.
     """
     count = np.asarray(number, dtype=float)
     kw = types["power_kw"].to_numpy(dtype=float)
@@ -281,20 +257,10 @@ def peak_kwh_per_h(
 ) -> float:
     """Return the largest energy an hour (kWh/h) that ports of several paces serve to the standard.
 
-    Parameters
-    ----------
-    ports, minutes, kwh
-        A type each: how many ports, the mean minutes of a session there, and its mean kWh.
-    wait_min, alpha
-        At most the share `alpha` waits longer than `wait_min`.
+    By type: how many `ports`, the mean `minutes` of a session there, and its mean `kwh`. At most
+    the share `alpha` waits longer than `wait_min`. The best over k of the k fastest ports in one
+    queue and the rest in a queue a type.
 
-    Returns
-    -------
-    float
-        The best over k of the k fastest ports in one queue and the rest in a queue a type.
-
-    Examples
-    --------
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(
     ...     np.array([2.0, 1.0]), np.array([30.0, 300.0]), np.array([25.0, 25.0]), 10.0, 0.1

@@ -18,22 +18,10 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
     It serves AC up to 22 kW and DC above. Its ports are those of the catalogue's charger of that
     group nearest in power, where ``existing_ports`` does not say. Nobody knows what it costs to
-    run, so its running costs are 0 like its cost.
-
-    Parameters
-    ----------
-    sites
-        ``existing_power_kw`` (kW), ``existing_ports`` (blank: unknown) and what else an offer
-        takes from its site.
-    rules
-        Figures and rules.
-
-    Returns
-    -------
-    DataFrame
-        `sites` with ``configuration`` existing, ``chargers``, ``vehicle_classes``, ``power_kw``,
-        ``standing_kw``, ``ports``, ``points``, ``bays_needed``, ``standing_kwh_day``,
-        ``capacity_<group>_kwh_day``.
+    run, so its running costs are 0 like its cost. To `sites` (``existing_power_kw``,
+    ``existing_ports``, and what else an offer takes from its site) come ``configuration`` existing,
+    ``chargers``, ``vehicle_classes``, ``power_kw``, ``standing_kw``, ``ports``, ``points``,
+    ``bays_needed``, ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
     """
     kw = sites["existing_power_kw"].to_numpy(dtype=float)
     group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
@@ -75,14 +63,8 @@ def extended_offers(standing: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFra
     """Return each standing station with each configuration added to it.
 
     Power, ports, points, bays and capacity are those of both; every rupee and the grid connection
-    are those of the added chargers alone.
-
-    Parameters
-    ----------
-    standing
-        As `standing_offers`.
-    choices
-        As `siting.sites.configurations.bare_configurations`.
+    are those of the added chargers alone. `choices` are as
+    `siting.sites.configurations.bare_configurations`.
     """
     own = [c for c in standing.columns if c in choices.columns]
     both = standing.rename(columns={c: f"{c}_stands" for c in own}).merge(choices, how="cross")

@@ -1,7 +1,7 @@
 """The pipeline and its run folder; the only room that unpacks a configuration."""
 
+from siting.export.values import plain
 from siting.study.demand_run import DemandRun, demand_to_folder
-from siting.study.facts import plain
 from siting.study.pipeline import Study
 from siting.study.question import side_by_side
 from siting.study.runs import CheckReport, check, fetch, run, run_to_folder

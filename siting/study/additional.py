@@ -22,25 +22,11 @@ def public_money(
 ) -> dict[str, Any]:
     """Return what ``run.json`` says of public money at the new stations, in PKR of one year.
 
-    Parameters
-    ----------
-    sites
-        `siting.Plan.sites`.
-    case
-        The business case of each new station (`siting.economics.business_case`).
-    classes
-        `siting.Plan.classes`.
-    vehicles
-        Vehicles of the area, by class.
-
-    Returns
-    -------
-    dict
-        ``year_of_prices``, ``pkr_per_usd``; ``new_stations`` and of them
-        ``stations_without_need``; ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
-        ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` of what they sell and
-        ``subsidy_pkr_per_car`` served, each station's money by what it sells to whom (None where
-        nothing is sold).
+    `case` is the business case of each new station, `vehicles` those of the area by class. Keys:
+    ``year_of_prices``, ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
+    ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
+    ``subsidy_pkr_per_kwh_day`` of what they sell and ``subsidy_pkr_per_car`` served, each station's
+    money by what it sells to whom (None where nothing is sold).
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

@@ -34,15 +34,6 @@ def losses_of(plan: Plan, instance: Instance, reach: pd.DataFrame) -> dict[str, 
     """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
 
     Empty where the plan is so large that it takes minutes.
-
-    Parameters
-    ----------
-    plan
-        The plan, with its service.
-    instance
-        The data that it was made for.
-    reach
-        Which sites each cell can reach (`siting.tables.REACH`).
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     if not new or len(new) * len(reach) > MOST_WORK:
@@ -63,13 +54,7 @@ def replanned_of(plan: Plan, asked: Asked, lost: Mapping[str, float]) -> dict[st
 
     The station that makes up for most is built in its place, or made larger, within the budget and
     the limits; all else stays. A whole re-plan may lose less still (`siting replan RUN --drop`).
-
-    Parameters
-    ----------
-    plan, asked
-        The plan and what was asked.
-    lost
-        Energy lost without each new station, all else the same, as `losses_of` returns it.
+    `lost` is as `losses_of` returns it.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or len(some) * len(asked.reach) > MOST_WORK:
@@ -95,18 +80,8 @@ def alternatives_of(
 ) -> dict[str, str]:
     """Return lines of text on each new station of a plan, by ``site_id``.
 
-    Parameters
-    ----------
-    plan
-        The plan, with its service.
-    lost
-        Energy lost without each new station (kWh/day), as `losses_of` returns it.
-    replanned
-        What is lost once its money goes elsewhere, as `replanned_of` returns it.
-    reach
-        Which sites each cell can reach (`siting.tables.REACH`).
-    forbidden
-        Sites that must get no station.
+    `lost` is as `losses_of` returns it, `replanned` as `replanned_of`; sites that are `forbidden`
+    must get no station.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     offers = plan.offers
@@ -137,23 +112,11 @@ def nearest_places(
 ) -> pd.DataFrame:
     """Return the nearest free place and the nearest other station of each station.
 
-    Parameters
-    ----------
-    sites
-        Stations that stand or are built: ``site_id``, ``name``, ``geometry`` (metres).
-    candidates
-        All places: ``site_id``, ``name``, ``geometry`` (metres).
-    service, reach
-        `siting.tables.SERVICE` and `siting.tables.REACH`.
-    open_sites
-        Ids of the places where something could be built.
-
-    Returns
-    -------
-    DataFrame
-        By ``site_id``: ``place``, ``place_m`` and ``place_share`` (of the station's energy, from
-        cells that reach the place too, 0 to 1); ``station`` and ``station_m``. Distances are
-        straight, in metres; what is not there is blank.
+    `sites` (stations that stand or are built) and `candidates` have ``site_id``, ``name`` and
+    ``geometry`` (metres); at `open_sites` something could be built. Columns, by ``site_id``:
+    ``place``, ``place_m`` and ``place_share`` (of the station's energy, from cells that reach the
+    place too, 0 to 1); ``station`` and ``station_m``. Distances are straight, in metres; what is
+    not there is blank.
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -212,8 +175,6 @@ def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
 def _apart(name: str) -> str:
     """Return a name that keeps its direction to itself where it is written from right to left.
 
-    Examples
-    --------
     >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
     ('Saddar', True)
     """
@@ -224,8 +185,6 @@ def _apart(name: str) -> str:
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
     """Return in words what is lost without a station that serves so much (kWh/day).
 
-    Examples
-    --------
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'
     >>> _lost_text(200.0, 0.0)[:58]
@@ -253,8 +212,6 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
     """Return in words what is lost once the station's money goes elsewhere.
 
-    Examples
-    --------
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'
     """
@@ -289,8 +246,6 @@ def _kwh(value: float) -> str:
 def _far(metres: float) -> str:
     """Return a distance as it is read.
 
-    Examples
-    --------
     >>> _far(643.2), _far(1249.0)
     ('640 m', '1.2 km')
     """

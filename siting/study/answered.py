@@ -34,23 +34,8 @@ def decide(
 ) -> Outcome:
     """Return the outcome of a program: solved, with the tables of every block in use.
 
-    Parameters
-    ----------
-    asked
-        The configuration, with the tables of its stages.
-    program
-        Its program.
-    progress
-        Called now and then while solving.
-    start
-        Offers of an earlier plan.
-
-    Raises
-    ------
-    InfeasibleError
-        If no plan meets all that is asked.
-    SolveError
-        If none was found in the time given.
+    `start` are offers of an earlier plan. Raises `InfeasibleError` if no plan meets all that is
+    asked, `SolveError` if none was found in the time given.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
@@ -64,13 +49,6 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     """Return the outcome of an answer without what its blocks tell, and its service by year.
 
     The service is that of the configuration's own demand; in scenarios it is worked out anew.
-
-    Parameters
-    ----------
-    asked
-        The configuration, with the tables of its stages.
-    answer
-        The answer of its program.
     """
     config = asked.config
     found = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))

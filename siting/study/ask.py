@@ -20,13 +20,7 @@ from siting.engine.solve import solve
 from siting.errors import Fault, InputError
 from siting.program.instance import Instance
 from siting.program.money import GapRule
-from siting.program.objective import (
-    Decay,
-    ExponentialDecay,
-    GaussianDecay,
-    LinearDecay,
-    StepDecay,
-)
+from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
 from siting.program.program import Program
 from siting.study.asked import Asked, subsidy_of
 
@@ -39,15 +33,7 @@ MILLION = 1e6
 
 
 def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
-    """Return the data of the program, for one of its demands.
-
-    Parameters
-    ----------
-    asked
-        What is asked.
-    demand
-        `siting.tables.DEMAND`.
-    """
+    """Return the data of the program, for one of its demands."""
     program, offers = asked.config.program, asked.offers
     budget = program.budget_pkr
     if program.years is not None:
@@ -69,17 +55,8 @@ def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
 def program_of(asked: Asked) -> Program:
     """Return the program that a configuration asks for.
 
-    Parameters
-    ----------
-    asked
-        The configuration, with the tables of its stages.
-
-    Raises
-    ------
-    InputError
-        With every zone or class that is not there, and every fault of the tables.
-    InfeasibleError
-        With every limit that what stands and what is required break by themselves.
+    An `InputError` names every zone or class that is not there and every fault of the tables, an
+    `InfeasibleError` every limit that what stands and what is required break by themselves.
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
@@ -279,18 +256,8 @@ def answer_of(
 ) -> Answer:
     """Return the answer of a program, solved as the section ``solver`` says.
 
-    Parameters
-    ----------
-    program
-        The program.
-    config
-        Of it ``solver`` and ``program.least_gain``.
-    limit_s
-        Seconds to take at most.
-    start
-        Offers of an earlier plan.
-    progress
-        Called now and then while solving.
+    Of `config` it reads ``solver`` and ``program.least_gain``; `limit_s` is seconds at most,
+    `start` offers of an earlier plan.
     """
     solver, gain = config.solver, config.program.least_gain
     return solve(

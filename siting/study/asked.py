@@ -21,66 +21,36 @@ Key = Any
 
 @dataclass(frozen=True, eq=False)
 class Need:
-    """What the program decides on where public money fills the viability gap.
+    """What the program decides on where public money fills the viability gap."""
 
-    Parameters
-    ----------
-    offers
-        The offers, their ``cost_pkr`` what each needs over its life (present value, PKR).
-    margin_pkr
-        Present value of the margin on one kWh/day over the life, by vehicle class (PKR).
-    cap
-        The most of that need which public money may pay: PKR by ``offer_id``, or a share for all.
-    """
-
-    offers: pd.DataFrame
+    offers: pd.DataFrame  # `cost_pkr` is what each needs over its life (present value, PKR)
+    # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
+    # The most of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A configuration with the tables that its program is made from.
+    """A configuration with the tables that its program is made from."""
 
-    Parameters
-    ----------
-    config
-        Of it ``program``, ``solver``, ``offers.subsidy`` and ``reach.cutoff_min``.
-    demand
-        `siting.tables.DEMAND` by year and scenario, with the same rows in each.
-    own
-        The same for the demand of the configuration itself, by year (None where there are none).
-    offers, reach, compatibility
-        What could be built, who reaches it, and which chargers serve whom.
-    limits, required, forbidden
-        What a plan must keep to beside the budget.
-    zones
-        The zone of each demand row, by ``demand_id``, blank for none; None without zones.
-    people
-        People of each zone.
-    worth
-        Worth of each demand row served whole, by ``demand_id``, by year and scenario, then in the
-        configuration's own demand by year; None for energy.
-    own_worth
-        The same for `own`.
-    need
-        The viability gap, where public money fills it.
-    """
-
-    config: Config
-    demand: Mapping[Key, pd.DataFrame]
+    config: Config  # of it `program`, `solver`, `offers.subsidy` and `reach.cutoff_min`
+    demand: Mapping[Key, pd.DataFrame]  # by year and scenario, with the same rows in each
+    # That of the configuration itself, by year (None where there are none).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    limits: tuple[Limit, ...]
+    limits: tuple[Limit, ...]  # what a plan must keep to beside the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
-    zones: pd.Series | None
-    people: Mapping[str, float]
+    zones: pd.Series | None  # by demand_id, blank for none; None without zones
+    people: Mapping[str, float]  # of each zone
+    # Of each demand row served whole, by demand_id, by year and scenario, then in the
+    # configuration's own demand by year; None for energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None
-    need: Need | None
+    own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`
+    need: Need | None  # the viability gap, where public money fills it
 
     @property
     def floors_of_zones(self) -> dict[str, float]:
@@ -152,17 +122,8 @@ def asked_of(
 ) -> Asked:
     """Return what a configuration asks for, from the tables of its stages.
 
-    Parameters
-    ----------
-    config
-        The configuration.
-    demand
-        The demand of the configuration itself (`siting.tables.DEMAND`).
-    other_demand
-        Called with a year, a scenario of the fleet and a case (None: the configuration's) for the
-        demand of it.
-    offers, reach, compatibility, cells, cell_zones, sessions, limits, required, forbidden, rules
-        Tables and figures of the stages.
+    `demand` is that of the configuration itself; `other_demand` is called with a year, a scenario
+    of the fleet and a case (None: the configuration's) for the demand of it.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]

@@ -43,14 +43,8 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages that no longer hold.
 
-    Parameters
-    ----------
-    keys
-        Keys of the configuration that have changed.
-    given
-        Names of the stages whose tables are given anew; these hold.
-    once
-        Whether stages that are the same in every year, scenario and case hold.
+    `keys` have changed. Stages whose tables are `given` anew hold, and with `once` those that are
+    the same in every year, scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):
@@ -83,8 +77,6 @@ def _declares(made: Stage[Any], key: str) -> bool:
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
     """Return the stored groups that are of no more use once some keys have changed, in order.
 
-    Examples
-    --------
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')
     >>> stale(["year", "title"])
@@ -97,8 +89,6 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
 def feeds(key: str) -> tuple[str, ...]:
     """Return the stored groups that read a key, themselves or through a stage that is not stored.
 
-    Examples
-    --------
     >>> feeds("reach.cutoff_min")
     ('reach', 'outcome')
     >>> feeds("offers.subsidy.charger_share")

@@ -21,23 +21,11 @@ AFIR_KW = 1.3
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
     """Return what the plan and its least station bring for a PKR m of public money (kWh/day).
 
-    What a station brings is what is lost without it, all else the same.
-
-    Parameters
-    ----------
-    config
-        Of it ``program.least_gain``, for what is little; its default where it is of cost.
-    plan
-        The plan.
-    lost
-        Energy lost without each new station (kWh/day), by ``site_id``.
-
-    Returns
-    -------
-    dict
-        ``least_gain`` (kWh/day a PKR m, what is little), ``plan`` (of all new stations together:
-        what they serve, on average), ``least_station``, ``least`` and ``below``: the ids of those
-        that bring less. Empty where no new station draws public money or nothing was worked out.
+    What a station brings is what is lost without it, all else the same. ``program.least_gain`` says
+    what is little; its default where it is of cost. Keys: ``least_gain`` (kWh/day a PKR m),
+    ``plan`` (of all new stations together: what they serve, on average), ``least_station``,
+    ``least`` and ``below``: the ids of those that bring less. Empty where no new station draws
+    public money or nothing was worked out.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -62,8 +50,6 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 def earnings_in_words(found: Mapping[str, Any]) -> list[str]:
     """Return a warning where new stations bring little for their money; nothing else.
 
-    Examples
-    --------
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
     ['1 new station brings less than 10 kWh/day for each PKR m of public money (the plan: 230 on \
@@ -88,22 +74,9 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power for each electric vehicle of ``limits.ev_classes`` (kW).
 
-    Parameters
-    ----------
-    config
-        Of it ``program.limits.ev_classes`` and ``offers``.
-    plan
-        The plan; what stands already counts.
-    compatibility
-        Which charger group serves which class (`siting.tables.COMPATIBILITY`).
-    vehicles
-        ``vehicle_class`` and ``vehicles``: the electric vehicles of the area.
-
-    Returns
-    -------
-    dict
-        ``classes``, ``vehicles``, ``power_kw`` of the chargers that serve them, ``kw_per_ev`` and
-        ``afir_kw``, what the EU asks for each battery-electric car. Empty where there are none.
+    What stands already counts; `vehicles` are the electric ones of the area. Keys: ``classes``,
+    ``vehicles``, ``power_kw`` of the chargers that serve them, ``kw_per_ev`` and ``afir_kw``, what
+    the EU asks for each battery-electric car. Empty where there are none.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

@@ -10,7 +10,6 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from siting import __version__
@@ -141,17 +140,7 @@ def warnings_of(
     roads: Mapping[str, Any],
     assumptions: pd.DataFrame,
 ) -> list[str]:
-    """Return in plain words what a reader of the plan must know before using it.
-
-    Parameters
-    ----------
-    config
-        The configuration.
-    plan
-        The plan.
-    demand_notes, roads, assumptions
-        What there is to say of the demand, the road network's report, and the figures used.
-    """
+    """Return in plain words what a reader of the plan must know before using it."""
     lines = list(demand_notes)
     if config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
@@ -207,18 +196,3 @@ def peak_memory_mb() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
-
-
-def plain(value: Any) -> Any:
-    """Return a value with nothing in it but what JSON knows; a missing number becomes ``None``."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return value

@@ -31,20 +31,9 @@ _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\
 def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     """Return the file that a table or graph given in Python is laid down in, checked.
 
-    Parameters
-    ----------
-    key
-        The key of the configuration it was given for.
-    value
-        A GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network`.
-    cache_dir
-        The study's cache folder.
-
-    Raises
-    ------
-    InputError
-        With every fault: no coordinate reference system, rows named twice, a graph without
-        lengths, points outside Pakistan …
+    `value` is a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network`. An `InputError`
+    names every fault: no coordinate reference system, rows named twice, a graph without lengths,
+    points outside Pakistan …
     """
     name = ".".join(str(part) for part in key if part != "path")
     suffix, write = _writer(name, value)
@@ -84,12 +73,8 @@ def in_words(err: SitingError) -> SitingError:
 def copied(config: Config, folder: Path) -> Config:
     """Return a configuration that names the copies of what was given in Python in a run folder.
 
-    Parameters
-    ----------
-    config
-        The study's configuration; what it names that was no table in Python stays where it is.
-    folder
-        The run folder, while it is made; paths are relative to it, so that it can be moved.
+    What it names that was no table in Python stays where it is; paths are relative to `folder`, so
+    that it can be moved.
     """
     copies: dict[Path, Path] = {}
     for path in dict.fromkeys(input_files(config).values()):

@@ -33,14 +33,9 @@ _ABOUT, _TABLE = "about.json", "table.parquet"
 def content_sha256(*parts: Any) -> str:
     """Return the SHA-256 of tables, networks and plain values: the same content, the same digits.
 
-    Parameters
-    ----------
-    parts
-        Each a table (columns, types, index, rows in their order, geometry to the last bit), a
-        `siting.Network`, or what JSON knows.
+    A part is a table (columns, types, index, rows in their order, geometry to the last bit), a
+    `siting.Network`, or what JSON knows.
 
-    Examples
-    --------
     >>> one = pd.DataFrame({"a": [1.0, 2.0]})
     >>> content_sha256(one, 5) == content_sha256(one.copy(), 5)
     True
@@ -61,18 +56,7 @@ def kept_table(
     """Return the table kept for these arguments, or build it and keep it if that took long.
 
     See `siting.keeping.kept`; a table that would not come back from disk exactly as it is, is not
-    kept.
-
-    Parameters
-    ----------
-    folder
-        Where tables are kept; made where it is missing. It may be deleted at any time.
-    name
-        The stage.
-    parts
-        All that `build` computes from; see `content_sha256`.
-    build
-        Called without arguments where nothing is kept.
+    kept. `parts` are all that `build` computes from; `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"

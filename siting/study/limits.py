@@ -34,19 +34,7 @@ def limits_of(
     """Return the limits on the offers that the configuration and the feeders set.
 
     What is a share of the budget, or what is left of it, has none yet (`Limit.of_budget`).
-
-    Parameters
-    ----------
-    config
-        Of it ``program.limits`` and, for the envelopes, the chargers of ``offers``.
-    candidates, offers
-        The sites (`siting.tables.CANDIDATES`) and what could be built (`siting.tables.OFFERS`).
-    compatibility
-        Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`).
-    vehicles
-        ``vehicle_class`` and ``vehicles``: the electric vehicles of the area.
-    network
-        The roads, for those that are named.
+    `vehicles` are the electric ones of the area.
     """
     asked = config.program.limits
     found: list[Limit] = []
@@ -291,19 +279,8 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites given by id or by name.
 
-    Parameters
-    ----------
-    candidates
-        The sites.
-    names
-        Ids, or names as the map has them; capitals do not matter.
-    key
-        The key of the configuration, for the message.
-
-    Raises
-    ------
-    InputError
-        With every name that is no site's, or several sites'.
+    Names are as the map has them; capitals do not matter. An `InputError` that names `key` tells
+    every name that is no site's, or several sites'.
     """
     ids = candidates["site_id"].astype(str)
     called = candidates["name"].astype("str").str.strip().str.casefold()
@@ -333,23 +310,10 @@ def limits_used(
 ) -> list[dict[str, Any]]:
     """Return what a plan uses of each limit, and what there is, in the limit's own unit.
 
-    Limits of spacing are left out: there is one for every two places that are too near.
+    Limits of spacing are left out: there is one for every two places that are too near. `drawn_pkr`
+    is the public money of each offer that stands, by ``offer_id``. Keys, by name: ``limit``,
+    ``kind``, ``unit``, ``used``, ``at_least``, ``at_most`` (None: no such side).
 
-    Parameters
-    ----------
-    use, limits
-        The limits as tables (`siting.program.limits.limit_tables`).
-    drawn_pkr
-        Public money drawn by each offer that stands, by ``offer_id``.
-
-    Returns
-    -------
-    list of dict
-        ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``, by name; a side that
-        is not there is None.
-
-    Examples
-    --------
     >>> from siting.program.limits import limit_tables
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used(*limit_tables([bikes]), {"b": 6.0})[0]["used"]

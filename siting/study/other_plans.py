@@ -25,21 +25,11 @@ from siting.study.asked import Asked
 
 @dataclass
 class Effort:
-    """What is left of the time that a configuration allows for solving.
-
-    Parameters
-    ----------
-    config
-        Of it ``solver``.
-    progress
-        Called now and then while solving.
-    over
-        Whether no more is to be solved: Ctrl-C was pressed.
-    """
+    """What is left of the time that a configuration allows for solving."""
 
     config: Config
     progress: Callable[[Progress], None] | None = None
-    over: bool = False
+    over: bool = False  # no more is to be solved: Ctrl-C was pressed
     begun: float = field(default_factory=time.perf_counter)
 
     @property
@@ -70,15 +60,7 @@ class Effort:
 def only_these(
     asked: Asked, offers: Mapping[int | None, Sequence[str]]
 ) -> dict[int | None, pd.DataFrame]:
-    """Return who is served by what in the configuration's own demand, by year, if offers stand.
-
-    Parameters
-    ----------
-    asked
-        What is asked.
-    offers
-        By year, ids of the offers that stand.
-    """
+    """Return who is served by what in the configuration's own demand, by year, if offers stand."""
     services = {}
     last = list(asked.own)[-1]
     # The plan is within its limits: here they do not count.
@@ -109,22 +91,9 @@ def alternatives(
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return plans that differ from the best one and from each other, with two tables of them.
 
-    Parameters
-    ----------
-    program
-        The program.
-    first
-        Its answer.
-    asked
-        How many, how different, and how good.
-    effort
-        What is left of the time, for all of them.
-
-    Returns
-    -------
-    plans, table, sites
-        The answers; ``plan``, ``worth``, ``unit``, ``bound``, ``gap``, ``status``, ``loss_share``,
-        ``offers``; and ``site_id``, ``plans``, ``share``: in how many of them each site stands.
+    `effort` is for all of them. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
+    ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share``: in how many of
+    them each site stands.
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -169,12 +138,7 @@ def alternatives(
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
     """Return the plans of years that are planned one by one; none if one is not found in time.
 
-    Parameters
-    ----------
-    asked
-        What is asked, in years and without scenarios.
-    effort
-        What is left of the time, for all of them.
+    `asked` is in years and without scenarios.
     """
     years = asked.config.program.years
     assert years is not None

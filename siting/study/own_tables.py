@@ -19,19 +19,9 @@ def own_reach(
 ) -> pd.DataFrame:
     """Return drives of the user's own (`siting.tables.REACH`), those within the cutoff.
 
-    Parameters
-    ----------
-    path
-        CSV with ``cell_id``, ``site_id`` and ``travel_min`` (min, access included).
-    cells, sites
-        The cells and candidates of the study.
-    most_min
-        The longest drive that counts (min).
-
-    Raises
-    ------
-    InputError
-        With every fault: columns, numbers, pairs given twice, cells or sites that are not there.
+    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), `most_min`
+    the longest drive that counts. An `InputError` names every fault: columns, numbers, pairs given
+    twice, cells or sites that are not there.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     found = _read(path, REACH, known)[["cell_id", "site_id", "travel_min"]]
@@ -42,21 +32,9 @@ def own_reach(
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
     """Return offers of the user's own, with the columns that the study's have.
 
-    Parameters
-    ----------
-    path
-        CSV with the columns of ``Study.offers``; rows may be changed, left out or added.
-    made
-        The offers that the study works out.
-    spec
-        `siting.tables.OFFERS`.
-    sites
-        The candidates of the study.
-
-    Raises
-    ------
-    InputError
-        With every fault: columns, numbers, offers given twice, sites that are not there.
+    `path` is a CSV with the columns of ``Study.offers``, where rows of `made` may be changed, left
+    out or added. An `InputError` names every fault: columns, numbers, offers given twice, sites
+    that are not there.
     """
     own = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (own[list(PARTS)].sum(axis=1) - own["cost_pkr"]).abs() > 1.0

@@ -20,24 +20,12 @@ MOST_OUTSIDE = 0.05
 
 @dataclass(frozen=True)
 class People:
-    """Where people live.
+    """Where people live."""
 
-    Parameters
-    ----------
-    rows
-        ``people`` and ``geometry``, lon/lat; ``zone_id`` where counted by zone.
-    outside
-        The same for those the study leaves out.
-    zones
-        The zones, or none.
-    notes
-        What a reader must know of how they were placed.
-    """
-
-    rows: gpd.GeoDataFrame
-    outside: gpd.GeoDataFrame
+    rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id where counted by zone
+    outside: gpd.GeoDataFrame  # the same for those the study leaves out
     zones: gpd.GeoDataFrame | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader must know of how they were placed
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:

@@ -21,13 +21,8 @@ from siting.study.ask import answer_of
 class Question(Program):
     """The program of a study, which knows how the study solves.
 
-    Parameters
-    ----------
-    config
-        Of it ``solver`` and ``program.least_gain``.
+    Of `config` it reads ``solver`` and ``program.least_gain``.
 
-    Examples
-    --------
     >>> answer = study.program.floor(0.3, of="zone").solve()  # doctest: +SKIP
     """
 
@@ -56,14 +51,8 @@ class Question(Program):
 def question_of(program: Program, config: Config, zones: pd.Series | None) -> Question:
     """Return a program as a question of a study.
 
-    Parameters
-    ----------
-    program
-        What the configuration asks.
-    config
-        The configuration.
-    zones
-        The zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; none: no zones.
+    `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; none:
+    no zones.
     """
     return Question(**(vars_of(program) | {"zones": zones}), config=config)
 

@@ -29,21 +29,11 @@ WORDS = {"planned": "as planned", "free": "with free choice"}
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """What a plan's queues are worked out from.
-
-    Parameters
-    ----------
-    sessions
-        The sessions of the vehicle classes.
-    chargers
-        The charger catalogue.
-    standard
-        The section ``offers.service``: how long drivers may wait, and how many longer.
-    """
+    """What a plan's queues are worked out from."""
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service
+    standard: Service  # `offers.service`: how long drivers may wait, and how many longer
 
     @classmethod
     def of(cls, study: Study) -> Waiting:
@@ -84,31 +74,16 @@ def late_share(expected: pd.DataFrame) -> float:
 class Rules:
     """How the days are simulated.
 
-    Parameters
-    ----------
-    days
-        Independent days; a single one has no interval.
-    seed
-        The same seed gives the same days.
-    balk_min
-        The longest expected wait that drivers put up with, minutes.
-    spread
-        Coefficient of variation of a session's energy: 0 all the same, 1 exponential as Erlang C
-        has it.
-    warm_up_h
-        Hours of the day before that are simulated too, 0 to 24.
-
-    Raises
-    ------
-    InputError
-        With every figure that cannot be right.
+    An `InputError` names every figure that cannot be right.
     """
 
-    days: int = 10
+    days: int = 10  # independent; a single one has no interval
     seed: int = 1
-    balk_min: float = 30.0
+    balk_min: float = 30.0  # the longest expected wait that drivers put up with
+    # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as Erlang C has
+    # it.
     spread: float = 0.5
-    warm_up_h: float = 24.0
+    warm_up_h: float = 24.0  # hours of the day before that are simulated too, 0 to 24
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
@@ -137,18 +112,7 @@ def simulated(
 ) -> dict[str, room.Days]:
     """Return the simulated days of a plan, ``planned`` and ``free``.
 
-    Parameters
-    ----------
-    plan
-        The plan; at least one station stands.
-    waiting
-        What its queues are worked out from.
-    demand, reach
-        `siting.tables.DEMAND` and `siting.tables.REACH`: who comes where drivers choose.
-    rules
-        Days, seed, patience and spread.
-    told
-        Called with each case, in words, when it is done.
+    At least one station stands. `told` is called with each case, in words, when it is done.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})

@@ -50,25 +50,8 @@ def recounted_plan(
 ) -> Plan:
     """Return the plan of an outcome, recounted by `siting.verify.recount`.
 
-    Parameters
-    ----------
-    config
-        Of it the title, the note and the spare power of the grid.
-    asked
-        The configuration, with the tables its program was made from.
-    found
-        What was decided.
-    rules
-        Prices and rates of the business case.
-    vehicles
-        Vehicles of the area, by class.
-    tables
-        ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the study.
-
-    Raises
-    ------
-    VerifyError
-        Naming every figure of the plan that does not hold.
+    `tables` are ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the
+    study. A `VerifyError` names every figure of the plan that does not hold.
     """
     plan = make_plan(title=config.title, note=config.note, outcome=found, **tables)
     plan = with_business(plan, rules, asked.compatibility, vehicles)
@@ -88,19 +71,7 @@ def with_business(
     compatibility: pd.DataFrame,
     vehicles: Mapping[str, float],
 ) -> Plan:
-    """Return a plan with what each new station earns.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    rules
-        Prices and rates of the business case.
-    compatibility
-        Which charger group serves whom.
-    vehicles
-        Vehicles of the area, by class.
-    """
+    """Return a plan with what each new station earns."""
     table, offers = plan.sites, plan.offers
     drawn = table.set_index("offer_id")["subsidy_pkr"]
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
@@ -155,16 +126,7 @@ def account_of(
 ) -> Account:
     """Return what a plan says of itself, and what it was made from, for the recount.
 
-    Parameters
-    ----------
-    asked
-        The configuration, with the tables its program was made from.
-    found
-        What was decided.
-    sites
-        Stations of the plan (`siting.Plan.sites`).
-    spare_kw
-        Spare power of the grid by ``site_id`` (kW).
+    `spare_kw` is the spare power of the grid by ``site_id``.
     """
     keys, years = asked.config.program, asked.config.program.years
     budget: float | dict[int, float] = keys.budget_pkr if asked.budgeted else math.inf
@@ -216,13 +178,7 @@ def account_of(
 
 
 def own_account(asked: Asked, found: Outcome, sites: pd.DataFrame) -> Account:
-    """Return what the plan says of the configuration's own demand, in its last year.
-
-    Parameters
-    ----------
-    asked, found, sites
-        As for `account_of`.
-    """
+    """Return what the plan says of the configuration's own demand, in its last year."""
     last = found.built["slice"] == found.slices["slice"].iloc[-1]
     kwh = {"slice": [""], "demand_kwh_day": [found.demand_kwh_day]}
     return Account(

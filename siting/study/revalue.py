@@ -53,12 +53,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 def as_it_stands(asked: Asked, chosen: Collection[str]) -> Asked:
     """Return what is asked in the end if certain offers stand, whatever rules them out.
 
-    Parameters
-    ----------
-    asked
-        What is asked.
-    chosen
-        Ids of the offers that stand, existing ones included.
+    `chosen` are ids of the offers that stand, existing ones included.
     """
     asked = in_the_end(asked, ENDLESS_PKR)
     need = asked.need and replace(asked.need, offers=_open(asked.need.offers, chosen))
@@ -75,22 +70,9 @@ def served_by_class(
 ) -> pd.DataFrame:
     """Return the most energy (kWh/day) that certain offers serve in the end, by vehicle class.
 
-    Parameters
-    ----------
-    asked
-        What is asked.
-    chosen
-        Ids of the offers that stand, existing ones included.
-    demand
-        Another demand (`siting.tables.DEMAND`); by default the configuration's own.
-    offers
-        The offers with other capacities (`siting.tables.OFFERS`); by default those of `asked`.
-
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (0 where
-        nothing is wanted); the last row, ``all``, is the sum.
+    `chosen` are ids of the offers that stand, existing ones included; `demand` and `offers` are by
+    default those of `asked`. Columns: ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``,
+    ``served_share`` (0 where nothing is wanted); the last row, ``all``, is the sum.
     """
     wanted = list(asked.own.values())[-1] if demand is None else demand
     stands = asked.offers if offers is None else offers

@@ -93,10 +93,8 @@ def run(
 def robust_override(config: Config) -> str:
     """Return the override that makes a plan one for slow, planned and fast sales of vehicles.
 
-    Raises
-    ------
-    InputError
-        If the configuration names scenarios of its own, or its fleet comes from a table.
+    Raises `InputError` if the configuration names scenarios of its own, or its fleet comes from a
+    table.
     """
     if config.program.scenarios is not None:
         what = "program.scenarios names scenarios already"
@@ -110,21 +108,8 @@ def robust_override(config: Config) -> str:
 def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, for its first aim, in LP format.
 
-    Regret counts from the best of each scenario, which is worked out first.
-
-    Parameters
-    ----------
-    study
-        The study.
-    path
-        The file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    SolveError
-        If the scenarios of a least regret could not be solved in time.
+    Regret counts from the best of each scenario, which is worked out first. Raises `SolveError` if
+    the scenarios of a least regret could not be solved in time.
     """
     if not path.parent.is_dir():
         raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
@@ -173,20 +158,9 @@ def write_run(
 ) -> Plan:
     """Return a study's plan, written to a run folder that appears whole or not at all.
 
-    Parameters
-    ----------
-    study
-        The study.
-    out
-        The folder: new, or empty.
-    now
-        The time, for the record.
-    write_lp
-        A file that the whole program is written to before it is solved, in LP format.
-    facts, warnings
-        What else ``run.json`` shall say, and what a reader must know besides.
-    also
-        Called with the folder and the plan to write further files.
+    `out` is new, or empty. The whole program goes to `write_lp`, in LP format, before it is solved;
+    `facts` is what else ``run.json`` shall say, `warnings` what a reader must know besides; `also`
+    is called with the folder and the plan to write further files.
     """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     with whole_folder(out) as folder:

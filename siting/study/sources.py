@@ -27,14 +27,7 @@ def download_settings(config: Config) -> roads.Download:
 def roads_of(config: Config, city_group: str, folder: Path) -> Network:
     """Return the road network of a configuration, from the cache folder if it is kept there.
 
-    Parameters
-    ----------
-    config
-        Of it the sections ``roads`` and ``download``.
-    city_group
-        The city's group of the table of speeds, where the configuration names none.
-    folder
-        Where networks are kept.
+    `city_group` is the city's of the table of speeds, where the configuration names none.
     """
     group = config.roads.speeds or city_group
     speeds = reference.table("speeds", config.roads.speeds_csv)

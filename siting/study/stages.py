@@ -88,37 +88,21 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function, and what a study does with it; as an attribute of a study it is what came out.
+    """A function, and what a study does with it; as an attribute of a study it is what came out."""
 
-    Parameters
-    ----------
-    make
-        The function. Its parameters are the stages it reads and, of `AT_HAND`, ``config`` (the
-        declared keys), ``context`` and ``study``.
-    keys
-        The keys of the configuration that it reads, each with all beneath it.
-    seen
-        Keys that it sees besides, because a stage it rests on reads them already.
-    also
-        Stages that it reads through ``study``.
-    told
-        What users call it in progress and records; blank: it is not told of.
-    found
-        What came out, in words; none: there was nothing to tell.
-    stored
-        What the run folder's record calls the group of stages it is kept with; blank: not kept.
-    once
-        Whether it is one and the same in every year, scenario and case of a study.
-    """
-
+    # Parameters: the stages it reads and, of `AT_HAND`, config (the declared keys), context and
+    # study.
     make: Callable[..., T]
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()  # of the configuration that it reads, each with all beneath it
+    # Keys that it sees besides, because a stage it rests on reads them already.
     seen: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    told: str = ""
+    also: tuple[str, ...] = ()  # stages that it reads through `study`
+    told: str = ""  # what users call it in progress and records; blank: it is not told of
+    # What came out, in words; none: there was nothing to tell.
     found: Callable[[T], str | None] | None = None
+    # The run folder's name for the group of stages it is kept with; blank: not kept.
     stored: str = ""
-    once: bool = False
+    once: bool = False  # whether it is one and the same in every year, scenario and case of a study
 
     def __post_init__(self) -> None:
         """Take over the function's words, so that help shows them."""
@@ -219,8 +203,6 @@ class Part:
 def bar(done: int, of: int, width: int = 20) -> str:
     """Return a bar of text that is filled as far as the work is done.
 
-    Examples
-    --------
     >>> bar(3, 12, 8)
     '━━──────'
     """

@@ -57,23 +57,13 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """How a stage that is no plain table is laid down in tables and a record, and read again.
+    """How a stage that is no plain table is laid down in tables and a record, and read again."""
 
-    Parameters
-    ----------
-    needed
-        The tables it cannot do without.
-    tables
-        From the stage to its tables; none for one that is left out.
-    read
-        From the folder to the stage.
-    record
-        From the stage to its entries in the record.
-    """
-
-    needed: tuple[str, ...]
+    needed: tuple[str, ...]  # the tables it cannot do without
+    # From the stage to its tables; none for one that is left out.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
-    read: Callable[[Folder], Any]
+    read: Callable[[Folder], Any]  # from the folder to the stage
+    # From the stage to its entries in the record.
     record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
@@ -83,12 +73,7 @@ class Form:
 def write_stages(study: Study, folder: Path) -> None:
     """Write what a later solve needs into a run folder, as ``stages/``.
 
-    Parameters
-    ----------
-    study
-        A study whose plan is made.
-    folder
-        Its run folder, all other files but the report in it already.
+    The study's plan is made, and all other files of the folder but the report are in it.
     """
     stages = folder / FOLDER
     stages.mkdir()
@@ -178,10 +163,7 @@ type Source = Path | str | Study | Plan
 def study_of(source: Source) -> Study:
     """Return the study behind a run folder, a study or a plan.
 
-    Raises
-    ------
-    InputError
-        If the folder cannot be used, or no study made the plan.
+    Raises `InputError` if the folder cannot be used, or no study made the plan.
     """
     if isinstance(source, Study):
         return source

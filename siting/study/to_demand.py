@@ -385,20 +385,12 @@ def demand(
 
 
 def spread(
-    energy: Table,
-    cells: Layer,
-    surfaces: Table | None,
-    weights: Table,
-    depots: Table | None = None,
+    energy: Table, cells: Layer, surfaces: Table | None, weights: Table, depots: Table | None = None
 ) -> Table:
     """Return energy by zone and class spread over cells, by their surfaces if there are any.
 
-    Parameters
-    ----------
-    energy
-        ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
-    cells, surfaces, weights, depots
-        As in a study: `Study.cells`, `Study.surfaces`, `Study.surface_weights`, `Study.depots`.
+    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the others are as in a
+    study.
     """
     division = None if surfaces is None else weights
     return people_to_energy.spread_demand(cells, energy, surfaces, division, depots)

@@ -21,12 +21,7 @@ from siting.study.limits import limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
-from siting.study.sources import (
-    candidate_layers,
-    neighbourhoods_of,
-    on_the_grid,
-    outside_area,
-)
+from siting.study.sources import candidate_layers, neighbourhoods_of, on_the_grid, outside_area
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.zones import zone_of_cells, zone_of_demand

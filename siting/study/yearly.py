@@ -56,16 +56,8 @@ def cells_by_year(
 ) -> pd.DataFrame:
     """Return what each cell wants and is served in each year of a plan.
 
-    Parameters
-    ----------
-    demand, service
-        `siting.tables.DEMAND` and `siting.tables.SERVICE` by year.
-
-    Returns
-    -------
-    DataFrame
-        ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-        ``site_id``, the station that serves most of it (the first by id of equals; blank: none).
+    Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
+    ``site_id``, the station that serves most of it (the first by id of equals; blank: none).
     """
     parts = []
     for year, wanted in demand.items():

@@ -67,26 +67,13 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 
 
 def zone_table(
-    zones: pd.Series,
-    demand: pd.DataFrame,
-    service: pd.DataFrame,
-    floors: Mapping[str, float],
+    zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return one row a zone with what it wants and is served.
 
-    Parameters
-    ----------
-    zones
-        The zone of each demand row, by ``demand_id``, blank for none.
-    demand, service
-        `siting.tables.DEMAND` and `siting.tables.SERVICE`.
-    floors
-        Share that must be served, by zone.
-
-    Returns
-    -------
-    DataFrame
-        ``zone``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``floor_share``.
+    `zones` gives the zone of each demand row, by ``demand_id``, blank for none; `floors` the share
+    that must be served, by zone. Columns: ``zone``, ``demand_kwh_day``, ``served_kwh_day``,
+    ``served_share``, ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
     got = demand["demand_id"].map(service.groupby("demand_id")["served_kwh_day"].sum()).fillna(0.0)
@@ -109,17 +96,9 @@ def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
 
     Half the mean difference between two people (or kilowatt-hours wanted) drawn at random, over the
-    mean. Where nobody has anything all have the same: 0.
+    mean. Where nobody has anything all have the same: 0. `weight` is the people or the demand of
+    each zone.
 
-    Parameters
-    ----------
-    share
-        Share served in each zone.
-    weight
-        People or demand of each zone.
-
-    Examples
-    --------
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5
     """

@@ -97,7 +97,4 @@ def print_batch(result: BatchResult) -> None:
             console.print(f"  {line.removeprefix('- ')}", soft_wrap=True)
     for name, note in notes_of(table):
         console.note(str(note), str(name))
-    console.print(
-        f"{status_words(table)}. Written to {result.out / 'index.html'}",
-        soft_wrap=True,
-    )
+    console.print(f"{status_words(table)}. Written to {result.out / 'index.html'}", soft_wrap=True)

@@ -61,10 +61,7 @@ def _rows(found: Evaluation) -> list[tuple[str, list[str]]]:
             f"Wait over {first['wait_min']:g} min at the busiest hour",
             each(lambda s: f"{s['late_share']:.0%}"),
         ),
-        (
-            f"Stations where over {first['alpha']:.0%} do",
-            each(lambda s: f"{s['late_stations']:,}"),
-        ),
+        (f"Stations where over {first['alpha']:.0%} do", each(lambda s: f"{s['late_stations']:,}")),
         ("People where nothing is served", each(lambda s: f"{s['people_left_out_share']:.1%}")),
         ("Unevenness over the city (Gini)", each(lambda s: f"{s['gini']:.2f}")),
     ]

@@ -14,11 +14,7 @@ from siting.review.explain_plan import PlanReasons
 from siting.terminal.screen import Screen
 
 MOST_ROWS = 25
-HEADS = {
-    "built": "is built",
-    "stands": "stands already",
-    "not built": "gets no station",
-}
+HEADS = {"built": "is built", "stands": "stands already", "not built": "gets no station"}
 
 
 def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
