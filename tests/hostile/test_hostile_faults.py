@@ -152,6 +152,17 @@ def test_a_link_is_followed_and_stays(tmp_path):
     assert (tmp_path / "real" / "x").is_file()
 
 
+@pytest.fixture
+def the_systems_own_handlers():
+    """Let Ctrl-C and SIGTERM do what they do in a program of its own, whatever runs the tests."""
+    own = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in own.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("the_systems_own_handlers")
 def test_the_second_ctrl_c_says_that_the_plan_is_gone(capsys):
     clock = Clock(9)
     with clock.listening():
