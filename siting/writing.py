@@ -7,8 +7,9 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ FIXES = {
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # In the name of a folder while it is filled, and the file in it that its writer holds.
 PART, WRITER = "-part-", ".writer"
+# A living writer leaves its half folder without a lock for an instant, at the start and the end.
+INSTANT_S = 60.0
 
 
 def cell_text(value: Any) -> Any:
@@ -134,7 +137,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def _clear_dead_parts(folder: Path) -> None:
     """Delete the half folders of writers that are gone: the system has freed their locks."""
     for part in folder.glob(f".*{PART}*"):
-        if (part / WRITER).is_file() and (lock := hold(part / WRITER)):
+        if not (part / WRITER).is_file():
+            with suppress(FileNotFoundError):  # its writer has just given it its name
+                if time.time() - part.stat().st_mtime > INSTANT_S:
+                    shutil.rmtree(part, ignore_errors=True)
+        elif lock := hold(part / WRITER):
             if lock.sure:
                 shutil.rmtree(part, ignore_errors=True)
             lock.release()
