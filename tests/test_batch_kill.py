@@ -42,7 +42,8 @@ def hidden(out):
     return sorted(p.name for p in out.rglob(".*"))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments(whole, tmp_path, seed):
     town, studies, table, seconds = whole
     out, rng = tmp_path / "out", random.Random(seed)

@@ -19,6 +19,7 @@ def asked(tmp_path_factory):
     return Asked(folder, short=True, until=time.monotonic() + 300, fetch=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_each_row_runs_and_finds_nothing_wrong(row, asked):
     if row == "karachi" and real_data() is None:

@@ -22,7 +22,13 @@ from typer.testing import CliRunner
 from siting.cli import app
 
 HERE = {page.relative_to(ROOT).as_posix(): page for page in pages()}
-QUICK = [n for n, p in HERE.items() if any(not b.slow and not b.skip for b in blocks(p))]
+# The tutorial makes the plan of the embedded city.
+LONG = ("docs/tutorial.md",)
+QUICK = [
+    pytest.param(n, marks=pytest.mark.slow if n in LONG else ())
+    for n, p in HERE.items()
+    if any(not b.slow and not b.skip for b in blocks(p))
+]
 SHELL = [
     n
     for n, p in HERE.items()

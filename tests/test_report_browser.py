@@ -226,6 +226,7 @@ def test_on_paper_all_is_open_and_nothing_is_cut(opened, plain, tmp_path):
     assert len(paper) > 30_000
 
 
+@pytest.mark.slow
 def test_a_summary_of_a_great_city_is_four_pages(opened, stored, tmp_path):
     one = opened(report.write_report(great_run(tmp_path / "great", stored)))
     paper = one.page.pdf(prefer_css_page_size=True)
@@ -300,6 +301,7 @@ def test_online_tiles_are_asked_for_only_when_wanted_and_only_there(chromium, pl
     one.page.close()
 
 
+@pytest.mark.slow
 def test_a_great_city_is_small_and_opens(opened, stored, tmp_path):
     path = report.write_report(great_run(tmp_path / "great", stored))
     assert path.stat().st_size < MOST_BYTES
