@@ -33,8 +33,8 @@ FIRST_SIZE, GROWTH = 10, 1.6
 # A window may take so many nodes and seconds; the seconds are there for the odd one.
 NODES, SECONDS = 400, 15.0
 WINDOW_GAP = 2e-4
-# Where nearer counts for more, or money follows sales, the integer programs of windows are hard:
-# they begin with a wider gap, which narrows whenever all windows of a size have been tried.
+# Where nearer counts for more the integer programs of windows are hard: they begin with a wider
+# gap, which narrows whenever all windows of a size have been tried.
 WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
 # Where nearer counts for more, a row turns to so many of the best sites, and outside a window to so
@@ -76,8 +76,7 @@ class Windows:
         self._near = self._overlap()
         self.taken = taken
         self.size = FIRST_SIZE
-        hard = self.frame.service.near or bool(self.frame.layout.subsidy_column.size)
-        self.gap = WIDE_GAP if hard else WINDOW_GAP
+        self.gap = WIDE_GAP if self.frame.service.near else WINDOW_GAP
         self.made = 0
         self.start(point)
 
