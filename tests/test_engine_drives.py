@@ -12,12 +12,14 @@ from program_cases import case_of, program_of
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.plans import Options, Plans
+from siting.engine.relocate import relocated
 from siting.engine.solve import solve
 from siting.engine.sow import Sower
 from siting.errors import InfeasibleError
 from siting.outcome import Outcome
-from siting.program.aims import MostWorth
+from siting.program.aims import MostWorth, ShortestDrives
 from siting.program.instance import Instance
+from siting.program.matrix import Reached
 from siting.program.objective import LinearDecay, NearerFirst
 from siting.program.program import Program
 
@@ -140,20 +142,87 @@ def test_nine_in_ten_kilowatt_hours_drive_no_longer():
     assert np.isnan(Outcome.drives_min.fget(none)).all()
 
 
-def test_of_stations_that_sell_as_much_the_one_amid_its_demand_is_sown():
-    # s0 and s1 reach all cells and deliver the same; the money is for one.
+@pytest.fixture
+def one_of_two():
+    """Return a town with money for one of two sites: both reach all, s1 in a minute, s0 in 7."""
     instance = grid_town(side=6, sites=2, seed=1)
     cells = len(instance.cell_ids)
     same = np.tile([0, 1], cells)
-    every = replace(
+    return replace(
         instance,
         reach_site=same,
         reach_min=np.where(same == 0, 7.0, 1.0),
         reach_start=np.arange(cells + 1) * 2,
         budget_pkr=1.0,
     )
-    frame = Frame(Program(every), MostWorth())
+
+
+def test_of_stations_that_sell_as_much_the_one_amid_its_demand_is_sown(one_of_two):
+    frame = Frame(Program(one_of_two), MostWorth())
     plans = Plans(frame, Clock(60.0), Options(0.005, 1, 1), None)
     plans.build()
     sown = Sower(plans.master.cutter, plans.room).run(Clock(60.0))
     assert frame.site[sown].tolist() == [1]
+
+
+def drives_frame(instance, worth):
+    return Frame(Program(instance), ShortestDrives(), [Reached(MostWorth(), worth)])
+
+
+def test_a_station_moves_to_where_its_customers_are_nearer(one_of_two):
+    frame = drives_frame(one_of_two, 60.0)
+    at_the_rim = np.flatnonzero(frame.site == 0)
+    point = frame.serve(at_the_rim, Clock(60.0)).point
+    assert frame.site[relocated(frame, at_the_rim, point)].tolist() == [1]
+    amid = np.flatnonzero(frame.site == 1)
+    assert relocated(frame, amid, frame.serve(amid, Clock(60.0)).point).tolist() == amid.tolist()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"required_sites": np.array([0])},
+        {"offer_existing": np.array([True, False])},
+        {"offer_subsidy": np.array([0.5, 1.0])},
+        {"offer_capacity": np.array([[60.0], [50.0]])},
+        {"reach_min": None},  # one customer is not in reach of s1
+    ],
+    ids=["required", "existing", "dearer", "smaller", "out of reach"],
+)
+def test_a_station_stays_where_another_site_is_no_match(one_of_two, change):
+    if "reach_min" in change:
+        last = int(one_of_two.reach_start[-1])
+        start = one_of_two.reach_start.copy()
+        start[-1] -= 1
+        change = {
+            "reach_min": one_of_two.reach_min[: last - 1],
+            "reach_site": one_of_two.reach_site[: last - 1],
+            "reach_start": start,
+        }
+        # All is wanted in the last cell alone.
+        wanted = np.zeros(len(one_of_two.demand_ids))
+        wanted[one_of_two.demand_cell == len(one_of_two.cell_ids) - 1] = 60.0
+        change["demand_kwh"] = wanted
+    frame = drives_frame(replace(one_of_two, **change), 60.0 if "demand_kwh" not in change else 1.0)
+    at_the_rim = np.flatnonzero(frame.site == 0)
+    found = frame.serve(at_the_rim, Clock(60.0))
+    assert found.found
+    assert relocated(frame, at_the_rim, found.point).tolist() == at_the_rim.tolist()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_moves_serve_as_much_with_shorter_drives(seed):
+    instance = grid_town(seed=seed)
+    rng = np.random.default_rng(seed)
+    choice = np.sort(rng.choice(40, 8, replace=False))
+    most = Frame(Program(instance), MostWorth())
+    worth = most.signed(most.serve(choice, Clock(60.0)).objective)
+    frame = drives_frame(instance, worth * (1 - 1e-9))
+    served = frame.serve(choice, Clock(60.0))
+    moved = relocated(frame, choice, served.point)
+    after = frame.serve(moved, Clock(60.0))
+    assert len(moved) == len(choice)
+    assert after.found  # as much is served
+    assert frame.signed(after.objective) >= frame.signed(served.objective) - 1e-6
+    if len(np.setdiff1d(moved, choice)):
+        assert frame.signed(after.objective) > frame.signed(served.objective)

@@ -24,7 +24,7 @@ from siting.nation.page import write_page
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     asking._kept.clear()
-    monkeypatch.setattr("siting.nation.hands.Hands._begin", lambda _: Inline())
+    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
     monkeypatch.setattr("siting.study.runs.has_report", lambda: False)  # they take seconds each
 
 
@@ -174,8 +174,8 @@ def test_a_worker_that_dies_takes_one_question_with_it(tmp_path, monkeypatch):
                 return future
             return super().submit(function, *args)
 
-    monkeypatch.setattr("siting.nation.hands.Hands._begin", lambda _: Fragile())
-    monkeypatch.setattr("siting.nation.hands.local_pool", lambda _: nullcontext(Fragile()))
+    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Fragile())
+    monkeypatch.setattr("siting.nation.workers.local_pool", lambda _: nullcontext(Fragile()))
     said = []
     plan = Nation(path, progress=said.append).solve()
     assert len(deaths) == 6  # each twice among others, once alone

@@ -9,6 +9,7 @@ enough, is in no plan worth having (`Relaxed.hopeless`).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Relaxed:
         return out, float(after[out].max(initial=-math.inf))
 
 
-class CutModel:
+class CutModel(ABC):
     """A native model whose first columns are options, with the cuts it was given.
 
     `money`: what each option costs; `size`: what a unit of its objective is in the aim's;
@@ -116,9 +117,9 @@ class CutModel:
         self.rows += rows
         self._slack = np.concatenate([self._slack, np.zeros(len(rows), dtype=np.int64)])
 
+    @abstractmethod
     def separate(self, found: Relaxed) -> int:
         """Add the cuts that an optimum breaks; return how many."""
-        raise NotImplementedError
 
     def forbid(self, choice: Ints) -> None:
         """Rule out exactly one choice, which only arithmetic takes for a plan."""

@@ -25,6 +25,7 @@ import numpy as np
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.proof import Stopped
+from siting.engine.relocate import relocated
 from siting.engine.result import Result
 from siting.engine.values import unit_of
 from siting.program.aims import LeastMoney, MostWorth, NetWorth, ShortestDrives, WorstShare
@@ -39,6 +40,8 @@ FIRST, FIRST_OF_GAP, SHORTEST, LONGEST, STEP = 3.0, 10.0, 3.0, 50.0, 2.0
 SHARE = 0.65
 # Share of what is left of the time in which worth that was lost is won back.
 BACK_SHARE = 0.3
+# How often stations are moved, and those they serve worked out again.
+MOVES = 6
 
 
 class Solved(Protocol):
@@ -84,8 +87,8 @@ def solve_drives(
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
-    best, value = start, _drives(frame, start)
-    bound, nodes, at = 0.0, 0, start
+    best, value = _shortened(frame, start)
+    bound, nodes, at = 0.0, 0, best
     times, tried = FIRST if program.gap is None else FIRST_OF_GAP, set[float]()
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound
@@ -99,12 +102,12 @@ def solve_drives(
         at, nodes = found.choice, nodes + found.nodes
         if program.worth_unit == ENERGY_UNIT:
             bound = max(bound, horizon * (kept - found.bound))
-        drives = _drives(frame, at)
+        at, drives = _shortened(frame, at)
         lost = not math.isfinite(drives)
         if lost and not clock.over:
             with clock.phase("nearer", clock.share + BACK_SHARE * (1 - clock.share)):
                 at = solved(_nearer(frame, LONGEST * longest), at, 0.0, briefly=True).choice
-            drives = _drives(frame, at)
+            at, drives = _shortened(frame, at)
         clock.seconds.pop("nearer")
         if drives < value:
             best, value = at, drives
@@ -139,9 +142,18 @@ def _worth_of(frame: Frame) -> Reached:
     return next(one for one in frame.reached if isinstance(one.aim, MostWorth | NetWorth))
 
 
-def _drives(frame: Frame, choice: Ints) -> float:
-    """Return the drives of a choice (kWh·min/day); infinite where it reaches too little."""
-    served = frame.serve(np.sort(choice), Clock(math.inf))
-    if not served.found:
-        return math.inf
-    return -frame.signed(served.objective)
+def _shortened(frame: Frame, choice: Ints) -> tuple[Ints, float]:
+    """Return a choice, its stations moved while that helps, and its drives (kWh·min/day).
+
+    Drives are infinite where it reaches too little.
+    """
+    best, value = choice, math.inf
+    for _ in range(MOVES):
+        served = frame.serve(np.sort(choice), Clock(math.inf))
+        if not served.found or -frame.signed(served.objective) >= value:
+            break
+        best, value = choice, -frame.signed(served.objective)
+        choice = relocated(frame, choice, served.point)
+        if np.array_equal(choice, np.sort(best)):
+            break
+    return best, value

@@ -33,7 +33,6 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-PKR = 1.0
 # So little a PKR m counts against granting money that nobody draws.
 IDLE = 1e-6
 

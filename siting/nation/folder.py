@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -20,10 +20,8 @@ from siting.nation import city as asking
 from siting.nation.certificate import Pot, added_up, corners
 from siting.nation.page import write_page
 from siting.nation.plan import NationPlan, plan_of
+from siting.nation.rounds import Rounds
 from siting.writing import whole_folder
-
-if TYPE_CHECKING:
-    from siting.nation.solve import Nation
 
 CITIES = "cities"
 # What sums of written figures may differ by: kWh/day, PKR.
@@ -34,7 +32,7 @@ TABLES = ("cities", "splits", "frontier", "bounds", "certificate")
 
 
 def write_nation(
-    nation: Nation, chosen: Mapping[str, tuple[float, dict[str, Any]]], out: Path, begun: float
+    nation: Rounds, chosen: Mapping[str, tuple[float, dict[str, Any]]], out: Path, begun: float
 ) -> NationPlan:
     """Return the plan of a nation, written to a folder that appears whole or not at all.
 
@@ -44,16 +42,16 @@ def write_nation(
     with whole_folder(out) as folder:
         (folder / CITIES).mkdir()
         names = list(chosen)
-        solver, hands = nation.config.solver, nation.hands
+        solver, workers = nation.config.solver, nation.workers
         tasks = []
         for name in names:
             granted, row = chosen[name]
             ask = nation.ask(name, "granted", granted, free=False)
             start, path = tuple(row["offers"]), folder / CITIES / name
-            args = (nation.studies[name], ask, start, solver.time_limit_s, hands.threads, path)
+            args = (nation.studies[name], ask, start, solver.time_limit_s, workers.threads, path)
             tasks.append((asking.write, args))
         written = {}
-        for i, row in hands.each(tasks):
+        for i, row in workers.each(tasks):
             written[names[i]] = row
             nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
                         else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
@@ -72,7 +70,7 @@ def write_nation(
     return plan
 
 
-def _facts(nation: Nation, plan: NationPlan, now: datetime) -> dict[str, Any]:
+def _facts(nation: Rounds, plan: NationPlan, now: datetime) -> dict[str, Any]:
     config = plan.config
     return {
         "siting": __version__,

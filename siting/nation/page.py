@@ -7,12 +7,10 @@ import json
 import math
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from siting.nation.plan import NationPlan
 from siting.writing import write_whole
-
-if TYPE_CHECKING:
-    from siting.nation.plan import NationPlan
 
 # Nothing is fetched and no script is run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from siting.config import NationConfig
 from siting.nation.certificate import MILLION, Pot, divide
-from siting.nation.city import Ask, Row
+from siting.nation.city import Row
+from siting.nation.rounds import BUDGET, SPLITS, Rounds, same
 from siting.study.zones import gini
 
-if TYPE_CHECKING:
-    from siting.nation.solve import Nation
-
-BUDGET = "the nation's budget"
-SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
+# Parts of the budget that the frontier shows.
 PARTS = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -41,7 +37,8 @@ class NationPlan:
         ``less_share`` against the plan, ``complete`` (whether every city had a plan), and
         ``pkr_CITY``.
     frontier
-        The nation's budget from a half to twice: ``budget_pkr``, ``served_kwh_day``, ``bound``.
+        Parts of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (of plans at hand),
+        ``bound_kwh_day``.
     asks
         Every question to a city, with plan and bound.
     terms
@@ -81,7 +78,7 @@ class NationPlan:
 
 
 def plan_of(
-    nation: Nation,
+    nation: Rounds,
     chosen: Mapping[str, tuple[float, Row]],
     written: Mapping[str, Row],
     seconds: float,
@@ -123,7 +120,7 @@ def plan_of(
     )  # fmt: skip
 
 
-def _margin(nation: Nation, name: str, money: float) -> float:
+def _margin(nation: Rounds, name: str, money: float) -> float:
     """Return what a PKR m more would serve, along the best plans found (kWh/day)."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
@@ -131,7 +128,7 @@ def _margin(nation: Nation, name: str, money: float) -> float:
     return max(more, default=0.0)
 
 
-def _binds(nation: Nation, name: str, granted: float, row: Row) -> str:
+def _binds(nation: Rounds, name: str, granted: float, row: Row) -> str:
     low, high = nation.limits(name)
     words = []
     if low > 0 and granted <= low * (1 + 1e-6):
@@ -144,7 +141,7 @@ def _binds(nation: Nation, name: str, granted: float, row: Row) -> str:
     return ", ".join(words)
 
 
-def _splits(nation: Nation, cities: pd.DataFrame, best: float) -> pd.DataFrame:
+def _splits(nation: Rounds, cities: pd.DataFrame, best: float) -> pd.DataFrame:
     own = cities.set_index("city")
     rows = [_split_row(nation, "best", dict(own["granted_pkr"]), own, best)]
     for split in SPLITS:
@@ -168,7 +165,7 @@ def _splits(nation: Nation, cities: pd.DataFrame, best: float) -> pd.DataFrame:
 
 
 def _split_row(
-    nation: Nation, split: str, money: Mapping[str, float], table: pd.DataFrame, best: float
+    nation: Rounds, split: str, money: Mapping[str, float], table: pd.DataFrame, best: float
 ) -> Row:
     known = table[table["demand_kwh_day"] > 0]
     served = table["served_kwh_day"].to_numpy(float)
@@ -189,12 +186,12 @@ def _split_row(
     }
 
 
-def _frontier(nation: Nation) -> pd.DataFrame:
+def _frontier(nation: Rounds) -> pd.DataFrame:
     """Return what other budgets would serve at the least and at the most, from plans at hand."""
     rows = []
     points = nation.points()
     envelopes = {n: one.budget_pkr for n, one in nation.config.envelopes.items()}
-    for part in (0.25, 0.5, 0.75, 1.0):
+    for part in PARTS:
         pots = [replace(p, at_most=p.at_most * part) if p.name == BUDGET else p
                 for p in nation.pots]  # fmt: skip
         found = (
@@ -204,8 +201,3 @@ def _frontier(nation: Nation) -> pd.DataFrame:
         served = math.nan if found is None else found.energy
         rows.append((nation.config.budget_pkr * part, served, bound))
     return pd.DataFrame(rows, columns=["budget_pkr", "served_kwh_day", "bound_kwh_day"])
-
-
-def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether a question is all but one that was asked."""
-    return ask.like(Ask(ask.city, "", row["budget_pkr"], row["price"]), free=row["free"])

@@ -35,7 +35,6 @@ from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Service, service_of
 from siting.program.slices import Scenarios, Slice, Years, slices_of
-from siting.program.words import latex_of
 
 MODELS = ("capacitated", "coverage")
 Demand = Mapping[Any, "pd.Series[float]"]
@@ -270,10 +269,6 @@ class Blocks:
     def write_lp(self, path: Path | str) -> None:
         """Write the program for its first aim to a file in LP format."""
         self.to_pulp().writeLP(str(path))
-
-    def _repr_latex_(self) -> str:
-        """Return the program in words and mathematics, which a notebook shows."""
-        return latex_of(self)
 
     def _usable(self) -> Flags:
         """Return whether any demand in any slice could use each offer."""

@@ -49,6 +49,7 @@ from siting.program.money import GapRule, caps_of, margins_of
 from siting.program.objective import Decay, Objective, objective_of
 from siting.program.obligations import limit_faults
 from siting.program.slices import Scenarios, Years
+from siting.program.words import latex_of
 
 Demand = Mapping[Any, "pd.Series[float]"]
 
@@ -381,3 +382,7 @@ class Program(Blocks):
         if faults:
             raise InputError(faults)
         return replace(self, demand_by_slice=np.stack(columns, axis=1))
+
+    def _repr_latex_(self) -> str:
+        """Return the program in words and mathematics, which a notebook shows."""
+        return latex_of(self)

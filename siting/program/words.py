@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from siting.program.aims import (
     Aim,
@@ -15,9 +14,7 @@ from siting.program.aims import (
     Tail,
     WorstShare,
 )
-
-if TYPE_CHECKING:
-    from siting.program.blocks import Blocks
+from siting.program.blocks import Blocks
 
 _SHOWN = 6  # floors or limits, before the rest is counted
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.files import read_csv
 from siting.tables import REACH, Table, find_faults
 
 # What the cost of an offer is the sum of.
@@ -53,10 +54,7 @@ def _read(
     path: Path, spec: Table, known: Mapping[str, pd.Series], columns: tuple[str, ...] = ()
 ) -> pd.DataFrame:
     texts = dict.fromkeys((column.name for column in spec.columns if column.kind == "id"), "str")
-    try:
-        own = pd.read_csv(path, encoding="utf-8-sig", dtype=texts)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as CSV: {err}")) from err
+    own = read_csv(path, dtype=texts)
     faults = find_faults(own, spec, str(path))
     named = {column.name for column in spec.columns}
     lost = tuple(name for name in columns if name not in own.columns and name not in named)

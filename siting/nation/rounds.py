@@ -1,10 +1,9 @@
-"""The nation solved: cities asked at budgets and prices in rounds, and the money divided."""
+"""Cities asked at budgets and prices in rounds, and the money divided between them."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.nation import city as asking
 from siting.nation.certificate import MILLION, Points, Pot, certificate, divide
 from siting.nation.city import Ask, Row
-from siting.nation.hands import Hands
 from siting.nation.overlap import overlaps
-from siting.nation.plan import BUDGET, SPLITS, NationPlan, plan_of, same
+from siting.nation.workers import Workers
 
 Report = Callable[[str], None]
 
@@ -27,35 +25,19 @@ Report = Callable[[str], None]
 # A price that left so much of the energy unproven is asked again, in up to so many times the time.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
+BUDGET = "the nation's budget"
+# Ways to divide the money by a number of the cities alone; none: the same for all.
+SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
 
 
-class Nation:
-    """Cities on one budget, each a study of its own.
+class Rounds:
+    """The cities of a nation, what each was asked and answered, and what follows for all.
 
-    Parameters
-    ----------
-    config
-        The nation's YAML file.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    workers
-        Processes of this machine; none: one a core.
-    dask
-        Address of a Dask scheduler to work on in their place; all machines see the same files.
-    progress
-        Called with one line for each thing done.
-    today
-        The day on which the target year must not lie in the past.
-
-    Examples
-    --------
-    >>> nation = Nation("configs/nation.yaml")  # doctest: +SKIP
-    >>> plan = nation.solve("runs/nation")  # doctest: +SKIP
-    >>> plan.cities[["city", "granted_pkr", "served_kwh_day"]]  # doctest: +SKIP
+    Parameters are as for `siting.Nation`.
     """
 
     def __init__(
@@ -73,7 +55,7 @@ class Nation:
         self.province = dict(zip(self.studies, provinces, strict=True))
         self.asked = dict(zip(self.studies, self.config.cities, strict=True))
         self.progress = progress
-        self.hands = Hands(workers, dask)
+        self.workers = Workers(workers, dask)
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         self.rows: list[Row] = []
@@ -124,7 +106,7 @@ class Nation:
         """Read every city, and refuse areas that overlap and floors that cannot be."""
         names = list(self.studies)
         tasks = [(asking.facts, (self.studies[name],)) for name in names]
-        for i, row in self.hands.each(tasks):
+        for i, row in self.workers.each(tasks):
             self.facts[names[i]] = row
             if row["status"] != "optimal":
                 self._fail(names[i], row["error"])
@@ -170,12 +152,12 @@ class Nation:
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
                     continue
             todo[len(todo)] = ask, times
-        limit_s, threads = self.config.solver.time_limit_s, self.hands.threads
+        limit_s, threads = self.config.solver.time_limit_s, self.workers.threads
         tasks = [
             (asking.answer, (self.studies[a.city], a, self._start(a), limit_s * times, threads))
             for a, times in todo.values()
         ]
-        for i, row in self.hands.each(tasks):
+        for i, row in self.workers.each(tasks):
             ask, times = todo[i]
             full = {"city": ask.city, "purpose": ask.purpose, "budget_pkr": ask.budget_pkr,
                     "price": ask.price, "free": ask.free, "times": times} | row  # fmt: skip
@@ -259,35 +241,8 @@ class Nation:
         limits = {name: self.limits(name) for name in self.studies}
         return certificate(self.bounds(), limits, pots or self.pots)
 
-    # --- whole ------------------------------------------------------------------------------------
-
-    def solve(self, out: Path | str | None = None) -> NationPlan:
-        """Return the plan of the nation, written to a folder if one is named.
-
-        Parameters
-        ----------
-        out
-            The folder: new, or empty.
-
-        Raises
-        ------
-        InputError
-            If areas overlap, or more is asked of a city than is in its reach.
-        InfeasibleError
-            If no division keeps to all floors.
-        """
-        from siting.nation.folder import write_nation
-
-        begun = time.perf_counter()
-        with self.hands:
-            self.prepare()
-            self._rounds()
-            chosen = self._chosen()
-            if out is None:
-                return plan_of(self, chosen, {}, time.perf_counter() - begun)
-            return write_nation(self, chosen, Path(out), begun)
-
-    def _rounds(self) -> None:
+    def ask_all(self) -> None:
+        """Ask for what the splits need, and then in rounds while the gap is wide."""
         names = [n for n in self.studies if n not in self.failed]
         asks = [self.ask(n, "nothing", 0.0, free=True) for n in names]
         for split in SPLITS:
@@ -340,7 +295,7 @@ class Nation:
         whole = math.fsum(weight.values()) or 1.0
         return {n: self.config.budget_pkr * w / whole for n, w in weight.items()}
 
-    def _chosen(self) -> dict[str, tuple[float, Row]]:
+    def chosen(self) -> dict[str, tuple[float, Row]]:
         """Return money granted and plan of each city that has one."""
         whole = self._divided(whole=True)
         if whole is None:
@@ -388,3 +343,8 @@ def _price_at(shared: Any, pots: Sequence[Pot], name: str) -> float:
     if shared is None:
         return 0.0
     return math.fsum(shared.prices[pot.name] for pot in pots if name in pot.cities)
+
+
+def same(row: Mapping[str, Any], ask: Ask) -> bool:
+    """Return whether a question is all but one that was asked."""
+    return ask.like(Ask(ask.city, "", row["budget_pkr"], row["price"]), free=row["free"])

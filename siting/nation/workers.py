@@ -15,7 +15,7 @@ POOLS = 2
 KILLED = "its process was killed, perhaps for want of memory"
 
 
-class Hands:
+class Workers:
     """An executor that outlives the death of its workers.
 
     `workers` are processes of this machine (None: one a core); `dask` is the address of a Dask
