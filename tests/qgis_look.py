@@ -14,6 +14,8 @@ from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
+    QgsExpression,
+    QgsExpressionContext,
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsProject,
@@ -60,10 +62,18 @@ def project(path):
         "layers": [(n.name(), n.isVisible(), n.layer() is not None and n.layer().isValid())
                    for n in nodes],
         "renderers": {n.name(): n.layer().renderer().type() for n in nodes if n.layer()},
-        "tips": {n.name(): n.layer().mapTipTemplate() for n in nodes if n.layer()},
+        "tips": {n.name(): tip(n.layer()) for n in nodes if n.layer()},
         "pages": [one.name() for one in layouts],
         "items": sorted({type(i).__name__ for one in layouts for i in one.items()}),
     }  # fmt: skip
+
+
+def tip(layer):
+    """Return what the map tip of a layer's first feature says, as HTML."""
+    context = QgsExpressionContext()
+    context.setFields(layer.fields())
+    context.setFeature(next(layer.getFeatures()))
+    return QgsExpression.replaceExpressionText(layer.mapTipTemplate(), context)
 
 
 def look(layer):

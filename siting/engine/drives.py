@@ -87,7 +87,7 @@ def solve_drives(
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
-    best, value = _shortened(frame, start)
+    best, value = _shortened(frame, start, clock)
     bound, nodes, at = 0.0, 0, best
     times, tried = FIRST if program.gap is None else FIRST_OF_GAP, set[float]()
     while not clock.over and value - bound > gap * value and kept > 0:
@@ -102,12 +102,12 @@ def solve_drives(
         at, nodes = found.choice, nodes + found.nodes
         if program.worth_unit == ENERGY_UNIT:
             bound = max(bound, horizon * (kept - found.bound))
-        at, drives = _shortened(frame, at)
+        at, drives = _shortened(frame, at, clock)
         lost = not math.isfinite(drives)
         if lost and not clock.over:
             with clock.phase("nearer", clock.share + BACK_SHARE * (1 - clock.share)):
                 at = solved(_nearer(frame, LONGEST * longest), at, 0.0, briefly=True).choice
-            at, drives = _shortened(frame, at)
+            at, drives = _shortened(frame, at, clock)
         clock.seconds.pop("nearer")
         if drives < value:
             best, value = at, drives
@@ -142,13 +142,15 @@ def _worth_of(frame: Frame) -> Reached:
     return next(one for one in frame.reached if isinstance(one.aim, MostWorth | NetWorth))
 
 
-def _shortened(frame: Frame, choice: Ints) -> tuple[Ints, float]:
+def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
     """Return a choice, its stations moved while that helps, and its drives (kWh·min/day).
 
     Drives are infinite where it reaches too little.
     """
     best, value = choice, math.inf
-    for _ in range(MOVES):
+    for n in range(MOVES):
+        if n and clock.over:
+            break
         served = frame.serve(np.sort(choice), Clock(math.inf))
         if not served.found or -frame.signed(served.objective) >= value:
             break

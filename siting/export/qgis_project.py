@@ -23,13 +23,20 @@ from siting.writing import write_whole
 _OFF = ("candidates", "dropped", "service", "viability", "alternative_sites")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
+
+
+def _text(field: str) -> str:
+    """Return an expression of a text field for a map tip: a name there is text and no HTML."""
+    return f"[% replace(replace({field}, '&', '&amp;'), '<', '&lt;') %]"
+
+
 _TIPS = {
-    "sites": "<b>[% name %]</b><br>[% whereabouts %]<br>[% chargers %]<br>"
+    "sites": f"<b>{_text('name')}</b><br>{_text('whereabouts')}<br>{_text('chargers')}<br>"
     "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] public money",
     "demand": "[% round(demand_kwh_day, 1) %] kWh/day wanted, "
     "[% round(served_kwh_day, 1) %] served",
-    "candidates": "<b>[% name %]</b><br>[% kind %]",
-    "roads": "[% name %]",
+    "candidates": f"<b>{_text('name')}</b><br>{_text('kind')}",
+    "roads": _text("name"),
 }
 # Kinds of items of a page, as QGIS numbers them.
 _ID = "siting_plan_layer_"  # QGIS does not take short ids
