@@ -70,7 +70,8 @@ def grid_city() -> dict[str, Any]:
     kinds = ["fuel", "parking", "hotel", "existing"]
     points = [Point(X + 900 + 1000 * i, Y + 2400 + 300 * i) for i in range(4)]
     candidates = gpd.GeoDataFrame(
-        {"site_id": [f"s{i}" for i in range(4)], "name": ["Pump & <i>Co", URDU, None, "Old"], "kind": kinds,
+        {"site_id": [f"s{i}" for i in range(4)], "name": ["Pump & <i>Co", URDU, None, "Old"],
+         "kind": kinds,
          "existing": [False, False, False, True], "existing_power_kw": [0.0, 0.0, 0.0, 60.0],
          "source": "test", "node_id": pd.array([1] * 4, dtype="Int64"), "snap_m": 0.0},
         geometry=points, crs=UTM,
