@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from siting.cli import app
 from siting.config import NationConfig, load_nation
 from siting.errors import ConfigError, InfeasibleError, InputError, VerifyError
-from siting.nation import Nation, NationPlan, read_nation
+from siting.nation import Nation, NationPlan, compare_nations, explain_city, read_nation
 from siting.nation import city as asking
 from siting.nation.certificate import Points, Pot, added_up, certificate, corners, divide
 from siting.nation.page import write_page
@@ -137,6 +137,48 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     assert "no folder of a nation's plan" in faults(lambda: read_nation(tmp_path))[0]
 
 
+def test_a_city_explained_and_two_plans_compared(tmp_path):
+    asked = write_nation_of(tmp_path, second=", least_pkr: 1000", budget=2_000)
+    plan = Nation(asked).solve(tmp_path / "floor")
+    # Without the floor both hubs could stand in the first town, but 4 kWh/day are had in either.
+    assert plan.floors_cost_kwh_day == pytest.approx(0)
+    free = Nation(write_nation_of(tmp_path, budget=3_000)).solve(tmp_path / "free")
+    assert free.floors_cost_kwh_day is None
+    equal = free.splits.set_index("split").loc["equal"]
+    assert equal["less_pkr"] == pytest.approx(4 / free.price)
+    lines, plans = explain_city(tmp_path / "free", "town")
+    told = dict(lines)
+    assert told["Serves"] == "12 of 12 kWh/day with 2 new stations"
+    assert plans["served_kwh_day"].to_list() == pytest.approx([0, 8, 12])
+    assert plans["chosen"].to_list() == [False, False, True]
+    assert told["A PKR m less"].startswith("4,000.0 kWh/day less")
+    assert told["A PKR m more"].startswith("nothing more")
+    with pytest.raises(InputError, match="did you mean half"):
+        explain_city(tmp_path / "free", "halve")
+    table = compare_nations(tmp_path / "floor", tmp_path / "free").set_index("city")
+    assert table.loc["town", "granted_pkr_change"] == pytest.approx(1000)
+    assert table.loc["all", "served_kwh_day_change"] == pytest.approx(4)
+
+
+def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
+    asked = write_nation_of(tmp_path, budget=3_000)
+    Nation(asked).solve(tmp_path / "run")
+    count = []
+    work = asking._answer
+    monkeypatch.setattr(asking, "_answer", lambda *args: count.append(1) or work(*args))
+    again = Nation(asked, earlier=tmp_path / "run").solve()
+    assert not count
+    assert again.served_kwh_day == pytest.approx(16)
+    more = Nation(asked, ["budget_pkr=4000"], earlier=tmp_path / "run").solve()
+    assert more.served_kwh_day == pytest.approx(18)
+    text = (tmp_path / "b" / "town.yaml").read_text().replace("km_day: 0.5", "km_day: 0.6")
+    (tmp_path / "b" / "town.yaml").write_text(text)
+    changed = Nation(asked, earlier=tmp_path / "run")
+    assert {row["city"] for row in changed.rows} == {"town"}
+    with pytest.raises(InputError, match="holds no answers"):
+        Nation(asked, earlier=tmp_path)
+
+
 def test_a_city_that_fails_leaves_the_bound_true(tmp_path, monkeypatch):
     """It counts as served nothing, and in the bound with what it wants; the rest goes on."""
     path = write_nation_of(tmp_path)
@@ -239,6 +281,20 @@ def test_the_verb(tmp_path):
     assert done.exit_code == 0, done.output
     assert "by population" in done.output
     assert "adds up" in run.invoke(app, ["nation", str(tmp_path / "out")]).output
+    asked = [
+        "nation",
+        str(tmp_path / "out"),
+        "--explain",
+        "town",
+        "--compare",
+        str(tmp_path / "out"),
+    ]
+    told = run.invoke(app, asked).output
+    assert "8 of 12 kWh/day" in told
+    assert "+0.0" in told
+    odd = run.invoke(app, ["nation", str(path), "--explain", "town"])
+    assert odd.exit_code == 2
+    assert "is no folder" in odd.output
     wrong = run.invoke(app, ["nation", str(path), "--set", "budget_pkr=-1", "-q"])
     assert wrong.exit_code == 2
     assert "-1 is not greater than 0" in wrong.output
@@ -350,8 +406,8 @@ def test_the_page_shows_the_money_on_the_map_and_asks_nobody(tmp_path, opened):
         {
             "split": ["best", "equal"], "served_kwh_day": [900.0, 600.0], "drives_min": [4.0, 5.0],
             "gini": [0.1, 0.2], "gini_a_head": [0.1, 0.2], "less_kwh_day": [0.0, 300.0],
-            "less_share": [0.0, 1 / 3], "complete": [False, True], "pkr_a-town": [2e8, 1e8],
-            "pkr_lost": [0.0, 1e8],
+            "less_share": [0.0, 1 / 3], "less_pkr": [0.0, 3e8], "complete": [False, True],
+            "pkr_a-town": [2e8, 1e8], "pkr_lost": [0.0, 1e8],
         }
     )  # fmt: skip
     terms = pd.DataFrame(
@@ -368,7 +424,7 @@ def test_the_page_shows_the_money_on_the_map_and_asks_nobody(tmp_path, opened):
     config = NationConfig.model_construct(
         name="n", title="A <nation>", note="made up", budget_pkr=2e8
     )
-    plan = NationPlan(config, cities, splits, frontier, pd.DataFrame(), terms, (), (), 3.0)
+    plan = NationPlan(config, cities, splits, frontier, pd.DataFrame(), terms, (), (), None, 3.0)
     write_page(plan, tmp_path)
     page = opened(tmp_path / "index.html").page
     assert page.title() == "A <nation>"

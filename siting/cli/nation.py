@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from siting.cli.app import Overrides, Quiet, app, errors_explained
+from siting.errors import Fault, InputError
 
 
 @app.command()
@@ -33,20 +34,46 @@ def nation(
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
     ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR",
+                     help="An earlier plan: what its cities answered is not asked again; what "
+                     "changes is shown."),
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="CITY", help="Of a folder: why a city gets its money."),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="DIR", help="Of a folder: what changes against another."),
+    ] = None,
     quiet: Quiet = False,
-) -> None:
+) -> None:  # fmt: skip
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
     with errors_explained(quiet=quiet):
+        if not config.is_dir() and (explain or compare):
+            option = "--explain" if explain else "--compare"
+            raise InputError(
+                Fault(option, f"{config} is no folder", "name what siting nation wrote")
+            )
         if config.is_dir():
-            from siting.nation import read_nation
+            from siting.nation import compare_nations, explain_city, read_nation
+            from siting.terminal.nation import print_changes, print_city
 
             facts, _ = read_nation(config)
+            if explain is not None:
+                print_city(explain, *explain_city(config, explain))
+            if compare is not None:
+                print_changes(compare_nations(compare, config))
+            if explain is not None or compare is not None:
+                return
             typer.echo(
                 f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
                 f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
             )
             return
-        plan_nation(config, overrides or [], out, workers, dask, quiet)
+        plan_nation(config, overrides or [], out, workers, dask, quiet, earlier)
 
 
 def plan_nation(
@@ -56,10 +83,11 @@ def plan_nation(
     workers: int | None = None,
     dask: str | None = None,
     quiet: bool = False,
+    earlier: Path | None = None,
 ) -> None:
     """Make the plan of a nation, write its folder and print it."""
-    from siting.nation import Nation
-    from siting.terminal.nation import print_nation
+    from siting.nation import Nation, compare_nations
+    from siting.terminal.nation import print_changes, print_nation
 
     now = datetime.now(UTC).astimezone()
     asked = Nation(
@@ -69,8 +97,11 @@ def plan_nation(
         dask=dask,
         progress=None if quiet else lambda text: typer.echo(text, err=True),
         today=now.date(),
+        earlier=earlier,
     )
     folder = out or asked.config.output.runs_dir / f"{asked.config.name}-{now:%Y%m%d-%H%M%S}"
     plan = asked.solve(folder)
     if not quiet:
         print_nation(plan, folder)
+        if earlier is not None:
+            print_changes(compare_nations(earlier, folder))

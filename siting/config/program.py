@@ -124,7 +124,8 @@ class LeastGain(Section):
     rule: Literal["within_gap", "always"] = Field(
         "within_gap",
         description="within_gap: of plans within solver.gap one without stations that bring less "
-        "(not in years, under coverage or where public money follows the business case); "
+        "(in years and where public money follows the business case: one whose drives are not "
+        "shortened for more money; not under coverage); "
         "always: it is part of what is best, whatever energy that gives up",
     )
     money: Literal["subsidy_pkr", "cost_pkr"] = Field(
@@ -269,7 +270,8 @@ class Program(Section):
         Field(
             None,
             description="what is best next, among plans as good so far, to a fifth of solver.gap: "
-            "most_worth (the objective), least_money (public money), shortest_drives; none: "
+            "most_worth (the objective), least_money (public money), shortest_drives (for no more "
+            "public money than the plan before draws, unless least_gain is 0); none: "
             "shortest_drives, but nothing where decay counts drives already or the method is "
             "greedy",
         )

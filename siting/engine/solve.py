@@ -165,9 +165,8 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
-            if not n and self.left_out.offers:  # the money for these is left by later aims too
-                money = self.program.instance.offer_subsidy[self.program.options.last[self.choice]]
-                reached.append(Reached(LeastMoney(), math.fsum(money)))
+            if left and isinstance(aims[n + 1], ShortestDrives):
+                reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)
 
@@ -180,6 +179,15 @@ class _Solve:
         lowest = result.bound / (1 + 0.999 * gap)
         # A gap that is met is met still.
         return Reached(aim, max(low, lowest) if lowest <= value else low)
+
+    def _money(self, reached: Sequence[Reached]) -> list[Reached]:
+        """Return the public money of the plan so far, where nearer alone is not to draw more."""
+        assert self.choice is not None
+        counts = self.effort.least_gain > 0 and self.effort.gap > ARITHMETIC
+        if not counts or not self.program.capacitated:
+            return []
+        frame = Frame(self.program, LeastMoney(), reached)
+        return [Reached(LeastMoney(), frame.sign * value_of_choice(frame, self.choice))]
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return aims reached with all the worth that the stations chosen in the end can serve."""

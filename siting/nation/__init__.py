@@ -3,5 +3,6 @@
 from siting.nation.folder import read_nation
 from siting.nation.nation import Nation
 from siting.nation.plan import NationPlan
+from siting.nation.questions import compare_nations, explain_city
 
-__all__ = ["Nation", "NationPlan", "read_nation"]
+__all__ = ["Nation", "NationPlan", "compare_nations", "explain_city", "read_nation"]

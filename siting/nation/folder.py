@@ -18,6 +18,7 @@ from siting.errors import Fault, InputError, VerifyError
 from siting.files import read_layer
 from siting.nation import city as asking
 from siting.nation.certificate import Pot, added_up, corners
+from siting.nation.earlier import write_answers
 from siting.nation.page import write_page
 from siting.nation.plan import NationPlan, plan_of
 from siting.nation.rounds import Rounds
@@ -65,6 +66,7 @@ def write_nation(
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False)
         export.write_json(_facts(nation, plan, now), folder / "nation.json")
+        write_answers(folder, nation.studies, nation.rows)
         _write_layers(folder, plan)
         write_page(plan, folder)
     return plan
@@ -85,6 +87,8 @@ def _facts(nation: Rounds, plan: NationPlan, now: datetime) -> dict[str, Any]:
         "served_kwh_day": plan.served_kwh_day,
         "bound_kwh_day": plan.bound_kwh_day,
         "gap": plan.gap,
+        "floors_cost_kwh_day": plan.floors_cost_kwh_day,
+        "floors_cost_pkr": plan.in_pkr(plan.floors_cost_kwh_day),
         "failed": dict(nation.failed),
         "unknown": list(plan.unknown),
         "pots": [

@@ -27,6 +27,8 @@ class Nation(Rounds):
         Called with one line for each thing done.
     today
         The day on which the target year must not lie in the past.
+    earlier
+        The folder of an earlier plan: what its cities answered holds where they are the same.
 
     Examples
     --------

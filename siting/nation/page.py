@@ -60,6 +60,11 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
             for r in worst.to_dict("records")
         )
         lines.append(("Divided otherwise", words))
+    cost = plan.floors_cost_kwh_day
+    if cost is not None:
+        money = plan.in_pkr(cost)
+        worth = "" if money is None else f", worth PKR {money / 1e6:,.1f} m at the budget's price"
+        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, by the plans at hand{worth}"))
     lost = plan.cities[plan.cities["status"] == "failed"]
     if len(lost):
         lines.append(
@@ -105,9 +110,10 @@ schematic, and say nothing about any boundary.</figcaption></figure>
 <div class="wide">{_classes(plan)}</div>
 <h2>The same money divided otherwise</h2>
 <div class="wide">{_splits(plan)}</div>
-<p class="quiet">Gini: 0 where all cities are served the same share of what they want, or the same
-energy a head. The other rows are each city's own best plan for its part of the money, with no
-floors to keep.</p>
+<p class="quiet">Worth: the public money that would serve the difference, at the price of the
+budget in the certificate below. Gini: 0 where all cities are served the same share of what they
+want, or the same energy a head. The other rows are each city's own best plan for its part of the
+money, with no floors to keep.</p>
 <h2>Less money</h2>
 <div class="wide">{_frontier(plan)}</div>
 <p class="quiet">Served at least: by plans at hand, with no city solved anew.</p>
@@ -223,13 +229,14 @@ def _splits(plan: NationPlan) -> str:
     cities = list(plan.cities["city"])
     titles = dict(zip(cities, plan.cities["title"], strict=True))
     heads = ["Divided", *(f"{html.escape(titles[c])}, PKR m" for c in cities), "Served, kWh/day",
-             "Against this plan", "Drive, min", "Gini", "Gini a head"]  # fmt: skip
+             "Against this plan", "Worth, PKR m", "Drive, min", "Gini", "Gini a head"]  # fmt: skip
     rows = []
     for row in plan.splits.to_dict("records"):
         against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
         served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (a city lacks)")
         rows.append([WORDS[row["split"]], *(f"{row[f'pkr_{c}'] / 1e6:,.1f}" for c in cities),
-                     served, against, _number(row["drives_min"], ".1f"), f"{row['gini']:.3f}",
+                     served, against, _number((row["less_pkr"] or math.nan) / 1e6, ",.1f"),
+                     _number(row["drives_min"], ".1f"), f"{row['gini']:.3f}",
                      f"{row['gini_a_head']:.3f}"])  # fmt: skip
     return _table(heads, rows)
 

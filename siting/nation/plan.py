@@ -34,7 +34,8 @@ class NationPlan:
     splits
         One row a way to divide: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
         shares served over cities), ``gini_a_head`` (of energy by head), ``less_kwh_day`` and
-        ``less_share`` against the plan, ``complete`` (whether every city had a plan), and
+        ``less_share`` against the plan, ``less_pkr`` (the money that serves as much at the price of
+        the budget; blank: it has none), ``complete`` (whether every city had a plan), and
         ``pkr_CITY``.
     frontier
         Parts of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (of plans at hand),
@@ -47,6 +48,8 @@ class NationPlan:
         Money that cities share.
     unknown
         Cities of which not even the energy wanted is known: the bound is that of the others.
+    floors_cost_kwh_day
+        What the plans at hand would serve more where no floor holds; none: none is asked for.
     seconds
         In all.
     """
@@ -59,6 +62,7 @@ class NationPlan:
     terms: pd.DataFrame
     pots: tuple[Pot, ...]
     unknown: tuple[str, ...]
+    floors_cost_kwh_day: float | None
     seconds: float
 
     @property
@@ -70,6 +74,16 @@ class NationPlan:
     def bound_kwh_day(self) -> float:
         """What no division of the money and no plan of a city exceeds (kWh/day)."""
         return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
+
+    @property
+    def price(self) -> float:
+        """What a rupee more of the budget is worth by the certificate (kWh/day)."""
+        own = self.terms[(self.terms["row"] == "pot") & (self.terms["name"] == BUDGET)]
+        return float(own["price"].iloc[0]) if len(own) else 0.0
+
+    def in_pkr(self, kwh_day: float | None) -> float | None:
+        """Return the public money (PKR) that serves so much at the price of the budget."""
+        return None if kwh_day is None or self.price <= 0 else kwh_day / self.price
 
     @property
     def gap(self) -> float:
@@ -114,10 +128,14 @@ def plan_of(
     cities = pd.DataFrame(rows)
     served = math.fsum(cities["served_kwh_day"])
     unknown = tuple(n for n, f in nation.facts.items() if "reachable_kwh_day" not in f)
-    return NationPlan(
+    free = nation.without_floors_kwh_day()
+    cost = None if free is None else max(free - served, 0.0)
+    plan = NationPlan(
         nation.config, cities, _splits(nation, cities, served), _frontier(nation), nation.bounds(),
-        terms, pots, unknown, round(seconds, 1),
+        terms, pots, unknown, cost, round(seconds, 1),
     )  # fmt: skip
+    plan.splits["less_pkr"] = [plan.in_pkr(kwh) for kwh in plan.splits["less_kwh_day"]]
+    return plan
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:

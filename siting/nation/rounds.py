@@ -16,6 +16,7 @@ from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.nation import city as asking
 from siting.nation.certificate import MILLION, Points, Pot, certificate, divide
 from siting.nation.city import Ask, Row
+from siting.nation.earlier import read_answers
 from siting.nation.overlap import overlaps
 from siting.nation.workers import Workers
 
@@ -49,6 +50,7 @@ class Rounds:
         dask: str | None = None,
         progress: Report | None = None,
         today: date | None = None,
+        earlier: Path | str | None = None,
     ) -> None:
         self.config, cities, provinces = load_nation(Path(config), overrides, today)
         self.studies: dict[str, Config] = {one.name: one for one in cities}
@@ -58,7 +60,7 @@ class Rounds:
         self.workers = Workers(workers, dask)
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
-        self.rows: list[Row] = []
+        self.rows = [] if earlier is None else read_answers(Path(earlier), self.studies)
 
     # --- what is shared ---------------------------------------------------------------------------
 
@@ -124,6 +126,8 @@ class Rounds:
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
         if faults:
             raise InputError(faults)
+        if self.rows:
+            self.tell(f"{len(self.rows):,} answers of an earlier plan hold")
         if len(self.failed) == len(names):
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
             raise SolveError(Fault("cities", f"none could be read: {what}"))
@@ -196,12 +200,17 @@ class Rounds:
 
     # --- dividing ---------------------------------------------------------------------------------
 
-    def points(self) -> dict[str, Points]:
-        """Return the plans of each city that keep to its floors; of one that failed nothing."""
+    def points(self, *, floors: bool = True) -> dict[str, Points]:
+        """Return the plans of each city that keep to its floors; of one that failed nothing.
+
+        Without `floors` all plans, and any money of the budget for a city that may take part.
+        """
         found = {}
         for name in self.studies:
-            rows = self.plans(name, floors=name not in self.failed)
+            rows = self.plans(name, floors=floors and name not in self.failed)
             low, high = self.limits(name)
+            if not floors:
+                low, high = 0.0, self.config.budget_pkr if high > 0 else 0.0
             if name in self.failed:
                 rows = [{"subsidy_pkr": 0.0, "served_kwh_day": 0.0}]
             use = {
@@ -219,6 +228,18 @@ class Rounds:
             return None
         envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
         return divide(points, self.pots, envelopes, whole=whole)
+
+    def without_floors_kwh_day(self) -> float | None:
+        """Return what the plans at hand serve where no floor holds; none: no floor is asked for."""
+        budget = self.config.budget_pkr
+        least = any(self.limits(name)[0] > 0 for name in self.studies)
+        least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
+        if not (self._has_floors or least):
+            return None
+        pots = [Pot(BUDGET, tuple(self.studies), at_most=budget)]
+        envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
+        found = divide(self.points(floors=False), pots, envelopes)
+        return None if found is None else found.energy
 
     def bounds(self) -> pd.DataFrame:
         """Return what is proven of each city, with the energy in its reach as the first of all."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from siting import sites
+from siting.demand import session_figures
 from siting.errors import Fault, InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
+from siting.sites.standards import group_capacity_kwh_day
+from siting.study.asked import subsidy_of
+from siting.study.to_plan import service_standard
 
 HOURS = 24.0
+PAISA = 0.01
 # What a configuration's name has before or after it where it extends a station or a feeder.
 _MORE = re.compile(r"^existing\+|\+upgrade$")
 _SESSION = ("session_kwh", "session_min", "peak_hour_share")
@@ -41,13 +48,14 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     served = served[(served["site_id"].astype(str) == site)]
     served = served[served["vehicle_class"].isin(list(classes))]
     counts = _counts(run, str(offer["configuration"]))
+    earned, business = _business(run, site)
+    one_year = not slices["year"].notna().any() and len(slices) == 1
     chains = [
         _service(run, site, served),
         *_capacity(run, offer, counts),
         _cost(run, offer, counts),
-        _subsidy(run, site, offer, at.year),
+        _subsidy(run, site, offer, at.year, earned[0].value if earned and one_year else None),
     ]
-    earned, business = _business(run, site)
     chains += earned
     name = run.table("candidates").set_index("site_id")["name"].get(site)
     columns = ["cell_id", "vehicle_class", "served_kwh_day", "travel_min"]
@@ -70,9 +78,9 @@ def _counts(run: Traced, configuration: str) -> dict[str, int]:
 def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:
     by_class = served.groupby("vehicle_class")["served_kwh_day"].sum().sort_values(ascending=False)
     steps = [
-        Step(str(name), f"from {(served['vehicle_class'] == name).sum():,} cells", float(kwh),
-             "kWh/day")
+        Step(str(name), f"from {n:,} cell{'s' if n > 1 else ''}", float(kwh), "kWh/day")
         for name, kwh in by_class.items()
+        for n in [int((served["vehicle_class"] == name).sum())]
     ]  # fmt: skip
     words = " + ".join(f"{kwh:,.6g}" for kwh in by_class) or "nobody"
     steps.append(Step("served", words, float(by_class.sum()), "kWh/day"))
@@ -106,14 +114,47 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
                 Chain(what, (Step(what, words, value, "kWh/day", stored, tuple(factors)),))
             )
             continue
+        users = [str(one) for one in pairs.loc[pairs["charger_group"] == group, "vehicle_class"]]
         settings = run.figures[run.figures["figure"].str.startswith("service.")]
         factors += run.figures_of([str(name) for name in settings["figure"]], "")
-        for name in pairs.loc[pairs["charger_group"] == group, "vehicle_class"]:
-            factors += run.figures_of(list(_SESSION), str(name))
-        words = f"{chargers}, rule {rule} (siting.sites.standards), {availability:g} of the time"
-        step = Step(what, words, stored, "kWh/day", None, tuple(factors))
+        factors += run.figures_of(["service.time_utilisation"], group)
+        for name in users:
+            factors += run.figures_of([*_SESSION, "limit_kw"], name)
+        step = Step(what, f"{chargers}, rule {rule}, {availability:g} of the time", stored,
+                    "kWh/day", None, tuple(factors))  # fmt: skip
+        if own and not offer["extends"] and not swaps:
+            step = _waiting(run, step, own, group, availability)
+            found.append(Chain(what, (step,)))
+            continue
         found.append(Chain(what, (step,), ("taken from offers as stored, not worked out anew",)))
     return found
+
+
+def _waiting(run: Traced, step: Step, own: dict[str, int], group: str, availability: float) -> Step:
+    """Return the step of a group's capacity where few may wait, worked out again."""
+    energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
+    sessions = session_figures(run.config.demand.profiles_csv)
+    mix = sites.group_mix(
+        group, run.table("compatibility"), sessions=sessions, energy_kwh_day=energy.to_dict()
+    )
+    standard = service_standard.make(run.config)
+    chargers = run.table("chargers").set_index("charger_id", drop=False).loc[list(own)]
+    value = availability * group_capacity_kwh_day(
+        chargers, np.array(list(own.values())), mix, standard
+    )
+    paces = " and ".join(
+        f"{mix.minutes(float(one['power_kw']) / float(one['ports'])):,.3g} min at {name}"
+        for name, one in chargers.iterrows()
+    )
+    taken = standard.time_utilisation.get(group)
+    words = (
+        f"{' + '.join(f'{n} x {name}' for name, n in own.items())}: sessions of "
+        f"{mix.session_kwh:,.3g} kWh take {paces}, {mix.peak_hour_share:.1%} of a day's in its "
+        f"busiest hour; at most {standard.alpha:.0%} wait over {standard.wait_min:g} min (Erlang C)"
+    )
+    words += f" and ports are taken {taken:.0%} of the day at most" if taken is not None else ""
+    words += f"; {availability:g} of the time"
+    return replace(step, words=words, value=value, stored=step.value)
 
 
 def _types(run: Traced, counts: dict[str, int], group: str) -> dict[str, int]:
@@ -194,9 +235,11 @@ def _part(
     return Step(column, words, float(value), "PKR", float(offer[column]), tuple(factors))
 
 
-def _subsidy(run: Traced, site: str, offer: pd.Series[Any], year: int) -> Chain:
-    """Return the chain of the public money a station draws."""
-    rule = run.config.offers.subsidy
+def _subsidy(
+    run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
+) -> Chain:
+    """Return the chain of the public money a station draws; its net present value where known."""
+    rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
     # What is drawn up to a year is told year by year.
@@ -207,7 +250,7 @@ def _subsidy(run: Traced, site: str, offer: pd.Series[Any], year: int) -> Chain:
     what = f"public money, rule {rule.rule}"
     if rule.rule in ("share", "flat") and not offer["existing"]:
         row = offer.to_frame().T.reset_index(drop=True)
-        value = float(sites.subsidy_pkr(row, sites.Subsidy(**rule.model_dump())).iloc[0])
+        value = float(sites.subsidy_pkr(row, rule).iloc[0])
         shares = [
             (part, float(getattr(rule, part.removesuffix("_cost_pkr") + "_share")))
             for part in sites.COST_PARTS
@@ -219,6 +262,17 @@ def _subsidy(run: Traced, site: str, offer: pd.Series[Any], year: int) -> Chain:
         if rule.cap_per_station_pkr is not None:
             words += f", at most {rule.cap_per_station_pkr:,.0f}"
         return Chain(what, (Step("subsidy_pkr", words, value, "PKR", drawn, factors),))
+    if rule.rule == "need" and not offer["existing"] and lacking is not None:
+        words = f"what its business case lacks: less its net present value of {lacking:,.0f}, "
+        words += "nothing where that is above 0"
+        value = max(0.0, -lacking)
+        if abs(value - drawn) <= PAISA:  # to which the table of business cases is rounded
+            return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", drawn, factors),))
+        words += (
+            f", and {drawn - value:,.0f} more: the program reckons each vehicle class at the "
+            "lowest margin of the chargers it can use"
+        )
+        return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
     words = "a station that stands draws none" if offer["existing"] else "as stored"
     return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +24,8 @@ from siting.study.yearly import built_by_year, cells_by_year, count_by_year, mon
 from siting.study.zones import gini, zone_table
 
 NOT_FOUND = "not found in time"
+# Money left is told of from this sum and share of the budget on.
+LITTLE_PKR, LITTLE = 10_000.0, 0.01
 
 
 def decide(
@@ -119,6 +122,8 @@ class _Told:
             self._least_cost()
         if answer.left_out.offers:
             self._left_out()
+        elif asked.budgeted and isinstance(answer.program.all_aims[0], MostWorth):
+            self._unspent(found)
         if keys.least_gain.always and asked.budgeted:
             self._left(found)
         if asked.need is not None:
@@ -295,6 +300,15 @@ class _Told:
             f"{max(out.worth, 0.0):,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
         )
         self.lines.append(("Money left", text))
+
+    def _unspent(self, found: Outcome) -> None:
+        """Tell of money that the most worth did not take, and what it could serve at most."""
+        left, proof = found.budget_pkr - found.subsidy_pkr, self.answer.proofs[0].proof
+        if left < max(LITTLE_PKR, LITTLE * found.budget_pkr) or not math.isfinite(proof.bound):
+            return
+        more = max(proof.bound - proof.objective, 0.0)
+        text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,.4g} "
+        self.lines.append(("Money left", f"{text}{self.answer.program.worth_unit} more with it"))
 
     def _left(self, found: Outcome) -> None:
         """Tell what is left of the money because it would bring too little, and how little."""

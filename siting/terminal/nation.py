@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from siting.nation import NationPlan
 
 
@@ -55,3 +57,48 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
         if row["error"]:
             console.print(f"{row['city']} failed: {row['error']}")
     typer.echo(f"{plan.seconds:,.0f} s; written to {folder}, open index.html")
+
+
+def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
+    """Print why a city gets its money, and the plans found for it, the cheapest first."""
+    console = Console(highlight=False)
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(no_wrap=True)
+    facts.add_column()
+    for what, value in lines:
+        facts.add_row(what, value)
+    console.print(city, style="bold")
+    console.print(facts)
+    if plans.empty:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(("Plan found", "PKR m", "kWh/day", "A PKR m brought", "")):
+        table.add_column(name, justify="right" if 0 < i < 4 else "left")
+    for row in plans.to_dict("records"):
+        rate = row["kwh_day_a_million"]
+        table.add_row(
+            row["purpose"], f"{row['subsidy_pkr'] / 1e6:,.2f}", f"{row['served_kwh_day']:,.0f}",
+            "" if rate != rate else f"{rate:,.1f}", "about here" if row["chosen"] else "",
+        )  # fmt: skip
+    console.print(table)
+
+
+def print_changes(table: pd.DataFrame) -> None:
+    """Print what changes by city between two plans of a nation."""
+    console = Console(highlight=False)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(("City", "PKR m", "change", "Stations", "change", "kWh/day", "change",
+                              "Drive, min", "change")):  # fmt: skip
+        shown.add_column(name, justify="right" if i else "left")
+    for row in table.to_dict("records"):
+        cells = [row["city"]]
+        for key, form, unit in (
+            ("granted_pkr", ",.1f", 1e6),
+            ("new_stations", ",.0f", 1),
+            ("served_kwh_day", ",.0f", 1),
+            ("drives_min", ".1f", 1),
+        ):
+            for value, sign in ((row[key], ""), (row[f"{key}_change"], "+")):
+                cells.append("" if value != value else format(value / unit, sign + form))
+        shown.add_row(*cells)
+    console.print(shown)

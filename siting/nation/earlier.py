@@ -1,0 +1,58 @@
+"""What cities answered for an earlier plan, kept with it so that a further question is quick.
+
+An answer is used again only where the city's configuration is the same, letter by letter, and this
+version of the package gave it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from siting import __version__, export
+from siting.config import Config, to_yaml
+from siting.errors import Fault, InputError
+from siting.nation.city import Row
+
+ANSWERS = "answers.json"
+
+
+def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
+    """Write what the cities of a nation were asked and answered into its folder."""
+    told = {
+        "siting": __version__,
+        "configurations": {name: _hash(config) for name, config in studies.items()},
+        "answers": rows,
+    }
+    export.write_json(told, folder / ANSWERS)
+
+
+def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
+    """Return the answers of an earlier folder that hold for these cities too.
+
+    Raises `InputError` if the folder has none that can be read.
+    """
+    path = folder / ANSWERS
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        same = {
+            name
+            for name, config in studies.items()
+            if told["siting"] == __version__ and told["configurations"].get(name) == _hash(config)
+        }
+        rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+        what = f"holds no answers of cities: {type(err).__name__}: {err}"
+        raise InputError(Fault(str(path), what, "name what siting nation wrote")) from err
+    for row in rows:
+        if "bound_kwh_day" in row and row["bound_kwh_day"] is None:
+            row["bound_kwh_day"] = math.nan
+        row["offers"] = tuple(row.get("offers", ()))
+    return rows
+
+
+def _hash(config: Config) -> str:
+    return hashlib.sha256(to_yaml(config).encode()).hexdigest()

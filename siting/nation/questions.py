@@ -1,0 +1,128 @@
+"""What stored plans of a nation tell: why a city gets its money, and what differs between two."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.nation.certificate import MILLION
+from siting.nation.folder import read_nation
+
+CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
+
+
+def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
+    """Return why a city gets the money it gets, in lines (what, text), and its plans by money.
+
+    Parameters
+    ----------
+    folder
+        What `siting nation` wrote; it is held against itself first.
+    city
+        The city's name.
+
+    Returns
+    -------
+    list, DataFrame
+        The plans found for the city, the least money first: ``purpose`` (why it was asked),
+        ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before), and
+        ``chosen``.
+
+    Raises
+    ------
+    InputError
+        If it is no such folder, or there is no such city.
+    VerifyError
+        If the folder is not what it says it is.
+    """
+    facts, tables = read_nation(folder)
+    cities = tables["cities"].set_index("city", drop=False)
+    if city not in cities.index:
+        near = difflib.get_close_matches(city, list(cities.index), 1, cutoff=0.5)
+        fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(cities.index)}"
+        raise InputError(Fault("CITY", f"{city} is no city of this plan", fix))
+    row = cities.to_dict("index")[city]
+    lines = [("Status", str(row["status"]))]
+    if row["status"] == "failed":
+        return [*lines, ("Why", str(row["error"]))], pd.DataFrame()
+    low, high = facts["limits_pkr"][city]
+    price = _price(tables["certificate"], city)
+    plans = _plans(tables["bounds"], city, float(row["subsidy_pkr"]))
+    lines += [
+        ("Money", f"PKR {row['granted_pkr'] / MILLION:,.2f} m granted, "
+                  f"{row['subsidy_pkr'] / MILLION:,.2f} m drawn; it may get "
+                  f"{low / MILLION:,.2f} to {high / MILLION:,.2f} m"),
+        ("Serves", f"{row['served_kwh_day']:,.0f} of {row['demand_kwh_day']:,.0f} kWh/day with "
+                   f"{row['new_stations']:,.0f} new stations"),
+        ("A PKR m less", _less(plans)),
+        ("A PKR m more", _more(plans)),
+        ("In the nation", f"at the price of the certificate a PKR m has to bring "
+                          f"{price * MILLION:,.1f} kWh/day here"),
+    ]  # fmt: skip
+    if isinstance(row["binds"], str) and row["binds"]:
+        lines.append(("Binds", row["binds"]))
+    return lines, plans
+
+
+def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
+    """Return what changes by city between two stored plans, and in all.
+
+    Returns
+    -------
+    DataFrame
+        One row a city that is in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
+        ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank
+        where a city is in one plan only.
+    """
+    old, new = (read_nation(folder)[1]["cities"].set_index("city") for folder in (before, after))
+    names = list(dict.fromkeys([*new.index, *old.index]))
+    table = pd.DataFrame(index=pd.Index([*names, "all"], name="city"))
+    for key in CHANGES:
+        was, now = old[key].reindex(names), new[key].reindex(names)
+        for name, of, cities in (("_before", was, old), ("", now, new)):
+            whole = of.sum()
+            if key == "drives_min":
+                energy = cities["served_kwh_day"].reindex(names)
+                whole = (of * energy).sum() / max(energy.sum(), 1e-12)
+            table[key + name] = [*of, whole]
+        table[f"{key}_change"] = table[key] - table[f"{key}_before"]
+    return table.reset_index()
+
+
+def _price(terms: pd.DataFrame, city: str) -> float:
+    mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
+    return float(mine["price"].iloc[0]) if len(mine) else 0.0
+
+
+def _plans(asks: pd.DataFrame, city: str, drawn: float) -> pd.DataFrame:
+    """Return the plans of a city that serve more than all that cost less."""
+    keys = ["purpose", "subsidy_pkr", "served_kwh_day"]
+    mine = asks.loc[(asks["city"] == city) & asks["served_kwh_day"].notna(), keys]
+    mine = mine.sort_values(["subsidy_pkr", "served_kwh_day"], ascending=[True, False])
+    best = mine["served_kwh_day"].cummax().shift(fill_value=-1.0)
+    mine = mine[mine["served_kwh_day"] > best + 1e-9].reset_index(drop=True)
+    steps = mine[["subsidy_pkr", "served_kwh_day"]].diff(1)
+    rate = steps["served_kwh_day"] / (steps["subsidy_pkr"] / MILLION)
+    nearest = (mine["subsidy_pkr"] - drawn).abs()
+    return mine.assign(
+        kwh_day_a_million=rate.where(steps["subsidy_pkr"] > 0), chosen=nearest == nearest.min()
+    )
+
+
+def _less(plans: pd.DataFrame) -> str:
+    at = plans.index[plans["chosen"]].min()
+    rate = plans.loc[at, "kwh_day_a_million"] if len(plans) else float("nan")
+    if pd.isna(rate):
+        return "no plan for less money was found"
+    return f"{rate:,.1f} kWh/day less, against the next cheaper plan found"
+
+
+def _more(plans: pd.DataFrame) -> str:
+    at = plans.index[plans["chosen"]].max()
+    if not len(plans) or at == plans.index[-1]:
+        return "nothing more, as far as a plan was found"
+    rate = float(plans.loc[at + 1, "kwh_day_a_million"])
+    return f"{rate:,.1f} kWh/day more, with the next dearer plan found"
