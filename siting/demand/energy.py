@@ -22,6 +22,8 @@ from siting.demand.figures import weakest
 from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
 from siting.errors import Fault, InputError
 
+Ints = npt.NDArray[np.int64]
+
 CLASS_FIGURES = {
     "kwh_km": "kWh/km",
     "km_day": "km/day",
@@ -165,12 +167,14 @@ def zone_energy(
     """
     checked = Housing.from_table(zones)
     whole = city_energy(fleet, vehicles, city_share, area_share)
-    figures = figure_values(
-        demand_figures(fleet, vehicles, city_share, area_share, zones=zones, effects=effects),
-        vehicles,
-        whole["vehicle_class"].to_list(),
+    classes = whole["vehicle_class"].to_list()
+    listed = demand_figures(fleet, vehicles, city_share, area_share, zones=zones, effects=effects)
+    figures = figures_at(
+        listed["value"].to_numpy(dtype=float),
+        figure_rows(listed, classes),
+        housing_weight(vehicles, classes),
     )
-    energy = zone_class(checked.ids, whole["vehicle_class"].to_list())
+    energy = zone_class(checked.ids, classes)
     repeat = len(checked.ids)
     energy["vehicles"] = np.outer(checked.split, whole["vehicles"]).ravel()
     energy["home_share"] = home_shares(figures, checked).ravel()
@@ -256,22 +260,35 @@ def demand_figures(
     return pd.concat(parts, ignore_index=True)
 
 
-def figure_values(
-    figures: pd.DataFrame, vehicles: pd.DataFrame, classes: Sequence[str], end: str = "value"
-) -> dict[str, Array]:
-    """Return each figure of `demand_figures` as an array with one entry a class, for `zone_kwh`."""
-    order = list(classes)
-    values = {
-        "housing_weight": vehicles.set_index("vehicle_class")
-        .loc[order, "housing_weight"]
-        .to_numpy(dtype=float)
-    } | {effect: np.zeros(len(order)) for effect in EFFECTS}
-    for name, rows in figures.groupby("figure", sort=False):
-        if (rows["vehicle_class"] == "").all():
-            values[str(name)] = np.full(len(order), float(rows[end].iloc[0]))
-        else:
-            values[str(name)] = rows.set_index("vehicle_class").loc[order, end].to_numpy(float)
-    return values
+def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints]:
+    """Return the row of each class in `demand_figures`, by figure; of all classes where it is one.
+
+    Working it out once is what makes the same figures at many values quick.
+    """
+    names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
+    groups: dict[str, dict[str, int]] = {}
+    for row, (name, own) in enumerate(zip(names.tolist(), of.tolist(), strict=True)):
+        groups.setdefault(name, {})[own] = row
+    return {
+        name: np.array([rows[""] if "" in rows else rows[own] for own in classes], dtype=np.int64)
+        for name, rows in groups.items()
+    }
+
+
+def housing_weight(vehicles: pd.DataFrame, classes: Sequence[str]) -> Array:
+    """Return how much each class's charging at home follows housing (share)."""
+    own = vehicles.set_index("vehicle_class")["housing_weight"]
+    return own.loc[list(classes)].to_numpy(dtype=float)
+
+
+def figures_at(values: Array, rows: Mapping[str, Ints], weight: Array) -> dict[str, Array]:
+    """Return each figure by class, for `zone_kwh`, where the figures' rows stand at some values.
+
+    `values` has one entry a row along its last axis.
+    """
+    none = np.zeros(len(weight))
+    found = {"housing_weight": weight} | dict.fromkeys(EFFECTS, none)
+    return found | {name: values[..., at] for name, at in rows.items()}
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

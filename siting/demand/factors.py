@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.demand.energy import figure_values, zone_kwh
+from siting.demand.energy import zone_kwh
 from siting.demand.housing import home_shares, zone_class
 from siting.demand.surfaces import poi_points
 from siting.demand.uncertainty import Case
@@ -62,7 +62,7 @@ def energy_factors(
     values = given.figures["value"].to_numpy(dtype=float)
     if case != "central":
         values = given.end(more=case == "high")
-    figures = figure_values(given.figures.assign(at=values), vehicles, given.classes, "at")
+    figures = given.at(values)
     rows = zone_class(given.zones.ids, given.classes)
     home = home_shares(figures, given.zones).ravel()
     own = {"zone_share": np.repeat(given.zones.split, len(given.classes)), "public_share": 1 - home}

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from siting.demand.energy import demand_figures, figure_values, zone_kwh
+from siting.demand.energy import demand_figures, figure_rows, figures_at, housing_weight, zone_kwh
 from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.errors import Fault, InputError
 
@@ -42,7 +42,8 @@ class Case:
         )
         self.classes = fleet["vehicle_class"].astype(str).to_list()
         self.zones = Housing.from_table(zones)
-        self.vehicles = vehicles
+        self._rows = figure_rows(self.figures, self.classes)
+        self._weight = housing_weight(vehicles, self.classes)
         ends = self.figures[["low", "value", "high"]].to_numpy(dtype=float)
         wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
         if wrong.any():
@@ -56,10 +57,13 @@ class Case:
             + self.figures["vehicle_class"].where(~shared, self.figures["source"])
         )
 
+    def at(self, values: Array) -> dict[str, Array]:
+        """Return each figure by class where they stand at the given values; draws come first."""
+        return figures_at(values, self._rows, self._weight)
+
     def kwh(self, values: Array) -> Array:
         """Return energy by zone and class with the figures at the given values (kWh/day)."""
-        at = self.figures.assign(at=values)
-        return zone_kwh(figure_values(at, self.vehicles, self.classes, "at"), self.zones)
+        return zone_kwh(self.at(values), self.zones)
 
     def end(self, *, more: bool) -> Array:
         """Return each figure at the end that gives more energy, or less."""
@@ -70,6 +74,8 @@ class Case:
         for name in SURVEYED:
             # Whether an effect takes from home charging or gives to it depends on who lives here.
             at = (figure == name).to_numpy()
+            if not at.any():
+                continue
             ends = [np.where(at, end, values) for end in (low, high)]
             values = (max if more else min)(ends, key=lambda tried: self.kwh(tried).sum())
         return values
@@ -184,22 +190,8 @@ def draw_energy(
         ],
         axis=1,
     )
-    names = case.figures["figure"].to_numpy()
-    of = case.figures["vehicle_class"].to_numpy()
-    base = figure_values(case.figures, case.vehicles, case.classes)
-    columns = {
-        name: [
-            int(np.flatnonzero((names == name) & ((of == c) | (of == "")))[0]) for c in case.classes
-        ]
-        for name in dict.fromkeys(names)
-    }
     energy = np.concatenate(
-        [
-            zone_kwh(
-                base | {k: drawn[i : i + _CHUNK, v] for k, v in columns.items()}, case.zones
-            ).sum(axis=-2)
-            for i in range(0, n, _CHUNK)
-        ]
+        [case.kwh(drawn[i : i + _CHUNK]).sum(axis=-2) for i in range(0, n, _CHUNK)]
     )
     return pd.DataFrame(
         {

@@ -8,6 +8,7 @@ Confidence marks: ``definition`` a figure that is so by how another is defined, 
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from siting.files import read_csv
 
 # The surest first. A definition cannot be wrong, so that what rests on it is as sure as the rest.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
+
+
+@cache
+def _packaged(name: str) -> pd.DataFrame:
+    packaged = resources.files(__package__) / f"{name}.csv"
+    with packaged.open(encoding="utf-8") as file:
+        return pd.read_csv(file)
 
 
 def table(name: str, path: Path | None = None) -> pd.DataFrame:
@@ -45,9 +53,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     >>> "source" in table("speeds").columns
     True
     """
-    packaged = resources.files(__package__) / f"{name}.csv"
-    with packaged.open(encoding="utf-8") as file:
-        default = pd.read_csv(file)
+    default = _packaged(name).copy()
     if path is None:
         return default
     own = read_csv(path)
