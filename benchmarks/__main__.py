@@ -37,6 +37,7 @@ ROWS = {
     "saddar": "benchmarks.programme:saddar",
     "together": "benchmarks.blocks:together",
     "blocks": "benchmarks.blocks:alone",
+    "nation": "benchmarks.nation:measure",
     "large": "benchmarks.cover:large",
     "growth": "benchmarks.growth:coverage",
     "growth_capacity": "benchmarks.growth:capacitated",

@@ -130,11 +130,18 @@ def prepare(folder: str, side: int, places: int, budget: float) -> dict[str, Any
 
 def write_files(root: Path, side: int, places: int, seed: int, people: float | None = None) -> None:
     """Write roads, people at the corners (so many in all, or by density alone) and places."""
-    import pandas as pd
-
     city = made_city.make_city(side)
     if not (root / "city.osm").is_file():
         made_city.write_osm(city, root / "city.osm")
+    write_tables(root, city, places, seed, people)
+
+
+def write_tables(
+    root: Path, city: made_city.City, places: int, seed: int, people: float | None = None
+) -> None:
+    """Write a city's people and places, as `write_files` does."""
+    import pandas as pd
+
     lon, lat = made_city.lonlat(city)
     rng = np.random.default_rng(seed)
     dense = made_city.density(city, rng)

@@ -272,4 +272,14 @@ GOALS = (
             _most("blocks_late_s", 0, "{} s past the clock"),
         ),
     ),
+    Goal(
+        "17",
+        "nation",
+        "eleven made-up cities, the library's populations, 10,000 candidates, PKR 2 bn, one year",
+        "proven 1 % within 30 minutes",
+        (
+            _most("nation_gap_pct", 1.0, "gap {} %"),
+            _most("nation_minutes", 30, "{} minutes"),
+        ),
+    ),
 )

@@ -1,0 +1,144 @@
+"""A nation of made-up cities on one budget: the gap that is proven, and how it grows.
+
+The cities have the people of the package's library and are otherwise made up, the largest of
+Karachi's size; together they have ten thousand candidates. Time is the command's, memory that of
+its largest process.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import made_city
+from benchmarks.asked import Asked
+from benchmarks.measure import watch
+from benchmarks.record import Finding, Table
+
+MILLION = 1e6
+CANDIDATES, BUDGET, APART_M = 10_000, 2_000 * MILLION, 60_000.0
+# Public money and candidates of the small nations are less by people.
+SIZES = (3, 6, 11)
+CITY = """\
+name: {name}
+title: {name} (made up)
+year: 2030
+roads:
+  source: {{kind: file, path: city.osm, licence: CC0, attribution: nobody}}
+  speeds: karachi_lahore
+demand:
+  city: {name}
+  people: {{kind: points, path: people.csv, source: made up, licence: CC0}}
+  cells: {{shape: square, size_m: 500}}
+candidates:
+  sources:
+    - {{kind: layer, path: places.csv, name_column: name, site_kind: fuel, source: made up}}
+offers:
+  subsidy: {{rule: share}}
+reach: {{cutoff_min: 8}}
+program: {{model: capacitated, budget_pkr: 100_000_000}}
+output: {{runs_dir: runs, cache_dir: cache}}
+"""
+
+
+def measure(asked: Asked) -> Finding:
+    """Measure row 17."""
+    finding = Finding("nation", "made-up cities of the library's populations on one budget")
+    finding.figures = dict.fromkeys(("nation_gap_pct", "nation_minutes", "nation_peak_mb"))
+    sizes, seconds = asked.size(SIZES, (2,)), asked.size(12.0, 1.0)
+    given = {"folder": str(asked.folder / "nation"), "short": asked.short, "count": max(sizes)}
+    prepared = asked.call("benchmarks.nation:prepare", 900, **given)
+    if prepared.value is None:
+        finding.add("making the files", prepared)
+        return finding
+    rows = []
+    for count in sizes:
+        work = {"folder": given["folder"], "count": count, "limit_s": asked.stretched(seconds)}
+        ours = finding.add(f"{count} cities", asked.call("benchmarks.nation:solved", 4000, **work))
+        if ours is None:
+            continue
+        finding.expect_bound(f"{count} cities: bound", ours["value"], ours["bound"])
+        finding.expect(f"{count} cities: certificate adds up", True, ours["adds_up"])
+        rows.append([f"{count}", f"{ours['candidates']:,}", f"{ours['budget'] / MILLION:,.0f}",
+                     f"{ours['value']:,.0f}", f"{100 * ours['gap']:.2f} %",
+                     f"{ours['wall_s'] / 60:.1f}", f"{ours['peak_mb']:,.0f}"])  # fmt: skip
+        if count == max(sizes):
+            finding.figures = {
+                "nation_gap_pct": 100 * ours["gap"],
+                "nation_minutes": ours["wall_s"] / 60,
+                "nation_peak_mb": ours["peak_mb"],
+            }
+    heads = ["cities", "candidates", "PKR m", "served, kWh/day", "gap", "minutes", "MB"]
+    finding.tables.append(Table("A nation as it grows", heads, rows))
+    return finding
+
+
+def _people(count: int) -> dict[str, float]:
+    """Return the people of the library's largest cities."""
+    from siting.reference import table
+
+    rows = table("cities").sort_values("people_2023", ascending=False, kind="stable").head(count)
+    names = rows["city"].str.lower().str.replace(" ", "-")
+    return dict(zip(names, rows["people_2023"].astype(float), strict=True))
+
+
+def prepare(folder: str, count: int, short: bool) -> dict[str, Any]:
+    """Write the files of the cities, the largest first."""
+    people = _people(count)
+    most, whole = max(people.values()), sum(people.values())
+    for n, (name, own) in enumerate(people.items()):
+        root = Path(folder) / name
+        root.mkdir(parents=True, exist_ok=True)
+        side = max(round((30 if short else made_city.SIDE) * math.sqrt(own / most)), 20)
+        places = max(round((60 if short else CANDIDATES) * own / whole), 10)
+        city = made_city.make_city(side, seed=7 + n)
+        shift = APART_M * np.array(divmod(n, 4), dtype=float)
+        city = replace(city, x=city.x + shift[0], y=city.y + shift[1])
+        _write(root, city, places, own if not short else own / 100, seed=4 + n)
+        (root / "city.yaml").write_text(CITY.format(name=name), encoding="utf-8")
+    return {}
+
+
+def _write(root: Path, city: made_city.City, places: int, people: float, seed: int) -> None:
+    from benchmarks.city import write_tables
+
+    made_city.write_osm(city, root / "city.osm")
+    write_tables(root, city, places, seed, people)
+
+
+def solved(folder: str, count: int, limit_s: float) -> dict[str, Any]:
+    """Return what the nation of the largest cities came to."""
+    import pandas as pd
+
+    from siting.nation import Nation
+
+    people = _people(count)
+    whole = sum(_people(max(SIZES)).values())
+    budget = BUDGET * sum(people.values()) / whole
+    text = f"name: made-up\nbudget_pkr: {budget:.0f}\ncities:\n"
+    text += "".join(f"  - {name}/city.yaml\n" for name in people)
+    text += f"solver: {{gap: 0.01, time_limit_s: {limit_s:.0f}}}\n"
+    path = Path(folder) / f"nation-{count}.yaml"
+    path.write_text(text, encoding="utf-8")
+    with watch() as seen:
+        plan = Nation(path, workers=2).solve()
+    term = math.fsum(plan.terms["term_kwh_day"])
+    sites = [len(pd.read_csv(Path(folder) / name / "places.csv")) for name in people]
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {
+        "cpu_s": seen.cpu_s,
+        "wall_s": seen.wall_s,
+        "peak_mb": max(seen.peak_mb, largest),
+        "value": plan.served_kwh_day,
+        "bound": plan.bound_kwh_day,
+        "gap": plan.gap,
+        "adds_up": math.isclose(max(term, plan.served_kwh_day), plan.bound_kwh_day),
+        "budget": budget,
+        "candidates": sum(sites),
+        "found": f"gap {plan.gap:.2%}, {plan.served_kwh_day:,.0f} kWh/day",
+    }
