@@ -238,6 +238,27 @@ def test_a_station_with_what_it_serves_costs_and_draws(plain_run):
         trace(plain_run, "East pump")
 
 
+def test_capacity_by_waits_is_worked_out_again(tmp_path):
+    path = write(tmp_path / "town", {})
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["offers"] |= {"service": {"rule": "waiting"}}
+    config["demand"]["profiles_csv"] = "profiles.csv"
+    profiles = reference.table("profiles").assign(
+        session_min_low=20.0, session_min=30.0, session_min_high=40.0
+    )
+    profiles.to_csv(tmp_path / "town" / "profiles.csv", index=False)
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    siting.run(path, out=tmp_path / "run")
+    (tmp_path / "town" / "profiles.csv").unlink()  # the folder alone has to do
+    found = trace(tmp_path / "run", "West pump")
+    by_what = {chain.what.split(" of ")[0]: chain for chain in found.chains}
+    assert found.same
+    (step,) = by_what["capacity"].steps
+    # A two-wheeler draws less than the socket gives, whatever the table of sessions says.
+    assert "take 173 min at socket" in step.words
+    assert step.stored == pytest.approx(step.value)
+
+
 def test_a_figure_that_was_changed_is_said_to_differ(tmp_path):
     siting.run(write(tmp_path / "town", TOWNS["surfaces"]), out=tmp_path / "run")
     run = Traced(tmp_path / "run")

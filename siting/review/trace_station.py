@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from siting import sites
-from siting.demand import session_figures
 from siting.errors import Fault, InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
 from siting.sites.standards import group_capacity_kwh_day
@@ -122,21 +121,33 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
             factors += run.figures_of([*_SESSION, "limit_kw"], name)
         step = Step(what, f"{chargers}, rule {rule}, {availability:g} of the time", stored,
                     "kWh/day", None, tuple(factors))  # fmt: skip
-        if own and not offer["extends"] and not swaps:
-            step = _waiting(run, step, own, group, availability)
+        energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
+        energy = energy[energy.index.isin(users)]
+        if own and not offer["extends"] and not swaps and energy.sum() > 0:
+            step = _waiting(run, step, own, group, energy, availability)
             found.append(Chain(what, (step,)))
             continue
         found.append(Chain(what, (step,), ("taken from offers as stored, not worked out anew",)))
     return found
 
 
-def _waiting(run: Traced, step: Step, own: dict[str, int], group: str, availability: float) -> Step:
+def _waiting(
+    run: Traced,
+    step: Step,
+    own: dict[str, int],
+    group: str,
+    energy: pd.Series[float],
+    availability: float,
+) -> Step:
     """Return the step of a group's capacity where few may wait, worked out again."""
-    energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
-    sessions = session_figures(run.config.demand.profiles_csv)
-    mix = sites.group_mix(
-        group, run.table("compatibility"), sessions=sessions, energy_kwh_day=energy.to_dict()
-    )
+    sessions = pd.DataFrame(
+        [{"vehicle_class": str(name)} | {key: run_value(run, key, str(name)) for key in _SESSION}
+         for name in energy.index]
+    )  # fmt: skip
+    pairs = run.table("compatibility")
+    pairs = pairs[pairs["vehicle_class"].isin(energy.index)]
+    weights = {str(name): float(kwh) for name, kwh in energy.items()}
+    mix = sites.group_mix(group, pairs, sessions=sessions, energy_kwh_day=weights)
     standard = service_standard.make(run.config)
     chargers = run.table("chargers").set_index("charger_id", drop=False).loc[list(own)]
     value = availability * group_capacity_kwh_day(

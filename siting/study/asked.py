@@ -90,7 +90,7 @@ def subsidy_of(config: Config) -> sites.Subsidy:
     """Return the subsidy's rule; none is ``need``, but ``share`` under coverage and in years.
 
     Coverage does not say what a station sells, so that nothing could be known of its need. Over
-    years the search finds no good plan yet where what is paid is to be decided with it.
+    years a search that decides what is paid as well is left with a gap of a quarter after a minute.
     """
     asked, program = config.offers.subsidy, config.program
     plain = "share" if program.model == "coverage" or program.years is not None else "need"
