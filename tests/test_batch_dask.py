@@ -13,10 +13,11 @@ import pytest
 from batch_driver import contents
 from conftest import ROOT
 from pandas.testing import assert_frame_equal
-from town import write_town
+from town import write_nation_of, write_town
 
 from siting.batch import dask_pool, list_studies, run_batch
-from siting.errors import InputError
+from siting.errors import InputError, SitingError
+from siting.nation import Nation
 
 pytest.importorskip("distributed")
 PATIENCE_S = 300
@@ -187,3 +188,39 @@ def test_a_worker_and_then_the_scheduler_are_killed(tmp_path):
     assert (
         done.items() <= {p: p.stat().st_mtime_ns for p in (out / "runs").glob("*/run.json")}.items()
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_nation_whose_worker_and_then_scheduler_are_killed_ends_with_the_truth(tmp_path):
+    path = write_nation_of(tmp_path)
+    ended, told, begun = [], [], threading.Event()
+
+    def hear(line):
+        told.append(line)
+        begun.set()
+
+    with cluster(tmp_path, 2) as (address, scheduler, workers):
+
+        def drive():
+            try:
+                ended.append(Nation(path, dask=address, progress=hear).solve(tmp_path / "cut"))
+            except SitingError as err:
+                ended.append(err)
+
+        nation = threading.Thread(target=drive, daemon=True)
+        nation.start()
+        assert begun.wait(PATIENCE_S)
+        for process in (workers[0], scheduler):
+            process.kill()
+            process.wait(20)
+        nation.join(PATIENCE_S)
+        assert not nation.is_alive()
+    (found,) = ended
+    refused = isinstance(found, SitingError)
+    # A city that was not answered for is named, and the bound is then that of the others.
+    assert refused or found.unknown or found.bound_kwh_day >= 16 - 1e-6, told
+    assert (tmp_path / "cut").exists() is not refused
+    again = Nation(path, workers=1).solve(tmp_path / "whole")
+    assert again.served_kwh_day == pytest.approx(16)
