@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-import time
+from contextlib import suppress
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows has none; who asks must then bear that two work at once
-    fcntl = None  # type: ignore[assignment]
+from filelock import FileLock, Timeout
 
-LOOK_S = 0.05
+# What a file system without locks answers.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Lock:
     """A lock that is held; see `hold`.
 
-    `handle` is the open file that the system ties it to; it is `sure` where nobody else can hold
-    it, and not where the file system knows no locks.
+    `held` is the lock on the file; none where the file system knows no locks. It is `sure` where
+    nobody else can hold it.
     """
 
-    def __init__(self, path: Path, handle: int, *, sure: bool) -> None:
-        self.path, self.handle, self.sure = path, handle, sure
+    def __init__(self, path: Path, held: FileLock | None) -> None:
+        self.path, self.held, self.sure = path, held, held is not None
+        self._over = False
 
     def release(self) -> None:
         """Let go, and take the file away; whoever waits for it looks again."""
-        if self.handle < 0:
+        if self._over:
             return
-        self.path.unlink(missing_ok=True)
-        os.close(self.handle)
-        self.handle = -1
+        self._over = True
+        # While it is held, so that nobody locks a file that is about to go. Windows lets no open
+        # file go, and so nobody can have it open when it goes after.
+        with suppress(OSError):
+            self.path.unlink()
+        if self.held is not None:
+            self.held.release()
+            if os.name == "nt":
+                with suppress(OSError):
+                    self.path.unlink()
 
     def __enter__(self) -> Lock:
         """Hold it for a block."""
@@ -56,28 +63,19 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     True None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + wait_s
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        sure = False
-        try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                sure = True
-        except BlockingIOError:
-            os.close(handle)
-            if time.monotonic() >= until:
-                return None
-            time.sleep(LOOK_S)
-            continue
-        except OSError:  # a file system without locks
-            pass
-        # The holder before may have taken the file away between our opening it and our lock.
-        if not sure or _is_the_file(handle, path):
-            os.truncate(handle, 0)
-            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-            return Lock(path, handle, sure=sure)
-        os.close(handle)
+    held: FileLock | None = FileLock(path, thread_local=False, fallback_to_soft=False)
+    try:
+        assert held is not None
+        held.acquire(timeout=wait_s)
+    except Timeout:
+        return None
+    except OSError as err:
+        if err.errno not in _NO_LOCKS:
+            raise
+        held = None  # who asks must then bear that two work at once
+    with suppress(OSError):  # it only tells who holds it
+        path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+    return Lock(path, held)
 
 
 def holder(path: Path) -> str:
@@ -86,10 +84,3 @@ def holder(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip() or "another process"
     except OSError:
         return "another process"
-
-
-def _is_the_file(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False

@@ -1,6 +1,8 @@
 """Batches of the town for tests: run here, or in a process that a test may kill."""
 
 import multiprocessing
+import os
+import shutil
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -37,11 +39,19 @@ def start(config, out, *, local=False):
     return process
 
 
-def start_run(config, out):
-    """Start one run in a process that has imported everything already."""
-    process = _context().Process(target=siting.run, args=(config,), kwargs={"out": out})
+def start_call(function, *args, **more):
+    """Start a call in a process that has imported everything already."""
+    process = _context().Process(target=function, args=args, kwargs=more)
     process.start()
     return process
+
+
+def fetch_here(config, cache=None):
+    """Fetch from a server on this machine, whatever stands between it and others, and anew."""
+    if cache is not None:
+        shutil.rmtree(cache, ignore_errors=True)
+    os.environ["NO_PROXY"] = "127.0.0.1"
+    siting.fetch(config)
 
 
 def warm_up(patience_s):

@@ -92,6 +92,7 @@ class Server(ThreadingHTTPServer):
     """Takes one word of the script a request, then answers well.
 
     Words: ``ok``, a status as a number, ``hang``, ``stall`` (half an answer, then silence),
+    ``drip`` (a byte now and then),
     ``truncated`` (half an answer, whole by its header), ``cut`` (fewer bytes than promised),
     ``empty``, ``html``, ``blank``, ``remark``, ``strange``, ``elsewhere`` (the same
     address under another host's name).
@@ -150,6 +151,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, half, promised=len(body))
             self.wfile.flush()
             server.release.wait(5)
+        elif word == "drip":
+            self._send(200, b"", promised=len(body))
+            for n in range(len(body)):
+                self.wfile.write(body[n : n + 1])
+                self.wfile.flush()
+                if server.release.wait(0.05):
+                    break
         elif word == "cut":
             self._send(200, half, promised=len(body))
         else:

@@ -3,9 +3,8 @@
 import socket
 
 import pytest
-import yaml
 from overpass_server import running
-from town import CONFIG
+from town import write_place
 
 import siting
 from siting.errors import DownloadError
@@ -20,27 +19,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def config(tmp_path, server):
-    sections = yaml.safe_load(CONFIG)
-    sections["roads"] = {"source": {"kind": "place", "query": "Small Town, Pakistan"}}
-    sections["download"] = {
-        "overpass_url": f"{server.url}/api",
-        "nominatim_url": f"{server.url}/",
-        "timeout_s": 5,
-        "retries": 0,
-        "cache_dir": "osm",
-    }
-    sections["demand"] = {
-        "city": "islamabad",
-        "people": {"kind": "streets", "total": 3_000, "basis": "by hand"},
-        "cells": {"shape": "square", "size_m": 250},
-    }
-    sections["candidates"] = {"sources": [{"kind": "osm_download", "tags": {"amenity": ["fuel"]}}]}
-    # Few people live here: what is built has to be paid for, whether it pays or not.
-    sections["offers"] = {"subsidy": {"rule": "share"}}
-    sections["program"]["budget_pkr"] = 50_000_000
-    path = tmp_path / "place.yaml"
-    path.write_text(yaml.safe_dump(sections, sort_keys=False))
-    return path
+    return write_place(tmp_path, server.url)
 
 
 def test_fetch_then_run_without_a_network(config, server, monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from batch_driver import Inline
-from town import CONFIG, write_town
+from town import write_nation_of
 from typer.testing import CliRunner
 
 from siting.cli import app
@@ -26,29 +26,6 @@ def here(monkeypatch):
     asking._kept.clear()
     monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
     monkeypatch.setattr("siting.study.runs.has_report", lambda: False)  # they take seconds each
-
-
-def write_nation_of(folder, *, budget=3_000, more="", second="", north=0.1):
-    """Write a nation of two towns, eight and four people at either end of each.
-
-    A hub costs 1,000 rupees and delivers 10 kWh/day: in the first town the hubs serve 8 and 4
-    kWh/day; in the second each person wants half as much, 4 and 2.
-    """
-    write_town(folder / "a")
-    write_town(folder / "b")
-    for name in ("roads.osm", "people.csv", "sites.csv"):  # another place of the country
-        path = folder / "b" / name
-        path.write_text(path.read_text().replace("33.6", f"{33.6 + north:.1f}"), encoding="utf-8")
-    text = CONFIG.replace("name: town", "name: half").replace("km_day: 1,", "km_day: 0.5,")
-    (folder / "b" / "town.yaml").write_text(text, encoding="utf-8")
-    path = folder / "nation.yaml"
-    path.write_text(
-        f"name: two\nbudget_pkr: {budget}\ncities:\n  - a/town.yaml\n"
-        f"  - {{config: b/town.yaml{second}}}\nsolver: {{gap: 0, time_limit_s: 5}}\n"
-        f"output: {{runs_dir: runs}}\n{more}",
-        encoding="utf-8",
-    )
-    return path
 
 
 def faults(call):

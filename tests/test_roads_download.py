@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from siting.errors import DownloadError, InputError
 from siting.reference import table
 from siting.roads import (
     Download,
+    answers,
     build_network,
     download_features,
     download_place,
@@ -134,6 +136,20 @@ def test_silence_is_given_up_in_time(server: Server, tmp_path: Path, word: str) 
     server.script = [word, word]
     with pytest.raises(DownloadError, match=r"no answer within 0\.3 s \(2 tries\)"):
         download_polygon(AREA, settings(server, tmp_path, timeout_s=0.3, retries=1))
+    assert kept(tmp_path) == []
+    assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
+
+
+def test_an_answer_that_drips_is_given_up_in_time(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte every twentieth of a second is never silence."""
+    monkeypatch.setattr(answers, "WHOLE_ANSWER", 2.0)
+    server.script = ["drip", "drip"]
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=r"no whole answer within 0\.6 s \(2 tries\)"):
+        download_polygon(AREA, settings(server, tmp_path, timeout_s=0.3, retries=1))
+    assert time.monotonic() - start < 20
     assert kept(tmp_path) == []
     assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 

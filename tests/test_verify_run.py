@@ -34,8 +34,10 @@ def run(stored, tmp_path):
 def test_a_run_as_it_was_written_holds(run):
     found = verify_run(run)
     assert found.faults == found.notes == []
-    assert list(found.held) == ["files", "layers", "recount", "tables", "written"]
+    assert list(found.held) == ["files", "layers", "recount", "bound", "tables", "written"]
     assert "demand" in found.held["tables"]
+    proven = "the certificate proves 12 kWh/day (in fractions), the run says 12: proven"
+    assert found.held["bound"] == proven
     done = CliRunner().invoke(app, ["verify", str(run), "-q", "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["holds"]
@@ -134,6 +136,41 @@ def test_an_edit_with_mended_hashes_is_recounted(run, edit):
     edit(run)
     reseal(run)
     assert verify_run(run).faults
+
+
+def edit_bound(run, bound):
+    """Write another bound wherever the run tells of it."""
+    path = run / "stages" / "stages.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    proof = record["outcome"]["proofs"][0]["proof"]
+    proof |= {"bound": bound, "gap": bound / proof["objective"] - 1}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    fact("bound_kwh_day", lambda _: bound)(run)
+
+
+def test_a_bound_that_was_edited_is_a_fault(run):
+    edit_bound(run, 12.3)
+    reseal(run)
+    faults = verify_run(run).faults
+    assert any(
+        "12.3 kWh/day is claimed, the certificate was written for 12" in f.what for f in faults
+    )
+
+
+def test_a_bound_edited_with_its_certificate_is_told_as_not_proven(run):
+    edit_bound(run, 12.0)
+    table("certificate", "price", lambda p: p * 1.5)(run)
+    table("certificate", "price", lambda p: p.where(p.index > 0, 12.0))(run)
+    reseal(run)
+    held = verify_run(run).held["bound"]
+    assert held.startswith("the certificate proves 18 kWh/day (in fractions); the 12 of the run")
+    assert "not done again" in held
+
+
+def test_prices_that_are_none_are_a_fault(run):
+    table("certificate", "price", lambda p: p * float("nan"))(run)
+    reseal(run)
+    assert any("no prices" in fault.what for fault in verify_run(run).faults)
 
 
 def test_an_input_that_is_gone_is_a_note_and_no_fault(stored, tmp_path):

@@ -12,6 +12,8 @@ subsidy, and delivers 10 kWh/day.
 
 from pathlib import Path
 
+import yaml
+
 LONS = [73.00, 73.005, 73.02, 73.035, 73.045, 73.05]
 LAT = 33.6
 
@@ -77,6 +79,54 @@ def write_town(folder: Path) -> Path:
     )
     path = folder / "town.yaml"
     path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+def write_nation_of(folder, *, budget=3_000, more="", second="", north=0.1):
+    """Write a nation of two towns, eight and four people at either end of each.
+
+    A hub costs 1,000 rupees and delivers 10 kWh/day: in the first town the hubs serve 8 and 4
+    kWh/day; in the second each person wants half as much, 4 and 2.
+    """
+    write_town(folder / "a")
+    write_town(folder / "b")
+    for name in ("roads.osm", "people.csv", "sites.csv"):  # another place of the country
+        path = folder / "b" / name
+        path.write_text(path.read_text().replace("33.6", f"{33.6 + north:.1f}"), encoding="utf-8")
+    text = CONFIG.replace("name: town", "name: half").replace("km_day: 1,", "km_day: 0.5,")
+    (folder / "b" / "town.yaml").write_text(text, encoding="utf-8")
+    path = folder / "nation.yaml"
+    path.write_text(
+        f"name: two\nbudget_pkr: {budget}\ncities:\n  - a/town.yaml\n"
+        f"  - {{config: b/town.yaml{second}}}\nsolver: {{gap: 0, time_limit_s: 5}}\n"
+        f"output: {{runs_dir: runs}}\n{more}",
+        encoding="utf-8",
+    )
+    return path
+
+
+def write_place(folder: Path, url: str) -> Path:
+    """Return a configuration whose streets and sites come from servers at an address."""
+    sections = yaml.safe_load(CONFIG)
+    sections["roads"] = {"source": {"kind": "place", "query": "Small Town, Pakistan"}}
+    sections["download"] = {
+        "overpass_url": f"{url}/api",
+        "nominatim_url": f"{url}/",
+        "timeout_s": 5,
+        "retries": 0,
+        "cache_dir": "osm",
+    }
+    sections["demand"] = {
+        "city": "islamabad",
+        "people": {"kind": "streets", "total": 3_000, "basis": "by hand"},
+        "cells": {"shape": "square", "size_m": 250},
+    }
+    sections["candidates"] = {"sources": [{"kind": "osm_download", "tags": {"amenity": ["fuel"]}}]}
+    # Few people live here: what is built has to be paid for, whether it pays or not.
+    sections["offers"] = {"subsidy": {"rule": "share"}}
+    sections["program"]["budget_pkr"] = 50_000_000
+    path = folder / "place.yaml"
+    path.write_text(yaml.safe_dump(sections, sort_keys=False))
     return path
 
 

@@ -48,7 +48,7 @@ def verify(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Hold a run against itself: hashes, layers, recount, tables anew. Exit 0 holds, 1 not."""
+    """Hold a run against itself: hashes, layers, recount, bound, tables. Exit 0 holds, 1 not."""
     with errors_explained(quiet=quiet):
         from siting.review import verify_run
         from siting.study import plain

@@ -20,9 +20,12 @@ from siting.report.agree import require_agreement
 from siting.report.folder import read_run
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
+from siting.study.recounted import account_of, headroom_kw
 from siting.study.runs import write_run
 from siting.study.stages import Event, Report
 from siting.study.stored import plan_of, study_from_run
+from siting.verify import BOUND, certified
+from siting.verify.ledger import above, differs, shown
 
 # Of run.json, what differs however often the same is written.
 _OF_THE_MOMENT = ("seconds", "peak_memory_mb", "python", "platform", "packages", "siting")
@@ -83,8 +86,7 @@ def verify_run(folder: Path | str, *, progress: Report | None = None) -> Verifie
     follows from other tables of the run is worked out again; and the run folder is written again
     from its tables and compared with what stands there. So an edit shows, even where the hashes
     were mended, unless it changes what was read from inputs: against these `siting rerun` holds a
-    run. The bound on what any plan reaches is held against the plan only: to prove it again is
-    `siting rerun`'s.
+    run. A bound on what any plan reaches is proven anew from the prices that the run stored.
 
     Parameters
     ----------
@@ -116,6 +118,7 @@ def verify_run(folder: Path | str, *, progress: Report | None = None) -> Verifie
     study = step("recount", lambda: _recount(folder))
     if study is None:
         return found
+    step("bound", lambda: _bound(study, found.notes))
     step("tables", lambda: _tables(study, found.notes))
     step("written", lambda: _written(study, folder, record, found.notes))
     return found
@@ -144,6 +147,44 @@ def _recount(folder: Path) -> tuple[str, Study]:
     proof = plan.outcome.proof
     words = f"{len(plan.checks):,} figures of energy, money and capacity hold; {proof} is claimed"
     return words, study
+
+
+def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
+    """Prove a bound from the run's prices, and hold what is claimed against it."""
+    plan, prices = study.plan, study.certificate
+    proof = plan.outcome.proof
+    if prices is None:
+        notes.append(f"no certificate of the bound is stored: {proof} is claimed")
+        return "claimed only, no certificate is stored", None
+    spare = headroom_kw(study.candidates, study.config.offers.headroom_kw)
+    account = account_of(study.asked, plan.outcome, plan.sites, spare)
+    found = certified(account, prices)
+    where = f"{FOLDER}, the bound"
+    faults = []
+    told = prices.loc[prices["row"] == BOUND, "price"].to_numpy(float)
+    if len(told) != 1 or differs(told, proof.bound).any():
+        was = ", ".join(shown(one) for one in told) or "none"
+        what = (
+            f"{shown(proof.bound)} {proof.unit} is claimed, the certificate was written for {was}"
+        )
+        faults.append(Fault(where, what, MENDED))
+    less = account.aims[0].kind == "least_money"
+    low, high = (found.bound, proof.objective) if less else (proof.objective, found.bound)
+    if above(low, high):
+        what = (
+            f"the certificate proves that no plan reaches more than {shown(found.bound)} "
+            f"{proof.unit}, the run says that its own reaches {shown(proof.objective)}"
+        )
+        faults.append(Fault(where, what, MENDED))
+    if faults:
+        raise InputError(faults)
+    by = "in fractions" if found.exact else "rounding counted"
+    words = f"the certificate proves {shown(found.bound)} {proof.unit} ({by})"
+    low, high = (proof.bound, found.bound) if less else (found.bound, proof.bound)
+    if not above(low, high):
+        return f"{words}, the run says {shown(proof.bound)}: proven", None
+    rests = "rests on cuts and branching too, which were not done again"
+    return f"{words}; the {shown(proof.bound)} of the run {rests}", None
 
 
 def _tables(study: Study, notes: list[str]) -> tuple[str, None]:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha1
 from http import HTTPStatus
 from pathlib import Path
@@ -23,12 +25,15 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 
 from siting.roads.settings import osmnx_settings, swapped
 from siting.writing import write_whole
 
 logger = logging.getLogger(__name__)
 
+# A whole answer may take so many times what a server may be silent: a large city over a slow line.
+WHOLE_ANSWER = 10.0
 _MAY_PASS = {408, 429, 500, 502, 503, 504}
 
 
@@ -91,6 +96,9 @@ class Answers:
         import osmnx as ox
         from osmnx import _http
 
+        limit_s = WHOLE_ANSWER * float(
+            settings.get("requests_timeout", ox.settings.requests_timeout)
+        )
         with (
             osmnx_settings(
                 use_cache=True,
@@ -99,7 +107,7 @@ class Answers:
                 doh_url_template=None,
                 requests_kwargs={
                     **ox.settings.requests_kwargs,
-                    "hooks": {"response": _refuse_bad_status},
+                    "hooks": {"response": [_refuse_bad_status, partial(_read, limit_s=limit_s)]},
                 },
                 **settings,
             ),
@@ -252,6 +260,26 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
             wait_s=float(asked) if asked.isdecimal() else 0.0,
         )
     )
+
+
+def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
+    """Read an answer as it comes: a server that drips is never silent, and never done."""
+    if response.is_redirect:
+        return
+    until, parts = time.monotonic() + limit_s, []
+    try:
+        while part := response.raw.read1(1 << 16, decode_content=True):
+            parts.append(part)
+            if time.monotonic() > until:
+                response.close()
+                what = f"timed out: no whole answer within {limit_s:g} s"
+                raise UnsoundAnswerError(Trouble(what))
+    except urllib3.exceptions.ReadTimeoutError as err:
+        raise requests.ReadTimeout(err) from err
+    except urllib3.exceptions.HTTPError as err:
+        raise requests.exceptions.ChunkedEncodingError(err) from err
+    response._content = b"".join(parts)
+    response._content_consumed = True
 
 
 def _broken_json(text: str) -> Trouble:

@@ -121,6 +121,7 @@ class Study:
     program = to_plan.program
     instance = to_plan.instance
     outcome = to_plan.outcome
+    certificate = to_plan.certificate
     plan = to_plan.plan
     # What the plan rests on.
     known_inputs = rests_on.known_inputs

@@ -330,6 +330,9 @@ FORMS = {
         tables=lambda rows: dict(zip(("limit_use", "limits"), limit_tables(rows), strict=True)),
         read=_limits,
     ),
+    "certificate": Form(
+        (), lambda prices: {"certificate": prices}, lambda f: f.table("certificate")
+    ),
     "outcome": Form(
         needed=tuple(f"outcome_{name}" for name in FRAMES),
         tables=lambda found: found.frames(),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from siting import economics, roads, sites
 from siting.config import Config
+from siting.engine.prices import prices_of
 from siting.outcome import Outcome
 from siting.plan import Plan
 from siting.program.instance import Instance
@@ -26,10 +28,13 @@ from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.zones import zone_of_cells, zone_of_demand
 from siting.tables import OFFERS
+from siting.verify import BOUND
 
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
+# Seconds that the prices of a certificate may take, and as a share of what the solve may.
+LEAST_PRICES_S, PRICES_SHARE = 10.0, 0.25
 
 
 # --- sites ---------------------------------------------------------------------------------------
@@ -295,6 +300,22 @@ def instance(program: Program) -> Instance:
 def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
     """What the program decides: offers, service, proofs, and the tables of its blocks."""
     return decide(asked, program, progress=context.solving, start=study.start)
+
+
+@stage("solver", stored="outcome")
+def certificate(config: Config, program: Program, outcome: Outcome) -> Table | None:
+    """Prices that prove a bound on the first aim (`siting.verify.certified`), and the bound told.
+
+    None where nothing was proven, the solve was interrupted, or prices were not found in time.
+    """
+    if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted":
+        return None
+    limit_s = max(LEAST_PRICES_S, PRICES_SHARE * config.solver.time_limit_s)
+    prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
+    if prices is None:
+        return None
+    told = {"row": [BOUND], "name": [""], "slice": [""], "price": [outcome.proof.bound]}
+    return pd.concat([pd.DataFrame(told), prices], ignore_index=True)
 
 
 @stage(

@@ -5,6 +5,19 @@ own, and names all that does not hold. A plan that fails is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap
+from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
 from siting.verify.recount import recount
 
-__all__ = ["Account", "Aim", "AimKind", "Decay", "OtherPlan", "ViabilityGap", "recount"]
+__all__ = [
+    "BOUND",
+    "PROVABLE",
+    "Account",
+    "Aim",
+    "AimKind",
+    "Certified",
+    "Decay",
+    "OtherPlan",
+    "ViabilityGap",
+    "certified",
+    "recount",
+]

@@ -11,8 +11,9 @@ import time
 
 import pytest
 import typer
-from batch_driver import start_run, warm_up
-from town import write_town
+from batch_driver import fetch_here, start_call, warm_up
+from overpass_server import running
+from town import write_place, write_town
 from typer.testing import CliRunner
 
 import siting
@@ -21,6 +22,8 @@ from siting.cli import app
 from siting.cli.app import errors_explained
 from siting.engine.clock import Clock
 from siting.errors import InputError
+from siting.report import write_report
+from siting.review import verify_run
 from siting.roads import travel
 from siting.writing import whole_folder
 
@@ -81,7 +84,7 @@ def kill_runs(town, folder, kills, seed, monkeypatch):
     met = whole = 0
     for turn in range(kills):
         out = folder / f"run-{turn}"
-        process = start_run(town, out)
+        process = start_call(siting.run, town, out=out)
         process.join(rng.uniform(0, 1.2) * seconds)
         met += process.exitcode is None
         process.kill()
@@ -106,6 +109,66 @@ def test_many_killed_runs(town, tmp_path, monkeypatch):
     met, whole = kill_runs(town, tmp_path, 40, 6, monkeypatch)
     assert met >= 20
     assert met + whole >= 40
+
+
+def kill_calls(kills, seed, call, *args):
+    """Kill so many calls at random moments, each looked at after; at least half are met."""
+    warm_up(PATIENCE_S)
+    begun = time.monotonic()
+    start_call(call, *args).join(PATIENCE_S)
+    seconds, rng, met = time.monotonic() - begun, random.Random(seed), 0
+    for _ in range(kills):
+        process = start_call(call, *args)
+        process.join(rng.uniform(0, 1) * seconds)
+        met += process.exitcode is None
+        process.kill()
+        process.join(PATIENCE_S)
+        yield process
+    assert met >= kills // 2
+
+
+@pytest.mark.slow
+def test_killed_reports_are_the_old_page_or_the_new(town, tmp_path):
+    run = tmp_path / "run"
+    siting.run(town, out=run)
+    page = (run / "report.html").read_bytes()
+    for _ in kill_calls(20, 7, write_report, run):
+        assert (run / "report.html").read_bytes() == page
+    write_report(run)
+    assert verify_run(run).faults == []
+
+
+@pytest.mark.slow
+def test_killed_fetches_keep_whole_answers_or_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with running() as server:
+        config = write_place(tmp_path, server.url)
+        fetch_here(config)
+        wanted = {p.name: p.read_bytes() for p in (tmp_path / "osm").glob("*.json")}
+        assert wanted
+        for _ in kill_calls(20, 8, fetch_here, config, tmp_path / "osm"):
+            kept = {p.name: p.read_bytes() for p in (tmp_path / "osm").glob("*.json")}
+            assert kept.items() <= wanted.items()
+            siting.fetch(config)
+    plan = siting.run(config, out=tmp_path / "run")
+    assert plan.served_share > 0
+
+
+def test_four_runs_on_one_cache_at_once(town, tmp_path, caplog):
+    """Each is whole and the same, and what they kept together is sound."""
+    outs = [tmp_path / f"run-{n}" for n in range(4)]
+    keys = [f"output.cache_dir={tmp_path / 'cache'}"]
+    calls = [start_call(siting.run, town, keys, out=out) for out in outs]
+    for call in calls:
+        call.join(PATIENCE_S)
+    assert [call.exitcode for call in calls] == [0] * 4
+    plans = [siting.plan_from_run(out) for out in outs]
+    assert [plan.outcome.offers for plan in plans] == [plans[0].outcome.offers] * 4
+    kept = sorted(p for p in (tmp_path / "cache").rglob("*") if p.is_file())
+    assert not [p for p in kept if p.suffix == ".lock" or ".part" in p.name]
+    siting.run(town, keys, out=tmp_path / "after")
+    assert caplog.messages == []  # nothing was found damaged, or built anew
+    assert sorted(p for p in (tmp_path / "cache").rglob("*") if p.is_file()) == kept
 
 
 FULL = """

@@ -13,5 +13,6 @@ def test_a_thousand_inputs(tmp_path):
 
 
 @pytest.mark.slow
-def test_five_thousand_inputs(tmp_path):
-    assert of(range(1_000, 6_000), tmp_path) == ""
+@pytest.mark.parametrize("first", range(1_000, 20_000, 4_750))
+def test_nineteen_thousand_more(first, tmp_path):
+    assert of(range(first, first + 4_750), tmp_path) == ""

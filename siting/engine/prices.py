@@ -1,0 +1,157 @@
+"""Prices of a program's relaxation, from which a bound follows without it (weak duality).
+
+The duals of the whole program's linear relaxation, each by the name of what it stands on. They are
+only written down here: `siting.verify.certificate` proves a bound from them, on its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.relax import Relaxation
+from siting.program.aims import LeastMoney, MostWorth, NetWorth
+from siting.program.instance import Floats, Ints
+from siting.program.program import Program
+from siting.program.resources import BUDGET
+
+# Pairs over all slices up to which the relaxation is written out for its prices.
+MOST_PAIRS = 4_000_000
+# Columns up to which the simplex method finds prices at a corner: short fractions in small towns.
+SIMPLEX = 5_000
+
+
+def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
+    """Return the prices of the relaxation for the first aim, in its unit; none if there are none.
+
+    Columns as `siting.verify.certified` reads them. `limit_s` is seconds at most; where they do not
+    suffice, or the aim is none that prices bound, there are none.
+    """
+    aim = program.all_aims[0]
+    if not isinstance(aim, MostWorth | NetWorth | LeastMoney) or not len(program.options):
+        return None
+    if len(program.service().site) * len(program.slices) > MOST_PAIRS:
+        return None
+    frame = Frame(program, aim)
+    relaxation = Relaxation(frame, Clock(limit_s), seed=seed)
+    if frame.matrix.a.shape[1] <= SIMPLEX:
+        relaxation.model.setOptionValue("solver", "simplex")
+    else:  # rough prices prove nearly as much
+        relaxation.model.setOptionValue("run_crossover", "off")
+    relaxation.solve()
+    found = relaxation.found
+    if found is None or not found.optimal or not len(found.price):
+        return None
+    return _Named(frame, found.price, found.reduced).table()
+
+
+class _Named:
+    """Duals of rows and columns, by name; those of rows as if no row had been scaled."""
+
+    def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
+        self.frame, self.layout, self.program = frame, frame.layout, frame.program
+        m = frame.matrix
+        self.price, self.reduced = price * abs(m.size), reduced * abs(m.size)
+        self.family, self.a = m.family, m.a
+        self.rows: list[tuple[str, str, str, float]] = []
+
+    def table(self) -> pd.DataFrame:
+        """Return the prices that are not 0."""
+        self._demand()
+        self._limits()
+        self._floors()
+        if self.program.gap is not None:
+            self._subsidies()
+            self._gap()
+        table = pd.DataFrame(self.rows, columns=["row", "name", "slice", "price"])
+        return table[table["price"] != 0].reset_index(drop=True)
+
+    def _named(self, family: str) -> Ints:
+        own = self.family.get(family, slice(0, 0))
+        return np.arange(own.start, own.stop)
+
+    def _each(self, r: int) -> float:
+        """Return a row's dual for what its first column is counted as 1 of."""
+        return float(self.price[r] * abs(self.a.data[self.a.indptr[r]]))
+
+    def _year(self, t: int) -> str:
+        plan = self.program.year_plan
+        return str(plan.years[t]) if plan else ""
+
+    def _demand(self) -> None:
+        """Price demand by its row, or by the bound of the one column it has."""
+        frame, service = self.frame, self.frame.service
+        merged = np.zeros_like(service.kwh)
+        row, when = service.row[frame.energy_pair], frame.energy_slice
+        x = slice(frame.count, frame.count + len(row))
+        # A bound that is what the site delivers, not what the row wants, is the site's own.
+        wanted = service.kwh[row, when] / self.layout.energy_unit
+        binds = frame.matrix.upper[x] >= wanted * (1 - 1e-12)
+        np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
+        named = self._named("demand")
+        first = self.a.indices[self.a.indptr[named]] - frame.count
+        merged[row[first], when[first]] = np.maximum(self.price[named], 0.0)
+        merged /= self.layout.energy_unit
+        of = service.row_of_demand
+        ids = self.program.instance.demand_ids.astype(str)
+        for s, one in enumerate(self.program.slices):
+            for d in np.flatnonzero(of >= 0).tolist():
+                self.rows.append(("demand", ids[d], one.name, float(merged[of[d], s])))
+
+    def _limits(self) -> None:
+        """Price money and limits over the options; a limit by its row of the last year."""
+        resources, program = self.program.resources, self.program
+        known = {limit.name for limit in program.instance.limits}
+        for r, name, kind in zip(
+            self._named("resource").tolist(), resources.names, resources.kinds, strict=True
+        ):
+            first = resources.use.indptr[r - self.family["resource"].start]
+            price = self._each(r) / abs(float(resources.use.data[first]))
+            if kind == BUDGET:
+                year = name.split()[-1] if program.year_plan else ""
+                self.rows.append(("money", "", year, price))
+            elif name in known:
+                self.rows.append(("resource", name, "", price))
+
+    def _subsidies(self) -> None:
+        """Price money and envelopes over what is paid."""
+        rows = self._named("subsidies").tolist()
+        years = self.layout.subsidy_column.shape[1]
+        for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):
+            price = self._each(rows.pop(0)) / self.layout.money_unit
+            self.rows.append(("money", "", self._year(t), price))
+        upgrades = self.program.year_plan is not None and self.program.year_plan.upgrades
+        for limit in (one for one in self.program.instance.limits if one.per_rupee):
+            r = [rows.pop(0) for _ in range(years if upgrades else 1)][-1]
+            at = self.a.indices[self.a.indptr[r] : self.a.indptr[r + 1]]
+            share = self.program.instance.amounts_of(limit)
+            offer = np.flatnonzero(self.layout.subsidy_column[:, -1] == at[0]) if len(at) else at
+            if len(offer):
+                price = self._each(r) / float(share[offer[0]]) / self.layout.money_unit
+                self.rows.append(("resource", limit.name, "", price))
+
+    def _floors(self) -> None:
+        rows = self._named("floor").tolist()
+        for floor in self.layout.floors:
+            for s in floor.holds_in(self.program.slices) if floor.share > 0 else ():
+                if floor.share * float(floor.wanted(self.layout.demand_kwh)[s]) > 0:
+                    price = -self.price[rows.pop(0)] / self.layout.energy_unit
+                    name = self.program.slices[s].name
+                    self.rows.append(("floor", floor.name, name, max(float(price), 0.0)))
+
+    def _gap(self) -> None:
+        first = self.family["gap"].start if "gap" in self.family else 0
+        of = self.program.instance.site_ids.astype(str)
+        subsidy = np.unique(self.layout.subsidy_column)
+        for t, (sites, offset) in enumerate(self.layout.gap_rows):
+            for n, site in enumerate(sites.tolist()):
+                r = first + offset + n
+                part = slice(self.a.indptr[r], self.a.indptr[r + 1])
+                paid = np.isin(self.a.indices[part], subsidy)
+                one = float(np.abs(self.a.data[part][paid]).max(initial=0.0))
+                price = -self.price[r] * one / self.layout.money_unit
+                self.rows.append(("gap", of[site], self._year(t), max(float(price), 0.0)))

@@ -1,0 +1,417 @@
+"""A bound on every plan, proven anew from tables and prices alone.
+
+Whatever prices are put on demand, money and limits, no plan is worth more than what the prices make
+of all there is, and of each site by itself (weak duality)::
+
+    sum of p_i d_i  +  sum of m_r side_r  -  sum of f_g share_g D_g
+      +  sum over sites of the most over its offers of  (intake  -  what it uses, priced)
+
+An ``intake`` is the most a station could earn if no other stood, where a kWh of row ``i`` counts
+``v_ij + f_g - p_i``: its chargers deliver no more than they can, its rows want no more than
+``d_i``. What a station can serve of a set of rows is the least, over sets ``U`` of charger groups,
+of what ``U`` delivers and the rows that are not confined to ``U`` want (Hall); the intake is the
+integral of that over worths (Edmonds). Where public money fills the viability gap, a price ``tau``
+on a site's gap adds ``tau`` times the margin to each kWh, takes ``tau`` times the need, and gives
+``(tau - c)+`` times the most that may be paid, ``c`` being what a rupee is priced at; of several
+``tau`` the least counts, offer by offer. Over years an offer is followed by what it can become.
+
+No price has to be right: wrong ones prove less, never something untrue. Small towns are added up in
+fractions, without any rounding; larger ones in floating point, with all that rounding could have
+lost added on top.
+
+Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
+allocation of resources. Operations Research 11 (1963), 399-417. J. Edmonds: Submodular functions,
+matroids, and certain polyhedra. Combinatorial Structures and their Applications (1970), 69-87.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.verify.account import Account, Aim
+from siting.verify.book import Book
+from siting.verify.intake import Numbers, Sets
+
+COLUMNS = ("row", "name", "slice", "price")
+# What prices can stand on; `BOUND` is no price but the bound that the run claimed with them.
+ROWS = ("demand", "resource", "money", "floor", "gap")
+BOUND = "bound"
+PROVABLE = ("most_worth", "net_worth", "least_money")
+# Demand rows times sites in reach, over all slices, up to which all is added up in fractions.
+EXACT_PAIRS = 5_000
+# Prices of a site's gap that are tried beside its own, as shares of the price of a rupee.
+GAP_PRICES = (0.0, 0.5, 1.0)
+EPSILON = 2.0**-52
+# An offer that needs more than there is by no more than this still counts as one that could stand.
+HAIR = 1e-6
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A bound, in the aim's own unit, and whether no rounding was needed for it."""
+
+    bound: float
+    exact: bool
+
+
+def certified(account: Account, prices: pd.DataFrame) -> Certified:
+    """Return the bound on the first aim of an account that some prices prove.
+
+    Parameters
+    ----------
+    account
+        What a plan was made from; what it claims is not looked at.
+    prices
+        ``row``, ``name``, ``slice``, ``price``, in the aim's unit: ``demand`` by ``demand_id`` and
+        slice, a kWh/day; ``resource`` by its name, one of its unit, below 0 for the least there
+        must be; ``money`` by year (in ``slice``; blank where there is one), a PKR; ``floor`` by
+        name and slice, a kWh/day; ``gap`` by ``site_id`` and year, a PKR. What has none is at 0.
+
+    Raises
+    ------
+    InputError
+        If the first aim is none that prices bound, or the prices are none.
+    """
+    aim = account.aims[0]
+    faults = []
+    if aim.kind not in PROVABLE:
+        what = f"prices prove nothing of the aim {aim.kind!r}"
+        faults.append(Fault("certificate", what, f"only of {', '.join(PROVABLE)}"))
+    missing = [column for column in COLUMNS if column not in prices.columns]
+    if missing:
+        faults.append(Fault("certificate", "columns missing", "", tuple(missing)))
+    else:
+        bad = ~np.isfinite(pd.to_numeric(prices["price"], errors="coerce").to_numpy(float))
+        bad |= ~prices["row"].isin([*ROWS, BOUND]).to_numpy()
+        if bad.any():
+            names = tuple(prices.loc[bad, "name"].astype(str))
+            faults.append(Fault("certificate", "no prices", "", names))
+    if faults:
+        raise InputError(faults)
+    return _Bound(Book(account), aim, prices).found()
+
+
+class _Bound:
+    """One account at some prices."""
+
+    def __init__(self, book: Book, aim: Aim, prices: pd.DataFrame) -> None:
+        self.book, self.aim, self.account = book, aim, book.account
+        self.price: dict[str, dict[tuple[str, str], float]] = {kind: {} for kind in (*ROWS, BOUND)}
+        for kind, name, when, price in prices[list(COLUMNS)].itertuples(index=False, name=None):
+            self.price[kind][str(name), str(when)] = float(price)
+        self.names = book.slices["slice"].tolist()
+        self.year_of = dict(zip(self.names, book.slices["year"], strict=True))
+        near = book.reach[book.reach["travel_min"] <= self.account.cutoff_min]
+        rows = [book.demand[book.demand["slice"] == s].reset_index(drop=True) for s in self.names]
+        self.demand = [part.sort_values("cell_id", kind="stable") for part in rows]
+        pairs = sum(
+            int(near["cell_id"].map(part["cell_id"].value_counts()).fillna(0).sum())
+            for part in self.demand
+        )
+        self.exact = pairs <= EXACT_PAIRS
+        decay = self.account.decay
+        factor = np.ones(len(near)) if decay is None else decay.factor(near["travel_min"])
+        # Of each site the cells in reach, and what a kWh of them counts.
+        self.near: dict[str, list[tuple[Any, float]]] = {}
+        for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
+            self.near.setdefault(str(site), []).append((cell, f))
+        # The absolute value of all that is added, and the longest sum: what rounding is held by.
+        self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
+        classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
+        self.class_at = {name: k for k, name in enumerate(classes)}
+        self.sets = Sets.of(book.plugs, book.groups, classes)
+
+    def numbers(self, values: Any) -> Numbers:
+        """Return numbers to add up: fractions where the town is small."""
+        plain = np.asarray(values, dtype=float)
+        if not self.exact:
+            return plain
+        out = np.array([Fraction(v) for v in plain.ravel().tolist()], dtype=object)
+        return out.reshape(plain.shape)
+
+    def found(self) -> Certified:
+        """Return the bound."""
+        self._slices()
+        parts = [self._demand(), self._floors(), *self._sides(), *self._sites()]
+        total = sum(parts, start=Fraction(0)) if self.exact else math.fsum(parts)
+        if self.exact:
+            bound = math.nextafter(float(total), math.inf)
+        else:
+            bound = total + 8 * EPSILON * (self.longest + 100) * self.size
+        return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
+
+    # --- what all plans share --------------------------------------------------------------------
+
+    def _slices(self) -> None:
+        """Bring the demand of each slice into arrays, its rows cell by cell."""
+        floors, members = self.account.floors, self.account.members
+        counted: dict[str, list[str]] = {}
+        promised: set[tuple[str, str]] = set()
+        if floors is not None and members is not None:
+            for floor, row in zip(members["floor"], members["demand_id"], strict=True):
+                counted.setdefault(str(row), []).append(str(floor))
+            keys = floors[["floor", "slice"]].astype(str)
+            promised = set(keys.itertuples(index=False, name=None))
+        aimed = 0.0 if self.aim.kind == "least_money" else 1.0
+        self.arrays = []
+        rows = self.book.slices.set_index("slice")
+        for name, part in zip(self.names, self.demand, strict=True):
+            ids = part["demand_id"].astype(str).tolist()
+            counts = aimed * float(rows["weight"][name]) * float(rows["probability"][name])
+            price = [max(self.price["demand"].get((i, name), 0.0), 0.0) for i in ids]
+            floor = [
+                math.fsum(
+                    max(self.price["floor"].get((g, name), 0.0), 0.0)
+                    for g in counted.get(i, ())
+                    if (g, name) in promised
+                )
+                for i in ids
+            ]
+            cell = part["cell_id"].to_numpy(object)
+            first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]][: len(cell)]).tolist()
+            ends = [*first[1:], len(cell)]
+            self.arrays.append(
+                {
+                    "kwh": self.numbers(part["demand_kwh_day"]),
+                    "worth": self.numbers(self.book.per_kwh(part)) * self.numbers([counts]),
+                    "price": self.numbers(price),
+                    "floor": self.numbers(floor),
+                    "class": part["vehicle_class"].map(self.class_at).to_numpy(int),
+                    "margin": self.numbers(self._margins(part, float(rows["probability"][name]))),
+                    "at": {cell[a]: np.arange(a, b) for a, b in zip(first, ends, strict=True)},
+                }
+            )
+
+    def _margins(self, rows: pd.DataFrame, chance: float) -> Any:
+        gap = self.account.gap
+        if gap is None:
+            return np.zeros(len(rows))
+        return rows["vehicle_class"].map(dict(gap.margin_pkr)).to_numpy(float) * chance
+
+    def _demand(self) -> Any:
+        total = sum((a["price"] @ a["kwh"] for a in self.arrays), start=self.numbers([0.0])[0])
+        self.size += float(total)
+        return total
+
+    def _floors(self) -> Any:
+        """Return less than nothing: what prices make of the floors that must be held."""
+        floors, members = self.account.floors, self.account.members
+        total = self.numbers([0.0])[0]
+        if floors is None or members is None:
+            return total
+        for floor, when, share in floors[["floor", "slice", "share"]].itertuples(
+            index=False, name=None
+        ):
+            price = max(self.price["floor"].get((str(floor), str(when)), 0.0), 0.0)
+            mine = set(members.loc[members["floor"].astype(str) == str(floor), "demand_id"])
+            at = self.names.index(str(when))
+            part = self.demand[at]
+            wanted = self.arrays[at]["kwh"][part["demand_id"].isin(mine).to_numpy()].sum()
+            by, of = self.numbers([price, share])
+            total -= by * of * wanted
+        self.size += abs(float(total))
+        return total
+
+    def _sides(self) -> list[Any]:
+        """Return what prices make of the money and of each limit."""
+        pairs = []
+        granted, before = self.account.budget_pkr, self.numbers([0.0])[0]
+        for year in self.book.years:
+            pkr = float(granted[year] if isinstance(granted, Mapping) else granted)
+            price = self._money_price(year)
+            if price > 0:
+                by, side = self.numbers([price, pkr])
+                before = before + side if self.account.carry_over else side
+                pairs.append(by * before)
+            elif self.account.carry_over and math.isfinite(pkr):
+                before = before + self.numbers([pkr])[0]
+        resources = self.account.resources
+        if resources is not None:
+            for row in resources.to_dict("records"):
+                price = self._resource_price(row)
+                side = row["at_most"] if price > 0 else row["at_least"]
+                if price:
+                    by, most = self.numbers([price, side])
+                    pairs.append(by * most)
+        self.size += math.fsum(abs(float(one)) for one in pairs)
+        return pairs
+
+    def _money_price(self, year: Any) -> float:
+        granted = self.account.budget_pkr
+        pkr = float(granted[year] if isinstance(granted, Mapping) else granted)
+        one = len(self.book.years) == 1 and not isinstance(granted, Mapping)
+        price = max(self.price["money"].get(("", "" if one else str(year)), 0.0), 0.0)
+        return price if math.isfinite(pkr) else 0.0
+
+    def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
+        """Return the price of a limit; none on a side that is not there."""
+        price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
+        side = row.get("at_most" if price > 0 else "at_least")
+        return price if side is not None and math.isfinite(float(side)) else 0.0
+
+    # --- sites -----------------------------------------------------------------------------------
+
+    def _sites(self) -> list[Any]:
+        """Return the most that each site could add to any plan."""
+        book, a = self.book, self.account
+        reason = book.offers["reason"].fillna("").astype(str).str.strip()
+        forbidden = book.offers["site_id"].isin([*a.forbidden_sites])
+        allowed = (reason == "") & ~forbidden & ~self._alone_too_much()
+        offers = book.offers[allowed | book.offers["existing"]].reset_index(drop=True)
+        self._read(offers)
+        standing, required = set(book.kept), set(map(str, a.required_sites))
+        out = []
+        for site, own in offers.groupby("site_id", sort=True).indices.items():
+            at = np.asarray(own)
+            begins = self._courses(at, self._by_year(str(site), at))
+            begun = begins[:1] if site in standing else begins
+            best = max((one for row in begun for one in row), default=0)
+            out.append(best if site in standing or site in required else max(best, 0))
+            self.size += abs(float(out[-1]))
+        return out
+
+    def _read(self, offers: pd.DataFrame) -> None:
+        """Bring what offers cost, draw, deliver and use into arrays."""
+        gap = self.account.gap
+        self.stands = offers["existing"].to_numpy(bool)
+        self.able = self.numbers(offers[self.book.capacity_columns])
+        self.cost, self.drawn = (self.numbers(offers[c]) for c in ("cost_pkr", "subsidy_pkr"))
+        self.cap = self.numbers(np.zeros(len(offers)))
+        if gap is not None and isinstance(gap.cap, Mapping):
+            most = offers["offer_id"].map(dict(gap.cap)).fillna(0.0)
+            self.cap = np.minimum(self.numbers(most), self.cost)
+        elif gap is not None:
+            self.cap = self.cost * self.numbers([gap.cap])
+        self.each, self.rupee = self._uses(offers)
+
+    def _alone_too_much(self) -> pd.Series:
+        """Return which offers need more of the money, or of a limit, than there is."""
+        a, offers = self.account, self.book.offers
+        granted = a.budget_pkr
+        pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
+        drawn = 0.0 if a.gap is not None else offers["subsidy_pkr"].astype(float)
+        over = pd.Series(drawn > pkr * (1 + HAIR), index=offers.index)
+        if a.resource_use is None or a.resources is None:
+            return over
+        plain = a.resources[~self._per_rupee(a.resources)]
+        most = a.resource_use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
+        much = a.resource_use["use"] > most * (1 + HAIR)
+        return over | offers["offer_id"].isin(a.resource_use.loc[much, "offer_id"])
+
+    @staticmethod
+    def _per_rupee(resources: pd.DataFrame) -> pd.Series:
+        none = pd.Series(False, index=resources.index)
+        return resources.get("per_rupee", none).eq(True)
+
+    def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
+        """Return, by offer, what its use of limits is priced at, in all and for each rupee."""
+        each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
+        use, resources = self.account.resource_use, self.account.resources
+        if use is None or resources is None:
+            return each, rupee
+        for row in resources.to_dict("records"):
+            price = self._resource_price(row)
+            if not price:
+                continue
+            mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
+            amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))
+            priced = amount * self.numbers([price])
+            if row.get("per_rupee") is True or row.get("per_rupee") == np.True_:
+                rupee = rupee + priced
+            else:
+                each = each + priced
+        return each, rupee
+
+    def _by_year(self, site: str, at: Numbers) -> Numbers:
+        """Return what each offer of a site (column) could add in each year (row)."""
+        years = self.book.years
+        price = self.numbers([self._money_price(year) for year in years] + [0.0])
+        gain = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
+        must, zero = self.numbers([gain, 0.0])
+        of_cost = self.aim.of == "cost_pkr"
+        none = self.cost[at] * zero
+        out = []
+        for t, year in enumerate(years):
+            last = t == len(years) - 1
+            c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
+            fixed = none
+            if last:
+                c = c + self.rupee[at] + (zero if of_cost else must)
+                fixed = self.each[at] + (self.cost[at] * must if of_cost else zero)
+            if self.account.gap is None:
+                sizes = np.abs(c * self.drawn[at])
+                earned = self._intake(site, at, year, zero) - c * self.drawn[at]
+                lacking = np.zeros(len(at), dtype=bool)
+            else:
+                earned, sizes = self._with_gap(site, at, year, c)
+                # What sells all it could and lacks more than may be paid has no case.
+                short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
+                lacking = (short > HAIR * self.cost[at]) & ~self.stands[at]
+            self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
+            out.append(np.where(np.asarray(lacking, dtype=bool), -math.inf, earned - fixed))
+        return np.array(out)
+
+    def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
+        """Return what each offer could earn, its gap at the best of several prices."""
+        when = str(year) if (site, str(year)) in self.price["gap"] else ""
+        own = max(self.price["gap"].get((site, when), 0.0), 0.0)
+        top = max(float(c.max(initial=0)), 0.0)
+        found = []
+        for tau in self.numbers(sorted({own, *(share * top for share in GAP_PRICES)})):
+            owed, paid = tau * self.cost[at], np.maximum(tau - c, 0) * self.cap[at]
+            found.append((self._intake(site, at, year, tau) - owed + paid, owed + paid))
+        best = np.array([earned for earned, _ in found]).min(axis=0)
+        return best, np.array([size for _, size in found]).max(axis=0)
+
+    def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
+        """Return the most that each offer of a site could earn in a year if it stood alone.
+
+        Without a price on its gap: the most money it could make.
+        """
+        out = self.numbers(np.zeros(len(at)))
+        near = self.near.get(site)
+        if near is None:
+            return out
+        for name, rows in zip(self.names, self.arrays, strict=True):
+            found = [(rows["at"][cell], f) for cell, f in near if cell in rows["at"]]
+            if self.year_of[name] != year or not found:
+                continue
+            row = np.concatenate([own for own, _ in found])
+            if tau is None:
+                value = rows["margin"][row]
+            else:
+                counts = self.numbers(np.repeat([f for _, f in found], [len(r) for r, _ in found]))
+                gains = rows["worth"][row] * counts + rows["floor"][row] + rows["margin"][row] * tau
+                # In floating point no worth may come out too low.
+                value = (gains if self.exact else gains * (1 + 8 * EPSILON)) - rows["price"][row]
+                value = value if self.exact else np.nextafter(value, np.inf)
+            most = self.sets.most(
+                value, rows["kwh"][row], rows["class"][row], self.able[at],
+                endless=self.account.model == "coverage",
+            )  # fmt: skip
+            out = out + most
+        return out
+
+    def _courses(self, at: Numbers, value: Numbers) -> Numbers:
+        """Return the most that a course which begins with an offer in a year could add."""
+        size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
+        bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
+        if self.account.gap is None:
+            bigger &= np.asarray(pkr[:, None] <= pkr[None, :], dtype=bool)
+        bigger &= self.account.upgrades
+        bigger[stands] = True
+        bigger[:, stands] = False
+        np.fill_diagonal(bigger, val=True)
+        out = value.copy()
+        for t in range(len(value) - 2, -1, -1):
+            for n in range(len(at)):
+                out[t, n] = value[t, n] + out[t + 1][bigger[n]].max()
+        return out
