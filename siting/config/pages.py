@@ -110,8 +110,8 @@ def reference() -> dict[str, str]:
     """
     made = "<!-- Made by siting.config.reference() from siting/config; do not edit. -->"
     parts: dict[str, list[str]] = {}
-    for key, lines in _tables(Config):
-        parts.setdefault(key.split(".")[0], []).append(lines)
+    for key, table in _tables(Config):
+        parts.setdefault(key.split(".")[0], []).append(table)
     own = [name for name, tables in parts.items() if len(tables) > 1]
     first = "\n".join(text for name, tables in parts.items() if name not in own for text in tables)
     for name in own:
