@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import typer.main
 import siting
 from siting.cli import app
 from siting.config import nation_reference, reference
+from siting.study.depends import STAGES
 from siting.tables import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,40 +99,76 @@ def _option_row(param: Any) -> str:
     return f"| {name} | {shown} | {(param.help or '').replace('|', chr(92) + '|')} |"
 
 
-def api_page() -> str:
-    """Return the public names of the package as Markdown, grouped by the room they live in."""
-    names = [name for name in siting.__all__ if not name.startswith("_")]
-    homes: dict[str, list[str]] = {}
-    for name in names:
-        homes.setdefault(siting._HOMES[name], []).append(name)
-    order = [home for home in _rooms() if home in homes]
-    lines = [
-        "# Python",
-        "",
-        MADE.format("siting.__all__"),
-        "",
-        "`import siting` gives these names; each loads on first use. The rooms hold more, with the",
-        "same kind of documentation: `help(siting.roads)`.",
+# What a reader looks for together: the title of a page, and the names on it.
+TOPICS = {
+    "study": ("Studies", ("Study",)),
+    "running": (
+        "Running studies",
+        (
+            *("run", "check", "fetch", "copy_embedded_city", "load_config", "Config"),
+            *("show_progress", "list_studies", "run_batch", "Nation"),
+        ),
+    ),
+    "plan": ("Plans", ("Plan", "make_plan", "side_by_side")),
+    "asking": (
+        "Asking a plan",
+        (
+            *("explain_site", "explain_plan", "replan", "what_if", "compare", "evaluate"),
+            *("simulate", "frontier", "explore", "trace", "rerun"),
+            *("study_from_run", "plan_from_run"),
+        ),
+    ),
+    "program": ("The program", ("Program", "Instance", "Limit", "GapRule")),
+    "decay": (
+        "Decay with distance",
+        ("ExponentialDecay", "GaussianDecay", "LinearDecay", "StepDecay"),
+    ),
+    "solving": ("Solving", ("solve", "Answer", "Proof", "assign", "why_not")),
+    "outcome": ("Outcomes", ("Outcome", "outcome_of")),
+    "classics": ("Textbook models", ("solve_classic", "PlainInstance")),
+    "roads": ("Roads", ("read_roads", "build_network", "Network", "travel_times", "reach")),
+    "demand-and-sites": (
+        "Demand, sites and money",
+        (
+            *("read_people", "make_cells", "city_energy", "spread_demand"),
+            *("merge_candidates", "make_offers", "business_case"),
+        ),
+    ),
+    "tables-and-errors": ("Tables and errors", ("validate", "data_dictionary", "SitingError")),
+}
+
+
+def api_pages() -> dict[str, str]:
+    """Return the public names of the package as Markdown pages by topic, and the first page."""
+    there = [name for name in siting.__all__ if not name.startswith("_")]
+    told = sorted(name for _, names in TOPICS.values() for name in names)
+    if told != sorted(there):
+        lost = sorted(set(told) ^ set(there))
+        raise SystemExit(f"TOPICS in scripts/build_docs.py: once each, no other: {lost}")
+    made = MADE.format("siting.__all__")
+    first = [
+        *("# Python", "", made, "", "`import siting` gives these names; each loads on first use."),
+        "The rooms hold more, with the same kind of documentation: `help(siting.roads)`.",
+        *("", "```{toctree}", ":maxdepth: 1", ""),
+        *(f"api/{topic}" for topic in TOPICS),
+        "```",
     ]
-    for home in order:
-        lines += ["", f"## {home}", "", f"{_first_line(inspect.getdoc(_module(home)))}", ""]
-        lines += ["| name | what it is |", "|---|---|"]
-        lines += [f"| `siting.{name}` | {_summary(name)} |" for name in homes[home]]
-        lines += ["", "```{eval-rst}"]
-        lines += [line for name in homes[home] for line in _directive(name)]
-        lines += ["```"]
-    return "\n".join(lines) + "\n"
-
-
-def _module(name: str) -> Any:
-    return __import__(name, fromlist=["x"])
-
-
-def _rooms() -> list[str]:
-    found = [f"siting.{p.stem}" for p in (ROOT / "siting").iterdir() if p.stem[0] != "_"]
-    flow = list(dict.fromkeys(siting._HOMES.values()))
-    first = ["siting.study", "siting.plan", "siting.config", "siting.embedded", "siting.terminal"]
-    return list(dict.fromkeys([*first, *sorted(set(flow) | set(found))]))
+    pages = {}
+    for topic, (title, names) in TOPICS.items():
+        table = ["| name | what it is |", "|---|---|"]
+        table += [f"| {{py:obj}}`siting.{name}` | {_summary(name)} |" for name in names]
+        first += ["", f"## [{title}](api/{topic}.md)", "", *table]
+        body = [line for name in names for line in _directive(name)]
+        lines = [f"# {title}", "", made, "", "```{eval-rst}", *body, "```"]
+        if "Study" in names:
+            lines += ["", "## Stages", "", "Each an attribute of a study, in this order.", ""]
+            lines += ["| stage | what comes out | reads the stages |", "|---|---|---|"]
+            lines += [
+                f"| `{stage.name}` | {_first_line(stage.__doc__)} | {', '.join(stage.reads)} |"
+                for stage in STAGES.values()
+            ]
+        pages[f"api/{topic}.md"] = "\n".join(lines) + "\n"
+    return {"api.md": "\n".join(first) + "\n", **pages}
 
 
 def _summary(name: str) -> str:
@@ -144,12 +182,14 @@ def _directive(name: str) -> list[str]:
         return [f".. autofunction:: siting.{name}", ""]
     # What a parent of ours gives counts; what pydantic and Python give does not.
     strangers = [c.__name__ for c in thing.__mro__[1:] if not c.__module__.startswith("siting")]
+    # The stages of a study stand in a table of their own.
+    hidden = ["model_config", *(name for name in STAGES if name in vars(thing))]
     inherited = f"   :inherited-members: {', '.join(strangers)}"
     return [
         f".. autoclass:: siting.{name}",
         "   :members:",
         inherited,
-        "   :exclude-members: model_config",
+        f"   :exclude-members: {', '.join(hidden)}",
         "",
     ]
 
@@ -202,14 +242,15 @@ def _tells(path: Path) -> bool:
 
 
 PAGES = {
-    "config.md": reference,
+    **{place: partial(reference().get, place) for place in reference()},
     "nation-keys.md": nation_reference,
     "tables.md": tables_page,
     "cli.md": cli_page,
-    "api.md": api_page,
+    **{place: partial(api_pages().get, place) for place in api_pages()},
     "models/formulations.md": formulations_page,
 }
 
 if __name__ == "__main__":
     for place, make in PAGES.items():
+        (DOCS / place).parent.mkdir(exist_ok=True)
         (DOCS / place).write_text(make(), encoding="utf-8")

@@ -75,6 +75,7 @@ _HOMES = {
     "trace": "siting.review",
     "travel_times": "siting.roads",
     "validate": "siting.tables",
+    "what_if": "siting.review",
     "why_not": "siting.engine",
 }
 

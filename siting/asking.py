@@ -37,6 +37,10 @@ class Asking:
         """
         return _ask("replan", self, **wishes)
 
+    def what_if(self, height_px: int = 560) -> Any:
+        """Return a widget to drop or require stations and move the money: see `siting.what_if`."""
+        return _ask("what_if", self, height_px)
+
     def compare(self, other: Any) -> Any:
         """Return the plan beside another, or beside a run folder: see `siting.compare`."""
         return _ask("compare", {"this": self, "other": other})

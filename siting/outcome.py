@@ -29,7 +29,7 @@ class Outcome:
     model
         ``capacitated`` or ``coverage``.
     blocks
-        Keys of the configuration's program that are in use: ``years``, ``zone_floor`` …
+        Keys of the configuration's program that are in use, ``years`` or ``zone_floor``.
     aim
         What was aimed at, in words.
     proofs

@@ -134,7 +134,7 @@ class Plan(Asking):
         return geojson_of(gpd.GeoDataFrame(found[layer]), name=layer, note=self.note)
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
-        """Write some layers as ``.parquet``, ``.fgb``, ``.kml``, ``.geojson`` or ``.xlsx``.
+        """Write some layers as parquet, fgb, kml, geojson or xlsx, by the ending; return the file.
 
         See `siting.export.write_exchange`.
         """

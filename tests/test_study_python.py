@@ -367,3 +367,71 @@ def test_faults_of_ones_own_tables_are_told(town):
     bare = study.offers[["offer_id", "site_id"]]
     with pytest.raises(InputError, match="begin with the study's own table"):
         study.with_(offers={"table_csv": bare}).offers  # noqa: B018
+
+
+def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
+    study = siting.Study(town)
+    cells, sites = study.cells["cell_id"], study.candidates["site_id"]
+    long = study.reach.sort_values(["cell_id", "site_id"], ignore_index=True)
+    wide = long.pivot_table(index="cell_id", columns="site_id", values="travel_min")
+    by_place = wide.reindex(index=cells, columns=sites).fillna(np.inf).to_numpy()
+    path = tmp_path / "matrix.csv"
+    wide.to_csv(path)
+    for given in (wide, wide.iloc[::-1, ::-1], by_place, path):
+        assert_frame_equal(study.with_(reach=given).reach, long)
+    own = study.with_(reach=by_place)
+    assert own.plan.outcome.offers == study.plan.outcome.offers
+    assert siting.rerun(own.plan.save(tmp_path / "run")).same
+    for wrong, what in (
+        (by_place[:1], r"a matrix of 1 x 2, but the study has 2 cells and 2 sites"),
+        (wide.rename(columns={"s0001": "s0099"}), "column site_id: 1 that the study does not have"),
+        (-by_place, "below 0 min"),
+    ):
+        with pytest.raises(InputError, match=what):
+            study.with_(reach=wrong).reach  # noqa: B018
+
+
+def test_demand_of_ones_own_is_taken_kept_and_run_again(town, tmp_path):
+    study = siting.Study(town)
+    west, east = study.people.geometry
+    # Two rows of the west end go to one cell, the east end wants more than the west here.
+    own = gpd.GeoDataFrame(
+        {"demand_kwh_day": [1.0, 2.0, 9.0]}, geometry=[west, west, east], crs=4326
+    ).to_crs(32643)
+    frame = pd.DataFrame({"cell_id": study.cells["cell_id"]})
+    first = study.with_(demand=own, budget_pkr=1_000)
+    frame["demand_kwh_day"] = first.demand.set_index("cell_id")["demand_kwh_day"].reindex(
+        frame["cell_id"]).to_numpy()  # fmt: skip
+    assert sorted(first.demand["demand_kwh_day"]) == [3.0, 9.0]
+    assert_frame_equal(study.with_(demand=frame, budget_pkr=1_000).demand, first.demand)
+    plan = first.plan
+    assert plan.new_sites["name"].tolist() == ["East pump"]
+    assert plan.served_share == pytest.approx(9 / 12)
+    assert "Demand, 5-95 %" not in dict(plan.headline())
+    folder = plan.save(tmp_path / "run")
+    assert (folder / "given" / "demand.table.parquet").is_file()
+    assert any("a table of your own" in line for line in first.demand_notes)
+    assert siting.rerun(folder).same
+    with pytest.raises(InputError, match="a table of your own: there is no chain behind it"):
+        siting.trace(folder, first.demand["cell_id"].iloc[0])
+    assert_frame_equal(first.with_(demand={"table": None}).demand, study.demand)
+
+
+def test_faults_of_ones_own_demand_are_told_together(town):
+    study = siting.Study(town)
+    west = study.people.geometry.iloc[0]
+    rows = {"demand_kwh_day": [1.0, -2.0], "vehicle_class": ["two_wheeler", "tram"]}
+    far = gpd.points_from_xy([west.x, west.x], [west.y, west.y + 0.5])
+    with pytest.raises(InputError) as err:
+        study.with_(demand=gpd.GeoDataFrame(rows, geometry=far, crs=4326)).demand  # noqa: B018
+    text = str(err.value)
+    assert "demand.table (given in Python), geometry: 1 further than 600 m" in text
+    near = gpd.GeoDataFrame(rows, geometry=[west, west], crs=4326)
+    with pytest.raises(InputError) as err:
+        study.with_(demand=near).demand  # noqa: B018
+    text = str(err.value)
+    assert "below 0 kWh/day" in text
+    assert "column vehicle_class: 1 that the study does not have" in text
+    years = {"budgets_pkr": {2030: 1_000, 2035: 1_000}}
+    with pytest.raises(ConfigError, match="the table is of one year and one future"):
+        study.with_(demand=near, program={"years": years})

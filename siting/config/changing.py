@@ -23,6 +23,8 @@ PLAIN = (bool, int, float, str, Path, type(None))
 # Where a file or a table stands in place of a whole section.
 SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
     ("roads",): lambda one: (("roads", "source"), {"kind": "file", "path": one}),
+    ("demand",): lambda one: (("demand", "table"), one),
+    ("reach",): lambda one: (("reach", "table_csv"), one),
     ("demand", "people"): lambda one: (("demand", "people"), {"kind": _people(one), "path": one}),
     ("candidates",): lambda one: (
         ("candidates", "sources"),
@@ -50,8 +52,8 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
         By key path (``"reach.cutoff_min"``), or by the key alone where one section has it
         (``cutoff_min``). A section is given as a dict of what changes in it; a list or a table of
         names replaces what stood there. A file or a table in place of ``roads``, ``people``,
-        ``candidates`` or ``existing`` is their source. Paths are taken from the folder Python
-        runs in.
+        ``candidates``, ``existing``, ``demand`` or ``reach`` is their source. Paths are taken from
+        the folder Python runs in.
     place
         Makes a file of a table or graph.
 

@@ -13,6 +13,7 @@ from siting.config.fields import (
     Degrees,
     KmDay,
     KwhKm,
+    LayerFile,
     Minutes,
     People,
     PositiveShare,
@@ -223,6 +224,12 @@ class Demand(Section):
     )
     housing: Housing = Field(
         Housing(), description="effect of housing on charging at home, by zone"
+    )
+    table: LayerFile | None = Field(
+        None,
+        description="demand of your own in place of the modelled one: demand_kwh_day and "
+        "vehicle_class (not needed for a single class), by cell_id of a study's cells in a CSV, or "
+        "a layer whose rows go to the nearest cell within reach.max_snap_m",
     )
     surfaces: Surfaces | None = Field(
         None, description="where vehicles charge; none: all energy goes where people live"

@@ -97,20 +97,55 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     return found
 
 
-def reference() -> str:
-    """Return a Markdown page of every key: type, unit, default and meaning, section by section."""
+def reference() -> dict[str, str]:
+    """Return the Markdown pages of every key (type, unit, default, meaning), by their path.
+
+    A section that has sections has a page of its own, ``config/SECTION.md``; the others stand on
+    the first, ``config.md``, with what cannot be asked together.
+
+    Examples
+    --------
+    >>> list(reference())[:3]
+    ['config.md', 'config/roads.md', 'config/demand.md']
+    """
+    made = "<!-- Made by siting.config.reference() from siting/config; do not edit. -->"
+    parts: dict[str, list[str]] = {}
+    for key, table in _tables(Config):
+        parts.setdefault(key.split(".")[0], []).append(table)
+    own = [name for name, tables in parts.items() if len(tables) > 1]
+    first = "\n".join(text for name, tables in parts.items() if name not in own for text in tables)
+    for name in own:
+        first = first.replace(f"\n| `{name}` |", f"\n| [`{name}`](config/{name}.md) |", 1)
     lines = [
         "# Configuration",
         "",
-        "<!-- Made by siting.config.reference() from siting/config; do not edit. -->",
+        made,
         "",
         "One YAML file describes one study. Unknown keys are refused. Units stand in the names of "
         "the keys. Relative paths are taken from the folder of the file. `1e9` and `120_000_000` "
         "are numbers; only `true` and `false` are truth values. Defaults marked ASSUMPTION are "
         "nobody's figures: replace them where you know better.",
         "",
+        "```{toctree}",
+        ":maxdepth: 1",
+        "",
+        *(f"config/{name}" for name in own),
+        "```",
+        "",
+        first,
+        refusals.table(),
     ]
-    return "\n".join([*lines, *_tables(Config), refusals.table()])
+    pages = {"config.md": "\n".join(lines)}
+    for name in own:
+        head = [
+            f"# Configuration: {name}",
+            "",
+            made,
+            "",
+            "All keys: [Configuration](../config.md).",
+        ]
+        pages[f"config/{name}.md"] = "\n".join([*head, "", *parts[name]])
+    return pages
 
 
 def nation_reference() -> str:
@@ -124,21 +159,21 @@ def nation_reference() -> str:
         "own, and the money they share. [The how-to](howto/nation.md) says what comes of it.",
         "",
     ]
-    return "\n".join([*lines, *_tables(NationConfig)])
+    return "\n".join([*lines, *(text for _, text in _tables(NationConfig))])
 
 
-def _tables(model: type[BaseModel]) -> Iterator[str]:
+def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Give the table of each section as Markdown, with the section's key path."""
     root = schema(model)
-    for title, section in _sections(root, root, ""):
-        yield from (f"## {title}", "", section.get("description", ""), "")
-        yield f"| {' | '.join(_ROWS)} |"
-        yield "|" + "---|" * len(_ROWS)
+    for key, title, section in _sections(root, root, ""):
+        lines = [f"## {title}", "", section.get("description", ""), ""]
+        lines += [f"| {' | '.join(_ROWS)} |", "|" + "---|" * len(_ROWS)]
         required = section.get("required", ())
         for name, part in section["properties"].items():
             default = "required" if name in required else _default(name, part)
             cells = (f"`{name}`", _type(part, root), _unit(part), default, part["description"])
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-        yield ""
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        yield key, "\n".join([*lines, ""])
 
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:
@@ -182,11 +217,11 @@ def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
 
 def _sections(
     section: dict[str, Any], root: dict[str, Any], key: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each section with its title, those of a union by the word that selects them."""
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give each section with key path and title, those of a union by the word that selects them."""
     selector = next((name for name in SELECTORS if name in section["properties"]), None)
     word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
-    yield (f"`{key}`{word}" if key else "At the top"), section
+    yield key, (f"`{key}`{word}" if key else "At the top"), section
     for name, part in section["properties"].items():
         inner, path = part, f"{key}.{name}".lstrip(".")
         if "patternProperties" in inner:

@@ -47,6 +47,10 @@ REFUSALS: tuple[Clash, ...] = (
         "the methods exact and greedy work on HiGHS; another solver gets the program whole",
         "add solver.method: milp, or leave the name out",
     ),
+    *(
+        Clash(blocks, "demand.table: given", "the table is of one year and one future")
+        for blocks in ("program.years: given", "program.scenarios: given")
+    ),
     _first(_FAIR, _CHEAP),
     _first(_FAIR, _SURE),
     _first(_CHEAP, _SURE),

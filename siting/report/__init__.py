@@ -1,6 +1,16 @@
 """What a planner reads of a run: one HTML file with map, money, stations and what it rests on."""
 
+from siting.report.folder import RunFolder, read_run
 from siting.report.leaflet import has_report
-from siting.report.page import write_report
+from siting.report.mapdata import standing
+from siting.report.page import page_of, render, write_report
 
-__all__ = ["has_report", "write_report"]
+__all__ = [
+    "RunFolder",
+    "has_report",
+    "page_of",
+    "read_run",
+    "render",
+    "standing",
+    "write_report",
+]

@@ -59,10 +59,44 @@ def map_data(run: RunFolder) -> dict[str, Any]:
         "cells": cells,
         "unit": "kWh/day per km²" if polygons else "kWh/day",
         "breaks": _breaks(cells, len(run.classes), polygons=polygons),
-        "sites": _sites(run, index),
+        "sites": _sites(run.sites, run.service, run.classes, index),
         "areas": service_areas(run),
         "years": _years(run, index),
     }
+
+
+def live_map_data(run: RunFolder, free: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return what the page's script draws where a notebook says what stands; see `standing`.
+
+    `free` are places where no station stands: ``site_id``, ``name``, points in lon/lat.
+    """
+    data = map_data(run)
+    none = {"old": False, "kw": None, "kwh": [0] * len(run.classes), "service": []}
+    places = [
+        {"id": str(row.site_id), "name": site_name(row.name, row.site_id), "at": _at(row.geometry)}
+        for row in free.itertuples(index=False)
+    ]
+    more = [{**place, **none} for place in places]
+    return {**data, "live": True, "sites": [*data["sites"], *more], "areas": [], "years": []}
+
+
+def standing(
+    sites: gpd.GeoDataFrame, demand: pd.DataFrame, service: pd.DataFrame, run: RunFolder
+) -> dict[str, Any]:
+    """Return what stands and who is served instead, for the map of a run's `live_map_data`.
+
+    The tables are those of another plan for the same demand, with the columns that a run folder
+    has; sites in lon/lat. Keys: ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and
+    class.
+    """
+    cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
+    rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
+    energy = {
+        what: [[_short(v) for v in row] for row in _by_class(rows, run.classes, of).tolist()]
+        for what, of in (("wanted", "demand"), ("served", "served"))
+    }
+    index = {cell: n for n, cell in enumerate(cells)}
+    return {"sites": _sites(sites, service, run.classes, index), **energy}
 
 
 def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
@@ -216,7 +250,7 @@ def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
     return cells, {cell["id"]: i for i, cell in enumerate(cells)}
 
 
-def _by_class(layer: gpd.GeoDataFrame, classes: Iterable[str], what: str) -> np.ndarray:
+def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndarray:
     columns = [f"{what}_{name}_kwh_day" for name in classes]
     return np.asarray(layer[columns].fillna(0.0), dtype=float)
 
@@ -239,12 +273,15 @@ def _quantiles(values: np.ndarray) -> list[float]:
     return sorted({float(f"{limit:.2g}") for limit in limits})
 
 
-def _sites(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
+def _sites(
+    sites: gpd.GeoDataFrame, service: pd.DataFrame, classes: list[str], index: dict[str, int]
+) -> list[dict[str, Any]]:
     flat: dict[str, list[float]] = {}
-    if len(run.service):
-        service = run.service.drop(columns="geometry")
-        service["weight"] = service["served_kwh_day"] * service["travel_min"]
-        summed = service.groupby(["site_id", "cell_id"], sort=True)[["served_kwh_day", "weight"]]
+    if len(service):
+        rows = service[["site_id", "cell_id", "served_kwh_day"]].assign(
+            weight=service["served_kwh_day"] * service["travel_min"]
+        )
+        summed = rows.groupby(["site_id", "cell_id"], sort=True)[["served_kwh_day", "weight"]]
         for (site_id, cell_id), kwh, weight in summed.sum().itertuples(name=None):
             if kwh > 0 and str(cell_id) in index:
                 row = [index[str(cell_id)], _short(kwh), _short(weight / kwh, 1)]
@@ -255,16 +292,18 @@ def _sites(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
             "name": site_name(row.name, row.site_id),
             "old": bool(row.existing),
             "kw": _short(row.power_kw),
-            "at": [round(row.geometry.x * SCALE), round(row.geometry.y * SCALE)],
+            "at": _at(row.geometry),
             "kwh": [_short(kwh) for kwh in by_class],
             "service": flat.get(str(row.site_id), []),
         }
         for row, by_class in zip(
-            run.sites.itertuples(index=False),
-            _by_class(run.sites, run.classes, "served").tolist(),
-            strict=True,
+            sites.itertuples(index=False), _by_class(sites, classes, "served").tolist(), strict=True
         )
     ]
+
+
+def _at(point: Any) -> list[int]:
+    return [round(point.x * SCALE), round(point.y * SCALE)]
 
 
 def site_name(name: Any, site_id: Any) -> str:

@@ -124,7 +124,7 @@
       const { marker } = markers.get(site.id), layer = site.old ? layers.old : layers.new;
       if (!shown(i)) layer.removeLayer(marker);
       else marker.setIcon(icon(site, year() ? year().kw[i] : site.kw)).addTo(layer);
-      row(site.id).hidden = chosenClass >= 0 && !(site.kwh[chosenClass] > 0);
+      if (row(site.id)) row(site.id).hidden = chosenClass >= 0 && !(site.kwh[chosenClass] > 0);
     });
     if (chosen) mark(markers.get(chosen).marker.getElement(), true);
   };
@@ -271,6 +271,7 @@
       if (cell.shape.length) L.polygon(cell.shape.map((rings) => rings.map(line)), outline).addTo(lines);
       L.polyline([point(cell.at), point(site.at)], { renderer: served, pane: "service", color: "#b5179e", opacity: 0.75, weight, interactive: false }).addTo(lines);
     }
+    if (run.live) return void parent.postMessage({ site: id }, "*");
     const card = document.querySelector(`[data-card="${CSS.escape(id)}"]`);
     const heading = make("h3", ""), back = make("button", "Back to the plan in short", "link");
     heading.append(...[...card.querySelector("summary").childNodes].filter((n) => n.nodeName !== "SMALL").map((n) => n.cloneNode(true)));
@@ -378,6 +379,23 @@
     card.scrollIntoView();
   };
   addEventListener("hashchange", openCard);
+
+  // In a notebook: what it says stands, and places without a station to be clicked at.
+  if (run.live) {
+    const dots = pane("free", 500), free = L.layerGroup().addTo(map);
+    const places = run.sites.map((site) => L.circleMarker(point(site.at), { renderer: dots, pane: "free", radius: 5, color: "#1d2733", weight: 1, fillColor: "#fff", fillOpacity: 0.9 })
+      .bindTooltip(make("bdi", site.name)).on("click", () => choose(site.id)));
+    const show = (now) => {
+      const stands = new Map(now.sites.map((site) => [site.id, site]));
+      for (const site of run.sites) Object.assign(site, stands.get(site.id) || { kw: null, kwh: site.kwh.map(() => 0), service: [] });
+      run.years = [{ kw: run.sites.map((site) => site.kw), wanted: now.wanted, served: now.served }];
+      run.sites.forEach((site, i) => (site.kw === null ? places[i].addTo(free) : places[i].remove()));
+      lines.clearLayers();
+      showYear();
+    };
+    addEventListener("message", ({ data, source }) => source === parent && data.sites && show(data));
+    parent.postMessage({ ready: true }, "*");
+  }
 
   const all = [...run.cells.map((c) => point(c.at)), ...run.sites.map((s) => point(s.at))];
   const frame = () => map.fitBounds(all.length ? all : [[24, 61], [37, 77]], { padding: [16, 16], animate: false });

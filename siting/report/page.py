@@ -19,7 +19,7 @@ from siting.report.curve import Frontier, curve, read_frontier
 from siting.report.districts import districts
 from siting.report.folder import RunFolder, read_run
 from siting.report.leaflet import embedded_leaflet
-from siting.report.mapdata import map_data
+from siting.report.mapdata import live_map_data, map_data
 from siting.report.summary import summary
 from siting.report.words import is_urdu
 from siting.report.yearly import year_rows
@@ -29,6 +29,7 @@ from siting.writing import write_whole
 TILES = "https://tile.openstreetmap.org"
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from jinja2 import Environment
 
 
@@ -58,22 +59,34 @@ def write_report(folder: Path, out: Path | None = None, frontier: Path | None = 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
     """
-    run = read_run(folder)
-    require_agreement(run)
-    text = render(run, None if frontier is None else read_frontier(frontier, run))
+    text = page_of(folder, frontier)
     path = folder / "report.html" if out is None else out
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
     return path
 
 
-def render(run: RunFolder, frontier: Frontier | None = None) -> str:
-    """Return the report of a run, perhaps with a budget curve, as the text of an HTML page."""
+def page_of(folder: Path, frontier: Path | None = None) -> str:
+    """Return the report of a run folder as the text of an HTML page; see `write_report`."""
+    run = read_run(folder)
+    require_agreement(run)
+    return render(run, None if frontier is None else read_frontier(frontier, run))
+
+
+def render(
+    run: RunFolder, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
+) -> str:
+    """Return the report of a run as the text of an HTML page, perhaps with a budget curve.
+
+    `free` are places where no station stands (``site_id``, ``name``, points in lon/lat): with them
+    the map shows what a notebook sends it (`siting.report.mapdata.standing`) and tells it which
+    place is clicked.
+    """
     leaflet = embedded_leaflet()
     own = _asset("page.js")
     page = _environment().get_template("page.html")
-    data = map_data(run)
+    data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
-    years = year_rows(run.years)
+    years = year_rows(run.years) if free is None else []
     owners = [row["source"] for row in honest.sources(run) if row["source"] != "not stated"]
     return page.render(
         facts=run.facts,

@@ -13,6 +13,7 @@ from siting.review.simulate import SimulatedDay, simulate, simulate_to_folder
 from siting.review.trace import trace
 from siting.review.traced import Trace, Traced
 from siting.review.verified import Verified, verify_run
+from siting.review.what_if import WhatIf, what_if
 from siting.study.queues import Rules
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Trace",
     "Traced",
     "Verified",
+    "WhatIf",
     "budgets_of",
     "compare",
     "compare_to_folder",
@@ -46,4 +48,5 @@ __all__ = [
     "simulate_to_folder",
     "trace",
     "verify_run",
+    "what_if",
 ]

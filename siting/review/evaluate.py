@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
@@ -22,15 +22,15 @@ from siting.export import judged_picture
 from siting.files import sha256
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
-from siting.program.limits import number
+from siting.program.limits import number, with_more_money
 from siting.program.program import Program
 from siting.review.record import folder_for, head_of
 from siting.review.score import score, score_table
 from siting.review.their_layer import read_their_layer
-from siting.review.their_plan import TheirPlan, over_budget, over_limits, their_plan
+from siting.review.their_plan import over_budget, over_limits, their_plan
 from siting.study.answered import bare_outcome
 from siting.study.ask import blocks_of, program_of
-from siting.study.asked import Asked
+from siting.study.asked import Asked, money_of
 from siting.study.given import in_words, lay_down
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
@@ -155,7 +155,7 @@ def evaluate(
     if aside:
         also = ", ".join(aside)
         notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
-    theirs, broken = _theirs(found)
+    theirs, broken = as_drawn(found.study, found.chosen)
     plans, broken = {"theirs": theirs}, [*found.broken, *broken]
     scores = {"theirs": score(plans["theirs"], waiting)}
     spent = plans["theirs"].outcome.subsidy_pkr
@@ -194,15 +194,26 @@ def evaluate(
     )  # fmt: skip
 
 
-def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
-    """Return their plan recounted, and the rules it breaks, which do not keep it from being scored.
+def as_drawn(
+    study: Study, chosen: Collection[str], budget_pkr: float | None = None
+) -> tuple[Plan, list[str]]:
+    """Return a plan of certain offers, recounted, and the rules of the study that it breaks.
 
-    Rules on single offers are told already.
+    It serves the most energy that they can in the last year. Broken rules do not keep it from being
+    worked out; rules on single offers are not looked at.
+
+    Parameters
+    ----------
+    study
+        The study whose demand, prices and rules count.
+    chosen
+        Ids of the offers that stand, existing ones included, one a site at most.
+    budget_pkr
+        Public money it is held to (PKR); by default the study's.
     """
-    study = found.study
-    asked = as_it_stands(study.asked, found.chosen)
+    asked = as_it_stands(study.asked, chosen)
     program = program_of(asked)
-    answer = plan_of(program, found.chosen)
+    answer = plan_of(program, chosen)
     broken = []
     if asked.need is not None and program.gap != answer.program.gap:
         broken.append("viability gap: public money would have to pay more of a station than it may")
@@ -210,11 +221,14 @@ def _theirs(found: TheirPlan) -> tuple[Plan, list[str]]:
     result, _ = bare_outcome(asked, answer)
     plan = _recounted(study, asked, result)
     drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))
-    keys = study.config.program
+    keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
+    if budget_pkr is not None:
+        limits = with_more_money(limits, budget_pkr - money_of(study.config))
+        budget = budget_pkr
     broken = [
         *over_budget(result.subsidy_pkr, budget),
-        *over_limits(study.asked.limits, study.offers, drawn, keys.limits.spacing_m),
+        *over_limits(limits, study.offers, drawn, keys.limits.spacing_m),
         *broken,
         *_under_floors(program, answer),
     ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from weakref import WeakKeyDictionary
 
-from siting.report import write_report
+from siting.report import page_of
 from siting.review.opened import folders_of
 from siting.study.pipeline import Study
 from siting.study.stored import Source, study_of
@@ -79,7 +78,10 @@ def explore(run: Source, height_px: int = 720) -> PlanMap:
 
 
 def _page(run: Path | str | Study) -> str:
-    with folders_of({"run": run}) as folders, TemporaryDirectory(prefix="siting-") as scratch:
-        path = write_report(folders["run"], Path(scratch, "report.html"))
-        text = path.read_text(encoding="utf-8")
-    return text.replace("</head>", f"{_ALONE}</head>", 1)
+    with folders_of({"run": run}) as folders:
+        return map_alone(page_of(folders["run"]))
+
+
+def map_alone(page: str) -> str:
+    """Return a report's page with its map alone to be seen."""
+    return page.replace("</head>", f"{_ALONE}</head>", 1)

@@ -126,7 +126,7 @@ def replan(
     config = first.config
     if folder is not None:
         config = load(folder / "config.yaml", overrides, check_files=False)
-    wishes, notes = _wishes(config, known, drop, require, budget_pkr)
+    wishes, notes = wishes_of(config, known, drop, require, budget_pkr)
     if folder is None:
         study = first.with_(**wishes)
         study.start = first.outcome.offers
@@ -202,7 +202,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
 # --- wishes --------------------------------------------------------------------------------------
 
 
-def _wishes(
+def wishes_of(
     config: Config,
     known: gpd.GeoDataFrame,
     drop: Sequence[str],

@@ -113,6 +113,11 @@ def rerun(
     progress
         Called with an `Event` when a stage is done.
 
+    Returns
+    -------
+    Rerun
+        Whether it is the same, and every difference.
+
     Raises
     ------
     InputError

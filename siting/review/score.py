@@ -92,6 +92,45 @@ def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Return the figures of several plans as they are read: what, and a text for each plan."""
+
+    def each(show: Any) -> list[str]:
+        return [show(score) for score in scores]
+
+    rows = [
+        ("Energy served, kWh/day", each(lambda s: f"{s['served_kwh_day']:,.0f}")),
+        ("  share of what is wanted", each(lambda s: f"{s['served_share']:.1%}")),
+    ]
+    for i, row in enumerate(scores[0]["classes"]):
+        name = str(row["vehicle_class"]).replace("_", " ")
+        rows.append((f"  {name}", [_share(s["classes"][i]["served_share"]) for s in scores]))
+    first = scores[0]
+    return [
+        *rows,
+        ("New stations", each(lambda s: f"{s['new_stations']:,} ({s['power_kw']:,.0f} kW)")),
+        ("Subsidy, PKR m", each(lambda s: f"{s['subsidy_pkr'] / 1e6:,.2f}")),
+        ("Cost in all, PKR m", each(lambda s: f"{s['cost_pkr'] / 1e6:,.2f}")),
+        ("Subsidy a kWh/day, PKR", each(lambda s: _number(s["subsidy_pkr_per_kwh_day"]))),
+        ("Mean drive, min", each(lambda s: _number(s["mean_travel_min"], 1))),
+        (
+            f"Wait over {first['wait_min']:g} min at the busiest hour",
+            each(lambda s: f"{s['late_share']:.0%}"),
+        ),
+        (f"Stations where over {first['alpha']:.0%} do", each(lambda s: f"{s['late_stations']:,}")),
+        ("People where nothing is served", each(lambda s: f"{s['people_left_out_share']:.1%}")),
+        ("Unevenness over the city (Gini)", each(lambda s: f"{s['gini']:.2f}")),
+    ]
+
+
+def _share(value: Any) -> str:
+    return "" if value is None or value != value else f"{value:.1%}"
+
+
+def _number(value: Any, decimals: int = 0) -> str:
+    return "" if value is None else f"{value:,.{decimals}f}"
+
+
 FIGURES = {
     "served_kwh_day": "kWh/day",
     "served_share": "share",

@@ -97,6 +97,12 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
 
     `at` is the year and scenario.
     """
+    own = run.config.demand.table
+    if own is not None:
+        what = (
+            f"its demand is a row of {own.name}, a table of your own: there is no chain behind it"
+        )
+        raise InputError(Fault(cell, what))
     zone, inside = _zone(run, cell)
     factors = run.table("energy_factors")
     rows = factors[

@@ -100,7 +100,7 @@ def _number(value: Any) -> float:
     "offers.service.rule",
     "offers.utilisation",
     "program.model",
-    "demand: scenario case fleet_csv scenarios_csv",
+    "demand: scenario case fleet_csv scenarios_csv table",
     told="what if",
     found=lambda rows: f"{len(rows)} other circumstances",
 )
@@ -140,6 +140,8 @@ def what_if(study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
 def _other_demands(config: Config) -> list[tuple[str, str]]:
     """Return the cases and scenarios of the demand beside its own, least first."""
     asked = config.demand
+    if asked.table is not None:
+        return []
     found = [("case", case) for case in ("low", "high") if case != asked.case]
     if asked.fleet_csv is None:
         there = people_to_energy.scenario_names(asked.scenarios_csv)
@@ -161,8 +163,14 @@ def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, A
     }
 
 
-@stage(told="demand range", found=lambda r: f"{r['p05_kwh_day']:,.0f} to {r['p95_kwh_day']:,.0f}")
+@stage(
+    "demand.table",
+    told="demand range",
+    found=lambda r: f"{r['p05_kwh_day']:,.0f} to {r['p95_kwh_day']:,.0f}",
+)
 def demand_range(
+    config: Config,
+    demand: Table,
     fleet: Table,
     vehicles: Table,
     fleet_share: Table,
@@ -170,16 +178,24 @@ def demand_range(
     area_share: float,
     housing: dict[str, float],
 ) -> dict[str, Any]:
-    """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges."""
+    """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges.
+
+    No draws, and no range, of a table of the user's own.
+    """
+    ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
+    if config.demand.table is not None:
+        by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
+        given = [{"vehicle_class": n, **dict.fromkeys(ends, kwh)} for n, kwh in by_class.items()]
+        whole = dict.fromkeys(ends, float(by_class.sum()))
+        return {"draws": 0, "seed": SEED, **whole, "classes": given}
     drawn = people_to_energy.draw_energy(
         DRAWS, SEED, fleet, vehicles, fleet_share, zone_table, area_share, housing
     )
-    *classes, whole = people_to_energy.energy_quantiles(drawn).to_dict("records")
-    ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
+    *classes, all_ = people_to_energy.energy_quantiles(drawn).to_dict("records")
     return {
         "draws": DRAWS,
         "seed": SEED,
-        **{end: float(whole[end]) for end in ends},
+        **{end: float(all_[end]) for end in ends},
         "classes": [{end: row[end] for end in ("vehicle_class", *ends)} for row in classes],
     }
 
@@ -193,9 +209,9 @@ def lines_beside(study: Study) -> list[tuple[str, str]]:
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
     draws = study.demand_range
     low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
-    lines.append(
-        ("Demand, 5-95 %", f"{low:,.0f} to {high:,.0f} kWh/day, {wanted:,.0f} planned for")
-    )
+    if draws["draws"]:
+        text = f"{low:,.0f} to {high:,.0f} kWh/day, {wanted:,.0f} planned for"
+        lines.append(("Demand, 5-95 %", text))
     for row in study.what_if:
         if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"

@@ -14,6 +14,7 @@ from typing import Any
 
 import geopandas as gpd
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from siting.config import Config, input_files, with_files
 from siting.errors import Fault, InputError, SitingError
 from siting.files import read_layer, sha256
 from siting.roads import Network, require_osmnx_form
+from siting.study.own_tables import PLACE
 from siting.writing import write_whole
 
 GIVEN = "given"
@@ -31,9 +33,9 @@ _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\
 def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     """Return the file that a table or graph given in Python is laid down in, checked.
 
-    `value` is a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network`. An `InputError`
-    names every fault: no coordinate reference system, rows named twice, a graph without lengths,
-    points outside Pakistan …
+    `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
+    `siting.Network`. An `InputError` names every fault: no coordinate reference system, rows named
+    twice, a graph without lengths, points outside Pakistan …
     """
     name = ".".join(str(part) for part in key if part != "path")
     suffix, write = _writer(name, value)
@@ -109,6 +111,13 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
     match value:
         case gpd.GeoDataFrame():
             return ".parquet", lambda part: _to_parquet(value, part, name)
+        case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
+            # Clients by facilities: the index are cells, the columns sites.
+            matrix = value.rename_axis("cell_id").reset_index()
+            return ".csv", lambda part: matrix.to_csv(part, index=False)
+        case np.ndarray() if value.ndim == 2:
+            rows, columns = ([PLACE.format(n + 1) for n in range(size)] for size in value.shape)
+            return _writer(name, pd.DataFrame(value, index=rows, columns=columns))
         case pd.DataFrame():
             return ".csv", lambda part: value.to_csv(part, index=False)
         case nx.MultiDiGraph():
@@ -117,7 +126,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         case Network():
             return ".parquet", value.to_parquet
     what = f"a {type(value).__name__} is not something a study reads"
-    fix = "give a path, a GeoDataFrame, a DataFrame, an OSMnx graph or a Network"
+    fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
     raise InputError(Fault(name, what, fix))
 
 

@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import read_csv
-from siting.tables import REACH, Table, find_faults
+from siting.files import read_csv, read_layer
+from siting.tables import DEMAND, REACH, Table, find_faults
 
+# What a matrix without ids calls its rows and columns.
+PLACE = "#{}"
 # What the cost of an offer is the sum of.
 PARTS = tuple(f"{part}_cost_pkr" for part in ("charger", "grid", "fee", "civil", "land"))
+
+
+def own_demand(
+    path: Path, cells: gpd.GeoDataFrame, classes: Sequence[str], most_m: float
+) -> pd.DataFrame:
+    """Return demand of the user's own (`siting.tables.DEMAND`), summed by cell and vehicle class.
+
+    `path` is a CSV with ``cell_id``, or a layer whose rows go to the nearest cell within `most_m`;
+    both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``. An
+    `InputError` names every fault: columns, numbers, classes or cells that are not there, rows
+    further from all cells.
+    """
+    if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
+        own = read_csv(path, dtype={"cell_id": "str", "vehicle_class": "str"})
+    else:
+        own = read_layer(path)
+    if "vehicle_class" not in own.columns and len(classes) == 1:
+        own = own.assign(vehicle_class=classes[0])
+    faults = []
+    if "cell_id" not in own.columns and isinstance(own, gpd.GeoDataFrame):
+        places = own.set_geometry(own.to_crs(cells.crs).representative_point())
+        nearest = places.sjoin_nearest(cells[["cell_id", cells.geometry.name]], how="left",
+                                       max_distance=most_m)  # fmt: skip
+        nearest = nearest[~nearest.index.duplicated()]
+        own = own.assign(cell_id=nearest["cell_id"])
+        far = own["cell_id"].isna()
+        if far.any():
+            ids = tuple(f"row {n + 1}" for n in np.flatnonzero(far))
+            what = f"{far.sum():,} further than {most_m:g} m from every cell of the study"
+            faults.append(Fault(f"{path}, geometry", what, "leave them out", ids))
+            own = own[~far]
+    own = own.reset_index(drop=True)
+    rows = own.assign(demand_id=[f"row {n + 1}" for n in range(len(own))])
+    known = {"cell_id": cells["cell_id"], "vehicle_class": pd.Series(classes)}
+    faults += [*find_faults(rows, DEMAND, str(path)), *_strays(rows, known, path)]
+    if not faults and not rows["demand_kwh_day"].sum() > 0:
+        faults.append(Fault(f"{path}, column demand_kwh_day", "no energy is wanted"))
+    if faults:
+        raise InputError(faults)
+    order = {name: n for n, name in enumerate([*map(str, cells["cell_id"]), *classes])}
+    summed = rows.groupby(["cell_id", "vehicle_class"])["demand_kwh_day"].sum()
+    found = summed.reset_index()
+    found = found[found["demand_kwh_day"] > 0].astype({"demand_kwh_day": float})
+    found = found.sort_values(
+        ["cell_id", "vehicle_class"], key=lambda ids: ids.map(order), ignore_index=True
+    )
+    found.insert(0, "demand_id", [f"d{n:05d}" for n in range(1, len(found) + 1)])
+    found.attrs["notes"] = []
+    return found
 
 
 def own_reach(
@@ -20,12 +74,15 @@ def own_reach(
 ) -> pd.DataFrame:
     """Return drives of the user's own (`siting.tables.REACH`), those within the cutoff.
 
-    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), `most_min`
-    the longest drive that counts. An `InputError` names every fault: columns, numbers, pairs given
+    `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
+    of minutes: ``cell_id`` and a column a site, blank or ``inf`` where there is no way. Cells and
+    sites named ``#1``, ``#2`` … are meant by their place in the study's tables. `most_min` is the
+    longest drive that counts. An `InputError` names every fault: columns, numbers, pairs given
     twice, cells or sites that are not there.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
-    found = _read(path, REACH, known)[["cell_id", "site_id", "travel_min"]]
+    found = _read(path, REACH, known, as_rows=lambda own: _as_rows(own, known, path))
+    found = found[["cell_id", "site_id", "travel_min"]]
     near = found[found["travel_min"] <= most_min].astype({"travel_min": float})
     return near.sort_values(["cell_id", "site_id"], ignore_index=True)
 
@@ -50,17 +107,48 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     return own[made.columns].astype(made.dtypes.to_dict()).reset_index(drop=True)
 
 
+def _as_rows(own: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
+    """Return a matrix of minutes as one row a pair; a table that has rows already is left alone."""
+    if "cell_id" not in own.columns or not {"site_id", "travel_min"}.isdisjoint(own.columns):
+        return own
+    wide = own.set_index("cell_id")
+    if list(wide.columns[:1]) == [PLACE.format(1)]:
+        there = tuple(len(ids) for ids in known.values())
+        if wide.shape != there:
+            what = "a matrix of {:,} x {:,}, but the study has {:,} cells and {:,} sites"
+            fix = "in the order of Study.cells and Study.candidates, or a DataFrame with their ids"
+            raise InputError(Fault(str(path), what.format(*wide.shape, *there), fix))
+        wide = wide.set_axis(known["cell_id"].astype(str)).set_axis(
+            known["site_id"].astype(str), axis=1
+        )
+    rows = wide.rename_axis("cell_id").reset_index().melt("cell_id", None, "site_id", "travel_min")
+    return rows[rows["travel_min"].notna() & (rows["travel_min"] != math.inf)]
+
+
 def _read(
-    path: Path, spec: Table, known: Mapping[str, pd.Series], columns: tuple[str, ...] = ()
+    path: Path,
+    spec: Table,
+    known: Mapping[str, pd.Series],
+    columns: tuple[str, ...] = (),
+    as_rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda own: own,
 ) -> pd.DataFrame:
     texts = dict.fromkeys((column.name for column in spec.columns if column.kind == "id"), "str")
-    own = read_csv(path, dtype=texts)
+    own = as_rows(read_csv(path, dtype=texts))
     faults = find_faults(own, spec, str(path))
     named = {column.name for column in spec.columns}
     lost = tuple(name for name in columns if name not in own.columns and name not in named)
     if lost:
         fix = "begin with the study's own table, Study.offers"
         faults.append(Fault(str(path), "columns are missing", fix, lost))
+    faults += _strays(own, known, path)
+    if faults:
+        raise InputError(faults)
+    return own
+
+
+def _strays(own: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
+    """Return a fault for each column that names what the study does not have."""
+    faults = []
     for name, ids in known.items():
         if name in own.columns:
             there = own[name].isin(set(ids.astype(str)))
@@ -68,6 +156,4 @@ def _read(
             if stray:
                 what = f"{len(stray):,} that the study does not have"
                 faults.append(Fault(f"{path}, column {name}", what, "", stray))
-    if faults:
-        raise InputError(faults)
-    return own
+    return faults

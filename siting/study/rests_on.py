@@ -88,26 +88,29 @@ def contents(
     return {"roads": network_sha256, **found}
 
 
-@stage("demand.fleet_csv", "demand.scenario", "demand.case", "demand.city")
+@stage("demand: fleet_csv scenario case city table")
 def demand_facts(
     config: Config, cells: Layer, area_share: float, surfaces: Table | None, demand: Table
 ) -> dict[str, Any]:
     """What the demand rests on, and its energy by class (kWh/day)."""
     asked = config.demand
     own = asked.fleet_csv
+    where = "people" if surfaces is None else "home, destination, en route"
+    if asked.table is not None:
+        where = f"table {asked.table.name}"
     return {
         "fleet": f"table {own.name}" if own else f"scenario {asked.scenario}",
         "case": asked.case,
         "city": asked.city,
         "people": float(cells["people"].sum()),
         "area_share": area_share,
-        "where": "people" if surfaces is None else "home, destination, en route",
+        "where": where,
         "kwh_day": demand.groupby("vehicle_class")["demand_kwh_day"].sum().to_dict(),
         "national": people_to_energy.national_stations(float(cells["people"].sum())),
     }
 
 
-@stage("reach.max_snap_m", "demand.case", "year", "demand: scenario fleet_csv")
+@stage("reach.max_snap_m", "demand.case", "year", "demand: scenario fleet_csv table")
 def demand_notes(
     config: Config,
     people_notes: tuple[str, ...],
@@ -138,6 +141,12 @@ def demand_notes(
             f"people live further than {far_m:g} m from a road of the "
             f"network: their demand ({kwh:,.0f} kWh/day) counts as wanted but cannot be served"
         )
+    if config.demand.table is not None:
+        return [
+            *lines,
+            f"the demand is a table of your own, {config.demand.table.name}: fleet, ranges and "
+            "factors are those of the model and were not used for it",
+        ]
     if surfaces is None:
         lines.append("all energy is taken to be wanted where people live (no demand.surfaces)")
     else:

@@ -213,6 +213,17 @@ def check(
     """Return every fault of a configuration and its inputs, without solving.
 
     Each input is read even where another is at fault, so that one call lists all there is to mend.
+
+    Parameters
+    ----------
+    config
+        The study's YAML file.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    today
+        The day that dates in the configuration are held against.
+    progress
+        Called with an `Event` when a stage is done.
     """
     report = CheckReport()
     try:
@@ -250,6 +261,15 @@ def fetch(
     """Download all that a configuration needs into its cache; return one line a download.
 
     A run after it needs no internet.
+
+    Parameters
+    ----------
+    config
+        The study's YAML file.
+    overrides
+        ``key.path=value`` texts that replace keys of the file.
+    progress
+        Called with an `Event` when a stage is done.
     """
     study = Study(config, overrides, progress=progress)
     settings = study.config

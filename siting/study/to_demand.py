@@ -16,6 +16,7 @@ from siting.config import Config
 from siting.errors import Fault, InputError
 from siting.roads import Network
 from siting.study.kept import content_sha256
+from siting.study.own_tables import own_demand
 from siting.study.people import People, outline, read_people
 from siting.study.sources import read_destinations, roads_of
 from siting.study.stages import Context, Layer, Row, Table, stage
@@ -369,11 +370,14 @@ def surfaces(
 
 
 @stage(
+    "demand: table vehicle_classes",
+    "reach.max_snap_m",
     told="demand",
     found=lambda d: f"{len(d):,} rows, {d['demand_kwh_day'].sum():,.0f} kWh/day in public",
     stored="demand",
 )
 def demand(
+    config: Config,
     cells: Layer,
     surfaces: Table | None,
     zone_energy: Table,
@@ -381,6 +385,9 @@ def demand(
     depots: Table | None,
 ) -> Table:
     """The demand (`siting.tables.DEMAND`)."""
+    own = config.demand.table
+    if own is not None:
+        return own_demand(own, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
     return spread(zone_energy, cells, surfaces, surface_weights, depots)
 
 

@@ -1,0 +1,294 @@
+"""What if a station goes, another comes or the money moves: valued exactly at once.
+
+The same stations less those dropped and with those required serve what they can, by the valuer
+that judges plans from outside (`siting.review.evaluate.as_drawn`); nothing is decided anew until
+that is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.resources import files
+from typing import Any, Self
+
+import pandas as pd
+
+from siting.engine.marginal import Marginal
+from siting.errors import Fault, MissingExtraError, SitingError
+from siting.export import demand_layer
+from siting.plan import Plan, status_text
+from siting.program.program import Program
+from siting.report import read_run, render, standing
+from siting.review.evaluate import as_drawn
+from siting.review.explore import map_alone
+from siting.review.opened import folders_of
+from siting.review.replan import replan, wishes_of
+from siting.review.score import score, score_table, scores_in_words
+from siting.study.ask import instance_of
+from siting.study.queues import Waiting
+from siting.study.revalue import in_the_end
+from siting.study.stored import Source, study_of
+
+# The widget has a panel of its own beside the map.
+_NO_PANEL = (
+    "<style>.with-panel { display: block !important }"
+    "aside, #plan-map > .quiet { display: none }</style>"
+)
+SCRIPT = files("siting.review") / "what_if.js"
+SAME = "The same stations but for your wishes; nothing is decided anew."
+
+
+class WhatIf:
+    """A plan, and what becomes of it by wishes.
+
+    Both are told as the most energy that their stations can serve in the last year.
+
+    Parameters
+    ----------
+    run
+        A run folder, a study or a plan.
+
+    Attributes
+    ----------
+    study
+        The study whose demand, prices and rules count.
+    drop, require
+        Sites, by id or name, that get no station, and that get one.
+    budget_pkr
+        Public money (PKR); none: the study's.
+    before, plan
+        The plan given and the one that the wishes make of it, both recounted.
+    broken
+        The rules that the latter breaks, and wishes that cannot be, in words.
+    told
+        How the latter was found, in words.
+
+    Examples
+    --------
+    >>> asked = WhatIf(plan).wish(drop=["s0008"], budget_pkr=5e7)  # doctest: +SKIP
+    >>> asked.figures  # doctest: +SKIP
+    >>> asked.solve().broken  # doctest: +SKIP
+    """
+
+    def __init__(self, run: Source) -> None:
+        self.study = study_of(run)
+        self._waiting = Waiting.of(self.study)
+        offers = self.study.offers
+        site, old = offers.set_index("offer_id")["site_id"].astype(str), offers["existing"]
+        self._built, self._existing = site[~old.to_numpy(bool)], site[old.to_numpy(bool)]
+        self._first = tuple(self.study.outcome.offers)
+        self._required: dict[str, str] = {}
+        self._valued: dict[tuple[frozenset[str], float | None], tuple[Plan, list[str]]] = {}
+        self.drop: tuple[str, ...] = ()
+        self.require: tuple[str, ...] = ()
+        self.budget_pkr: float | None = None
+        self.start_over()
+        self.before = self.plan
+
+    def start_over(self) -> Self:
+        """Return to the plan given, without a wish."""
+        self._stands = self._first
+        return self.wish()
+
+    def wish(
+        self,
+        *,
+        drop: Sequence[str] = (),
+        require: Sequence[str] = (),
+        budget_pkr: float | None = None,
+    ) -> Self:
+        """Take these wishes in place of the last ones, and work out what the plan is worth then.
+
+        A required site gets the offer that serves most for the money left, or the cheapest.
+
+        Raises
+        ------
+        InputError
+            If a site is unknown or both dropped and required.
+        """
+        keys, _ = wishes_of(self.study.config, self.study.candidates, drop, require, budget_pkr)
+        gone = set(keys.get("program.limits.forbidden_sites", ()))
+        wanted = keys.get("program.limits.required_sites", ())
+        built = self._built[self._built.index.isin(self._stands)]
+        stands = dict(zip(built, built.index.astype(str), strict=True))
+        stands = {site: offer for site, offer in stands.items() if site not in gone}
+        lacking: list[str] = []
+        for site in (site for site in wanted if site not in stands):
+            if site not in self._required:
+                offer = self._offer_at(site, self._with_existing(stands), budget_pkr)
+                if offer is None:
+                    lacking.append(f"{site}: nothing can be built there")
+                    continue
+                self._required[site] = offer
+            stands[site] = self._required[site]
+        self.plan, broken = self._value(self._with_existing(stands), budget_pkr)
+        self.broken = [*lacking, *broken]
+        self.drop, self.require, self.budget_pkr = tuple(drop), tuple(require), budget_pkr
+        self.told = SAME
+        return self
+
+    def solve(self) -> Self:
+        """Decide anew with the wishes, and take the stations of that plan (`siting.replan`).
+
+        Raises
+        ------
+        InfeasibleError
+            If no plan can be as wished: what is in the way, have, need and fix.
+        """
+        found = replan(self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr)
+        self._stands = tuple(found.after.outcome.offers)
+        self._required = {}
+        self.wish(drop=self.drop, require=self.require, budget_pkr=self.budget_pkr)
+        self.told = f"Solved again: {status_text(found.after.outcome)}"
+        return self
+
+    @property
+    def figures(self) -> pd.DataFrame:
+        """The figures side by side: ``figure``, ``unit``, ``before``, ``after``."""
+        return score_table(self._scores())
+
+    @property
+    def figures_in_words(self) -> list[tuple[str, list[str]]]:
+        """The same as they are read, with the money left, before and after."""
+        spent = [plan.outcome.subsidy_pkr for plan in (self.before, self.plan)]
+        own = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
+        there = [own, own if self.budget_pkr is None else self.budget_pkr]
+        left = [
+            f"{(has - used) / 1e6:,.2f}" if math.isfinite(has) else "no budget"
+            for has, used in zip(there, spent, strict=True)
+        ]
+        return [*scores_in_words(list(self._scores().values())), ("Money left, PKR m", left)]
+
+    def _scores(self) -> dict[str, dict[str, Any]]:
+        plans = {"before": self.before, "after": self.plan}
+        return {name: score(plan, self._waiting) for name, plan in plans.items()}
+
+    def _with_existing(self, new: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the offers that stand with these at their sites, existing stations included."""
+        kept = self._existing.index[~self._existing.isin(list(new))]
+        return (*kept, *new.values())
+
+    def _value(self, stands: tuple[str, ...], budget_pkr: float | None) -> tuple[Plan, list[str]]:
+        key = (frozenset(stands), budget_pkr)
+        if key not in self._valued:
+            self._valued[key] = as_drawn(self.study, stands, budget_pkr)
+        return self._valued[key]
+
+    def _offer_at(self, site: str, stands: tuple[str, ...], budget_pkr: float | None) -> str | None:
+        """Return the offer to build at a site beside others; none where there is no open one."""
+        money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
+        end = in_the_end(self.study.asked, money)
+        asked = replace(end, limits=(), required=(), forbidden=())
+        program = Program(instance_of(asked, next(iter(asked.own.values()))), "capacitated")
+        able = Marginal(program, stands).offers_at(site)
+        able = able[able["offer_id"].isin(self._built.index)]
+        if able.empty:
+            return None
+        left = money - self._value(stands, budget_pkr)[0].outcome.subsidy_pkr
+        affordable = able[able["subsidy_pkr"] <= left]
+        if affordable.empty:
+            affordable = able.sort_values("subsidy_pkr", kind="stable")
+        return str(affordable["offer_id"].iloc[0])
+
+
+class Board:
+    """A `WhatIf` as a page shows it: all that goes to the browser and comes from it is JSON."""
+
+    def __init__(self, run: Source) -> None:
+        """Open a run and draw its map."""
+        self.asked = WhatIf(run)
+        with folders_of({"run": run}) as folders:
+            self._stored = read_run(folders["run"])
+
+    def begin(self) -> dict[str, Any]:
+        """Return what the page begins with: ``page``, ``sites``, ``wishes``, ``state``."""
+        all_ = self.asked.study.candidates
+        free = all_[~all_["site_id"].isin(list(self._stored.sites["site_id"]))].to_crs(4326)
+        page = map_alone(render(self._stored, free=free))
+        named = all_[["site_id", "name"]].astype("str").fillna("").itertuples(index=False)
+        return {
+            "page": page.replace("</head>", f"{_NO_PANEL}</head>", 1),
+            "sites": [{"id": site, "name": name} for site, name in named],
+            "wishes": {"drop": [], "require": [], "budget_pkr": None},
+            "state": self._state(),
+        }
+
+    def follow(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the state that wishes lead to; ``solve`` decides anew, ``again`` starts over."""
+        begun = time.perf_counter()
+        try:
+            if wishes.get("again"):
+                self.asked.start_over()
+            else:
+                self.asked.wish(**{key: wishes[key] for key in ("drop", "require", "budget_pkr")})
+            if wishes.get("solve"):
+                self.asked.solve()
+        except SitingError as err:
+            return {**self._state(), "told": str(err)}
+        state = self._state()
+        return {**state, "told": f"{state['told']} {time.perf_counter() - begun:.1f} s"}
+
+    def _state(self) -> dict[str, Any]:
+        plan = self.asked.plan
+        layer, sites = demand_layer(plan.cells, plan.demand), plan.sites.to_crs(4326)
+        return {
+            "told": self.asked.told,
+            "figures": [[what, *texts] for what, texts in self.asked.figures_in_words],
+            "broken": self.asked.broken,
+            "new": plan.new_sites["site_id"].astype(str).tolist(),
+            "map": standing(sites, layer, plan.service, self._stored),
+        }
+
+
+def what_if(run: Source, height_px: int = 560) -> Any:
+    """Return a widget to drop or require stations and move the money, and see what comes of it.
+
+    Map, served share and money follow at once, by exact valuation of the stations that stand; a
+    button solves again. Without a notebook `siting.review.what_if.WhatIf` does the same.
+
+    Parameters
+    ----------
+    run
+        A run folder, a study or a plan; one in memory is written to a folder for the while.
+    height_px
+        Height of the map, pixels.
+
+    Returns
+    -------
+    anywidget.AnyWidget
+        What a notebook shows, without internet; its ``asked`` is the `WhatIf` behind it.
+
+    Raises
+    ------
+    MissingExtraError
+        If the packages of the extras ``notebook`` and ``report`` are not installed.
+
+    Examples
+    --------
+    >>> what_if("runs/islamabad")  # doctest: +SKIP
+    """
+    try:
+        import anywidget
+        import traitlets
+    except ImportError as err:
+        what, fix = "is needed to ask what if in a notebook", 'pip install "siting[notebook]"'
+        raise MissingExtraError(Fault("anywidget", what, fix)) from err
+    board = Board(run)
+
+    class Widget(anywidget.AnyWidget):  # type: ignore[misc]
+        """The widget: wishes come from the browser, the state goes there."""
+
+        _esm = SCRIPT.read_text(encoding="utf-8")
+        page = traitlets.Unicode().tag(sync=True)
+        height_px = traitlets.Int().tag(sync=True)
+        sites = traitlets.List(traitlets.Dict()).tag(sync=True)
+        wishes = traitlets.Dict().tag(sync=True)
+        state = traitlets.Dict().tag(sync=True)
+
+    widget = Widget(height_px=height_px, **board.begin())
+    widget.asked = board.asked
+    widget.observe(lambda change: setattr(widget, "state", board.follow(change["new"])), "wishes")
+    return widget
