@@ -5,6 +5,7 @@ under Scripts, Siting. QGIS needs no package of siting's: the program `siting` i
 terminal, and its lines show in the log.
 """
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -95,10 +96,12 @@ class RunSiting(QgsProcessingAlgorithm):
     def _follow(self, command, feedback):
         """Run a command, show its lines, and stop it where the user asks."""
         said = []
+        # Where QGIS looks for its own Python, siting's would not find its packages.
+        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
         try:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                encoding="utf-8", errors="replace",
+                encoding="utf-8", errors="replace", env=env,
             )  # fmt: skip
         except OSError as err:
             raise QgsProcessingException(
