@@ -34,6 +34,8 @@ def glossary() -> dict[str, str]:
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
     # A number and its per cent stay on one line.
     text = text.replace("} %", "}\u00a0%")
+    # A number and a unit in Latin letters read from the left, as elsewhere.
+    text = re.sub(r"\{\d\} k[VW][A-Za-z/]*", lambda m: f"\u2066{m[0]}\u2069", text)
     return {row["english"].casefold(): row["urdu"] for row in csv.DictReader(text.splitlines())}
 
 
