@@ -44,7 +44,7 @@ class Plan(Asking):
     service
         `siting.tables.SERVICE`: who is served by what.
     cells, candidates, dropped, offers
-        What the plan was made from; `dropped` are places too far from a road to be candidates.
+        What the plan was made from; `dropped` are places that are no candidates, with the reason.
     edges
         The roads, for maps.
     outcome
@@ -116,7 +116,9 @@ class Plan(Asking):
 
         Each has the units of its columns in ``attrs["units"]``.
         """
-        return plan_layers(self, None if self.study is None else self.study.cell_zones)
+        if self.study is None:
+            return plan_layers(self)
+        return plan_layers(self, self.study.cell_zones, self.study.isochrones)
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
         """Return a layer as a GeoJSON feature collection, lon/lat.

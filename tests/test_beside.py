@@ -205,6 +205,24 @@ def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
     assert found["served_kwh_day"].iloc[-1] == pytest.approx(5 + 4)
 
 
+def test_people_by_minutes_to_the_nearest_station_are_those_of_the_reach(tmp_path):
+    study = Study(write_town(tmp_path / "town"), ["reach.cutoff_min=3"])
+    bands = study.isochrones
+    assert bands["within_min"].to_list() == [3.0, 5.0, 10.0][: len(bands)]
+    # Both ends have a pump within three minutes, as the reach of that cutoff says.
+    near = study.reach[study.reach["site_id"].isin(study.plan.sites["site_id"])]
+    homes = study.cells[study.cells["cell_id"].isin(near["cell_id"])]
+    assert bands["people"].iloc[0] == pytest.approx(homes["people"].sum()) == 12
+    assert bands["people_share"].sum() == pytest.approx(1)
+    assert bands["demand_kwh_day"].sum() == pytest.approx(study.demand["demand_kwh_day"].sum())
+    table = tmp_path / "drives.csv"
+    study.reach.to_csv(table, index=False)
+    assert study.with_(reach={"table_csv": table}).isochrones.empty
+    nothing = study.with_(budget_pkr=0)
+    assert nothing.isochrones.empty
+    assert "isochrones" not in nothing.plan.layers
+
+
 def test_a_plan_without_a_station_has_no_day(tmp_path):
     plan = siting.run(write_town(tmp_path), ["program.budget_pkr=0"])
     assert plan.facts["day"]["why_not"] == "no station stands"

@@ -132,12 +132,15 @@ candidates:
       licence: none
     - kind: streets
       spacing_m: 400
+    - {kind: parcels, path: parcels.gpkg, name_column: plot, site_kind: land,
+       kind_column: use, min_area_m2: 90, source: the town, licence: none}
   existing:
     path: chargers.geojson
     source: the town
     licence: none
   merge_within_m: 0
   max_snap_m: 100.5
+  exclude: [{path: military.gpkg, name_column: label, source: the town, licence: none}]
 offers:
   configurations:
     pair:
@@ -299,6 +302,7 @@ solver:
   time_limit_s: 0.5
   threads: 1
   seed: 0
+report: {language: ur}
 output:
   runs_dir: results
   cache_dir: kept/parsed
@@ -330,6 +334,8 @@ FILES = [
     "drives.csv",
     "lines.gpkg",
     "feeders.gpkg",
+    "parcels.gpkg",
+    "military.gpkg",
 ]
 
 

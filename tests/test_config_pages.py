@@ -112,12 +112,16 @@ CONFIGS = section(
                     kind("osm_file", {"path": file(".osm.pbf"), "tags": tags}, SAID)
                     | kind("osm_download", {"tags": tags}, SAID)
                     | kind("layer", {"path": layer}, {"tags": st.none() | tags, "site_kind": texts})
+                    | kind("parcels", {"path": file(".gpkg")}, {"min_area_m2": numbers(0, 1e6)})
                     | kind("streets", {}, {"spacing_m": numbers(50, 20_000)}),
                     min_size=1,
                     max_size=3,
                 )
             },
-            {"existing": st.none() | section({"path": layer}, {"source": free})},
+            {
+                "existing": st.none() | section({"path": layer}, {"source": free}),
+                "exclude": st.lists(section({"path": file(".gpkg")}, {"source": free}), max_size=2),
+            },
         ),
         "program": section({"budget_pkr": numbers(0, 1e14)}, {"model": st.just("coverage")}),
     },

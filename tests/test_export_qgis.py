@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
-from shapely import LineString, Point, box
+from shapely import LineString, MultiPolygon, Point, box
 from test_export_layers import UTM, X, Y
 
 from siting.export import (
@@ -118,10 +118,18 @@ def grid_city() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def seen(qgis_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
+    band = {"over_min": [0.0], "within_min": [5.0], "people": [9.0], "people_share": [0.5]}
+    ground = gpd.GeoDataFrame(band, geometry=[MultiPolygon([box(X, Y, X + 900, Y + 900)])], crs=UTM)
     city = grid_city()
-    write_run_tables(folder, **city, note="made up", title="Grid")
+    write_run_tables(folder, **city, note="made up", title="Grid", isochrones=ground)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(qgis_python: str, run_folder: Path) -> dict[str, Any]:
+    folder, city = run_folder, grid_city()
     demand = wanted_layer(city["cells"], city["demand"])
     none = gpd.GeoDataFrame({"people": [5.0]}, geometry=[box(73, 33, 73.01, 33.01)], crs=4326)
     outside = outside_layer(city["cells"], city["demand"], none)
@@ -312,3 +320,44 @@ def test_larger_stations_are_drawn_larger(seen: dict[str, Any]) -> None:
     """The 160 kW square of four corners covers more than the 60 kW diamond."""
     drawn = pixels(seen, "geojson.png")
     assert share(drawn, KINDS["parking"][1]) > 1.5 * share(drawn, EXISTING)
+
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "qgis_siting.py"
+# In place of the program: says what it was asked, and leaves a plan or fails.
+FAKE = """#!/bin/sh
+echo "asked: $*"
+test "$2" = wrong.yaml && exit 2
+mkdir -p "$4" && cp {plan} "$4/plan.gpkg"
+"""
+
+
+@pytest.mark.skipif(shutil.which("qgis_process") is None, reason="no qgis_process")
+def test_qgis_runs_a_configuration_by_the_script(run_folder: Path, tmp_path: Path) -> None:
+    scripts = tmp_path / "profiles" / "default" / "processing" / "scripts"
+    scripts.mkdir(parents=True)
+    shutil.copy(SCRIPT, scripts)
+    program = tmp_path / "siting"
+    program.write_text(FAKE.format(plan=run_folder / "plan.gpkg"), encoding="utf-8")
+    program.chmod(0o755)
+
+    def process(config: str) -> Any:
+        command = ["qgis_process", "--json", "run", "script:siting_run", "--", f"CONFIG={config}"]
+        given = ["BUDGET_MPKR=2.5", "CHANGES=year=2031", f"PROGRAM={program}"]
+        done = subprocess.run(
+            [*command, *given, f"OUT={tmp_path / 'run'}"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=os.environ
+            | {"QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path)},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = process("town.yaml")
+    assert code == 0, said
+    assert "--set program.budget_pkr=2500000 --set year=2031" in said
+    assert f"{tmp_path / 'run' / 'plan.gpkg'}" in said
+    code, said = process("wrong.yaml")
+    assert code != 0
+    assert "siting stopped:" in said

@@ -80,7 +80,7 @@ def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, plai
     assert one.count("tr.chosen") == one.count(".site.chosen") == 1
     assert one.count(".leaflet-service-pane path") == 2  # the line and the cell
     one.page.locator("[data-site=s0002] td.name").click()
-    assert "s0002" in one.text("#panel h3")
+    assert "s0002" in one.text("#panel h2")
     assert one.page.locator("#card-s0002").get_attribute("open") is None
     one.page.locator("[data-site=s0002] a").focus()
     one.page.keyboard.press("Enter")
@@ -263,7 +263,7 @@ def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
     one = opened(plain)
     one.page.locator("#find").fill(URDU[:6])
     one.page.keyboard.press("Enter")
-    assert URDU in one.text("#panel h3")
+    assert URDU in one.text("#panel h2")
     assert one.count("#panel .locator path") >= 3
     leads = one.ask("() => [...document.querySelectorAll('#panel a')].map((a) => a.href)")
     assert [lead.split(":")[0] for lead in leads] == ["geo", "https", "https"]

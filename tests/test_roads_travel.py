@@ -21,6 +21,8 @@ from siting.reference import table
 from siting.roads import (
     Network,
     build_network,
+    isochrones,
+    minutes_to_nearest,
     network_from_file,
     reach,
     read_file,
@@ -387,3 +389,34 @@ def test_snap_names_what_is_wrong() -> None:
         snap(points.set_crs(None, allow_override=True), roads, 100)
     with pytest.raises(InputError, match="max_m: 0 metres is not above 0"):
         snap(points.iloc[:1], roads, 0)
+
+
+def test_minutes_to_the_nearest_site_are_the_least_of_the_travel_times() -> None:
+    town = network([(1, 2, 3), (2, 1, 3), (2, 3, 4), (3, 4, 1), (4, 3, 1)])
+    # Access at 6 km/h: 100 m take a minute.
+    sites = pd.DataFrame({"site_id": ["a", "b"], "node_id": [10, 40], "snap_m": [100.0, 200.0]})
+    found = minutes_to_nearest(town, sites, 6.5, 6.0)
+    assert found.to_dict() == pytest.approx({10: 1.0, 20: 4.0, 30: 3.0, 40: 2.0})
+    assert minutes_to_nearest(town, sites, 3.5, 6.0)[20] == math.inf
+    assert np.isinf(minutes_to_nearest(town, sites[:0], 5.0, 6.0)).all()
+
+
+def test_isochrones_are_the_streets_by_minutes_without_gap_or_overlap() -> None:
+    # A street of 4 km, 1 km a minute, driven towards node 10 only; 2 minutes are 2 km.
+    town = network([(2, 1, 1), (3, 2, 1), (4, 3, 1), (5, 4, 1)])
+    sites = pd.DataFrame({"site_id": ["a"], "node_id": [10], "snap_m": [0.0]})
+    bands = isochrones(town, minutes_to_nearest(town, sites, 3.0, 15.0), [1.0, 2.0, 3.0])
+    assert bands["over_min"].to_list() == [0.0, 1.0, 2.0]
+    assert bands["within_min"].to_list() == [1.0, 2.0, 3.0]
+    assert set(bands.geom_type) == {"MultiPolygon"}
+    begin = town.nodes.geometry[10].x
+    for band, low in zip(bands.geometry, (0, 1000, 2000), strict=True):
+        west, _, east, _ = band.bounds
+        # Ground counts up to two squares beside a street, and the nearer band has it.
+        assert abs(west - (begin + low + (0 if low == 0 else 200))) <= (300 if low == 0 else 100)
+        assert abs(east - (begin + low + 1200)) <= 100
+    whole = bands.geometry.union_all()
+    assert bands.area.sum() == pytest.approx(whole.area)
+    assert whole.geom_type == "Polygon"
+    empty = isochrones(town, minutes_to_nearest(town, sites[:0], 3.0, 15.0), [1.0])
+    assert empty.empty

@@ -6,10 +6,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely import box
 from test_demand_cells import X0, Y0, grid_network
 
 from siting.errors import InputError
-from siting.sites import merge_candidates
+from siting.sites import candidates_from_parcels, excluded_areas, merge_candidates
 from siting.tables import CANDIDATES, validate
 
 
@@ -189,3 +190,53 @@ def test_every_fault_at_once():
 def test_no_place_at_all(layers):
     with pytest.raises(InputError, match="no place"):
         merge_candidates(layers, grid_network(), 50, 100)
+
+
+def areas(path, *boxes, **columns):
+    """Write boxes (west, south, east, north; metres from the town's corner) as a layer."""
+    shapes = [box(X0 + w, Y0 + s, X0 + e, Y0 + n) for w, s, e, n in boxes]
+    gpd.GeoDataFrame(columns, geometry=shapes, crs=32643).to_crs(4326).to_file(path)
+    return path
+
+
+def test_places_in_an_area_excluded_are_none_and_say_where(tmp_path):
+    path = areas(tmp_path / "no.gpkg", (-50, -50, 50, 50), (350, 350, 450, 450), label=["Fort", ""])
+    excluded = excluded_areas([(path, "label")])
+    layers = [places([(0, 0), (200, 0), (400, 400)]), stations([(10, 10)])]
+    sites, dropped = merge_candidates(layers, grid_network(), 0, 100, excluded)
+    assert at_of(sites) == [(200, 0), (10, 10)] or at_of(sites) == [(10, 10), (200, 0)]
+    assert dict(zip(dropped["name"], dropped["reason"], strict=True)) == {
+        "A": "no station may be built in Fort",
+        "C": "no station may be built in no",
+    }
+
+
+def test_an_area_that_leaves_no_place_is_told(tmp_path):
+    path = areas(tmp_path / "all.gpkg", (-900, -900, 900, 900), name=["Cantonment"])
+    with pytest.raises(InputError) as caught:
+        merge_candidates([places([(0, 0)])], grid_network(), 0, 100, excluded_areas([(path, None)]))
+    assert "1 no station may be built in Cantonment" in str(caught.value)
+
+
+def test_faults_of_all_excluded_layers_are_told_at_once(tmp_path):
+    good = areas(tmp_path / "good.gpkg", (0, 0, 9, 9), label=["x"])
+    points = tmp_path / "points.gpkg"
+    places([(0, 0)]).to_file(points)
+    with pytest.raises(InputError) as caught:
+        excluded_areas([(good, "nmae"), (points, None)])
+    where = [fault.where for fault in caught.value.faults]
+    assert where == [f"{good}, column nmae", f"{points}, geometry"]
+
+
+def test_a_parcel_stands_where_it_is_nearest_to_a_road_if_it_is_large_enough(tmp_path):
+    # Streets run along x = 0, 200, 400 … and y = 0, 200, 400 …, so that the road is below.
+    path = areas(
+        tmp_path / "parcels.gpkg", (80, 20, 120, 60), (300, 20, 305, 25), plot=["12-A", "13"]
+    )
+    network = grid_network()
+    layer = candidates_from_parcels(path, network, min_area_m2=100, name_column="plot")
+    sites, dropped = merge_candidates([layer], network, 0, 50)
+    assert sites["name"].to_list() == ["12-A"]
+    assert sites["kind"].to_list() == ["parcel"]
+    assert sites.geometry.y.to_numpy() == pytest.approx([Y0 + 20], abs=0.01)
+    assert dropped["reason"].to_list() == ["a parcel of 25 m2, at least 100 m2 are wanted"]

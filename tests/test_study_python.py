@@ -75,6 +75,21 @@ def test_two_tables_of_one_key_are_both_kept(town, tmp_path):
     assert len(study.candidates) == 2
 
 
+def test_land_in_memory_gives_candidates_and_takes_them_away(town):
+    pumps = layer(town.parent / "sites.csv")
+    ground = pumps.assign(geometry=pumps.buffer(10))  # some 310 m2 each
+    study = siting.Study(town).with_(exclude=ground.iloc[[0]])
+    assert study.candidates["name"].to_list() == ["East pump"]
+    assert study.dropped["reason"].to_list() == ["no station may be built in West pump"]
+    told = study.plan.with_facts({}).headline()
+    assert dict(told)["New stations"].startswith("1 ")
+    plots = {"kind": "parcels", "path": ground.iloc[[0]], "site_kind": "plot"}
+    plotted = siting.Study(town).with_(candidates={"sources": [plots]})
+    assert plotted.candidates[["name", "kind"]].to_numpy().tolist() == [["West pump", "plot"]]
+    with pytest.raises(InputError, match=r"candidates.exclude.0 \(given in Python\)"):
+        siting.Study(town).with_(exclude=pumps).candidates  # noqa: B018
+
+
 def test_a_network_comes_back_from_its_file_to_the_last_bit(town, tmp_path):
     network = siting.Study(town).network
     network.to_parquet(tmp_path / "net.parquet")

@@ -28,13 +28,19 @@ def report(
             "--frontier", metavar="DIR", help="A folder of `siting frontier`: its curve as well."
         ),
     ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language", metavar="LANG", help="en or ur (Urdu); by default report.language."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
     with errors_explained(quiet=quiet):
         from siting.report import write_report
 
-        path = write_report(folder, out, frontier)
+        path = write_report(folder, out, frontier, language)
         if not quiet:
             typer.echo(f"Written to {path}")
 

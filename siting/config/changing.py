@@ -31,6 +31,11 @@ SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
         [layer if isinstance(layer, Mapping) else {"kind": "layer", "path": layer}
          for layer in (one if isinstance(one, list | tuple) else [one])],
     ),
+    ("candidates", "exclude"): lambda one: (
+        ("candidates", "exclude"),
+        [area if isinstance(area, Mapping) else {"path": area}
+         for area in (one if isinstance(one, list | tuple) else [one])],
+    ),
     ("candidates", "existing"): lambda one: (("candidates", "existing"), {"path": one}),
 }  # fmt: skip
 # What a study without a file begins with: folders in the one where Python runs.
@@ -52,8 +57,8 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
         By key path (``"reach.cutoff_min"``), or by the key alone where one section has it
         (``cutoff_min``). A section is given as a dict of what changes in it; a list or a table of
         names replaces what stood there. A file or a table in place of ``roads``, ``people``,
-        ``candidates``, ``existing``, ``demand`` or ``reach`` is their source. Paths are taken from
-        the folder Python runs in.
+        ``candidates``, ``exclude``, ``existing``, ``demand`` or ``reach`` is their source. Paths
+        are taken from the folder Python runs in.
     place
         Makes a file of a table or graph.
 

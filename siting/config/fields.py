@@ -142,7 +142,7 @@ def _single(value: Any) -> Any:
 
 def _changes_the_plan(key: str) -> str:
     first = key.partition(".")[0]
-    if first in ("name", "title", "note", "output", "sweep"):
+    if first in ("name", "title", "note", "output", "sweep", "report"):
         refuse([((), f"{first} cannot be swept", "sweep a key that changes the plan")])
     return key
 

@@ -35,7 +35,7 @@ from siting.config.fields import (
 from siting.config.offers import Money, Offers
 from siting.config.program import Program
 from siting.config.refusals import clashes
-from siting.config.sources import Licence, RoadSource, SiteSource, Source
+from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource, Source
 
 
 class Roads(Section):
@@ -104,6 +104,11 @@ class Candidates(Section):
         gt=0,
         le=10_000,
         description="sites further from a road than this are left out and reported, m; ASSUMPTION",
+    )
+    exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = Field(
+        (),
+        description="areas where no station may be built: places inside are left out and listed; "
+        "what stands there stays",
     )
 
 
@@ -177,6 +182,16 @@ class Output(Section):
     )
 
 
+class Report(Section):
+    """How the report of a run is written."""
+
+    language: Literal["en", "ur"] = Field(
+        "en",
+        description="en: English; ur: Urdu, right to left, as far as the glossary goes; the rest "
+        "stays English",
+    )
+
+
 class Config(Section):
     """One study: a city, its roads, people and sites, the money, and how to solve it."""
 
@@ -208,6 +223,7 @@ class Config(Section):
     program: Program = Field(description="what is to be decided, and the budget")
     solver: Solver = Field(Solver(), description="how the program is solved")
     output: Output = Field(Output(), description="where results are kept")
+    report: Report = Field(Report(), description="how the report of a run is written")
     sweep: Mapping[SweepKey, SweepValues] = Field(
         {},
         description="values to try for single keys, by key path, every combination a study; "

@@ -341,6 +341,39 @@ class SitesLayer(Section):
     licence: Licence = ""
 
 
+class SitesParcels(Section):
+    """Candidates from land parcels: one a parcel, where it is nearest to a road."""
+
+    kind: Literal["parcels"] = Field(description="land parcels, polygons of a layer file")
+    path: PolygonFile = Field(description="layer file with one polygon a parcel")
+    name_column: Text | None = Field(
+        None, description="column with what people call the parcel; none: name, else no names"
+    )
+    site_kind: Text = Field("parcel", description="what the parcels are, where no column says it")
+    kind_column: Text | None = Field(
+        None, description="column with what each parcel is; none: all are site_kind"
+    )
+    min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(
+        200,
+        ge=0,
+        description="smaller parcels are left out and listed, m2; ASSUMPTION, about six car bays "
+        "with their aisle",
+    )
+    source: Source = ""
+    licence: Licence = ""
+
+
+class ExcludedArea(Section):
+    """Areas where no station may be built."""
+
+    path: PolygonFile = Field(description="layer file with the polygons")
+    name_column: Text | None = Field(
+        None, description="column with what people call an area; none: name, else the file's name"
+    )
+    source: Source = ""
+    licence: Licence = ""
+
+
 class SitesStreets(Section):
     """Candidates along the streets, where nothing better is known."""
 
@@ -351,5 +384,6 @@ class SitesStreets(Section):
 
 
 SiteSource = Annotated[
-    SitesOsmFile | SitesOsmDownload | SitesLayer | SitesStreets, Field(discriminator="kind")
+    SitesOsmFile | SitesOsmDownload | SitesLayer | SitesParcels | SitesStreets,
+    Field(discriminator="kind"),
 ]

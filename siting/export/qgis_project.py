@@ -20,7 +20,7 @@ from siting.export.styles import Style
 from siting.writing import write_whole
 
 # Layers that a reader switches on.
-_OFF = ("candidates", "dropped", "service", "viability", "alternative_sites")
+_OFF = ("candidates", "dropped", "service", "viability", "alternative_sites", "isochrones")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
 
@@ -35,6 +35,8 @@ _TIPS = {
     "[% round(served_kwh_day) %] kWh/day, PKR [% format_number(subsidy_pkr, 0) %] public money",
     "demand": "[% round(demand_kwh_day, 1) %] kWh/day wanted, "
     "[% round(served_kwh_day, 1) %] served",
+    "isochrones": "[% over_min %] to [% within_min %] minutes to the nearest station: "
+    "[% format_number(people, 0) %] people, [% round(100 * people_share) %] %",
     "candidates": f"<b>{_text('name')}</b><br>{_text('kind')}",
     "roads": _text("name"),
 }

@@ -26,8 +26,9 @@ _LAYERS = {
     "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
     "service": ("Who is served from where: straight lines, not the way driven", "LineString"),
     "candidates": ("Places where a station could stand or stands", "Point"),
-    "dropped": ("Places left out because they are too far from a road", "Point"),
+    "dropped": ("Places left out: too far from a road, in an area excluded, too small", "Point"),
     "neighbourhoods": ("Names of parts of the city", "Point"),
+    "isochrones": ("Ground by minutes of driving to the nearest station", "MultiPolygon"),
     "roads": ("Drivable roads: length, speed and driving time", "LineString"),
     "offers": ("What could be built at each place, at what cost, to serve how much", ""),
     "run": ("Facts of the run", ""),
@@ -48,11 +49,14 @@ _AT_SITES = ("built", "alternative_sites", "robust", "viability")
 # A GIS that does not sort what it opens draws the first one on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
-    *("service", "roads", "zones", "demand"),
+    *("service", "roads", "zones", "isochrones", "demand"),
 )
 # Columns that only the CSV files have.
 _CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
-_GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id"}
+_GEOJSON = {
+    **{"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id"},
+    "isochrones": None,
+}
 
 
 def write_run_tables(
@@ -72,6 +76,7 @@ def write_run_tables(
     tables: Mapping[str, pd.DataFrame] | None = None,
     zone_of_cells: pd.Series | None = None,
     neighbourhoods: gpd.GeoDataFrame | None = None,
+    isochrones: gpd.GeoDataFrame | None = None,
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
@@ -86,7 +91,7 @@ def write_run_tables(
     service
         `siting.tables.SERVICE`.
     candidates, dropped
-        `siting.tables.CANDIDATES`; and the places too far from a road, with their ``reason``.
+        `siting.tables.CANDIDATES`; and the places left out, with their ``reason``.
     offers
         `siting.tables.OFFERS`.
     edges
@@ -105,13 +110,15 @@ def write_run_tables(
         The zone of each cell, by ``cell_id``; the table ``zones`` is then drawn as polygons.
     neighbourhoods
         Names of parts of the city, points; a layer where there are any.
+    isochrones
+        Ground by minutes of driving to the nearest station; a layer where there is any.
 
     Returns
     -------
     list of Path
-        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``, each
-        with a ``.qml`` that QGIS draws it by; ``plan.gpkg``, which holds such styles itself;
-        ``plan.qgz``, a QGIS project of it;
+        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``,
+        ``isochrones.geojson`` (where there are any), each with a ``.qml`` that QGIS draws it by;
+        ``plan.gpkg``, which holds such styles itself; ``plan.qgz``, a QGIS project of it;
         ``sites.csv``, ``offers.csv``, ``dictionary.csv``.
 
     Raises
@@ -131,6 +138,7 @@ def write_run_tables(
         tables=tables,
         zone_of_cells=zone_of_cells,
         neighbourhoods=neighbourhoods,
+        isochrones=isochrones,
     )
     layers["run"] = _fact_table({"title": title, "note": note, **(facts or {})})
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
@@ -141,6 +149,8 @@ def write_run_tables(
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
     written = []
     for name, key in _GEOJSON.items():
+        if name not in layers:
+            continue
         path = folder / f"{name}.geojson"
         write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
         written += [path, *write_qml(path, styles[name])]
@@ -172,13 +182,14 @@ def layers_of(
     tables: Mapping[str, pd.DataFrame] | None = None,
     zone_of_cells: pd.Series | None = None,
     neighbourhoods: gpd.GeoDataFrame | None = None,
+    isochrones: gpd.GeoDataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
     Parameters
     ----------
     sites, cells, demand, service, candidates, dropped, offers, edges, tables, zone_of_cells, \
-    neighbourhoods
+    neighbourhoods, isochrones
         As for `write_run_tables`.
     """
     places = _places(sites, candidates)
@@ -191,8 +202,8 @@ def layers_of(
         "roads": edges.reset_index(),
         "offers": offers,
     }
-    if neighbourhoods is not None and len(neighbourhoods):
-        layers["neighbourhoods"] = neighbourhoods
+    more = {"neighbourhoods": neighbourhoods, "isochrones": isochrones}
+    layers |= {name: layer for name, layer in more.items() if layer is not None and len(layer)}
     for name, table in (tables or {}).items():
         if name == "zones" and zone_of_cells is not None:
             layers[name] = zone_layer(table, cells, zone_of_cells)
@@ -203,14 +214,18 @@ def layers_of(
     return layers
 
 
-def plan_layers(plan: Any, zone_of_cells: pd.Series | None = None) -> dict[str, pd.DataFrame]:
+def plan_layers(
+    plan: Any,
+    zone_of_cells: pd.Series | None = None,
+    isochrones: gpd.GeoDataFrame | None = None,
+) -> dict[str, pd.DataFrame]:
     """Return the layers and tables of a plan by name, units of the columns in ``attrs``.
 
     Parameters
     ----------
     plan
         A `siting.Plan`.
-    zone_of_cells
+    zone_of_cells, isochrones
         As for `write_run_tables`.
     """
     parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "offers", "edges")
@@ -218,6 +233,7 @@ def plan_layers(plan: Any, zone_of_cells: pd.Series | None = None) -> dict[str, 
         **{name: getattr(plan, name) for name in parts},
         tables=plan.tables,
         zone_of_cells=zone_of_cells,
+        isochrones=isochrones,
     )
     for name, table in found.items():
         found[name] = table = table.copy(deep=False)

@@ -21,6 +21,8 @@ from siting.export.qml import Class, Rule, Size
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
 SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
+# Minutes of driving: the nearer the darker, in the greens that neither energy nor stations have.
+MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
 # Shape and colour of a new station by kind of place; both, for whoever cannot tell the colours.
@@ -250,7 +252,7 @@ def _candidates(layer: gpd.GeoDataFrame) -> Drawn:
 def _dropped(layer: gpd.GeoDataFrame) -> Drawn:
     symbol = qml.marker("cross2", "#9ca3af", 1.0, outline="#9ca3af", outline_mm=0.2)
     how = {"renderer": qml.single(symbol), "scale": DETAIL, "shown_by": '"reason"'}
-    return [("Left out", "too far from a road; small, and shown close up only", how)]
+    return [("Left out", "with the reason; small, and shown close up only", how)]
 
 
 def _outside(layer: gpd.GeoDataFrame) -> Drawn:
@@ -284,6 +286,17 @@ def _zones(layer: gpd.GeoDataFrame) -> Drawn:
         share = _shares(layer) | {"labeling": qml.area_labels(text, scale=400_000)}
         drawn.append(("Share served", "share of each zone's energy that is served", share))
     return drawn
+
+
+def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
+    bands = list(zip(layer["over_min"], layer["within_min"], strict=True))
+    classes = [
+        Class(band, f"{band[0]:g} to {band[1]:g} min", qml.fill(hex_, outline=hex_))
+        for band, hex_ in zip(bands, MINUTES, strict=False)
+    ]
+    how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
+           "shown_by": '"within_min"'}  # fmt: skip
+    return [("Minutes to the nearest station", "driving at the hour the plan is made for", how)]
 
 
 def _built(layer: gpd.GeoDataFrame) -> Drawn:
@@ -350,6 +363,7 @@ _LAYERS: Mapping[str, Callable[[gpd.GeoDataFrame], Drawn]] = {
     "dropped": _dropped,
     "outside": _outside,
     "zones": _zones,
+    "isochrones": _isochrones,
     "built": _built,
     "alternative_sites": _alternatives,
     "robust": _robust,

@@ -84,7 +84,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
             return section
         return {k: v for k, v in section.items() if k != "budget_pkr"}
 
-    names = sorted({*one, *other} - {"output", "solver", "name", "title", "note"})
+    names = sorted({*one, *other} - {"output", "solver", "name", "title", "note", "report"})
     return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))
 
 

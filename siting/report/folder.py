@@ -125,6 +125,7 @@ class RunFolder:
     figures: pd.DataFrame  # the assumptions, rows of figures.csv
     places: gpd.GeoDataFrame  # points with a name, for telling where something is; may be empty
     parts: gpd.GeoDataFrame  # parts of the city, `name`, `kind` and points; may be empty
+    minutes: gpd.GeoDataFrame  # bands of minutes to the nearest station; may be empty
     # What stands and is served in each year; None where the plan is not one in years.
     years: YearTables | None = None
 
@@ -132,6 +133,12 @@ class RunFolder:
     def year(self) -> int:
         """The year the plan's figures are of: the last one where it is a plan in years."""
         return int(self.facts["year"]) if self.years is None else self.years.last
+
+    @property
+    def urdu(self) -> bool:
+        """Whether the report is to be in Urdu."""
+        report = self.settings.get("report")
+        return isinstance(report, dict) and report.get("language") == "ur"
 
     @property
     def classes(self) -> list[str]:
@@ -187,6 +194,7 @@ def read_run(folder: Path) -> RunFolder:
     whole = folder / "plan.gpkg"
     places = _read_points(whole, "candidates") if roads is not None else None
     parts = _read_points(whole, "neighbourhoods") if roads is not None else None
+    minutes = attempt(lambda: _read_minutes(whole)) if roads is not None else None
     years = attempt(lambda: read_years(folder)) if "years" in facts["blocks"] else None
     if (
         faults
@@ -199,6 +207,7 @@ def read_run(folder: Path) -> RunFolder:
         or figures is None
         or places is None
         or parts is None
+        or minutes is None
     ):
         raise InputError(faults)
     return RunFolder(
@@ -213,6 +222,7 @@ def read_run(folder: Path) -> RunFolder:
         figures,
         places,
         parts,
+        minutes,
         years,
     )
 
@@ -314,6 +324,19 @@ def _read_roads(path: Path) -> gpd.GeoDataFrame:
     return roads.to_crs(4326)
 
 
+def _read_minutes(path: Path) -> gpd.GeoDataFrame:
+    """Return the bands of minutes to the nearest station, as far as the file has them."""
+    columns = ("within_min", "over_min", "people_share")
+    if "isochrones" not in {str(name) for name, _ in pyogrio.list_layers(path)}:
+        return gpd.GeoDataFrame({name: [] for name in columns}, geometry=[], crs=4326)
+    bands = gpd.read_file(path, layer="isochrones")
+    missing = [name for name in columns if name not in bands.columns]
+    if missing or bands.crs is None:
+        what = f"has no column {', '.join(missing)}" if missing else "has no reference system"
+        raise InputError(Fault(f"{path}, layer isochrones", what, AGAIN))
+    return bands.to_crs(4326)
+
+
 def _read_points(path: Path, layer: str) -> gpd.GeoDataFrame:
     """Return the points of a layer that have a name, as far as the file has them."""
     none = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
@@ -328,5 +351,6 @@ def _read_points(path: Path, layer: str) -> gpd.GeoDataFrame:
         named &= (told != places["whereabouts"]) | ~told.str.startswith(("near ", "at "))
     points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
     kind = places["kind"] if "kind" in places.columns else ""
-    found = places.assign(kind=kind).loc[named.to_numpy() & points, ["name", "kind", "geometry"]]
+    columns = [c for c in ("name", "name_ur", "kind", "geometry") if c == "kind" or c in places]
+    found = places.assign(kind=kind).loc[named.to_numpy() & points, columns]
     return found.to_crs(4326)

@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.export.styles import MINUTES
 from siting.report.areas import service_areas
 from siting.report.folder import RunFolder
 from siting.report.shapes import SCALE, flat_line, polygons_of, utm_of
+from siting.report.words import percent
 from siting.roads import PLACE_KINDS
 
 # Above this many characters the roads are drawn more coarsely, and at last without the small ones.
@@ -42,7 +44,8 @@ def map_data(run: RunFolder) -> dict[str, Any]:
     (polygons of rings, or none for a point), ``at`` (where service lines begin), ``km2``,
     ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading, by class and for
     all; ``sites``: ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by class), ``service``
-    (flat: cell, kWh/day, minutes); ``areas`` of service, by year; ``years``, empty where the plan
+    (flat: cell, kWh/day, minutes); ``minutes`` to the nearest station: ``told``, ``colour`` and
+    ``shape`` of each band; ``areas`` of service, by year; ``years``, empty where the plan
     is not one in years: ``year``, ``kw`` by site (none: it does not stand yet), ``wanted`` and
     ``served`` by cell and class.
     """
@@ -61,6 +64,7 @@ def map_data(run: RunFolder) -> dict[str, Any]:
         "breaks": _breaks(cells, len(run.classes), polygons=polygons),
         "sites": _sites(run.sites, run.service, run.classes, index),
         "areas": service_areas(run),
+        "minutes": _minutes(run),
         "years": _years(run, index),
     }
 
@@ -97,6 +101,20 @@ def standing(
     }
     index = {cell: n for n, cell in enumerate(cells)}
     return {"sites": _sites(sites, service, run.classes, index), **energy}
+
+
+def _minutes(run: RunFolder) -> list[dict[str, Any]]:
+    """Return the bands of minutes to the nearest station, in the colours that QGIS has."""
+    columns = ("over_min", "within_min", "people_share")
+    rows = zip(*(run.minutes[c] for c in columns), run.minutes.geometry, MINUTES, strict=False)
+    return [
+        {
+            "told": f"{low:g}–{high:g} min: {percent(share, 0)} of people",
+            "colour": colour,
+            "shape": polygons_of(shapely.simplify(shape, 1e-4)),
+        }
+        for low, high, share, shape, colour in rows
+    ]
 
 
 def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
@@ -211,10 +229,14 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
 def _parts(run: RunFolder) -> list[list[Any]]:
     """Return the names of parts of the city, the weightiest first: text, x, y and rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
+    parts = run.parts
+    if run.urdu and "name_ur" in parts.columns:
+        own = parts["name_ur"].fillna("").astype(str)
+        parts = parts.assign(name=own.where(own != "", parts["name"]))
     rows = [
         [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
         for name, kind, at in zip(
-            *(run.parts[c] for c in ("name", "kind")), run.parts.geometry, strict=True
+            *(parts[c] for c in ("name", "kind")), parts.geometry, strict=True
         )
     ]
     return sorted(rows, key=lambda row: (row[3], row[0]))

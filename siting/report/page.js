@@ -3,8 +3,14 @@
   const run = JSON.parse(document.getElementById("run-data").textContent);
   const shades = ["#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e"];
   const byId = (id) => document.getElementById(id);
+  // In another language texts are looked up by their English, numbers apart; a name (bdi) is none.
+  const say = (text) => {
+    const numbers = [], key = text.replace(/(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])/g, (n) => (numbers.push(n), "#"));
+    const found = run.words[key.trim().toLowerCase()];
+    return found ? found.replace(/\{(\d)\}/g, (_, i) => numbers[i - 1]) : text;
+  };
   const make = (tag, text, name = "") =>
-    Object.assign(document.createElement(tag), { textContent: text, className: name });
+    Object.assign(document.createElement(tag), { textContent: tag === "bdi" ? text : say(text), className: name });
   const point = ([x, y]) => [y / run.scale, x / run.scale];
   const line = (flat) => {
     let [x, y] = flat;
@@ -39,12 +45,18 @@
   };
   const layers = {
     wanted: L.layerGroup(), roads: L.layerGroup(), unserved: L.layerGroup(),
-    areas: L.layerGroup(), old: L.layerGroup(), new: L.layerGroup(),
+    areas: L.layerGroup(), minutes: L.layerGroup(), old: L.layerGroup(), new: L.layerGroup(),
   };
   const lines = L.layerGroup().addTo(map);
   // A plan in years: `at` is the year shown, at first the last one.
   let at = Math.max(run.years.length - 1, 0);
   const year = () => run.years[at];
+
+  // Ground by minutes to the nearest station.
+  const timed = pane("minutes", 408);
+  for (const { told, colour, shape } of run.minutes)
+    L.polygon(shape.map((rings) => rings.map(line)), { renderer: timed, pane: "minutes", stroke: false, fillColor: colour, fillOpacity: 0.6 })
+      .bindTooltip(say(told), { sticky: true }).addTo(layers.minutes);
 
   // Roads: three layers, the small ones first.
   const ground = pane("wanted", 405), tinted = pane("areas", 410), streets = pane("roads", 420);
@@ -98,10 +110,16 @@
     colours.forEach((colour, i) => {
       const item = make("span", "");
       item.append(Object.assign(make("i", ""), { style: `background:${colour}` }));
-      item.append(breaks.length === 0 ? "any" : i === 0 ? `up to ${kwh(breaks[0])}` : i === breaks.length ? `over ${kwh(breaks[i - 1])}` : `to ${kwh(breaks[i])}`);
+      item.append(say(breaks.length === 0 ? "any" : i === 0 ? `up to ${kwh(breaks[0])}` : i === breaks.length ? `over ${kwh(breaks[i - 1])}` : `to ${kwh(breaks[i])}`));
       legend.append(item);
     });
     legend.append(make("span", most > 0.01 ? `Largest circle: ${kwh(most)} kWh/day not served` : "All of it is served"));
+    if (map.hasLayer(layers.minutes))
+      for (const { told, colour } of run.minutes) {
+        const item = make("span", "");
+        item.append(Object.assign(make("i", ""), { style: `background:${colour}` }), say(told));
+        legend.append(item);
+      }
     if (chosenClass >= 0) legend.append(make("span", `${run.sites.filter((_, i) => shown(i)).length} of ${run.sites.length} stations serve it`));
   };
 
@@ -114,7 +132,7 @@
   };
   for (const site of run.sites) {
     const marker = L.marker(point(site.at), { icon: icon(site, site.kw), title: site.name, alt: site.name, riseOnHover: true });
-    marker.on("click", () => choose(site.id)).addTo(site.old ? layers.old : layers.new);
+    marker.on("click", () => choose(site.id)).on("keydown", ({ originalEvent: e }) => ["Enter", " "].includes(e.key) && (e.preventDefault(), choose(site.id))).addTo(site.old ? layers.old : layers.new);
     markers.set(site.id, { site, marker });
   }
   // A station is shown in the years it stands, if it serves the class that is chosen.
@@ -273,7 +291,7 @@
     }
     if (run.live) return void parent.postMessage({ site: id }, "*");
     const card = document.querySelector(`[data-card="${CSS.escape(id)}"]`);
-    const heading = make("h3", ""), back = make("button", "Back to the plan in short", "link");
+    const heading = make("h2", ""), back = make("button", "Back to the plan in short", "link");
     heading.append(...[...card.querySelector("summary").childNodes].filter((n) => n.nodeName !== "SMALL").map((n) => n.cloneNode(true)));
     back.type = "button";
     back.addEventListener("click", () => { document.body.classList.remove("one"); byId("map").focus(); });
@@ -293,7 +311,7 @@
   // Layers on and off, and the class shown.
   for (const box of document.querySelectorAll("[data-layer]")) {
     const set = () => (box.checked ? layers[box.dataset.layer].addTo(map) : layers[box.dataset.layer].remove());
-    box.addEventListener("change", () => { set(); if (chosen) mark(markers.get(chosen).marker.getElement(), true); });
+    box.addEventListener("change", () => { set(); if (box.dataset.layer === "minutes") shade(); if (chosen) mark(markers.get(chosen).marker.getElement(), true); });
     set();
   }
   byId("class").addEventListener("change", (event) => { chosenClass = Number(event.target.value); showStations(); drawAreas(); shade(); });
@@ -315,7 +333,7 @@
     listed();
     const wanted = text.trim().toLowerCase();
     const name = [...places.keys()].find((n) => n.toLowerCase() === wanted) || [...places.keys()].find((n) => n.toLowerCase().includes(wanted));
-    byId("found").textContent = wanted && !name ? "Nothing has that name" : "";
+    byId("found").textContent = wanted && !name ? say("Nothing has that name") : "";
     if (!wanted || !name) return;
     const { site, at: points } = places.get(name);
     spot.clearLayers();

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import Fault, MissingExtraError
+from siting.errors import Fault, InputError, MissingExtraError
 from siting.report import beside, content, honest
 from siting.report.agree import require_agreement
 from siting.report.budgets import budget_bars, other_limits
@@ -21,6 +22,7 @@ from siting.report.folder import RunFolder, read_run
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import live_map_data, map_data
 from siting.report.summary import summary
+from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.report.words import is_urdu
 from siting.report.yearly import year_rows
 from siting.writing import write_whole
@@ -33,7 +35,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def write_report(folder: Path, out: Path | None = None, frontier: Path | None = None) -> Path:
+def write_report(
+    folder: Path,
+    out: Path | None = None,
+    frontier: Path | None = None,
+    language: str | None = None,
+) -> Path:
     """Write a stored run as one HTML file that needs no network and no server; return its path.
 
     The same folder gives the same bytes.
@@ -46,6 +53,8 @@ def write_report(folder: Path, out: Path | None = None, frontier: Path | None = 
         The file to write; by default ``report.html`` in the folder. It appears whole or not at all.
     frontier
         A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
+    language
+        ``en`` or ``ur`` (Urdu); by default what the run's configuration says.
 
     Raises
     ------
@@ -59,16 +68,20 @@ def write_report(folder: Path, out: Path | None = None, frontier: Path | None = 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
     """
-    text = page_of(folder, frontier)
+    text = page_of(folder, frontier, language)
     path = folder / "report.html" if out is None else out
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
     return path
 
 
-def page_of(folder: Path, frontier: Path | None = None) -> str:
+def page_of(folder: Path, frontier: Path | None = None, language: str | None = None) -> str:
     """Return the report of a run folder as the text of an HTML page; see `write_report`."""
+    if language not in (None, "en", "ur"):
+        raise InputError(Fault("language", f"{language!r} is not one of en, ur"))
     run = read_run(folder)
     require_agreement(run)
+    if language is not None:
+        run = replace(run, settings={**run.settings, "report": {"language": language}})
     return render(run, None if frontier is None else read_frontier(frontier, run))
 
 
@@ -88,10 +101,13 @@ def render(
     parts = districts(run)
     years = year_rows(run.years) if free is None else []
     owners = [row["source"] for row in honest.sources(run) if row["source"] != "not stated"]
-    return page.render(
+    text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
-        policy=_policy(leaflet.script, own, images=f"data: {TILES}"),
+        policy=_policy(leaflet.script, own, images=f"data: {TILES}", fonts=run.urdu),
+        urdu=run.urdu,
+        urdu_note=NOTE,
+        font_style=font_style() if run.urdu else "",
         tiles=TILES,
         leaflet=leaflet,
         page_style=_asset("page.css"),
@@ -101,6 +117,7 @@ def render(
                 **data,
                 "title": run.facts["title"],
                 "districts": parts["shapes"],
+                "words": {e: u for e, u in glossary().items() if "*" not in e} if run.urdu else {},
                 "credits": list(dict.fromkeys(owners)),
             }
         ),
@@ -113,6 +130,7 @@ def render(
         limits=other_limits(run),
         curve=curve(frontier, run),
         areas=any(data["areas"]),
+        minutes=bool(data["minutes"]),
         headline=content.headline(run),
         money=content.money(run),
         classes=content.classes(run),
@@ -128,6 +146,7 @@ def render(
         class_names=[row["name"] for row in content.classes(run)],
         coarse=data["coarse"],
     )
+    return page_in_urdu(text) if run.urdu else text
 
 
 @cache
@@ -154,13 +173,19 @@ def _asset(name: str) -> str:
     return (files("siting.report") / name).read_text(encoding="utf-8")
 
 
-def _policy(*scripts: str, images: str = "data:") -> str:
-    """Return a content security policy: these scripts by their hash, and pictures from there."""
+def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
+    """Return a content security policy: these scripts by their hash, and pictures from there.
+
+    With `fonts` those that stand in the page may be used.
+    """
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
         for s in scripts
     )
-    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src {images}"
+    own = "; font-src data:" if fonts else ""
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src {images}{own}"
+    )
 
 
 def _json_text(data: dict[str, Any]) -> str:

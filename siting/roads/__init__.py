@@ -11,11 +11,12 @@ from siting.roads.download import (
     download_polygon,
     geocode,
 )
+from siting.roads.isochrones import isochrones
 from siting.roads.neighbourhoods import PLACE_KINDS, read_neighbourhoods
 from siting.roads.network import Network, utm_epsg
 from siting.roads.source import ROAD_SUFFIXES, read_file, require_osmnx_form
 from siting.roads.speeds import class_speeds, parse_maxspeed
-from siting.roads.travel import reach, snap, travel_times
+from siting.roads.travel import minutes_to_nearest, reach, snap, travel_times
 
 __all__ = [
     "OSM_SOURCE",
@@ -30,6 +31,8 @@ __all__ = [
     "download_place",
     "download_polygon",
     "geocode",
+    "isochrones",
+    "minutes_to_nearest",
     "network_from_file",
     "parse_maxspeed",
     "reach",

@@ -16,7 +16,7 @@ PLACE_KINDS = (
     *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
     *("village", "hamlet", "isolated_dwelling", "locality"),
 )
-type Found = list[tuple[str, str, float, float]]
+type Found = list[tuple[str, str, str, float, float]]
 
 
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
@@ -30,8 +30,8 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        ``name`` (English where the map has it), ``kind`` (one of `PLACE_KINDS`), ``geometry``;
-        empty where the file has none.
+        ``name`` (English where the map has it), ``name_ur`` (in Urdu; blank where the map has
+        none), ``kind`` (one of `PLACE_KINDS`), ``geometry``; empty where the file has none.
 
     Raises
     ------
@@ -46,11 +46,11 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
         else:
             with unpacked(path, suffix) as file:
                 found = _of_xml(file.read(), path)
-    names, kinds, lons, lats = zip(*found, strict=True) if found else ((), (), (), ())
+    names, urdu, kinds, lons, lats = zip(*found, strict=True) if found else ((),) * 5
     points = gpd.points_from_xy(list(lons), list(lats))
     return gpd.GeoDataFrame(
-        {"name": list(names), "kind": list(kinds)}, geometry=points, crs=4326
-    ).astype({"name": "str", "kind": "str"})
+        {"name": list(names), "name_ur": list(urdu), "kind": list(kinds)}, geometry=points, crs=4326
+    ).astype({"name": "str", "name_ur": "str", "kind": "str"})
 
 
 def _of_xml(text: bytes, path: Path) -> Found:
@@ -106,4 +106,4 @@ def _of_pbf(path: Path) -> Found:
 def _take(found: Found, tags: dict[str, str], lon: float, lat: float) -> None:
     name = (tags.get("name:en") or tags.get("name") or "").strip()
     if name and tags.get("place") in PLACE_KINDS:
-        found.append((name, tags["place"], lon, lat))
+        found.append((name, tags.get("name:ur", "").strip(), tags["place"], lon, lat))

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
@@ -209,6 +209,49 @@ def reach(
             "travel_min": minutes,
         }
     )
+
+
+def minutes_to_nearest(
+    network: Network, sites: pd.DataFrame, limit_min: float, access_kmh: float
+) -> pd.Series[float]:
+    """Return the minutes of driving from each node to the nearest of the sites, by ``node_id``.
+
+    Access from the road node to the site counts, as in `reach`; infinite beyond the limit.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    sites
+        ``site_id``, ``node_id`` and ``snap_m``, as for `reach`.
+    limit_min
+        Drives longer than this are not looked for, minutes.
+    access_kmh
+        Speed between a site and its road node, km/h.
+
+    Raises
+    ------
+    InputError
+        If the limit or the access speed is not above 0, or a node is not in the network.
+    """
+    _require_above_0("limit_min", limit_min, "minutes")
+    _require_above_0("access_kmh", access_kmh, "km/h")
+    placed = _placed(sites, "sites", "site_id", access_kmh)
+    at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
+    minutes = np.full(len(network.nodes), np.inf)
+    if len(at):
+        # One search from a node before all of them, each as far from it as its access takes.
+        access_min = np.full(len(network.nodes), np.inf)
+        np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
+        begins = np.flatnonzero(np.isfinite(access_min))
+        row = csr_array(
+            (access_min[begins], (np.zeros_like(begins), begins)), shape=(1, len(minutes))
+        )
+        streets = hstack(
+            [vstack([_reversed_matrix(network), row]), csr_array((len(minutes) + 1, 1))]
+        )
+        minutes = dijkstra(csr_array(streets), indices=len(minutes), limit=limit_min)[:-1]
+    return pd.Series(minutes, index=network.nodes.index, name="travel_min")
 
 
 def free_bytes() -> float:

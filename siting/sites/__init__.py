@@ -15,7 +15,8 @@ from siting.sites.costs import COST_PARTS, WORKS, SiteCosts, Subsidy, site_costs
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
-from siting.sites.merge import OUTSIDE, merge_candidates
+from siting.sites.land import candidates_from_parcels, excluded_areas
+from siting.sites.merge import EXCLUDED, OUTSIDE, SMALL, merge_candidates
 from siting.sites.offers import make_offers
 from siting.sites.places import (
     candidates_from_features,
@@ -34,7 +35,9 @@ from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
     "COST_PARTS",
+    "EXCLUDED",
     "OUTSIDE",
+    "SMALL",
     "WORKS",
     "ServiceStandard",
     "SiteCosts",
@@ -43,6 +46,7 @@ __all__ = [
     "bay_figures",
     "candidates_from_features",
     "candidates_from_layer",
+    "candidates_from_parcels",
     "candidates_from_pois",
     "candidates_from_streets",
     "capacity_kwh_day",
@@ -51,6 +55,7 @@ __all__ = [
     "compatibility",
     "configuration_table",
     "erlang_c",
+    "excluded_areas",
     "existing_stations",
     "fee_figures",
     "grid_figures",

@@ -23,6 +23,8 @@ FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 REQUIRED = ("name", "kind", "source", "geometry")
 ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide an order
 OUTSIDE = "outside the area of the roads"
+EXCLUDED = "no station may be built in "
+SMALL = "a parcel of "
 
 
 def merge_candidates(
@@ -30,8 +32,9 @@ def merge_candidates(
     network: Network,
     merge_within_m: float = 50.0,
     max_snap_m: float = 300.0,
+    excluded: gpd.GeoDataFrame | None = None,
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Return the candidate sites of all layers, and the places that are too far from a road.
+    """Return the candidate sites of all layers, and the places that are none.
 
     Places within `merge_within_m` of each other become one site. Existing stations come first,
     then the layers in their order, within a layer places with a name, then from south to north and
@@ -44,7 +47,7 @@ def merge_candidates(
     layers
         Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability`` and ``user_id``.
+        ``bays``, ``availability``, ``user_id`` and ``unfit`` (why a place is none).
     network
         The roads.
     merge_within_m
@@ -52,6 +55,8 @@ def merge_candidates(
         the same spot.
     max_snap_m
         Places farther than this from the nearest road are no candidates.
+    excluded
+        Areas with a ``name``: places inside are no candidates, but what stands there stays.
 
     Returns
     -------
@@ -68,15 +73,22 @@ def merge_candidates(
     ------
     InputError
         If a layer lacks a column or lies wholly outside the roads, user ids repeat, there is no
-        place at all, or none is near a road.
+        place at all, or none is left.
     """
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
     places["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
     places["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
     places["road_m"] = snapped["road_m"].to_numpy(dtype=float)
-    far = places["node_id"].isna().to_numpy()
-    dropped = _dropped(places[far], network, max_snap_m)
+    unfit = _unfit(places, excluded)
+    away = places["node_id"].isna().to_numpy()
+    far = away | unfit.notna().to_numpy()
+    dropped = _dropped(places[far], unfit[far], network, max_snap_m)
+    if far.all() and not away.all():
+        reasons = dropped["reason"].value_counts()
+        told = "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(3).items())
+        what = f"none of {len(places):,} places is left: {told}"
+        raise InputError(Fault("candidates", what, "exclude less, or give other layers"))
     if far.all():
         raise InputError(
             Fault(
@@ -90,7 +102,7 @@ def merge_candidates(
         outside = dropped["reason"].str.startswith(OUTSIDE).sum()
         log.info("%s places lie outside the area of the roads", f"{outside:,}")
         if outside < far.sum():
-            log.info("%s places are too far from a road", f"{far.sum() - outside:,}")
+            log.info("%s places are too far from a road or unfit", f"{far.sum() - outside:,}")
     near = places[~far].reset_index(drop=True)
     into = _join(near, merge_within_m)
     return _sites(near, into), dropped
@@ -184,15 +196,33 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return places.loc[rows].reset_index(drop=True)
 
 
-def _dropped(far: gpd.GeoDataFrame, network: Network, max_snap_m: float) -> gpd.GeoDataFrame:
+def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
+    """Return why each place is no candidate wherever the roads are; missing where it may be one."""
+    none = pd.Series(None, index=places.index, dtype="str")
+    reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
+    if excluded is None or excluded.empty:
+        return reason
+    areas = excluded.to_crs(places.crs)
+    at, area = areas.sindex.query(places.geometry, predicate="intersects")
+    name = pd.Series(areas["name"].to_numpy()[area], index=at, dtype="str")
+    name = name.groupby(level=0).first().reindex(places.index)
+    inside = name.notna() & ~places["existing"]
+    return reason.where(reason.notna() | ~inside, EXCLUDED + name)
+
+
+def _dropped(
+    far: gpd.GeoDataFrame, unfit: pd.Series[str], network: Network, max_snap_m: float
+) -> gpd.GeoDataFrame:
     columns = ["name", "kind", "existing", "source", "road_m", "geometry"]
     dropped = far[columns].reset_index(drop=True)
     inside = dropped.geometry.intersects(_area(network, max_snap_m))
     dropped["reason"] = [
-        f"{road_m:,.0f} m from the nearest road, limit {max_snap_m:,.0f} m"
+        why
+        if isinstance(why, str)
+        else f"{road_m:,.0f} m from the nearest road, limit {max_snap_m:,.0f} m"
         if near
         else f"{OUTSIDE}, {road_m / 1000:,.1f} km from the nearest road"
-        for road_m, near in zip(dropped["road_m"], inside, strict=True)
+        for road_m, near, why in zip(dropped["road_m"], inside, unfit, strict=True)
     ]
     return dropped[[*columns[:-1], "reason", "geometry"]]
 

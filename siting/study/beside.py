@@ -7,20 +7,25 @@ they serve is worked out anew (`siting.study.revalue`), not planned anew.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from siting import demand as people_to_energy
+from siting import roads
 from siting import simulation as room
 from siting.config import Config
 from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.plan import Plan
+from siting.roads import Network
 from siting.study.asked import Asked
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.revalue import served_by_class
-from siting.study.stages import Table, stage
+from siting.study.stages import Layer, Table, stage
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
@@ -38,6 +43,8 @@ RULE_WORDS = {
     "rated_share": "capacity as a share of rated kW (rated_share)",
 }
 NO_STATION = "no station stands"
+# Bands of minutes of driving to the nearest station, beside the study's own cutoff.
+BANDS_MIN = (5.0, 10.0, 15.0)
 
 
 @stage(
@@ -68,6 +75,47 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
         return known | {"why_not": f"{what}: siting simulate RUN has their day"}
     found = simulated(plan, waiting, demand, reach, rules)
     return known | {case: _shares(days, standard.alpha) for case, days in found.items()}
+
+
+@stage("reach: cutoff_min access_kmh table_csv")
+def isochrones(
+    config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
+) -> Layer:
+    """The ground by minutes of driving to the plan's nearest station, and who lives there.
+
+    ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all),
+    ``demand_kwh_day`` and shapes in metres; no row where no station stands, or drives are from a
+    table of the user's.
+    """
+    limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
+    standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
+    if config.reach.table_csv is not None:
+        standing = standing.iloc[:0]
+    kmh = config.reach.access_kmh
+    minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
+    ground = roads.isochrones(network, minutes, limits)
+    # A cell counts by the drive of its people, from its centre, as in the reach.
+    node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
+    upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
+    wanted = demand.groupby("cell_id")["demand_kwh_day"].sum()
+    told = pd.DataFrame(
+        {
+            "within_min": upto,
+            "people": cells["people"].to_numpy(dtype=float),
+            "demand_kwh_day": wanted.reindex(cells["cell_id"]).fillna(0.0).to_numpy(),
+        }
+    )
+    sums = told.groupby("within_min")[["people", "demand_kwh_day"]].sum()
+    sums = sums.reindex(ground["within_min"]).fillna(0.0).reset_index(drop=True)
+    share = sums["people"] / max(float(told["people"].sum()), 1e-9)
+    return gpd.GeoDataFrame(
+        ground[["over_min", "within_min"]].assign(
+            people=sums["people"], people_share=share, demand_kwh_day=sums["demand_kwh_day"]
+        ),
+        geometry=ground.geometry,
+        crs=ground.crs,
+    )
 
 
 def _shares(days: room.Days, alpha: float) -> dict[str, Any]:

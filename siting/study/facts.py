@@ -19,7 +19,7 @@ from siting.study.alternatives_text import alternatives_of, losses_of, replanned
 from siting.study.beside import lines_beside
 from siting.study.earning import earnings, earnings_in_words, power_per_ev
 from siting.study.pipeline import Study
-from siting.study.sources import outside_area
+from siting.study.sources import FAR, left_out
 
 FORMAT = 2
 PACKAGES = (
@@ -150,15 +150,12 @@ def warnings_of(
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
             "and promises nothing about waiting; the default, waiting, plans for it"
         )
-    outside = outside_area(plan.dropped)
-    if outside.any():
-        lines.append(f"{outside.sum():,} places outside the area of the roads were left out")
-    if (~outside).any():
-        lines.append(
-            f"{(~outside).sum():,} places are further than "
-            f"{config.candidates.max_snap_m:g} m from a road and were left out "
-            "(layer dropped in plan.gpkg)"
-        )
+    for why, count in left_out(plan.dropped).items():
+        where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
+        if count:
+            lines.append(
+                f"{count:,} places {where} were left out (layer dropped in plan.gpkg names them)"
+            )
     ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
     if ruled_out.any():
         lines.append(f"{ruled_out.sum():,} offers were ruled out; offers.csv says why")

@@ -135,6 +135,7 @@ class Study:
     assumptions = rests_on.assumptions
     # How the plan fares beside what it was made for.
     day = beside.day
+    isochrones = beside.isochrones
     what_if = beside.what_if
     demand_range = beside.demand_range
 

@@ -42,6 +42,8 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
         about["candidates.existing"] = config.candidates.existing
     for i, source in enumerate(config.candidates.sources):
         about[f"candidates.sources.{i}"] = source
+    for i, area in enumerate(config.candidates.exclude):
+        about[f"candidates.exclude.{i}"] = area
     by_key = {
         key: dict(known_inputs[key]) if key in known_inputs else _record(key, section)
         for key, section in about.items()

@@ -186,6 +186,7 @@ def write_run(
             tables=plan.tables,
             zone_of_cells=study.cell_zones,
             neighbourhoods=study.neighbourhoods,
+            isochrones=study.isochrones,
         )
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)

@@ -18,6 +18,8 @@ from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.people import outline
 
+OUTSIDE, FAR = "outside the area", "too far from a road"
+
 
 def download_settings(config: Config) -> roads.Download:
     """Return where and how to download, as the roads room takes it."""
@@ -164,14 +166,35 @@ def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]
                     kind_column=source.kind_column,
                 )
             )
+        elif source.kind == "parcels":
+            layers.append(
+                sites.candidates_from_parcels(
+                    source.path,
+                    network,
+                    min_area_m2=source.min_area_m2,
+                    name_column=source.name_column,
+                    kind=source.site_kind,
+                    kind_column=source.kind_column,
+                )
+            )
         else:
             layers.append(sites.candidates_from_streets(network, source.spacing_m))
     return layers
 
 
-def outside_area(dropped: pd.DataFrame) -> pd.Series[bool]:
-    """Return which of the places left out lie outside the area of the roads altogether."""
-    return dropped["reason"].astype(str).str.startswith(sites.OUTSIDE)
+def left_out(dropped: pd.DataFrame) -> dict[str, int]:
+    """Return how many places were left out, by why; excluded and too small where there are any."""
+    reason = dropped["reason"].astype(str)
+    counts = {
+        words: int(reason.str.startswith(begins).sum())
+        for words, begins in (
+            (OUTSIDE, sites.OUTSIDE),
+            ("in areas excluded", sites.EXCLUDED),
+            ("on parcels too small", sites.SMALL),
+        )
+    }
+    counts[FAR] = len(dropped) - sum(counts.values())
+    return {words: count for words, count in counts.items() if count or words in (OUTSIDE, FAR)}
 
 
 def on_the_grid(

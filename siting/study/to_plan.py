@@ -23,7 +23,7 @@ from siting.study.limits import limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
-from siting.study.sources import candidate_layers, neighbourhoods_of, on_the_grid, outside_area
+from siting.study.sources import candidate_layers, left_out, neighbourhoods_of, on_the_grid
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.zones import zone_of_cells, zone_of_demand
@@ -53,8 +53,7 @@ def site_costs(config: Config) -> sites.SiteCosts:
     told="candidates",
     found=lambda pair: (
         f"{len(pair[0]):,} sites, {pair[0]['existing'].sum():,} of them existing; "
-        f"{outside_area(pair[1]).sum():,} places outside the area, "
-        f"{(~outside_area(pair[1])).sum():,} too far from a road"
+        + ", ".join(f"{count:,} places {why}" for why, count in left_out(pair[1]).items())
     ),
 )
 def sites_found(
@@ -66,6 +65,7 @@ def sites_found(
         network,
         merge_within_m=config.candidates.merge_within_m,
         max_snap_m=config.candidates.max_snap_m,
+        excluded=sites.excluded_areas((a.path, a.name_column) for a in config.candidates.exclude),
     )
     return on_the_grid(config, found, site_costs.line_detour), dropped
 
@@ -84,7 +84,7 @@ def candidates(sites_found: tuple[Layer, Layer], network: Network, neighbourhood
 
 @stage(stored="candidates")
 def dropped(sites_found: tuple[Layer, Layer]) -> Layer:
-    """Places too far from a road to be candidates, with the reason."""
+    """Places that are no candidates, with the reason: too far from a road, excluded, too small."""
     return sites_found[1]
 
 

@@ -1,0 +1,132 @@
+"""The report in Urdu: texts of the finished page looked up by their English, one glossary for all.
+
+``urdu.csv`` is the glossary. In its English ``#`` stands for a number and ``*`` for any text, which
+is looked up in turn; in its Urdu ``{1}`` is the first of them. What has no entry stays English.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import re
+from functools import cache
+from importlib.resources import files
+
+from siting.report.words import is_urdu
+
+NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
+_NUMBER = re.compile(NUMBER)
+# Elements whose texts are names, code or data; attributes that are read out or shown.
+_LEFT = re.compile(r"(?s)<(script|style|code|bdi|noscript)\b.*?</\1>")
+_TAG = re.compile(r"(?s)<[^>]*>")
+_ATTRIBUTE = re.compile(r'\b(aria-label|placeholder|alt|data-told)="([^"]*)"')
+_LETTER = re.compile(r"[A-Za-z]")
+NOTE = (
+    "یہ ترجمہ صرف مشین سے جانچا گیا ہے، کسی انسان نے اس کی نظرثانی نہیں کی۔ جس عبارت کا ترجمہ نہیں "
+    "وہ انگریزی میں ہے، اور اختلاف کی صورت میں انگریزی رپورٹ معتبر ہے۔"
+)
+
+
+@cache
+def glossary() -> dict[str, str]:
+    """Return the Urdu of each English text, small letters, with `#` and `*` for what varies."""
+    text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
+    # A number and its per cent stay on one line.
+    text = text.replace("} %", "}\u00a0%")
+    # A number and a unit in Latin letters read from the left, as elsewhere.
+    text = re.sub(r"\{\d\} k[VW][A-Za-z/]*", lambda m: f"\u2066{m[0]}\u2069", text)
+    return {row["english"].casefold(): row["urdu"] for row in csv.DictReader(text.splitlines())}
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    signs = {r"\#": f"({NUMBER})", r"\*": "(.+?)"}
+    return [
+        (
+            re.compile(re.sub(r"\\[#*]", lambda m: signs[m[0]], re.escape(english)), re.I | re.S),
+            urdu,
+        )
+        for english, urdu in glossary().items()
+        if "*" in english
+    ]
+
+
+def in_urdu(text: str) -> str | None:
+    """Return a text in Urdu, or nothing where the glossary does not have it.
+
+    >>> in_urdu("Cost"), in_urdu("PKR 59.90 m"), in_urdu("Saddar")
+    ('لاگت', '59.90 ملین روپے', None)
+    """
+    plain = " ".join(text.split())
+    numbers = _NUMBER.findall(plain)
+    found = glossary().get(_NUMBER.sub("#", plain).casefold())
+    if found is not None:
+        return _filled(found, numbers)
+    for pattern, urdu in _patterns():
+        match = pattern.fullmatch(plain)
+        if match:
+            return _filled(urdu, [in_urdu(part) or _apart(part) for part in match.groups()])
+    return None
+
+
+def _filled(urdu: str, values: list[str]) -> str:
+    # A sign before a number would wander to its other side.
+    told = [_apart(value) if value[:1] in "-−" else value for value in values]
+    return urdu.format("", *told)
+
+
+def _apart(text: str) -> str:
+    """Return a text set apart from the direction of what is about it."""
+    return text if _NUMBER.fullmatch(text) and text[:1] not in "-−" else f"\u2068{text}\u2069"
+
+
+def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
+    """Return a finished page with its texts in Urdu, from right to left; `untold` gets the others.
+
+    Names, code, scripts and style sheets are left as they are.
+    """
+
+    def say(text: str) -> str:
+        plain = html.unescape(text)
+        told = in_urdu(plain)
+        if told is None:
+            if untold is not None and _LETTER.search(plain) and not is_urdu(plain):
+                untold.add(" ".join(plain.split()))
+            return text
+        before, after = (" " if side != side.strip() else "" for side in (plain[:1], plain[-1:]))
+        return f"{before}{html.escape(told, quote=True)}{after}"
+
+    def told(tag: str) -> str:
+        return _ATTRIBUTE.sub(lambda m: f'{m[1]}="{say(m[2])}"', tag)
+
+    parts: list[str] = []
+    end = 0
+    for left in _LEFT.finditer(page):
+        parts += [page[end : left.start()], left[0]]
+        end = left.end()
+    parts.append(page[end:])
+    out = []
+    for i, part in enumerate(parts):
+        if i % 2:
+            out.append(part)
+            continue
+        at = 0
+        for tag in _TAG.finditer(part):
+            between = part[at : tag.start()]
+            out += [say(between) if between.strip() else between, told(tag[0])]
+            at = tag.end()
+        rest = part[at:]
+        out.append(say(rest) if rest.strip() else rest)
+    return "".join(out).replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
+
+
+def font_style() -> str:
+    """Return a style sheet that holds a font with every letter of Urdu (see ``urdu-font.txt``)."""
+    data = (files("siting.report") / "urdu.woff2").read_bytes()
+    text = base64.b64encode(data).decode("ascii")
+    return (
+        f"@font-face {{ font-family: SitingUrdu; "
+        f"src: url(data:font/woff2;base64,{text}) format('woff2'); "
+        "unicode-range: U+0600-06FF, U+200C-200D; }"
+    )

@@ -1,0 +1,96 @@
+"""Isochrones: the ground from which some place is reached within so many minutes of driving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.ndimage import minimum_filter
+from shapely import MultiPolygon
+
+from siting.roads.network import Network
+
+# Side of the squares the ground is parted into, and how many of them a street reaches sideways, m.
+SQUARE_M = 100.0
+ASIDE = 2
+
+
+def isochrones(
+    network: Network, node_min: pd.Series[float], within_min: Sequence[float]
+) -> gpd.GeoDataFrame:
+    """Return the ground by minutes of driving to the nearest place, one row a band of minutes.
+
+    Streets are looked at every half square of `SQUARE_M` m, a driver on one goes on in its
+    direction; ground counts up to `ASIDE` squares from a street. Corners of squares are rounded
+    off without a gap between bands.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    node_min
+        Minutes from each node, by ``node_id``; infinite where there is no way
+        (`minutes_to_nearest`).
+    within_min
+        Upper limits of the bands, minutes, rising.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
+        coordinates); bands without ground are left out.
+
+    Examples
+    --------
+    >>> bands = isochrones(network, minutes, [5, 10, 15])  # doctest: +SKIP
+    """
+    spots, minutes = _street_spots(network, node_min)
+    near = minutes <= within_min[-1]
+    square = np.floor(spots[near] / SQUARE_M).astype(np.int64)
+    limits = np.array([0.0, *within_min])
+    shapes: list[Any] = []
+    bands: list[int] = []
+    if len(square):
+        least = square.min(axis=0) - ASIDE
+        ground = np.full(square.max(axis=0) - least + ASIDE + 1, np.inf)
+        np.minimum.at(ground, tuple((square - least).T), minutes[near])
+        away = np.arange(-ASIDE, ASIDE + 1)
+        round_ = np.hypot(away[:, None], away[None, :]) <= ASIDE + 0.5
+        ground = minimum_filter(ground, footprint=round_, mode="constant", cval=np.inf)
+        band = np.searchsorted(within_min, ground)
+        for number in range(len(within_min)):
+            low = (np.argwhere(band == number) + least) * SQUARE_M
+            if len(low):
+                boxes = shapely.box(low[:, 0], low[:, 1], *(low + SQUARE_M).T)
+                shapes.append(shapely.coverage_union_all(boxes))
+                bands.append(number)
+        shapes = list(shapely.coverage_simplify(shapes, SQUARE_M))
+    whole = [
+        shape if isinstance(shape, MultiPolygon) else MultiPolygon([shape]) for shape in shapes
+    ]
+    return gpd.GeoDataFrame(
+        {"over_min": limits[bands], "within_min": limits[1:][bands]},
+        geometry=whole,
+        crs=network.crs,
+    )
+
+
+def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return points along all streets (x, y) and the minutes from each."""
+    edges = network.edges
+    on = node_min.reindex(edges.index.get_level_values("v")).to_numpy(dtype=float)
+    reached = np.isfinite(on)
+    lines = edges.geometry.to_numpy()[reached]
+    counts = np.ceil(shapely.length(lines) / (SQUARE_M / 2)).astype(np.int64) + 1
+    which = np.repeat(np.arange(len(lines)), counts)
+    step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    done = step / np.maximum(counts - 1, 1)[which]
+    spots = shapely.get_coordinates(
+        shapely.line_interpolate_point(lines[which], done, normalized=True)
+    )
+    drive = edges["travel_min"].to_numpy(dtype=float)[reached]
+    return spots, on[reached][which] + (1 - done) * drive[which]
