@@ -11,6 +11,7 @@ import typer.main
 
 import siting
 from siting.cli import app
+from siting.cli.app import GROUPS
 from siting.config import nation_reference, reference
 from siting.tables import TABLES
 
@@ -54,15 +55,22 @@ def cli_page() -> str:
         "requirements cannot hold together; 2 bad input; 130 stopped by Ctrl-C before there was a",
         "plan. What a verb finds goes to stdout, its progress and errors to stderr.",
         "",
-        "| verb | what it does |",
-        "|---|---|",
-        *(f"| [`{name}`](#siting-{name}) | {_first_line(v.help)} |" for name, v in verbs.items()),
+        "A run is asked for by its folder, by its name in `siting runs` or the start of it, or as",
+        "`@latest`. A list is written `[A,B]`, or `LOW:HIGH:COUNT` for numbers in even steps.",
     ]
+    for group in GROUPS:
+        lines += ["", f"**{group}**", "", "| verb | what it does |", "|---|---|"]
+        lines += [
+            f"| [`{name}`](#siting-{name}) | {_first_line(verb.help)} |"
+            for name, verb in verbs.items()
+            if verb.rich_help_panel == group
+        ]
     for name, verb in verbs.items():
         shown = [p for p in verb.params if not getattr(p, "hidden", False)]
         usage = " ".join(_usage(p) for p in shown if p.opts[0] == p.name)
         lines += ["", f"## siting {name}", "", *(inspect.cleandoc(verb.help).splitlines()), ""]
         lines += ["```text", f"siting {name} {usage} [OPTIONS]".replace("  ", " "), "```", ""]
+        lines += [f"Example: `{verb.epilog.partition(': ')[2]}`", ""]
         if shown:
             lines += ["| argument or option | default | meaning |", "|---|---|---|"]
             lines += [_option_row(p) for p in shown]
@@ -98,7 +106,7 @@ def _option_row(param: Any) -> str:
 
 
 def api_page() -> str:
-    """Return the public names of the package as Markdown, grouped by the room they live in."""
+    """Return the public names of the package as Markdown, grouped by the module they live in."""
     names = [name for name in siting.__all__ if not name.startswith("_")]
     homes: dict[str, list[str]] = {}
     for name in names:
@@ -109,8 +117,8 @@ def api_page() -> str:
         "",
         MADE.format("siting.__all__"),
         "",
-        "`import siting` gives these names; each loads on first use. The rooms hold more, with the",
-        "same kind of documentation: `help(siting.roads)`.",
+        "`import siting` gives these names; each loads on first use. The modules hold more, with",
+        "the same kind of documentation: `help(siting.roads)`.",
     ]
     for home in order:
         lines += ["", f"## {home}", "", f"{_first_line(inspect.getdoc(_module(home)))}", ""]

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siting.cli.app import Overrides, Quiet, app, errors_explained
+from siting.cli.app import (
+    PLAN,
+    Budget,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    print_json,
+    verb,
+)
 
 
-@app.command()
+@verb(PLAN, "siting nation configs/nation.yaml --budget 3e8")
 def nation(
     config: Annotated[
         Path,
@@ -21,6 +34,9 @@ def nation(
     ],
     *,
     overrides: Overrides = None,
+    budget: Budget = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="The folder itself; by default runs/NAME-TIME."),
@@ -33,6 +49,7 @@ def nation(
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
     ] = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
@@ -41,12 +58,16 @@ def nation(
             from siting.nation import read_nation
 
             facts, _ = read_nation(config)
-            typer.echo(
-                f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
-                f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
-            )
+            if as_json:
+                print_json(facts)
+            elif not quiet:
+                typer.echo(
+                    f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
+                    f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
+                )
             return
-        plan_nation(config, overrides or [], out, workers, dask, quiet)
+        asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
+        plan_nation(config, asked, out, workers, dask, as_json, quiet)
 
 
 def plan_nation(
@@ -55,6 +76,7 @@ def plan_nation(
     out: Path | None = None,
     workers: int | None = None,
     dask: str | None = None,
+    as_json: bool = False,
     quiet: bool = False,
 ) -> None:
     """Make the plan of a nation, write its folder and print it."""
@@ -72,5 +94,7 @@ def plan_nation(
     )
     folder = out or asked.config.output.runs_dir / f"{asked.config.name}-{now:%Y%m%d-%H%M%S}"
     plan = asked.solve(folder)
-    if not quiet:
+    if as_json:
+        print_json(json.loads((folder / "nation.json").read_text(encoding="utf-8")))
+    elif not quiet:
         print_nation(plan, folder)

@@ -18,7 +18,7 @@ def print_comparison(found: Comparison, folder: Path) -> None:
     """Print the runs' figures, the settings that differ, and the stations that do."""
     console = Screen()
     console.print()
-    console.print(f"{found.titles[0]}: {len(found.runs)} runs", style="bold", soft_wrap=True)
+    console.say(f"{found.titles[0]}: {len(found.runs)} runs", style="bold")
     for note in found.notes:
         console.print(note, style="yellow")
     figures = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -43,9 +43,8 @@ def print_comparison(found: Comparison, folder: Path) -> None:
     else:
         console.print("The configurations and inputs are the same.")
     counts = found.counts
-    console.print(
+    console.say(
         f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
-        "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items()),
-        soft_wrap=True,
+        "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items())
     )
     console.print(f"Written to {folder}", soft_wrap=True)

@@ -16,7 +16,7 @@ def print_evaluation(found: Evaluation, folder: Path) -> None:
     """Print the answer, the figures side by side, the rules broken, and where it was written."""
     console = Screen()
     console.print()
-    console.print(found.title, style="bold", soft_wrap=True)
+    console.say(found.title, style="bold")
     if found.note:
         console.print(found.note, style="yellow")
     console.print(found.sentence)
@@ -30,9 +30,8 @@ def print_evaluation(found: Evaluation, folder: Path) -> None:
     if found.broken:
         console.print("Their plan breaks these rules and is scored all the same:", style="bold")
         for line in found.broken:
-            console.print(f"  {line}", soft_wrap=True)
-    for line in found.notes:
-        console.note(line)
+            console.say(f"  {line}")
+    console.notes(found.notes)
     console.print(f"Written to {folder}", soft_wrap=True)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from siting.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from siting.nation import NationPlan
@@ -18,7 +18,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
     from siting.nation.page import WORDS, headline
 
-    console = Console(highlight=False)
+    console = Screen()
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(no_wrap=True)
     facts.add_column()
@@ -54,4 +54,4 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     for row in rows:
         if row["error"]:
             console.print(f"{row['city']} failed: {row['error']}")
-    typer.echo(f"{plan.seconds:,.0f} s; written to {folder}, open index.html")
+    console.print(f"{plan.seconds:,.0f} s. Written to {folder / 'index.html'}", soft_wrap=True)
