@@ -327,6 +327,7 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     for words in (["report", out, "-q"], ["explain", out], ["trace", out, "c00001"], ["runs"],
                   ["simulate", out, "--days", 2], ["compare", out, out], ["--help"],
+                  ["frontier", town, "--budgets", "[1e3,5e6]", "--out", tmp_path / "front"],
                   ["run", town, "--budget", 5e6, "--time-limit", 5]):  # fmt: skip
         text = re.sub(r"\x1b\[[0-9;]*m", "", here(*words).stdout)
         long = [x for x in text.splitlines() if len(x) > 80 and str(tmp_path) not in x]

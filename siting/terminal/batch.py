@@ -17,7 +17,7 @@ from siting.batch.page import notes_of, status_words
 from siting.batch.studies import short_words
 from siting.batch.table import swept_of
 from siting.terminal.progress import LiveLine
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 30
 
@@ -46,7 +46,7 @@ class BatchLines(LiveLine):
 def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
     """Print the studies of a batch that is not run: each with its run folder, or its fault."""
     console = Screen()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for name in ("Study", "Sweep", "Run folder"):
         table.add_column(name, overflow="fold")
     for study in studies:
@@ -81,7 +81,7 @@ def print_batch(result: BatchResult) -> None:
     table, done = result.table, result.table["served_share"].notna()
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     if several or not swept:
         shown.add_column("Study", overflow="fold")
     for key in swept:

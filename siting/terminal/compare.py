@@ -9,7 +9,7 @@ from rich.table import Table
 
 from siting.report.differences import figure_name, figure_text, setting_text
 from siting.review.compare import Comparison
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 20
 
@@ -21,7 +21,7 @@ def print_comparison(found: Comparison, folder: Path) -> None:
     console.say(f"{found.titles[0]}: {len(found.runs)} runs", style="bold")
     for note in found.notes:
         console.print(note, style="yellow")
-    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     figures.add_column("")
     for name in found.runs:
         figures.add_column(name, justify="right", overflow="fold")
@@ -30,8 +30,10 @@ def print_comparison(found: Comparison, folder: Path) -> None:
         figures.add_row(figure_name(str(row["figure"])), *values)
     console.print(figures)
     if len(found.settings):
-        settings = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Asked differently",
-                         title_justify="left")  # fmt: skip
+        settings = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title="Asked differently",
+            title_justify="left",
+        )  # fmt: skip
         settings.add_column("Key")
         for name in found.runs:
             settings.add_column(name, justify="right", overflow="fold")

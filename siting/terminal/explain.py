@@ -11,7 +11,7 @@ from rich.table import Table
 from siting.plan import Plan
 from siting.review.explain import SiteReasons
 from siting.review.explain_plan import PlanReasons
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 25
 HEADS = {"built": "is built", "stands": "stands already", "not built": "gets no station"}
@@ -27,7 +27,7 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
         console.print(plan.note, style="yellow")
     _print_pairs(console, found.reasons)
     if len(found.classes):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
         table.add_column("Vehicle class", no_wrap=True)
         table.add_column("Served here, kWh/day", justify="right")
         table.add_column("Lost without it", justify="right")
@@ -38,7 +38,7 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
                 f"{row['lost_kwh_day'] + 0.0:,.0f}",
             )
         console.print(table)
-    offers = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    offers = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     offers.add_column("Could be built here", no_wrap=True)
     offers.add_column("PKR m", justify="right", no_wrap=True)
     offers.add_column("The plan would then serve")
@@ -61,7 +61,7 @@ def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
     _print_pairs(console, found.binding)
     if found.stations.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
     table.add_column("Name", overflow="fold")
     table.add_column("Build", overflow="fold", min_width=13)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 if TYPE_CHECKING:
     from siting.nation import NationPlan
@@ -29,7 +29,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
         console.print(plan.config.note)
     console.print(facts)
     rows = plan.cities.to_dict("records")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("City", "PKR m", "Stations", "kWh/day", "Share", "A PKR m more")):
         table.add_column(name, justify="right" if i else "left")
     for row in rows:
@@ -42,7 +42,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
             f"{row['kwh_day_a_million']:,.1f}",
         )  # fmt: skip
     console.print(table)
-    other = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    other = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("Divided", "PKR m by city", "kWh/day", "Against", "Gini")):
         other.add_column(name, justify="right" if i else "left")
     for row in plan.splits.to_dict("records"):

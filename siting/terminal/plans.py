@@ -12,7 +12,7 @@ from rich.table import Table
 from siting.demand import PROJECTED_AFTER
 from siting.plan import Plan
 from siting.study import DemandRun
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 
@@ -29,7 +29,7 @@ def print_plan(plan: Plan, folder: Path) -> None:
         head.add_row(what, value)
     console.print(head)
     console.print()
-    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for name, justify in _class_columns():
         classes.add_column(name, justify=justify)
     for row in plan.classes.itertuples(index=False):
@@ -58,7 +58,7 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
     new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
     if new.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
     table.add_column("Name", overflow="fold")
     table.add_column("Build", overflow="fold", min_width=13)
@@ -90,7 +90,7 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     if found.year > PROJECTED_AFTER:
         title += " (projection)"
     console.print(title, style="bold")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Vehicle class", no_wrap=True)
     for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -131,7 +131,9 @@ def print_demand(found: DemandRun, folder: Path) -> None:
 def _print_swings(
     console: Screen, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
 ) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+    )
     table.add_column("Figure", no_wrap=True)
     table.add_column("Of", overflow="fold")
     table.add_column(unit, justify="right", no_wrap=True)
@@ -149,7 +151,7 @@ def _print_swings(
 def print_frontier(found: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
     console = Screen()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.replan import Replan
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
-MOST_ROWS = 20
+MOST_ROWS = 12
 
 
 def print_replan(found: Replan) -> None:
@@ -29,7 +29,7 @@ def print_replan(found: Replan) -> None:
 
 
 def _print_figures(console: Any, found: Replan) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("", no_wrap=True)
     for name in ("Before", "After", "Change"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -71,7 +71,7 @@ def _print_stations(console: Any, changes: pd.DataFrame) -> None:
     shown = changes[~changes["change"].str.startswith("serves")]
     if shown.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
     table.add_column("Name", overflow="fold")
     table.add_column("Change", no_wrap=True, min_width=18)

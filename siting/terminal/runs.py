@@ -8,7 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 
 def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
@@ -17,7 +17,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     if not runs:
         console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes a first one.")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Run", overflow="fold")
     table.add_column("Written", no_wrap=True)
     for name in ("Served", "Gap", "PKR m", "Stations"):

@@ -12,6 +12,9 @@ from rich.text import Text
 
 from siting.errors import visible
 
+# Space about the columns of a table: so little, that ten columns fit 80 letters.
+NARROW = (0, 1, 0, 0)
+
 
 class Screen(Console):
     """A console on which texts hold no markup, and their control characters do nothing."""
@@ -36,9 +39,10 @@ class Screen(Console):
         for line in lines if len(lines) > 1 else ():
             self.indented(line, 2)
 
-    def indented(self, line: str, by: int) -> None:
+    def indented(self, line: str | Text, by: int) -> None:
         """Print a sentence some columns in, and all its lines where a terminal breaks it."""
-        self.say(Padding(line, (0, 0, 0, by)) if self.is_terminal else " " * by + line)
+        text = Text(line) if isinstance(line, str) else line
+        self.say(Padding(text, (0, 0, 0, by)) if self.is_terminal else Text(" " * by) + text)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from siting.review.simulate import SimulatedDay
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_STATIONS = 8
 CASES = {"planned": "As planned", "free": "Free choice"}
@@ -25,8 +25,8 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
         console.print(found.note, style="yellow")
     wait = found.facts["standard"]["wait_min"]
     for case, text in CASES.items():
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_heading(case, text),
-                      title_justify="left")  # fmt: skip
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title_justify="left",
+                      title=_heading(case, text))  # fmt: skip
         table.add_column("Vehicle class", no_wrap=True, min_width=20)
         columns = ("Drivers", "Far", "Away", f">{wait:g} min", "Wait", "95 %", "kWh/day")
         for name, width in zip(columns, (7, 4, 4, 7, 4, 4, 7), strict=True):
@@ -53,7 +53,7 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     )
     console.print()
     for line in found.lines:
-        console.say(f"  {line}")
+        console.indented(line, 2)
     _print_stations(console, found)
     if folder is not None:
         console.print(f"Written to {folder}", soft_wrap=True)
@@ -73,7 +73,7 @@ def _print_stations(console: Screen, found: SimulatedDay) -> None:
         console.print("  Every station holds.")
         return
     worst = worst.sort_values(["planned_turned_away_day", "site_id"], ascending=[False, True])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
     table.add_column("Name", overflow="fold")
     for name, width in (("Plan", 6), ("Erlang", 6), ("Simulated", 9), ("Late", 4), ("Free", 4),

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from siting.review.traced import Chain, Factor, Step, Trace
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 12
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
@@ -37,9 +37,9 @@ def _print_chain(console: Screen, chain: Chain) -> None:
     console.print()
     console.say(f"{chain.what}: {_number(chain.value)} {last.unit}", style="bold")
     for step in chain.steps:
-        console.say(_line(step))
+        console.indented(_line(step), 2)
     for line in chain.notes:
-        console.say(f"  ({line})")
+        console.indented(f"({line})", 2)
     factors = list(dict.fromkeys(factor for step in chain.steps for factor in step.factors))
     for one in factors:
         for indent, line in zip((2, 6), _factor(one), strict=True):
@@ -48,7 +48,7 @@ def _print_chain(console: Screen, chain: Chain) -> None:
 
 def _line(step: Step) -> Text:
     unit = "" if step.unit == "share" else f" {step.unit}"
-    line = f"  {step.what} = {step.words} = {_number(step.value)}{unit}"
+    line = f"{step.what} = {step.words} = {_number(step.value)}{unit}"
     if step.stored is None:
         return Text(line)
     if step.same:
@@ -66,9 +66,13 @@ def _factor(one: Factor) -> tuple[str, str]:
 
 
 def _print_table(console: Screen, title: str, rows: pd.DataFrame) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+    )
     for column in rows.columns:
-        table.add_column(str(column), justify="right" if column in RIGHT else "left")
+        table.add_column(
+            str(column), justify="right" if column in RIGHT else "left", overflow="fold"
+        )
     for row in rows.head(MOST_ROWS).itertuples(index=False, name=None):
         table.add_row(*(_number(v) if isinstance(v, int | float) else str(v)[:60] for v in row))
     console.print(table)

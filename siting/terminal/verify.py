@@ -16,5 +16,5 @@ def print_verified(found: Verified) -> None:
     for what, words in found.held.items():
         console.say(f"  {what:<10} {words}")
     for fault in found.faults:
-        console.say(f"  {fault}")
+        console.indented(str(fault), 2)
     console.notes(found.notes)
