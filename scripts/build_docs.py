@@ -12,6 +12,7 @@ import typer.main
 
 import siting
 from siting.cli import app
+from siting.cli.app import GROUPS
 from siting.config import nation_reference, reference
 from siting.study.depends import STAGES
 from siting.tables import TABLES
@@ -56,15 +57,22 @@ def cli_page() -> str:
         "requirements cannot hold together; 2 bad input; 130 stopped by Ctrl-C before there was a",
         "plan. What a verb finds goes to stdout, its progress and errors to stderr.",
         "",
-        "| verb | what it does |",
-        "|---|---|",
-        *(f"| [`{name}`](#siting-{name}) | {_first_line(v.help)} |" for name, v in verbs.items()),
+        "A run is asked for by its folder, by its name in `siting runs` or the start of it, or as",
+        "`@latest`. A list is written `[A,B]`, or `LOW:HIGH:COUNT` for numbers in even steps.",
     ]
+    for group in GROUPS:
+        lines += ["", f"**{group}**", "", "| verb | what it does |", "|---|---|"]
+        lines += [
+            f"| [`{name}`](#siting-{name}) | {_first_line(verb.help)} |"
+            for name, verb in verbs.items()
+            if verb.rich_help_panel == group
+        ]
     for name, verb in verbs.items():
         shown = [p for p in verb.params if not getattr(p, "hidden", False)]
         usage = " ".join(_usage(p) for p in shown if p.opts[0] == p.name)
         lines += ["", f"## siting {name}", "", *(inspect.cleandoc(verb.help).splitlines()), ""]
         lines += ["```text", f"siting {name} {usage} [OPTIONS]".replace("  ", " "), "```", ""]
+        lines += [f"Example: `{verb.epilog.partition(': ')[2]}`", ""]
         if shown:
             lines += ["| argument or option | default | meaning |", "|---|---|---|"]
             lines += [_option_row(p) for p in shown]

@@ -79,14 +79,14 @@ _HOMES = {
     "why_not": "siting.engine",
 }
 
-# What a room calls otherwise: `load` would say too little.
+# What a module calls otherwise: `load` would say too little.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from the room it lives in."""
+    """Load a public name from the module it lives in."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,16 @@ SITE_SPACING_M = 3000
 # About a billion rupees for Lahore; nobody has published a figure for one city's chargers.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
+# Districts without a city of the library, and the city whose figures stand in: the nearest one,
+# supplied by the same company or its neighbour (assumption).
+LENDERS = {
+    "Abbottabad": "Peshawar",
+    "Bahawalpur": "Multan",
+    "Gwadar": "Quetta",
+    "Mardan": "Peshawar",
+    "Sargodha": "Faisalabad",
+    "Sukkur": "Hyderabad",
+}
 
 
 def library() -> pd.DataFrame:
@@ -130,24 +140,28 @@ def new_config(city: str) -> str:
 
     Roads come by place query where the library has one, else from its box; people are the census
     total spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap
-    and a grid of street corners. Raises `InputError` if the library has no such city; capitals do
-    not matter.
+    and a grid of street corners. A tehsil or city of the census that the library lacks borrows
+    the figures of the library's nearest city. Raises `InputError` if neither has such a town, or
+    several have; capitals do not matter.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
     """
-    row = find_city(city)
-    name = str(row["city"])
+    name, zones, lender = _town(city)
+    row = find_city(lender)
     slug = name.lower().replace(" ", "-")
-    zones = tehsils(name)
-    by_query = bool(row["place_query"])
+    own = name == lender
+    by_query = not own or bool(row["place_query"])
     # A place query answers with the whole administrative unit, the box with the city proper.
-    people = int(row["zone_people"] if by_query else row["people_2023"])
+    people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
+    districts = ", ".join(dict.fromkeys(zones["district"]))
     if by_query:
-        districts = ", ".join(dict.fromkeys(zones["district"]))
-        basis = f"Census 2023, all tehsils of {districts} (Pakistan Bureau of Statistics)"
+        which = "all tehsils of" if own else f"tehsil {', '.join(zones['tehsil'])} of"
+        basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
+        query = row["place_query"] if own else f"{name} Tehsil, {districts} District, Pakistan"
+        check = "" if own else "   # not tried: check it on openstreetmap.org, or give a bbox"
         roads = f"""    kind: place
-    query: {row["place_query"]}"""
+    query: {query}{check}"""
     else:
         basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
         roads = f"""    kind: bbox              # recalled extent of the city: check it on a map
@@ -160,15 +174,21 @@ def new_config(city: str) -> str:
     # The city's share of the fleet belongs to the people counted here, whatever the census calls
     # the city proper.
     whole = ""
-    if people != int(row["people_2023"]):
+    if own and people != int(row["people_2023"]):
         whole = f"""
   city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
+    lent = ""
+    if not own:
+        lent = f"""\
+# The package has no figures of {name} itself: power, speeds and vehicles a head are those of
+# {lender} (assumption; the countryside has fewer vehicles a head).
+"""
     return f"""\
 # {name}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
 # Then offline: siting run {slug}.yaml
 #
-# Supplied by {row["disco"]}; power there {row["availability"]:.0%} of the time \
+{lent}# Supplied by {row["disco"]}; power there {row["availability"]:.0%} of the time \
 ({row["availability_low"]:.0%} to {row["availability_high"]:.0%}; assumption).
 # Census zones (2023; people, share of households that rent):
 {_zone_lines(zones)}
@@ -184,7 +204,7 @@ roads:
 {roads}
 
 demand:
-  city: {name.lower()}
+  city: {lender.lower()}
   people:
     kind: streets
     total: {people:_}
@@ -217,6 +237,31 @@ solver:
   gap: 0.01
   time_limit_s: 300
 """
+
+
+def _town(wanted: str) -> tuple[str, pd.DataFrame, str]:
+    """Return a town's name, its census zones, and the city of the library it has figures from."""
+    cities = library()["city"].to_list()
+    town, _, district = (part.strip().casefold() for part in wanted.partition(","))
+    zones = tehsils()
+    if district:
+        zones = zones[zones["district"].str.casefold() == district]
+    by_city = {city.casefold(): city for city in cities}
+    if town in by_city and not district:
+        return by_city[town], tehsils(town), by_city[town]
+    rows = zones[zones["city"].str.casefold() == town]
+    rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
+    if rows.empty:
+        spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
+        _match(wanted, [*cities, *spare, *zones["tehsil"]])  # which raises
+    districts = list(dict.fromkeys(rows["district"]))
+    if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
+        what = f"the census has a tehsil {wanted} in several districts"
+        fix = f"write {wanted}, DISTRICT"
+        raise InputError(Fault("city", what, fix, tuple(districts)))
+    near = zones["city"][zones["district"].isin(districts) & zones["city"].isin(cities)]
+    name = str(rows["city"].iloc[0] if len(rows) > 1 else rows["tehsil"].iloc[0])
+    return name, rows, str(near.iloc[0]) if len(near) else LENDERS[districts[0]]
 
 
 def _zone_lines(zones: pd.DataFrame) -> str:

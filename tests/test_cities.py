@@ -146,3 +146,20 @@ def test_the_census_table_agrees_with_the_bureau(shared_data):
     zones = tehsils()
     missing = zones.loc[~zones["people_2023"].isin(people), "tehsil"].to_list()
     assert missing == []
+
+
+def test_every_tehsil_of_the_census_has_a_configuration(tmp_path):
+    for zone in tehsils().to_dict("records"):
+        text = new_config(f"{zone['tehsil']}, {zone['district']}")
+        path = tmp_path / "town.yaml"
+        path.write_text(text, encoding="utf-8")
+        config = load(path)
+        assert config.demand.people.total == zone["people_2023"]
+        find_city(config.demand.city)
+    taxila = new_config("taxila")
+    assert "those of\n# Rawalpindi (assumption" in taxila
+    assert "query: Taxila Tehsil, Rawalpindi District, Pakistan" in taxila
+    # A city with several tehsils that the library lacks.
+    assert "total: 623_581" in new_config("Sukkur")
+    with pytest.raises(InputError, match=r"several districts \(Karachi South, Quetta\)"):
+        new_config("Saddar")

@@ -2,19 +2,26 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import webbrowser
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer.main
 import yaml
 from conftest import ROOT
 from town import write_town
 from typer.testing import CliRunner
 
 from siting.cli import app
+from siting.cli.app import GROUPS, items
+from siting.cli.run_folders import run_folder
+from siting.errors import InputError
 
 
 def siting(*words):
@@ -233,3 +240,96 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     unknown = here("new", "Lahor", "--out", tmp_path / "x.yaml")
     assert unknown.returncode == 2
     assert "Lahore" in unknown.stderr
+
+
+VERBS = typer.main.get_command(app).commands
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_has_a_group_json_and_an_example_of_its_own_options(name):
+    verb = VERBS[name]
+    options = {option for param in verb.params for option in param.opts}
+    assert verb.rich_help_panel in GROUPS
+    assert name == "schema" or "--json" in options
+    start = f"Example: siting {name}"
+    assert verb.epilog.startswith(start)
+    assert set(re.findall(r"--[\w-]+", verb.epilog)) <= options
+    assert len(verb.epilog) <= 78  # else the help breaks it
+
+
+@pytest.fixture
+def stored(tmp_path):
+    for name, day in (("runs/lahore-1", 3), ("runs/lahore-2", 1), ("demo/runs/quetta-1", 2)):
+        (tmp_path / name).mkdir(parents=True)
+        facts = {"written": f"2026-01-0{day}T10:00:00+05:00", "served_share": 0.5}
+        (tmp_path / name / "run.json").write_text(json.dumps(facts))
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "run.json").write_text("{")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("word", "path"),
+    [("@latest", "runs/lahore-1"), ("lahore-2", "runs/lahore-2"), ("que", "demo/runs/quetta-1")],
+)
+def test_a_run_is_meant_by_its_name_its_start_or_as_the_latest(stored, monkeypatch, word, path):
+    monkeypatch.chdir(stored)
+    assert run_folder(Path(word)).resolve() == stored / path
+    listed = json.loads(here("runs", "--json").stdout)
+    names = [row["run"].rpartition("/")[2] for row in listed]
+    assert names == ["lahore-1", "quetta-1", "lahore-2"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("lahore", "start of 2 runs"), ("lahor-1", "did you mean lahore-1"), ("x", "siting runs")],
+)
+def test_a_word_that_means_no_run_is_told_what_there_is(stored, monkeypatch, word, said):
+    monkeypatch.chdir(stored)
+    with pytest.raises(InputError, match=said):
+        run_folder(Path(word))
+    done = here("verify", word)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_open_prints_the_path_where_there_is_no_browser(stored, monkeypatch):
+    def none():
+        raise webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr(webbrowser, "get", none)
+    run = stored / "runs" / "lahore-1"
+    assert "siting report" in here("open", run).stderr  # which writes the page that is missing
+    (run / "report.html").write_text("<p>")
+    assert here("open", run).stdout == f"{run / 'report.html'}\n"
+
+
+def test_a_list_is_written_the_same_way_everywhere(town, tmp_path):
+    assert items(["[a, b]", "near X, Mall Road", '["c, d"]']) == [
+        "a", "b", "near X, Mall Road", "c, d",
+    ]  # fmt: skip
+    out = tmp_path / "batch"
+    done = here("batch", town, "--sweep", "program.budget_pkr=1e6:3e6:3", "--dry-run", "--json",
+                "--gap", 0.01, "--out", out)  # fmt: skip
+    assert [row["sweep"] for row in json.loads(done.stdout)] == [
+        {"program.budget_pkr": pkr} for pkr in (1_000_000, 2_000_000, 3_000_000)
+    ]
+    assert not out.exists()
+    assert "3 studies would be run" in here("batch", town, "--sweep",
+                                            "program.budget_pkr=[1e6,2e6,3e6]", "--dry-run",
+                                            "--out", out).stdout  # fmt: skip
+
+
+def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
+    out = tmp_path / "runs" / "one"
+    here("run", town, "--budget", 5e6, "--out", out, "-q")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in (["report", out, "-q"], ["explain", out], ["trace", out, "c00001"], ["runs"],
+                  ["simulate", out, "--days", 2], ["compare", out, out], ["--help"],
+                  ["frontier", town, "--budgets", "[1e3,5e6]", "--out", tmp_path / "front"],
+                  ["run", town, "--budget", 5e6, "--time-limit", 5]):  # fmt: skip
+        text = re.sub(r"\x1b\[[0-9;]*m", "", here(*words).stdout)
+        long = [x for x in text.splitlines() if len(x) > 80 and str(tmp_path) not in x]
+        assert long == [], words
+        assert "…" not in text.replace("… and", ""), words

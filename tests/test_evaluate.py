@@ -79,7 +79,9 @@ def test_a_site_of_its_own_with_unknown_chargers_alone_is_left_out(town, tmp_pat
     found = evaluate(Study(town), theirs)
     assert any("left out: odd" in note for note in found.notes)
     assert found.theirs.new_sites["name"].tolist() == ["East pump"]
-    assert any("strange_9" in rule for rule in found.broken)
+    (rule,) = (rule for rule in found.broken if "strange_9" in rule)
+    assert "there are: " in rule
+    assert "socket" in rule.partition("there are: ")[2]
 
 
 def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):

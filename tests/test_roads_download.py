@@ -256,6 +256,24 @@ def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         download_polygon(AREA, download)
 
 
+@pytest.mark.parametrize("way", ["no name", "no answer"])
+def test_a_machine_that_is_offline_is_told_at_once(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    def no_way(address: object, timeout: float) -> None:
+        if way == "no answer":
+            time.sleep(5)
+        raise OSError("Temporary failure in name resolution")
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(socket, "create_connection", no_way)
+    begun = time.monotonic()
+    with pytest.raises(DownloadError, match=r"offline.*\(1 try\); go online and run `siting fetch"):
+        download_polygon(AREA, settings(server, tmp_path, retries=3))
+    assert time.monotonic() - begun < 4
+    assert server.asked == []
+
+
 def test_osmnx_is_left_as_it_was(server: Server, tmp_path: Path) -> None:
     def state() -> tuple[object, ...]:
         values = {k: v for k, v in vars(ox.settings).items() if not k.startswith("_")}

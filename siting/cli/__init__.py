@@ -4,14 +4,10 @@ Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 130 st
 before there was a plan.
 """
 
-from siting.cli import planning, nation, batch, stored, judging, library  # isort: skip  # their order is that of --help
+from siting.cli import library, planning, nation, batch, stored, judging  # isort: skip  # their order is that of --help
 from siting.cli.app import app
 
 __all__ = ["app", "batch", "judging", "library", "main", "nation", "planning", "stored"]
-
-# Left to itself the list of verbs cuts what they do off at the edge of the line.
-for verb in app.registered_commands:
-    verb.short_help = " ".join((getattr(verb.callback, "__doc__", "") or "").split())
 
 
 def main() -> None:

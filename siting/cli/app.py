@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import logging
+import shutil
 import signal
+import sys
+import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from siting.cli.run_folders import names_like
 from siting.errors import Fault, InfeasibleError, SitingError, visible
 
 if TYPE_CHECKING:
     from siting.study import Event
+    from siting.terminal import StageLines
+
+# The groups of verbs in the order of ``--help``.
+BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
+GROUPS = (BEGIN, PLAN, AFTER, TRUST)
+
+
+class Verbs(TyperGroup):
+    """The verbs, which ``--help`` lists by group."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the verbs with what they do, a section a group."""
+        for group in GROUPS:
+            verbs = [(n, v) for n, v in self.commands.items() if v.rich_help_panel == group]  # type: ignore[attr-defined]
+            with formatter.section(group):
+                formatter.write_dl([(name, verb.get_short_help_str()) for name, verb in verbs])
+
 
 app = typer.Typer(
     name="siting",
+    cls=Verbs,
     help="Where electric-vehicle chargers go, which kind and with how much public money.",
+    epilog="siting VERB --help has the options of a verb and an example.",
     no_args_is_help=True,
     rich_markup_mode=None,  # the boxes would take two thirds of the time of --help
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -37,6 +62,84 @@ Overrides = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else there.")
+]
+Budget = Annotated[
+    float | None,
+    typer.Option("--budget", metavar="PKR", min=0, help="Public money, in place of the file's."),
+]
+Gap = Annotated[
+    float | None,
+    typer.Option(
+        "--gap", metavar="SHARE", min=0, max=1, help="Stop this near the best plan (solver.gap)."
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit", metavar="S", min=0, help="Stop after so long (solver.time_limit_s), s."
+    ),
+]
+Run = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="A run: its folder, its name in `siting runs`, or @latest.",
+        autocompletion=names_like,
+    ),
+]
+
+
+def verb(group: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what makes a function a verb of a group, its help ending with an example."""
+
+    def make(function: Callable[..., None]) -> Callable[..., None]:
+        # Left to itself the list of verbs cuts what they do off at the edge of the line.
+        said = " ".join((function.__doc__ or "").split())
+        return app.command(
+            function.__name__.rstrip("_"),  # a name that Python has taken ends in _
+            short_help=said,
+            epilog=f"Example: {example}",
+            rich_help_panel=group,
+        )(function)
+
+    return make
+
+
+def asked_of_solver(
+    overrides: Sequence[str] | None,
+    gap: float | None = None,
+    time_limit: float | None = None,
+    budget: float | None = None,
+    budget_key: str = "program.budget_pkr",
+) -> list[str]:
+    """Return the overrides of a verb, with those that its own options stand for."""
+    own = ((budget_key, budget), ("solver.gap", gap), ("solver.time_limit_s", time_limit))
+    return [*(overrides or ()), *(f"{key}={value!r}" for key, value in own if value is not None)]
+
+
+def items(texts: Sequence[str] | None) -> list[str]:
+    """Return what a repeated option names, each text one thing or a list ``[A,B]``."""
+    found: list[str] = []
+    for text in texts or ():
+        if text.startswith("[") and text.endswith("]"):
+            found += [one.strip() for one in next(csv.reader([text[1:-1]], skipinitialspace=True))]
+        else:
+            found.append(text)
+    return found
+
+
+def print_json(facts: Any) -> None:
+    """Print plain values as JSON on stdout."""
+    typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+
+
+def print_facts(facts: Any) -> None:
+    """Print what a study or a review found as JSON on stdout, numbers and dates made plain."""
+    from siting.study import plain
+
+    print_json(plain(facts))
 
 
 def _print_version(value: bool) -> None:
@@ -60,16 +163,44 @@ def _root(
     """Hold the options that go before a command."""
 
 
+class Progress:
+    """Progress on stderr, for which nothing is imported until there is some."""
+
+    def __init__(self) -> None:
+        self.lines: StageLines | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Show one event of a study."""
+        if self.lines is None:
+            from siting.terminal import StageLines
+
+            self.lines = StageLines()
+        self.lines(event)
+
+    def stop(self) -> None:
+        """Take the live line off the screen."""
+        if self.lines is not None:
+            self.lines.stop()
+
+
 @contextmanager
-def errors_explained(*, quiet: bool = False) -> Iterator[None]:
-    """Turn an error of ours into its text and an exit code; let any other show itself."""
+def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
+    """Turn an error of ours into its text and an exit code; let any other show itself.
+
+    Yields what shows progress, none if `quiet`.
+    """
     level = logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler()
     handler.setFormatter(_Notes("Note: %(message)s"))
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
+    progress = None if quiet else Progress()
     try:
-        yield
+        try:
+            yield progress
+        finally:
+            if progress is not None:
+                progress.stop()
     except InfeasibleError as err:
         _print_error("This cannot hold", err)
         raise typer.Exit(1) from err
@@ -118,12 +249,8 @@ def _listen_to_sigterm() -> Callable[[], None]:
 def _print_error(heading: str, err: SitingError) -> None:
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
+    # A terminal breaks long lines inside words; what is piped stays a line a fault.
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
-        typer.echo(f"  {line}", err=True)
-
-
-def stage_lines() -> Callable[[Event], None]:
-    """Return a reporter that writes one line a stage to stderr, and a live line while solving."""
-    from siting.terminal import show_lines
-
-    return show_lines()
+        lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]
+        typer.echo("\n".join(f"  {part}" for part in lines), err=True)

@@ -10,21 +10,40 @@ from typing import Annotated
 
 import typer
 
-from siting.cli.app import Overrides, Quiet, app, errors_explained, stage_lines
+from siting.cli.app import (
+    PLAN,
+    TRUST,
+    Budget,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    Run,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    print_facts,
+    print_json,
+    verb,
+)
+from siting.cli.run_folders import run_folder
 
 
-@app.command()
+@verb(PLAN, "siting batch configs/*.yaml --sweep program.budget_pkr=[4e7,6e7]")
 def batch(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
     *,
     overrides: Overrides = None,
+    budget: Budget = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
             "--sweep",
-            metavar="KEY=[A,B]",
-            help="Try each value of a key, e.g. --sweep program.budget_pkr=[4e7,6e7]. Repeated: "
-            "every combination.",
+            metavar="KEY=LIST",
+            help="Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
+            "Repeated: every combination.",
         ),
     ] = None,
     out: Annotated[
@@ -48,9 +67,10 @@ def batch(
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what failed by its own inputs before.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the table as JSON on stdout, nothing else there.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the studies and stop, before anything is run.")
     ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run many studies, each once; killed and started again it does what is left."""
@@ -58,7 +78,7 @@ def batch(
         from siting import batch as many
         from siting.config import parse_sweeps
         from siting.errors import Fault, InputError
-        from siting.terminal import batch_lines, print_batch
+        from siting.terminal import BatchLines, print_batch, print_studies
 
         if dask is not None and workers is not None:
             where = "--workers"
@@ -67,10 +87,20 @@ def batch(
             )
         studies = many.list_studies(
             configs,
-            overrides or [],
+            asked_of_solver(overrides, gap, time_limit, budget),
             parse_sweeps(sweep or []),
             datetime.now(UTC).astimezone().date(),
         )
+        if dry_run:
+            if as_json:
+                keys = ("config", "name", "sweep", "key", "fault")
+                print_facts([{key: getattr(s, key) for key in keys} for s in studies])
+            elif not quiet:
+                print_studies(studies, out)
+            if any(study.fault for study in studies):
+                raise typer.Exit(2)
+            return
+        lines = None if quiet else BatchLines()
         try:
             with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
                 executor, own = pool
@@ -81,23 +111,25 @@ def batch(
                     workers=workers,
                     threads=threads or own,
                     retry=retry,
-                    progress=None if quiet else batch_lines(),
+                    progress=lines,
                 )
         except KeyboardInterrupt:
             typer.echo("\nStopped. What is finished is kept; the same command goes on.", err=True)
             raise typer.Exit(130) from None
+        finally:
+            if lines is not None:
+                lines.stop()
         if as_json:
-            rows = json.loads(result.table.to_json(orient="records"))
-            typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+            print_json(json.loads(result.table.to_json(orient="records")))
         elif not quiet:
             print_batch(result)
         if result.failed:
             raise typer.Exit(1)
 
 
-@app.command()
+@verb(TRUST, "siting rerun @latest")
 def rerun(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: Run,
     *,
     overrides: Annotated[
         list[str] | None,
@@ -109,28 +141,23 @@ def rerun(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Keep the repetition as a run folder too."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the comparison as JSON on stdout.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting.errors import InfeasibleError
         from siting.review import rerun as repeat
-        from siting.study import plain
         from siting.terminal.rerun import print_rerun
 
         try:
-            found = repeat(
-                folder, overrides or [], out=out, progress=None if quiet else stage_lines()
-            )
+            found = repeat(run_folder(folder), overrides or [], out=out, progress=progress)
         except InfeasibleError as err:
             # The first run had a plan: that there is none now is a difference, and no bad input.
             typer.echo(f"Differs: there was a plan, now there is none.\n  {err}", err=True)
             raise typer.Exit(1) from err
         if as_json:
-            typer.echo(json.dumps(plain(found.plain()), indent=2, ensure_ascii=False))
+            print_facts(found.plain())
         elif not quiet:
             print_rerun(found)
         if not found.same:

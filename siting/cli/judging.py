@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siting.cli.app import ConfigPath, Overrides, Quiet, app, errors_explained, stage_lines
+from siting.cli.app import (
+    AFTER,
+    ConfigPath,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    Run,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    items,
+    print_facts,
+    verb,
+)
+from siting.cli.run_folders import names_like, run_folder
 
 
 def _names(pairs: list[str]) -> dict[str, str]:
@@ -22,7 +36,7 @@ def _names(pairs: list[str]) -> dict[str, str]:
     return {theirs: ours for theirs, _, ours in (text.partition("=") for text in pairs)}
 
 
-@app.command()
+@verb(AFTER, "siting evaluate configs/islamabad.yaml --sites theirs.geojson")
 def evaluate(
     config: ConfigPath,
     sites: Annotated[
@@ -30,6 +44,8 @@ def evaluate(
     ],
     *,
     overrides: Overrides = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     names: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,64 +64,66 @@ def evaluate(
         Path | None,
         typer.Option("--out", metavar="DIR", help="By default runs/NAME-evaluate-TIME."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print evaluation.json on stdout and nothing else there.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Score a plan drawn by hand or by another tool beside the best for the same money."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting.review import evaluate_to_folder
-        from siting.study import plain
         from siting.terminal.evaluate import print_evaluation
 
         found, folder = evaluate_to_folder(
             config,
             sites,
-            overrides=overrides or [],
-            names=_names(names or []),
+            overrides=asked_of_solver(overrides, gap, time_limit),
+            names=_names(items(names)),
             same_stations=same_stations,
             out=out,
             now=datetime.now(UTC).astimezone(),
-            progress=None if quiet else stage_lines(),
+            progress=progress,
         )
         if as_json:
-            typer.echo(json.dumps(plain(found.facts), indent=2, ensure_ascii=False))
+            print_facts(found.facts)
         elif not quiet:
             print_evaluation(found, folder)
 
 
-@app.command()
+@verb(AFTER, "siting compare @latest islamabad-20261124-153000")
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, two or more.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Two runs or more: folders, names in `siting runs`, or @latest.",
+            autocompletion=names_like,
+        ),
+    ],
     *,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="By default compare-TIME beside the first run."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print compare.json on stdout and nothing else there.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Put stored runs of one city side by side: figures, what was asked, a map of differences."""
     with errors_explained(quiet=quiet):
         from siting.review import compare_to_folder
-        from siting.study import plain
         from siting.terminal.compare import print_comparison
 
         now = datetime.now(UTC).astimezone()
-        folder = out or runs[0].resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
-        found = compare_to_folder(runs, out=folder, now=now)
+        folders = [run_folder(run) for run in runs]
+        folder = out or folders[0].resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
+        found = compare_to_folder(folders, out=folder, now=now)
         if as_json:
-            typer.echo(json.dumps(plain(found.facts), indent=2, ensure_ascii=False))
+            print_facts(found.facts)
         elif not quiet:
             print_comparison(found, folder)
 
 
-@app.command()
+@verb(AFTER, "siting simulate @latest --days 20")
 def simulate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Run,
     *,
     days: Annotated[int, typer.Option("--days", min=2, help="Independent days.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the days.")] = 1,
@@ -121,24 +139,21 @@ def simulate(
         Path | None,
         typer.Option("--out", metavar="DIR", help="By default RUN-simulate-TIME beside the run."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print simulation.json on stdout and nothing else there.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Play a plan's day driver by driver: waits, who is turned away, how busy each station is."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting.review import Rules, simulate_to_folder
-        from siting.study import plain
         from siting.terminal.simulate import print_simulation
 
         now = datetime.now(UTC).astimezone()
         rules = Rules(days, seed, balk_min, spread)
+        run = run_folder(run)
         place = run.resolve()
         folder = out or place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
-        progress = None if quiet else stage_lines()
         found = simulate_to_folder(run, rules, out=folder, now=now, progress=progress)
         if as_json:
-            typer.echo(json.dumps(plain(found.facts), indent=2, ensure_ascii=False))
+            print_facts(found.facts)
         elif not quiet:
             print_simulation(found, folder)

@@ -9,13 +9,29 @@ from typing import Annotated
 
 import typer
 
-from siting.cli.app import Overrides, Quiet, app, errors_explained, stage_lines
+from siting.cli.app import (
+    BEGIN,
+    Budget,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    print_facts,
+    print_json,
+    verb,
+)
 
 
-@app.command()
+@verb(BEGIN, "siting demo")
 def demo(
     *,
     overrides: Overrides = None,
+    budget: Budget = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for configuration, data and runs.")
     ] = Path("siting-demo"),
@@ -25,37 +41,46 @@ def demo(
     nation: Annotated[
         bool, typer.Option("--nation", help="Three schematic cities on one budget.")
     ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Copy the embedded, schematic Islamabad into a folder and make its plan; needs no internet."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting.embedded import copy_embedded_city
 
         config = copy_embedded_city(out, nation)
         if nation and not files_only:
             from siting.cli.nation import plan_nation
 
-            plan_nation(config, overrides or [], quiet=quiet)
+            asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
+            plan_nation(config, asked, as_json=as_json, quiet=quiet)
         elif not files_only:
             from siting import study
             from siting.terminal import print_plan
 
             plan, folder = study.run_to_folder(
                 config,
-                overrides=overrides or [],
+                overrides=asked_of_solver(overrides, gap, time_limit, budget),
                 now=datetime.now(UTC).astimezone(),
-                progress=None if quiet else stage_lines(),
+                progress=progress,
             )
-            if not quiet:
+            if as_json:
+                print_facts(plan.facts)
+            elif not quiet:
                 print_plan(plan, folder)
-        if not quiet:
+        if not (quiet or as_json):
             verb = "nation" if nation else "run"
             typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
 
 
-@app.command()
-def cities() -> None:
+@verb(BEGIN, "siting cities")
+def cities(*, as_json: Json = False) -> None:
     """List the cities with figures in the package: people, power company, roads, area."""
+    if as_json:
+        from siting.cities import library
+
+        print_json(json.loads(library().to_json(orient="records")))
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -79,32 +104,41 @@ def cities() -> None:
     typer.echo("siting new CITY writes a configuration for one of them.")
 
 
-@app.command()
+@verb(BEGIN, "siting new multan --out configs/multan.yaml")
 def new(
-    city: Annotated[str, typer.Argument(metavar="CITY", help="A city of `siting cities`.")],
+    city: Annotated[
+        str,
+        typer.Argument(
+            metavar="CITY", help="A city of `siting cities`, or a tehsil of the census of 2023."
+        ),
+    ],
     *,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write a commented configuration for a city, ready for `siting check`."""
+    """Write a commented configuration for a city or a tehsil, ready for `siting check`."""
     with errors_explained():
         from siting.cities import new_config
         from siting.errors import Fault, InputError
         from siting.writing import write_whole
 
         text = new_config(city)
-        path = out or Path(f"{city.lower()}.yaml")
+        path = out or Path(f"{city.strip().lower().replace(' ', '-')}.yaml")
         if path.exists():
             raise InputError(Fault(str(path), "is there already", "name another file with --out"))
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-        typer.echo(f"Written to {path}. Next: siting check {path}")
+        if as_json:
+            print_json({"written": str(path)})
+        else:
+            typer.echo(f"Written to {path}. Next: siting check {path}")
 
 
-@app.command()
+@verb(BEGIN, "siting schema > siting.schema.json")
 def schema() -> None:
     """Print the JSON schema of the configuration file."""
     from siting import config
 
-    typer.echo(json.dumps(config.schema(), indent=2, ensure_ascii=False))
+    print_json(config.schema())

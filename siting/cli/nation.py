@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siting.cli.app import Overrides, Quiet, app, errors_explained
+from siting.cli.app import (
+    PLAN,
+    Budget,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    print_json,
+    verb,
+)
 from siting.errors import Fault, InputError
 
 
-@app.command()
+@verb(PLAN, "siting nation configs/nation.yaml --budget 3e8")
 def nation(
     config: Annotated[
         Path,
@@ -22,6 +35,9 @@ def nation(
     ],
     *,
     overrides: Overrides = None,
+    budget: Budget = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="The folder itself; by default runs/NAME-TIME."),
@@ -48,6 +64,7 @@ def nation(
         Path | None,
         typer.Option("--compare", metavar="DIR", help="Of a folder: what changes against another."),
     ] = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
@@ -63,17 +80,29 @@ def nation(
 
             facts, _ = read_nation(config)
             if explain is not None:
-                print_city(explain, *explain_city(config, explain))
+                lines, plans = explain_city(config, explain)
+                if as_json:
+                    print_json({"lines": dict(lines), "plans": plans.to_dict("records")})
+                elif not quiet:
+                    print_city(explain, lines, plans)
             if compare is not None:
-                print_changes(compare_nations(compare, config))
+                changes = compare_nations(compare, config)
+                if as_json:
+                    print_json({"changes": changes.to_dict("records")})
+                elif not quiet:
+                    print_changes(changes)
             if explain is not None or compare is not None:
                 return
-            typer.echo(
-                f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
-                f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
-            )
+            if as_json:
+                print_json(facts)
+            elif not quiet:
+                typer.echo(
+                    f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
+                    f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
+                )
             return
-        plan_nation(config, overrides or [], out, workers, dask, quiet, earlier)
+        asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
+        plan_nation(config, asked, out, workers, dask, as_json, quiet, earlier)
 
 
 def plan_nation(
@@ -82,6 +111,7 @@ def plan_nation(
     out: Path | None = None,
     workers: int | None = None,
     dask: str | None = None,
+    as_json: bool = False,
     quiet: bool = False,
     earlier: Path | None = None,
 ) -> None:
@@ -101,7 +131,9 @@ def plan_nation(
     )
     folder = out or asked.config.output.runs_dir / f"{asked.config.name}-{now:%Y%m%d-%H%M%S}"
     plan = asked.solve(folder)
-    if not quiet:
+    if as_json:
+        print_json(json.loads((folder / "nation.json").read_text(encoding="utf-8")))
+    elif not quiet:
         print_nation(plan, folder)
         if earlier is not None:
             print_changes(compare_nations(earlier, folder))

@@ -9,14 +9,32 @@ from typing import Annotated
 
 import typer
 
-from siting.cli.app import ConfigPath, Overrides, Quiet, app, errors_explained, stage_lines
+from siting.cli.app import (
+    BEGIN,
+    PLAN,
+    Budget,
+    ConfigPath,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    print_facts,
+    print_json,
+    verb,
+)
 
 
-@app.command()
+@verb(PLAN, "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60")
 def run(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
+    budget: Budget = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -35,32 +53,30 @@ def run(
             "--robust", help="One plan for slow, planned and fast sales (0.3, 0.5, 0.2) at once."
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print run.json on stdout and nothing else there.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a plan: read, solve, recount, and write the run folder."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting import study
         from siting.terminal import print_plan
 
         plan, folder = study.run_to_folder(
             config,
-            overrides=overrides or [],
+            overrides=asked_of_solver(overrides, gap, time_limit, budget),
             out=out,
             write_lp=write_lp,
             robust=robust,
             now=datetime.now(UTC).astimezone(),
-            progress=None if quiet else stage_lines(),
+            progress=progress,
         )
         if as_json:
-            typer.echo(json.dumps(study.plain(plan.facts), indent=2, ensure_ascii=False))
+            print_facts(plan.facts)
         elif not quiet:
             print_plan(plan, folder)
 
 
-@app.command()
+@verb(PLAN, "siting demand configs/islamabad.yaml --sensitivity")
 def demand(
     config: ConfigPath,
     *,
@@ -77,10 +93,11 @@ def demand(
         int, typer.Option("--draws", min=1, max=1_000_000, help="Random draws of all ranges.")
     ] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 1,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Work out the demand alone: its layers, totals with ranges, and every figure with source."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting import study
         from siting.terminal import print_demand
 
@@ -92,81 +109,98 @@ def demand(
             draws=draws,
             seed=seed,
             now=datetime.now(UTC).astimezone(),
-            progress=None if quiet else stage_lines(),
+            progress=progress,
         )
-        if not quiet:
+        if as_json:
+            print_json(json.loads((folder / "demand.json").read_text(encoding="utf-8")))
+        elif not quiet:
             print_demand(found, folder)
 
 
-@app.command()
+@verb(BEGIN, "siting check configs/*.yaml")
 def check(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
     *,
     overrides: Overrides = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Read a configuration and all its inputs without solving, and list every fault."""
     from siting import study
 
     failed = False
+    said = []
     for path in configs:
-        with errors_explained(quiet=quiet):
+        with errors_explained(quiet=quiet) as progress:
             report = study.check(
                 path,
                 overrides=overrides or [],
                 today=datetime.now(UTC).astimezone().date(),
-                progress=None if quiet else stage_lines(),
+                progress=progress,
             )
             for fault in report.faults:
                 typer.echo(f"{path}: {fault}", err=True)
-            if not quiet:
+            if not (quiet or as_json):
                 for line in report.notes:
                     typer.echo(f"{path}: {line}")
             failed = failed or bool(report.faults)
+            faults = [str(fault) for fault in report.faults]
+            said.append({"config": str(path), "faults": faults, "notes": report.notes})
+    if as_json:
+        print_json(said)
     if failed:
         raise typer.Exit(2)
 
 
-@app.command()
-def fetch(config: ConfigPath, *, overrides: Overrides = None, quiet: Quiet = False) -> None:
+@verb(BEGIN, "siting fetch configs/lahore.yaml")
+def fetch(
+    config: ConfigPath, *, overrides: Overrides = None, as_json: Json = False, quiet: Quiet = False
+) -> None:
     """Download what a configuration needs ahead of time, for work without internet."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting import study
 
-        lines = study.fetch(
-            config, overrides=overrides or [], progress=None if quiet else stage_lines()
-        )
-        if not quiet:
-            for line in lines:
-                typer.echo(line)
+        lines = study.fetch(config, overrides=overrides or [], progress=progress)
+        if as_json:
+            print_json({"fetched": lines})
+        elif not quiet:
+            typer.echo("\n".join(lines))
 
 
-@app.command()
+@verb(PLAN, "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5")
 def frontier(
     config: ConfigPath,
     budgets: Annotated[
-        str, typer.Option("--budgets", metavar="LOW:HIGH:COUNT", help="Budgets, PKR: 2e7:1e8:5.")
+        str,
+        typer.Option(
+            "--budgets", metavar="LIST", help="Budgets, PKR: [2e7,5e7,1e8], or 2e7:1e8:5 for five."
+        ),
     ],
     *,
     overrides: Overrides = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="By default runs/NAME-frontier-TIME."),
     ] = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Plan for many budgets: what more money serves, with bounds, and where it stops paying."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting import review
         from siting.terminal import print_frontier
 
         table, folder = review.frontier_to_folder(
             config,
             review.budgets_of(budgets),
-            overrides=overrides or [],
+            overrides=asked_of_solver(overrides, gap, time_limit),
             out=out,
             now=datetime.now(UTC).astimezone(),
-            progress=None if quiet else stage_lines(),
+            progress=progress,
         )
-        if not quiet:
+        if as_json:
+            print_facts(table.to_dict("records"))
+        elif not quiet:
             print_frontier(table, folder)

@@ -1,20 +1,83 @@
-"""Verbs that work from stored runs: report, verify, export, trace, explain, replan."""
+"""Verbs that work from stored runs: runs, open, report, verify, replan, export, trace, explain."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siting.cli.app import Overrides, Quiet, app, errors_explained, stage_lines
+from siting.cli.app import (
+    AFTER,
+    TRUST,
+    Gap,
+    Json,
+    Overrides,
+    Quiet,
+    Run,
+    TimeLimit,
+    asked_of_solver,
+    errors_explained,
+    items,
+    print_facts,
+    print_json,
+    verb,
+)
+from siting.cli.run_folders import run_folder, run_folders
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+@verb(AFTER, "siting runs")
+def runs(
+    *,
+    here: Annotated[
+        Path, typer.Option("--in", metavar="DIR", help="Look for runs from this folder.")
+    ] = Path(),
+    as_json: Json = False,
+) -> None:
+    """List the runs in runs/, ../runs/ and */runs/, newest first."""
+    with errors_explained():
+        found = run_folders(here)
+        if as_json:
+            keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
+            rows = [{"run": str(r.path), **{k: r.facts.get(k) for k in keys}} for r in found]
+            print_json(rows)
+        else:
+            from siting.terminal.runs import print_runs
+
+            print_runs([(run.path.name, run.facts) for run in found])
 
 
-@app.command()
+@verb(AFTER, "siting open @latest")
+def open_(
+    folder: Run,
+    *,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Open a run's report in the browser; print its path where there is none."""
+    with errors_explained(quiet=quiet):
+        import webbrowser
+
+        from siting.errors import Fault, InputError
+
+        folder = run_folder(folder)
+        pages = [folder / name for name in ("report.html", "index.html", "compare.html")]
+        page = next((page for page in pages if page.is_file()), None)
+        if page is None:
+            what = "has no report.html"
+            raise InputError(Fault(str(folder), what, f"write it with siting report {folder}"))
+        try:
+            opened = webbrowser.get().open(page.resolve().as_uri())
+        except webbrowser.Error:
+            opened = False
+        if as_json:
+            print_json({"page": str(page.resolve()), "opened": opened})
+        elif not quiet or not opened:
+            typer.echo(f"Opened {page}" if opened else page.resolve())
+
+
+@verb(AFTER, "siting report @latest --out plan.html")
 def report(
     folder: Run,
     *,
@@ -34,52 +97,52 @@ def report(
             "--language", metavar="LANG", help="en or ur (Urdu); by default report.language."
         ),
     ] = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
     with errors_explained(quiet=quiet):
         from siting.report import write_report
 
-        path = write_report(folder, out, frontier, language)
-        if not quiet:
+        path = write_report(run_folder(folder), out, frontier, language)
+        if as_json:
+            print_json({"written": str(path)})
+        elif not quiet:
             typer.echo(f"Written to {path}")
 
 
-@app.command()
+@verb(TRUST, "siting verify @latest")
 def verify(
     folder: Run,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the checks as JSON on stdout, nothing else.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Hold a run against itself: hashes, layers, recount, bound, tables. Exit 0 holds, 1 not."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting.review import verify_run
-        from siting.study import plain
         from siting.terminal.verify import print_verified
 
-        found = verify_run(folder, progress=None if quiet else stage_lines())
+        found = verify_run(run_folder(folder), progress=progress)
         if as_json:
-            typer.echo(json.dumps(plain(found.plain()), indent=2, ensure_ascii=False))
+            print_facts(found.plain())
         elif not quiet:
             print_verified(found)
         if found.faults:
             raise typer.Exit(1)
 
 
-@app.command()
+@verb(AFTER, "siting replan @latest --drop s0042 --budget 5e7")
 def replan(
     folder: Run,
     *,
     drop: Annotated[
         list[str] | None,
-        typer.Option("--drop", metavar="SITE", help="A site that gets none. May be repeated."),
+        typer.Option("--drop", metavar="SITE", help="A site that gets none; or a list [A,B]."),
     ] = None,
     require: Annotated[
         list[str] | None,
-        typer.Option("--require", metavar="SITE", help="A site that gets one. May be repeated."),
+        typer.Option("--require", metavar="SITE", help="A site that gets one; or a list [A,B]."),
     ] = None,
     budget: Annotated[
         float | None, typer.Option("--budget", metavar="PKR", min=0, help="Another budget.")
@@ -89,40 +152,39 @@ def replan(
         typer.Option("--add", metavar="LAYER", help="Further places where one could stand."),
     ] = None,
     overrides: Overrides = None,
+    gap: Gap = None,
+    time_limit: TimeLimit = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="By default RUN-replan-TIME beside the run."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print run.json and changes on stdout, nothing else.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Plan a stored run again with other wishes, and show what changes."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         from siting import review
-        from siting.study import plain
         from siting.terminal.replan import print_replan
 
         found = review.replan(
-            folder,
-            drop=drop or [],
-            require=require or [],
+            run_folder(folder),
+            drop=items(drop),
+            require=items(require),
             budget_pkr=budget,
             add=add,
-            overrides=overrides or [],
+            overrides=asked_of_solver(overrides, gap, time_limit),
             out=out,
             now=datetime.now(UTC).astimezone(),
-            progress=None if quiet else stage_lines(),
+            progress=progress,
         )
         if as_json:
             said = {**found.after.facts, "changes": found.changes.to_dict("records")}
-            typer.echo(json.dumps(plain(said), indent=2, ensure_ascii=False))
+            print_facts(said)
         elif not quiet:
             print_replan(found)
 
 
-@app.command()
+@verb(AFTER, "siting export @latest --to plan.xlsx")
 def export(
     folder: Run,
     *,
@@ -134,21 +196,24 @@ def export(
     layers: Annotated[
         list[str] | None,
         typer.Option("--layer", metavar="NAME",
-                     help="Which layer; may be repeated. By default the stations; in .kml the "
+                     help="A layer, or a list [A,B]. By default the stations; in .kml the "
                      "demand too; in .xlsx all but the roads."),
     ] = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Write a stored run for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, a workbook."""
     with errors_explained(quiet=quiet):
         from siting.study import plan_from_run
 
-        path = plan_from_run(folder).export(to, layers or ())
-        if not quiet:
+        path = plan_from_run(run_folder(folder)).export(to, items(layers))
+        if as_json:
+            print_json({"written": str(path)})
+        elif not quiet:
             typer.echo(f"Written to {path}")
 
 
-@app.command()
+@verb(AFTER, "siting trace @latest c00337 --class car")
 def trace(
     folder: Run,
     wanted: Annotated[
@@ -166,26 +231,23 @@ def trace(
         str | None,
         typer.Option("--scenario", metavar="NAME", help="In a plan for several scenarios."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the chains as JSON on stdout, nothing else.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
     with errors_explained(quiet=quiet):
         from siting import review
-        from siting.study import plain
         from siting.terminal.trace import print_trace
 
-        run = review.Traced(folder)
+        run = review.Traced(run_folder(folder))
         found = review.trace(run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario)
         if as_json:
-            typer.echo(json.dumps(plain(found.to_dict()), indent=2, ensure_ascii=False))
-        else:
+            print_facts(found.to_dict())
+        elif not quiet:
             print_trace(found, run.config.note)
 
 
-@app.command()
+@verb(AFTER, "siting explain @latest s0042")
 def explain(
     folder: Run,
     site: Annotated[
@@ -199,21 +261,18 @@ def explain(
     ] = 5,
     seconds: Annotated[
         float,
-        typer.Option("--seconds", metavar="S", min=1, max=3600,
+        typer.Option("--time-limit", "--seconds", metavar="S", min=1, max=3600,
                      help="Seconds that each question to the solver may take."),
     ] = 30.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the reasons as JSON on stdout, nothing else.")
-    ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Say why a place gets its station or none; or list all stations, the most doubtful first."""
     with errors_explained(quiet=quiet):
         from siting.review import Explained, explain_plan, explain_site
-        from siting.study import plain
         from siting.terminal.explain import print_plan_reasons, print_site_reasons
 
-        run = Explained(folder)
+        run = Explained(run_folder(folder))
         if site is None:
             found = explain_plan(run, time_limit_s=seconds)
             said = {
@@ -221,7 +280,7 @@ def explain(
                 **found.figures,
                 "stations": found.stations.to_dict("records"),
             }
-            if not as_json:
+            if not (as_json or quiet):
                 print_plan_reasons(found, run.plan)
         else:
             why = explain_site(run, site, alternatives=alternatives, time_limit_s=seconds)
@@ -234,7 +293,7 @@ def explain(
                 "classes": why.classes.to_dict("records"),
                 "offers": why.offers.to_dict("records"),
             }
-            if not as_json:
+            if not (as_json or quiet):
                 print_site_reasons(why, run.plan)
         if as_json:
-            typer.echo(json.dumps(plain(said), indent=2, ensure_ascii=False))
+            print_facts(said)

@@ -43,7 +43,7 @@ from siting.config.sources import (
     SitesStreets,
     SquareCells,
 )
-from siting.config.sweeps import as_overrides, combinations, parse_sweeps
+from siting.config.sweeps import as_overrides, combinations, even_steps, parse_sweeps
 
 __all__ = [
     "Candidates",
@@ -86,6 +86,7 @@ __all__ = [
     "as_overrides",
     "changed",
     "combinations",
+    "even_steps",
     "input_files",
     "load",
     "load_nation",

@@ -18,6 +18,11 @@ from siting.config.yaml_text import Key
 
 # What tells the members of a union apart, in the order in which they are looked for.
 SELECTORS = ("kind", "shape")
+# What is asked for at the wrong key, and where it belongs.
+ELSEWHERE = {
+    ("demand.people", "h3"): "a table with a column h3 is kind: points; hexagons as demand cells "
+    "are demand.cells.shape: h3",
+}
 
 
 def dotted(key: Key) -> str:
@@ -271,7 +276,8 @@ def _unknown_member(spot: Spot, given: Any, selector: str) -> tuple[Key, str, st
     key = (*spot.key, selector)
     if selector not in given:
         return key, f"missing; one of {', '.join(choices)}", ""
-    return key, *_not_one_of(given[selector], choices)
+    what, fix = _not_one_of(given[selector], choices)
+    return key, what, ELSEWHERE.get((dotted(spot.key), given[selector]), fix)
 
 
 def _not_one_of(given: Any, choices: list[str]) -> tuple[str, str]:

@@ -279,7 +279,9 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        return {"shape": "square", **value}
+        # All other sections are told apart by kind, so that cells are often written so.
+        rest = dict(value)
+        return {"shape": rest.pop("kind", "square"), **rest}
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +16,29 @@ Single = bool | int | float | str
 
 _VALUES = TypeAdapter[tuple[Single, ...]](SweepValues)
 _KEY = TypeAdapter[str](SweepKey)
+MOST_STEPS = 10_000
 _LIKE = "e.g. --sweep program.budget_pkr=[4e7,6e7]"
+
+
+def even_steps(text: str) -> list[int | float] | None:
+    """Return the numbers of a text ``low:high:count``, evenly apart; none if it is no such text.
+
+    Whole numbers come as such, so that years stay years.
+
+    Examples
+    --------
+    >>> even_steps("2030:2040:3"), even_steps("0:1:5")
+    ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1])
+    """
+    try:
+        low, high, count = text.split(":")
+        first, last, steps = float(low), float(high), int(count)
+    except ValueError:
+        return None
+    if not (math.isfinite(first) and math.isfinite(last) and 2 <= steps <= MOST_STEPS):
+        return None
+    found = [first + (last - first) * i / (steps - 1) for i in range(steps)]
+    return [int(one) if one.is_integer() else one for one in found]
 
 
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
@@ -24,7 +47,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     Parameters
     ----------
     texts
-        The list of each as YAML.
+        The list of each as YAML, or ``low:high:count`` (`even_steps`).
 
     Raises
     ------
@@ -43,16 +66,17 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
         where = f"--sweep {key or text}"
         try:
             if not equals:
-                faults.append(Fault(where, "is not KEY=[VALUE,VALUE]", _LIKE))
+                faults.append(Fault(where, "is not KEY=[VALUE,VALUE] or KEY=LOW:HIGH:COUNT", _LIKE))
                 continue
             _KEY.validate_python(key)
-            document = read(values)
-            if not isinstance(document.value, list):
+            steps = even_steps(values)
+            listed = read(values).value if steps is None else steps
+            if not isinstance(listed, list):
                 faults.append(Fault(where, f"{values!r} is not a list", _LIKE))
             elif key in found:
                 faults.append(Fault(where, "is given twice", "put all values in one list"))
             else:
-                found[key] = _VALUES.validate_python(document.value)
+                found[key] = _VALUES.validate_python(listed)
         except BrokenYamlError as err:
             faults.append(Fault(where, f"the list is not YAML that can be read: {err.what}"))
         except ValidationError as err:

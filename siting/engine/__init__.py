@@ -1,4 +1,4 @@
-"""What answers a program: bounds, plans and proofs, on HiGHS; the only room that knows solvers."""
+"""What answers a program: bounds, plans and proofs, on HiGHS, which no other module knows."""
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress

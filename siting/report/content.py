@@ -1,4 +1,4 @@
-"""The plan in figures: headline, money, vehicle classes, what is built, and a card a station."""
+"""The plan in figures: headline, money, vehicle classes, what is built, a card for each station."""
 
 from __future__ import annotations
 

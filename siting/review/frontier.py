@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from siting import export
-from siting.config import Config, to_yaml
+from siting.config import Config, even_steps, to_yaml
 from siting.config.program import GridZones
 from siting.engine.values import less_is_better
 from siting.errors import Fault, InfeasibleError, InputError
@@ -35,7 +35,7 @@ MOST_BUDGETS = 200
 
 
 def budgets_of(text: str) -> list[float]:
-    """Return the budgets that a text names: ``low:high:count``, or a list with commas (PKR).
+    """Return the budgets that a text names: ``low:high:count``, or a list ``[a,b]`` (PKR).
 
     Raises
     ------
@@ -46,16 +46,16 @@ def budgets_of(text: str) -> list[float]:
     --------
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
-    >>> budgets_of("5e6,1e6")
+    >>> budgets_of("[5e6,1e6]")
     [1000000.0, 5000000.0]
     """
-    fix = "give low:high:count, such as 2e7:1e8:5, or a list such as 2e7,5e7"
+    fix = "give low:high:count, such as 2e7:1e8:5, or a list such as [2e7,5e7]"
     try:
-        if ":" in text:
-            low, high, count = text.split(":")
-            found = np.linspace(float(low), float(high), int(count)).tolist()
-        else:
-            found = sorted({float(part) for part in text.split(",")})
+        steps = even_steps(text)
+        if steps is None:
+            parts = text.strip().removeprefix("[").removesuffix("]").split(",")
+            steps = sorted({float(part) for part in parts})
+        found = [float(pkr) for pkr in steps]
     except ValueError as err:
         raise InputError(Fault("budgets", f"{text!r} is not a list of budgets", fix)) from err
     odd = tuple(f"{pkr:g}" for pkr in found if not (np.isfinite(pkr) and pkr >= 0))
@@ -64,7 +64,7 @@ def budgets_of(text: str) -> list[float]:
     if not 2 <= len(found) <= MOST_BUDGETS:
         what = f"{len(found)} budgets"
         raise InputError(Fault("budgets", what, f"give 2 to {MOST_BUDGETS}"))
-    return [float(pkr) for pkr in found]
+    return found
 
 
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:

@@ -31,6 +31,7 @@ class TheirLayer:
     # Chargers and configurations that the catalogue does not have, left out of `counts`, each with
     # the rows that ask for it.
     unknown: dict[str, tuple[str, ...]]
+    known: tuple[str, ...] = ()  # the configurations and chargers there are
 
 
 def read_their_layer(
@@ -58,13 +59,14 @@ def read_their_layer(
     faults += _shape_faults(layer, path, ids)
     existing = _existing(layer, path, ids, faults)
     known = set(chargers["charger_id"].astype(str))
+    there_are = (*configurations, *sorted(known))
     bad_names = tuple(
         f"{theirs}={ours}"
         for theirs, ours in names.items()
         if ours not in configurations and ours not in known
     )
     if bad_names:
-        have = ", ".join([*configurations, *sorted(known)])
+        have = ", ".join(there_are)
         faults.append(Fault("map-config", "no such configuration", f"there are: {have}", bad_names))
     unknown: dict[str, list[str]] = {}
     counts = _counts(layer, path, ids, existing, _Catalogue(configurations, known, names),
@@ -82,7 +84,7 @@ def read_their_layer(
         geometry=layer.geometry.to_numpy(),
         crs=4326,
     )
-    return TheirLayer(sites, {name: tuple(rows) for name, rows in unknown.items()})
+    return TheirLayer(sites, {name: tuple(rows) for name, rows in unknown.items()}, there_are)
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,11 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     kept = study.offers[study.offers["existing"].to_numpy(bool)]
     kept = kept[~kept["site_id"].isin(new["site_id"])]
     chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
+    have = ", ".join(layer.known)
     broken = [
         *(
             f"{name}: no such charger or configuration in the study, scored without it "
-            f"({_some(rows)})"
+            f"({_some(rows)}); there are: {have}; --map-config {name}=… says which it is"
             for name, rows in layer.unknown.items()
         ),
         *ruled_out,

@@ -278,7 +278,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
         raise MissingExtraError(Fault("anywidget", what, fix)) from err
     board = Board(run)
 
-    class Widget(anywidget.AnyWidget):  # type: ignore[misc]
+    class Widget(anywidget.AnyWidget):
         """The widget: wishes come from the browser, the state goes there."""
 
         _esm = SCRIPT.read_text(encoding="utf-8")

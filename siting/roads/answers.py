@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 # A whole answer may take so many times what a server may be silent: a large city over a slow line.
 WHOLE_ANSWER = 10.0
+# After so long without a connection nobody is waited for.
+_CONNECT_S = 2
 _MAY_PASS = {408, 429, 500, 502, 503, 504}
 
 
@@ -86,6 +90,7 @@ class Answers:
         self._pending: dict[Path, Any] = {}
         self._used_empty = False
         self._believe_empty = True
+        self._online: set[str] = set()  # hosts that a connection was tried to
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
@@ -133,6 +138,7 @@ class Answers:
         try:
             answer = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
+            self._require_online(url)
             return None
         except (OSError, ValueError) as err:
             logger.warning("kept answer %s is damaged (%s); asking again", path, err)
@@ -174,6 +180,18 @@ class Answers:
         self._believe_empty = False
         self._pending.clear()
         return changes
+
+    def _require_online(self, url: str) -> None:
+        """Refuse to ask a server that this machine has no way to, rather than wait for each try."""
+        parts = urlsplit(url)
+        if parts.netloc in self._online or requests.utils.get_environ_proxies(url):
+            return
+        self._online.add(parts.netloc)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        if not _answers_at(str(parts.hostname), port):
+            what = f"this machine seems to be offline: no connection within {_CONNECT_S} s"
+            fix = "go online and run `siting fetch CONFIG` once, which keeps the answers"
+            raise UnsoundAnswerError(Trouble(what, may_pass=False, fix=fix))
 
     def _path(self, url: str) -> Path:
         name = sha1(url.encode("utf-8"), usedforsecurity=False).hexdigest()
@@ -234,6 +252,27 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
     if "missing nodes" in text:
         return Trouble("the answer lacks nodes of its streets")
     return None
+
+
+def _answers_at(host: str, port: int) -> bool:
+    """Return whether something takes or refuses a connection soon: then there is a network."""
+    found: list[bool] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), timeout=_CONNECT_S).close()
+        except ConnectionError:
+            found.append(True)
+        except OSError:
+            found.append(False)
+        else:
+            found.append(True)
+
+    # To look a name up has no time limit of its own.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_CONNECT_S)
+    return bool(found and found[0])
 
 
 def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -> None:

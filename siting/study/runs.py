@@ -20,6 +20,8 @@ from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.given import copied
 from siting.study.other_plans import Effort, best_by_scenario
+from siting.study.people import outline
+from siting.study.people_doubts import people_doubts
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored import study_of, write_stages
@@ -253,6 +255,8 @@ def check(
             f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
             f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day wanted"
         )
+        doubts = people_doubts(study.config, study.cells, study.zones, outline(study.network))
+        report.notes.extend(f"doubtful: {line}" for line in doubts)
     return report
 
 

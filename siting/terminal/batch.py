@@ -2,51 +2,67 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import typer
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from siting.batch import BatchEvent, BatchResult, sweep_words
+from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
 from siting.batch.page import notes_of, status_words
 from siting.batch.studies import short_words
 from siting.batch.table import swept_of
-from siting.terminal.screen import Screen
+from siting.terminal.progress import LiveLine
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 30
 
 
-def batch_lines() -> Callable[[BatchEvent], None]:
-    """Return a reporter that writes one line a study to stderr, and a live line in between."""
-    live = sys.stderr.isatty()
-    start = time.monotonic()
-    kept = 0
+class BatchLines(LiveLine):
+    """One line a study on stderr, and a live line with a bar in between."""
 
-    def report(event: BatchEvent) -> None:
-        nonlocal kept
-        clear = "\r\x1b[2K" if live else ""
+    def __init__(self) -> None:
+        super().__init__(counted=True)
+        self.start = time.monotonic()
+
+    def __call__(self, event: BatchEvent) -> None:
+        """Show one event of a batch."""
         if event.study is not None and event.row is not None:
-            kept += event.kept
             width = len(str(event.total))
             name = " ".join(w for w in (event.study.name, event.study.label) if w)
             line = f"{event.done:>{width}}/{event.total}  {name}: {_outcome(event.row)}"
-            line += ", done before" if event.kept else ""
-            typer.echo(clear + line, err=True)
-        if live:
-            names = ", ".join(event.running) or "starting"
-            seconds = time.monotonic() - start
-            text = f"{event.done}/{event.total} done, {seconds:,.0f} s; at work: {names}"
-            typer.echo(f"\r\x1b[2K{text[:100]}", nl=False, err=True)
-            if event.done == event.total:
-                typer.echo("\r\x1b[2K", nl=False, err=True)
+            self.write(line + (", done before" if event.kept else ""))
+        names = ", ".join(event.running) or "starting"
+        seconds = time.monotonic() - self.start
+        self.show(f"{seconds:,.0f} s; at work: {names}"[:60], event.done, event.total)
+        if event.done == event.total:
+            self.stop()
 
-    return report
+
+def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
+    """Print the studies of a batch that is not run: each with its run folder, or its fault."""
+    console = Screen()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
+    for name in ("Study", "Sweep", "Run folder"):
+        table.add_column(name, overflow="fold")
+    for study in studies:
+        if not study.fault:
+            table.add_row(study.name, study.label, study.key)
+    console.print(table)
+    for study in studies:
+        if study.fault:
+            what = " ".join(word for word in (study.config, study.label) if word)
+            console.say(Text.assemble(("Fault", "red"), f" {what}:"))
+            console.say(f"  {study.fault}")
+    faults = sum(bool(study.fault) for study in studies)
+    console.print(
+        f"{len(studies) - faults} studies would be run into {out}, {faults} have faults. "
+        "Nothing was run."
+    )
 
 
 def _outcome(row: Any) -> str:
@@ -65,9 +81,9 @@ def print_batch(result: BatchResult) -> None:
     table, done = result.table, result.table["served_share"].notna()
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     if several or not swept:
-        shown.add_column("Study", overflow="ellipsis", no_wrap=True, max_width=24)
+        shown.add_column("Study", overflow="fold")
     for key in swept:
         shown.add_column(key.rpartition(".")[2], justify="right", overflow="fold")
     for name in ("Served", "At most", "Gap", "PKR m", "Stations"):
@@ -92,9 +108,9 @@ def print_batch(result: BatchResult) -> None:
     for row in table[table["status"] == "failed"].to_dict("records"):
         own = {key: row[key] for key in swept if not pd.isna(row[key])}
         what = " ".join(w for w in (str(row["config"]), sweep_words(own)) if w)
-        console.print(Text.assemble(("Failed", "red"), f" {what}:"), soft_wrap=True)
+        console.say(Text.assemble(("Failed", "red"), f" {what}:"))
         for line in str(row["error"]).splitlines():
-            console.print(f"  {line.removeprefix('- ')}", soft_wrap=True)
+            console.say(f"  {line.removeprefix('- ')}")
     for name, note in notes_of(table):
         console.note(str(note), str(name))
     console.print(f"{status_words(table)}. Written to {result.out / 'index.html'}", soft_wrap=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from siting.report.differences import figure_name, figure_text, setting_text
 from siting.review.compare import Comparison
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 20
 
@@ -18,10 +18,10 @@ def print_comparison(found: Comparison, folder: Path) -> None:
     """Print the runs' figures, the settings that differ, and the stations that do."""
     console = Screen()
     console.print()
-    console.print(f"{found.titles[0]}: {len(found.runs)} runs", style="bold", soft_wrap=True)
+    console.say(f"{found.titles[0]}: {len(found.runs)} runs", style="bold")
     for note in found.notes:
         console.print(note, style="yellow")
-    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     figures.add_column("")
     for name in found.runs:
         figures.add_column(name, justify="right", overflow="fold")
@@ -30,8 +30,10 @@ def print_comparison(found: Comparison, folder: Path) -> None:
         figures.add_row(figure_name(str(row["figure"])), *values)
     console.print(figures)
     if len(found.settings):
-        settings = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Asked differently",
-                         title_justify="left")  # fmt: skip
+        settings = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title="Asked differently",
+            title_justify="left",
+        )  # fmt: skip
         settings.add_column("Key")
         for name in found.runs:
             settings.add_column(name, justify="right", overflow="fold")
@@ -43,9 +45,8 @@ def print_comparison(found: Comparison, folder: Path) -> None:
     else:
         console.print("The configurations and inputs are the same.")
     counts = found.counts
-    console.print(
+    console.say(
         f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
-        "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items()),
-        soft_wrap=True,
+        "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items())
     )
     console.print(f"Written to {folder}", soft_wrap=True)

@@ -9,18 +9,18 @@ from rich.table import Table
 
 from siting.review.evaluate import Evaluation
 from siting.review.score import scores_in_words
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 
 def print_evaluation(found: Evaluation, folder: Path) -> None:
     """Print the answer, the figures side by side, the rules broken, and where it was written."""
     console = Screen()
     console.print()
-    console.print(found.title, style="bold", soft_wrap=True)
+    console.say(found.title, style="bold")
     if found.note:
         console.print(found.note, style="yellow")
     console.print(found.sentence)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("")
     for name in found.scores:
         table.add_column("Theirs" if name == "theirs" else "Best", justify="right", no_wrap=True)
@@ -30,7 +30,6 @@ def print_evaluation(found: Evaluation, folder: Path) -> None:
     if found.broken:
         console.print("Their plan breaks these rules and is scored all the same:", style="bold")
         for line in found.broken:
-            console.print(f"  {line}", soft_wrap=True)
-    for line in found.notes:
-        console.note(line)
+            console.indented(line, 2)
+    console.notes(found.notes)
     console.print(f"Written to {folder}", soft_wrap=True)

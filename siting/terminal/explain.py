@@ -11,7 +11,7 @@ from rich.table import Table
 from siting.plan import Plan
 from siting.review.explain import SiteReasons
 from siting.review.explain_plan import PlanReasons
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 25
 HEADS = {"built": "is built", "stands": "stands already", "not built": "gets no station"}
@@ -22,12 +22,12 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
     console = Screen()
     console.print()
     name = f" ({found.name})" if found.name else ""
-    console.print(f"{found.site_id}{name} {HEADS[found.state]}", style="bold", soft_wrap=True)
+    console.say(f"{found.site_id}{name} {HEADS[found.state]}", style="bold")
     if plan.note:
         console.print(plan.note, style="yellow")
     _print_pairs(console, found.reasons)
     if len(found.classes):
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
         table.add_column("Vehicle class", no_wrap=True)
         table.add_column("Served here, kWh/day", justify="right")
         table.add_column("Lost without it", justify="right")
@@ -38,7 +38,7 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
                 f"{row['lost_kwh_day'] + 0.0:,.0f}",
             )
         console.print(table)
-    offers = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    offers = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     offers.add_column("Could be built here", no_wrap=True)
     offers.add_column("PKR m", justify="right", no_wrap=True)
     offers.add_column("The plan would then serve")
@@ -55,16 +55,16 @@ def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
     """Print what holds the plan, and its stations, the most doubtful first."""
     console = Screen()
     console.print()
-    console.print(f"{plan.title}: what its stations are worth", style="bold", soft_wrap=True)
+    console.say(f"{plan.title}: what its stations are worth", style="bold")
     if plan.note:
         console.print(plan.note, style="yellow")
     _print_pairs(console, found.binding)
     if found.stations.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="ellipsis", max_width=22, no_wrap=True)
-    table.add_column("Build", overflow="ellipsis", max_width=13, no_wrap=True)
+    table.add_column("Name", overflow="fold")
+    table.add_column("Build", overflow="fold", min_width=13)
     for name, width in (("PKR m", 6), ("Serves", 6), ("Lost", 6), ("PKR a kWh", 9)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for row in found.stations.head(MOST_ROWS).to_dict("records"):
@@ -81,10 +81,9 @@ def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
     console.print(table)
     if len(found.stations) > MOST_ROWS:
         console.print(f"… and {len(found.stations) - MOST_ROWS:,} that are surer (--json has all)")
-    console.print(
+    console.say(
         "Lost: kWh/day that nobody would serve without the station, all others the same. "
-        "PKR a kWh: subsidy over that. The most doubtful come first.",
-        soft_wrap=True,
+        "PKR a kWh: subsidy over that. The most doubtful come first."
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from siting.terminal.screen import NARROW, Screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
     from siting.nation.page import WORDS, headline
 
-    console = Console(highlight=False)
+    console = Screen()
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(no_wrap=True)
     facts.add_column()
@@ -31,7 +31,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
         console.print(plan.config.note)
     console.print(facts)
     rows = plan.cities.to_dict("records")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("City", "PKR m", "Stations", "kWh/day", "Share", "A PKR m more")):
         table.add_column(name, justify="right" if i else "left")
     for row in rows:
@@ -44,7 +44,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
             f"{row['kwh_day_a_million']:,.1f}",
         )  # fmt: skip
     console.print(table)
-    other = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    other = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("Divided", "PKR m by city", "kWh/day", "Against", "Gini")):
         other.add_column(name, justify="right" if i else "left")
     for row in plan.splits.to_dict("records"):
@@ -56,12 +56,12 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     for row in rows:
         if row["error"]:
             console.print(f"{row['city']} failed: {row['error']}")
-    typer.echo(f"{plan.seconds:,.0f} s; written to {folder}, open index.html")
+    console.print(f"{plan.seconds:,.0f} s. Written to {folder / 'index.html'}", soft_wrap=True)
 
 
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
     """Print why a city gets its money, and the plans found for it, the cheapest first."""
-    console = Console(highlight=False)
+    console = Screen()
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(no_wrap=True)
     facts.add_column()
@@ -71,7 +71,7 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
     console.print(facts)
     if plans.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("Plan found", "PKR m", "kWh/day", "A PKR m brought", "")):
         table.add_column(name, justify="right" if 0 < i < 4 else "left")
     for row in plans.to_dict("records"):
@@ -85,8 +85,8 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
 
 def print_changes(table: pd.DataFrame) -> None:
     """Print what changes by city between two plans of a nation."""
-    console = Console(highlight=False)
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    console = Screen()
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("City", "PKR m", "change", "Stations", "change", "kWh/day", "change",
                               "Drive, min", "change")):  # fmt: skip
         shown.add_column(name, justify="right" if i else "left")

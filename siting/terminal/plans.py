@@ -12,7 +12,7 @@ from rich.table import Table
 from siting.demand import PROJECTED_AFTER
 from siting.plan import Plan
 from siting.study import DemandRun
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 
@@ -29,7 +29,7 @@ def print_plan(plan: Plan, folder: Path) -> None:
         head.add_row(what, value)
     console.print(head)
     console.print()
-    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    classes = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for name, justify in _class_columns():
         classes.add_column(name, justify=justify)
     for row in plan.classes.itertuples(index=False):
@@ -41,8 +41,7 @@ def print_plan(plan: Plan, folder: Path) -> None:
         )
     console.print(classes)
     _print_sites(plan, console)
-    for line in plan.facts.get("warnings", []):
-        console.note(line)
+    console.notes(plan.facts.get("warnings", []))
     console.print(f"Written to {folder!s}", soft_wrap=True)
 
 
@@ -59,10 +58,10 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
     new = plan.new_sites.sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
     if new.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="ellipsis", max_width=28, no_wrap=True)
-    table.add_column("Build", overflow="ellipsis", max_width=14, no_wrap=True)
+    table.add_column("Name", overflow="fold")
+    table.add_column("Build", overflow="fold", min_width=13)
     for name, width in (("PKR m", 6), ("kWh/day", 7), ("Use", 4)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for row in new.head(most).itertuples(index=False):
@@ -79,7 +78,7 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
         console.print(f"… and {len(new) - most:,} more in sites.csv (PKR m: subsidy)")
     built = new.drop_duplicates("configuration").sort_values("configuration")
     for row in built.itertuples(index=False):
-        console.print(f"  {row.configuration}: {row.chargers}", soft_wrap=True)
+        console.say(f"  {row.configuration}: {row.chargers}")
     console.print()
 
 
@@ -91,7 +90,7 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     if found.year > PROJECTED_AFTER:
         title += " (projection)"
     console.print(title, style="bold")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Vehicle class", no_wrap=True)
     for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -109,17 +108,15 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     for row in found.fleet.itertuples(index=False):
         shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
         verdict = "within" if row.within else "outside"
-        console.print(
+        console.say(
             f"  {row.item}: model {shown.format(row.model)}, published "
             f"{shown.format(row.published)} ({row.difference_share:+.1%}, {verdict} tolerance)",
             style=None if row.within else "red",
-            soft_wrap=True,
         )
     if len(found.fleet):
-        console.print(
+        console.say(
             "  The fleet is fitted to these figures: the comparison shows that it holds them, and "
-            "tests nothing.",
-            soft_wrap=True,
+            "tests nothing."
         )
     for title, swings, column, unit in (
         ("What moves the total most", found.total_swings, "swing_share", "of the total"),
@@ -127,17 +124,18 @@ def print_demand(found: DemandRun, folder: Path) -> None:
     ):
         if len(swings):
             _print_swings(console, title, swings, column, unit)
-    for line in found.notes:
-        console.note(line)
+    console.notes(found.notes)
     console.print(f"Written to {folder!s}", soft_wrap=True)
 
 
 def _print_swings(
     console: Screen, title: str, swings: pd.DataFrame, column: str, unit: str, most: int = 6
 ) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+    )
     table.add_column("Figure", no_wrap=True)
-    table.add_column("Of", overflow="ellipsis", no_wrap=True, max_width=30)
+    table.add_column("Of", overflow="fold")
     table.add_column(unit, justify="right", no_wrap=True)
     table.add_column("Sure", no_wrap=True)
     for row in swings.head(most).to_dict("records"):
@@ -153,7 +151,7 @@ def _print_swings(
 def print_frontier(found: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
     console = Screen()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -172,9 +170,8 @@ def print_frontier(found: pd.DataFrame, folder: Path) -> None:
             "knee" if row["knee"] else "",
         )
     console.print(table)
-    console.print(
+    console.say(
         "PKR a kWh: more subsidy over more kWh/day than the budget before. Worst: share served in "
-        "the zone served least; Gini: of the shares served by zone, 0 where all have the same.",
-        soft_wrap=True,
+        "the zone served least; Gini: of the shares served by zone, 0 where all have the same."
     )
     console.print(f"Written to {folder!s}", soft_wrap=True)

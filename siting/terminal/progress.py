@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from siting.errors import visible
 from siting.study import Event
 from siting.study.stages import Report, stages_html
+from siting.terminal.screen import Screen
 
 
 def show_progress() -> Report:
@@ -29,22 +29,60 @@ def show_progress() -> Report:
     >>> study = siting.Study(config, progress=siting.show_progress())  # doctest: +SKIP
     """
     notebook = _notebook()
-    return show_lines() if notebook is None else _show_table(*notebook)
+    return StageLines() if notebook is None else _show_table(*notebook)
 
 
-def show_lines() -> Report:
-    """Return a reporter that writes one line a stage to stderr, and a live line while solving."""
-    live = sys.stderr.isatty()
+class LiveLine:
+    """Lines on stderr that stay, and in a terminal a last one that changes, with a bar if counted.
 
-    def report(event: Event) -> None:
-        line = visible(f"{event.stage:<11} {event.text}")
+    Parameters
+    ----------
+    counted
+        Whether the live line has a bar of how many are done.
+    """
+
+    def __init__(self, counted: bool = False) -> None:
+        self.console = Screen(stderr=True)
+        self.counted = counted
+        self.progress: Progress | None = None
+
+    def write(self, line: str) -> None:
+        """Write a line that stays, above the live one."""
+        self.console.print(line, soft_wrap=True)
+
+    def show(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Show a text in the live line; nothing where stderr is no terminal."""
+        if not self.console.is_terminal:
+            return
+        if self.progress is None:
+            bar = (BarColumn(20), MofNCompleteColumn()) if self.counted else ()
+            words = TextColumn("{task.description}", markup=False)
+            self.progress = Progress(
+                SpinnerColumn(), *bar, words, console=self.console, transient=True
+            )
+            self.progress.add_task("")
+            self.progress.start()
+        task = self.progress.task_ids[0]
+        self.progress.update(task, description=text, completed=done, total=total)
+
+    def stop(self) -> None:
+        """Take the live line off the screen."""
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+
+class StageLines(LiveLine):
+    """One line a stage of a study on stderr, and a live line while it is worked out."""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event of a study."""
+        line = f"{event.stage:<11} {event.text}"
         if event.done:
-            clear = "\r\x1b[2K" if live else ""
-            typer.echo(f"{clear}{line}  {event.seconds:,.1f} s", err=True)
-        elif live:
-            typer.echo(f"\r\x1b[2K{line}", nl=False, err=True)
-
-    return report
+            self.stop()
+            self.write(f"{line}  {event.seconds:,.1f} s")
+        else:
+            self.show(line)
 
 
 class _Html:

@@ -10,27 +10,26 @@ from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.replan import Replan
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
-MOST_ROWS = 20
+MOST_ROWS = 12
 
 
 def print_replan(found: Replan) -> None:
     """Print what changed between two plans: stations, energy by class, money."""
     console = Screen()
     console.print()
-    console.print(f"{found.after.title}: planned again", style="bold", soft_wrap=True)
+    console.say(f"{found.after.title}: planned again", style="bold")
     if found.after.note:
         console.print(found.after.note, style="yellow")
     _print_figures(console, found)
     _print_stations(console, found.changes)
-    for line in found.notes:
-        console.note(line)
+    console.notes(found.notes)
     console.print(f"Written to {found.folder}", soft_wrap=True)
 
 
 def _print_figures(console: Any, found: Replan) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("", no_wrap=True)
     for name in ("Before", "After", "Change"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -72,11 +71,11 @@ def _print_stations(console: Any, changes: pd.DataFrame) -> None:
     shown = changes[~changes["change"].str.startswith("serves")]
     if shown.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="ellipsis", max_width=17, no_wrap=True)
+    table.add_column("Name", overflow="fold")
     table.add_column("Change", no_wrap=True, min_width=18)
-    table.add_column("Build", overflow="ellipsis", max_width=13, no_wrap=True)
+    table.add_column("Build", overflow="fold", min_width=13)
     for name in ("PKR m", "kWh/day"):
         table.add_column(name, justify="right", no_wrap=True, min_width=7)
     for row in shown.head(MOST_ROWS).to_dict("records"):

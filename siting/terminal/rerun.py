@@ -16,7 +16,7 @@ def print_rerun(found: Rerun) -> None:
     console = Screen()
     console.print()
     verdict = ("The same", "green") if found.same else ("Not the same", "red")
-    console.print(Text.assemble(verdict, f": {found.folder!s} repeated"), soft_wrap=True)
+    console.say(Text.assemble(verdict, f": {found.folder!s} repeated"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for part in found.compared:
         word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
@@ -26,9 +26,8 @@ def print_rerun(found: Rerun) -> None:
     console.print(table)
     for part in found.compared:
         for line in part.differences[:MOST_LINES]:
-            console.print(f"  {part.what}: {line}", soft_wrap=True)
+            console.say(f"  {part.what}: {line}")
         if len(part.differences) > MOST_LINES:
             more = len(part.differences) - MOST_LINES
             console.print(f"  {part.what}: … and {more:,} more (all with --json)")
-    for note in found.notes:
-        console.note(note)
+    console.notes(found.notes)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.segment import Segment
 from rich.text import Text
 
 from siting.errors import visible
+
+# Space about the columns of a table: so little, that ten columns fit 80 letters.
+NARROW = (0, 1, 0, 0)
 
 
 class Screen(Console):
@@ -18,9 +22,27 @@ class Screen(Console):
     def __init__(self, **kept: Any) -> None:
         super().__init__(highlight=False, markup=False, **kept)
 
+    def say(self, text: RenderableType, style: str | None = None) -> None:
+        """Print sentences: broken between words in a terminal, a line each where they are piped."""
+        self.print(text, style=style, soft_wrap=not self.is_terminal)
+
     def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
         """Print what a reader must know, behind a coloured word."""
-        self.print(Text.assemble((f"{head}:", style), f" {text}"), soft_wrap=True)
+        self.say(Text.assemble((f"{head}:", style), f" {text}"))
+
+    def notes(self, lines: Sequence[str]) -> None:
+        """Print all that a reader must know under one head."""
+        if len(lines) == 1:
+            self.note(lines[0])
+        elif lines:
+            self.print("Notes:", style="yellow")
+        for line in lines if len(lines) > 1 else ():
+            self.indented(line, 2)
+
+    def indented(self, line: str | Text, by: int) -> None:
+        """Print a sentence some columns in, and all its lines where a terminal breaks it."""
+        text = Text(line) if isinstance(line, str) else line
+        self.say(Padding(text, (0, 0, 0, by)) if self.is_terminal else Text(" " * by) + text)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

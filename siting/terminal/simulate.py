@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from siting.review.simulate import SimulatedDay
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_STATIONS = 8
 CASES = {"planned": "As planned", "free": "Free choice"}
@@ -20,13 +20,13 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
     console = Screen()
     rules = found.facts["rules"]
     console.print()
-    console.print(f"{found.title}: a simulated day", style="bold", soft_wrap=True)
+    console.say(f"{found.title}: a simulated day", style="bold")
     if found.note:
         console.print(found.note, style="yellow")
     wait = found.facts["standard"]["wait_min"]
     for case, text in CASES.items():
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_heading(case, text),
-                      title_justify="left")  # fmt: skip
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title_justify="left",
+                      title=_heading(case, text))  # fmt: skip
         table.add_column("Vehicle class", no_wrap=True, min_width=20)
         columns = ("Drivers", "Far", "Away", f">{wait:g} min", "Wait", "95 %", "kWh/day")
         for name, width in zip(columns, (7, 4, 4, 7, 4, 4, 7), strict=True):
@@ -46,15 +46,14 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
                 style="bold" if row["vehicle_class"] == "all" else None,
             )
         console.print(table)
-    console.print(
+    console.say(
         f"Far: no station in reach. Of the others, Away: turned away, >{wait:g} min: waited "
         f"longer or turned away. Waits in minutes, of those who stay. {rules['days']} days, seed "
-        f"{rules['seed']}; drivers put up with {rules['balk_min']:g} min.",
-        soft_wrap=True,
+        f"{rules['seed']}; drivers put up with {rules['balk_min']:g} min."
     )
     console.print()
     for line in found.lines:
-        console.print(f"  {line}", soft_wrap=True)
+        console.indented(line, 2)
     _print_stations(console, found)
     if folder is not None:
         console.print(f"Written to {folder}", soft_wrap=True)
@@ -74,9 +73,9 @@ def _print_stations(console: Screen, found: SimulatedDay) -> None:
         console.print("  Every station holds.")
         return
     worst = worst.sort_values(["planned_turned_away_day", "site_id"], ascending=[False, True])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="ellipsis", max_width=19, no_wrap=True)
+    table.add_column("Name", overflow="fold")
     for name, width in (("Plan", 6), ("Erlang", 6), ("Simulated", 9), ("Late", 4), ("Free", 4),
                         ("Use", 4)):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
@@ -92,10 +91,9 @@ def _print_stations(console: Screen, found: SimulatedDay) -> None:
             _share(row["planned_use_share"]),
         )
     console.print(table)
-    console.print(
+    console.say(
         "Plan, Erlang, Simulated: kWh/day given by the plan, kept within the waiting standard by "
-        "Erlang C, and simulated as planned; Late: of the plan's drivers; Free: with free choice.",
-        soft_wrap=True,
+        "Erlang C, and simulated as planned; Late: of the plan's drivers; Free: with free choice."
     )
     if len(worst) > MOST_STATIONS:
         console.print(f"… and {len(worst) - MOST_STATIONS:,} more in simulation.csv")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from siting.review.traced import Chain, Factor, Step, Trace
-from siting.terminal.screen import Screen
+from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 12
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
@@ -20,11 +20,11 @@ def print_trace(found: Trace, note: str = "") -> None:
     console.print()
     name = f" ({found.name})" if found.name else ""
     when = f"{found.year}" + (f", scenario {found.scenario}" if found.scenario else "")
-    console.print(f"{found.kind} {found.id}{name}, {when}", style="bold", soft_wrap=True)
+    console.say(f"{found.kind} {found.id}{name}, {when}", style="bold")
     if note:
         console.print(note, style="yellow")
     for line in found.notes:
-        console.print(line, soft_wrap=True)
+        console.say(line)
     for chain in found.chains:
         _print_chain(console, chain)
     for title, table in found.tables.items():
@@ -35,19 +35,20 @@ def print_trace(found: Trace, note: str = "") -> None:
 def _print_chain(console: Screen, chain: Chain) -> None:
     last = chain.steps[-1]
     console.print()
-    console.print(f"{chain.what}: {_number(chain.value)} {last.unit}", style="bold", soft_wrap=True)
+    console.say(f"{chain.what}: {_number(chain.value)} {last.unit}", style="bold")
     for step in chain.steps:
-        console.print(_line(step), soft_wrap=True)
+        console.indented(_line(step), 2)
     for line in chain.notes:
-        console.print(f"  ({line})", soft_wrap=True)
+        console.indented(f"({line})", 2)
     factors = list(dict.fromkeys(factor for step in chain.steps for factor in step.factors))
-    if factors:
-        console.print(_factors(factors))
+    for one in factors:
+        for indent, line in zip((2, 6), _factor(one), strict=True):
+            console.indented(line, indent)
 
 
 def _line(step: Step) -> Text:
     unit = "" if step.unit == "share" else f" {step.unit}"
-    line = f"  {step.what} = {step.words} = {_number(step.value)}{unit}"
+    line = f"{step.what} = {step.words} = {_number(step.value)}{unit}"
     if step.stored is None:
         return Text(line)
     if step.same:
@@ -56,30 +57,22 @@ def _line(step: Step) -> Text:
     return Text.assemble(f"{line}; ", (off, "red"))
 
 
-def _factors(factors: list[Factor]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Figure")
-    table.add_column("Value", justify="right", no_wrap=True)
-    table.add_column("Range", no_wrap=True)
-    table.add_column("Table")
-    table.add_column("Mark")
-    table.add_column("Source")
-    for one in factors:
-        table.add_row(
-            f"{one.figure} {one.of}".strip().replace("_", " "),
-            _number(one.value),
-            _range(one),
-            one.table,
-            one.confidence,
-            "; ".join(text for text in (one.said, one.source) if text),
-        )
-    return table
+def _factor(one: Factor) -> tuple[str, str]:
+    """Return a figure on a line and its source on the next: as columns both would be too narrow."""
+    name = f"{one.figure} {one.of}".strip().replace("_", " ")
+    range_ = f" ({_range(one)})" if _range(one) else ""
+    why = "; ".join(text for text in (one.said, one.source) if text)
+    return f"{name}: {_number(one.value)}{range_}, {one.confidence}, {one.table}", why
 
 
 def _print_table(console: Screen, title: str, rows: pd.DataFrame) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+    )
     for column in rows.columns:
-        table.add_column(str(column), justify="right" if column in RIGHT else "left")
+        table.add_column(
+            str(column), justify="right" if column in RIGHT else "left", overflow="fold"
+        )
     for row in rows.head(MOST_ROWS).itertuples(index=False, name=None):
         table.add_row(*(_number(v) if isinstance(v, int | float) else str(v)[:60] for v in row))
     console.print(table)

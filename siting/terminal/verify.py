@@ -12,10 +12,9 @@ def print_verified(found: Verified) -> None:
     """Print what was checked, what does not hold, and what could not be checked."""
     console = Screen()
     verdict = ("Does not hold", "red") if found.faults else ("Holds", "green")
-    console.print(Text.assemble(verdict, f": {found.folder!s}"), soft_wrap=True)
+    console.say(Text.assemble(verdict, f": {found.folder!s}"))
     for what, words in found.held.items():
-        console.print(f"  {what:<10} {words}", soft_wrap=True)
+        console.say(f"  {what:<10} {words}")
     for fault in found.faults:
-        console.print(f"  {fault}", soft_wrap=True)
-    for note in found.notes:
-        console.note(note)
+        console.indented(str(fault), 2)
+    console.notes(found.notes)

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Run the quick tests on Python 3.12, 3.13 and 3.14, or on those named, each in an environment of its
+# own. Needs uv, which fetches a Python that is not there. Arguments: versions; default all three.
+set -eu
+cd "$(dirname "$0")/.."
+for version in "${@:-3.12 3.13 3.14}"; do
+    for one in $version; do
+        echo "== Python $one"
+        UV_PROJECT_ENVIRONMENT=".venv-$one" uv run --python "$one" --group dev pytest -q -n auto
+    done
+done

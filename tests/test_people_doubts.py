@@ -1,0 +1,78 @@
+"""Doubts about the people of a study: what is told of nonsense, and nothing of what is sound."""
+
+import geopandas as gpd
+import pytest
+import yaml
+from conftest import ROOT
+from shapely import box
+from town import write_town
+
+from siting.config import load
+from siting.study.people_doubts import most_people, people_doubts
+
+KARACHI = box(66.85, 24.75, 67.4, 25.15)
+DOT = box(67.0, 24.86, 67.001, 24.861)
+
+
+def square_km(count, people):
+    squares = [box(3e5 + 1e3 * i, 2.75e6, 3.01e5 + 1e3 * i, 2.751e6) for i in range(count)]
+    cells = gpd.GeoDataFrame({"people": [people / count] * count}, geometry=squares, crs=32642)
+    return cells.to_crs(4326)
+
+
+def config(tmp_path, city="karachi", **demand):
+    path = write_town(tmp_path / "town")
+    told = yaml.safe_load(path.read_text())
+    told["demand"] |= {"city": city, "city_people": None} | demand
+    if demand.get("city_people") is None:
+        del told["demand"]["city_people"]
+    path.write_text(yaml.safe_dump(told))
+    return load(path)
+
+
+@pytest.mark.parametrize(
+    ("count", "people", "outline", "said"),
+    [
+        (194, 20_000_000, DOT, "20,000,000 people in 194 cells of 194"),
+        (900, 40_000_000, DOT, "40,000,000 people in the area of the roads, but the census"),
+        (900, 9_000_000, KARACHI, "cover the whole city and 9,000,000 people live there, but"),
+        (900, 0, DOT, "no people live"),
+        (900, 18_000_000, KARACHI, None),
+        (194, 5_000_000, DOT, None),
+    ],
+)
+def test_people_beside_the_census(tmp_path, count, people, outline, said):
+    lines = people_doubts(config(tmp_path), square_km(count, people), None, outline)
+    assert (said in lines[-1]) if said else lines == []
+
+
+def test_a_total_of_the_city_beside_the_census(tmp_path):
+    cells = square_km(10, 200_000)
+    for total, doubted in ((5_000_000, True), (18_868_021, False), (20_000_000, False)):
+        lines = people_doubts(config(tmp_path, city_people=total), cells, None, DOT)
+        assert any("demand.city_people is" in line for line in lines) == doubted
+
+
+def test_a_zone_with_half_its_census(tmp_path):
+    zones = gpd.GeoDataFrame(
+        {"name": ["model town", "Shalimar", "Nowhere"], "people": [1_600_000, 2_600_000, 5]},
+        geometry=[DOT] * 3,
+        crs=4326,
+    )
+    found = people_doubts(config(tmp_path, "lahore"), square_km(500, 4_000_000), zones, DOT)
+    assert [line for line in found if line.startswith("zone ")] == [
+        "zone model town: 1,600,000 people, but the census of 2023 counts 3,244,906"
+    ]
+
+
+def test_the_most_people_are_those_of_the_densest_tehsils():
+    assert most_people(6) == 949_878  # Lyari, 6 km2
+    assert most_people(3) == pytest.approx(949_878 / 2)
+    assert most_people(10) == 949_878 + 502_819  # and Garden, 4 km2
+
+
+def test_the_embedded_cities_are_not_doubted():
+    from siting.study import check
+
+    report = check(ROOT / "configs" / "islamabad.yaml")
+    assert not [line for line in report.notes if line.startswith("doubtful")]
