@@ -277,7 +277,7 @@ def _unknown_member(spot: Spot, given: Any, selector: str) -> tuple[Key, str, st
     if selector not in given:
         return key, f"missing; one of {', '.join(choices)}", ""
     what, fix = _not_one_of(given[selector], choices)
-    return key, what, ELSEWHERE.get((dotted(spot.key), given[selector]), fix)
+    return key, what, ELSEWHERE.get((dotted(spot.key), str(given[selector])), fix)
 
 
 def _not_one_of(given: Any, choices: list[str]) -> tuple[str, str]:
