@@ -29,7 +29,7 @@ from siting.writing import whole_folder, write_whole
 
 MOST_RUNS = 12
 # Keys that say where files are and how a run is told of, not what is planned.
-NOT_ASKED = ("output.", "download.", "title", "name", "note")
+NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 
 
 @dataclass(frozen=True, eq=False)
