@@ -52,7 +52,7 @@ ONE_FAULT = [
      "no such file: x/people.csv (no such folder: x)", ""),
     ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
      "a table with a column h3 is kind: points; hexagons as demand cells are demand.cells.shape"),
-    ("    shape: h3\n    resolution: 9", "    kind: hex", 31, "demand.cells.shape",
+    ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
      "'hex' is not one of square, h3", ""),
     ("resolution: 9", "resolution: 13", 32, "demand.cells.resolution", "13 is greater than 12", ""),
     ("shape: h3", "shape: hex", 31, "demand.cells.shape", "'hex' is not one of square, h3", ""),
