@@ -19,7 +19,7 @@ from siting.program.instance import Instance
 from siting.program.program import Program
 from siting.review.explain import explain_site
 from siting.review.explain_plan import explain_plan
-from siting.review.opened import Explained
+from siting.review.explained_run import Explained
 
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 

@@ -86,7 +86,7 @@ def test_only_studies_batches_and_the_cli_see_the_configuration():
 def test_no_run_loads_the_classics():
     code = (
         "import sys, siting.study, siting.batch, siting.terminal;"
-        "from siting.cli import judging, planning, stored;"
+        "from siting.cli import after_run, judging, planning;"
         "print(*(name for name in sys.modules if name.startswith('siting.classics')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

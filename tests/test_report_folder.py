@@ -11,7 +11,7 @@ from report_page import edit_json, make_run
 from siting import report
 from siting.errors import InputError
 from siting.report import folder
-from siting.report.agree import require_agreement
+from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
 from siting.report.page import render
 

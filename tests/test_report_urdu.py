@@ -11,10 +11,10 @@ from report_page import make_run
 
 from siting import report
 from siting.errors import InputError
+from siting.report.figure_text import is_urdu
 from siting.report.folder import read_run
 from siting.report.page import render
 from siting.report.urdu import glossary, in_urdu, page_in_urdu
-from siting.report.words import is_urdu
 
 HERE = ROOT / "siting" / "report"
 # Of what the page's templates state these stay English.

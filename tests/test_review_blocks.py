@@ -9,7 +9,7 @@ from town import write_town
 
 import siting
 from siting.review import explain_plan, explain_site, frontier, replan
-from siting.review.opened import Explained
+from siting.review.explained_run import Explained
 from siting.study import Study
 
 TOGETHER = {

@@ -4,10 +4,10 @@ Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 130 st
 before there was a plan.
 """
 
-from siting.cli import library, planning, nation, batch, stored, judging  # isort: skip  # their order is that of --help
+from siting.cli import library, planning, nation, batch, after_run, judging  # isort: skip  # their order is that of --help
 from siting.cli.app import app
 
-__all__ = ["app", "batch", "judging", "library", "main", "nation", "planning", "stored"]
+__all__ = ["after_run", "app", "batch", "judging", "library", "main", "nation", "planning"]
 
 
 def main() -> None:

@@ -46,10 +46,10 @@ from siting.program.floors import Floor, When, floors_of, groups_of
 from siting.program.instance import Floats
 from siting.program.limits import Limit
 from siting.program.money import GapRule, caps_of, margins_of
+from siting.program.notebook_text import latex_of
 from siting.program.objective import Decay, Objective, objective_of
 from siting.program.obligations import limit_faults
 from siting.program.slices import Scenarios, Years
-from siting.program.words import latex_of
 
 Demand = Mapping[Any, "pd.Series[float]"]
 

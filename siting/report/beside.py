@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from siting.report.content import Shown
+from siting.report.figure_text import figure, label, number, percent
 from siting.report.folder import RunFolder
-from siting.report.words import figure, label, number, percent
 
 _CASES = {"planned": "As planned: those the plan serves", "free": "All, each to the quickest"}
 _SHARES = ("out_of_reach_share", "turned_away_share", "late_share", "peak_late_share")

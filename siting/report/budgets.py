@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from siting.report.figure_text import figure, label, rupees
 from siting.report.folder import RunFolder
-from siting.report.words import figure, label, rupees
 from siting.report.yearly import year_rows
 
 # Of feeders there may be hundreds; these are the fullest.

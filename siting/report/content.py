@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from siting.report.figure_text import figure, label, missing, number, percent, rupees
 from siting.report.folder import RunFolder
 from siting.report.mapdata import site_name
 from siting.report.reading import COST_COLUMNS
-from siting.report.words import figure, label, missing, number, percent, rupees
 
 _COSTS = {
     "charger_cost_pkr": "Chargers",

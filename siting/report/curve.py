@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.report.figure_text import number, percent, rupees
 from siting.report.folder import RunFolder
 from siting.report.reading import read_csv, read_json, read_yaml
-from siting.report.words import number, percent, rupees
 
 _COLUMNS = (
     *("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations"),

@@ -14,9 +14,9 @@ import pandas as pd
 import shapely
 
 from siting.report.areas import dissolved
+from siting.report.figure_text import number, percent, rupees
 from siting.report.folder import RunFolder
 from siting.report.shapes import polygons_of, utm_of
-from siting.report.words import number, percent, rupees
 
 SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60

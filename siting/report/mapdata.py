@@ -17,9 +17,9 @@ import shapely
 
 from siting.export.styles import MINUTES
 from siting.report.areas import service_areas
+from siting.report.figure_text import percent
 from siting.report.folder import RunFolder
 from siting.report.shapes import SCALE, flat_line, polygons_of, utm_of
-from siting.report.words import percent
 from siting.roads import PLACE_KINDS
 
 # Above this many characters the roads are drawn more coarsely, and at last without the small ones.

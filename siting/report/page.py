@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.report import beside, content, honest
-from siting.report.agree import require_agreement
+from siting.report import basis, beside, content
 from siting.report.budgets import budget_bars, other_limits
+from siting.report.consistency import require_agreement
 from siting.report.curve import Frontier, curve, read_frontier
 from siting.report.districts import districts
+from siting.report.figure_text import is_urdu
 from siting.report.folder import RunFolder, read_run
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import live_map_data, map_data
 from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
-from siting.report.words import is_urdu
 from siting.report.yearly import year_rows
 from siting.writing import write_whole
 
@@ -100,7 +100,7 @@ def render(
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
     years = year_rows(run.years) if free is None else []
-    owners = [row["source"] for row in honest.sources(run) if row["source"] != "not stated"]
+    owners = [row["source"] for row in basis.sources(run) if row["source"] != "not stated"]
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
@@ -138,11 +138,11 @@ def render(
         chargers=content.chargers_in_words(run),
         beside=beside.beside(run),
         stations=content.stations(run),
-        proof=honest.proof(run),
-        sources=honest.sources(run),
-        assumptions=honest.assumptions(run),
-        checks=honest.checks(run),
-        lacking=honest.lacking(run),
+        proof=basis.proof(run),
+        sources=basis.sources(run),
+        assumptions=basis.assumptions(run),
+        checks=basis.checks(run),
+        lacking=basis.lacking(run),
         class_names=[row["name"] for row in content.classes(run)],
         coarse=data["coarse"],
     )

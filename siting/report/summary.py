@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from siting.report.figure_text import label, missing, number, percent, rupees
 from siting.report.folder import RunFolder
-from siting.report.words import label, missing, number, percent, rupees
 
 # From this share on a district is as good as served whole.
 WHOLE_SHARE = 0.995

@@ -13,7 +13,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from siting.report.words import is_urdu
+from siting.report.figure_text import is_urdu
 
 NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
 _NUMBER = re.compile(NUMBER)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.report.figure_text import number, percent, rupees
 from siting.report.reading import AGAIN, read_csv
-from siting.report.words import number, percent, rupees
 
 _YEARS = (
     *("year", "demand_kwh_day", "served_kwh_day", "served_share", "new_stations"),

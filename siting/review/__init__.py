@@ -4,9 +4,9 @@ from siting.review.compare import Comparison, compare, compare_to_folder
 from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder
 from siting.review.explain import SiteReasons, explain_site
 from siting.review.explain_plan import PlanReasons, explain_plan
+from siting.review.explained_run import Explained
 from siting.review.explore import PlanMap, explore
 from siting.review.frontier import budgets_of, frontier, frontier_to_folder
-from siting.review.opened import Explained
 from siting.review.replan import Replan, replan
 from siting.review.rerun import Compared, Rerun, rerun
 from siting.review.simulate import SimulatedDay, simulate, simulate_to_folder

@@ -18,10 +18,10 @@ from siting.errors import Fault, InputError
 from siting.export import judged_picture
 from siting.files import extent
 from siting.report import has_report
-from siting.report.agree import require_agreement
+from siting.report.consistency import require_agreement
 from siting.report.differences import render_differences
 from siting.report.folder import RunFolder, read_run
-from siting.review.opened import folders_of
+from siting.review.explained_run import folders_of
 from siting.review.places import match_places
 from siting.review.score import mean_drive_min
 from siting.study.stored import Source

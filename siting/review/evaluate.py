@@ -24,10 +24,10 @@ from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
+from siting.review.outside_layer import read_their_layer
+from siting.review.outside_plan import over_budget, over_limits, their_plan
 from siting.review.record import folder_for, head_of
 from siting.review.score import score, score_table
-from siting.review.their_layer import read_their_layer
-from siting.review.their_plan import over_budget, over_limits, their_plan
 from siting.study.answered import bare_outcome
 from siting.study.ask import blocks_of, program_of
 from siting.study.asked import Asked, money_of
@@ -122,7 +122,7 @@ def evaluate(
     run
         The study that judges, or a plan or run folder of it: its demand, reach, prices and rules.
     sites
-        The layer, as a file or in memory; see `siting.review.their_layer.read_their_layer` for
+        The layer, as a file or in memory; see `siting.review.outside_layer.read_their_layer` for
         its columns.
     names
         What the layer calls configurations or chargers, and what the study calls them.

@@ -16,7 +16,7 @@ import pandas as pd
 from siting.engine.answer import Answer
 from siting.engine.fixed import assign
 from siting.errors import InfeasibleError, SolveError
-from siting.review.opened import Explained, opened
+from siting.review.explained_run import Explained, opened
 from siting.review.solving import (
     DIFFER_BY,
     amount,

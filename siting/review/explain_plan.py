@@ -11,7 +11,7 @@ import pandas as pd
 
 from siting.errors import SolveError
 from siting.review.explain import FULL_SHARE
-from siting.review.opened import Explained, opened
+from siting.review.explained_run import Explained, opened
 from siting.review.rules import limit_uses
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
 from siting.study.ask import program_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from siting.report import page_of
-from siting.review.opened import folders_of
+from siting.review.explained_run import folders_of
 from siting.study.pipeline import Study
 from siting.study.stored import Source, study_of
 from siting.writing import write_whole

@@ -1,4 +1,4 @@
-"""Second thoughts: a stored run solved again with other wishes, and what has changed by it.
+"""A stored run solved again with other wishes, and what has changed by it.
 
 The stages of the run folder are reused as far as the wishes leave them true, and the stored plan is
 the first plan of the new solve. Sites to drop or to require become limits of the program and a new

@@ -1,4 +1,4 @@
-"""A stored run held against itself, from its files alone: hashes, recount, tables anew."""
+"""A stored run checked from its files alone: hashes, recount, tables worked out again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from siting.errors import ConfigError, DownloadError, Fault, InputError, SitingError
 from siting.manifest import FOLDER, REPORT, read_manifest
-from siting.report.agree import require_agreement
+from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study

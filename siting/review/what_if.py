@@ -23,8 +23,8 @@ from siting.plan import Plan, status_text
 from siting.program.program import Program
 from siting.report import read_run, render, standing
 from siting.review.evaluate import as_drawn
+from siting.review.explained_run import folders_of
 from siting.review.explore import map_alone
-from siting.review.opened import folders_of
 from siting.review.replan import replan, wishes_of
 from siting.review.score import score, score_table, scores_in_words
 from siting.study.ask import instance_of

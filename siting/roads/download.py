@@ -19,7 +19,7 @@ import networkx as nx
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import DownloadError, Fault, InputError
-from siting.roads.answers import Answers, Trouble, trouble_of, troubles
+from siting.roads.server_answers import Answers, Trouble, trouble_of, troubles
 
 logger = logging.getLogger(__name__)
 

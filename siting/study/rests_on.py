@@ -13,8 +13,8 @@ from siting.demand.surfaces import SURFACES
 from siting.files import file_date, sha256
 from siting.reference.listing import CONFIG, MONEY, STATIONS, listed, placed
 from siting.study.figures_listed import all_figures, file_of, money_figures, station_figures
-from siting.study.kept import content_sha256
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
+from siting.study.table_cache import content_sha256
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
 # What the settings of the configuration are used for, in the list of figures.

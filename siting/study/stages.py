@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from siting.config import Config
 from siting.engine.clock import Progress
-from siting.study.kept import kept_table
+from siting.study.table_cache import kept_table
 
 type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame

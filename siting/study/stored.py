@@ -28,11 +28,11 @@ from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
 from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
-from siting.study.kept import load_table
 from siting.study.people import People
 from siting.study.pipeline import Study
 from siting.study.rests_on import SETTINGS
 from siting.study.stages import Report
+from siting.study.table_cache import load_table
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from siting import reference
 from siting.config import Config
 from siting.errors import Fault, InputError
 from siting.roads import Network
-from siting.study.kept import content_sha256
 from siting.study.own_tables import own_demand
 from siting.study.people import People, outline, read_people
 from siting.study.sources import read_destinations, roads_of
 from siting.study.stages import Context, Layer, Row, Table, stage
+from siting.study.table_cache import content_sha256
 
 
 def own_figures(section: Any) -> dict[str, Any]:

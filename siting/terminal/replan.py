@@ -1,4 +1,4 @@
-"""What the terminal shows of second thoughts: what is built now that was not, and what it costs."""
+"""What the terminal shows of a plan changed: what is built now that was not, and what it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console that all printing goes through: no text of a user's commands the terminal."""
+"""The console that all printing goes through: texts of a user's files cannot move the cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of a run that was held against itself."""
+"""What the terminal shows of a run that was checked from its own files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the files of a run folder tell one story: what was edited afterwards shows here."""
+"""Whether the files of a run folder agree with each other: what was edited afterwards shows."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""What the plan rests on, and what it does not know: the page that no summary may leave out."""
+"""What the plan rests on and what it does not know, which no summary may leave out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from siting.report.content import Shown
-from siting.report.folder import RunFolder
-from siting.report.words import (
+from siting.report.figure_text import (
     confidence,
     figure,
     label,
@@ -16,6 +15,7 @@ from siting.report.words import (
     rupees,
     source_of,
 )
+from siting.report.folder import RunFolder
 
 _UNSTATED = "not stated"
 _DOUBTFUL = ("ASSUMPTION", "L")

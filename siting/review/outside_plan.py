@@ -14,9 +14,9 @@ from siting import roads
 from siting.errors import Fault, InputError
 from siting.files import extent
 from siting.program.limits import Limit
+from siting.review.outside_layer import TheirLayer
 from siting.review.places import match_places, study_of_sites, study_with_sites
 from siting.review.rules import limit_uses
-from siting.review.their_layer import TheirLayer
 from siting.roads import Network
 from siting.study.pipeline import Study
 from siting.study.sources import on_the_grid

@@ -118,7 +118,7 @@ def verify(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Hold a run against itself: hashes, layers, recount, bound, tables. Exit 0 holds, 1 not."""
+    """Check a run from its own files: hashes, layers, recount, bound, tables. Exit 0 if sound."""
     with errors_explained(quiet=quiet) as progress:
         from siting.review import verify_run
         from siting.terminal.verify import print_verified

@@ -12,8 +12,8 @@ from shapely import Point
 from town import write_town
 
 from siting import Study
-from siting.study import kept
-from siting.study.kept import content_sha256, kept_table
+from siting.study import table_cache
+from siting.study.table_cache import content_sha256, kept_table
 from siting.writing import PART, WRITER
 
 
@@ -77,7 +77,7 @@ class Builder:
 
 @pytest.fixture
 def keep_all(monkeypatch):
-    monkeypatch.setattr(kept, "LEAST_S", 0.0)
+    monkeypatch.setattr(table_cache, "LEAST_S", 0.0)
 
 
 def plain_frame():
@@ -154,7 +154,7 @@ def test_many_at_once_build_one(tmp_path):
 def test_what_is_quick_or_would_not_come_back_the_same_is_not_kept(tmp_path, monkeypatch):
     kept_table(tmp_path, "reach", (1,), Builder(plain_frame()))
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(kept, "LEAST_S", 0.0)
+    monkeypatch.setattr(table_cache, "LEAST_S", 0.0)
     odd = pd.DataFrame({"a": [1, 2]})
     odd.attrs["notes"] = ("a tuple comes back as a list",)
     assert kept_table(tmp_path, "reach", (1,), Builder(odd)) is odd

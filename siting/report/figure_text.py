@@ -1,4 +1,4 @@
-"""Figures as a planner reads them."""
+"""What is told of figures: how a planner reads each number, with its unit."""
 
 from __future__ import annotations
 
