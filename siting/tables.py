@@ -265,7 +265,8 @@ def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
         rows = frame.loc[mask, key].itertuples(index=False, name=None)
-        return tuple(" ".join(map(str, row)) for row in rows)
+        named = [["nan" if pd.isna(one) else str(one) for one in row] for row in rows]
+        return tuple(map(" ".join, named))
 
     return labels
 
