@@ -157,7 +157,7 @@ def api_pages() -> dict[str, str]:
     first = [
         *("# Python", "", made, "", "`import siting` gives these names; each loads on first use."),
         "The rooms hold more, with the same kind of documentation: `help(siting.roads)`.",
-        *("", "```{toctree}", ":maxdepth: 1", ""),
+        *("", "```{toctree}", ":hidden:", ""),
         *(f"api/{topic}" for topic in TOPICS),
         "```",
     ]

@@ -5,6 +5,7 @@ import shutil
 from datetime import datetime
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -221,6 +222,45 @@ def test_slips_of_keys_are_told_all_at_once(town):
 def test_an_editor_can_complete_the_words():
     for call in (siting.Study, siting.Study.with_):
         assert {"budget_pkr", "year", "people", "roads"} <= set(inspect.signature(call).parameters)
+
+
+@pytest.mark.filterwarnings("ignore")  # of IPython's own
+def test_tab_completes_every_key_of_the_program_and_its_blocks(town):
+    completer = pytest.importorskip("IPython.core.completer")
+    names = {"study": siting.Study(town)}
+    shell = completer.IPCompleter(namespace=names, use_jedi=False)
+
+    def completed(text):
+        return shell.complete(None, text, len(text))[1]
+
+    for key in type(names["study"].config.program).model_fields:
+        if key != "years":  # a key of the money too: program={"years": …}
+            assert f"{key}=" in completed(f"study.with_({key[:-1]}"), key
+    assert ".floor" in completed("study.program.flo")
+
+
+def test_nodes_keep_their_ids_and_ids_that_are_no_numbers_are_refused(town):
+    graph = siting.read_roads(town.parent / "roads.osm")
+    large = nx.relabel_nodes(graph, lambda node: -(10**12) - node)
+    study = siting.Study(town).with_(roads=large)
+    assert set(study.network.to_graph()) == set(study.network.nodes.index) <= set(large)
+    assert study.cells["node_id"].isin(list(large)).all()
+    for name in (str, lambda node: (node, 0)):
+        with pytest.raises(InputError, match="convert_node_labels_to_integers"):
+            siting.Study(town).with_(roads=nx.relabel_nodes(graph, name))
+
+
+def test_tables_that_are_returned_have_units(town):
+    plan = siting.Study(town).plan
+    found = plan.replan(budget_pkr=1_000)
+    for table, column, unit in (
+        (siting.side_by_side({"plan": plan}), "subsidy_pkr", "PKR"),
+        (plan.frontier([1_000, 2_000]), "served_kwh_day", "kWh/day"),
+        (found.changes, "subsidy_pkr_before", "PKR"),
+        (found.classes, "served_kwh_day_after", "kWh/day"),
+        (plan.layers["service"], "travel_min", "min"),
+    ):
+        assert table.attrs["units"][column] == unit
 
 
 # --- the program as a sentence -------------------------------------------------------------------

@@ -105,6 +105,8 @@ ONLY_OF_SOME = {
     ("demand_notes", "demand.scenario"),
     ("demand_notes", "demand.fleet_csv"),
     ("places", "reach.max_snap_m"),
+    ("demand", "reach.max_snap_m"),
+    ("demand", "demand.vehicle_classes"),
     ("sites_found", "offers.feeder_within_m"),
 }
 

@@ -127,7 +127,7 @@ def reference() -> dict[str, str]:
         "nobody's figures: replace them where you know better.",
         "",
         "```{toctree}",
-        ":maxdepth: 1",
+        ":hidden:",
         "",
         *(f"config/{name}" for name in own),
         "```",

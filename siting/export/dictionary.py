@@ -119,6 +119,26 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     return "", UNEXPLAINED
 
 
+def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
+    """Return a table with the units of its columns in ``attrs["units"]``.
+
+    `layer` is the layer or table it is, for columns whose unit does not stand in their name.
+
+    >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
+    {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
+    """
+    units = {str(name): explain(layer, str(name))[0] or _unit_in(str(name)) for name in table}
+    table = table.copy(deep=False)
+    table.attrs = {**table.attrs, "units": {name: unit for name, unit in units.items() if unit}}
+    return table
+
+
+def _unit_in(field: str) -> str:
+    """Return the unit that a name ends with, perhaps before ``_before`` and ``_after``."""
+    stem = field.removesuffix("_before").removesuffix("_after")
+    return next((text for ending, text in _UNITS if stem.endswith(ending)), "")
+
+
 def alias(field: str) -> str:
     """Return a field's name in words, its unit after a comma.
 

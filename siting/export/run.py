@@ -9,7 +9,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from siting.export.dictionary import data_dictionary_of, explain, fields_of
+from siting.export.dictionary import data_dictionary_of, fields_of, with_units
 from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
@@ -235,11 +235,7 @@ def plan_layers(
         zone_of_cells=zone_of_cells,
         isochrones=isochrones,
     )
-    for name, table in found.items():
-        found[name] = table = table.copy(deep=False)
-        units = {str(column): explain(name, str(column))[0] for column in table.columns}
-        table.attrs = {"units": {column: unit for column, unit in units.items() if unit}}
-    return found
+    return {name: with_units(table, name) for name, table in found.items()}
 
 
 def _place_in_drawing(name: str) -> int:

@@ -92,7 +92,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         ``worst_zone_share`` and ``gini`` (of the shares served by zone, weighted by demand),
         ``pkr_per_kwh_day`` (more money over more energy than the budget before; blank where nothing
         more is served) and ``knee``, true at the budget beyond which another rupee serves least
-        more.
+        more. Units in ``attrs["units"]``.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     more = table["served_kwh_day"].diff()
     table["pkr_per_kwh_day"] = (table["subsidy_pkr"].diff() / more).where(more > 1e-9)
     table["knee"] = np.arange(len(table)) == _knee(table)
-    return table
+    return export.with_units(table)
 
 
 def frontier_to_folder(

@@ -22,7 +22,7 @@ from scipy.spatial import cKDTree
 from siting import sites
 from siting.config import Config, SitesLayer, load
 from siting.errors import Fault, InputError
-from siting.export import write_csv
+from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
 from siting.review.places import study_of_sites, study_with_sites
@@ -168,7 +168,8 @@ def replan(
     classes = before.classes.merge(
         after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
     )
-    return Replan(before, after, made[0], classes, tuple(notes), None if out is None else Path(out))
+    written = None if out is None else Path(out)
+    return Replan(before, after, with_units(made[0]), with_units(classes), tuple(notes), written)
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:

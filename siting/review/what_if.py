@@ -278,17 +278,18 @@ def what_if(run: Source, height_px: int = 560) -> Any:
         raise MissingExtraError(Fault("anywidget", what, fix)) from err
     board = Board(run)
 
-    class Widget(anywidget.AnyWidget):
-        """The widget: wishes come from the browser, the state goes there."""
-
-        _esm = SCRIPT.read_text(encoding="utf-8")
-        page = traitlets.Unicode().tag(sync=True)
-        height_px = traitlets.Int().tag(sync=True)
-        sites = traitlets.List(traitlets.Dict()).tag(sync=True)
-        wishes = traitlets.Dict().tag(sync=True)
-        state = traitlets.Dict().tag(sync=True)
-
-    widget = Widget(height_px=height_px, **board.begin())
+    traits: dict[str, Any] = {
+        "page": traitlets.Unicode(),
+        "height_px": traitlets.Int(),
+        "sites": traitlets.List(traitlets.Dict()),
+        "wishes": traitlets.Dict(),
+        "state": traitlets.Dict(),
+    }
+    synced = {name: one.tag(sync=True) for name, one in traits.items()}
+    script = {"_esm": SCRIPT.read_text(encoding="utf-8")}
+    # Made here, so that the package is needed by those alone who ask for it.
+    made: Any = type("WhatIfWidget", (anywidget.AnyWidget,), script | synced)
+    widget = made(height_px=height_px, **board.begin())
     widget.asked = board.asked
     widget.observe(lambda change: setattr(widget, "state", board.follow(change["new"])), "wishes")
     return widget

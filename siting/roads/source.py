@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree.ElementTree import ParseError
@@ -145,6 +146,11 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
         faults.append(Fault(str(where), "has no coordinate reference system (graph key crs)", fix))
+    odd = tuple(str(node) for node in graph if not isinstance(node, Integral))
+    if odd:
+        label = 'networkx.convert_node_labels_to_integers(graph, label_attribute="id")'
+        what = "nodes whose ids are not whole numbers"
+        faults.append(Fault(str(where), what, f"number them: {label}", odd))
     lost = [node for node, at in graph.nodes(data=True) if not _finite(at.get("x"), at.get("y"))]
     if lost:
         faults.append(Fault(str(where), "nodes without x and y", fix, tuple(map(str, lost))))

@@ -11,6 +11,7 @@ import pandas as pd
 from siting.config import Config
 from siting.engine.answer import Answer
 from siting.errors import Fault, InputError
+from siting.export import with_units
 from siting.outcome import Outcome, outcome_of
 from siting.plan import Plan
 from siting.program.program import Program
@@ -74,7 +75,8 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     -------
     DataFrame
         ``stations`` (that stand, existing ones too), ``served_kwh_day``, ``served_share``,
-        ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven, share), ``status``.
+        ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven, share), ``status``;
+        units in ``attrs["units"]``.
 
     Examples
     --------
@@ -100,4 +102,4 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
             "gap": found.gap,
             "status": found.status,
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return with_units(pd.DataFrame.from_dict(rows, orient="index"))
