@@ -147,10 +147,9 @@ def new_config(city: str) -> str:
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
     """
-    name, zones, lender = _town(city)
+    name, zones, lender, own = _town(city)
     row = find_city(lender)
     slug = name.lower().replace(" ", "-")
-    own = name == lender
     by_query = not own or bool(row["place_query"])
     # A place query answers with the whole administrative unit, the box with the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
@@ -158,7 +157,11 @@ def new_config(city: str) -> str:
     if by_query:
         which = "all tehsils of" if own else f"tehsil {', '.join(zones['tehsil'])} of"
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
-        query = row["place_query"] if own else f"{name} Tehsil, {districts} District, Pakistan"
+        query = (
+            row["place_query"]
+            if own
+            else f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District, Pakistan"
+        )
         check = "" if own else "   # not tried: check it on openstreetmap.org, or give a bbox"
         roads = f"""    kind: place
     query: {query}{check}"""
@@ -239,8 +242,8 @@ solver:
 """
 
 
-def _town(wanted: str) -> tuple[str, pd.DataFrame, str]:
-    """Return a town's name, its census zones, and the city of the library it has figures from."""
+def _town(wanted: str) -> tuple[str, pd.DataFrame, str, bool]:
+    """Return a town's name, its census zones, the city it has figures from, and if it is that."""
     cities = library()["city"].to_list()
     town, _, district = (part.strip().casefold() for part in wanted.partition(","))
     zones = tehsils()
@@ -248,8 +251,9 @@ def _town(wanted: str) -> tuple[str, pd.DataFrame, str]:
         zones = zones[zones["district"].str.casefold() == district]
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district:
-        return by_city[town], tehsils(town), by_city[town]
-    rows = zones[zones["city"].str.casefold() == town]
+        return by_city[town], tehsils(town), by_city[town], True
+    # With its district a tehsil is meant, also where a city has its name.
+    rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
@@ -261,7 +265,8 @@ def _town(wanted: str) -> tuple[str, pd.DataFrame, str]:
         raise InputError(Fault("city", what, fix, tuple(districts)))
     near = zones["city"][zones["district"].isin(districts) & zones["city"].isin(cities)]
     name = str(rows["city"].iloc[0] if len(rows) > 1 else rows["tehsil"].iloc[0])
-    return name, rows, str(near.iloc[0]) if len(near) else LENDERS[districts[0]]
+    name = f"{name} Tehsil" if name in cities else name
+    return name, rows, str(near.iloc[0]) if len(near) else LENDERS[districts[0]], False
 
 
 def _zone_lines(zones: pd.DataFrame) -> str:

@@ -50,10 +50,6 @@ ONE_FAULT = [
     ("path: people.csv", "path: [a]", 24, "demand.people.path", "a list is not the path", ""),
     ("path: people.csv", "path: x/people.csv", 24, "demand.people.path",
      "no such file: x/people.csv (no such folder: x)", ""),
-    ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
-     "a table with a column h3 is kind: points; hexagons as demand cells are demand.cells.shape"),
-    ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
-     "'hex' is not one of square, h3", ""),
     ("resolution: 9", "resolution: 13", 32, "demand.cells.resolution", "13 is greater than 12", ""),
     ("shape: h3", "shape: hex", 31, "demand.cells.shape", "'hex' is not one of square, h3", ""),
     ("    shape: h3\n    resolution: 9", "    size_m: 0", 31, "demand.cells.size_m",
@@ -149,6 +145,10 @@ ONE_FAULT = [
      "ending of places.tif is not one this reads", ""),
     ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
      "demand.figures.car.public_share", "is given beside home_share", "give one of them"),
+    ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
+     "a table with a column h3 is kind: points; hexagons as demand cells are demand.cells.shape"),
+    ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
+     "'hex' is not one of square, h3", ""),
 ]  # fmt: skip
 
 
