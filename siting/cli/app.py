@@ -216,7 +216,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         _print_error("Error", SitingError(Fault("", f"{what} ({err})" if str(err) else what)))
         raise typer.Exit(2) from err
     except KeyboardInterrupt as err:
-        typer.echo(f"{err or 'Stopped'}; nothing was written.", err=True)
+        typer.echo(f"{str(err) or 'Stopped'}; nothing was written.", err=True)
         raise typer.Exit(130) from None
     finally:
         told()

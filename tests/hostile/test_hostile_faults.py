@@ -254,3 +254,9 @@ def test_memory_that_ends_is_told_in_words(capsys):
         raise MemoryError
     assert ended.value.exit_code == 2
     assert "needs more memory than there is" in capsys.readouterr().err
+
+
+def test_a_stop_without_words_is_told_in_words(capsys):
+    with pytest.raises(typer.Exit), errors_explained():
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "Stopped; nothing was written.\n"
