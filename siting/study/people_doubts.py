@@ -74,7 +74,7 @@ def most_people(km2: float) -> float:
     """Return how many people live in the densest tehsils of the census that make up an area.
 
     >>> round(most_people(6))
-    158313
+    949878
     """
     dense = tehsils().dropna(subset=["area_km2"])
     dense = dense.assign(km2=dense["people_2023"] / dense["area_km2"])
