@@ -32,9 +32,14 @@ TOGETHER = {
     },
 }
 ALL = PROGRAMS | TOGETHER
+# The others take as long each, and show less.
+QUICK = {"capacitated", "coverage", "greedy", *TOGETHER}
 
 
-@pytest.fixture(params=ALL, scope="module")
+@pytest.fixture(
+    params=[pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in ALL],
+    scope="module",
+)
 def run(request, tmp_path_factory):
     """A run of each; under the viability gap there is money for what a station lacks."""
     folder = tmp_path_factory.mktemp("blocks")
