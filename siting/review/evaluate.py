@@ -162,7 +162,8 @@ def evaluate(
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
-        plans["best"] = _best(found.study, spent, most)
+        start = plans["theirs"].sites["offer_id"].astype(str).tolist()
+        plans["best"] = _best(found.study, spent, most, start)
         scores["best"] = score(plans["best"], waiting)
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
@@ -244,13 +245,16 @@ def _under_floors(program: Program, answer: Answer) -> list[str]:
     ]
 
 
-def _best(study: Study, budget_pkr: float, most_new: int | None) -> Plan:
-    """Return the best plan for so much money over all offers that keep the rules."""
+def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
+    """Return the best plan for so much money over all offers that keep the rules.
+
+    `start` are the offers of theirs, from which the search begins.
+    """
     asked = in_the_end(study.asked, budget_pkr)
     if most_new is not None:
         as_many = number(study.offers, most_new, "as many stations as theirs")
         asked = replace(asked, limits=(*asked.limits, as_many))
-    answer = Effort(asked.config, study.solve_progress).solve(program_of(asked))
+    answer = Effort(asked.config, study.solve_progress).solve(program_of(asked), start=start)
     study.tell("evaluate", f"best plan for the same money: {answer.proof}")
     return _recounted(study, asked, bare_outcome(asked, answer)[0])
 
