@@ -13,7 +13,7 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.relax import solve_native
 from siting.errors import SitingError
-from siting.program.aims import MostWorth, ShortestDrives
+from siting.program.aims import LeastMoney, MostWorth, ShortestDrives
 from siting.program.matrix import Reached
 from siting.study import Study
 
@@ -30,14 +30,18 @@ def solved(request, shared_data):
     if shared_data != ROOT.parent / "shared":
         pytest.skip("the configurations of real roads read the folder beside the project")
     study = Study(ROOT / "configs" / f"{request.param}.yaml", ["solver.time_limit_s=60"])
-    return study, solve(study.program, time_limit_s=60)
+    gain = study.config.program.least_gain.per_million / 1e6
+    return study, solve(study.program, time_limit_s=60, least_gain=gain)
 
 
 def test_the_whole_program_in_highs_finds_hardly_shorter_drives(solved):
     study, answer = solved
     energy, drives = (one.proof.objective for one in answer.proofs)
-    worth = Reached(MostWorth(), energy * (1 - 1e-6))
-    frame = Frame(study.program, ShortestDrives(), [worth], by_cell=True)
+    kept = [
+        Reached(MostWorth(), energy * (1 - 1e-6)),
+        Reached(LeastMoney(), answer.subsidy_pkr * (1 + 1e-6)),
+    ]
+    frame = Frame(study.program, ShortestDrives(), kept, by_cell=True)
     found = solve_native(frame, Clock(PEER_S), np.sort(answer.choice), gap=1e-4, threads=2, seed=1)
     shorter = -frame.signed(found.objective) if found.found else math.inf
     assert shorter >= drives * (1 - SHORTER)
@@ -72,4 +76,5 @@ def test_no_station_stands_outside_all_demand_where_a_free_site_inside_does_as_w
                 continue
             worth, drives = (one.proof.objective for one in instead.proofs)
             as_well = worth >= energy * (1 - 1e-6) and drives < shortest * (1 - 1e-6)
+            as_well &= instead.subsidy_pkr <= answer.subsidy_pkr + 1
             assert not as_well, f"{offer} stands outside, {other} serves as much, nearer"

@@ -306,8 +306,8 @@ class _Told:
         left, proof = found.budget_pkr - found.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * found.budget_pkr) or not math.isfinite(proof.bound):
             return
-        more = max(proof.bound - proof.objective, 0.0)
-        text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,.4g} "
+        more = math.ceil(max(proof.bound - proof.objective, 0.0))
+        text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,} "
         self.lines.append(("Money left", f"{text}{self.answer.program.worth_unit} more with it"))
 
     def _left(self, found: Outcome) -> None:
