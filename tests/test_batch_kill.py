@@ -104,6 +104,7 @@ def worker_of(out):
     return found[0]
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_batch_and_one_that_is_killed_is_replaced(whole, tmp_path):
     """The worker is killed: another does its study. Then the batch is: its worker ends too."""
     town, studies, table, _ = whole
@@ -124,6 +125,7 @@ def test_processes_end_with_the_batch_and_one_that_is_killed_is_replaced(whole, 
     assert hidden(out) == []
 
 
+@pytest.mark.slow
 def test_a_study_that_kills_its_process_does_not_stop_the_rest(whole, tmp_path, monkeypatch):
     """The pool breaks with it, twice: it alone is given up, and the next start tries it again."""
     _, studies, table, _ = whole

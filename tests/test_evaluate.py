@@ -98,6 +98,7 @@ def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):
     assert found.broken == []
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_whole_city_scores_exactly_as_its_run_did(tmp_path):
     asked = ["solver.method=greedy", "program.budget_pkr=1e7", f"output.cache_dir={tmp_path}"]
     asked.append("solver.time_limit_s=8")  # how good the best beside it is, is no matter here

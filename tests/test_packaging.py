@@ -107,6 +107,7 @@ def said_once(stderr, extra):
     return len(lines) == 1 and "Traceback" not in stderr and ": : " not in stderr
 
 
+@pytest.mark.slow
 def test_a_plan_needs_no_extra_and_says_what_is_missing(bare):
     folder, answers = bare
     for verb in ("run", "demand", "frontier"):

@@ -73,7 +73,14 @@ def both(path: Path, clip: Any = None, city: str = "karachi_lahore") -> Network 
     return direct
 
 
-@pytest.mark.parametrize("name", EXTRACTS)
+# Seconds each.
+LARGE = ("karachi/karachi_saddar_town_drive_20241231", "lahore/lahore_central_drive_20250427")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in EXTRACTS],
+)
 def test_every_extract_row_by_row(shared_data: Path, name: str) -> None:
     network = both(shared_data / "data" / f"{name}.osm.bz2", city=EXTRACTS[name])
     assert isinstance(network, Network)
@@ -292,7 +299,7 @@ def files(draw: st.DrawFn) -> tuple[list[Spot], list[Way], bool]:
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

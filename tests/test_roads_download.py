@@ -18,12 +18,12 @@ from siting.errors import DownloadError, InputError
 from siting.reference import table
 from siting.roads import (
     Download,
-    answers,
     build_network,
     download_features,
     download_place,
     download_polygon,
     geocode,
+    server_answers,
 )
 from siting.roads.drive import NOT_DRIVABLE, WAY_TAGS
 
@@ -144,7 +144,7 @@ def test_an_answer_that_drips_is_given_up_in_time(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte every twentieth of a second is never silence."""
-    monkeypatch.setattr(answers, "WHOLE_ANSWER", 2.0)
+    monkeypatch.setattr(server_answers, "WHOLE_ANSWER", 2.0)
     server.script = ["drip", "drip"]
     start = time.monotonic()
     with pytest.raises(DownloadError, match=r"no whole answer within 0\.6 s \(2 tries\)"):

@@ -294,7 +294,14 @@ EXTRACTS = {
 }
 
 
-@pytest.mark.parametrize("name", EXTRACTS)
+# Seconds each.
+LARGE = ("karachi/karachi_saddar_town_drive_20241231", "lahore/lahore_central_drive_20250427")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in EXTRACTS],
+)
 def test_real_extracts_agree_in_both_forms(shared_data: Path, name: str) -> None:
     city, epsg, nodes = EXTRACTS[name]
     built: list[Network] = []

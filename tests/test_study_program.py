@@ -267,7 +267,9 @@ def test_an_old_key_says_where_it_is_now(town):
 def test_the_table_of_refusals_is_what_is_refused(town):
     change(town, section="offers", subsidy={"rule": "gap"})
     change(town, section="solver", name="CBC")
+    change(town, section="demand", table="people.csv")
     change(town, zones=ZONES, fairness="max_min", scenarios={**TWO, "criterion": "regret"})
+    change(town, years={"budgets_pkr": {2029: 1000, 2030: 1000}})
     report = check(change(town, model="coverage", least_cost={"served_share": 0.5}))
     told = [fault.where.rpartition("key ")[2] for fault in report.faults]
     assert sorted(told) == sorted(clash.other.split(":")[0] for clash in REFUSALS)
