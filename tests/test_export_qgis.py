@@ -349,8 +349,13 @@ def test_qgis_runs_a_configuration_by_the_script(run_folder: Path, tmp_path: Pat
             text=True,
             timeout=120,
             check=False,
-            env=os.environ
-            | {"QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path)},
+            # Of the environment of the tests nothing: QGIS has a Python of its own.
+            env={
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "HOME": str(tmp_path),
+                "QT_QPA_PLATFORM": "offscreen",
+                "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path),
+            },
         )
         return done.returncode, done.stdout + done.stderr
 
