@@ -46,6 +46,8 @@ FIRST = 0.75
 # Shares of reached values given up, one after the other, until the plan can be worked out.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 HAIR = 1e-8
+# So small a share of what a station needs is rounding, and not lacking.
+ROUNDING = 1e-11
 # Share of the gap asked of an aim that those after it may give up: next to nothing beside what is
 # not proven, and much for a plan that is all but as good.
 KEPT = 0.2
@@ -400,6 +402,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         standing = standing[standing >= 0]
         site = program.instance.offer_site[standing]
         lacks = np.clip(need[standing] - earned[site], 0.0, cap[standing])
+        lacks = np.where(lacks > ROUNDING * need[standing], lacks, 0.0)
         so_far[site] = np.maximum(so_far[site], lacks)
         paid[standing, t] = so_far[site]
     return paid
