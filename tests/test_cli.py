@@ -55,7 +55,7 @@ def test_a_run_prints_a_summary_and_writes_its_folder(town):
     assert "West pump" in done.stdout
     stages = [line.split()[0] for line in done.stderr.splitlines()]
     assert stages[0] == "roads"
-    assert stages[-4:] == ["plan", "day", "demand", "what"]
+    assert stages[-5:] == ["plan", "day", "demand", "what", "certificate"]
     runs = list((town.parent / "runs").iterdir())
     assert len(runs) == 1
     assert runs[0].name.startswith("town-20")

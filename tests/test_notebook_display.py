@@ -55,6 +55,7 @@ def test_a_study_shows_its_stages_as_they_come(study):
         "offers",
         "reach",
         "solve",
+        "certificate",
         "plan",
         "day",
         "what if",

@@ -19,8 +19,9 @@ from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
 
-# Pairs over all slices up to which the relaxation is written out for its prices.
-MOST_PAIRS = 4_000_000
+# Pairs over all slices up to which the relaxation is written out for its prices: at nearly a
+# kilobyte a pair, some 800 MB beside what the solve took.
+MOST_PAIRS = 1_000_000
 # Columns up to which the simplex method finds prices at a corner: short fractions in small towns.
 SIMPLEX = 5_000
 

@@ -302,7 +302,16 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
     return decide(asked, program, progress=context.solving, start=study.start)
 
 
-@stage("solver", stored="outcome")
+@stage(
+    "solver",
+    told="certificate",
+    found=lambda prices: (
+        "none: the bound is claimed, and not to be proven from the run's files"
+        if prices is None
+        else f"{len(prices) - 1:,} prices, from which siting verify proves a bound"
+    ),
+    stored="outcome",
+)
 def certificate(config: Config, program: Program, outcome: Outcome) -> Table | None:
     """Prices that prove a bound on the first aim (`siting.verify.certified`), and the bound told.
 
