@@ -105,8 +105,18 @@ def _resolved(value: Any, info: ValidationInfo) -> Any:
         refuse([((), "the path is blank", "")])
     if "\0" in str(value):
         refuse([((), "the path holds a zero byte", "")])
-    folder = (info.context or {}).get("folder")
-    return Path(value) if folder is None else (folder / value).resolve()
+    context = info.context or {}
+    folder = context.get("folder")
+    path = Path(value) if folder is None else (folder / value).resolve()
+    if context.get("check_files"):
+        # Path.is_file() raises where a name is too long or a folder may not be entered.
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # told by the check of what the path is for
+        except OSError as err:
+            refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
+    return path
 
 
 def _input_file(suffixes: tuple[str, ...]) -> Callable[[Any, ValidationInfo], Any]:

@@ -108,8 +108,11 @@ def checked(data: Mapping[str, Any], folder: Path) -> Config:
 
 
 def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Origins, list[Fault]]:
-    if not path.is_file():
-        raise ConfigError(Fault(str(path), missing_file(path).replace(f": {path}", "", 1)))
+    try:
+        if not path.is_file():
+            raise ConfigError(Fault(str(path), missing_file(path).replace(f": {path}", "", 1)))
+    except OSError as err:  # a name too long, a folder that may not be entered
+        raise ConfigError(Fault(str(path), f"cannot be read: {err.strerror}")) from err
     if path.suffix.lower() not in SUFFIXES:
         what = f"ending {path.suffix or '(none)'} is not that of a configuration"
         raise ConfigError(Fault(str(path), what, f"use {' or '.join(SUFFIXES)}"))
