@@ -31,10 +31,10 @@ def public_money(
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]
     sold = float(case["sold_kwh_day"].sum())
-    own = sites.set_index("site_id").reindex(case["site_id"])
-    to_cars = own.get("served_car_kwh_day", pd.Series(0.0, index=own.index)).astype(float)
-    whole = own["served_kwh_day"].astype(float)
-    share = (to_cars / whole.where(whole > 0)).fillna(0.0).to_numpy()
+    stations = sites.set_index("site_id").reindex(case["site_id"])
+    to_cars = stations.get("served_car_kwh_day", pd.Series(0.0, index=stations.index)).astype(float)
+    served_kwh = stations["served_kwh_day"].astype(float)
+    share = (to_cars / served_kwh.where(served_kwh > 0)).fillna(0.0).to_numpy()
     wanted = float(classes.loc[classes["vehicle_class"] == "car", "demand_kwh_day"].sum())
     car_kwh = float((case["sold_kwh_day"] * share).sum())
     cars = vehicles.get("car", 0.0) * car_kwh / wanted if wanted > 0 else 0.0

@@ -120,8 +120,8 @@ def nearest_places(
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
-    place, place_m = _nearest(sites, free, own=False)
-    station, station_m = _nearest(sites, sites, own=True)
+    place, place_m = _nearest(sites, free, same_sites=False)
+    station, station_m = _nearest(sites, sites, same_sites=True)
     out = pd.DataFrame(
         {
             "place": _called(free, place),
@@ -145,19 +145,19 @@ def nearest_places(
 
 
 def _nearest(
-    sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, own: bool
+    sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return position and distance (m) of the nearest of others; -1 and blank where there is none.
 
-    With `own`, `others` are the sites themselves and a site is no neighbour of its own.
+    With `same_sites`, `others` are the sites themselves and a site is no neighbour of its own.
     """
     count = len(sites)
-    if len(others) <= int(own):
+    if len(others) <= int(same_sites):
         return np.full(count, -1), np.full(count, np.nan)
     here = np.column_stack([sites.geometry.x, sites.geometry.y])
     there = np.column_stack([others.geometry.x, others.geometry.y])
     far_m = np.hypot(*(here[:, None, :] - there[None, :, :]).transpose(2, 0, 1))
-    if own:
+    if same_sites:
         np.fill_diagonal(far_m, np.inf)
     position = far_m.argmin(axis=1)
     return position, far_m[np.arange(count), position]

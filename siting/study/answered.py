@@ -54,14 +54,14 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     The service is that of the configuration's own demand; in scenarios it is worked out anew.
     """
     config = asked.config
-    found = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
+    outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
     years = list(asked.own)
     if config.program.scenarios is None:
         services = {year: answer.service("" if year is None else str(year)) for year in years}
     else:
         stand = {
-            year: found.built.loc[
-                (found.built["year"] == year) if year is not None else slice(None), "offer_id"
+            year: outcome.built.loc[
+                (outcome.built["year"] == year) if year is not None else slice(None), "offer_id"
             ]
             .drop_duplicates()
             .tolist()
@@ -71,19 +71,19 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     last = years[-1]
     offers = asked.offers.set_index("offer_id")
     site = offers["site_id"].astype(str)
-    drawn = found.subsidies
+    drawn = outcome.subsidies
     used = limits_used(
-        *limit_tables(asked.limits), {o: drawn.get(site[o], 0.0) for o in found.offers}
+        *limit_tables(asked.limits), {o: drawn.get(site[o], 0.0) for o in outcome.offers}
     )
-    found = replace(
-        found,
+    outcome = replace(
+        outcome,
         service=services[last],
         demand_kwh_day=float(asked.own[last]["demand_kwh_day"].sum()),
         served_kwh_day=float(services[last]["served_kwh_day"].sum()),
-        cost_pkr=float(offers["cost_pkr"].astype(float).loc[list(found.offers)].sum()),
+        cost_pkr=float(offers["cost_pkr"].astype(float).loc[list(outcome.offers)].sum()),
         limits=tuple(used),
     )
-    return found, services
+    return outcome, services
 
 
 @dataclass
@@ -99,23 +99,23 @@ class _Told:
     def outcome(self) -> Outcome:
         """Return the outcome with all of it."""
         asked, answer, keys = self.asked, self.answer, self.asked.config.program
-        found, services = bare_outcome(asked, answer)
+        outcome, services = bare_outcome(asked, answer)
         last = list(asked.own)[-1]
         served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
-        if found.guarantee:
-            self.lines.append(("Guarantee", found.guarantee))
+        if outcome.guarantee:
+            self.lines.append(("Guarantee", outcome.guarantee))
         if keys.objective != "energy" or keys.decay is not None:
-            self._worth(found)
+            self._worth(outcome)
         if keys.years is not None:
-            self._years(found, services, served)
+            self._years(outcome, services, served)
         if keys.scenarios is not None:
             self._scenarios()
         if asked.zones is not None:
             self.tables["zones"] = zone_table(
                 asked.zones, asked.own[last], services[last], asked.floors_of_zones
             )
-        if len(found.floors):
-            self.tables["floors"] = found.floors
+        if len(outcome.floors):
+            self.tables["floors"] = outcome.floors
         if keys.fairness == "max_min":
             self._fairness()
         if keys.least_cost is not None:
@@ -123,21 +123,21 @@ class _Told:
         if answer.left_out.offers:
             self._left_out()
         elif asked.budgeted and isinstance(answer.program.all_aims[0], MostWorth):
-            self._unspent(found)
+            self._unspent(outcome)
         if keys.least_gain.always and asked.budgeted:
-            self._left(found)
+            self._left(outcome)
         if asked.need is not None:
-            self._viability(found, services[last])
-        for one in found.proofs[1:]:
+            self._viability(outcome, services[last])
+        for one in outcome.proofs[1:]:
             self.lines.append((f"Then {one.aim}", str(one.proof)))
         if keys.alternatives is not None:
             _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort
             )
-        return replace(found, lines=tuple(self.lines), tables=self.tables)
+        return replace(outcome, lines=tuple(self.lines), tables=self.tables)
 
-    def _worth(self, found: Outcome) -> None:
-        table = found.served.merge(found.slices[["slice", "weight", "probability"]], on="slice")
+    def _worth(self, outcome: Outcome) -> None:
+        table = outcome.served.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
         worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
         unit = self.answer.program.worth_unit
         self.lines.append(("Worth of the plan", f"{worth:,.0f} {unit}"))
@@ -146,15 +146,15 @@ class _Told:
 
     def _years(
         self,
-        found: Outcome,
+        outcome: Outcome,
         services: dict[int | None, pd.DataFrame],
         served: dict[int | None, float],
     ) -> None:
         """Tell what stands, is served and is spent in each year."""
         program, asked = self.answer.program, self.asked
-        built = built_by_year(found, program)
-        money = money_by_year(found.money, program)
-        weights = found.slices.drop_duplicates("year").set_index("year")["weight"]
+        built = built_by_year(outcome, program)
+        money = money_by_year(outcome.money, program)
+        weights = outcome.slices.drop_duplicates("year").set_index("year")["weight"]
         wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
         fresh = built[built["built_year"] == built["year"]]
         first = ~fresh.duplicated("site_id")
@@ -215,11 +215,11 @@ class _Told:
         table = table[["scenario", "demand_kwh_day", "served_kwh_day"]]
         table.insert(1, "probability", list(plan.probabilities))
         worth = worth_of_scenarios(answer)
-        own = best_by_scenario(program, self.effort, answer.offers)
+        best_plans = best_by_scenario(program, self.effort, answer.offers)
         texts = [f"what it gives up was {NOT_FOUND}"] * len(table)
-        if own is not None:
-            best = np.array([one.proof.objective for one in own])
-            bound = np.array([max(one.proof.bound, one.proof.objective) for one in own])
+        if best_plans is not None:
+            best = np.array([one.proof.objective for one in best_plans])
+            bound = np.array([max(one.proof.bound, one.proof.objective) for one in best_plans])
             regret = np.maximum(bound - worth, 0.0)
             plain = program.objective is None and program.year_plan is None
             what = "kwh" if plain else "worth"
@@ -231,14 +231,14 @@ class _Told:
                 regret_share=share,
             )
             texts = [f"gives up at most {one:.1%}" for one in share]
-            self.tables["robust"] = _robust(answer, own)
+            self.tables["robust"] = _robust(answer, best_plans)
         self.tables["scenarios"] = table
         for row, text in zip(table.itertuples(), texts, strict=True):
             what = f"If {row.scenario} (p {row.probability:g})"
             self.lines.append((what, f"{row.served_kwh_day:,.0f} kWh/day, {text}"))
         mean = float((table["probability"] * table["served_kwh_day"]).sum())
         self.lines.append(("Energy on average", f"{mean:,.0f} kWh/day"))
-        count = NOT_FOUND if own is None else f"{self.tables['robust']['robust'].sum():,}"
+        count = NOT_FOUND if best_plans is None else f"{self.tables['robust']['robust'].sum():,}"
         self.lines.append(("Sites in every scenario's plan", count))
 
     # --- fairness, money -------------------------------------------------------------------------
@@ -285,10 +285,10 @@ class _Told:
         program = replace(program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / all_ if all_ else 0.0
         program = program.floor(city).floor((1 - 1e-6) * share, zones_named(self.asked))
-        found = self.effort.attempt(program)
-        if found is None:
+        cheapest = self.effort.attempt(program)
+        if cheapest is None:
             return f"money {NOT_FOUND}:"
-        more = max(found.subsidy_pkr - usual.budget_pkr, 0.0)
+        more = max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0)
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> None:
@@ -301,18 +301,18 @@ class _Told:
         )
         self.lines.append(("Money left", text))
 
-    def _unspent(self, found: Outcome) -> None:
+    def _unspent(self, outcome: Outcome) -> None:
         """Tell of money that the most worth did not take, and what it could serve at most."""
-        left, proof = found.budget_pkr - found.subsidy_pkr, self.answer.proofs[0].proof
-        if left < max(LITTLE_PKR, LITTLE * found.budget_pkr) or not math.isfinite(proof.bound):
+        left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
+        if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return
         more = math.ceil(max(proof.bound - proof.objective, 0.0))
         text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,} "
         self.lines.append(("Money left", f"{text}{self.answer.program.worth_unit} more with it"))
 
-    def _left(self, found: Outcome) -> None:
+    def _left(self, outcome: Outcome) -> None:
         """Tell what is left of the money because it would bring too little, and how little."""
-        left = found.budget_pkr - found.subsidy_pkr
+        left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return
         program, answer = self.answer.program, self.answer
@@ -342,16 +342,16 @@ class _Told:
         text = f"PKR {proof.objective / 1e6:,.2f} m, no plan needs less than "
         self.lines.append((f"Least {what}", f"{text}{proof.bound / 1e6:,.2f} m"))
 
-    def _viability(self, found: Outcome, service: pd.DataFrame) -> None:
+    def _viability(self, outcome: Outcome, service: pd.DataFrame) -> None:
         """Tell what the business case of each station needs, earns and is paid."""
         need = self.asked.need
         assert need is not None
-        sites = need.offers[need.offers["offer_id"].isin(list(found.offers))]
+        sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
         sites = sites[["site_id", "offer_id", "cost_pkr"]].sort_values("site_id", ignore_index=True)
         by_site = service.groupby("site_id")["served_kwh_day"].sum()
         margin = service["vehicle_class"].map(need.margin_pkr).astype(float)
         earned = (service["served_kwh_day"] * margin).groupby(service["site_id"]).sum()
-        money = sites["site_id"].map(found.subsidies).fillna(0.0).astype(float)
+        money = sites["site_id"].map(outcome.subsidies).fillna(0.0).astype(float)
         sites = sites.assign(
             served_kwh_day=sites["site_id"].map(by_site).fillna(0.0).astype(float),
             earned_pkr=sites["site_id"].map(earned).fillna(0.0).astype(float),
@@ -366,10 +366,12 @@ def _worth_of(answer: Answer) -> float:
     return sum(s.weight * s.probability * answer.worth_in(n) for n, s in enumerate(slices))
 
 
-def _robust(answer: Answer, own: Sequence[Answer]) -> pd.DataFrame:
+def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
     """Return how often each site is chosen in the plans of the scenarios alone."""
     sites = answer.program.instance
-    standing = [set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *own)]
+    standing = [
+        set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
+    ]
     names = sorted(set().union(*standing))
     times = [sum(name in one for one in standing[1:]) for name in names]
     return pd.DataFrame(
@@ -377,6 +379,6 @@ def _robust(answer: Answer, own: Sequence[Answer]) -> pd.DataFrame:
             "site_id": pd.Series(names, dtype="str"),
             "in_plan": [name in standing[0] for name in names],
             "scenarios": times,
-            "robust": [count == len(own) for count in times],
+            "robust": [count == len(best_plans) for count in times],
         }
     )

@@ -57,16 +57,16 @@ class Asked:
         """The share that must be served in each zone that has a floor."""
         program = self.config.program
         names = [] if self.zones is None else sorted(set(self.zones) - {""})
-        found = dict.fromkeys(names, program.zone_floor) if program.zone_floor > 0 else {}
-        return found | {str(k): float(v) for k, v in program.zone_floors.items()}
+        floors = dict.fromkeys(names, program.zone_floor) if program.zone_floor > 0 else {}
+        return floors | {str(k): float(v) for k, v in program.zone_floors.items()}
 
     @property
     def floors_of_classes(self) -> dict[str, float]:
         """The share that must be served of each vehicle class that has a floor."""
         program = self.config.program
         there = self._wanted("vehicle_class")
-        found = dict.fromkeys(there, program.class_floor) if program.class_floor > 0 else {}
-        return found | {str(k): float(v) for k, v in program.class_floors.items()}
+        floors = dict.fromkeys(there, program.class_floor) if program.class_floor > 0 else {}
+        return floors | {str(k): float(v) for k, v in program.class_floors.items()}
 
     def _wanted(self, column: str) -> list[str]:
         rows = pd.concat(self.demand.values())
@@ -128,22 +128,22 @@ def asked_of(
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
     futures = program.scenarios.of if program.scenarios else {}
-    own: dict[int | None, pd.DataFrame] = {
+    by_year: dict[int | None, pd.DataFrame] = {
         year: demand if year in (None, config.year) else other_demand(year, None, None)
         for year in years
     }
-    found: dict[Key, pd.DataFrame] = {}
+    by_slice: dict[Key, pd.DataFrame] = {}
     for year in years:
         for name, future in futures.items():
             key = name if year is None else (year, name)
-            found[key] = other_demand(year, future.fleet, future.case)
-    found = _same_rows(found or dict(own), demand)
-    own = _same_rows(own, *found.values())
+            by_slice[key] = other_demand(year, future.fleet, future.case)
+    by_slice = _same_rows(by_slice or dict(by_year), demand)
+    by_year = _same_rows(by_year, *by_slice.values())
     zones, people = None, {}
     if cell_zones is not None:
-        rows = next(iter(own.values()))
+        rows = next(iter(by_year.values()))
         of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
-        wanted = pd.concat(found.values()).groupby("demand_id")["demand_kwh_day"].sum()
+        wanted = pd.concat(by_slice.values()).groupby("demand_id")["demand_kwh_day"].sum()
         live = of_row.groupby(of_row).transform("size") > 0
         live &= (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
         zones = pd.Series(
@@ -154,8 +154,8 @@ def asked_of(
     worth = None if program.objective == "energy" else program.objective
     return Asked(
         with_rule(config),
-        found,
-        own,
+        by_slice,
+        by_year,
         offers,
         reach,
         compatibility,
@@ -164,8 +164,12 @@ def asked_of(
         forbidden,
         zones,
         people,
-        None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in found.items()},
-        None if worth is None else {k: _worth(d, worth, cells, sessions) for k, d in own.items()},
+        None
+        if worth is None
+        else {k: _worth(d, worth, cells, sessions) for k, d in by_slice.items()},
+        None
+        if worth is None
+        else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
         _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
     )
 

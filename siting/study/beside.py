@@ -73,8 +73,8 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     if drivers > MOST_DRIVERS:
         what = f"{drivers:,.0f} drivers a day take longer than a few seconds"
         return known | {"why_not": f"{what}: siting simulate RUN has their day"}
-    found = simulated(plan, waiting, demand, reach, rules)
-    return known | {case: _shares(days, standard.alpha) for case, days in found.items()}
+    days_by_case = simulated(plan, waiting, demand, reach, rules)
+    return known | {case: _shares(days, standard.alpha) for case, days in days_by_case.items()}
 
 
 @stage("reach: cutoff_min access_kmh table_csv")
@@ -175,8 +175,8 @@ def what_if(study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
     if config.program.model != "coverage":
         rule = RULES[config.offers.service.rule]
         service = config.offers.service.model_copy(update={"rule": rule})
-        own = config.offers.model_copy(update={"service": service})
-        other = study.with_stages({}, config.model_copy(update={"offers": own}))
+        other_offers = config.offers.model_copy(update={"service": service})
+        other = study.with_stages({}, config.model_copy(update={"offers": other_offers}))
         attempt("capacity", rule, RULE_WORDS[rule], "offers", other)
     for key, value in _other_demands(config):
         other = study.in_other(**{key: value})
@@ -190,12 +190,12 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
     asked = config.demand
     if asked.table is not None:
         return []
-    found = [("case", case) for case in ("low", "high") if case != asked.case]
+    changes = [("case", case) for case in ("low", "high") if case != asked.case]
     if asked.fleet_csv is None:
         there = people_to_energy.scenario_names(asked.scenarios_csv)
         names = [name for name in ("slow", "fast") if name in there and name != asked.scenario]
-        found[1:1] = [("scenario", name) for name in names]
-    return found
+        changes[1:1] = [("scenario", name) for name in names]
+    return changes
 
 
 def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, Any]:

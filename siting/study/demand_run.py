@@ -92,12 +92,12 @@ def demand_to_folder(
     if out is None:
         out = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"
     with whole_folder(out) as folder:
-        found = _found(study, sensitivity=sensitivity, draws=draws, seed=seed)
-        _write(study, found, folder, now, draws, seed)
-    return found, out
+        demand_run = _demand_run(study, sensitivity=sensitivity, draws=draws, seed=seed)
+        _write(study, demand_run, folder, now, draws, seed)
+    return demand_run, out
 
 
-def _found(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
+def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     parts = (study.fleet, study.vehicles, study.fleet_share, study.zone_table, study.area_share)
     drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, *parts, study.housing))
     runs = demand.energy_scenarios(*parts, study.housing)
@@ -176,8 +176,10 @@ def _with_zone(
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
     """Return the shares with each kWh of a class known by depot in the cells of its depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
-    for name, own in depots.groupby("vehicle_class", sort=False):
-        at = own[["cell_id"]].assign(vehicle_class=name, share=demand.depot_shares(own))
+    for name, class_depots in depots.groupby("vehicle_class", sort=False):
+        at = class_depots[["cell_id"]].assign(
+            vehicle_class=name, share=demand.depot_shares(class_depots)
+        )
         parts.append(at.merge(pd.DataFrame({"zone_id": zones.unique()}), how="cross"))
     return pd.concat(parts, ignore_index=True)
 
@@ -185,14 +187,14 @@ def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> 
 def _fleet_check(settings: Demand) -> pd.DataFrame:
     if settings.fleet_csv is not None:
         return pd.DataFrame()
-    own = {name: dict(figures) for name, figures in settings.fleet_figures.items()}
+    fleet_figures = {name: dict(figures) for name, figures in settings.fleet_figures.items()}
     return demand.fleet_check(
-        settings.scenario, settings.scenarios_csv, own, sales_path=settings.sales_csv
+        settings.scenario, settings.scenarios_csv, fleet_figures, sales_path=settings.sales_csv
     )
 
 
 def _write(
-    study: Study, found: DemandRun, folder: Path, now: datetime, draws: int, seed: int
+    study: Study, demand_run: DemandRun, folder: Path, now: datetime, draws: int, seed: int
 ) -> None:
     config, note = study.config, study.config.note
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
@@ -235,7 +237,7 @@ def _write(
         study.tell("picture", 'none was drawn: it needs another package, pip install "siting[map]"')
     tables = {
         "demand": study.demand,
-        "classes": found.classes,
+        "classes": demand_run.classes,
         "zone_energy": study.zone_energy,
         "figures": all_figures(
             config.demand,
@@ -247,9 +249,9 @@ def _write(
             study.road_weights,
         ),
         "hours": _hours(study.demand, study.sessions),
-        "fleet_check": found.fleet,
-        "sensitivity_total": found.total_swings,
-        "sensitivity_map": found.map_swings,
+        "fleet_check": demand_run.fleet,
+        "sensitivity_total": demand_run.total_swings,
+        "sensitivity_map": demand_run.map_swings,
     }
     settings = config.demand
     if settings.fleet_csv is None:
@@ -278,10 +280,10 @@ def _write(
             "year": config.year,
             "written": now.isoformat(timespec="seconds"),
             "demand": study.demand_facts,
-            "classes": found.classes.to_dict("records"),
+            "classes": demand_run.classes.to_dict("records"),
             "draws": draws,
             "seed": seed,
-            "notes": list(found.notes),
+            "notes": list(demand_run.notes),
             "inputs": study.inputs,
             "seconds": dict(study.seconds),
         },

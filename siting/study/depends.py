@@ -31,11 +31,11 @@ READ_BACK_FROM = {"people_read": "cells"}
 
 def upto(*names: str) -> list[str]:
     """Return the names of stages and of all that they rest on, in order."""
-    found = set(names)
+    needed = set(names)
     for name in reversed(list(STAGES)):
-        if name in found:
-            found.update(STAGES[name].reads)
-    return [name for name in STAGES if name in found]
+        if name in needed:
+            needed.update(STAGES[name].reads)
+    return [name for name in STAGES if name in needed]
 
 
 def gone(
@@ -48,24 +48,24 @@ def gone(
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):
-        found = set(STAGES)
+        outdated = set(STAGES)
     else:
-        found = {
+        outdated = {
             name
             for name, made in STAGES.items()
             if any(made.reads_key(key) for key in changed) or not set(given).isdisjoint(made.reads)
         }
-    found = _and_below(found, given, once)
-    again = {name for name, of in READ_BACK_FROM.items() if of in found}
-    return frozenset(_and_below(found | again, given, once))
+    outdated = _and_below(outdated, given, once)
+    again = {name for name, of in READ_BACK_FROM.items() if of in outdated}
+    return frozenset(_and_below(outdated | again, given, once))
 
 
-def _and_below(found: set[str], given: Collection[str], once: bool) -> set[str]:
+def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
     """Return stages and all that rest on them, except where a stage holds whatever it rests on."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
-        if not holds and (name in found or not below.isdisjoint(made.reads)):
+        if not holds and (name in outdated or not below.isdisjoint(made.reads)):
             below.add(name)
     return below
 
@@ -99,11 +99,11 @@ def feeds(key: str) -> tuple[str, ...]:
     reading = [name for name, made in STAGES.items() if _declares(made, key)]
     if not reading:
         return STORED
-    found = set(reading)
+    readers = set(reading)
     for name, made in STAGES.items():
-        if any(read in found and not STAGES[read].stored for read in made.reads):
-            found.add(name)
-    groups = {STAGES[name].stored for name in found}
+        if any(read in readers and not STAGES[read].stored for read in made.reads):
+            readers.add(name)
+    groups = {STAGES[name].stored for name in readers}
     return tuple(group for group in STORED if group in groups)
 
 

@@ -47,7 +47,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     }
 
 
-def earnings_in_words(found: Mapping[str, Any]) -> list[str]:
+def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
     """Return a warning where new stations bring little for their money; nothing else.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
@@ -55,15 +55,15 @@ def earnings_in_words(found: Mapping[str, Any]) -> list[str]:
     ['1 new station brings less than 10 kWh/day for each PKR m of public money (the plan: 230 on \
 average; least: s0007, 4.9); program.least_gain leaves such out: s0007']
     """
-    below = list(found.get("below", ()))
+    below = list(facts.get("below", ()))
     if not below:
         return []
     more = " …" if len(below) > SHOWN else ""
     verb = "stations bring" if len(below) > 1 else "station brings"
     return [
-        f"{len(below):,} new {verb} less than {found['least_gain']:g} kWh/day for each PKR m of "
-        f"public money (the plan: {found['plan']:,.0f} on average; least: "
-        f"{found['least_station']}, {found['least']:,.1f}); program.least_gain leaves such out: "
+        f"{len(below):,} new {verb} less than {facts['least_gain']:g} kWh/day for each PKR m of "
+        f"public money (the plan: {facts['plan']:,.0f} on average; least: "
+        f"{facts['least_station']}, {facts['least']:,.1f}); program.least_gain leaves such out: "
         + ", ".join(below[:SHOWN])
         + more
     ]

@@ -34,20 +34,22 @@ def energy_factors(
     `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
-    own = (config.year, demand.scenario, demand.case)
+    configured = (config.year, demand.scenario, demand.case)
     years = [config.year] if program.years is None else list(program.years.budgets_pkr)
     futures = [] if program.scenarios is None else list(program.scenarios.of.values())
-    wanted = [own, *((year, *own[1:]) for year in years)]
-    wanted += [(y, f.fleet or own[1], f.case or own[2]) for y in years for f in futures]
+    wanted = [configured, *((year, *configured[1:]) for year in years)]
+    wanted += [
+        (y, f.fleet or configured[1], f.case or configured[2]) for y in years for f in futures
+    ]
     rows = []
     for year, scenario, case in dict.fromkeys(wanted):
-        of_it = fleet
-        if (year, scenario) != own[:2]:
-            of_it = study.in_other(year=year, scenario=scenario).fleet
-        found = people_to_energy.energy_factors(
-            of_it, vehicles, fleet_share, zone_table, area_share, housing, case
+        its_fleet = fleet
+        if (year, scenario) != configured[:2]:
+            its_fleet = study.in_other(year=year, scenario=scenario).fleet
+        factors = people_to_energy.energy_factors(
+            its_fleet, vehicles, fleet_share, zone_table, area_share, housing, case
         )
-        rows.append(found.assign(year=year, fleet=scenario, case=case))
+        rows.append(factors.assign(year=year, fleet=scenario, case=case))
     table = pd.concat(rows, ignore_index=True)
     keys = ["year", "fleet", "case"]
     return table[[*keys, *table.columns.drop(keys)]]

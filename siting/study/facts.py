@@ -176,13 +176,13 @@ def warnings_of(
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the packages that a plan depends on."""
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:  # vendored or renamed: say so rather than fail a run
-            found[name] = "unknown"
-    return found
+            versions[name] = "unknown"
+    return versions
 
 
 def peak_memory_mb() -> float | None:

@@ -20,12 +20,14 @@ from siting.study.stages import Row, Table
 from siting.study.to_demand import own_figures
 
 
-def _of_ownfile_of(found: Table, name: str, path: Path | None) -> pd.Series[bool]:
+def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bool]:
     """Return which figures by class come from a user's own rows of a table, by class and figure."""
     if path is None:
-        return pd.Series(data=False, index=found.index)
-    own = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
-    return pd.Series(pd.MultiIndex.from_frame(found[["figure", "of"]]).isin(own), index=found.index)
+        return pd.Series(data=False, index=figures.index)
+    in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
+    return pd.Series(
+        pd.MultiIndex.from_frame(figures[["figure", "of"]]).isin(in_file), index=figures.index
+    )
 
 
 def file_of(name: str, path: Path | None) -> str:
@@ -44,7 +46,7 @@ def _energy_figures(
         model = people_to_energy.fleet_figures(
             scenario,
             asked.scenarios_csv,
-            {name: dict(own) for name, own in asked.fleet_figures.items()},
+            {name: dict(values) for name, values in asked.fleet_figures.items()},
             sales_path=asked.sales_csv,
         )
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
@@ -53,9 +55,9 @@ def _energy_figures(
             model = model.assign(figure=model["figure"] + " " + scenario)
         model = placed(model, file_of("scenarios", asked.scenarios_csv), ENERGY)
         sold = ~model["figure"].str.startswith("share_") & (model["table"] != CONFIG)
-        own = _of_ownfile_of(model, "sales", asked.sales_csv)
+        by_user = _given_by_user(model, "sales", asked.sales_csv)
         model["table"] = model["table"].mask(sold, "sales.csv")
-        model["table"] = model["table"].mask(sold & own, file_of("sales", asked.sales_csv))
+        model["table"] = model["table"].mask(sold & by_user, file_of("sales", asked.sales_csv))
         parts.append(model)
     origin = {
         "country_vehicles": "fleet model" if asked.fleet_csv is None else asked.fleet_csv.name,
@@ -67,8 +69,10 @@ def _energy_figures(
     rows = placed(rows, "vehicles.csv", ENERGY)
     rows["table"] = rows["figure"].map(origin).where(rows["table"] != CONFIG).fillna(rows["table"])
     rows["used_for"] = rows["used_for"].mask(rows["figure"].isin(SURFACES), WHERE)
-    own = _of_ownfile_of(rows, "vehicles", asked.vehicles_csv) & (rows["table"] == "vehicles.csv")
-    rows["table"] = rows["table"].mask(own, file_of("vehicles", asked.vehicles_csv))
+    by_user = _given_by_user(rows, "vehicles", asked.vehicles_csv) & (
+        rows["table"] == "vehicles.csv"
+    )
+    rows["table"] = rows["table"].mask(by_user, file_of("vehicles", asked.vehicles_csv))
     registered = reference.table("registrations", asked.registrations_csv)
     here = registered["city"].astype(str).str.casefold() == asked.city.casefold()
     used = registered["vehicle_class"].isna() | registered["vehicle_class"].isin(classes)
@@ -110,8 +114,8 @@ def all_figures(
         names = [c for c in used.columns if str(c).startswith("housing_weight")]
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
-    own = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
-    parts.append(listed("profiles", own, file_of("profiles", asked.profiles_csv)))
+    profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
+    parts.append(listed("profiles", profiles, file_of("profiles", asked.profiles_csv)))
     if asked.surfaces is not None:
         files = (asked.surfaces.poi_weights_csv, asked.surfaces.road_weights_csv)
         if asked.surfaces.places is not None:
@@ -121,10 +125,10 @@ def all_figures(
 
 
 def with_own(
-    rows: Table, own: Mapping[str, float], item: str = "item", figure: str = "value"
+    rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
     """Return rows of a table, by ``item``, with the values that the configuration sets instead."""
-    given = rows[item].map(dict(own))
+    given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
     out = rows.astype(dict.fromkeys(ends, float))
@@ -153,9 +157,11 @@ def station_figures(config: Config) -> list[Table]:
         return listed(name, rows)
 
     # Under the other rule of capacity too: every run says what its stations would serve by it.
-    own = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
+    use_shares = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
-    taken = with_own(taken[taken["charger_group"].isin(groups)], own, "charger_group", "use_share")
+    taken = with_own(
+        taken[taken["charger_group"].isin(groups)], use_shares, "charger_group", "use_share"
+    )
     works = with_own(reference.table("works"), _by_item(config.offers.costs, sites.WORKS))
     return [
         listed("chargers", chargers, file_of("chargers", asked.chargers_csv)),

@@ -41,13 +41,13 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     suffix, write = _writer(name, value)
     folder = cache_dir / GIVEN
     folder.mkdir(parents=True, exist_ok=True)
-    found: list[Path] = []
+    laid_down: list[Path] = []
 
     def keep(part: Path) -> None:
         write(part)
-        found.append(folder / sha256(part)[:16] / f"{name}{suffix}")
-        if not found[0].is_file():
-            write_whole(found[0], lambda copy: shutil.copyfile(part, copy))
+        laid_down.append(folder / sha256(part)[:16] / f"{name}{suffix}")
+        if not laid_down[0].is_file():
+            write_whole(laid_down[0], lambda copy: shutil.copyfile(part, copy))
 
     scratch = folder / f"scratch{suffix}"
     try:
@@ -56,10 +56,10 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
         scratch.unlink(missing_ok=True)
     if isinstance(value, gpd.GeoDataFrame):
         try:
-            read_layer(found[0])
+            read_layer(laid_down[0])
         except SitingError as err:
             raise in_words(err) from None
-    return found[0]
+    return laid_down[0]
 
 
 def in_words(err: SitingError) -> SitingError:

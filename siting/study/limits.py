@@ -37,12 +37,12 @@ def limits_of(
     `vehicles` are the electric ones of the area.
     """
     asked = config.program.limits
-    found: list[Limit] = []
+    limits: list[Limit] = []
     if asked.most_new_stations is not None:
-        found.append(number(offers, asked.most_new_stations))
+        limits.append(number(offers, asked.most_new_stations))
     if asked.spacing_m is not None:
-        found += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
-    found += _money_for_chargers(config, offers)
+        limits += spacing(candidates, offers, asked.spacing_m, asked.spacing_kinds or None)
+    limits += _money_for_chargers(config, offers)
     if asked.areas is not None:
         where = "program.limits.areas"
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
@@ -52,19 +52,19 @@ def limits_of(
         for offer_id, site_id in offers[["offer_id", "site_id"]].itertuples(index=False, name=None):
             if of_site[str(site_id)] in shares:
                 shares[of_site[str(site_id)]][str(offer_id)] = 1.0
-        found += _envelopes(budgets, shares, where)
+        limits += _envelopes(budgets, shares, where)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
         use = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
-        found.append(
+        limits.append(
             Limit(name, "at least", "stations", math.inf, dict.fromkeys(use, 1.0), rule.stations)
         )
-    found += _density(config, candidates, offers, network)
+    limits += _density(config, candidates, offers, network)
     if asked.least_kw_per_ev is not None:
-        found.append(_power(config, offers, compatibility, vehicles))
+        limits.append(_power(config, offers, compatibility, vehicles))
     if "feeder_id" in candidates.columns:
-        found += _feeders(candidates, offers)
-    return tuple(found)
+        limits += _feeders(candidates, offers)
+    return tuple(limits)
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,19 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
     shares = _shares_by_chargers(config, offers, {name: pot.groups for name, pot in pots.items()})
     ceilings = {name: pot.pkr for name, pot in pots.items() if pot.rule != "kept"}
     kept = {name: pot for name, pot in pots.items() if pot.rule != "ceiling"}
-    found = [
+    limits = [
         replace(limit, of_budget=pots[limit.name].share)
         for limit in _envelopes(ceilings, shares, key)
     ]
     _need_offers([name for name in kept if name not in ceilings], shares, key)
-    found += earmarks(
+    limits += earmarks(
         shares,
         {name: pot.pkr for name, pot in kept.items()},
         offers["offer_id"].astype(str).tolist(),
         ceilings=ceilings,
         of_budget={name: pot.share for name, pot in kept.items()},
     )
-    return found
+    return limits
 
 
 def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
@@ -134,7 +134,7 @@ def _density(
 ) -> list[Limit]:
     """Return one limit a square, and one a stretch of road."""
     asked = config.program.limits
-    found: list[Limit] = []
+    limits: list[Limit] = []
     points = gpd.GeoSeries(
         candidates.geometry.to_numpy(), candidates["site_id"].astype(str), crs=candidates.crs
     )
@@ -142,7 +142,7 @@ def _density(
     if asked.density is not None:
         square = squares(points, 1000 * asked.density.square_km)
         members = {str(name): list(rows.index) for name, rows in square.groupby(square)}
-        found += one_in_each(offers, members, "square", "program.limits.density", out)
+        limits += one_in_each(offers, members, "square", "program.limits.density", out)
     roads = asked.corridors
     if roads is not None:
         key = "program.limits.corridors"
@@ -151,8 +151,8 @@ def _density(
             lines |= lines_of_layer(roads.path, roads.name_column, points.crs, f"{key}.path")
         near = stretches(lines, points, 1000 * roads.every_km, 1000 * roads.within_km)
         named = {name: [str(site) for site in here] for name, here in near.items()}
-        found += one_in_each(offers, named, "stretch", key, out)
-    return found
+        limits += one_in_each(offers, named, "stretch", key, out)
+    return limits
 
 
 def _power(
@@ -183,7 +183,7 @@ def power_for(
     types = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     each = types["power_kw"].astype(float).where(types["charger_group"].isin(groups), 0.0)
     kw = {str(charger): float(one) for charger, one in each.items()}
-    own = {
+    configuration_kw = {
         name: sum(n * kw[charger] for charger, n in counts.items())
         for name, counts in config.offers.configurations.items()
     }
@@ -194,13 +194,13 @@ def power_for(
     ):
         if classes & set(str(serves).split(", ")):
             stands[str(site)] = float(power_kw)
-    found = {}
+    offer_kw = {}
     columns = ["offer_id", "site_id", "configuration"]
     for offer_id, site, name in offers[columns].itertuples(index=False, name=None):
         # A station that stands, or one that is added to it, or one where nothing stands.
-        added = own.get(_bare(str(name)), 0.0)
-        found[str(offer_id)] = stands.get(str(site), 0.0) + added
-    return found
+        added = configuration_kw.get(_bare(str(name)), 0.0)
+        offer_kw[str(offer_id)] = stands.get(str(site), 0.0) + added
+    return offer_kw
 
 
 def _bare(configuration: str) -> str:
@@ -249,21 +249,21 @@ def _shares_by_chargers(
     share: dict[str, dict[str, float]] = {}
     for name, counts in config.offers.configurations.items():
         cost = {c: n * price[c] for c, n in counts.items()}
-        whole = sum(cost.values())
+        total = sum(cost.values())
         share[name] = {}
         for charger, pkr in cost.items():
             group = str(chargers.loc[charger, "charger_group"])
-            part = pkr / whole if whole > 0 else 1 / len(cost)
+            part = pkr / total if total > 0 else 1 / len(cost)
             share[name][group] = share[name].get(group, 0.0) + part
-    found: dict[str, dict[str, float]] = {name: {} for name in envelopes}
+    envelope_shares: dict[str, dict[str, float]] = {name: {} for name in envelopes}
     columns = ["offer_id", "configuration"]
     for offer_id, configuration in offers[columns].itertuples(index=False, name=None):
         name = _bare(str(configuration))
         for envelope, groups in envelopes.items():
             part = sum(share.get(name, {}).get(group, 0.0) for group in set(groups))
             if part > 0:
-                found[envelope][str(offer_id)] = min(part, 1.0)
-    return found
+                envelope_shares[envelope][str(offer_id)] = min(part, 1.0)
+    return envelope_shares
 
 
 def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit, ...]:
@@ -284,14 +284,14 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     """
     ids = candidates["site_id"].astype(str)
     called = candidates["name"].astype("str").str.strip().str.casefold()
-    found, faults = [], []
+    site_ids, faults = [], []
     for name in names:
         if name in set(ids):
-            found.append(name)
+            site_ids.append(name)
             continue
         here = ids[(called == name.strip().casefold()).to_numpy()]
         if len(here) == 1:
-            found.append(str(here.iloc[0]))
+            site_ids.append(str(here.iloc[0]))
         elif len(here):
             what = f"{name!r} is the name of {len(here)} sites"
             faults.append(Fault(key, what, "give the id", tuple(here)))
@@ -302,7 +302,7 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
             faults.append(Fault(key, f"{name!r} is no site", fix))
     if faults:
         raise InputError(faults)
-    return tuple(found)
+    return tuple(site_ids)
 
 
 def limits_used(

@@ -77,13 +77,13 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
     """Return the plan that each scenario would have alone; none if one was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
-    found = []
+    best_plans = []
     for k in range(count):
         answer = effort.attempt(program.only_scenario(k), 1 / (count - k), start)
         if answer is None:
             return None
-        found.append(answer)
-    return found
+        best_plans.append(answer)
+    return best_plans
 
 
 def alternatives(
@@ -145,7 +145,7 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
     stands: dict[str, str] = {}
     drawn: dict[str, float] = {}
     price = asked.offers.set_index("offer_id")["subsidy_pkr"].astype(float).to_dict()
-    carried, found = 0.0, []
+    carried, year_plans = 0.0, []
     budgets = list(years.budgets_pkr.items())
     for t, (year, granted) in enumerate(budgets):
         offers = _standing(asked.offers, stands, upgrades=years.upgrades)
@@ -158,12 +158,12 @@ def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
         answer = effort.attempt(program, 1 / (len(budgets) - t))
         if answer is None:
             return None
-        found.append(answer)
+        year_plans.append(answer)
         left = max(granted + carried - answer.subsidy_pkr, 0.0)
         carried = left if years.carry_over else 0.0
         stands = dict(answer.built[["site_id", "offer_id"]].itertuples(index=False, name=None))
         drawn = {offer_id: price[offer_id] for offer_id in stands.values()}
-    return found
+    return year_plans
 
 
 def _one_year(

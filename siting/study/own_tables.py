@@ -31,26 +31,26 @@ def own_demand(
     further from all cells.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
-        own = read_csv(path, dtype={"cell_id": "str", "vehicle_class": "str"})
+        given = read_csv(path, dtype={"cell_id": "str", "vehicle_class": "str"})
     else:
-        own = read_layer(path)
-    if "vehicle_class" not in own.columns and len(classes) == 1:
-        own = own.assign(vehicle_class=classes[0])
+        given = read_layer(path)
+    if "vehicle_class" not in given.columns and len(classes) == 1:
+        given = given.assign(vehicle_class=classes[0])
     faults = []
-    if "cell_id" not in own.columns and isinstance(own, gpd.GeoDataFrame):
-        places = own.set_geometry(own.to_crs(cells.crs).representative_point())
+    if "cell_id" not in given.columns and isinstance(given, gpd.GeoDataFrame):
+        places = given.set_geometry(given.to_crs(cells.crs).representative_point())
         nearest = places.sjoin_nearest(cells[["cell_id", cells.geometry.name]], how="left",
                                        max_distance=most_m)  # fmt: skip
         nearest = nearest[~nearest.index.duplicated()]
-        own = own.assign(cell_id=nearest["cell_id"])
-        far = own["cell_id"].isna()
+        given = given.assign(cell_id=nearest["cell_id"])
+        far = given["cell_id"].isna()
         if far.any():
             ids = tuple(f"row {n + 1}" for n in np.flatnonzero(far))
             what = f"{far.sum():,} further than {most_m:g} m from every cell of the study"
             faults.append(Fault(f"{path}, geometry", what, "leave them out", ids))
-            own = own[~far]
-    own = own.reset_index(drop=True)
-    rows = own.assign(demand_id=[f"row {n + 1}" for n in range(len(own))])
+            given = given[~far]
+    given = given.reset_index(drop=True)
+    rows = given.assign(demand_id=[f"row {n + 1}" for n in range(len(given))])
     known = {"cell_id": cells["cell_id"], "vehicle_class": pd.Series(classes)}
     faults += [*find_faults(rows, DEMAND, str(path)), *_strays(rows, known, path)]
     if not faults and not rows["demand_kwh_day"].sum() > 0:
@@ -59,14 +59,14 @@ def own_demand(
         raise InputError(faults)
     order = {name: n for n, name in enumerate([*map(str, cells["cell_id"]), *classes])}
     summed = rows.groupby(["cell_id", "vehicle_class"])["demand_kwh_day"].sum()
-    found = summed.reset_index()
-    found = found[found["demand_kwh_day"] > 0].astype({"demand_kwh_day": float})
-    found = found.sort_values(
+    demand = summed.reset_index()
+    demand = demand[demand["demand_kwh_day"] > 0].astype({"demand_kwh_day": float})
+    demand = demand.sort_values(
         ["cell_id", "vehicle_class"], key=lambda ids: ids.map(order), ignore_index=True
     )
-    found.insert(0, "demand_id", [f"d{n:05d}" for n in range(1, len(found) + 1)])
-    found.attrs["notes"] = []
-    return found
+    demand.insert(0, "demand_id", [f"d{n:05d}" for n in range(1, len(demand) + 1)])
+    demand.attrs["notes"] = []
+    return demand
 
 
 def own_reach(
@@ -81,9 +81,9 @@ def own_reach(
     twice, cells or sites that are not there.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
-    found = _read(path, REACH, known, as_rows=lambda own: _as_rows(own, known, path))
-    found = found[["cell_id", "site_id", "travel_min"]]
-    near = found[found["travel_min"] <= most_min].astype({"travel_min": float})
+    drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
+    drives = drives[["cell_id", "site_id", "travel_min"]]
+    near = drives[drives["travel_min"] <= most_min].astype({"travel_min": float})
     return near.sort_values(["cell_id", "site_id"], ignore_index=True)
 
 
@@ -94,24 +94,24 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     out or added. An `InputError` names every fault: columns, numbers, offers given twice, sites
     that are not there.
     """
-    own = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
-    apart = (own[list(PARTS)].sum(axis=1) - own["cost_pkr"]).abs() > 1.0
+    given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
+    apart = (given[list(PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
     if apart.any():
         what = f"{apart.sum():,} are not the sum of {', '.join(PARTS)}"
-        ids = tuple(own.loc[apart, "offer_id"].astype(str))
+        ids = tuple(given.loc[apart, "offer_id"].astype(str))
         raise InputError(Fault(f"{path}, column cost_pkr", what, "change a part with it", ids))
     # A CSV has one word for a blank text and for none.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
-            own[name] = own[name].astype(object).where(own[name].notna(), "")
-    return own[made.columns].astype(made.dtypes.to_dict()).reset_index(drop=True)
+            given[name] = given[name].astype(object).where(given[name].notna(), "")
+    return given[made.columns].astype(made.dtypes.to_dict()).reset_index(drop=True)
 
 
-def _as_rows(own: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
+def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
     """Return a matrix of minutes as one row a pair; a table that has rows already is left alone."""
-    if "cell_id" not in own.columns or not {"site_id", "travel_min"}.isdisjoint(own.columns):
-        return own
-    wide = own.set_index("cell_id")
+    if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
+        return given
+    wide = given.set_index("cell_id")
     if list(wide.columns[:1]) == [PLACE.format(1)]:
         there = tuple(len(ids) for ids in known.values())
         if wide.shape != there:
@@ -130,29 +130,29 @@ def _read(
     spec: Table,
     known: Mapping[str, pd.Series],
     columns: tuple[str, ...] = (),
-    as_rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda own: own,
+    as_rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda given: given,
 ) -> pd.DataFrame:
     texts = dict.fromkeys((column.name for column in spec.columns if column.kind == "id"), "str")
-    own = as_rows(read_csv(path, dtype=texts))
-    faults = find_faults(own, spec, str(path))
+    given = as_rows(read_csv(path, dtype=texts))
+    faults = find_faults(given, spec, str(path))
     named = {column.name for column in spec.columns}
-    lost = tuple(name for name in columns if name not in own.columns and name not in named)
+    lost = tuple(name for name in columns if name not in given.columns and name not in named)
     if lost:
         fix = "begin with the study's own table, Study.offers"
         faults.append(Fault(str(path), "columns are missing", fix, lost))
-    faults += _strays(own, known, path)
+    faults += _strays(given, known, path)
     if faults:
         raise InputError(faults)
-    return own
+    return given
 
 
-def _strays(own: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
+def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
     """Return a fault for each column that names what the study does not have."""
     faults = []
     for name, ids in known.items():
-        if name in own.columns:
-            there = own[name].isin(set(ids.astype(str)))
-            stray = tuple(dict.fromkeys(own.loc[~there, name].astype(str)))
+        if name in given.columns:
+            there = given[name].isin(set(ids.astype(str)))
+            stray = tuple(dict.fromkeys(given.loc[~there, name].astype(str)))
             if stray:
                 what = f"{len(stray):,} that the study does not have"
                 faults.append(Fault(f"{path}, column {name}", what, "", stray))

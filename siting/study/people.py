@@ -31,8 +31,8 @@ class People:
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
     """Return the convex hull of the roads, lon/lat, some metres wider."""
     hull = network.nodes.geometry.union_all().convex_hull.buffer(around_m)
-    found: Polygon = gpd.GeoSeries([hull], crs=network.crs).to_crs(4326).iloc[0]
-    return found
+    polygon: Polygon = gpd.GeoSeries([hull], crs=network.crs).to_crs(4326).iloc[0]
+    return polygon
 
 
 def read_people(config: Config, network: Network) -> People:

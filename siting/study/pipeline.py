@@ -204,14 +204,14 @@ class Study:
             raise told from None
         finally:
             elapsed = time.perf_counter() - begun
-            own = elapsed - self._inner.pop()
+            own_s = elapsed - self._inner.pop()
             if self._inner:
                 self._inner[-1] += elapsed
         said = stage.found(value) if stage.found else ""
         if said is not None:
-            self.seconds[stage.told] = round(own, 3)
+            self.seconds[stage.told] = round(own_s, 3)
             self._found[stage.told] = said
-            self._say(Event(stage.told, said, own, done=True))
+            self._say(Event(stage.told, said, own_s, done=True))
         return value
 
     def _arguments(self, stage: Stage[Any]) -> list[Any]:
@@ -341,15 +341,15 @@ class Study:
 
 def _takes_words(call: Any) -> None:
     """Let a call's signature name the words it takes, so that an editor completes them."""
-    own = signature(call)
-    plain = [p for p in own.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-    rest = [p for p in own.parameters.values() if p.kind is Parameter.VAR_KEYWORD]
+    declared = signature(call)
+    plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]
     more = [
         Parameter(word, Parameter.KEYWORD_ONLY, default=None)
         for word in words()
-        if word.isidentifier() and word not in own.parameters
+        if word.isidentifier() and word not in declared.parameters
     ]
-    call.__signature__ = own.replace(parameters=[*plain, *more, *rest])
+    call.__signature__ = declared.replace(parameters=[*plain, *more, *rest])
 
 
 for _call in (Study.__init__, Study.with_):

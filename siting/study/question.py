@@ -87,19 +87,19 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     if not answers:
         raise InputError(Fault("side_by_side", "nothing is given", "name an answer or a plan"))
     rows = {}
-    for name, one in answers.items():
-        if isinstance(one, Plan):
-            found = one.outcome
+    for name, answer in answers.items():
+        if isinstance(answer, Plan):
+            outcome = answer.outcome
         else:
-            found = one if isinstance(one, Outcome) else outcome_of(one)
+            outcome = answer if isinstance(answer, Outcome) else outcome_of(answer)
         rows[name] = {
-            "stations": len(found.offers),
-            "served_kwh_day": found.served_kwh_day,
-            "served_share": found.served_kwh_day / found.demand_kwh_day,
-            "subsidy_pkr": found.subsidy_pkr,
-            "cost_pkr": found.cost_pkr,
-            "mean_travel_min": found.drives_min[0],
-            "gap": found.gap,
-            "status": found.status,
+            "stations": len(outcome.offers),
+            "served_kwh_day": outcome.served_kwh_day,
+            "served_share": outcome.served_kwh_day / outcome.demand_kwh_day,
+            "subsidy_pkr": outcome.subsidy_pkr,
+            "cost_pkr": outcome.cost_pkr,
+            "mean_travel_min": outcome.drives_min[0],
+            "gap": outcome.gap,
+            "status": outcome.status,
         }
     return with_units(pd.DataFrame.from_dict(rows, orient="index"))

@@ -116,7 +116,7 @@ def simulated(
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
-    found: dict[str, room.Days] = {}
+    days_by_case: dict[str, room.Days] = {}
     # A driver of the plan has one place to go: cell and station together are where one comes from.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
@@ -128,7 +128,7 @@ def simulated(
         # In this order whatever the table's, so that the same seed draws the same drivers.
         rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
         queues = room.Queues.of(ports, sessions, room.sessions_per_day(rows, sessions))
-        found[case] = room.simulate_days(
+        days_by_case[case] = room.simulate_days(
             rows,
             room.choices_of(rows, near, queues, sessions),
             queues,
@@ -142,4 +142,4 @@ def simulated(
         )
         if told is not None:
             told(WORDS[case])
-    return found
+    return days_by_case

@@ -42,7 +42,7 @@ KINDS: Mapping[str, AimKind] = {
 def recounted_plan(
     config: Config,
     asked: Asked,
-    found: Outcome,
+    outcome: Outcome,
     rules: economics.BusinessRules,
     vehicles: Mapping[str, float],
     *,
@@ -53,15 +53,15 @@ def recounted_plan(
     `tables` are ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the
     study. A `VerifyError` names every figure of the plan that does not hold.
     """
-    plan = make_plan(title=config.title, note=config.note, outcome=found, **tables)
+    plan = make_plan(title=config.title, note=config.note, outcome=outcome, **tables)
     plan = with_business(plan, rules, asked.compatibility, vehicles)
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
-    checks = recount(account_of(asked, found, plan.sites, spare))
+    checks = recount(account_of(asked, outcome, plan.sites, spare))
     if asked.config.program.scenarios is not None:
         # The figures of the plan are for the configuration's own demand, which is no scenario.
-        own = recount(own_account(asked, found, plan.sites))
-        own["check"] = "own demand: " + own["check"]
-        checks = pd.concat([checks, own], ignore_index=True)
+        own_checks = recount(own_account(asked, outcome, plan.sites))
+        own_checks["check"] = "own demand: " + own_checks["check"]
+        checks = pd.concat([checks, own_checks], ignore_index=True)
     return plan.with_checks(checks)
 
 
@@ -113,8 +113,8 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
     """Return the spare power of the grid at each site (kW), by ``site_id``."""
     sites = candidates.set_index("site_id")
     if "headroom_kw" in sites.columns:
-        own: pd.Series[float] = sites["headroom_kw"].astype(float).fillna(default_kw)
-        return own
+        spare_kw: pd.Series[float] = sites["headroom_kw"].astype(float).fillna(default_kw)
+        return spare_kw
     return pd.Series(default_kw, index=sites.index, dtype=float)
 
 
@@ -122,7 +122,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 
 
 def account_of(
-    asked: Asked, found: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
+    asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
 ) -> Account:
     """Return what a plan says of itself, and what it was made from, for the recount.
 
@@ -137,15 +137,15 @@ def account_of(
     claimed = ["site_id", "offer_id", "power_kw", "subsidy_pkr"]
     claimed += [] if asked.need is not None else ["cost_pkr"]
     claimed += [] if keys.scenarios is not None else ["served_kwh_day"]
-    built = found.built
-    if "built" in found.tables:
-        own = found.tables["built"].rename(columns={"subsidy_pkr": "paid_pkr"})
-        built = built.astype({"year": "int64"}).merge(own, on=["year", "site_id", "offer_id"])
-    covers = keys.model == "coverage" and len(found.slices) == 1 and keys.objective == "energy"
+    built = outcome.built
+    if "built" in outcome.tables:
+        paid = outcome.tables["built"].rename(columns={"subsidy_pkr": "paid_pkr"})
+        built = built.astype({"year": "int64"}).merge(paid, on=["year", "site_id", "offer_id"])
+    covers = keys.model == "coverage" and len(outcome.slices) == 1 and keys.objective == "energy"
     return Account(
         built=built.drop(columns="year"),
-        service=found.services,
-        demand=found.demand,
+        service=outcome.services,
+        demand=outcome.demand,
         offers=_offers_of(asked),
         reach=asked.reach,
         compatibility=asked.compatibility,
@@ -153,15 +153,15 @@ def account_of(
         budget_pkr=budget,
         model=keys.model,
         serves_all=covers and aims_of(asked.config) == ["most_worth"],
-        slices=found.slices,
+        slices=outcome.slices,
         carry_over=years is not None and years.carry_over,
         upgrades=years is not None and years.upgrades,
-        aims=tuple(_claims(asked, found)),
-        floors=found.floors if len(found.floors) else None,
-        members=_members(asked) if len(found.floors) else None,
-        worth=_per_kwh(asked, found),
+        aims=tuple(_claims(asked, outcome)),
+        floors=outcome.floors if len(outcome.floors) else None,
+        members=_members(asked) if len(outcome.floors) else None,
+        worth=_per_kwh(asked, outcome),
         decay=_decay(asked),
-        gap=_gap(asked, found),
+        gap=_gap(asked, outcome),
         resource_use=use.rename(columns=named),
         resources=there.rename(columns=named).assign(
             at_most=there["at_most"].where(np.isfinite(there["at_most"])),
@@ -169,21 +169,21 @@ def account_of(
         ),
         required_sites=asked.required,
         forbidden_sites=asked.forbidden,
-        others=tuple(_others(asked, found)),
+        others=tuple(_others(asked, outcome)),
         headroom_kw=spare_kw,
         sites=sites[claimed],
-        served=found.served,
-        money=found.money if asked.budgeted else None,
+        served=outcome.served,
+        money=outcome.money if asked.budgeted else None,
     )
 
 
-def own_account(asked: Asked, found: Outcome, sites: pd.DataFrame) -> Account:
+def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
     """Return what the plan says of the configuration's own demand, in its last year."""
-    last = found.built["slice"] == found.slices["slice"].iloc[-1]
-    kwh = {"slice": [""], "demand_kwh_day": [found.demand_kwh_day]}
+    last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
+    kwh = {"slice": [""], "demand_kwh_day": [outcome.demand_kwh_day]}
     return Account(
-        built=found.built.loc[last, ["site_id", "offer_id"]],
-        service=found.service,
+        built=outcome.built.loc[last, ["site_id", "offer_id"]],
+        service=outcome.service,
         demand=list(asked.own.values())[-1],
         offers=_offers_of(asked),
         reach=asked.reach,
@@ -192,7 +192,7 @@ def own_account(asked: Asked, found: Outcome, sites: pd.DataFrame) -> Account:
         budget_pkr=math.inf,
         model=asked.config.program.model,
         sites=sites[["site_id", "offer_id", "served_kwh_day"]],
-        served=pd.DataFrame({**kwh, "served_kwh_day": [found.served_kwh_day]}),
+        served=pd.DataFrame({**kwh, "served_kwh_day": [outcome.served_kwh_day]}),
     )
 
 
@@ -204,11 +204,11 @@ def _offers_of(asked: Asked) -> pd.DataFrame:
     return asked.need.offers.drop(columns=parts)
 
 
-def _claims(asked: Asked, found: Outcome) -> list[Aim]:
+def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
     """Return what is claimed of each aim."""
     keys = asked.config.program
     claims = []
-    for key, one in zip(aims_of(asked.config), found.proofs, strict=True):
+    for key, one in zip(aims_of(asked.config), outcome.proofs, strict=True):
         kind, proof = KINDS[one.aim], one.proof
         more: dict[str, Any] = {}
         if kind == "net_worth":
@@ -222,24 +222,24 @@ def _claims(asked: Asked, found: Outcome) -> list[Aim]:
         elif kind == "worst_share":
             more["members"] = _members(asked, zones_only=True)
             if keys.floors_in == "every":
-                more["slices"] = found.slices["slice"].tolist()
+                more["slices"] = outcome.slices["slice"].tolist()
         elif kind == "tail":
             assert keys.scenarios is not None
             more |= {"of": keys.scenarios.cvar_of, "alpha": keys.scenarios.alpha}
         elif kind == "least_regret":
-            more["best"] = _best(found)
+            more["best"] = _best(outcome)
         proven = math.isfinite(proof.bound)
         bound, gap = (proof.bound, proof.gap) if proven else (None, None)
         claims.append(Aim(kind, proof.objective, bound, gap, proof.unit, **more))
     return claims
 
 
-def _best(found: Outcome) -> pd.DataFrame:
+def _best(outcome: Outcome) -> pd.DataFrame:
     """Return what regret is counted against; a plan that does better has none there."""
-    rows = found.served.merge(found.slices[["slice", "weight"]], on="slice")
+    rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
-    best = np.maximum(found.best["best"], found.best["scenario"].map(got))
-    return found.best.assign(best=best)
+    best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
+    return outcome.best.assign(best=best)
 
 
 def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
@@ -273,13 +273,13 @@ def _near(asked: Asked) -> pd.Series:
     return near
 
 
-def _per_kwh(asked: Asked, found: Outcome) -> pd.DataFrame | None:
+def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
     """Return what a kWh of each demand row is worth in each slice."""
     if asked.worth is None:
         return None
     parts = []
     for name, demand, worth in zip(
-        found.slices["slice"], asked.demand.values(), asked.worth.values(), strict=True
+        outcome.slices["slice"], asked.demand.values(), asked.worth.values(), strict=True
     ):
         kwh = demand["demand_kwh_day"].to_numpy(dtype=float)
         each = worth.reindex(demand["demand_id"].astype(str)).to_numpy(dtype=float)
@@ -304,17 +304,17 @@ def _decay(asked: Asked) -> Decay | None:
     return Decay(decay.kind, decay.model_dump(exclude={"kind"}))
 
 
-def _gap(asked: Asked, found: Outcome) -> ViabilityGap | None:
+def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     if asked.need is None:
         return None
-    paid = found.paid
+    paid = outcome.paid
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
     return ViabilityGap(asked.need.margin_pkr, asked.need.cap, paid)
 
 
-def _others(asked: Asked, found: Outcome) -> list[OtherPlan]:
-    plans, asks = found.tables.get("alternatives"), asked.config.program.alternatives
+def _others(asked: Asked, outcome: Outcome) -> list[OtherPlan]:
+    plans, asks = outcome.tables.get("alternatives"), asked.config.program.alternatives
     if plans is None or asks is None:
         return []
     return [

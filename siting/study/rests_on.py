@@ -86,8 +86,8 @@ def contents(
         "offers": offers,
         "reach": reach,
     }
-    found = {name: content_sha256(table) for name, table in tables.items()}
-    return {"roads": network_sha256, **found}
+    hashes = {name: content_sha256(table) for name, table in tables.items()}
+    return {"roads": network_sha256, **hashes}
 
 
 @stage("demand: fleet_csv scenario case city table")
@@ -96,12 +96,12 @@ def demand_facts(
 ) -> dict[str, Any]:
     """What the demand rests on, and its energy by class (kWh/day)."""
     asked = config.demand
-    own = asked.fleet_csv
+    fleet_csv = asked.fleet_csv
     where = "people" if surfaces is None else "home, destination, en route"
     if asked.table is not None:
         where = f"table {asked.table.name}"
     return {
-        "fleet": f"table {own.name}" if own else f"scenario {asked.scenario}",
+        "fleet": f"table {fleet_csv.name}" if fleet_csv else f"scenario {asked.scenario}",
         "case": asked.case,
         "city": asked.city,
         "people": float(cells["people"].sum()),
@@ -160,12 +160,12 @@ def demand_notes(
             * registered_share.set_index("vehicle_class")["city_share"]
             * area_share
         )
-        for name, own in depots.groupby("vehicle_class", sort=False):
+        for name, class_depots in depots.groupby("vehicle_class", sort=False):
             lines.append(
-                f"{name}: {own['vehicles'].sum():,.0f} vehicles known by depot "
-                f"({', '.join(own['depot'])}) stand in place of the {modelled[name]:,.0f} that the "
-                f"fleet model gives the area; what they charge in public "
-                f"({own['demand_kwh_day'].sum():,.0f} kWh/day) is wanted at the depots"
+                f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
+                f"({', '.join(class_depots['depot'])}) stand in place of the {modelled[name]:,.0f} "
+                f"that the fleet model gives the area; what they charge in public "
+                f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is wanted at the depots"
             )
     if config.year > people_to_energy.PROJECTED_AFTER:
         by = "the fleet table" if config.demand.fleet_csv else f"scenario {config.demand.scenario}"
@@ -198,7 +198,7 @@ def figures(
 
     Those of the fleet model behind the number of vehicles are in `all_figures`.
     """
-    found = people_to_energy.demand_figures(
+    energy_figures = people_to_energy.demand_figures(
         fleet,
         vehicles,
         fleet_share,
@@ -209,7 +209,7 @@ def figures(
         effects=housing,
     )
     if config.demand.surfaces is None:
-        return found
+        return energy_figures
     long = surface_weights.melt(
         id_vars=["vehicle_class", "unit", "source", "confidence"],
         value_vars=list(SURFACES),
@@ -217,7 +217,7 @@ def figures(
     )
     # No range is known of an assumed share; `siting.demand.map_swings` tries half to 1.5 times.
     long = long.assign(low=long["value"], high=long["value"])
-    return pd.concat([found, long[FIGURES]], ignore_index=True)
+    return pd.concat([energy_figures, long[FIGURES]], ignore_index=True)
 
 
 @stage(
@@ -296,10 +296,10 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     ``source``, ``confidence``, ``table`` (the file it stands in) and ``used_for``; the settings of
     the configuration stand before the stations and their money.
     """
-    own = placed(settings, CONFIG, SETTINGS)
+    rows = placed(settings, CONFIG, SETTINGS)
     # The one setting that a table gives where the configuration does not.
-    by_city = (own["figure"] == "availability") & ~own["source"].str.startswith("configuration")
-    own["table"] = own["table"].mask(by_city, "cities.csv")
+    by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
+    rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
-    parts = [sourced_figures[~late], own, sourced_figures[late]]
+    parts = [sourced_figures[~late], rows, sourced_figures[late]]
     return pd.concat(parts, ignore_index=True)

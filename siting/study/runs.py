@@ -118,11 +118,11 @@ def write_program(study: Study, path: Path) -> None:
     program = study.program
     aim = program.all_aims[0]
     if isinstance(aim, LeastRegret):
-        own = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
-        if own is None:
+        best_plans = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
+        if best_plans is None:
             what = "the best plan of each scenario, which regret counts from, was not found in time"
             raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
-        aim = LeastRegret(tuple(one.proof.objective for one in own))
+        aim = LeastRegret(tuple(one.proof.objective for one in best_plans))
     write_whole(path, lambda part: program.to_pulp(aim).writeLP(str(part)))
 
 

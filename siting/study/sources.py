@@ -135,11 +135,11 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
     """Return the named parts of the city within the roads, in metres; none where none is known."""
     source = config.roads.source
     if source.kind == "file":
-        found = roads.read_neighbourhoods(source.path)
+        neighbourhoods = roads.read_neighbourhoods(source.path)
     else:
-        found = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
-    found = found.to_crs(network.crs)
-    return found[found.geometry.within(outline(network))].reset_index(drop=True)
+        neighbourhoods = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
+    neighbourhoods = neighbourhoods.to_crs(network.crs)
+    return neighbourhoods[neighbourhoods.geometry.within(outline(network))].reset_index(drop=True)
 
 
 def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:

@@ -121,14 +121,14 @@ class Stage[T]:
     @property
     def reads(self) -> tuple[str, ...]:
         """The stages it reads."""
-        own = tuple(name for name in self.parameters if name not in AT_HAND)
-        return own + self.also
+        by_parameters = tuple(name for name in self.parameters if name not in AT_HAND)
+        return by_parameters + self.also
 
     def reads_key(self, key: str) -> bool:
         """Return whether a change of a key changes what it reads."""
         return self.keys == EVERY_KEY or any(
-            key == own or key.startswith(f"{own}.") or own.startswith(f"{key}.")
-            for own in self.keys
+            key == declared or key.startswith(f"{declared}.") or declared.startswith(f"{key}.")
+            for declared in self.keys
         )
 
     def part_of(self, config: Config) -> Config:
@@ -167,10 +167,10 @@ def stage(
 
     Several keys of one section may stand together: ``"reach: cutoff_min access_kmh"``.
     """
-    whole = tuple(key for text in keys for key in _whole_keys(text))
+    full_keys = tuple(key for text in keys for key in _whole_keys(text))
 
     def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
-        return Stage(make, whole, seen, also, told, found, stored, once)
+        return Stage(make, full_keys, seen, also, told, found, stored, once)
 
     return to_stage
 
@@ -192,9 +192,9 @@ class Part:
         """Return a declared key's value, or the part of a section that is declared."""
         section, reader, keys, at = self._own
         key, value = f"{at}{name}", getattr(section, name)
-        if any(key == own or key.startswith(f"{own}.") for own in keys):
+        if any(key == declared or key.startswith(f"{declared}.") for declared in keys):
             return value
-        if any(own.startswith(f"{key}.") for own in keys):
+        if any(declared.startswith(f"{key}.") for declared in keys):
             deeper = isinstance(value, BaseModel)
             return Part(value, reader, keys, f"{key}.") if deeper else value
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")

@@ -171,8 +171,8 @@ def study_of(source: Source) -> Study:
         if source.study is None:
             what = "was not made by a study, so nothing more can be asked of it"
             raise InputError(Fault("plan", what, "ask the plan of a Study, or a run folder"))
-        found: Study = source.study
-        return found
+        study: Study = source.study
+        return study
     return study_from_run(source)
 
 
@@ -278,10 +278,10 @@ def _cell_zones(folder: Folder) -> pd.Series | None:
 
 
 def _neighbourhoods(folder: Folder) -> gpd.GeoDataFrame:
-    found = folder.table("neighbourhoods")
-    if found is None:
-        found = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
-    return found
+    neighbourhoods = folder.table("neighbourhoods")
+    if neighbourhoods is None:
+        neighbourhoods = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
+    return neighbourhoods
 
 
 def _limits(folder: Folder) -> tuple[Limit, ...]:

@@ -209,7 +209,7 @@ def area_share(cells: Layer, city_people: float) -> float:
 def national_fleet(config: Config) -> Table:
     """The country's electric vehicles of the target year, by class."""
     asked = config.demand
-    found = people_to_energy.national_fleet(
+    national = people_to_energy.national_fleet(
         config.year,
         asked.scenario,
         asked.fleet_csv,
@@ -218,19 +218,19 @@ def national_fleet(config: Config) -> Table:
         sales_path=asked.sales_csv,
     )
     classes = list(asked.vehicle_classes)
-    missing = tuple(c for c in classes if c not in set(found["vehicle_class"]))
+    missing = tuple(c for c in classes if c not in set(national["vehicle_class"]))
     if missing:
-        has = "it has: " + ", ".join(found["vehicle_class"])
+        has = "it has: " + ", ".join(national["vehicle_class"])
         what = "not in the fleet table"
         raise InputError(Fault("demand.vehicle_classes", what, has, missing))
-    return found.set_index("vehicle_class").loc[classes].reset_index()
+    return national.set_index("vehicle_class").loc[classes].reset_index()
 
 
 @stage("demand.figures", "demand.vehicles_csv")
 def class_figures(config: Config) -> Table:
     """Use and energy by vehicle class, with the configuration's overrides."""
-    own = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
-    return people_to_energy.vehicle_figures(config.demand.vehicles_csv, own)
+    overrides = {name: own_figures(figures) for name, figures in config.demand.figures.items()}
+    return people_to_energy.vehicle_figures(config.demand.vehicles_csv, overrides)
 
 
 @stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
@@ -240,9 +240,10 @@ def registered_share(config: Config) -> Table:
     shares = people_to_energy.city_share(
         reference.table("cities"), asked.city, list(asked.vehicle_classes), asked.registrations_csv
     )
-    own = asked.fleet_share or {}
-    given = shares["vehicle_class"].isin(list(own))
-    share = shares["vehicle_class"].map(dict(own)).where(given, shares["city_share"]).astype(float)
+    overrides = asked.fleet_share or {}
+    given = shares["vehicle_class"].isin(list(overrides))
+    share = shares["vehicle_class"].map(dict(overrides)).where(given, shares["city_share"])
+    share = share.astype(float)
     return shares.assign(
         city_share=share,
         low=shares["low"].where(~given, share),
@@ -257,7 +258,7 @@ def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
     """Fleets known by depot, with the cell and the energy of each; none where none are given."""
     if not config.demand.fleets:
         return None
-    given = pd.DataFrame([own.model_dump() for own in config.demand.fleets])
+    given = pd.DataFrame([depot.model_dump() for depot in config.demand.fleets])
     return people_to_energy.place_depots(given, class_figures, cells, config.reach.max_snap_m)
 
 
@@ -318,11 +319,11 @@ def zone_energy(
     parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
     case = config.demand.case
     if case == "central":
-        found = people_to_energy.zone_energy(*parts)
+        by_zone = people_to_energy.zone_energy(*parts)
     else:
         runs = people_to_energy.energy_scenarios(*parts)
-        found = runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
-    return found if depots is None else people_to_energy.zones_by_depot(found, depots)
+        by_zone = runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
+    return by_zone if depots is None else people_to_energy.zones_by_depot(by_zone, depots)
 
 
 @stage("demand.profiles_csv")
@@ -335,8 +336,8 @@ def sessions(config: Config) -> Table:
 def surface_weights(config: Config) -> Table:
     """How each vehicle class divides its energy among home, destination and en route."""
     asked = config.demand.surfaces
-    own = asked.weights if asked else {}
-    weights = people_to_energy.surface_weights({k: v.model_dump() for k, v in own.items()})
+    given = asked.weights if asked else {}
+    weights = people_to_energy.surface_weights({k: v.model_dump() for k, v in given.items()})
     known = weights["vehicle_class"].isin(list(config.demand.vehicle_classes))
     return weights[known].reset_index(drop=True)
 
@@ -385,9 +386,9 @@ def demand(
     depots: Table | None,
 ) -> Table:
     """The demand (`siting.tables.DEMAND`)."""
-    own = config.demand.table
-    if own is not None:
-        return own_demand(own, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
+    table = config.demand.table
+    if table is not None:
+        return own_demand(table, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
     return spread(zone_energy, cells, surfaces, surface_weights, depots)
 
 

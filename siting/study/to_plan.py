@@ -60,14 +60,14 @@ def sites_found(
     config: Config, network: Network, site_costs: sites.SiteCosts
 ) -> tuple[Layer, Layer]:
     """Candidates, and places that are none."""
-    found, dropped = sites.merge_candidates(
+    merged, dropped = sites.merge_candidates(
         candidate_layers(config, network),
         network,
         merge_within_m=config.candidates.merge_within_m,
         max_snap_m=config.candidates.max_snap_m,
         excluded=sites.excluded_areas((a.path, a.name_column) for a in config.candidates.exclude),
     )
-    return on_the_grid(config, found, site_costs.line_detour), dropped
+    return on_the_grid(config, merged, site_costs.line_detour), dropped
 
 
 @stage("roads.source", stored="neighbourhoods")
@@ -156,8 +156,8 @@ def offers(
         existing_policy=asked.existing_policy,
         upgrade=asked.upgrade,
     )
-    own = asked.table_csv
-    return made if own is None else own_offers(own, made, OFFERS, candidates)
+    table_csv = asked.table_csv
+    return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
 @stage("money")
@@ -264,8 +264,8 @@ def asked(
     """The configuration with the tables that its program is made from."""
 
     def other(year: int | None, scenario: str | None, case: str | None) -> Table:
-        found: Table = study.in_other(year=year, scenario=scenario, case=case).demand
-        return found
+        other_demand: Table = study.in_other(year=year, scenario=scenario, case=case).demand
+        return other_demand
 
     return asked_of(
         study.config,
@@ -296,7 +296,7 @@ def instance(program: Program) -> Instance:
     return program.instance
 
 
-@stage("solver", told="solve", found=lambda found: f"{found.proof}", stored="outcome")
+@stage("solver", told="solve", found=lambda o: f"{o.proof}", stored="outcome")
 def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
     """What the program decides: offers, service, proofs, and the tables of its blocks."""
     return decide(asked, program, progress=context.solving, start=study.start)

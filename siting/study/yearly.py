@@ -16,10 +16,10 @@ def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
     return [int(count.get(year, 0)) for year in years]
 
 
-def built_by_year(found: Outcome, program: Program) -> pd.DataFrame:
+def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
     """Return what stands in each year, since when as it is, and what is paid for it then (PKR)."""
-    built = found.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
-    paid = found.paid.set_index(["site_id", "year"])["subsidy_pkr"]
+    built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
+    paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance
     there = instance.offer_existing
     stands = dict(
