@@ -170,14 +170,14 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _require_one_city(names: list[str], runs: list[RunFolder]) -> None:
     faults = []
-    city = [_flat(run.settings).get("demand.city") for run in runs]
+    cities = [_flat(run.settings).get("demand.city") for run in runs]
     first = runs[0].roads.total_bounds
-    for name, run, own in zip(names[1:], runs[1:], city[1:], strict=True):
+    for name, run, city in zip(names[1:], runs[1:], cities[1:], strict=True):
         west, south, east, north = run.roads.total_bounds
         apart = west > first[2] or east < first[0] or south > first[3] or north < first[1]
-        if own != city[0] or apart:
+        if city != cities[0] or apart:
             what = (
-                f"is of {own}, {extent(run.roads)}, but {names[0]} of {city[0]}, "
+                f"is of {city}, {extent(run.roads)}, but {names[0]} of {cities[0]}, "
                 f"{extent(runs[0].roads)}"
             )
             faults.append(Fault(f"run {name}", what, "compare runs of one city"))
@@ -203,8 +203,8 @@ def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
     add("served_kwh_day", "kWh/day", [float(f["objective_kwh_day"]) for f in facts])
     add("served_share", "share", [float(f["served_share"]) for f in facts])
     shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
-    for name in dict.fromkeys(c for own in shares for c in own):
-        add(f"served_{name}_share", "share", [own.get(name) for own in shares])
+    for name in dict.fromkeys(c for by_class in shares for c in by_class):
+        add(f"served_{name}_share", "share", [by_class.get(name) for by_class in shares])
     for key in ("new_stations", "existing_stations"):
         add(key, "stations", [f[key] for f in facts])
     new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]
@@ -217,14 +217,14 @@ def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
 
 def _settings(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
     flat = [_flat(run.settings) for run in runs]
-    for own, run in zip(flat, runs, strict=True):
+    for run_settings, run in zip(flat, runs, strict=True):
         # A file counts by what is in it; where it lay on somebody's disk does not.
-        own |= {f"input {row['key']}": row.get("sha256", row.get("query", row["kind"]))
+        run_settings |= {f"input {row['key']}": row.get("sha256", row.get("query", row["kind"]))
                 for row in run.facts["inputs"]}  # fmt: skip
-        own["siting version"] = run.facts["siting"]
+        run_settings["siting version"] = run.facts["siting"]
     rows = []
-    for key in dict.fromkeys(k for own in flat for k in own):
-        values = [own.get(key) for own in flat]
+    for key in dict.fromkeys(k for run_settings in flat for k in run_settings):
+        values = [run_settings.get(key) for run_settings in flat]
         if key.startswith(NOT_ASKED) or _is_path(key) or all(v == values[0] for v in values):
             continue
         shown = [f"sha256 {str(v)[:12]}" if key.startswith("input ") and len(str(v)) == 64 else v
@@ -281,22 +281,22 @@ def _sites(names: list[str], runs: list[RunFolder]) -> gpd.GeoDataFrame:
 
 
 def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> dict[str, Any]:
-    found = {n: runs[n].sites.iloc[i] for n, i in held.items()}
-    first = found[min(found)]
-    inside = [names[n] for n in range(len(runs)) if n in found]
-    chargers = {str(row["chargers"]) for row in found.values()}
-    whole = "all" if len(chargers) == 1 else "changed"
-    status = "some" if len(found) < len(runs) else whole
+    stations = {n: runs[n].sites.iloc[i] for n, i in held.items()}
+    first = stations[min(stations)]
+    inside = [names[n] for n in range(len(runs)) if n in stations]
+    chargers = {str(row["chargers"]) for row in stations.values()}
+    alike = "all" if len(chargers) == 1 else "changed"
+    status = "some" if len(stations) < len(runs) else alike
     row: dict[str, Any] = {
         "site_id": str(first["site_id"]),
         "name": first["name"],
-        "existing": all(bool(site["existing"]) for site in found.values()),
+        "existing": all(bool(site["existing"]) for site in stations.values()),
         "status": status,
         "in_runs": "; ".join(inside),
         "not_in_runs": "; ".join(n for n in names if n not in inside),
     }
     for n in range(len(runs)):
-        site = found.get(n)
+        site = stations.get(n)
         row[f"id_{n + 1}"] = None if site is None else str(site["site_id"])
         row[f"chargers_{n + 1}"] = None if site is None else str(site["chargers"])
         row[f"served_{n + 1}_kwh_day"] = None if site is None else float(site["served_kwh_day"])
@@ -321,41 +321,41 @@ def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> C
         The time, for the record.
     """
     with whole_folder(out) as folder:
-        found = compare(folders)
-        note = " ".join(found.notes)
-        export.write_csv(found.figures, folder / "figures.csv", note=note)
-        export.write_csv(found.settings, folder / "settings.csv")
-        export.write_csv(found.sites, folder / "sites.csv", note=note)
+        comparison = compare(folders)
+        note = " ".join(comparison.notes)
+        export.write_csv(comparison.figures, folder / "figures.csv", note=note)
+        export.write_csv(comparison.settings, folder / "settings.csv")
+        export.write_csv(comparison.sites, folder / "sites.csv", note=note)
         export.write_geojson(
-            found.sites, folder / "differences.geojson", name="differences", note=note
+            comparison.sites, folder / "differences.geojson", name="differences", note=note
         )
         facts = {"siting": __version__, "written": now.isoformat(timespec="seconds")}
-        export.write_json({**facts, **found.facts}, folder / "compare.json")
+        export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
-            crs = found.roads.estimate_utm_crs()
+            crs = comparison.roads.estimate_utm_crs()
             judged_picture.draw_differences(
                 folder / "differences.png",
-                edges=found.roads.to_crs(crs),
-                sites=found.sites,
-                runs=found.runs,
-                title=f"{found.titles[0]}: where {len(found.runs)} plans differ",
-                note=f"{note} Data: {'; '.join(found.credits)}".strip(),
+                edges=comparison.roads.to_crs(crs),
+                sites=comparison.sites,
+                runs=comparison.runs,
+                title=f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ",
+                note=f"{note} Data: {'; '.join(comparison.credits)}".strip(),
             )
         if has_report():
             page = render_differences(
-                runs=found.runs,
-                title=found.titles[0],
-                notes=found.notes,
-                owners=found.credits,
-                figures=found.figures,
-                settings=found.settings,
-                sites=found.sites,
-                counts=found.counts,
-                roads=found.roads,
+                runs=comparison.runs,
+                title=comparison.titles[0],
+                notes=comparison.notes,
+                owners=comparison.credits,
+                figures=comparison.figures,
+                settings=comparison.settings,
+                sites=comparison.sites,
+                counts=comparison.counts,
+                roads=comparison.roads,
                 version=__version__,
             )
             write_whole(
                 folder / "compare.html",
                 lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
             )
-    return found
+    return comparison

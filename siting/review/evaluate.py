@@ -98,9 +98,9 @@ class Evaluation:
                 f"Theirs breaks rules and serves {theirs:.1%}, more than any plan within them for "
                 f"the same money{same}: the best found of these serves {best:.1%} ({proven})."
             )
-        found = "" if self.best.outcome.status == "optimal" else " found"
+        word = "" if self.best.outcome.status == "optimal" else " found"
         return (
-            f"Theirs serves {theirs:.1%} of the energy wanted; the best plan{found} for the same "
+            f"Theirs serves {theirs:.1%} of the energy wanted; the best plan{word} for the same "
             f"money{same} serves {best:.1%} ({proven})."
         )
 
@@ -136,8 +136,8 @@ def evaluate(
 
     Examples
     --------
-    >>> found = evaluate(Study("configs/islamabad.yaml"), "theirs.geojson")  # doctest: +SKIP
-    >>> print(found.sentence)  # doctest: +SKIP
+    >>> evaluation = evaluate(Study("configs/islamabad.yaml"), "theirs.geojson")  # doctest: +SKIP
+    >>> print(evaluation.sentence)  # doctest: +SKIP
     """
     study = study_of(run)
     config, waiting = study.config, Waiting.of(study)
@@ -145,25 +145,27 @@ def evaluate(
         path = Path(sites)
     else:
         path = lay_down(("sites",), sites, config.output.cache_dir)
-    own = {name: dict(counts) for name, counts in config.offers.configurations.items()}
+    configurations = {name: dict(counts) for name, counts in config.offers.configurations.items()}
     try:
-        found = their_plan(study, read_their_layer(path, own, waiting.chargers, names), str(path))
+        drawn = their_plan(
+            study, read_their_layer(path, configurations, waiting.chargers, names), str(path)
+        )
     except SitingError as err:
         raise in_words(err) from None
-    notes = list(found.notes)
+    notes = list(drawn.notes)
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:
         also = ", ".join(aside)
         notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
-    theirs, broken = as_drawn(found.study, found.chosen)
-    plans, broken = {"theirs": theirs}, [*found.broken, *broken]
+    theirs, broken = as_drawn(drawn.study, drawn.chosen)
+    plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
     scores = {"theirs": score(plans["theirs"], waiting)}
     spent = plans["theirs"].outcome.subsidy_pkr
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
         start = plans["theirs"].sites["offer_id"].astype(str).tolist()
-        plans["best"] = _best(found.study, spent, most, start)
+        plans["best"] = _best(drawn.study, spent, most, start)
         scores["best"] = score(plans["best"], waiting)
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
@@ -259,7 +261,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
     return _recounted(study, asked, bare_outcome(asked, answer)[0])
 
 
-def _recounted(study: Study, asked: Asked, found: Outcome) -> Plan:
+def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
     """Return a plan recounted with the rules that it was held to."""
     plan = make_plan(
         title=study.config.title,
@@ -270,9 +272,9 @@ def _recounted(study: Study, asked: Asked, found: Outcome) -> Plan:
         dropped=study.dropped,
         offers=asked.offers,
         edges=study.network.edges,
-        outcome=found,
+        outcome=outcome,
     )
-    account = account_of(asked, found, plan.sites, pd.Series(dtype=float))
+    account = account_of(asked, outcome, plan.sites, pd.Series(dtype=float))
     return plan.with_checks(recount(replace(account, headroom_kw=None)))
 
 
@@ -307,35 +309,37 @@ def evaluate_to_folder(
     study = Study(config, overrides, progress=progress, today=now.date())
     out = out or folder_for(study.config, "evaluate", now)
     with whole_folder(out) as folder:
-        found = evaluate(study, sites, names=names, same_stations=same_stations)
-        write_evaluation(found, folder)
+        evaluation = evaluate(study, sites, names=names, same_stations=same_stations)
+        write_evaluation(evaluation, folder)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         facts = {
             **head_of(study.config, now),
-            "sentence": found.sentence,
-            **found.facts,
-            "checks": found.checks.to_dict("records"),
+            "sentence": evaluation.sentence,
+            **evaluation.facts,
+            "checks": evaluation.checks.to_dict("records"),
             "demand": study.demand_facts,
             "inputs": study.inputs,
         }
         export.write_json(facts, folder / "evaluation.json")
-    return replace(found, facts=facts), out
+    return replace(evaluation, facts=facts), out
 
 
-def write_evaluation(found: Evaluation, folder: Path) -> None:
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write the table, the layers of both plans and a picture into a folder.
 
     ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson`` and the same of
     ``best``; ``evaluation.png`` where Matplotlib is installed.
     """
-    export.write_csv(found.table, folder / "evaluation.csv", note=found.note)
-    plans = {"theirs": found.theirs} | ({"best": found.best} if found.best is not None else {})
+    export.write_csv(evaluation.table, folder / "evaluation.csv", note=evaluation.note)
+    plans = {"theirs": evaluation.theirs} | (
+        {"best": evaluation.best} if evaluation.best is not None else {}
+    )
     panels = {}
     for name, plan in plans.items():
-        demand, scored = export.demand_layer(plan.cells, plan.demand), found.scores[name]
+        demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
         for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
             file = f"{name}_{what}"
-            export.write_geojson(layer, folder / f"{file}.geojson", name=file, note=found.note,
+            export.write_geojson(layer, folder / f"{file}.geojson", name=file, note=evaluation.note,
                                  key=key)  # fmt: skip
         whose = "Theirs" if name == "theirs" else "Best for the same money"
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
@@ -343,9 +347,9 @@ def write_evaluation(found: Evaluation, folder: Path) -> None:
     if find_spec("matplotlib") is not None:
         judged_picture.draw_side_by_side(
             folder / "evaluation.png",
-            edges=found.theirs.edges,
+            edges=evaluation.theirs.edges,
             panels=panels,
-            title=found.title,
-            subtitle=found.sentence,
-            note=found.note,
+            title=evaluation.title,
+            subtitle=evaluation.sentence,
+            note=evaluation.note,
         )

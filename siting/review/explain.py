@@ -99,28 +99,28 @@ def explain_site(
     name = called if isinstance(called, str) else ""
     stations = run.plan.sites.set_index("site_id")
     if site_id not in stations.index:
-        found = SiteReasons(site_id, name, "not built", _offers(run, site_id, ""))
-        if not _not_built(run, found, time_limit_s):
-            return found
+        reasons = SiteReasons(site_id, name, "not built", _offers(run, site_id, ""))
+        if not _not_built(run, reasons, time_limit_s):
+            return reasons
     else:
         row = stations.loc[site_id]
         state, offer = "stands" if row["existing"] else "built", str(row["offer_id"])
         offers, classes = _offers(run, site_id, offer), _classes(run, site_id, offer)
-        found = SiteReasons(site_id, name, state, offers, classes)
-        _built(run, found, row, time_limit_s)
+        reasons = SiteReasons(site_id, name, state, offers, classes)
+        _built(run, reasons, row, time_limit_s)
     if alternatives > 0:
-        _frequency(run, found, alternatives, time_limit_s)
-    return found
+        _frequency(run, reasons, alternatives, time_limit_s)
+    return reasons
 
 
 # --- a station of the plan -----------------------------------------------------------------------
 
 
-def _built(run: Explained, found: SiteReasons, row: pd.Series[Any], limit_s: float) -> None:
-    site = found.site_id
+def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: float) -> None:
+    site = reasons.site_id
     served, lost = float(row["served_kwh_day"]), float(run.losses[site])
     full = float(row["use_share"]) >= FULL_SHARE
-    found.say(
+    reasons.say(
         "What it serves",
         f"{served:,.0f} kWh/day from {int(row['cells_served']):,} cells, "
         f"{row['mean_travel_min']:.1f} min away on average, {row['use_share']:.0%} of what "
@@ -129,28 +129,29 @@ def _built(run: Explained, found: SiteReasons, row: pd.Series[Any], limit_s: flo
         marginal_kwh_day=lost,
         **{name: float(row[name]) for name in ("subsidy_pkr", "cost_pkr", "use_share")},
     )
-    found.say(
+    reasons.say(
         "Lost without it",
         f"{lost:,.0f} kWh/day; its neighbours would take over {max(served - lost, 0):,.0f}",
     )
-    found.say("What it costs", _costs(row, served, lost))
-    found.say("What holds it", _holds(*_in_reach(run, site), full=full))
-    if found.state == "built":
+    reasons.say("What it costs", _costs(row, served, lost))
+    reasons.say("What holds it", _holds(*_in_reach(run, site), full=full))
+    if reasons.state == "built":
         best = run.marginal.best_elsewhere([site], count=1).rename(columns=IN_ENERGY)
         said = _next_best(run, best, lost)
-        found.say("Next best place", said, next_best=best.to_dict("records"))
-        found.say("Planned without it", _without(run, site, limit_s, found.figures))
+        reasons.say("Next best place", said, next_best=best.to_dict("records"))
+        reasons.say("Planned without it", _without(run, site, limit_s, reasons.figures))
 
 
 def _classes(run: Explained, site: str, offer: str) -> pd.DataFrame:
     others = [o for o in run.found.offers if o != offer]
-    whole, here = run.plan.service, run.plan.service[run.plan.service["site_id"] == site]
-    rest, all_, own = (
+    service, here = run.plan.service, run.plan.service[run.plan.service["site_id"] == site]
+    kwh_without, kwh_in_all, kwh_here = (
         table.groupby("vehicle_class")["served_kwh_day"].sum()
-        for table in (assign(run.instance, others, run.found.model), whole, here)
+        for table in (assign(run.instance, others, run.found.model), service, here)
     )
-    table = own.to_frame()
-    table["lost_kwh_day"] = (all_ - rest.reindex(all_.index).fillna(0.0)).reindex(table.index)
+    table = kwh_here.to_frame()
+    lost = kwh_in_all - kwh_without.reindex(kwh_in_all.index).fillna(0.0)
+    table["lost_kwh_day"] = lost.reindex(table.index)
     table = table[table["served_kwh_day"] > LITTLE_KWH]
     return table.sort_values("served_kwh_day", ascending=False).reset_index()
 
@@ -225,11 +226,11 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
 # --- a place that gets none ----------------------------------------------------------------------
 
 
-def _not_built(run: Explained, found: SiteReasons, limit_s: float) -> bool:
+def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
     """Say why a place gets none; return whether other plans could give it one."""
-    site = found.site_id
+    site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
-    found.say(
+    reasons.say(
         "Demand there",
         f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is served nowhere",
         reach_kwh_day=wanted,
@@ -238,16 +239,16 @@ def _not_built(run: Explained, found: SiteReasons, limit_s: float) -> bool:
     why = ""
     if site in run.forbidden_sites:
         why = "the configuration forbids a station here (forbidden_sites)"
-    elif found.offers["plan_kwh_day"].isna().all():
-        said = sorted({str(said) for said in found.offers["said"]}) or ["it has no offer"]
+    elif reasons.offers["plan_kwh_day"].isna().all():
+        said = sorted({str(said) for said in reasons.offers["said"]}) or ["it has no offer"]
         why = "nothing can be built here: " + "; ".join(said)
     elif wanted <= LITTLE_KWH:
         why = "nobody whom its chargers could serve is within reach"
     if why:
-        found.say("Why not", why)
+        reasons.say("Why not", why)
         return False
-    found.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
-    found.say("Why not", _required(run, site, limit_s, found.figures))
+    reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
+    reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
     return True
 
 
@@ -369,12 +370,12 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
     """Say in how many near-optimal plans a site has a station."""
-    found = other_plans(run.asked, run.found, count, limit_s)
+    others = other_plans(run.asked, run.found, count, limit_s)
     what = "In other plans"
-    if isinstance(found, str):
-        reasons.say(what, f"not compared: {found}")
+    if isinstance(others, str):
+        reasons.say(what, f"not compared: {others}")
         return
-    table, sites, complete = found
+    table, sites, complete = others
     times = int(sites.set_index("site_id")["plans"].to_dict().get(reasons.site_id, 0))
     loss = float(table["loss_share"].max())
     reasons.figures["alternatives"] = {

@@ -78,20 +78,20 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
     """Return whether money is short, and what one more million rupees would do."""
-    found = run.found
-    text = f"PKR {found.subsidy_pkr / 1e6:,.2f} m of {found.budget_pkr / 1e6:,.2f} m is spent"
-    if not run.asked.budgeted or not np.isfinite(found.budget_pkr):
+    outcome = run.found
+    text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
+    if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):
         return [("Budget", text)]
-    given = with_budget(run.asked, found.budget_pkr + MILLION)
+    given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
     # A million is little beside the gap of a plan.
     try:
-        more = effort_for(given, limit_s, finer).solve(program, start=found.offers).proof
+        more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:
         return [("Budget", f"{text}; what more would do was not found in {limit_s:g} s")]
-    gained = max(better_by(program, more, found.proof), 0.0)
-    most = max(better_by(program, replace(more, objective=more.bound), found.proof), 0.0)
-    energy, unit = found.bound_kwh_day is not None, more.unit
+    gained = max(better_by(program, more, outcome.proof), 0.0)
+    most = max(better_by(program, replace(more, objective=more.bound), outcome.proof), 0.0)
+    energy, unit = outcome.bound_kwh_day is not None, more.unit
     kind = "_kwh_day" if energy else ""
     figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most}
     if most <= little(unit):

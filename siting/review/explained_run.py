@@ -41,14 +41,14 @@ def opened(source: Source | Explained) -> Explained:
 def folders_of(sources: Mapping[str, Source]) -> Iterator[dict[str, Path]]:
     """Yield a run folder for each of some runs; those in memory are written for the while."""
     with TemporaryDirectory(prefix="siting-") as scratch:
-        found = {}
+        folders = {}
         for name, source in sources.items():
             if isinstance(source, Path | str):
-                found[name] = Path(source)
+                folders[name] = Path(source)
                 continue
-            found[name] = Path(scratch, name)
-            write_run(study_of(source), found[name], datetime.now().astimezone())
-        yield found
+            folders[name] = Path(scratch, name)
+            write_run(study_of(source), folders[name], datetime.now().astimezone())
+        yield folders
 
 
 class Explained:

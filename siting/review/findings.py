@@ -93,13 +93,15 @@ def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[st
     lines = []
     for group, part in expected.groupby("charger_group"):
         load, room_there = float(part["erlangs"].sum()), float(part["ports"].sum())
-        mine = split[split["charger_group"] == group]
-        if load <= 0.6 * room_there or mine.empty:
+        of_group = split[split["charger_group"] == group]
+        if load <= 0.6 * room_there or of_group.empty:
             continue
-        top = mine.groupby("vehicle_class")["kwh_day"].sum().idxmax()
+        top = of_group.groupby("vehicle_class")["kwh_day"].sum().idxmax()
         c = sessions.classes.index(str(top))
-        own = mine[mine["vehicle_class"] == top]
-        minutes = float((own["minutes"] * own["kwh_day"]).sum() / own["kwh_day"].sum())
+        of_class = of_group[of_group["vehicle_class"] == top]
+        minutes = float(
+            (of_class["minutes"] * of_class["kwh_day"]).sum() / of_class["kwh_day"].sum()
+        )
         kw = ports.loc[ports["charger_group"] == group, "port_kw"]
         lines.append(
             f"{group}: {load:,.0f} drivers at {room_there:,.0f} ports in the busiest hour; a "

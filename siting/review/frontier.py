@@ -55,16 +55,16 @@ def budgets_of(text: str) -> list[float]:
         if steps is None:
             parts = text.strip().removeprefix("[").removesuffix("]").split(",")
             steps = sorted({float(part) for part in parts})
-        found = [float(pkr) for pkr in steps]
+        budgets = [float(pkr) for pkr in steps]
     except ValueError as err:
         raise InputError(Fault("budgets", f"{text!r} is not a list of budgets", fix)) from err
-    odd = tuple(f"{pkr:g}" for pkr in found if not (np.isfinite(pkr) and pkr >= 0))
+    odd = tuple(f"{pkr:g}" for pkr in budgets if not (np.isfinite(pkr) and pkr >= 0))
     if odd:
         raise InputError(Fault("budgets", "not PKR of 0 or more", fix, odd))
-    if not 2 <= len(found) <= MOST_BUDGETS:
-        what = f"{len(found)} budgets"
+    if not 2 <= len(budgets) <= MOST_BUDGETS:
+        what = f"{len(budgets)} budgets"
         raise InputError(Fault("budgets", what, f"give 2 to {MOST_BUDGETS}"))
-    return found
+    return budgets
 
 
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
@@ -123,25 +123,25 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
             continue
-        found, _ = bare_outcome(given, answer)
-        start, proof = found.offers, found.proof
-        shares = zone_table(zones, demand, found.service, {})
+        outcome, _ = bare_outcome(given, answer)
+        start, proof = outcome.offers, outcome.proof
+        shares = zone_table(zones, demand, outcome.service, {})
         share, weight = (shares[c].to_numpy(float) for c in ("served_share", "demand_kwh_day"))
-        served = found.service.groupby("vehicle_class")["served_kwh_day"].sum()
+        served = outcome.service.groupby("vehicle_class")["served_kwh_day"].sum()
         rows.append(
             {
                 "budget_pkr": float(budget),
-                "served_kwh_day": found.served_kwh_day,
-                "served_share": found.served_kwh_day / found.demand_kwh_day,
-                "bound_kwh_day": found.bound_kwh_day,
+                "served_kwh_day": outcome.served_kwh_day,
+                "served_share": outcome.served_kwh_day / outcome.demand_kwh_day,
+                "bound_kwh_day": outcome.bound_kwh_day,
                 "objective": proof.objective,
                 "bound": proof.bound if np.isfinite(proof.bound) else None,
                 "unit": proof.unit,
-                "gap": found.gap,
-                "status": found.status,
+                "gap": outcome.gap,
+                "status": outcome.status,
                 "new_stations": int((~program.instance.offer_existing[answer.standing]).sum()),
-                "subsidy_pkr": found.subsidy_pkr,
-                "cost_pkr": found.cost_pkr,
+                "subsidy_pkr": outcome.subsidy_pkr,
+                "cost_pkr": outcome.cost_pkr,
                 "worst_class_share": float((served.reindex(wanted.index).fillna(0) / wanted).min()),
                 "worst_zone_share": float(share.min()),
                 "gini": gini(share, weight),

@@ -181,7 +181,7 @@ def _counts(
     out: list[dict[str, int]] = []
     blank, odd = [], []
     for label, stands, row in zip(ids, existing, rows, strict=True):
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         if isinstance(row, str):
             odd.append(f"{label}: {row}")
         elif not row and not stands:
@@ -191,8 +191,8 @@ def _counts(
             if part is None:
                 unknown.setdefault(name, []).append(label)
             for charger, some_more in (part or {}).items():
-                found[charger] = found.get(charger, 0) + some_more
-        out.append(found)
+                counts[charger] = counts.get(charger, 0) + some_more
+        out.append(counts)
     if odd:
         fix = "write whole numbers and types: 2 x dc_60 + 4 x lev_3"
         faults.append(Fault(where, "cannot be read as chargers", fix, tuple(odd)))
@@ -240,7 +240,7 @@ def _in_words(value: Any) -> dict[str, int] | str:
 
 
 def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
-    found = {}
+    counts = {}
     for name, value in numbers.items():
         if _is_blank(value):
             if least:
@@ -250,8 +250,8 @@ def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
         if not (number == round(number) and number >= least) if pd.notna(number) else True:
             return f"{name}: {value}"
         if number:
-            found[name] = int(number)
-    return found
+            counts[name] = int(number)
+    return counts
 
 
 def _is_blank(value: Any) -> bool:

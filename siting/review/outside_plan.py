@@ -55,16 +55,16 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
         raise InputError(faults)
     new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
     new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
-    own = _own_sites(lone, new.loc[match < 0, "site_id"], snapped)
+    added = _own_sites(lone, new.loc[match < 0, "site_id"], snapped)
     stands = theirs["existing"].to_numpy(dtype=bool)
     empty = (new["counts"].map(len) == 0) & ~stands
     new = new[~stands & ~empty].reset_index(drop=True)
-    own = own[own["site_id"].isin(new["site_id"])].reset_index(drop=True)
-    if len(own):
-        own = on_the_grid(study.config, own, study.site_costs.line_detour)
-    priced, ruled_out = _priced(study, pd.concat([ours, own]), new)
+    added = added[added["site_id"].isin(new["site_id"])].reset_index(drop=True)
+    if len(added):
+        added = on_the_grid(study.config, added, study.site_costs.line_detour)
+    priced, ruled_out = _priced(study, pd.concat([ours, added]), new)
     more = priced[~priced["offer_id"].isin(study.offers["offer_id"])].drop_duplicates("offer_id")
-    joined = study_with_sites(study, own, more)
+    joined = study_with_sites(study, added, more)
     kept = study.offers[study.offers["existing"].to_numpy(bool)]
     kept = kept[~kept["site_id"].isin(new["site_id"])]
     chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
@@ -142,7 +142,7 @@ def _own_sites(
     lone: gpd.GeoDataFrame, ids: pd.Series[Any], snapped: pd.DataFrame
 ) -> gpd.GeoDataFrame:
     """Return the points that are no candidate of the study as candidates."""
-    own = gpd.GeoDataFrame(
+    added = gpd.GeoDataFrame(
         {
             "site_id": ids.to_numpy(object),
             "name": lone["name"].to_numpy(object),
@@ -156,30 +156,30 @@ def _own_sites(
         geometry=lone.geometry.to_numpy(),
         crs=lone.crs,
     )
-    own["name"] = own["name"].astype("str").where(own["name"].notna())
-    own["node_id"] = own["node_id"].astype("Int64")
-    return own
+    added["name"] = added["name"].astype("str").where(added["name"].notna())
+    added["node_id"] = added["node_id"].astype("Int64")
+    return added
 
 
 def _priced(
     study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the offer of each new station, in order, and the rules that rule one out."""
-    own = study.config.offers
-    spelled = {tuple(sorted(c.items())): name for name, c in own.configurations.items()}
+    asked = study.config.offers
+    spelled = {tuple(sorted(c.items())): name for name, c in asked.configurations.items()}
     names: list[str] = []
     wanted: dict[str, dict[str, int]] = {}
     for counts in new["counts"]:
         text = " and ".join(f"{n} x {c}" for c, n in counts.items())
         name = spelled.get(tuple(sorted(counts.items())), text)
         names.append(name)
-        wanted[name] = dict(own.configurations.get(name, counts))
+        wanted[name] = dict(asked.configurations.get(name, counts))
     if new.empty:
         return study.offers.iloc[:0], []
-    policy = "extend" if own.existing_policy == "keep" else own.existing_policy
+    policy = "extend" if asked.existing_policy == "keep" else asked.existing_policy
     config = study.config.model_copy(
         update={
-            "offers": own.model_copy(update={"configurations": wanted, "existing_policy": policy})
+            "offers": asked.model_copy(update={"configurations": wanted, "existing_policy": policy})
         }
     )
     here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
@@ -194,7 +194,7 @@ def _priced(
         f"{label}: {why}" for label, why in zip(_labels(new), reason, strict=True) if why.strip()
     ]
     extends = picked["extends"].to_numpy(bool)
-    if own.existing_policy == "keep" and extends.any():
+    if asked.existing_policy == "keep" and extends.any():
         ids = _some(_labels(new)[extends])
         broken.append(f"adds to existing stations, which the study keeps as they are: {ids}")
         said = "existing stations are kept as they are"

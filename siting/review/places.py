@@ -37,8 +37,8 @@ def match_places(
         return out
     near = cKDTree(there_xy).query_ball_point(xy, max(within_m, SAME_M))
     pairs = []
-    for i, found in enumerate(near):
-        for at in found:
+    for i, close in enumerate(near):
+        for at in close:
             away = float(np.hypot(*(there_xy[at] - xy[i])))
             other = ids[i] != there_ids[at] or away > SAME_M
             if not other or away <= within_m:

@@ -112,8 +112,8 @@ def replan(
 
     Examples
     --------
-    >>> found = replan("runs/islamabad", drop=["s0008"], budget_pkr=7e7)  # doctest: +SKIP
-    >>> found.changes[["name", "change", "subsidy_pkr_after"]]  # doctest: +SKIP
+    >>> replanned = replan("runs/islamabad", drop=["s0008"], budget_pkr=7e7)  # doctest: +SKIP
+    >>> replanned.changes[["name", "change", "subsidy_pkr_after"]]  # doctest: +SKIP
     """
     now = now or datetime.now().astimezone()
     folder = Path(run) if isinstance(run, Path | str) else None
@@ -262,39 +262,39 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
     config = study.config.candidates
     columns = read_layer(path).columns
     layer = sites.candidates_from_layer(path, name_column="name" if "name" in columns else None)
-    found, dropped = sites.merge_candidates(
+    added, dropped = sites.merge_candidates(
         [layer], study.network, merge_within_m=config.merge_within_m, max_snap_m=config.max_snap_m
     )
     there = study.candidates
     near = cKDTree(there.geometry.get_coordinates().to_numpy())
-    away, which = near.query(found.geometry.get_coordinates().to_numpy())
+    away, which = near.query(added.geometry.get_coordinates().to_numpy())
     taken = away <= config.merge_within_m
     notes = [
         f"an added place within {config.merge_within_m:g} m of {there['site_id'].iloc[n]} is that "
         "site and was not added again"
         for n in which[taken].tolist()
     ]
-    found = found[~taken].reset_index(drop=True)
+    added = added[~taken].reset_index(drop=True)
     last = max((int(n) for n in there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()),
                default=0)  # fmt: skip
     named = there[there["kind"].astype(str) != "street"]
     edges, parts = study.network.edges, study.neighbourhoods
-    found = sites.with_whereabouts(found, edges, parts, named)
-    found["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(found))]
+    added = sites.with_whereabouts(added, edges, parts, named)
+    added["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(added))]
     if len(dropped):
         notes.append(f"{len(dropped):,} added places are too far from a road and were left out")
-    if len(found):
-        ids = ", ".join(found["site_id"].head(5)) + (" …" if len(found) > 5 else "")
+    if len(added):
+        ids = ", ".join(added["site_id"].head(5)) + (" …" if len(added) > 5 else "")
         notes.append(
-            f"{len(found):,} places added ({ids}); a `siting run` of config.yaml has them too, but "
+            f"{len(added):,} places added ({ids}); a `siting run` of config.yaml has them too, but "
             "numbers all sites anew"
         )
     detour = study.site_costs.line_detour
-    return (on_the_grid(study.config, found, detour) if len(found) else found), dropped, notes
+    return (on_the_grid(study.config, added, detour) if len(added) else added), dropped, notes
 
 
 def _with_places(
-    study: Study, path: Path, found: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
+    study: Study, path: Path, added: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
 ) -> Study:
     """Return a study with places added, their layer among its sources."""
     source = SitesLayer.model_construct(
@@ -310,6 +310,6 @@ def _with_places(
     config = study.config.candidates
     candidates = config.model_copy(update={"sources": (*config.sources, source)})
     study.config = study.config.model_copy(update={"candidates": candidates})
-    if found.empty:
+    if added.empty:
         return study
-    return study_with_sites(study, found, study_of_sites(study, found).offers, dropped)
+    return study_with_sites(study, added, study_of_sites(study, added).offers, dropped)

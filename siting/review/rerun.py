@@ -207,13 +207,13 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
     """Return figures by name, what they are of, and number among those of the same name."""
-    found: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
+    figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
         name = (str(row["figure"]), str(row["of"] or ""))
-        found[(*name, seen[name])] = row
+        figures[(*name, seen[name])] = row
         seen[name] += 1
-    return found
+    return figures
 
 
 def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:

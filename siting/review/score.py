@@ -87,8 +87,8 @@ def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
             first = next(iter(scores.values()))
             for i, row in enumerate(first["classes"]):
                 name = f"served_{row['vehicle_class']}_share"
-                own = {n: s["classes"][i]["served_share"] for n, s in scores.items()}
-                rows.append({"figure": name, "unit": "share", **own})
+                shares = {n: s["classes"][i]["served_share"] for n, s in scores.items()}
+                rows.append({"figure": name, "unit": "share", **shares})
     return pd.DataFrame(rows)
 
 

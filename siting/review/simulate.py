@@ -86,8 +86,8 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
 
     Examples
     --------
-    >>> found = simulate("runs/islamabad")  # doctest: +SKIP
-    >>> found.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
+    >>> day = simulate("runs/islamabad")  # doctest: +SKIP
+    >>> day.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
     rules, study = rules or Rules(), study_of(run)
     plan = study.plan
@@ -95,7 +95,7 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
         raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
     waiting = Waiting.of(study)
     standard = waiting.standard
-    found = simulated(
+    days_by_case = simulated(
         plan,
         waiting,
         study.demand,
@@ -111,11 +111,12 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
         study.compatibility,
         dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),
     )
-    stations = _stations(plan, found, expected, could, standard.alpha)
+    stations = _stations(plan, days_by_case, expected, could, standard.alpha)
     classes, hours, use = (
-        _by_case(table, found) for table in (room.class_table, room.hour_table, room.use_table)
+        _by_case(table, days_by_case)
+        for table in (room.class_table, room.hour_table, room.use_table)
     )
-    peaks = {case: room.peak_late(days) for case, days in found.items()}
+    peaks = {case: room.peak_late(days) for case, days in days_by_case.items()}
     lines = findings(plan, waiting, stations, classes, peaks, expected)
     facts = {
         **head_of(study.config),
@@ -139,22 +140,22 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
 
 
 def _by_case(
-    table: Callable[[room.Days], pd.DataFrame], found: Mapping[str, room.Days]
+    table: Callable[[room.Days], pd.DataFrame], days_by_case: Mapping[str, room.Days]
 ) -> pd.DataFrame:
     """Return a table of all cases, ``case`` first."""
-    parts = pd.concat({case: table(days) for case, days in found.items()}, names=["case"])
+    parts = pd.concat({case: table(days) for case, days in days_by_case.items()}, names=["case"])
     return parts.reset_index("case").reset_index(drop=True)
 
 
 def _stations(
     plan: Plan,
-    found: dict[str, room.Days],
+    days_by_case: dict[str, room.Days],
     expected: pd.DataFrame,
     could: pd.Series[float],
     alpha: float,
 ) -> pd.DataFrame:
-    own = ["site_id", "name", "configuration", "chargers", "existing"]
-    table = pd.DataFrame(plan.sites[own])
+    columns = ["site_id", "name", "configuration", "chargers", "existing"]
+    table = pd.DataFrame(plan.sites[columns])
     table["program_kwh_day"] = plan.sites["capacity_kwh_day"]
     table["allotted_kwh_day"] = plan.sites["served_kwh_day"]
     table["standard_kwh_day"] = table["site_id"].map(could)
@@ -162,7 +163,7 @@ def _stations(
     summed = weight.groupby("site_id")[["late", "peak_sessions"]].sum()
     late = summed["late"] / summed["peak_sessions"].where(summed["peak_sessions"] > 0)
     table["erlang_late_share"] = table["site_id"].map(late)
-    for case, days in found.items():
+    for case, days in days_by_case.items():
         part = room.station_table(days)
         names = {c: f"{case}_{c}" for c in part.columns if c not in ("site_id", "ports")}
         part = part.rename(columns=names)
@@ -199,19 +200,19 @@ def simulate_to_folder(
         Called with an `Event` for each case.
     """
     with whole_folder(out) as folder:
-        found = simulate(study_from_run(run, progress=progress), rules)
-        for name, table in (("simulation", found.stations), ("hours", found.hours),
-                            ("classes", found.classes)):  # fmt: skip
-            export.write_csv(table, folder / f"{name}.csv", note=found.note)
-        export.write_csv(found.use, folder / "use_by_hour.csv")
-        facts = {"written": now.isoformat(timespec="seconds"), **found.facts}
+        simulated_day = simulate(study_from_run(run, progress=progress), rules)
+        for name, table in (("simulation", simulated_day.stations), ("hours", simulated_day.hours),
+                            ("classes", simulated_day.classes)):  # fmt: skip
+            export.write_csv(table, folder / f"{name}.csv", note=simulated_day.note)
+        export.write_csv(simulated_day.use, folder / "use_by_hour.csv")
+        facts = {"written": now.isoformat(timespec="seconds"), **simulated_day.facts}
         export.write_json(facts, folder / "simulation.json")
         if find_spec("matplotlib") is not None:
             simulation_picture.draw_simulation(
                 folder / "simulation.png",
-                hours=found.hours,
-                stations=found.stations,
-                title=f"{found.title}: a simulated day",
-                note=found.note,
+                hours=simulated_day.hours,
+                stations=simulated_day.stations,
+                title=f"{simulated_day.title}: a simulated day",
+                note=simulated_day.note,
             )
-    return found
+    return simulated_day

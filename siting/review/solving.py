@@ -59,12 +59,12 @@ def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> E
     return Effort(config)
 
 
-def stored_answer(program: Program, found: Outcome) -> Answer:
+def stored_answer(program: Program, outcome: Outcome) -> Answer:
     """Return the answer that an outcome tells of, with its proofs."""
     years = program.year_plan.years if program.year_plan else ()
-    built = found.built
+    built = outcome.built
     stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
-    return replace(plan_of(program, stands or found.offers), proofs=found.proofs)
+    return replace(plan_of(program, stands or outcome.offers), proofs=outcome.proofs)
 
 
 def near_optimal(gap: float) -> float:
@@ -73,7 +73,7 @@ def near_optimal(gap: float) -> float:
 
 
 def other_plans(
-    asked: Asked, found: Outcome, count: int, time_limit_s: float
+    asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, how many of them each site is in, and whether time sufficed.
 
@@ -85,7 +85,7 @@ def other_plans(
     effort = effort_for(asked, time_limit_s)
     try:
         program = program_of(asked)
-        plans, table, sites = alternatives(program, stored_answer(program, found), wanted, effort)
+        plans, table, sites = alternatives(program, stored_answer(program, outcome), wanted, effort)
     except SitingError as err:
         return str(err)
     return table, sites, len(plans) == count or effort.left_s > 0

@@ -76,8 +76,8 @@ def trace(
 
     Examples
     --------
-    >>> found = trace("runs/islamabad", "c00337", vehicle_class="car")  # doctest: +SKIP
-    >>> found.chains[0].value, found.same  # doctest: +SKIP
+    >>> traced = trace("runs/islamabad", "c00337", vehicle_class="car")  # doctest: +SKIP
+    >>> traced.chains[0].value, traced.same  # doctest: +SKIP
     """
     run = folder if isinstance(folder, Traced) else Traced(folder)
     kind, name = run.find(wanted)
@@ -97,10 +97,10 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
 
     `at` is the year and scenario.
     """
-    own = run.config.demand.table
-    if own is not None:
+    table = run.config.demand.table
+    if table is not None:
         what = (
-            f"its demand is a row of {own.name}, a table of your own: there is no chain behind it"
+            f"its demand is a row of {table.name}, a table of your own: there is no chain behind it"
         )
         raise InputError(Fault(cell, what))
     zone, inside = _zone(run, cell)
@@ -133,8 +133,8 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     if efficiency.value != 1:
         words += f" / {efficiency.value:g}"
     where = f"zone {zone}" if zone else "the area"
-    whole = float(row["demand_kwh_day"])
-    steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", whole, tuple(used)))
+    zone_kwh = float(row["demand_kwh_day"])
+    steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", zone_kwh, tuple(used)))
     if at.case != "central":
         notes.append(f"case {at.case}: each figure stands at an end of its range")
     ways = _ways(run, cell, vehicle_class, inside)
@@ -196,8 +196,8 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
     """Return the step from sales to the country's vehicles; none for a fleet of the user's own."""
-    own = run.figures[run.figures["of"] == vehicle_class]
-    sales = own[(own["used_for"] == "energy wanted") & own["table"].ne("vehicles.csv")]
+    figures = run.figures[run.figures["of"] == vehicle_class]
+    sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
     targets = sales[sales["figure"].str.fullmatch(r"share_\d{4}" + suffix)]
     plain = ("sales_year", "growth", "life_years", "life_shape", "saturation")
@@ -208,9 +208,9 @@ def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[
     rows = pd.concat([basis, targets])
     used = rows.assign(figure=rows["figure"].str.removesuffix(suffix) if suffix else rows["figure"])
     words = f"electric sales since 2026 that survive, and those of 2025 (scenario {at.fleet})"
-    found = stock_of_figures(used, at.year)
+    stock = stock_of_figures(used, at.year)
     factors = tuple(factor_of(row) for row in rows.to_dict("records"))
-    return [Step("vehicles in the country", words, found, "vehicles", vehicles, factors)]
+    return [Step("vehicles in the country", words, stock, "vehicles", vehicles, factors)]
 
 
 def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str) -> Factor:
@@ -243,34 +243,34 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     people = cells["people"].to_numpy(dtype=float)
     surfaces = run.table("surfaces")
     if surfaces is None:
-        whole = people[inside].sum()
-        share = people[at] / whole if whole > 0 else 1 / inside.sum()
-        words = f"{people[at]:,.6g} of {whole:,.6g} people live here"
+        total = people[inside].sum()
+        share = people[at] / total if total > 0 else 1 / inside.sum()
+        words = f"{people[at]:,.6g} of {total:,.6g} people live here"
         return [_Surface("people", 1.0, float(share), words, ())]
     if not (surfaces["cell_id"].array == cells["cell_id"].array).all():
         surfaces = surfaces.set_index("cell_id").loc[cells["cell_id"]].reset_index()
     given = surfaces[list(SURFACES)].to_numpy(dtype=float)
-    whole = given[inside].sum(axis=0)
+    total = given[inside].sum(axis=0)
     figures = [run.figure(name, vehicle_class) for name in SURFACES]
     weight = np.array([0.0 if one is None else one.value for one in figures])
-    known = whole > 0
+    known = total > 0
     kept = np.where(known, weight, 0.0)
     if not kept.sum() > 0:
         kept = known.astype(float)
     if not known.any():
         return [_Surface("cells", 1.0, 1 / inside.sum(), "nothing is known of any", ())]
     kept = kept / kept.sum()
-    share = given[at] / np.where(known, whole, 1.0)
-    found = []
+    share = given[at] / np.where(known, total, 1.0)
+    ways = []
     for i, name in enumerate(SURFACES):
-        words = _surface_words(run, cell, name, float(whole[i]), float(people[at]))
+        words = _surface_words(run, cell, name, float(total[i]), float(people[at]))
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
             words += f" (weight {weight[i]:.4g} of the table; what is not known went to the rest)"
         one = figures[i]
         factors = (() if one is None else (one,)) + _surface_factors(run, cell, name)
-        found.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
-    return found
+        ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
+    return ways
 
 
 def _surface_words(run: Traced, cell: str, name: str, whole: float, people: float) -> str:
@@ -308,7 +308,7 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
     if name == "en_route":
         surfaces = run.table("surfaces")
         row = run.rows_of("surfaces", cell).iloc[0]
-        found = []
+        factors = []
         for column in surfaces.columns:
             kind = str(column).removeprefix("en_route_")
             known = run.figure("road_weight", kind)
@@ -316,8 +316,8 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
                 continue
             if (part := float(row[str(column)])) > 0:
                 said = f"{part:.6g} of the area's traffic, weighed"
-                found.append(run.worked_out("road_weight", kind, known.value, "", "", said))
-        return tuple(found)
+                factors.append(run.worked_out("road_weight", kind, known.value, "", "", said))
+        return tuple(factors)
     return ()
 
 

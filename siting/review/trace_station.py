@@ -91,25 +91,27 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
-    found = []
+    chains = []
     for column in (str(c) for c in offer.index if re.fullmatch(r"capacity_\w+_kwh_day", str(c))):
         stored = float(offer[column])
         if not stored > 0:
             continue
         group = column.removeprefix("capacity_").removesuffix("_kwh_day")
-        own = _types(run, counts, group)
-        factors = [one for name in own for one in run.figures_of(["power_kw", "ports"], name)]
+        types = _types(run, counts, group)
+        factors = [one for name in types for one in run.figures_of(["power_kw", "ports"], name)]
         factors.append(run.worked_out("availability", "", availability, "share", "offers"))
-        power = sum(n * run_value(run, "power_kw", name) for name, n in own.items())
-        swaps = any(run_value(run, "battery_kwh", name) > 0 for name in own)
+        power = sum(n * run_value(run, "power_kw", name) for name, n in types.items())
+        swaps = any(run_value(run, "battery_kwh", name) > 0 for name in types)
         what = f"capacity of group {group}"
-        chargers = " + ".join(f"{n} x {name}" for name, n in own.items()) or str(offer["chargers"])
-        if rule == "rated_share" and own and not swaps and not offer["extends"]:
+        chargers = " + ".join(f"{n} x {name}" for name, n in types.items()) or str(
+            offer["chargers"]
+        )
+        if rule == "rated_share" and types and not swaps and not offer["extends"]:
             share = float(run.config.offers.utilisation)
             factors.append(run.worked_out("utilisation", "", share, "share", "config.yaml"))
             words = f"{power:g} kW x {HOURS:g} h x {share:g} x {availability:g} ({chargers})"
             value = power * HOURS * share * availability
-            found.append(
+            chains.append(
                 Chain(what, (Step(what, words, value, "kWh/day", stored, tuple(factors)),))
             )
             continue
@@ -123,18 +125,18 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
                     "kWh/day", None, tuple(factors))  # fmt: skip
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
-        if own and not offer["extends"] and not swaps and energy.sum() > 0:
-            step = _waiting(run, step, own, group, energy, availability)
-            found.append(Chain(what, (step,)))
+        if types and not offer["extends"] and not swaps and energy.sum() > 0:
+            step = _waiting(run, step, types, group, energy, availability)
+            chains.append(Chain(what, (step,)))
             continue
-        found.append(Chain(what, (step,), ("taken from offers as stored, not worked out anew",)))
-    return found
+        chains.append(Chain(what, (step,), ("taken from offers as stored, not worked out anew",)))
+    return chains
 
 
 def _waiting(
     run: Traced,
     step: Step,
-    own: dict[str, int],
+    types: dict[str, int],
     group: str,
     energy: pd.Series[float],
     availability: float,
@@ -149,9 +151,9 @@ def _waiting(
     weights = {str(name): float(kwh) for name, kwh in energy.items()}
     mix = sites.group_mix(group, pairs, sessions=sessions, energy_kwh_day=weights)
     standard = service_standard.make(run.config)
-    chargers = run.table("chargers").set_index("charger_id", drop=False).loc[list(own)]
+    chargers = run.table("chargers").set_index("charger_id", drop=False).loc[list(types)]
     value = availability * group_capacity_kwh_day(
-        chargers, np.array(list(own.values())), mix, standard
+        chargers, np.array(list(types.values())), mix, standard
     )
     paces = " and ".join(
         f"{mix.minutes(float(one['power_kw']) / float(one['ports'])):,.3g} min at {name}"
@@ -159,7 +161,7 @@ def _waiting(
     )
     taken = standard.time_utilisation.get(group)
     words = (
-        f"{' + '.join(f'{n} x {name}' for name, n in own.items())}: sessions of "
+        f"{' + '.join(f'{n} x {name}' for name, n in types.items())}: sessions of "
         f"{mix.session_kwh:,.3g} kWh take {paces}, {mix.peak_hour_share:.1%} of a day's in its "
         f"busiest hour; at most {standard.alpha:.0%} wait over {standard.wait_min:g} min (Erlang C)"
     )
@@ -176,8 +178,8 @@ def _types(run: Traced, counts: dict[str, int], group: str) -> dict[str, int]:
 
 def run_value(run: Traced, figure: str, of: str) -> float:
     """Return the value of a figure in the run's list, 0 where it has none."""
-    found = run.figure(figure, of)
-    return 0.0 if found is None else found.value
+    factor = run.figure(figure, of)
+    return 0.0 if factor is None else factor.value
 
 
 def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:

@@ -206,8 +206,8 @@ class Traced:
             table = self.table(name)
             ids = table["cell_id"].astype(str)
             self._by_cell[name] = {str(key): rows for key, rows in table.groupby(ids, sort=False)}
-        found: pd.DataFrame | None = self._by_cell[name].get(cell)
-        return self.table(name).iloc[:0] if found is None else found
+        cell_rows: pd.DataFrame | None = self._by_cell[name].get(cell)
+        return self.table(name).iloc[:0] if cell_rows is None else cell_rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
         """Return a figure of the run's list; none where the list has none."""
@@ -215,8 +215,8 @@ class Traced:
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
         """Return those of some figures that the run's list has."""
-        found = (self.figure(figure, of) for figure in figures)
-        return tuple(one for one in found if one is not None)
+        factors = (self.figure(figure, of) for figure in figures)
+        return tuple(one for one in factors if one is not None)
 
     def worked_out(
         self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
@@ -269,7 +269,7 @@ class Traced:
         InputError
             If the run does not plan for that year or scenario.
         """
-        own = self.config.demand
+        asked = self.config.demand
         rows = self.table("outcome_slices")
         years = rows["year"].fillna(self.config.year).astype(int)
         names = rows["scenario"].fillna("").astype(str)
@@ -288,10 +288,10 @@ class Traced:
             raise InputError(faults)
         wanted = int(years.max()) if year is None else year
         if there and scenario is None and wanted == self.config.year:
-            return Slice(None, wanted, "", own.scenario, own.case)
+            return Slice(None, wanted, "", asked.scenario, asked.case)
         named = scenario or (there[0] if there else "")
         at = rows.loc[(years == wanted) & (names == named), "slice"]
-        fleet, case = own.scenario, own.case
+        fleet, case = asked.scenario, asked.case
         if named and self.config.program.scenarios is not None:
             future = self.config.program.scenarios.of[named]
             fleet, case = future.fleet or fleet, future.case or case

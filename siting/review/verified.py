@@ -101,27 +101,27 @@ def verify_run(folder: Path | str, *, progress: Report | None = None) -> Verifie
     []
     """
     folder = Path(folder)
-    found = Verified(folder)
+    verified = Verified(folder)
 
     def step[T](what: str, check: Callable[[], tuple[str, T]]) -> T | None:
         begun = datetime.now()
-        result = found.attempt(what, check)
+        result = verified.attempt(what, check)
         if progress is not None:
             seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, found.held[what], seconds, done=True))
+            progress(Event(what, verified.held[what], seconds, done=True))
         return result
 
     record = step("files", lambda: _files(folder))
     if record is None:
-        return found
+        return verified
     step("layers", lambda: _layers(folder))
     study = step("recount", lambda: _recount(folder))
     if study is None:
-        return found
-    step("bound", lambda: _bound(study, found.notes))
-    step("tables", lambda: _tables(study, found.notes))
-    step("written", lambda: _written(study, folder, record, found.notes))
-    return found
+        return verified
+    step("bound", lambda: _bound(study, verified.notes))
+    step("tables", lambda: _tables(study, verified.notes))
+    step("written", lambda: _written(study, folder, record, verified.notes))
+    return verified
 
 
 def _files(folder: Path) -> tuple[str, dict[str, Any]]:
@@ -158,7 +158,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
         return "claimed only, no certificate is stored", None
     spare = headroom_kw(study.candidates, study.config.offers.headroom_kw)
     account = account_of(study.asked, plan.outcome, plan.sites, spare)
-    found = certified(account, prices)
+    proven = certified(account, prices)
     where = f"{FOLDER}, the bound"
     faults = []
     told = prices.loc[prices["row"] == BOUND, "price"].to_numpy(float)
@@ -169,18 +169,18 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
         )
         faults.append(Fault(where, what, MENDED))
     less = account.aims[0].kind == "least_money"
-    low, high = (found.bound, proof.objective) if less else (proof.objective, found.bound)
+    low, high = (proven.bound, proof.objective) if less else (proof.objective, proven.bound)
     if above(low, high):
         what = (
-            f"the certificate proves that no plan reaches more than {shown(found.bound)} "
+            f"the certificate proves that no plan reaches more than {shown(proven.bound)} "
             f"{proof.unit}, the run says that its own reaches {shown(proof.objective)}"
         )
         faults.append(Fault(where, what, MENDED))
     if faults:
         raise InputError(faults)
-    by = "in fractions" if found.exact else "rounding counted"
-    words = f"the certificate proves {shown(found.bound)} {proof.unit} ({by})"
-    low, high = (proof.bound, found.bound) if less else (found.bound, proof.bound)
+    by = "in fractions" if proven.exact else "rounding counted"
+    words = f"the certificate proves {shown(proven.bound)} {proof.unit} ({by})"
+    low, high = (proof.bound, proven.bound) if less else (proven.bound, proof.bound)
     if not above(low, high):
         return f"{words}, the run says {shown(proof.bound)}: proven", None
     rests = "rests on cuts and branching too, which were not done again"
@@ -275,14 +275,14 @@ def _fact_faults(said: dict[str, Any], anew: dict[str, Any], path: Path) -> list
 
 def _rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of every table of a GeoPackage, without when they were written."""
-    found = {}
+    rows = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
             tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             for (name,) in tables:
                 columns = [row[1] for row in base.execute(f'PRAGMA table_info("{name}")')]
                 kept = ", ".join(f'"{column}"' for column in columns if column not in _WHEN)
-                found[name] = base.execute(f'SELECT {kept} FROM "{name}"').fetchall()
+                rows[name] = base.execute(f'SELECT {kept} FROM "{name}"').fetchall()
     except sqlite3.Error as err:
         raise InputError(Fault(str(path), f"cannot be read: {err}", MENDED)) from err
-    return found
+    return rows

@@ -138,11 +138,13 @@ class WhatIf:
         InfeasibleError
             If no plan can be as wished: what is in the way, have, need and fix.
         """
-        found = replan(self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr)
-        self._stands = tuple(found.after.outcome.offers)
+        replanned = replan(
+            self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr
+        )
+        self._stands = tuple(replanned.after.outcome.offers)
         self._required = {}
         self.wish(drop=self.drop, require=self.require, budget_pkr=self.budget_pkr)
-        self.told = f"Solved again: {status_text(found.after.outcome)}"
+        self.told = f"Solved again: {status_text(replanned.after.outcome)}"
         return self
 
     @property
@@ -154,8 +156,8 @@ class WhatIf:
     def figures_in_words(self) -> list[tuple[str, list[str]]]:
         """The same as they are read, with the money left, before and after."""
         spent = [plan.outcome.subsidy_pkr for plan in (self.before, self.plan)]
-        own = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
-        there = [own, own if self.budget_pkr is None else self.budget_pkr]
+        usual_pkr = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
+        there = [usual_pkr, usual_pkr if self.budget_pkr is None else self.budget_pkr]
         left = [
             f"{(has - used) / 1e6:,.2f}" if math.isfinite(has) else "no budget"
             for has, used in zip(there, spent, strict=True)
