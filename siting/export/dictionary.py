@@ -98,8 +98,8 @@ def fields_of(
         for name, layer in layers.items()
     }
     for name, more in (beside or {}).items():
-        own = fields.setdefault(name, [])
-        own += [field for field in more if field not in own]
+        listed = fields.setdefault(name, [])
+        listed += [field for field in more if field not in listed]
     return fields
 
 
@@ -111,8 +111,8 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     >>> explain("demand", "sector")
     ('', 'column of an input, passed on as it came')
     """
-    own = _known().get(layer, ())
-    for known in (own, _specified(layer), _known()["*"]):
+    of_layer = _known().get(layer, ())
+    for known in (of_layer, _specified(layer), _known()["*"]):
         for pattern, unit, meaning in known:
             if pattern.fullmatch(field):
                 return unit, meaning
@@ -160,12 +160,12 @@ def _known() -> dict[str, Known]:
     """Return the fields by layer, patterns with ``<…>`` after names that are spelt out."""
     table = pd.read_csv(_FIELDS, dtype="str", keep_default_na=False)
     table["open"] = table["field"].str.contains("<")
-    found: dict[str, Known] = {}
+    by_layer: dict[str, Known] = {}
     for layer, rows in table.sort_values("open", kind="stable").groupby("layer", sort=False):
-        found[str(layer)] = tuple(
+        by_layer[str(layer)] = tuple(
             (_pattern(row["field"]), row["unit"], row["meaning"]) for row in rows.to_dict("records")
         )
-    return found
+    return by_layer
 
 
 def _pattern(field: str) -> re.Pattern[str]:

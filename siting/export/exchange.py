@@ -57,10 +57,10 @@ def write_exchange(
     forms: dict[str, tuple[Callable[[dict[str, pd.DataFrame], Path], None], Sequence[str]]] = {
         ".parquet": (_parquet, ONE),
         ".fgb": (_flatgeobuf, ONE),
-        ".geojson": (lambda own, part: _geojson(own, part, note), ONE),
+        ".geojson": (lambda chosen, part: _geojson(chosen, part, note), ONE),
         ".kml": (_kml, DRAWN),
         ".xlsx": (
-            lambda own, part: _workbook(own, part, title, note),
+            lambda chosen, part: _workbook(chosen, part, title, note),
             [name for name in layers if name != "roads"],
         ),
     }
@@ -80,8 +80,8 @@ def write_exchange(
         faults.append(Fault(str(path), "holds layers with geometry", "write an .xlsx", bare))
     if faults:
         raise InputError(faults)
-    own = {name: layers[name] for name in wanted}
-    write_whole(path, lambda part: write(own, part))
+    chosen = {name: layers[name] for name in wanted}
+    write_whole(path, lambda part: write(chosen, part))
     return path
 
 
@@ -91,42 +91,42 @@ def _ready(name: str, layer: pd.DataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=drawn.geometry.to_numpy(), crs=4326)
 
 
-def _parquet(own: dict[str, pd.DataFrame], part: Path) -> None:
-    for name, layer in own.items():
+def _parquet(layers: dict[str, pd.DataFrame], part: Path) -> None:
+    for name, layer in layers.items():
         _ready(name, layer).to_parquet(part, index=False, compression="zstd")
 
 
-def _flatgeobuf(own: dict[str, pd.DataFrame], part: Path) -> None:
-    for name, layer in own.items():
+def _flatgeobuf(layers: dict[str, pd.DataFrame], part: Path) -> None:
+    for name, layer in layers.items():
         pyogrio.write_dataframe(_ready(name, layer), part, driver="FlatGeobuf", layer=name)
 
 
-def _geojson(own: dict[str, pd.DataFrame], part: Path, note: str) -> None:
-    for name, layer in own.items():
+def _geojson(layers: dict[str, pd.DataFrame], part: Path, note: str) -> None:
+    for name, layer in layers.items():
         write_geojson(gpd.GeoDataFrame(layer), part, name=name, note=note)
 
 
-def _kml(own: dict[str, pd.DataFrame], part: Path) -> None:
-    for n, (name, layer) in enumerate(own.items()):
+def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
+    for n, (name, layer) in enumerate(layers.items()):
         ready = _ready(name, layer)
         if "name" in ready.columns:  # what a globe writes beside the pin
             ready = ready.rename(columns={"name": "Name"})
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
 
 
-def _workbook(own: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
+def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
     said = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
-    said += [(f"sheet {name}", f"{len(table):,} rows") for name, table in own.items()]
+    said += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
     said.append(("sheet dictionary", "what each column means, with its unit"))
-    long = tuple(name for name, table in own.items() if len(table) >= SHEET_ROWS)
+    long = tuple(name for name, table in layers.items() if len(table) >= SHEET_ROWS)
     if long:
         what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
         raise InputError(Fault("layer", what, "write a .parquet", long))
     sheets = {
         "readme": pd.DataFrame(said, columns=["what", "is"]),
-        **{name: _sheet(name, table) for name, table in own.items()},
+        **{name: _sheet(name, table) for name, table in layers.items()},
     }
-    sheets["dictionary"] = data_dictionary_of(fields_of(own))
+    sheets["dictionary"] = data_dictionary_of(fields_of(layers))
     for n, (name, table) in enumerate(sheets.items()):
         pyogrio.write_dataframe(table, part, driver="XLSX", layer=name[:31], append=n > 0)
 

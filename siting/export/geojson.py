@@ -67,8 +67,8 @@ def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[st
         As there.
     """
     head, features = _collection(layer, name, note, None)
-    found: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))
-    return found
+    collection: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))
+    return collection
 
 
 def _collection(

@@ -56,9 +56,9 @@ def add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
             "owner": "",
             "ui": "",
         }
-        for layer, found in styles.items()
+        for layer, layer_styles in styles.items()
         if layer in geometry
-        for i, style in enumerate(found)
+        for i, style in enumerate(layer_styles)
     ]
     if not rows:
         return

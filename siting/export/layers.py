@@ -110,9 +110,9 @@ def wanted_layer(
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
     layer = layer.drop(columns=served)
     if surfaces is not None:
-        own = surfaces.set_index("cell_id").loc[layer["cell_id"]]
+        shares = surfaces.set_index("cell_id").loc[layer["cell_id"]]
         for name in ("home", "destination", "en_route"):
-            layer.insert(3, f"{name}_share", own[name].to_numpy(dtype=float))
+            layer.insert(3, f"{name}_share", shares[name].to_numpy(dtype=float))
     return layer
 
 

@@ -39,10 +39,10 @@ def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
     >>> written("Blue Area")
     ('Blue Area', {})
     """
-    found = _URDU.findall(text)
-    if not found:
+    urdu_parts = _URDU.findall(text)
+    if not urdu_parts:
         return text, {}
-    letters = frozenset("".join(found)) - set(" \u200c\u200d\u200e\u200f\t\n")
+    letters = frozenset("".join(urdu_parts)) - set(" \u200c\u200d\u200e\u200f\t\n")
     font = _font_with(letters)
     if font is not None:
         return text, {"fontfamily": [font, "DejaVu Sans"]}

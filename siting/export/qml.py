@@ -175,12 +175,12 @@ def graduated(field: str, classes: Sequence[Class]) -> Element:
     return renderer
 
 
-def rules(found: Sequence[Rule]) -> Element:
+def rules(rule_list: Sequence[Rule]) -> Element:
     """Return a renderer by rules; symbols of a higher level are drawn on top."""
-    renderer = _renderer("RuleRenderer", [rule.symbol for rule in found])
+    renderer = _renderer("RuleRenderer", [rule.symbol for rule in rule_list])
     renderer.set("symbollevels", "1")
     root = Element("rules", key="{root}")
-    for i, rule in enumerate(found):
+    for i, rule in enumerate(rule_list):
         made = SubElement(root, "rule", key=f"{{rule{i}}}", symbol=str(i), label=rule.label,
                           filter=rule.where)  # fmt: skip
         if rule.scale:

@@ -229,13 +229,13 @@ def plan_layers(
         As for `write_run_tables`.
     """
     parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "offers", "edges")
-    found = layers_of(
+    layers = layers_of(
         **{name: getattr(plan, name) for name in parts},
         tables=plan.tables,
         zone_of_cells=zone_of_cells,
         isochrones=isochrones,
     )
-    return {name: with_units(table, name) for name, table in found.items()}
+    return {name: with_units(table, name) for name, table in layers.items()}
 
 
 def _place_in_drawing(name: str) -> int:

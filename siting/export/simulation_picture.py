@@ -25,14 +25,14 @@ def draw_simulation(
     figure = new_figure(10.5, 7, layout="constrained")
     charts = figure.subplots(2, 2)
     for case, text, colour in _CASES:
-        own = hours[hours["case"] == case]
-        at = own["hour"] + 0.5
+        in_case = hours[hours["case"] == case]
+        at = in_case["hour"] + 0.5
         for chart, column, scale in (
             (charts[0, 0], "use_share", 100),
             (charts[0, 1], "late_share", 100),
             (charts[1, 0], "wait_mean_min", 1),
         ):
-            chart.plot(at, own[column] * scale, color=colour, label=text)
+            chart.plot(at, in_case[column] * scale, color=colour, label=text)
         charts[1, 1].scatter(
             stations["allotted_kwh_day"], stations[f"{case}_delivered_kwh_day"],
             s=16, color=colour, alpha=0.6, lw=0, label=text,

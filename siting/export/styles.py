@@ -227,13 +227,13 @@ def _service(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _roads(layer: gpd.GeoDataFrame) -> Drawn:
-    found = [
+    rules = [
         Rule(" OR ".join(f"\"highway\" LIKE '{name}%'" for name in names), label,
              qml.line(hex_, width, level=level))
         for label, names, width, hex_, level in _ROADS
     ]  # fmt: skip
-    found.append(Rule("ELSE", "Street", qml.line("#cfd3d8", 0.15), STREETS))
-    how: dict[str, Any] = {"renderer": qml.rules(found), "shown_by": '"name"'}
+    rules.append(Rule("ELSE", "Street", qml.line("#cfd3d8", 0.15), STREETS))
+    how: dict[str, Any] = {"renderer": qml.rules(rules), "shown_by": '"name"'}
     if "name" in layer:
         how["labeling"] = qml.labels('"name"', scale=8_000, size_pt=7, hex_="#6b7280",
                                      along_line=True, priority=2)  # fmt: skip

@@ -46,15 +46,15 @@ def require_agreement(run: RunFolder) -> None:
 def _counts(run: RunFolder) -> Iterator[Fault]:
     facts, sizes = run.facts, run.facts["sizes"]
     existing = run.sites["existing"].astype(bool)
-    for file, what, found, said in (
+    for file, what, counted, said in (
         ("sites.geojson", "new stations", int((~existing).sum()), facts["new_stations"]),
         ("sites.geojson", "existing stations", int(existing.sum()), facts["existing_stations"]),
         ("demand.geojson", "cells", len(run.demand), sizes["cells"]),
         ("plan.gpkg", "roads", len(run.roads), sizes["edges"]),
         ("offers.csv", "offers", len(run.offers), sizes["offers"]),
     ):
-        if found != said:
-            yield _differs(run, file, what, f"{found:,}", f"{said:,}")
+        if counted != said:
+            yield _differs(run, file, what, f"{counted:,}", f"{said:,}")
 
 
 def _sums(run: RunFolder) -> Iterator[Fault]:
@@ -79,15 +79,15 @@ def _sums(run: RunFolder) -> Iterator[Fault]:
         ]
     for file, what, values, said in rows:
         slack = (ROUNDED_PKR if what.endswith("_pkr") else ROUNDED_KWH) * (len(values) + 1)
-        found = float(values.sum())
-        if not math.isclose(found, said, rel_tol=RELATIVE, abs_tol=slack):
-            yield _differs(run, file, f"sum of {what}", f"{found:,.2f}", f"{said:,.2f}")
+        total = float(values.sum())
+        if not math.isclose(total, said, rel_tol=RELATIVE, abs_tol=slack):
+            yield _differs(run, file, f"sum of {what}", f"{total:,.2f}", f"{said:,.2f}")
     for key, top, bottom in (("gap", "bound_kwh_day", "objective_kwh_day"),):
         if facts[key] is not None and facts[top] is not None and facts[bottom] > 0:
-            found = (facts[top] - facts[bottom]) / facts[bottom]
-            if abs(found - facts[key]) > RELATIVE:
+            gap = (facts[top] - facts[bottom]) / facts[bottom]
+            if abs(gap - facts[key]) > RELATIVE:
                 where = f"{run.path / 'run.json'}, key {key}"
-                what = f"{facts[key]:.6f}, where the bound and the energy served give {found:.6f}"
+                what = f"{facts[key]:.6f}, where the bound and the energy served give {gap:.6f}"
                 yield Fault(where, what, FIX)
     wanted_kwh = sum(float(row["demand_kwh_day"]) for row in facts["classes"])
     served_kwh = sum(float(row["served_kwh_day"]) for row in facts["classes"])
@@ -159,14 +159,14 @@ def _settings(run: RunFolder) -> Iterator[Fault]:
     # In years, and where the least money comes first, the program has another budget.
     if "years" in facts["blocks"] or facts["aims"][:1] == ["least money"]:
         budget = facts["budget_pkr"]
-    for key, found, said in (
+    for key, configured, said in (
         ("name", run.settings.get("name"), facts["name"]),
         ("title", run.settings.get("title"), facts["title"]),
         ("year", run.settings.get("year"), facts["year"]),
         ("program.budget_pkr", budget, facts["budget_pkr"]),
     ):
-        if found != said:
-            yield _differs(run, "config.yaml", f"key {key}", f"{found!r}", f"{said!r}")
+        if configured != said:
+            yield _differs(run, "config.yaml", f"key {key}", f"{configured!r}", f"{said!r}")
 
 
 def _zones(run: RunFolder) -> Iterator[Fault]:
@@ -181,10 +181,10 @@ def _zones(run: RunFolder) -> Iterator[Fault]:
         return
     inside = run.demand[run.demand["zone"].fillna("").astype(str) != ""]
     for column in ("demand_kwh_day", "served_kwh_day"):
-        found, said = float(table[column].sum()), float(inside[column].sum())
+        total, said = float(table[column].sum()), float(inside[column].sum())
         slack = ROUNDED_KWH * (len(inside) + len(table) + 1)
-        if not math.isclose(found, said, rel_tol=RELATIVE, abs_tol=slack):
-            what = f"sum of {column} is {found:,.2f}, where demand.geojson has {said:,.2f}"
+        if not math.isclose(total, said, rel_tol=RELATIVE, abs_tol=slack):
+            what = f"sum of {column} is {total:,.2f}, where demand.geojson has {said:,.2f}"
             yield Fault(str(path), what, FIX)
 
 
@@ -196,9 +196,9 @@ def _years(run: RunFolder) -> Iterator[Fault]:
     for row in run.years.years.to_dict("records"):
         here = cells[cells["year"] == row["year"]]
         for column in ("demand_kwh_day", "served_kwh_day"):
-            found, slack = float(here[column].sum()), ROUNDED_KWH * (len(here) + 1)
-            if not math.isclose(found, row[column], rel_tol=RELATIVE, abs_tol=slack):
-                what = f"sum of {column} in {row['year']:.0f} is {found:,.2f}"
+            total, slack = float(here[column].sum()), ROUNDED_KWH * (len(here) + 1)
+            if not math.isclose(total, row[column], rel_tol=RELATIVE, abs_tol=slack):
+                what = f"sum of {column} in {row['year']:.0f} is {total:,.2f}"
                 yield Fault(
                     f"{run.path / 'year_cells.csv'}",
                     f"{what}, where years.csv says {row[column]:,.2f}",
@@ -219,5 +219,5 @@ def _years(run: RunFolder) -> Iterator[Fault]:
             yield Fault(where, "not among those of the run", FIX, stray)
 
 
-def _differs(run: RunFolder, file: str, what: str, found: str, said: str) -> Fault:
-    return Fault(f"{run.path / file}, {what}", f"{found}, where run.json says {said}", FIX)
+def _differs(run: RunFolder, file: str, what: str, here: str, said: str) -> Fault:
+    return Fault(f"{run.path / file}, {what}", f"{here}, where run.json says {said}", FIX)

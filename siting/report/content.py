@@ -98,12 +98,12 @@ def aims(run: RunFolder) -> list[tuple[str, str]]:
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # What is told year by year has a table of its own.
-    own = [(k, v) for k, v in f.get("headline", {}).items() if not k.startswith("In 20")]
+    told = [(k, v) for k, v in f.get("headline", {}).items() if not k.startswith("In 20")]
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
-        own.append(("Figures of this page", f"for the demand of the configuration: {which}"))
-    return [*lines, *own]
+        told.append(("Figures of this page", f"for the demand of the configuration: {which}"))
+    return [*lines, *told]
 
 
 def money(run: RunFolder) -> dict[str, Any]:

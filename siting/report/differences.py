@@ -95,7 +95,7 @@ def render_differences(
     `roads` has ``highway``, lon/lat. Raises `MissingExtraError` without the packages of the extra
     ``report``.
     """
-    leaflet, own = embedded_leaflet(), _asset("differences.js")
+    leaflet, script = embedded_leaflet(), _asset("differences.js")
     lines, _ = road_lines(roads)
     data = {
         "scale": SCALE,
@@ -131,10 +131,10 @@ def render_differences(
                 for row in sites.to_dict("records")
                 if row["status"] != "all"
             ],
-            policy=_policy(leaflet.script, own),
+            policy=_policy(leaflet.script, script),
             leaflet=leaflet,
             page_style=_asset("page.css"),
-            page_script=own,
+            page_script=script,
             data=_json_text(data),
             version=version,
         )

@@ -42,14 +42,14 @@ def districts(run: RunFolder) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
         wanted = float(part["demand_kwh_day"].sum())
         served = float(part["served_kwh_day"].sum())
         here = stations[stations["part"] == name]
         new = here[~here["existing"]]
         share = served / wanted
-        found.append(
+        rows.append(
             {
                 "name": str(name),
                 "near": near.get(str(name), ""),
@@ -66,10 +66,10 @@ def districts(run: RunFolder) -> dict[str, Any]:
                 "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
             }
         )
-    found.sort(key=lambda row: (row["little"], round(row["share"][0], 9), row["name"]))
-    shapes = [row.pop("shape") for row in found]
-    little = sum(row["little"] for row in found)
-    return {"what": what, "rows": found, "shapes": shapes, "little": little}
+    rows.sort(key=lambda row: (row["little"], round(row["share"][0], 9), row["name"]))
+    shapes = [row.pop("shape") for row in rows]
+    little = sum(row["little"] for row in rows)
+    return {"what": what, "rows": rows, "shapes": shapes, "little": little}
 
 
 def _parts(run: RunFolder, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:

@@ -229,16 +229,16 @@ def read_run(folder: Path) -> RunFolder:
 
 def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
     faults = []
-    found = {**facts, **{f"sizes.{key}": v for key, v in _entries(facts.get("sizes"))}}
+    entries = {**facts, **{f"sizes.{key}": v for key, v in _entries(facts.get("sizes"))}}
     for key, kinds in {**_FACTS, **{f"sizes.{k}": v for k, v in _SIZES.items()}}.items():
         where = f"{path}, key {key}"
-        if key not in found:
+        if key not in entries:
             faults.append(Fault(where, "is missing", AGAIN))
-        elif not fits(found[key], kinds):
-            faults.append(Fault(where, f"{found[key]!r:.40} has another type", AGAIN))
+        elif not fits(entries[key], kinds):
+            faults.append(Fault(where, f"{entries[key]!r:.40} has another type", AGAIN))
         elif key in _RECORDS:
-            faults += _record_faults(where, found[key], _RECORDS[key])
-        elif key == "warnings" and not all(isinstance(line, str) for line in found[key]):
+            faults += _record_faults(where, entries[key], _RECORDS[key])
+        elif key == "warnings" and not all(isinstance(line, str) for line in entries[key]):
             faults.append(Fault(where, "has entries that are no text", AGAIN))
     for key, columns in _MAYBE_RECORDS.items():
         if key in facts:
@@ -352,5 +352,5 @@ def _read_points(path: Path, layer: str) -> gpd.GeoDataFrame:
     points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
     kind = places["kind"] if "kind" in places.columns else ""
     columns = [c for c in ("name", "name_ur", "kind", "geometry") if c == "kind" or c in places]
-    found = places.assign(kind=kind).loc[named.to_numpy() & points, columns]
-    return found.to_crs(4326)
+    named_points = places.assign(kind=kind).loc[named.to_numpy() & points, columns]
+    return named_points.to_crs(4326)

@@ -199,7 +199,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
         return []
     metres = roads.to_crs(utm_of(roads))
     ranks = pd.Series([_rank(kind) for kind in roads["highway"]], index=metres.index)
-    found: list[tuple[int, float, str, Any]] = []
+    longest: list[tuple[int, float, str, Any]] = []
     names = metres["name"].astype(str).str.strip()
     for (name, rank), lines in metres.geometry.groupby([names, ranks]):
         # Both directions of a street are the same line.
@@ -207,11 +207,11 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
         merged = shapely.line_merge(shapely.multilinestrings(list(once.values())))
         long = max(shapely.get_parts(merged), key=lambda line: line.length)
         if long.length >= LEAST_NAMED_M[int(str(rank))]:
-            found.append((int(str(rank)), -long.length, str(name), long))
-    found.sort(key=lambda row: row[:3])
-    small = [row for row in found if row[0] == 2][:MOST_SMALL_NAMES]
+            longest.append((int(str(rank)), -long.length, str(name), long))
+    longest.sort(key=lambda row: row[:3])
+    small = [row for row in longest if row[0] == 2][:MOST_SMALL_NAMES]
     rows: list[tuple[int, str, Any, float]] = []
-    for rank, length, name, line in [*(row for row in found if row[0] < 2), *small]:
+    for rank, length, name, line in [*(row for row in longest if row[0] < 2), *small]:
         count = 1 if rank == 2 else max(1, round(-length / NAME_EVERY_M))
         for i in range(count):
             before, at, after = line.interpolate(
@@ -231,8 +231,8 @@ def _parts(run: RunFolder) -> list[list[Any]]:
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
     if run.urdu and "name_ur" in parts.columns:
-        own = parts["name_ur"].fillna("").astype(str)
-        parts = parts.assign(name=own.where(own != "", parts["name"]))
+        urdu = parts["name_ur"].fillna("").astype(str)
+        parts = parts.assign(name=urdu.where(urdu != "", parts["name"]))
     rows = [
         [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
         for name, kind, at in zip(

@@ -95,7 +95,7 @@ def render(
     place is clicked.
     """
     leaflet = embedded_leaflet()
-    own = _asset("page.js")
+    script = _asset("page.js")
     page = _environment().get_template("page.html")
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
@@ -104,14 +104,14 @@ def render(
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
-        policy=_policy(leaflet.script, own, images=f"data: {TILES}", fonts=run.urdu),
+        policy=_policy(leaflet.script, script, images=f"data: {TILES}", fonts=run.urdu),
         urdu=run.urdu,
         urdu_note=NOTE,
         font_style=font_style() if run.urdu else "",
         tiles=TILES,
         leaflet=leaflet,
         page_style=_asset("page.css"),
-        page_script=own,
+        page_script=script,
         data=_json_text(
             {
                 **data,
@@ -182,9 +182,10 @@ def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"
         for s in scripts
     )
-    own = "; font-src data:" if fonts else ""
+    font_rule = "; font-src data:" if fonts else ""
     return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src {images}{own}"
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        f"img-src {images}{font_rule}"
     )
 
 

@@ -55,23 +55,23 @@ def _read_text(path: Path) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object from a file."""
     try:
-        found = json.loads(_read_text(path))
+        parsed = json.loads(_read_text(path))
     except (json.JSONDecodeError, RecursionError) as err:
         raise InputError(Fault(str(path), f"is not JSON: {err}", AGAIN)) from err
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise InputError(Fault(str(path), "is not a JSON object", AGAIN))
-    return found
+    return parsed
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return a YAML mapping from a file."""
     try:
-        found = yaml.safe_load(_read_text(path))
+        parsed = yaml.safe_load(_read_text(path))
     except yaml.YAMLError as err:
         raise InputError(Fault(str(path), f"is not YAML: {err}".split("\n")[0], AGAIN)) from err
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise InputError(Fault(str(path), "is not a mapping", AGAIN))
-    return found
+    return parsed
 
 
 def read_layer(path: Path, columns: tuple[str, ...], kinds: tuple[str, ...]) -> gpd.GeoDataFrame:

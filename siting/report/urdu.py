@@ -60,9 +60,9 @@ def in_urdu(text: str) -> str | None:
     """
     plain = " ".join(text.split())
     numbers = _NUMBER.findall(plain)
-    found = glossary().get(_NUMBER.sub("#", plain).casefold())
-    if found is not None:
-        return _filled(found, numbers)
+    entry = glossary().get(_NUMBER.sub("#", plain).casefold())
+    if entry is not None:
+        return _filled(entry, numbers)
     for pattern, urdu in _patterns():
         match = pattern.fullmatch(plain)
         if match:
