@@ -37,15 +37,15 @@ def runs(
 ) -> None:
     """List the runs in runs/, ../runs/ and */runs/, newest first."""
     with errors_explained():
-        found = run_folders(here)
+        folders = run_folders(here)
         if as_json:
             keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
-            rows = [{"run": str(r.path), **{k: r.facts.get(k) for k in keys}} for r in found]
+            rows = [{"run": str(r.path), **{k: r.facts.get(k) for k in keys}} for r in folders]
             print_json(rows)
         else:
             from siting.terminal.runs import print_runs
 
-            print_runs([(run.path.name, run.facts) for run in found])
+            print_runs([(run.path.name, run.facts) for run in folders])
 
 
 @verb(AFTER, "siting open @latest")
@@ -123,12 +123,12 @@ def verify(
         from siting.review import verify_run
         from siting.terminal.verify import print_verified
 
-        found = verify_run(run_folder(folder), progress=progress)
+        verified = verify_run(run_folder(folder), progress=progress)
         if as_json:
-            print_facts(found.plain())
+            print_facts(verified.plain())
         elif not quiet:
-            print_verified(found)
-        if found.faults:
+            print_verified(verified)
+        if verified.faults:
             raise typer.Exit(1)
 
 
@@ -166,7 +166,7 @@ def replan(
         from siting import review
         from siting.terminal.replan import print_replan
 
-        found = review.replan(
+        replanned = review.replan(
             run_folder(folder),
             drop=items(drop),
             require=items(require),
@@ -178,10 +178,10 @@ def replan(
             progress=progress,
         )
         if as_json:
-            said = {**found.after.facts, "changes": found.changes.to_dict("records")}
+            said = {**replanned.after.facts, "changes": replanned.changes.to_dict("records")}
             print_facts(said)
         elif not quiet:
-            print_replan(found)
+            print_replan(replanned)
 
 
 @verb(AFTER, "siting export @latest --to plan.xlsx")
@@ -240,11 +240,13 @@ def trace(
         from siting.terminal.trace import print_trace
 
         run = review.Traced(run_folder(folder))
-        found = review.trace(run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario)
+        traced = review.trace(
+            run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario
+        )
         if as_json:
-            print_facts(found.to_dict())
+            print_facts(traced.to_dict())
         elif not quiet:
-            print_trace(found, run.config.note)
+            print_trace(traced, run.config.note)
 
 
 @verb(AFTER, "siting explain @latest s0042")
@@ -274,14 +276,14 @@ def explain(
 
         run = Explained(run_folder(folder))
         if site is None:
-            found = explain_plan(run, time_limit_s=seconds)
+            plan_reasons = explain_plan(run, time_limit_s=seconds)
             said = {
-                "binding": dict(found.binding),
-                **found.figures,
-                "stations": found.stations.to_dict("records"),
+                "binding": dict(plan_reasons.binding),
+                **plan_reasons.figures,
+                "stations": plan_reasons.stations.to_dict("records"),
             }
             if not (as_json or quiet):
-                print_plan_reasons(found, run.plan)
+                print_plan_reasons(plan_reasons, run.plan)
         else:
             why = explain_site(run, site, alternatives=alternatives, time_limit_s=seconds)
             said = {

@@ -115,19 +115,22 @@ def asked_of_solver(
     budget_key: str = "program.budget_pkr",
 ) -> list[str]:
     """Return the overrides of a verb, with those that its own options stand for."""
-    own = ((budget_key, budget), ("solver.gap", gap), ("solver.time_limit_s", time_limit))
-    return [*(overrides or ()), *(f"{key}={value!r}" for key, value in own if value is not None)]
+    options = ((budget_key, budget), ("solver.gap", gap), ("solver.time_limit_s", time_limit))
+    return [
+        *(overrides or ()),
+        *(f"{key}={value!r}" for key, value in options if value is not None),
+    ]
 
 
 def items(texts: Sequence[str] | None) -> list[str]:
     """Return what a repeated option names, each text one thing or a list ``[A,B]``."""
-    found: list[str] = []
+    names: list[str] = []
     for text in texts or ():
         if text.startswith("[") and text.endswith("]"):
-            found += [one.strip() for one in next(csv.reader([text[1:-1]], skipinitialspace=True))]
+            names += [one.strip() for one in next(csv.reader([text[1:-1]], skipinitialspace=True))]
         else:
-            found.append(text)
-    return found
+            names.append(text)
+    return names
 
 
 def print_json(facts: Any) -> None:

@@ -103,13 +103,13 @@ def batch(
         lines = None if quiet else BatchLines()
         try:
             with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
-                executor, own = pool
+                executor, cluster_threads = pool
                 result = many.run_batch(
                     studies,
                     executor,
                     out=out,
                     workers=workers,
-                    threads=threads or own,
+                    threads=threads or cluster_threads,
                     retry=retry,
                     progress=lines,
                 )
@@ -151,14 +151,14 @@ def rerun(
         from siting.terminal.rerun import print_rerun
 
         try:
-            found = repeat(run_folder(folder), overrides or [], out=out, progress=progress)
+            repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress)
         except InfeasibleError as err:
             # The first run had a plan: that there is none now is a difference, and no bad input.
             typer.echo(f"Differs: there was a plan, now there is none.\n  {err}", err=True)
             raise typer.Exit(1) from err
         if as_json:
-            print_facts(found.plain())
+            print_facts(repetition.plain())
         elif not quiet:
-            print_rerun(found)
-        if not found.same:
+            print_rerun(repetition)
+        if not repetition.same:
             raise typer.Exit(1)

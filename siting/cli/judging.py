@@ -72,7 +72,7 @@ def evaluate(
         from siting.review import evaluate_to_folder
         from siting.terminal.evaluate import print_evaluation
 
-        found, folder = evaluate_to_folder(
+        evaluation, folder = evaluate_to_folder(
             config,
             sites,
             overrides=asked_of_solver(overrides, gap, time_limit),
@@ -83,9 +83,9 @@ def evaluate(
             progress=progress,
         )
         if as_json:
-            print_facts(found.facts)
+            print_facts(evaluation.facts)
         elif not quiet:
-            print_evaluation(found, folder)
+            print_evaluation(evaluation, folder)
 
 
 @verb(AFTER, "siting compare @latest islamabad-20261124-153000")
@@ -114,11 +114,11 @@ def compare(
         now = datetime.now(UTC).astimezone()
         folders = [run_folder(run) for run in runs]
         folder = out or folders[0].resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
-        found = compare_to_folder(folders, out=folder, now=now)
+        comparison = compare_to_folder(folders, out=folder, now=now)
         if as_json:
-            print_facts(found.facts)
+            print_facts(comparison.facts)
         elif not quiet:
-            print_comparison(found, folder)
+            print_comparison(comparison, folder)
 
 
 @verb(AFTER, "siting simulate @latest --days 20")
@@ -152,8 +152,8 @@ def simulate(
         run = run_folder(run)
         place = run.resolve()
         folder = out or place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
-        found = simulate_to_folder(run, rules, out=folder, now=now, progress=progress)
+        simulated_day = simulate_to_folder(run, rules, out=folder, now=now, progress=progress)
         if as_json:
-            print_facts(found.facts)
+            print_facts(simulated_day.facts)
         elif not quiet:
-            print_simulation(found, folder)
+            print_simulation(simulated_day, folder)

@@ -101,7 +101,7 @@ def demand(
         from siting import study
         from siting.terminal import print_demand
 
-        found, folder = study.demand_to_folder(
+        demand_run, folder = study.demand_to_folder(
             config,
             overrides=overrides or [],
             out=out,
@@ -114,7 +114,7 @@ def demand(
         if as_json:
             print_json(json.loads((folder / "demand.json").read_text(encoding="utf-8")))
         elif not quiet:
-            print_demand(found, folder)
+            print_demand(demand_run, folder)
 
 
 @verb(BEGIN, "siting check configs/*.yaml")

@@ -27,7 +27,7 @@ def run_folders(here: Path | None = None) -> list[RunFolder]:
     `here` is the current folder by default. Folders without a readable ``run.json`` are left out.
     """
     here = Path() if here is None else here
-    found: dict[Path, RunFolder] = {}
+    by_path: dict[Path, RunFolder] = {}
     for place in (here / "runs", here / ".." / "runs", *sorted(here.glob("*/runs"))):
         for path in sorted(place.glob("*/run.json")):
             try:
@@ -35,9 +35,11 @@ def run_folders(here: Path | None = None) -> list[RunFolder]:
             except (OSError, ValueError):
                 continue
             if isinstance(facts, dict) and not path.parent.name.startswith("."):
-                found.setdefault(path.parent.resolve(), RunFolder(path.parent, facts))
+                by_path.setdefault(path.parent.resolve(), RunFolder(path.parent, facts))
     return sorted(
-        found.values(), key=lambda run: (str(run.facts.get("written")), run.path.name), reverse=True
+        by_path.values(),
+        key=lambda run: (str(run.facts.get("written")), run.path.name),
+        reverse=True,
     )
 
 

@@ -106,8 +106,8 @@ def print_batch(result: BatchResult) -> None:
     if done.sum() > MOST_ROWS:
         console.print(f"… and {done.sum() - MOST_ROWS:,} more in results.csv")
     for row in table[table["status"] == "failed"].to_dict("records"):
-        own = {key: row[key] for key in swept if not pd.isna(row[key])}
-        what = " ".join(w for w in (str(row["config"]), sweep_words(own)) if w)
+        swept_values = {key: row[key] for key in swept if not pd.isna(row[key])}
+        what = " ".join(w for w in (str(row["config"]), sweep_words(swept_values)) if w)
         console.say(Text.assemble(("Failed", "red"), f" {what}:"))
         for line in str(row["error"]).splitlines():
             console.say(f"  {line.removeprefix('- ')}")

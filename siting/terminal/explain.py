@@ -17,21 +17,21 @@ MOST_ROWS = 25
 HEADS = {"built": "is built", "stands": "stands already", "not built": "gets no station"}
 
 
-def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
+def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
     """Print why a place gets what it gets: reasons, what it serves, the offers it had."""
     console = Screen()
     console.print()
-    name = f" ({found.name})" if found.name else ""
-    console.say(f"{found.site_id}{name} {HEADS[found.state]}", style="bold")
+    name = f" ({why.name})" if why.name else ""
+    console.say(f"{why.site_id}{name} {HEADS[why.state]}", style="bold")
     if plan.note:
         console.print(plan.note, style="yellow")
-    _print_pairs(console, found.reasons)
-    if len(found.classes):
+    _print_pairs(console, why.reasons)
+    if len(why.classes):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
         table.add_column("Vehicle class", no_wrap=True)
         table.add_column("Served here, kWh/day", justify="right")
         table.add_column("Lost without it", justify="right")
-        for row in found.classes.to_dict("records"):
+        for row in why.classes.to_dict("records"):
             table.add_row(
                 str(row["vehicle_class"]).replace("_", " "),
                 f"{row['served_kwh_day']:,.0f}",
@@ -42,24 +42,24 @@ def print_site_reasons(found: SiteReasons, plan: Plan) -> None:
     offers.add_column("Could be built here", no_wrap=True)
     offers.add_column("PKR m", justify="right", no_wrap=True)
     offers.add_column("The plan would then serve")
-    for row in found.offers.to_dict("records"):
+    for row in why.offers.to_dict("records"):
         offers.add_row(
             str(row["configuration"]), f"{row['subsidy_pkr'] / 1e6:,.2f}", str(row["said"])
         )
-    if len(found.offers):
+    if len(why.offers):
         console.print(offers)
         console.print("PKR m: subsidy. What the plan would serve: all other stations the same.")
 
 
-def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
+def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
     """Print what holds the plan, and its stations, the most doubtful first."""
     console = Screen()
     console.print()
     console.say(f"{plan.title}: what its stations are worth", style="bold")
     if plan.note:
         console.print(plan.note, style="yellow")
-    _print_pairs(console, found.binding)
-    if found.stations.empty:
+    _print_pairs(console, plan_reasons.binding)
+    if plan_reasons.stations.empty:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Site", no_wrap=True, min_width=5)
@@ -67,7 +67,7 @@ def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
     table.add_column("Build", overflow="fold", min_width=13)
     for name, width in (("PKR m", 6), ("Serves", 6), ("Lost", 6), ("PKR a kWh", 9)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
-    for row in found.stations.head(MOST_ROWS).to_dict("records"):
+    for row in plan_reasons.stations.head(MOST_ROWS).to_dict("records"):
         price = row["pkr_per_kwh_day"]
         table.add_row(
             str(row["site_id"]),
@@ -79,8 +79,10 @@ def print_plan_reasons(found: PlanReasons, plan: Plan) -> None:
             "no gain" if pd.isna(price) else f"{price:,.0f}",
         )
     console.print(table)
-    if len(found.stations) > MOST_ROWS:
-        console.print(f"… and {len(found.stations) - MOST_ROWS:,} that are surer (--json has all)")
+    if len(plan_reasons.stations) > MOST_ROWS:
+        console.print(
+            f"… and {len(plan_reasons.stations) - MOST_ROWS:,} that are surer (--json has all)"
+        )
     console.say(
         "Lost: kWh/day that nobody would serve without the station, all others the same. "
         "PKR a kWh: subsidy over that. The most doubtful come first."

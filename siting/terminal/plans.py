@@ -82,19 +82,19 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
     console.print()
 
 
-def print_demand(found: DemandRun, folder: Path) -> None:
+def print_demand(wanted: DemandRun, folder: Path) -> None:
     """Print a demand: energy by class with ranges, the fleet, and what moves it."""
     console = Screen()
     console.print()
-    title = f"{found.title}: public charging energy wanted in {found.year}"
-    if found.year > PROJECTED_AFTER:
+    title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
+    if wanted.year > PROJECTED_AFTER:
         title += " (projection)"
     console.print(title, style="bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Vehicle class", no_wrap=True)
     for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in found.classes.itertuples(index=False):
+    for row in wanted.classes.itertuples(index=False):
         table.add_row(
             str(row.vehicle_class).replace("_", " "),
             f"{row.vehicles:,.0f}",
@@ -105,7 +105,7 @@ def print_demand(found: DemandRun, folder: Path) -> None:
             style="bold" if row.vehicle_class == "all" else None,
         )
     console.print(table)
-    for row in found.fleet.itertuples(index=False):
+    for row in wanted.fleet.itertuples(index=False):
         shown = "{:,.0f}" if row.unit == "vehicles" else "{:.1%}"
         verdict = "within" if row.within else "outside"
         console.say(
@@ -113,18 +113,18 @@ def print_demand(found: DemandRun, folder: Path) -> None:
             f"{shown.format(row.published)} ({row.difference_share:+.1%}, {verdict} tolerance)",
             style=None if row.within else "red",
         )
-    if len(found.fleet):
+    if len(wanted.fleet):
         console.say(
             "  The fleet is fitted to these figures: the comparison shows that it holds them, and "
             "tests nothing."
         )
     for title, swings, column, unit in (
-        ("What moves the total most", found.total_swings, "swing_share", "of the total"),
-        ("What moves the map most", found.map_swings, "moved_cells_share", "of the energy moves"),
+        ("What moves the total most", wanted.total_swings, "swing_share", "of the total"),
+        ("What moves the map most", wanted.map_swings, "moved_cells_share", "of the energy moves"),
     ):
         if len(swings):
             _print_swings(console, title, swings, column, unit)
-    console.notes(found.notes)
+    console.notes(wanted.notes)
     console.print(f"Written to {folder!s}", soft_wrap=True)
 
 
@@ -148,14 +148,14 @@ def _print_swings(
     console.print(table)
 
 
-def print_frontier(found: pd.DataFrame, folder: Path) -> None:
+def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
     console = Screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    for row in found.to_dict("records"):
+    for row in frontier.to_dict("records"):
         more = row["pkr_per_kwh_day"]
         table.add_row(
             f"{row['budget_pkr'] / 1e6:,.1f}",

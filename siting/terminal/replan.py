@@ -15,20 +15,20 @@ from siting.terminal.screen import NARROW, Screen
 MOST_ROWS = 12
 
 
-def print_replan(found: Replan) -> None:
+def print_replan(replanned: Replan) -> None:
     """Print what changed between two plans: stations, energy by class, money."""
     console = Screen()
     console.print()
-    console.say(f"{found.after.title}: planned again", style="bold")
-    if found.after.note:
-        console.print(found.after.note, style="yellow")
-    _print_figures(console, found)
-    _print_stations(console, found.changes)
-    console.notes(found.notes)
-    console.print(f"Written to {found.folder}", soft_wrap=True)
+    console.say(f"{replanned.after.title}: planned again", style="bold")
+    if replanned.after.note:
+        console.print(replanned.after.note, style="yellow")
+    _print_figures(console, replanned)
+    _print_stations(console, replanned.changes)
+    console.notes(replanned.notes)
+    console.print(f"Written to {replanned.folder}", soft_wrap=True)
 
 
-def _print_figures(console: Any, found: Replan) -> None:
+def _print_figures(console: Any, replanned: Replan) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("", no_wrap=True)
     for name in ("Before", "After", "Change"):
@@ -39,13 +39,13 @@ def _print_figures(console: Any, found: Replan) -> None:
         shown = f"{change:+,.{places}f}" if abs(change) >= 0.5 * 10**-places else "same"
         table.add_row(name, f"{before:,.{places}f}", f"{after:,.{places}f}", shown)
 
-    old, new = found.before, found.after
+    old, new = replanned.before, replanned.after
     row("New stations", len(old.new_sites), len(new.new_sites))
     row("Budget, PKR m", old.outcome.budget_pkr / 1e6, new.outcome.budget_pkr / 1e6, 2)
     row("Subsidy, PKR m", old.outcome.subsidy_pkr / 1e6, new.outcome.subsidy_pkr / 1e6, 2)
     row("Cost in all, PKR m", old.outcome.cost_pkr / 1e6, new.outcome.cost_pkr / 1e6, 2)
     row("Served, kWh/day", _served(old), _served(new))
-    for line in found.classes.fillna(0.0).to_dict("records"):
+    for line in replanned.classes.fillna(0.0).to_dict("records"):
         name = "  " + str(line["vehicle_class"]).replace("_", " ")
         row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
     table.add_row("Share served", f"{old.served_share:.1%}", f"{new.served_share:.1%}",

@@ -11,23 +11,23 @@ from siting.terminal.screen import Screen
 MOST_LINES = 8
 
 
-def print_rerun(found: Rerun) -> None:
+def print_rerun(repetition: Rerun) -> None:
     """Print what is the same as in the first run and what is not."""
     console = Screen()
     console.print()
-    verdict = ("The same", "green") if found.same else ("Not the same", "red")
-    console.say(Text.assemble(verdict, f": {found.folder!s} repeated"))
+    verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
+    console.say(Text.assemble(verdict, f": {repetition.folder!s} repeated"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for part in found.compared:
+    for part in repetition.compared:
         word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
         word = "-" if part.counted.startswith("not stored") else word
         colour = "" if part.same else "red" if part.decides else "yellow"
         table.add_row(part.what.capitalize(), Text(word, style=colour), part.counted)
     console.print(table)
-    for part in found.compared:
+    for part in repetition.compared:
         for line in part.differences[:MOST_LINES]:
             console.say(f"  {part.what}: {line}")
         if len(part.differences) > MOST_LINES:
             more = len(part.differences) - MOST_LINES
             console.print(f"  {part.what}: … and {more:,} more (all with --json)")
-    console.notes(found.notes)
+    console.notes(repetition.notes)

@@ -15,15 +15,15 @@ MOST_STATIONS = 8
 CASES = {"planned": "As planned", "free": "Free choice"}
 
 
-def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
+def print_simulation(simulated_day: SimulatedDay, folder: Path | None) -> None:
     """Print classes under both ways of choosing, the findings, and the stations most in trouble."""
     console = Screen()
-    rules = found.facts["rules"]
+    rules = simulated_day.facts["rules"]
     console.print()
-    console.say(f"{found.title}: a simulated day", style="bold")
-    if found.note:
-        console.print(found.note, style="yellow")
-    wait = found.facts["standard"]["wait_min"]
+    console.say(f"{simulated_day.title}: a simulated day", style="bold")
+    if simulated_day.note:
+        console.print(simulated_day.note, style="yellow")
+    wait = simulated_day.facts["standard"]["wait_min"]
     for case, text in CASES.items():
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title_justify="left",
                       title=_heading(case, text))  # fmt: skip
@@ -31,8 +31,8 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
         columns = ("Drivers", "Far", "Away", f">{wait:g} min", "Wait", "95 %", "kWh/day")
         for name, width in zip(columns, (7, 4, 4, 7, 4, 4, 7), strict=True):
             table.add_column(name, justify="right", no_wrap=True, min_width=width)
-        own = found.classes[found.classes["case"] == case]
-        for row in own.to_dict("records"):
+        in_case = simulated_day.classes[simulated_day.classes["case"] == case]
+        for row in in_case.to_dict("records"):
             asked = row["arrivals_day"] + row["out_of_reach_day"]
             table.add_row(
                 str(row["vehicle_class"]).replace("_", " "),
@@ -52,9 +52,9 @@ def print_simulation(found: SimulatedDay, folder: Path | None) -> None:
         f"{rules['seed']}; drivers put up with {rules['balk_min']:g} min."
     )
     console.print()
-    for line in found.lines:
+    for line in simulated_day.lines:
         console.indented(line, 2)
-    _print_stations(console, found)
+    _print_stations(console, simulated_day)
     if folder is not None:
         console.print(f"Written to {folder}", soft_wrap=True)
 
@@ -67,8 +67,8 @@ def _heading(case: str, text: str) -> str:
     return f"{text}: {who[case]}"
 
 
-def _print_stations(console: Screen, found: SimulatedDay) -> None:
-    worst = found.stations[found.stations["verdict"] != "holds"]
+def _print_stations(console: Screen, simulated_day: SimulatedDay) -> None:
+    worst = simulated_day.stations[simulated_day.stations["verdict"] != "holds"]
     if worst.empty:
         console.print("  Every station holds.")
         return

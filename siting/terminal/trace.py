@@ -14,20 +14,20 @@ MOST_ROWS = 12
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
-def print_trace(found: Trace, note: str = "") -> None:
+def print_trace(traced: Trace, note: str = "") -> None:
     """Print the chains of a cell or a station, each with the rows of the tables it rests on."""
     console = Screen()
     console.print()
-    name = f" ({found.name})" if found.name else ""
-    when = f"{found.year}" + (f", scenario {found.scenario}" if found.scenario else "")
-    console.say(f"{found.kind} {found.id}{name}, {when}", style="bold")
+    name = f" ({traced.name})" if traced.name else ""
+    when = f"{traced.year}" + (f", scenario {traced.scenario}" if traced.scenario else "")
+    console.say(f"{traced.kind} {traced.id}{name}, {when}", style="bold")
     if note:
         console.print(note, style="yellow")
-    for line in found.notes:
+    for line in traced.notes:
         console.say(line)
-    for chain in found.chains:
+    for chain in traced.chains:
         _print_chain(console, chain)
-    for title, table in found.tables.items():
+    for title, table in traced.tables.items():
         if len(table):
             _print_table(console, title, table)
 

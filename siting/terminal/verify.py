@@ -8,13 +8,13 @@ from siting.review import Verified
 from siting.terminal.screen import Screen
 
 
-def print_verified(found: Verified) -> None:
+def print_verified(verified: Verified) -> None:
     """Print what was checked, what does not hold, and what could not be checked."""
     console = Screen()
-    verdict = ("Does not hold", "red") if found.faults else ("Holds", "green")
-    console.say(Text.assemble(verdict, f": {found.folder!s}"))
-    for what, words in found.held.items():
+    verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
+    console.say(Text.assemble(verdict, f": {verified.folder!s}"))
+    for what, words in verified.held.items():
         console.say(f"  {what:<10} {words}")
-    for fault in found.faults:
+    for fault in verified.faults:
         console.indented(str(fault), 2)
-    console.notes(found.notes)
+    console.notes(verified.notes)
