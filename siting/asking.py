@@ -55,8 +55,8 @@ class Asking:
 
     def frontier(self, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         """Return what the best plan for each budget (PKR) serves: see `siting.frontier`."""
-        found: pd.DataFrame = _ask("frontier", self, budgets_pkr)
-        return found
+        table: pd.DataFrame = _ask("frontier", self, budgets_pkr)
+        return table
 
     def save(self, folder: Path | str) -> Path:
         """Write the plan as a run folder, new or empty, and return it: see `siting.run`."""

@@ -41,9 +41,9 @@ def kept[T](
     named by all that its content depends on and may be deleted at any time; `read` raises where
     anything is wrong with it; what is built faster than `least_s` is not kept.
     """
-    found = _read(entry, read)
-    if found is not None:
-        return found
+    content = _read(entry, read)
+    if content is not None:
+        return content
     # Of several processes that want the same one builds it and the others wait.
     try:
         lock = hold(entry.parent / f".{entry.name}.lock", WAIT_S)
@@ -51,9 +51,9 @@ def kept[T](
         logger.warning("what was built could not be kept in %s: %s", entry.parent, err)
         return build()
     try:
-        found = _read(entry, read)
-        if found is not None:
-            return found
+        content = _read(entry, read)
+        if content is not None:
+            return content
         start = time.perf_counter()
         built = build()
         if time.perf_counter() - start >= least_s:

@@ -102,10 +102,10 @@ def read_manifest(
     return manifest, facts
 
 
-def _other_format(path: Path, found: Mapping[str, Any], reads: int) -> Fault:
+def _other_format(path: Path, record: Mapping[str, Any], reads: int) -> Fault:
     what = (
-        f"format {found.get('format', 'not stated')}, written by siting "
-        f"{found.get('siting', '(not stated)')}; this version reads format {reads}"
+        f"format {record.get('format', 'not stated')}, written by siting "
+        f"{record.get('siting', '(not stated)')}; this version reads format {reads}"
     )
     return Fault(f"{path}, key format", what, AGAIN)
 
@@ -130,9 +130,9 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        parsed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as err:
         raise InputError(Fault(str(path), f"cannot be read as JSON: {err}", AGAIN)) from err
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise InputError(Fault(str(path), "is not a JSON object", AGAIN))
-    return found
+    return parsed

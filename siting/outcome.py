@@ -178,16 +178,15 @@ class Outcome:
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return its tables, by the name of their file."""
-        own = {name: getattr(self, name) for name in FRAMES}
-        return {f"outcome_{name}": frame for name, frame in own.items()} | {
+        return {f"outcome_{name}": getattr(self, name) for name in FRAMES} | {
             f"table_{name}": frame for name, frame in self.tables.items()
         }
 
     def facts(self) -> dict[str, Any]:
         """Return all else of it as JSON has it; what is infinite becomes null there."""
         proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
-        own = {name: getattr(self, name) for name in FACTS}
-        return own | {"proofs": proofs, "tables": list(self.tables)}
+        plain = {name: getattr(self, name) for name in FACTS}
+        return plain | {"proofs": proofs, "tables": list(self.tables)}
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
@@ -205,14 +204,14 @@ class Outcome:
             AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
             for one in facts["proofs"]
         )
-        own = {name: facts[name] for name in FACTS}
+        plain = {name: facts[name] for name in FACTS}
         listed = {
             "blocks": tuple(facts["blocks"]),
             "offers": tuple(facts["offers"]),
             "limits": tuple(facts["limits"]),
             "lines": tuple((str(what), str(value)) for what, value in facts["lines"]),
         }
-        parts: dict[str, Any] = own | listed
+        parts: dict[str, Any] = plain | listed
         parts |= {name: frame(f"outcome_{name}") for name in FRAMES}
         tables = {name: frame(f"table_{name}") for name in facts["tables"]}
         return cls(**parts, proofs=proofs, tables=tables)

@@ -128,12 +128,12 @@ class Plan(Asking):
         layer
             One of `layers` that has geometry.
         """
-        found = self.layers
-        if not isinstance(found.get(layer), gpd.GeoDataFrame):
-            drawn = [name for name, one in found.items() if isinstance(one, gpd.GeoDataFrame)]
+        layers = self.layers
+        if not isinstance(layers.get(layer), gpd.GeoDataFrame):
+            drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
             fix = f"there are: {', '.join(drawn)}"
             raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
-        return geojson_of(gpd.GeoDataFrame(found[layer]), name=layer, note=self.note)
+        return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=self.note)
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
         """Write some layers as parquet, fgb, kml, geojson or xlsx, by the ending; return the file.
@@ -345,8 +345,8 @@ def make_plan(
     sites = _site_table(
         candidates, offers, service, list(outcome.offers), list(classes["vehicle_class"])
     )
-    own = sites["site_id"].map(outcome.subsidies).astype(float)
-    sites["subsidy_pkr"] = own.fillna(sites["subsidy_pkr"])
+    paid = sites["site_id"].map(outcome.subsidies).astype(float)
+    sites["subsidy_pkr"] = paid.fillna(sites["subsidy_pkr"])
     return Plan(
         title=title,
         note=note,

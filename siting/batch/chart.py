@@ -54,14 +54,14 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
     """Return the rows of each line: one a study's name and values of the other keys."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
-    found = {}
+    lines = {}
     for mark, rows in table.groupby(["name", *others], sort=False, dropna=False):
         name, *values = mark
         words = [str(name)] if several or not others else []
         words += [f"{k.rpartition('.')[2]} {value_words(v)}"
                   for k, v in zip(others, values, strict=True) if not _missing(v)]  # fmt: skip
-        found[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
-    return {words: rows for words, rows in found.items() if len(rows)}
+        lines[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
+    return {words: rows for words, rows in lines.items() if len(rows)}
 
 
 def _missing(value: Any) -> bool:

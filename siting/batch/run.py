@@ -164,16 +164,16 @@ def _locally(
     """Work out studies in processes of this machine, and go on when one of them is killed."""
     count = min(workers or cores(), len(todo))
     most = share_threads(count)
-    own = {s.key: threads or min(_threads_asked(s), most) for s in todo}
+    threads_by_key = {s.key: threads or min(_threads_asked(s), most) for s in todo}
     while todo:
         with local_pool(count) as pool:
-            left = batch.drain(pool, todo, own)
+            left = batch.drain(pool, todo, threads_by_key)
         # A process that dies takes the pool with it. Which study killed it is not known: each that
         # was begun gets a pool of its own, in which it stands or falls alone.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
-                dead = batch.drain(pool, [study], own)
+                dead = batch.drain(pool, [study], threads_by_key)
             batch.give_up(dead, "its process was killed, perhaps for want of memory")
         todo = [s for s in left if s not in begun]
 
@@ -212,8 +212,8 @@ class _Batch:
             if folder.is_dir():
                 return row_of(folder)
             if record.is_file() and not retry:
-                found: Row = json.loads(record.read_text(encoding="utf-8"))
-                return found
+                row: Row = json.loads(record.read_text(encoding="utf-8"))
+                return row
         except (OSError, ValueError, KeyError, TypeError) as err:
             error = f"{folder if folder.is_dir() else record} was damaged ({err}); delete it"
             return {"status": "failed", "seconds": 0.0, "error": error}
@@ -235,9 +235,9 @@ class _Batch:
         futures: dict[Future[Row], BatchStudy] = {}
         try:
             for study in todo:
-                own = threads[study.key] if isinstance(threads, Mapping) else threads
+                its_threads = threads[study.key] if isinstance(threads, Mapping) else threads
                 try:
-                    futures[executor.submit(work, self._task(study, own))] = study
+                    futures[executor.submit(work, self._task(study, its_threads))] = study
                 except BrokenExecutor:
                     left.append(study)
             waiting = set(futures)

@@ -83,10 +83,11 @@ def list_studies(
     hashes: dict[Path, str] = {}
     for path in map(Path, configs):
         chosen = list(combinations({**_own_sweep(path, overrides), **(sweep or {})}))
-        found = [_study(path, overrides, values, today, hashes) for values in chosen]
-        if len({study.fault for study in found}) == 1 and found[0].fault:
-            found = [replace(found[0], sweep={})]  # one fault of the file, not one a combination
-        for study in found:
+        of_file = [_study(path, overrides, values, today, hashes) for values in chosen]
+        if len({study.fault for study in of_file}) == 1 and of_file[0].fault:
+            # One fault of the file, not one a combination.
+            of_file = [replace(of_file[0], sweep={})]
+        for study in of_file:
             mark = (study.key,) if study.key else (study.config, study.label)
             studies.setdefault(mark, study)
     return list(studies.values())

@@ -103,21 +103,22 @@ def count_day(
         }
     )
     counts = [c for c in each.columns if c not in ("queue", "of", "hour")]
-    mine = each[inside]
+    of_day = each[inside]
     busy, kwh = _overlaps(log, first_min)
-    own = np.flatnonzero(stayed)
-    queue, of = each["queue"].to_numpy()[own], each["of"].to_numpy()[own]
+    stayers = np.flatnonzero(stayed)
+    queue, of = each["queue"].to_numpy()[stayers], each["of"].to_numpy()[stayers]
     at_queue = np.zeros((len(queues.table), HOURS))
     np.add.at(at_queue, queue, busy)
-    by_queue = mine.groupby("queue")[counts].sum().reindex(range(len(queues.table)), fill_value=0.0)
+    by_queue = of_day.groupby("queue")[counts].sum()
+    by_queue = by_queue.reindex(range(len(queues.table)), fill_value=0.0)
     by_queue["busy_min"] = at_queue.sum(axis=1)
     by_queue["kwh"] = np.bincount(queue, kwh.sum(axis=1), minlength=len(queues.table))
     size = len(sessions.classes)
-    by_class = mine.groupby("of")[counts].sum().reindex(range(size), fill_value=0.0)
+    by_class = of_day.groupby("of")[counts].sum().reindex(range(size), fill_value=0.0)
     by_class["kwh"] = np.bincount(of, kwh.sum(axis=1), minlength=size)
-    by_hour = mine.groupby("hour")[counts].sum().reindex(range(HOURS), fill_value=0.0)
+    by_hour = of_day.groupby("hour")[counts].sum().reindex(range(HOURS), fill_value=0.0)
     by_hour["busy_min"], by_hour["kwh"] = at_queue.sum(axis=0), kwh.sum(axis=0)
-    waits = mine.loc[mine["stayed"] > 0, ["queue", "of", "hour", "wait_sum_min"]]
+    waits = of_day.loc[of_day["stayed"] > 0, ["queue", "of", "hour", "wait_sum_min"]]
     waits = waits.rename(columns={"wait_sum_min": "wait_min"})
     return Day(by_queue, by_class, by_hour, at_queue, waits)
 
@@ -178,7 +179,7 @@ def simulate_days(
         Hours of the day before that are simulated too, at most 24; the drivers of the day itself
         are the same whatever it is.
     """
-    found = []
+    counted = []
     for child in np.random.SeedSequence(seed).spawn(days):
         drivers = draw_drivers(
             rows, sessions, days=WARM_UP_DAYS + 1, spread=spread, rng=np.random.default_rng(child)
@@ -186,11 +187,11 @@ def simulate_days(
         begun = WARM_UP_DAYS * DAY_MIN - warm_up_h * HOUR_MIN
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=patience_min)
-        found.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
-    return Days(tuple(found), queues, sessions, wait_min)
+        counted.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
+    return Days(tuple(counted), queues, sessions, wait_min)
 
 
-def station_table(found: Days) -> pd.DataFrame:
+def station_table(simulated: Days) -> pd.DataFrame:
     """Return a row a station: means a day with 95 % half-widths, waits (min), utilisation.
 
     Returns
@@ -201,11 +202,11 @@ def station_table(found: Days) -> pd.DataFrame:
         who stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
         ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
     """
-    table = found.queues.table
+    table = simulated.queues.table
     site = table["site_id"].astype(str)
-    parts = [day.by_queue.groupby(site.to_numpy()).sum() for day in found.days]
+    parts = [day.by_queue.groupby(site.to_numpy()).sum() for day in simulated.days]
     ports = table.groupby(site.to_numpy())["ports"].sum()
-    waits = pd.concat([day.waits for day in found.days], ignore_index=True)
+    waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     waits["site_id"] = site.to_numpy()[waits["queue"].to_numpy(int)]
     tail = waits.groupby("site_id")["wait_min"].quantile(0.95)
     out = _means(parts, ports.index)
@@ -215,16 +216,16 @@ def station_table(found: Days) -> pd.DataFrame:
     return out.rename_axis("site_id").reset_index()
 
 
-def class_table(found: Days) -> pd.DataFrame:
+def class_table(simulated: Days) -> pd.DataFrame:
     """Return a row a class, and one of all: as `station_table`, with ``out_of_reach_day``."""
-    names = [*found.sessions.classes, "all"]
+    names = [*simulated.sessions.classes, "all"]
     parts = []
-    for day in found.days:
+    for day in simulated.days:
         part = day.by_class
         parts.append(pd.concat([part, part.sum().to_frame().T]).set_axis(names))
-    waits = pd.concat([day.waits for day in found.days], ignore_index=True)
+    waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     tail = waits.groupby("of")["wait_min"].quantile(0.95)
-    tail.index = [found.sessions.classes[int(i)] for i in tail.index]
+    tail.index = [simulated.sessions.classes[int(i)] for i in tail.index]
     tail["all"] = waits["wait_min"].quantile(0.95) if len(waits) else np.nan
     out = _means(parts, pd.Index(names))
     out.insert(0, "out_of_reach_day", _mean([part["out_of_reach"] for part in parts])[0])
@@ -232,35 +233,35 @@ def class_table(found: Days) -> pd.DataFrame:
     return out.rename_axis("vehicle_class").reset_index()
 
 
-def hour_table(found: Days) -> pd.DataFrame:
+def hour_table(simulated: Days) -> pd.DataFrame:
     """Return a row an hour of the day: drivers, waits (min), kWh, and use of the ports."""
-    parts = [day.by_hour for day in found.days]
+    parts = [day.by_hour for day in simulated.days]
     out = _means(parts, pd.RangeIndex(HOURS))
-    ports = float(found.queues.table["ports"].sum())
+    ports = float(simulated.queues.table["ports"].sum())
     out["use_share"] = out.pop("busy_min") / (ports * HOUR_MIN)
     return out.rename_axis("hour").reset_index()
 
 
-def use_table(found: Days) -> pd.DataFrame:
+def use_table(simulated: Days) -> pd.DataFrame:
     """Return a row a station: the share of its ports' time in use in each hour, ``h00`` to ``h23``.
 
     Parameters
     ----------
-    found
+    simulated
         The days; the shares are means over them.
     """
-    site = found.queues.table["site_id"].astype(str).to_numpy()
-    busy = np.mean([day.by_queue_hour for day in found.days], axis=0)
+    site = simulated.queues.table["site_id"].astype(str).to_numpy()
+    busy = np.mean([day.by_queue_hour for day in simulated.days], axis=0)
     names = [f"h{hour:02d}" for hour in range(HOURS)]
     by_site = pd.DataFrame(busy, columns=names).groupby(site).sum()
-    ports = found.queues.table.groupby(site)["ports"].sum()
+    ports = simulated.queues.table.groupby(site)["ports"].sum()
     return by_site.div(ports * HOUR_MIN, axis=0).rename_axis("site_id").reset_index()
 
 
-def peak_late(found: Days) -> tuple[float, float]:
+def peak_late(simulated: Days) -> tuple[float, float]:
     """Return the late share of drivers who come in the busiest hour, with its half-width."""
-    arrivals = np.array([day.by_hour["arrivals"] for day in found.days])
-    late = np.array([day.by_hour["late"] for day in found.days])
+    arrivals = np.array([day.by_hour["arrivals"] for day in simulated.days])
+    late = np.array([day.by_hour["late"] for day in simulated.days])
     hour = int(arrivals.sum(axis=0).argmax())
     return _ratio(late[:, hour], arrivals[:, hour])
 

@@ -114,20 +114,20 @@ def choices_of(
     ):
         by_place.setdefault(str(place), []).append((float(minutes), str(site_id)))
     mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
-    found: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
+    by_place_class: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
     out: list[Choices] = []
     for place, name in (
         rows[["place", "vehicle_class"]].astype(str).itertuples(index=False, name=None)
     ):
-        if (place, name) not in found:
+        if (place, name) not in by_place_class:
             c = sessions.classes.index(name)
-            found[place, name] = [
+            by_place_class[place, name] = [
                 (minutes, q, float(mean[q][c]))
                 for minutes, site_id in sorted(by_place.get(place, []))
                 for q in of_site[site_id]
                 if np.isfinite(mean[q][c])
             ]
-        out.append(found[place, name])
+        out.append(by_place_class[place, name])
     return out
 
 
@@ -163,7 +163,7 @@ def simulate(
     outcome, queue, port = [OUT_OF_REACH] * n, [-1] * n, [-1] * n
     arrive, start, end = list(time), [np.nan] * n, [np.nan] * n
     ends, pace = queues.ends_per_min.tolist(), queues.pace.tolist()
-    quickest_kwh = [min((c[2] for c in own), default=0.0) for own in choices]
+    quickest_kwh = [min((c[2] for c in row_choices), default=0.0) for row_choices in choices]
     env = simpy.Environment()
     stores = []
     for rows in queues.port_rows:
@@ -227,8 +227,8 @@ def simulate(
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
     """Return the sessions a day by class that energy wanted (``kwh_day``) comes to."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
-    own = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
-    count: np.ndarray = own / sessions.kwh
+    class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
+    count: np.ndarray = class_kwh / sessions.kwh
     return count
 
 

@@ -168,7 +168,7 @@ def standard_kwh_day(
         kWh/day by ``site_id``: `siting.sites.waiting.capacity_kwh_day` over all its chargers.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
-    found: dict[str, float] = {}
+    station_kwh: dict[str, float] = {}
     known: dict[tuple[object, ...], float] = {}  # most stations have one of a few sets of chargers
     for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
         types = part[["charger_group", "ports", "port_kw", "battery_kwh"]]
@@ -180,8 +180,8 @@ def standard_kwh_day(
             types = types.assign(power_kw=types["ports"] * types["port_kw"])
             known[key] = group_capacity_kwh_day(types, np.ones(len(types)), mix, waiting)
         on = float(part["availability"].iloc[0])
-        found[str(site_id)] = found.get(str(site_id), 0.0) + known[key] * on
-    return pd.Series(found, dtype=float)
+        station_kwh[str(site_id)] = station_kwh.get(str(site_id), 0.0) + known[key] * on
+    return pd.Series(station_kwh, dtype=float)
 
 
 def _mean_minutes(sessions: Sessions, of: int, group: int, ports: pd.DataFrame) -> float:

@@ -157,9 +157,9 @@ class Sessions:
         lacking = tuple(name for name in classes if name not in figures.index)
         if lacking:
             raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
-        own = figures.loc[classes]
-        kwh = own["session_kwh"].to_numpy(dtype=float)
-        pace = kwh * MINUTES / own["session_min"].to_numpy(dtype=float)
+        class_figures = figures.loc[classes]
+        kwh = class_figures["session_kwh"].to_numpy(dtype=float)
+        pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)
         groups = tuple(sorted(set(compatibility["charger_group"].astype(str))))
         board = (charging_limits() if limits is None else limits).set_index(
             ["charger_group", "vehicle_class"]
@@ -173,7 +173,7 @@ class Sessions:
         )
         uses = np.array([[(g, c) in pairs for g in groups] for c in classes], dtype=bool)
         most = np.array([[float(board.get((g, c), np.inf)) for g in groups] for c in classes])
-        hours = own[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
+        hours = class_figures[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
         return cls(
             tuple(classes),
             groups,
