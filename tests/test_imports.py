@@ -14,7 +14,7 @@ ROOMS = [
     "writing",
     "files",
     "embedded",
-    "keeping",
+    "folder_cache",
     "reference",
     "cities",
     "config",

@@ -17,7 +17,7 @@ from siting.cli import app
 from siting.errors import InfeasibleError, InputError
 from siting.review.frontier import _share_bounds, frontier
 from siting.review.replan import changes_between, replan
-from siting.study import stored
+from siting.study import stored_run
 
 WEST, EAST = "s0002", "s0001"  # from south to north
 
@@ -75,7 +75,7 @@ def test_the_new_folder_is_a_run_like_any_other(run, tmp_path):
     assert "outcome" not in facts["replanned_from"]["reused"]
     again = siting.run(out / "config.yaml")
     assert again.outcome.offers == found.after.outcome.offers
-    assert stored.plan_from_run(out).outcome.offers == found.after.outcome.offers
+    assert stored_run.plan_from_run(out).outcome.offers == found.after.outcome.offers
     csv = pd.read_csv(out / "changes.csv")
     assert csv["change"].tolist() == ["built", "not built any more"]
 

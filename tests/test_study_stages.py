@@ -16,7 +16,7 @@ from siting.study.ask import program_of
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
 from siting.study.recounted import recounted_plan
 from siting.study.stages import AT_HAND, EVERY_KEY, INERT, Stage
-from siting.study.stored import FORMS
+from siting.study.stored_run import FORMS
 
 
 @pytest.fixture

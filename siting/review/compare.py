@@ -15,7 +15,7 @@ import pandas as pd
 
 from siting import __version__, export
 from siting.errors import Fault, InputError
-from siting.export import judged_picture
+from siting.export import comparison_pictures
 from siting.files import extent
 from siting.report import has_report
 from siting.report.consistency import require_agreement
@@ -24,7 +24,7 @@ from siting.report.folder import RunFolder, read_run
 from siting.review.explained_run import folders_of
 from siting.review.places import match_places
 from siting.review.score import mean_drive_min
-from siting.study.stored import Source
+from siting.study.stored_run import Source
 from siting.writing import whole_folder, write_whole
 
 MOST_RUNS = 12
@@ -333,7 +333,7 @@ def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> C
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
             crs = comparison.roads.estimate_utm_crs()
-            judged_picture.draw_differences(
+            comparison_pictures.draw_differences(
                 folder / "differences.png",
                 edges=comparison.roads.to_crs(crs),
                 sites=comparison.sites,

@@ -18,7 +18,7 @@ from siting.config import to_yaml
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SitingError
-from siting.export import judged_picture
+from siting.export import comparison_pictures
 from siting.files import sha256
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
@@ -38,7 +38,7 @@ from siting.study.queues import Waiting
 from siting.study.recounted import account_of
 from siting.study.revalue import as_it_stands, in_the_end
 from siting.study.stages import Report
-from siting.study.stored import Source, study_of
+from siting.study.stored_run import Source, study_of
 from siting.verify import recount
 from siting.writing import whole_folder
 
@@ -345,7 +345,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
         panels[f"{whose}: {counts}"] = (demand, plan.sites)
     if find_spec("matplotlib") is not None:
-        judged_picture.draw_side_by_side(
+        comparison_pictures.draw_side_by_side(
             folder / "evaluation.png",
             edges=evaluation.theirs.edges,
             panels=panels,

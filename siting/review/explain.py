@@ -28,7 +28,7 @@ from siting.review.solving import (
 )
 from siting.study.ask import program_of
 from siting.study.asked import Asked
-from siting.study.stored import Source
+from siting.study.stored_run import Source
 
 # Energy too small to be spoken of (kWh/day), and use at which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999

@@ -15,7 +15,7 @@ from siting.review.explained_run import Explained, opened
 from siting.review.rules import limit_uses
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
 from siting.study.ask import program_of
-from siting.study.stored import Source
+from siting.study.stored_run import Source
 
 MILLION = 1e6
 FINER = 5

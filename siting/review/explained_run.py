@@ -19,7 +19,7 @@ from siting.study.ask import instance_of
 from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
 from siting.study.runs import write_run
-from siting.study.stored import Source, plan_of, study_of
+from siting.study.stored_run import Source, plan_of, study_of
 
 NEAREST = 3
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()

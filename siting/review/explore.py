@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from siting.report import page_of
 from siting.review.explained_run import folders_of
 from siting.study.pipeline import Study
-from siting.study.stored import Source, study_of
+from siting.study.stored_run import Source, study_of
 from siting.writing import write_whole
 
 # Of the report the map alone is shown.

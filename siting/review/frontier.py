@@ -27,7 +27,7 @@ from siting.study.ask import program_of
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.stored import Source, study_of
+from siting.study.stored_run import Source, study_of
 from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
 from siting.writing import whole_folder
 

@@ -32,7 +32,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.sources import on_the_grid
 from siting.study.stages import Report
-from siting.study.stored import Source, plan_of, study_again, study_of
+from siting.study.stored_run import Source, plan_of, study_again, study_of
 
 ADDED = "added by siting replan"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")

@@ -21,7 +21,7 @@ from siting.review.findings import OVER, findings
 from siting.review.record import head_of
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.stages import Report
-from siting.study.stored import Source, study_from_run, study_of
+from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import whole_folder
 
 ASSUMPTIONS = (

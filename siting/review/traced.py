@@ -18,7 +18,7 @@ import pandas as pd
 from siting.config import load
 from siting.errors import Fault, InputError
 from siting.manifest import FOLDER, read_manifest
-from siting.study.stored import Folder
+from siting.study.stored_run import Folder
 
 NEAREST = 3
 NEEDED = (

@@ -23,7 +23,7 @@ from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
 from siting.study.runs import write_run
 from siting.study.stages import Event, Report
-from siting.study.stored import plan_of, study_from_run
+from siting.study.stored_run import plan_of, study_from_run
 from siting.verify import BOUND, certified
 from siting.verify.ledger import above, differs, shown
 

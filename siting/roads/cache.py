@@ -12,7 +12,7 @@ from typing import Any
 import geopandas as gpd
 
 from siting.files import sha256
-from siting.keeping import kept
+from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
 
 # Raise it when what is stored, or how a network is built, changes.

@@ -6,7 +6,7 @@ from siting.study.pipeline import Study
 from siting.study.question import side_by_side
 from siting.study.runs import CheckReport, check, fetch, run, run_to_folder
 from siting.study.stages import Event
-from siting.study.stored import plan_from_run, study_from_run
+from siting.study.stored_run import plan_from_run, study_from_run
 
 __all__ = [
     "CheckReport",

@@ -24,7 +24,7 @@ from siting.study.people import outline
 from siting.study.people_doubts import people_doubts
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.stored import study_of, write_stages
+from siting.study.stored_run import study_of, write_stages
 from siting.study.zones import with_zones
 from siting.writing import whole_folder, write_plain_csv, write_whole
 

@@ -20,7 +20,7 @@ from pandas.testing import assert_frame_equal
 
 from siting import __version__
 from siting.files import sha256
-from siting.keeping import kept
+from siting.folder_cache import kept
 from siting.roads import Network
 
 # Raise it when a stage that is kept computes anything else from the same arguments.
@@ -55,8 +55,8 @@ def kept_table(
 ) -> pd.DataFrame:
     """Return the table kept for these arguments, or build it and keep it if that took long.
 
-    See `siting.keeping.kept`; a table that would not come back from disk exactly as it is, is not
-    kept. `parts` are all that `build` computes from; `folder` may be deleted at any time.
+    See `siting.folder_cache.kept`; a table that would not come back from disk exactly as it is, is
+    not kept. `parts` are all that `build` computes from; `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
