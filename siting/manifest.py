@@ -41,8 +41,8 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "sha256": {path.name: sha256(path) for path in sorted((folder / FOLDER).iterdir())},
         "of_the_run": {path.name: sha256(path) for path in here},
     }
-    whole = {**record, **hashes}
-    return {**whole, SEAL: _seal(whole)}
+    complete = {**record, **hashes}
+    return {**complete, SEAL: _seal(complete)}
 
 
 def _hashed(name: str) -> bool:
@@ -50,8 +50,8 @@ def _hashed(name: str) -> bool:
 
 
 def _seal(record: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in record.items() if key != SEAL}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    unsealed = {key: value for key, value in record.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(unsealed, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(

@@ -62,8 +62,8 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
         height=0.66,
         label="not served",
     )
-    for y, all_, got in zip(at.tolist(), wanted, served, strict=True):
-        _beside(chart, max(all_, got), y, f"{_percent(got, all_)} of {all_:,.0f}")
+    for y, kwh, got in zip(at.tolist(), wanted, served, strict=True):
+        _beside(chart, max(kwh, got), y, f"{_percent(got, kwh)} of {kwh:,.0f}")
     chart.set_yticks(at, names)
     chart.set(xlabel="kWh/day", xlim=(0, max(wanted.max(initial=0.0), 1.0) * 1.24))
     _across(chart)
@@ -186,8 +186,8 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.bar(at, wanted, color=LACKING, edgecolor=LACKING_EDGE, hatch="////", linewidth=0.6,
               width=0.6, label="wanted")  # fmt: skip
     chart.bar(at, served, color=SERVED, width=0.6, label="served")
-    for x, all_, got in zip(at.tolist(), wanted, served, strict=True):
-        chart.text(x, all_, _percent(got, all_), ha="center", va="bottom", size=9, color=INK)
+    for x, kwh, got in zip(at.tolist(), wanted, served, strict=True):
+        chart.text(x, kwh, _percent(got, kwh), ha="center", va="bottom", size=9, color=INK)
     spent = years["spent_pkr"].to_numpy(dtype=float) / 1e6
     names = [f"{year}\nPKR {m:,.1f} m" for year, m in zip(years["year"], spent, strict=True)]
     chart.set_xticks(at, names)

@@ -68,9 +68,9 @@ def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[s
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})
     """
-    whole = "\n".join((title, subtitle, note))
-    text, fonts = written(whole)
-    if text == whole:
+    texts = "\n".join((title, subtitle, note))
+    text, fonts = written(texts)
+    if text == texts:
         return title, subtitle, note, fonts
     title, subtitle, note = (without_urdu(part) for part in (title, subtitle, note))
     return title, subtitle, f"{note} {LEFT_OUT}".strip(), {}

@@ -89,12 +89,12 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
     """Return a valid shape on the grid for one that plain rounding broke."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
-    whole = exact
+    valid = exact
     if not shapely.is_valid(exact):
-        whole = shapely.make_valid(exact, method="structure", keep_collapsed=False)
-    snapped = shapely.set_precision(whole, _GRID)
+        valid = shapely.make_valid(exact, method="structure", keep_collapsed=False)
+    snapped = shapely.set_precision(valid, _GRID)
     if snapped.is_empty:
-        flat = shapely.make_valid(exact) if whole.is_empty else whole
+        flat = shapely.make_valid(exact) if valid.is_empty else valid
         snapped = shapely.set_precision(flat.buffer(_GRID), _GRID)
     return shapely.transform(snapped, _round)
 

@@ -53,8 +53,8 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
         numbers = np.round(numbers, decimals(str(name))) + 0.0
         known = numbers[~np.isnan(numbers)]
         if str(name).endswith("_pkr") and np.isfinite(known).all() and (known % 1 == 0).all():
-            whole = pd.Series(numbers, index=frame.index).astype("Int64")
-            table[name] = whole if whole.hasnans else whole.astype("int64")
+            integers = pd.Series(numbers, index=frame.index).astype("Int64")
+            table[name] = integers if integers.hasnans else integers.astype("int64")
         else:
             table[name] = numbers
     return table

@@ -145,10 +145,10 @@ def _near(run: RunFolder, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict
         weight = part["demand_kwh_day"].to_numpy(dtype=float)
         here = middle.iloc[part.index.to_numpy()]
         at = np.average(np.column_stack([here.x, here.y]), axis=0, weights=weight)
-        mine = place[np.isin(cell, part.index.to_numpy())]
-        if len(mine):
-            far_m = np.hypot(*(xy[mine] - at).T)
-            out[str(name)] = str(places["name"].iloc[int(mine[far_m.argmin()])]).strip()
+        in_part = place[np.isin(cell, part.index.to_numpy())]
+        if len(in_part):
+            far_m = np.hypot(*(xy[in_part] - at).T)
+            out[str(name)] = str(places["name"].iloc[int(in_part[far_m.argmin()])]).strip()
     return out
 
 

@@ -191,10 +191,10 @@ def read_run(folder: Path) -> RunFolder:
     roads = attempt(lambda: _read_roads(folder / "plan.gpkg"))
     offers = attempt(lambda: read_csv(folder / "offers.csv", OFFER_COLUMNS))
     figures = attempt(lambda: read_csv(folder / "figures.csv", tuple(_RECORDS["assumptions"])))
-    whole = folder / "plan.gpkg"
-    places = _read_points(whole, "candidates") if roads is not None else None
-    parts = _read_points(whole, "neighbourhoods") if roads is not None else None
-    minutes = attempt(lambda: _read_minutes(whole)) if roads is not None else None
+    geopackage = folder / "plan.gpkg"
+    places = _read_points(geopackage, "candidates") if roads is not None else None
+    parts = _read_points(geopackage, "neighbourhoods") if roads is not None else None
+    minutes = attempt(lambda: _read_minutes(geopackage)) if roads is not None else None
     years = attempt(lambda: read_years(folder)) if "years" in facts["blocks"] else None
     if (
         faults

@@ -171,8 +171,8 @@ def _road_lines(
             if len(points) < 2:
                 continue
             # A street with two directions is two edges; it is drawn once.
-            whole = np.rint(points * SCALE).astype(np.int64)
-            key = min(whole.tobytes(), whole[::-1].tobytes())
+            on_grid = np.rint(points * SCALE).astype(np.int64)
+            key = min(on_grid.tobytes(), on_grid[::-1].tobytes())
             if key not in seen:
                 seen.add(key)
                 flat = flat_line(points)

@@ -17,10 +17,10 @@ def flat_line(points: np.ndarray) -> list[int]:
     >>> flat_line(np.array([[73.0, 33.0], [73.0, 33.00001], [73.00002, 33.00001]]))
     [7300000, 3300000, 0, 1, 2, 0]
     """
-    whole = np.rint(np.asarray(points)[:, :2] * SCALE).astype(np.int64)
-    steps = np.diff(whole, axis=0)
+    on_grid = np.rint(np.asarray(points)[:, :2] * SCALE).astype(np.int64)
+    steps = np.diff(on_grid, axis=0)
     steps = steps[(steps != 0).any(axis=1)]
-    return [*map(int, whole[0]), *map(int, steps.ravel())]
+    return [*map(int, on_grid[0]), *map(int, steps.ravel())]
 
 
 def utm_of(layer: gpd.GeoDataFrame) -> int:

@@ -120,6 +120,6 @@ def proven(facts: dict[str, Any]) -> str:
         return f"It is proven that no plan is better at what was aimed at{by}."
     if gap <= 0:
         return "It is proven that no plan for this money serves more."
-    rest = "; the search stopped before it came closer" if facts["status"] != "optimal" else ""
+    stopped = "; the search stopped before it came closer" if facts["status"] != "optimal" else ""
     over = f"{percent(gap, 2)} above this one"
-    return f"It is proven that no plan for this money serves more than {over}{rest}."
+    return f"It is proven that no plan for this money serves more than {over}{stopped}."

@@ -29,9 +29,9 @@ def findings(
     `siting.review.simulate.SimulatedDay`.
     """
     standard = waiting.standard
-    whole = classes[classes["vehicle_class"] == "all"].set_index("case")
-    share = whole["turned_away_share"].fillna(0.0).to_dict()
-    kwh = whole["delivered_kwh_day"].to_dict()
+    all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
+    share = all_classes["turned_away_share"].fillna(0.0).to_dict()
+    kwh = all_classes["delivered_kwh_day"].to_dict()
     plan_kwh = float(stations["allotted_kwh_day"].sum())
     late, half = np.nan_to_num(peaks["planned"])
     erlang = late_share(expected)
@@ -66,7 +66,7 @@ def findings(
         )
     lines.append(
         f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {share['free']:.1%} of those in "
-        f"reach turned away, {_out_share(whole):.1%} of all have no station in reach"
+        f"reach turned away, {_out_share(all_classes):.1%} of all have no station in reach"
     )
     return lines
 
@@ -80,9 +80,9 @@ def _why(standard: Service, model: str) -> str:
     return "their classes are mixed otherwise than in the whole city"
 
 
-def _out_share(whole: pd.DataFrame) -> float:
-    out = float(whole["out_of_reach_day"].to_dict()["free"])
-    asked = out + float(whole["arrivals_day"].to_dict()["free"])
+def _out_share(all_classes: pd.DataFrame) -> float:
+    out = float(all_classes["out_of_reach_day"].to_dict()["free"])
+    asked = out + float(all_classes["arrivals_day"].to_dict()["free"])
     return out / asked if asked > 0 else 0.0
 
 

@@ -44,9 +44,9 @@ def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
     >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
     {2027: 2.0, 2030: 6.0}
     """
-    whole = sum(budgets_pkr.values())
+    total = sum(budgets_pkr.values())
     return {
-        year: budget_pkr * (pkr / whole if whole > 0 else 1 / len(budgets_pkr))
+        year: budget_pkr * (pkr / total if total > 0 else 1 / len(budgets_pkr))
         for year, pkr in budgets_pkr.items()
     }
 

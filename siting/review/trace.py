@@ -273,9 +273,9 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     return ways
 
 
-def _surface_words(run: Traced, cell: str, name: str, whole: float, people: float) -> str:
+def _surface_words(run: Traced, cell: str, name: str, area_total: float, people: float) -> str:
     surfaces = run.table("surfaces")
-    of = float(surfaces.attrs["whole"][name]) * whole
+    of = float(surfaces.attrs["whole"][name]) * area_total
     row = run.rows_of("surfaces", cell).iloc[0]
     if not of > 0:
         return "nothing of it is known"

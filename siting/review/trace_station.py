@@ -34,14 +34,14 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
     any_name = str((slices[of_year] if of_year.any() else slices)["slice"].iloc[-1])
     built = run.of_slice("built", any_name if at.name is None else at.name)
-    mine = built[built["site_id"].astype(str) == site]
-    if mine.empty:
+    station = built[built["site_id"].astype(str) == site]
+    if station.empty:
         what = f"no station stands at {site} in the plan"
         what += f" of {at.year}" if slices["year"].notna().any() else ""
         fix = f"`siting explain` says why: siting explain {run.path} {site}"
         raise InputError(Fault("CELL|STATION", what, fix))
     offers = run.table("offers").set_index("offer_id")
-    offer_id = str(mine["offer_id"].iloc[-1])
+    offer_id = str(station["offer_id"].iloc[-1])
     offer = offers.loc[offer_id]
     served = run.table("outcome_service") if at.name is None else run.of_slice("services", at.name)
     served = served[(served["site_id"].astype(str) == site)]
@@ -256,8 +256,8 @@ def _subsidy(
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
     # What is drawn up to a year is told year by year.
-    mine = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
-    drawn = float(mine.max()) if len(mine) else 0.0
+    payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
+    drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]
     factors = run.figures_of([str(name) for name in settings["figure"]], "")
     what = f"public money, rule {rule.rule}"

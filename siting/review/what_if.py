@@ -207,10 +207,11 @@ class Board:
 
     def begin(self) -> dict[str, Any]:
         """Return what the page begins with: ``page``, ``sites``, ``wishes``, ``state``."""
-        all_ = self.asked.study.candidates
-        free = all_[~all_["site_id"].isin(list(self._stored.sites["site_id"]))].to_crs(4326)
+        candidates = self.asked.study.candidates
+        taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
+        free = candidates[~taken].to_crs(4326)
         page = map_alone(render(self._stored, free=free))
-        named = all_[["site_id", "name"]].astype("str").fillna("").itertuples(index=False)
+        named = candidates[["site_id", "name"]].astype("str").fillna("").itertuples(index=False)
         return {
             "page": page.replace("</head>", f"{_NO_PANEL}</head>", 1),
             "sites": [{"id": site, "name": name} for site, name in named],

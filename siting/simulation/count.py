@@ -310,5 +310,5 @@ def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
     if n < 2:
         return ratio, float("nan")
     factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
-    rest = top - ratio * bottom
-    return ratio, factor * float(rest.std(ddof=1)) / float(np.sqrt(n) * bottom.mean())
+    residual = top - ratio * bottom
+    return ratio, factor * float(residual.std(ddof=1)) / float(np.sqrt(n) * bottom.mean())

@@ -68,9 +68,11 @@ class Queues:
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
         for g, name in enumerate(sessions.groups):
-            mine = np.flatnonzero(groups == name)
+            of_group = np.flatnonzero(groups == name)
             for c in np.flatnonzero(sessions.uses[:, g]):
-                pace[mine, c] = sessions.minutes(int(c), g, ports.iloc[mine]) / sessions.kwh[c]
+                pace[of_group, c] = (
+                    sessions.minutes(int(c), g, ports.iloc[of_group]) / sessions.kwh[c]
+                )
         rows, per_queue, ends = [], [], []
         for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
             at = ports.index.get_indexer(part.index)

@@ -55,16 +55,16 @@ def draw_drivers(
     energy = rows["kwh_day"].to_numpy(dtype=float)
     times, at, of = [], [], []
     for c in range(len(sessions.classes)):
-        mine = np.flatnonzero((of_row == c) & (energy > 0))
-        if not len(mine):
+        of_class = np.flatnonzero((of_row == c) & (energy > 0))
+        if not len(of_class):
             continue
-        rate = energy[mine].sum() / sessions.kwh[c] * sessions.hours[c]
+        rate = energy[of_class].sum() / sessions.kwh[c] * sessions.hours[c]
         count = rng.poisson(np.tile(rate, days))
         hour = np.repeat(np.arange(HOURS * days), count)
         times.append((hour + rng.random(len(hour))) * HOUR_MIN)
-        odds = np.cumsum(energy[mine])
+        odds = np.cumsum(energy[of_class])
         picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")
-        at.append(mine[np.minimum(picked, len(mine) - 1)])
+        at.append(of_class[np.minimum(picked, len(of_class) - 1)])
         of.append(np.full(len(hour), c))
     if not times:
         return pd.DataFrame({"time_min": [], "row": [], "of": [], "kwh": []}).astype(

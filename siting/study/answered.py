@@ -271,8 +271,8 @@ class _Told:
         shares = zone_table(asked.zones, asked.own[last], usual.service(), {})["served_share"]
         without = gini(shares.to_numpy(dtype=float), weight)
         self.lines.append(("Gini of shares served", f"{equal:.3f}, without fairness {without:.3f}"))
-        mine = replace(answer, program=program)
-        lost = max(usual.proof.objective - _worth_of(mine), 0.0)
+        fair = replace(answer, program=program)
+        lost = max(usual.proof.objective - _worth_of(fair), 0.0)
         text = f"{lost:,.0f} {program.worth_unit}"
         if program.objective is None and len(program.slices) == 1 and program.gap is None:
             text += f", or {self._more_budget(usual, proof.objective)} more budget"
@@ -281,9 +281,9 @@ class _Told:
     def _more_budget(self, usual: Answer, share: float) -> str:
         """Return the money it takes to serve as much as the usual plan, no zone worse than now."""
         program = usual.program
-        all_ = usual.demand_kwh_day
+        wanted_kwh = usual.demand_kwh_day
         program = replace(program, aims=(LeastMoney(),), floors=()).without_budget()
-        city = (1 - 1e-6) * usual.served_kwh_day / all_ if all_ else 0.0
+        city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
         program = program.floor(city).floor((1 - 1e-6) * share, zones_named(self.asked))
         cheapest = self.effort.attempt(program)
         if cheapest is None:

@@ -77,8 +77,8 @@ class Asked:
         """The share of all the demand that must be served."""
         program = self.config.program
         cheap = program.least_cost
-        whole = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
-        return max(program.min_served_share, whole)
+        least_share = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
+        return max(program.min_served_share, least_share)
 
     @property
     def budgeted(self) -> bool:
@@ -203,8 +203,8 @@ def _worth(
     else:
         # A cell's people go with its demand: each class row stands for its share of them.
         people = demand["cell_id"].map(cells.set_index("cell_id")["people"]).astype(float)
-        whole = wanted.groupby(demand["cell_id"]).transform("sum")
-        worth = (people * wanted / whole.where(whole > 0)).fillna(0.0)
+        cell_kwh = wanted.groupby(demand["cell_id"]).transform("sum")
+        worth = (people * wanted / cell_kwh.where(cell_kwh > 0)).fillna(0.0)
     return pd.Series(worth.to_numpy(dtype=float), index=demand["demand_id"].astype(str))
 
 

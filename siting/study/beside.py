@@ -200,13 +200,13 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, Any]:
     table = served.set_index("vehicle_class")
-    whole = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
+    totals = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
     return {
         "what": what,
         "key": key,
         "text": text,
         "why_not": "",
-        **whole,
+        **totals,
         "classes": table["served_share"].drop("all").astype(float).to_dict(),
     }
 
@@ -234,16 +234,16 @@ def demand_range(
     if config.demand.table is not None:
         by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
         given = [{"vehicle_class": n, **dict.fromkeys(ends, kwh)} for n, kwh in by_class.items()]
-        whole = dict.fromkeys(ends, float(by_class.sum()))
-        return {"draws": 0, "seed": SEED, **whole, "classes": given}
+        totals = dict.fromkeys(ends, float(by_class.sum()))
+        return {"draws": 0, "seed": SEED, **totals, "classes": given}
     drawn = people_to_energy.draw_energy(
         DRAWS, SEED, fleet, vehicles, fleet_share, zone_table, area_share, housing
     )
-    *classes, all_ = people_to_energy.energy_quantiles(drawn).to_dict("records")
+    *classes, total = people_to_energy.energy_quantiles(drawn).to_dict("records")
     return {
         "draws": DRAWS,
         "seed": SEED,
-        **{end: float(all_[end]) for end in ends},
+        **{end: float(total[end]) for end in ends},
         "classes": [{end: row[end] for end in ("vehicle_class", *ends)} for row in classes],
     }
 

@@ -83,11 +83,11 @@ def power_per_ev(
     if not count > 0:
         return {}
     kw = power_for(config, plan.offers, compatibility)
-    whole = sum(kw.get(str(offer), 0.0) for offer in plan.sites["offer_id"])
+    power_kw = sum(kw.get(str(offer), 0.0) for offer in plan.sites["offer_id"])
     return {
         "classes": classes,
         "vehicles": count,
-        "power_kw": whole,
-        "kw_per_ev": whole / count,
+        "power_kw": power_kw,
+        "kw_per_ev": power_kw / count,
         "afir_kw": AFIR_KW,
     }

@@ -92,7 +92,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     outside = zones.iloc[:0][["zone_id", "people", "geometry"]]
     beyond = float(zones["people"].sum() - inside["people"].sum())
     if source.clip_to_roads:
-        rest = zones.geometry.difference(outline(network))
+        beyond_roads = zones.geometry.difference(outline(network))
         left = (
             zones["people"].to_numpy()
             - inside.set_index("zone_id")["people"]
@@ -100,8 +100,8 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
             .to_numpy()
         )
         outside = zones[["zone_id"]].assign(people=np.maximum(left, 0.0))
-        outside = gpd.GeoDataFrame(outside, geometry=rest.to_numpy(), crs=4326)
-        outside = outside[(outside["people"] > 0) & ~rest.is_empty.to_numpy()]
+        outside = gpd.GeoDataFrame(outside, geometry=beyond_roads.to_numpy(), crs=4326)
+        outside = outside[(outside["people"] > 0) & ~beyond_roads.is_empty.to_numpy()]
         zones = inside
     elif beyond > MOST_OUTSIDE * zones["people"].sum():
         notes.append(

@@ -62,8 +62,8 @@ def people_doubts(
     ):
         lines.append(f"demand.city_people is {asked.city_people:,.0f}, but {said}")
     extent = box(row["west_deg"], row["south_deg"], row["east_deg"], row["north_deg"])
-    whole = extent.intersection(outline).area >= WHOLE * extent.area
-    if whole and people < census[0] / NEAR:
+    covers_city = extent.intersection(outline).area >= WHOLE * extent.area
+    if covers_city and people < census[0] / NEAR:
         lines.append(
             f"the roads cover the whole city and {people:,.0f} people live there, but {said}"
         )

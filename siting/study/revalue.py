@@ -77,8 +77,8 @@ def served_by_class(
     wanted = list(asked.own.values())[-1] if demand is None else demand
     stands = asked.offers if offers is None else offers
     # What is extended refers to what stood there.
-    mine = stands["offer_id"].isin(list(chosen)) | stands["existing"].astype(bool)
-    stands = stands[mine]
+    standing = stands["offer_id"].isin(list(chosen)) | stands["existing"].astype(bool)
+    stands = stands[standing]
     asked = replace(asked, own={None: wanted}, offers=stands, need=None, zones=None)
     # The public money is spent: what no more than decides on it is left out.
     asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
