@@ -252,7 +252,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     given = surfaces[list(SURFACES)].to_numpy(dtype=float)
     total = given[inside].sum(axis=0)
     figures = [run.figure(name, vehicle_class) for name in SURFACES]
-    weight = np.array([0.0 if one is None else one.value for one in figures])
+    weight = np.array([0.0 if figure is None else figure.value for figure in figures])
     known = total > 0
     kept = np.where(known, weight, 0.0)
     if not kept.sum() > 0:
@@ -267,8 +267,8 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
             words += f" (weight {weight[i]:.4g} of the table; what is not known went to the rest)"
-        one = figures[i]
-        factors = (() if one is None else (one,)) + _surface_factors(run, cell, name)
+        figure = figures[i]
+        factors = (() if figure is None else (figure,)) + _surface_factors(run, cell, name)
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
 

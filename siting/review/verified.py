@@ -265,10 +265,10 @@ def _not_as_written(path: Path) -> Fault:
 def _fact_faults(said: dict[str, Any], anew: dict[str, Any], path: Path) -> list[Fault]:
     faults = []
     for key in (key for key in anew if key not in _OF_THE_MOMENT):
-        one, two = said.get(key), anew[key]
-        if key == "warnings" and isinstance(one, list):
-            one = one[len(one) - len(two) :]  # what another verb adds stands first
-        if one != two:
+        stored, again = said.get(key), anew[key]
+        if key == "warnings" and isinstance(stored, list):
+            stored = stored[len(stored) - len(again) :]  # what another verb adds stands first
+        if stored != again:
             faults.append(Fault(f"{path}, key {key}", "is not what the run's tables give", MENDED))
     return faults
 

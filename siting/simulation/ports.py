@@ -80,9 +80,9 @@ def station_ports(
             if name not in types:
                 unknown.append(f"{site_id}: {name}")
                 continue
-            one = types[name]
-            n, battery = int(one["ports"]), float(np.nan_to_num(one["battery_kwh"]))
-            group, kw = str(one["charger_group"]), float(one["power_kw"]) / n
+            charger = types[name]
+            n, battery = int(charger["ports"]), float(np.nan_to_num(charger["battery_kwh"]))
+            group, kw = str(charger["charger_group"]), float(charger["power_kw"]) / n
             rows.append((site_id, group, name, n * number, kw, battery * number, on))
     if unknown:
         what = "not in the charger catalogue"

@@ -128,8 +128,8 @@ class _Told:
             self._left(outcome)
         if asked.need is not None:
             self._viability(outcome, services[last])
-        for one in outcome.proofs[1:]:
-            self.lines.append((f"Then {one.aim}", str(one.proof)))
+        for aim_proof in outcome.proofs[1:]:
+            self.lines.append((f"Then {aim_proof.aim}", str(aim_proof.proof)))
         if keys.alternatives is not None:
             _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort

@@ -278,10 +278,10 @@ def _day_lines(day: dict[str, Any]) -> list[tuple[str, str]]:
         return [("Simulated day", f"none: {day['why_not']}")]
     lines = []
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
-        one = day[case]
-        text = f"{one['turned_away_share']:.1%} turned away, {one['late_share']:.1%} late"
+        shares = day[case]
+        text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"
         if case == "free":
-            text += f", {one['out_of_reach_share']:.1%} without a station in reach"
+            text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
         lines.append((f"Day, {words}", text))
     over = [words for case, words in (("planned", "as planned"), ("free", "where drivers choose"))
             if day[case]["exceeds"]]  # fmt: skip

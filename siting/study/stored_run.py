@@ -335,9 +335,9 @@ FORMS = {
     ),
     "outcome": Form(
         needed=tuple(f"outcome_{name}" for name in FRAMES),
-        tables=lambda found: found.frames(),
+        tables=lambda outcome: outcome.frames(),
         read=lambda f: Outcome.read(f.record["outcome"], f.table),
-        record=lambda found: {"outcome": found.facts()},
+        record=lambda outcome: {"outcome": outcome.facts()},
     ),
 }
 

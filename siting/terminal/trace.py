@@ -41,8 +41,8 @@ def _print_chain(console: Screen, chain: Chain) -> None:
     for line in chain.notes:
         console.indented(f"({line})", 2)
     factors = list(dict.fromkeys(factor for step in chain.steps for factor in step.factors))
-    for one in factors:
-        for indent, line in zip((2, 6), _factor(one), strict=True):
+    for factor in factors:
+        for indent, line in zip((2, 6), _factor(factor), strict=True):
             console.indented(line, indent)
 
 
