@@ -28,7 +28,7 @@ drivers take the fastest free port, eleven pairs and triples of types kept alpha
 
 How far the mean over classes is off: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal
 energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions that spread half
-as much as an exponential, in 0.078 to 0.100. tests/test_sites_simulation.py repeats both.
+as much as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
 Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It knows no time:
 at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would have to be taken for 0.6 of the day.

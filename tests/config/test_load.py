@@ -467,8 +467,8 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {f"{type(section).__name__}.{k}" for k in section.model_fields_set}
     found -= {f"SitesOsm{k}" for k in ("File.source", "File.licence", "File.attribution")}
     found -= {"Demand.fleet_csv"}  # goes with none of the keys of the fleet model
-    found -= {"Demand.table"}  # nor with years and scenarios; tests/test_study_python.py has it
-    found -= {"Demand.fleets"}  # nor with shares of its classes; tests/test_demand_depots.py has it
+    found -= {"Demand.table"}  # nor with years and scenarios; tests/study/test_python.py has it
+    found -= {"Demand.fleets"}  # nor with shares of its classes; tests/demand/test_depots.py has it
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():
         for inner in value if isinstance(value, tuple) else [value]:

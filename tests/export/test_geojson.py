@@ -1,6 +1,7 @@
 """GeoJSON: golden files of the town, the rules of RFC 7946, and what GDAL makes of it.
 
-`python tests/test_export_geojson.py` writes the golden files anew; read them before trusting them.
+`PYTHONPATH=tests python tests/export/test_geojson.py` writes the golden files anew; read them
+before trusting them.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The PuLP problem of each block on a small fixed town, as on file in ``golden/program``.
+"""The PuLP problem of each block on a small fixed town, as on file in ``golden``.
 
-After a change that is meant, ``python tests/test_program_lp.py`` from the root writes them anew;
+After a change that is meant, ``python tests/program/test_lp.py`` from the root writes them anew;
 read the difference before you commit it.
 """
 

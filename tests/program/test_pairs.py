@@ -42,7 +42,7 @@ def disagreements(features, seed, methods=METHODS):
         for one, (aim, *_), wanted in zip(answer.proofs, case.aims, expected.reached, strict=True):
             proof = one.proof
             if proof.status != "optimal" and aim == "shortest_drives" and method == "exact":
-                # May be left unproven, but not be untrue; see test_program_faults.
+                # May be left unproven, but not be untrue; see test_faults.py.
                 unproven = True
                 slack = 1e-6 * max(1.0, wanted)
                 if not proof.bound - slack <= wanted <= proof.objective + slack:
