@@ -182,7 +182,7 @@ def group_mix(
     (25.0, 50.0, 35.0)
     """
     figures = (session_figures() if sessions is None else sessions).set_index("vehicle_class")
-    own = charging_limits() if limits is None else limits
+    board_limits = charging_limits() if limits is None else limits
     users = compatibility[compatibility["charger_group"].astype(str) == group]
     classes = list(dict.fromkeys(users["vehicle_class"].astype(str)))
     lacking = tuple(name for name in classes if name not in figures.index)
@@ -206,8 +206,9 @@ def group_mix(
         energy = np.ones(len(classes))
     kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
     pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
-    of_group = own[own["charger_group"].astype(str) == group].set_index("vehicle_class")
-    board = of_group["limit_kw"].reindex(classes).to_numpy(dtype=float, na_value=np.inf)
+    of_group = board_limits[board_limits["charger_group"].astype(str) == group]
+    limit_kw = of_group.set_index("vehicle_class")["limit_kw"]
+    board = limit_kw.reindex(classes).to_numpy(dtype=float, na_value=np.inf)
     count = energy / kwh
     share = count / count.sum()
     peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)

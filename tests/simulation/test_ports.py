@@ -23,7 +23,7 @@ from siting.sites import (
     fee_figures,
     grid_figures,
 )
-from siting.sites.in_words import charger_counts
+from siting.sites.chargers_text import charger_counts
 
 CLASSES = ["two_wheeler", "car", "bus"]
 

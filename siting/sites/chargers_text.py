@@ -22,15 +22,15 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     counts: dict[str, int] = {}
     standing: float | None = None
     for part in text.split("+"):
-        found = _PART.match(part)
-        if found is None:
+        matched = _PART.match(part)
+        if matched is None:
             raise ValueError(f"{part.strip()!r} is not 'number x charger type'")
-        stands = _STANDS.match(found["what"])
-        number = int(found["number"])
+        stands = _STANDS.match(matched["what"])
+        number = int(matched["number"])
         if stands is not None:
             standing = (standing or 0.0) + number * float(stands["kw"])
         elif number < 1:
             raise ValueError(f"{part.strip()!r} has no chargers")
         else:
-            counts[found["what"]] = counts.get(found["what"], 0) + number
+            counts[matched["what"]] = counts.get(matched["what"], 0) + number
     return counts, standing
