@@ -94,14 +94,14 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     [3244906.0]
     """
     near, every = tehsils(city, whole_district=True), tehsils()
-    found, faults = [], []
+    zone_rows, faults = [], []
     for name in names:
         for zones in (near, every):
             rows = zones[zones["tehsil"].str.casefold() == name.strip().casefold()]
             if len(rows):
                 break
         if len(rows) == 1:
-            found.append(rows.iloc[0])
+            zone_rows.append(rows.iloc[0])
             continue
         close = difflib.get_close_matches(name.strip(), near["tehsil"].to_list(), n=1, cutoff=0.6)
         fix = f"did you mean {close[0]}?" if close else "it has: " + ", ".join(near["tehsil"])
@@ -109,7 +109,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         faults.append(Fault(where, f"{name!r} {what}", fix))
     if faults:
         raise InputError(faults)
-    table_ = pd.DataFrame(found)
+    table_ = pd.DataFrame(zone_rows)
     return pd.DataFrame(
         {
             "people": table_["people_2023"].to_numpy(dtype=float),
@@ -147,22 +147,24 @@ def new_config(city: str) -> str:
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
     """
-    name, zones, lender, own = _town(city)
+    name, zones, lender, in_library = _town(city)
     row = find_city(lender)
     slug = name.lower().replace(" ", "-")
-    by_query = not own or bool(row["place_query"])
+    by_query = not in_library or bool(row["place_query"])
     # A place query answers with the whole administrative unit, the box with the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
     districts = ", ".join(dict.fromkeys(zones["district"]))
     if by_query:
-        which = "all tehsils of" if own else f"tehsil {', '.join(zones['tehsil'])} of"
+        which = "all tehsils of" if in_library else f"tehsil {', '.join(zones['tehsil'])} of"
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
         query = (
             row["place_query"]
-            if own
+            if in_library
             else f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District, Pakistan"
         )
-        check = "" if own else "   # not tried: check it on openstreetmap.org, or give a bbox"
+        check = (
+            "" if in_library else "   # not tried: check it on openstreetmap.org, or give a bbox"
+        )
         roads = f"""    kind: place
     query: {query}{check}"""
     else:
@@ -177,11 +179,11 @@ def new_config(city: str) -> str:
     # The city's share of the fleet belongs to the people counted here, whatever the census calls
     # the city proper.
     whole = ""
-    if own and people != int(row["people_2023"]):
+    if in_library and people != int(row["people_2023"]):
         whole = f"""
   city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
     lent = ""
-    if not own:
+    if not in_library:
         lent = f"""\
 # The package has no figures of {name} itself: power, speeds and vehicles a head are those of
 # {lender} (assumption; the countryside has fewer vehicles a head).
@@ -281,9 +283,9 @@ def _zone_lines(zones: pd.DataFrame) -> str:
 def _match(name: str, known: list[str]) -> str:
     """Return the known name that is meant, or raise with the nearest one."""
     by_fold = {k.casefold(): k for k in known}
-    found = by_fold.get(name.strip().casefold())
-    if found is None:
+    meant = by_fold.get(name.strip().casefold())
+    if meant is None:
         near = difflib.get_close_matches(name.strip().casefold(), list(by_fold), n=1, cutoff=0.6)
         fix = f"did you mean {by_fold[near[0]]}?" if near else "it has: " + ", ".join(known)
         raise InputError(Fault("city", f"the library has no {name}", fix))
-    return found
+    return meant

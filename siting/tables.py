@@ -342,11 +342,11 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
         faults.append(Fault(f"{where}, geometry", what, "", labels(missing)))
     wrong = (~shapes.geom_type.isin(table.geometry)).to_numpy() & ~missing
     if wrong.any():
-        found = ", ".join(sorted(set(shapes.geom_type[wrong])))
+        kinds = ", ".join(sorted(set(shapes.geom_type[wrong])))
         faults.append(
             Fault(
                 f"{where}, geometry",
-                f"{found}, expected {' or '.join(table.geometry)}",
+                f"{kinds}, expected {' or '.join(table.geometry)}",
                 "",
                 labels(wrong),
             )

@@ -7,7 +7,7 @@ import pytest
 from browser import CHROMIUM, Opened
 
 # Run by the Python of QGIS, not by pytest.
-collect_ignore = ["qgis_look.py"]
+collect_ignore = ["export/qgis_look.py"]
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
-from test_study_program import NO_LAND, ZONES, change
+from study.test_program import NO_LAND, ZONES, change
 from town import write_town
 
 import siting

@@ -242,10 +242,10 @@ class Prices:
         problem = self.problem
         if problem.p is not None and chosen.sum() < problem.p:
             chosen = fill(problem, chosen, clock)
-        found = improve(problem, chosen, clock)
-        value = total(problem, found)
+        improved = improve(problem, chosen, clock)
+        value = total(problem, improved)
         if value < self.value - SLACK * abs(self.value):
-            self.value, self.best = value, found
+            self.value, self.best = value, improved
 
     # --- pairs -------------------------------------------------------------------------------
 

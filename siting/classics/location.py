@@ -117,8 +117,9 @@ def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
         if profit[best] <= NOISE * scale:
             break
         chosen[best] = True
-        own = by_site[edge[best] : edge[best + 1]]
-        cheapest[problem.row[own]] = np.minimum(cheapest[problem.row[own]], problem.cost[own])
+        site_pairs = by_site[edge[best] : edge[best + 1]]
+        rows = problem.row[site_pairs]
+        cheapest[rows] = np.minimum(cheapest[rows], problem.cost[site_pairs])
     return chosen
 
 
@@ -126,13 +127,14 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
     """Return the sites after adding, dropping or exchanging one at a time while that saves cost."""
     chosen = chosen.copy()
     while not clock.over:
-        now, own, gain, drop, swap = _profits(problem, chosen)
+        now, open_sites, gain, drop, swap = _profits(problem, chosen)
         moves = [(0.0, -1, -1)]
-        if len(own):
+        if len(open_sites):
             move = int(np.argmax(swap))
-            moves.append((float(swap.flat[move]), move // len(own), int(own[move % len(own)])))
-            moves.append((float(drop.max()), -1, int(own[np.argmax(drop)])))
-        if len(own) < problem.most:
+            new, old = divmod(move, len(open_sites))
+            moves.append((float(swap.flat[move]), new, int(open_sites[old])))
+            moves.append((float(drop.max()), -1, int(open_sites[np.argmax(drop)])))
+        if len(open_sites) < problem.most:
             moves.append((float(gain.max()), int(np.argmax(gain)), -1))
         profit, opens, closes = max(moves, key=lambda move: move[0])
         if profit <= NOISE * max(now, 1e-300):
@@ -148,40 +150,40 @@ def settle(problem: Location, chosen: Flags) -> Flags:
     """Return an equally good set without idle sites, with lower ids where an exchange is free."""
     chosen = chosen.copy()
     while True:
-        now, own, _, drop, swap = _profits(problem, chosen)
+        now, open_sites, _, drop, swap = _profits(problem, chosen)
         noise = NOISE * max(now, 1e-300)
-        idle = own[drop >= -noise]
+        idle = open_sites[drop >= -noise]
         if len(idle):
             chosen[idle[-1]] = False
             continue
-        lower = np.arange(len(chosen))[:, None] < own[None, :]
+        lower = np.arange(len(chosen))[:, None] < open_sites[None, :]
         free = np.argwhere((swap >= -noise) & lower)
         if not len(free):
             return chosen
         new, old = min(free.tolist(), key=lambda move: (-move[1], move[0]))
-        chosen[own[old]], chosen[new] = False, True
+        chosen[open_sites[old]], chosen[new] = False, True
 
 
 def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Floats, Floats]:
     """Return the cost, the chosen sites, and what adding, dropping and exchanging each saves."""
     sites = len(chosen)
     cheapest, site, second = nearest(problem, chosen)
-    own = np.flatnonzero(chosen)
+    open_sites = np.flatnonzero(chosen)
     at = np.full(sites, -1)
-    at[own] = np.arange(len(own))
+    at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
     # What a row loses when its site closes, and what of that a new site gives back.
-    loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(own))
+    loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]
     gain = np.bincount(new, np.maximum(cheapest[row] - cost, 0.0), minlength=sites)
     gain = gain - problem.fixed
     gain[chosen] = -np.inf
-    drop = problem.fixed[own] - loss
-    drop[problem.existing[own]] = -np.inf
+    drop = problem.fixed[open_sites] - loss
+    drop[problem.existing[open_sites]] = -np.inf
     back = served[row]
-    key = new[back] * len(own) + at[site[row[back]]]
+    key = new[back] * len(open_sites) + at[site[row[back]]]
     extra = second[row[back]] - np.maximum(cheapest[row[back]], cost[back])
-    swap = np.bincount(key, extra, minlength=sites * len(own)).reshape(sites, len(own))
-    swap = swap + gain[:, None] + drop[None, :]
-    return float(cheapest.sum() + problem.fixed[chosen].sum()), own, gain, drop, swap
+    swap = np.bincount(key, extra, minlength=sites * len(open_sites))
+    swap = swap.reshape(sites, len(open_sites)) + gain[:, None] + drop[None, :]
+    return float(cheapest.sum() + problem.fixed[chosen].sum()), open_sites, gain, drop, swap

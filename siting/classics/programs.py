@@ -164,8 +164,8 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
     """
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))
-    for n, own in enumerate(_equal_sets(program.instance)[0]):
-        program.add(program.terms(own.tolist()), ">=", 1, f"covered_{n}")
+    for n, site_set in enumerate(_equal_sets(program.instance)[0]):
+        program.add(program.terms(site_set.tolist()), ">=", 1, f"covered_{n}")
     return program
 
 
@@ -188,8 +188,8 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
     weight = np.bincount(of_row[there], near.weight[there], minlength=len(sets)).tolist()
     c = [program.prob.add_variable(f"c_{n}", 0, 1) for n in range(len(sets))]
     program.prob.setObjective(pulp.lpSum_vars_coefs(list(zip(c, weight, strict=True))))
-    for n, own in enumerate(sets):
-        sites = program.terms(own.tolist(), -1.0)
+    for n, site_set in enumerate(sets):
+        sites = program.terms(site_set.tolist(), -1.0)
         program.add([(c[n], 1.0), *sites], "<=", 0, f"covered_{n}")
     return program
 
@@ -228,12 +228,12 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
         program.add([(u[k], 1.0), (u[k + 1], -1.0)], ">=", 0, f"order_{k}")
     edge = needed.start.tolist()
     for i in range(len(needed.demand_ids)):
-        own, cost = needed.site[edge[i] : edge[i + 1]], needed.cost[edge[i] : edge[i + 1]]
+        sites, cost = needed.site[edge[i] : edge[i + 1]], needed.cost[edge[i] : edge[i + 1]]
         level = np.searchsorted(radii, cost)
         for k in np.unique(level[level > 0]).tolist():
-            nearer = program.terms(own[level < k].tolist())
+            nearer = program.terms(sites[level < k].tolist())
             program.add([(u[k - 1], 1.0), *nearer], ">=", 1, f"beyond_{i}_{k}")
-        program.add(program.terms(own.tolist()), ">=", 1, f"served_{i}")
+        program.add(program.terms(sites.tolist()), ">=", 1, f"served_{i}")
     return program
 
 
@@ -306,9 +306,9 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
     limit = np.minimum(instance.capacity, load) / unit
     first = np.searchsorted(site[by_site], np.arange(len(limit) + 1)).tolist()
     for j in program.site.tolist():
-        own = by_site[first[j] : first[j + 1]].tolist()
-        if instance.capacity[j] < load[j] and own:
-            used = [(x[n], float(instance.weight[row[n]]) / unit) for n in own]
+        site_pairs = by_site[first[j] : first[j + 1]].tolist()
+        if instance.capacity[j] < load[j] and site_pairs:
+            used = [(x[n], float(instance.weight[row[n]]) / unit) for n in site_pairs]
             program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
     enough = list(zip(program.y, limit[program.site].tolist(), strict=True))
     program.add(enough, ">=", float(instance.weight.sum()) / unit * (1 - 1e-9), "enough")
@@ -321,11 +321,11 @@ def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
     of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)
     edge = instance.start.tolist()
     for i in range(len(of_row)):
-        own = np.sort(instance.site[edge[i] : edge[i + 1]])
-        if not len(own):
+        site_set = np.sort(instance.site[edge[i] : edge[i + 1]])
+        if not len(site_set):
             continue
-        n = known.setdefault(own.tobytes(), len(known))
+        n = known.setdefault(site_set.tobytes(), len(known))
         if n == len(sets):
-            sets.append(own)
+            sets.append(site_set)
         of_row[i] = n
     return sets, of_row

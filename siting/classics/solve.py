@@ -157,10 +157,10 @@ def solve_classic(
     clock = Clock(time_limit_s)
     means = Means(clock, solve.enough(gap), gap, solver, {"threads": threads, "seed": seed})
     try:
-        found = solve.find(means)
+        incumbent = solve.find(means)
     except KeyboardInterrupt:
         raise SolveError(Fault("solve", "interrupted before there was any plan")) from None
-    return solve.answer(found, means)
+    return solve.answer(incumbent, means)
 
 
 class _Solve:
@@ -216,12 +216,12 @@ class _Solve:
         build = (lambda left: p_median(left, p)) if median else facility_location
         return search_location(self.costs(radius), needed, build, means)
 
-    def answer(self, found: Found, means: Means) -> ClassicSolution:
+    def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
         """Return the plan settled, valued anew and checked, with its proof."""
-        needed, bound = self.needed, found.bound
-        chosen, shares, objective = self.settled(found, means.clock)
+        needed, bound = self.needed, incumbent.bound
+        chosen, shares, objective = self.settled(incumbent, means.clock)
         if not math.isfinite(objective):
-            raise self.no_plan(found, means)
+            raise self.no_plan(incumbent, means)
         if self.model == "mclp":
             bound = self.most - bound
         elif self.model == "lscp" and math.isfinite(bound):
@@ -245,19 +245,19 @@ class _Solve:
                 objective,
                 bound,
                 gap_asked=means.gap,
-                stopped=_stopped(found, means.clock),
+                stopped=_stopped(incumbent, means.clock),
                 unit=UNITS[self.model],
                 maximise=self.model == "mclp",
-                nodes=found.nodes,
+                nodes=incumbent.nodes,
                 seconds={**means.clock.seconds, "total": means.clock.elapsed_s},
             ),
             solver=means.solver,
             solver_version=highs_version() if means.solver == HIGHS else "",
         )
 
-    def settled(self, found: Found, clock: Clock) -> tuple[Flags, Floats, float]:
+    def settled(self, incumbent: Found, clock: Clock) -> tuple[Flags, Floats, float]:
         """Return the sites, the share each pair serves, and the objective; infinite if no plan."""
-        needed, chosen = self.needed, found.chosen
+        needed, chosen = self.needed, incumbent.chosen
         shares = np.zeros(len(needed.site))
         if chosen is None:
             return needed.existing, shares, math.inf
@@ -266,7 +266,7 @@ class _Solve:
             split = transport(needed, used)
             return used, shares if split is None else split, plan_cost(needed, used)
         chosen = settle(
-            self.costs(found.value if self.model == "p_center" else self.radius), chosen
+            self.costs(incumbent.value if self.model == "p_center" else self.radius), chosen
         )
         pair = np.flatnonzero(chosen[needed.site])
         row, first = np.unique(needed.row[pair], return_index=True)
@@ -283,11 +283,11 @@ class _Solve:
         opening = needed.fixed_cost[chosen].sum() if self.model == "facility_location" else 0.0
         return chosen, shares, float(opening + needed.whole @ shares)
 
-    def no_plan(self, found: Found, means: Means) -> SolveError | InfeasibleError:
+    def no_plan(self, incumbent: Found, means: Means) -> SolveError | InfeasibleError:
         """Return why there is no plan: none can be, or time ended before one was found."""
         if self.model == "capacitated_facility_location":
             return InfeasibleError(_stranded(self.needed))
-        if self.model in TAKES_P and found.bound >= found.value * (1 - ARITHMETIC):
+        if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - ARITHMETIC):
             fewest = cover(self.needed, math.inf, means).bound
             least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
@@ -297,15 +297,15 @@ class _Solve:
         return SolveError(Fault("time_limit_s", what, "give more seconds or more sites"))
 
 
-def _stopped(found: Found, clock: Clock) -> Stopped:
+def _stopped(incumbent: Found, clock: Clock) -> Stopped:
     if clock.interrupted:
         return "interrupted"
     if clock.left_s <= 0:
         return "time limit"
-    if found.status in (pulp.LpSolveStatus.NodeLimit, pulp.LpSolveStatus.SolutionLimit):
+    if incumbent.status in (pulp.LpSolveStatus.NodeLimit, pulp.LpSolveStatus.SolutionLimit):
         return "node limit"
     timely = (None, pulp.LpSolveStatus.TimeLimit, pulp.LpSolveStatus.Interrupted)
-    return "time limit" if found.status in timely else "solver stopped"
+    return "time limit" if incumbent.status in timely else "solver stopped"
 
 
 def _stranded(needed: PlainInstance) -> Fault:

@@ -94,14 +94,15 @@ def search_location(
     open.
     """
     clock = means.clock
-    found = Found(problem.existing.copy(), total(problem, problem.existing), -math.inf)
+    incumbent = Found(problem.existing.copy(), total(problem, problem.existing), -math.inf)
     prices: Prices | None = None
 
     def over() -> bool:
         assert prices is not None
-        found.chosen, found.value, found.bound = prices.best, prices.value, prices.proven
-        enough = found.bound >= cutoff or found.value < cutoff < math.inf
-        return clock.over or enough or means.done(found.value, found.bound)
+        incumbent.chosen, incumbent.value = prices.best, prices.value
+        incumbent.bound = prices.proven
+        enough = incumbent.bound >= cutoff or incumbent.value < cutoff < math.inf
+        return clock.over or enough or means.done(incumbent.value, incumbent.bound)
 
     try:
         with clock.phase("start"):
@@ -112,21 +113,21 @@ def search_location(
                 prices.tighten(clock, means.done)
             if nodes and not over():
                 with clock.phase("branch"):
-                    found.nodes = branch(prices, clock, means.done)
+                    incumbent.nodes = branch(prices, clock, means.done)
         finally:
             ended = over()
         if ended:
-            return found
+            return incumbent
         left = instance.restricted(~prices.closed[instance.site])
         if serve_all and (np.diff(left.start) == 0).any():
-            found.bound = min(found.value, cutoff)  # every better plan is ruled out
-            return found
+            incumbent.bound = min(incumbent.value, cutoff)  # every better plan is ruled out
+            return incumbent
         with clock.phase("build"):
             program = build(left.with_existing(instance.existing | prices.open))
-        _decide(found, problem, program, prices, means, objective_of, serve_all)
+        _decide(incumbent, problem, program, prices, means, objective_of, serve_all)
     except KeyboardInterrupt:
         clock.interrupted = True
-    return found
+    return incumbent
 
 
 def branch(root: Prices, clock: Clock, done: Callable[[float, float], bool]) -> int:
@@ -166,7 +167,7 @@ def branch(root: Prices, clock: Clock, done: Callable[[float, float], bool]) -> 
 
 
 def _decide(
-    found: Found,
+    incumbent: Found,
     problem: Location,
     program: ClassicProgram,
     prices: Prices,
@@ -178,23 +179,23 @@ def _decide(
     start = prices.best
     unserved = (nearest(problem, start)[1] < 0).any()
     fits = int(start.sum()) <= problem.most and prices.cutoff == math.inf
-    step = WITHIN_STEP * prices.step / max(abs(objective_of(found.value)), 1e-12)
+    step = WITHIN_STEP * prices.step / max(abs(objective_of(incumbent.value)), 1e-12)
     run, chosen = means.decide(
         program,
         start,
         gap=max(means.gap, min(step, 0.5)),
         start=bool(fits and not (serve_all and unserved)),
     )
-    found.nodes, found.status = found.nodes + run.nodes, run.status
-    worst = min(found.value, prices.cutoff)  # plans ruled out cost no less
+    incumbent.nodes, incumbent.status = incumbent.nodes + run.nodes, run.status
+    worst = min(incumbent.value, prices.cutoff)  # plans ruled out cost no less
     if run.status == pulp.LpSolveStatus.Infeasible:
-        found.bound = worst
+        incumbent.bound = worst
         return
     if chosen is not None:
         value = total(problem, chosen)
-        if chosen.sum() <= problem.most and value < found.value:
-            found.chosen, found.value = chosen, value
+        if chosen.sum() <= problem.most and value < incumbent.value:
+            incumbent.chosen, incumbent.value = chosen, value
     if math.isfinite(run.bound):
         bound = objective_of(run.bound)
         bound = prices.lifted(bound - 1e-9 * abs(bound))
-        found.bound = max(found.bound, min(bound, worst, found.value))
+        incumbent.bound = max(incumbent.bound, min(bound, worst, incumbent.value))

@@ -233,33 +233,33 @@ def search_warehouse(instance: PlainInstance, means: Means) -> Found:
     clock = means.clock
     with clock.phase("start", PRICES_END):
         prices = _Prices(instance)
-    found = Found(prices.best, prices.value, -math.inf)
+    incumbent = Found(prices.best, prices.value, -math.inf)
     try:
         try:
             with clock.phase("prices", PRICES_END):
                 prices.tighten(means)
                 prices.drop(means)
         finally:
-            found.chosen, found.value = prices.best, prices.value
-            found.bound = min(prices.bound, prices.value)
-        if not clock.over and not means.done(found.value, found.bound):
-            _decide(found, instance, prices, means)
+            incumbent.chosen, incumbent.value = prices.best, prices.value
+            incumbent.bound = min(prices.bound, prices.value)
+        if not clock.over and not means.done(incumbent.value, incumbent.bound):
+            _decide(incumbent, instance, prices, means)
     except KeyboardInterrupt:
         clock.interrupted = True
-    return found
+    return incumbent
 
 
-def _decide(found: Found, instance: PlainInstance, prices: _Prices, means: Means) -> None:
+def _decide(incumbent: Found, instance: PlainInstance, prices: _Prices, means: Means) -> None:
     """Let the solver decide what the prices left open."""
     with means.clock.phase("build"):
         left = instance.restricted(~prices.closed[instance.site])
         left = left.with_existing(instance.existing | prices.open)
         program = facility_location(left, capacitated=True)
     run, chosen = means.decide(program, prices.best, gap=means.gap)
-    found.nodes, found.status = run.nodes, run.status
+    incumbent.nodes, incumbent.status = run.nodes, run.status
     if chosen is not None:
         value = plan_cost(instance, chosen)
-        if value < found.value:
-            found.chosen, found.value = chosen, value
+        if value < incumbent.value:
+            incumbent.chosen, incumbent.value = chosen, value
     if math.isfinite(run.bound):
-        found.bound = max(found.bound, min(run.bound, prices.value, found.value))
+        incumbent.bound = max(incumbent.bound, min(run.bound, prices.value, incumbent.value))

@@ -103,10 +103,10 @@ def words() -> Mapping[str, Key]:
 
 @cache
 def _places() -> Mapping[str, list[Key]]:
-    found: dict[str, list[Key]] = {}
+    keys_by_word: dict[str, list[Key]] = {}
     for key in _keys(Config, ()):
-        found.setdefault(str(key[-1]), []).append(key)
-    return {word: [k for k in keys if len(k) == 1] or keys for word, keys in found.items()}
+        keys_by_word.setdefault(str(key[-1]), []).append(key)
+    return {word: [k for k in keys if len(k) == 1] or keys for word, keys in keys_by_word.items()}
 
 
 def _keys(section: type[BaseModel], above: Key) -> Iterator[Key]:

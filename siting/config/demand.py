@@ -247,7 +247,7 @@ class Demand(Section):
 
     @model_validator(mode="after")
     def _overrides_are_for_listed_classes(self) -> Demand:
-        found: list[Refusal] = []
+        refusals: list[Refusal] = []
         of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (
             (("fleet_share",), self.fleet_share or {}),
             (("figures",), self.figures),
@@ -259,30 +259,30 @@ class Demand(Section):
                 if name not in self.vehicle_classes:
                     what = f"{name!r} is not among demand.vehicle_classes"
                     fix = did_you_mean(name, self.vehicle_classes)
-                    found.append(((*key, name), what, fix))
+                    refusals.append(((*key, name), what, fix))
         at_depot: set[tuple[str, str]] = set()
-        for i, own in enumerate(self.fleets):
-            name = own.vehicle_class
+        for i, fleet in enumerate(self.fleets):
+            name = fleet.vehicle_class
             if name not in self.vehicle_classes:
                 what = f"{name!r} is not among demand.vehicle_classes"
                 fix = did_you_mean(name, self.vehicle_classes)
-                found.append((("fleets", i, "vehicle_class"), what, fix))
-            if (own.depot, name) in at_depot:
-                what = f"the depot {own.depot} is given twice for {name}"
-                found.append((("fleets", i, "depot"), what, "add its vehicles together"))
-            at_depot.add((own.depot, name))
-        by_depot = {own.vehicle_class for own in self.fleets}
-        found += [
+                refusals.append((("fleets", i, "vehicle_class"), what, fix))
+            if (fleet.depot, name) in at_depot:
+                what = f"the depot {fleet.depot} is given twice for {name}"
+                refusals.append((("fleets", i, "depot"), what, "add its vehicles together"))
+            at_depot.add((fleet.depot, name))
+        by_depot = {fleet.vehicle_class for fleet in self.fleets}
+        refusals += [
             ((key, name), "is not used where demand.fleets has the class", "leave one of them out")
             for key in ("fleet_share", "fleet_figures")
             for name in getattr(self, key) or {}
             if name in by_depot
         ]
         if self.fleet_csv is not None:
-            found += [
+            refusals += [
                 ((key,), "is not used where fleet_csv is given", "leave one of them out")
                 for key in ("scenarios_csv", "sales_csv", "fleet_figures")
                 if getattr(self, key)
             ]
-        refuse(found)
+        refuse(refusals)
         return self

@@ -116,11 +116,11 @@ def members(annotation: Any) -> dict[str | int, type[BaseModel]]:
     models = list(_models(annotation))
     if len(models) < 2:
         return {"": models[0]} if models else {}
-    found: dict[str | int, type[BaseModel]] = {}
+    sections: dict[str | int, type[BaseModel]] = {}
     for model in models:
         selector = next(name for name in SELECTORS if name in model.model_fields)
-        found[get_args(model.model_fields[selector].annotation)[0]] = model
-    return found
+        sections[get_args(model.model_fields[selector].annotation)[0]] = model
+    return sections
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

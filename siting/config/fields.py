@@ -69,10 +69,10 @@ def refuse(refusals: Iterable[Refusal]) -> None:
 
     A refusal is the key below the place where the check stands, what is wrong, and the fix.
     """
-    found = list(refusals)
-    if found:
-        text = "; ".join(what for _, what, _ in found)
-        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": found})
+    listed = list(refusals)
+    if listed:
+        text = "; ".join(what for _, what, _ in listed)
+        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -167,25 +167,25 @@ class Limits(Section):
 
     def _money_twice(self) -> list[Refusal]:
         """Return what is wrong with the money that is kept."""
-        found: list[Refusal] = []
+        refusals: list[Refusal] = []
         if self.split and self.split_like != "none":
             what = "is a split of the budget beside limits.split"
-            found.append((("split_like",), what, "leave one out"))
+            refusals.append((("split_like",), what, "leave one out"))
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:
             what = f"the shares add up to {whole:g}, more than the budget"
-            found.append((("split",), what, "let them add up to 1 or less"))
+            refusals.append((("split",), what, "let them add up to 1 or less"))
         kept = {name: one for name, one in self.envelopes.items() if one.rule != "ceiling"}
         if kept and (self.split or self.split_like != "none"):
             what = "keeps money beside a split, which keeps the whole budget"
             fix = "leave the split out, or let the envelope be a ceiling"
-            found += [(("envelopes", name, "rule"), what, fix) for name in kept]
+            refusals += [(("envelopes", name, "rule"), what, fix) for name in kept]
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
         twice = sorted({group for group in groups if groups.count(group) > 1})
         if twice:
             what = f"money is kept for {', '.join(twice)} in more than one envelope"
-            found.append((("envelopes",), what, "name each charger group in one of them"))
+            refusals.append((("envelopes",), what, "name each charger group in one of them"))
         if len(kept) > MOST_KEPT:
             what = f"money is kept in {len(kept)} envelopes, at most {MOST_KEPT} can"
-            found.append((("envelopes",), what, "put some together"))
-        return found
+            refusals.append((("envelopes",), what, "put some together"))
+        return refusals

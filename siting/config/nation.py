@@ -52,8 +52,8 @@ class MoneyRange(Section):
 
     def most(self, budget_pkr: float) -> float:
         """Return the most there may be (PKR)."""
-        own = math.inf if self.most_pkr is None else self.most_pkr
-        return min(own, self.most_share * budget_pkr)
+        most_pkr = math.inf if self.most_pkr is None else self.most_pkr
+        return min(most_pkr, self.most_share * budget_pkr)
 
 
 class CityOfNation(MoneyRange):
@@ -219,10 +219,12 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
     known = sorted(set(provinces) - {""})
     least = dict.fromkeys(known, 0.0)
     for i, (one, province) in enumerate(zip(config.cities, provinces, strict=True)):
-        own = 0.0 if one.takes_part == "never" else one.least(budget)
-        if own > one.most(budget):
-            wrong.append((("cities", i, "least_pkr"), _have(one.most(budget), own), "lower it"))
-        least[province] = least.get(province, 0.0) + own
+        floor_pkr = 0.0 if one.takes_part == "never" else one.least(budget)
+        if floor_pkr > one.most(budget):
+            wrong.append(
+                (("cities", i, "least_pkr"), _have(one.most(budget), floor_pkr), "lower it")
+            )
+        least[province] = least.get(province, 0.0) + floor_pkr
     for name, money in config.provinces.items():
         key: Key = ("provinces", name)
         if name not in known:

@@ -31,11 +31,11 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
     >>> schema()["$defs"]["Reach"]["properties"]["cutoff_min"]["unit"]
     'min'
     """
-    found = model.model_json_schema()
-    for part in _parts(found):
+    model_schema = model.model_json_schema()
+    for part in _parts(model_schema):
         if "patternProperties" in part:  # names that do not fit are refused, not ignored
             part["additionalProperties"] = False
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model_schema}
 
 
 def to_yaml(config: Config) -> str:
@@ -93,8 +93,8 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
                 return tuple(moved(item) for item in value)
         return files.get(value, value) if isinstance(value, Path) else value
 
-    found: Config = moved(config)
-    return found
+    changed: Config = moved(config)
+    return changed
 
 
 def reference() -> dict[str, str]:
@@ -112,9 +112,11 @@ def reference() -> dict[str, str]:
     parts: dict[str, list[str]] = {}
     for key, table in _tables(Config):
         parts.setdefault(key.split(".")[0], []).append(table)
-    own = [name for name, tables in parts.items() if len(tables) > 1]
-    first = "\n".join(text for name, tables in parts.items() if name not in own for text in tables)
-    for name in own:
+    with_page = [name for name, tables in parts.items() if len(tables) > 1]
+    first = "\n".join(
+        text for name, tables in parts.items() if name not in with_page for text in tables
+    )
+    for name in with_page:
         first = first.replace(f"\n| `{name}` |", f"\n| [`{name}`](config/{name}.md) |", 1)
     lines = [
         "# Configuration",
@@ -129,14 +131,14 @@ def reference() -> dict[str, str]:
         "```{toctree}",
         ":hidden:",
         "",
-        *(f"config/{name}" for name in own),
+        *(f"config/{name}" for name in with_page),
         "```",
         "",
         first,
         refusals.table(),
     ]
     pages = {"config.md": "\n".join(lines)}
-    for name in own:
+    for name in with_page:
         head = [
             f"# Configuration: {name}",
             "",
@@ -234,11 +236,11 @@ def _sections(
 
 
 def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
-    if not found:
+    choices: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
+    if not choices:
         return [part]
     # A section by kind that may be left out is a choice within a choice.
-    return [c for choice in found if choice.get("type") != "null" for c in _choices(choice)]
+    return [c for choice in choices if choice.get("type") != "null" for c in _choices(choice)]
 
 
 def _follow(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

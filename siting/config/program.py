@@ -299,9 +299,9 @@ class Program(Section):
             "zone_floors": bool(self.zone_floors),
             "fairness": self.fairness != "none",
         }
-        found: list[Refusal] = []
+        refusals: list[Refusal] = []
         if self.zones is None:
-            found += [
+            refusals += [
                 ((key,), "needs program.zones", "say what the zones are")
                 for key, on in floors.items()
                 if on
@@ -314,18 +314,20 @@ class Program(Section):
             split = self.limits.split or self.limits.split_like != "none"
             keys = ["split" if self.limits.split else "split_like"] * bool(split)
             what = "keeps a part of the budget, which does not count where the least money is first"
-            found += [(("limits", key), what, "leave it out") for key in keys]
-            found += [(("limits", "envelopes", n, "rule"), what, "leave it out") for n in kept]
+            refusals += [(("limits", key), what, "leave it out") for key in keys]
+            refusals += [(("limits", "envelopes", n, "rule"), what, "leave it out") for n in kept]
         elif whole > money:
             what = f"PKR {whole:,.0f} are kept of a budget of PKR {money:,.0f}"
-            found.append((("limits", "envelopes"), what, "keep less, or raise the budget"))
+            refusals.append((("limits", "envelopes"), what, "keep less, or raise the budget"))
         for key in self.aims:
             if key not in asked:
-                found.append((("aims",), f"names {key}, which is not asked for", "leave it out"))
+                refusals.append((("aims",), f"names {key}, which is not asked for", "leave it out"))
         missing = [key for key in asked if key not in self.aims]
         if len(asked) > 1 and self.aims and missing:
-            found.append((("aims",), f"lacks {', '.join(missing)}", "name all that are asked for"))
-        refuse(found)
+            refusals.append(
+                (("aims",), f"lacks {', '.join(missing)}", "name all that are asked for")
+            )
+        refuse(refusals)
         return self
 
     @property

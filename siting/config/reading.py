@@ -83,15 +83,15 @@ def load_as[T: BaseModel](
     further faults.
     """
     path = Path(path)
-    data, origins, found = _read_file(path, model)
+    data, origins, faults = _read_file(path, model)
     for override in overrides:
-        found += _override(data, override, origins)
+        faults += _override(data, override, origins)
     config, wrong = _validate(model, data, path.parent.resolve(), check_files)
     wrong += also(config, data, {key for key, _, _ in wrong})
     wrong.sort(key=lambda fault: origins.line(fault[0]))
-    found += [Fault(origins.where(key) if key else "", what, fix) for key, what, fix in wrong]
-    if config is None or found:
-        raise ConfigError(found)
+    faults += [Fault(origins.where(key) if key else "", what, fix) for key, what, fix in wrong]
+    if config is None or faults:
+        raise ConfigError(faults)
     return config
 
 
@@ -138,11 +138,11 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
         what = f"holds {shown(document.value)}, not keys and values"
         raise ConfigError(Fault(str(path), what, f"it needs at least {_required(model)}"))
     origins = Origins(str(path), document.lines)
-    found = [
+    faults = [
         Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)
         for slip in document.slips
     ]
-    return document.value, origins, found
+    return document.value, origins, faults
 
 
 def _required(model: type[BaseModel]) -> str:
@@ -161,7 +161,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
         document = read(text)
     except BrokenYamlError as err:
         return [Fault(place, f"the value is not YAML that can be read: {err.what}")]
-    found = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
+    faults = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
     current: Any = data
     key: Key = ()
     for i, word in enumerate(words):
@@ -170,7 +170,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
             if not word.isdecimal() or int(word) >= len(current):
                 count = f"{len(current)} item{'' if len(current) == 1 else 's'}"
                 what = f"{dotted(key)} has {count}, counted from 0; {word!r} is none"
-                return [*found, Fault(place, what)]
+                return [*faults, Fault(place, what)]
             step: str | int = int(word)
         elif isinstance(current, dict):
             step = word
@@ -179,7 +179,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
                 origins.overrides[*key, word] = name
         else:
             what = f"{dotted(key)} is {shown(current)}, which has no key {word!r}"
-            return [*found, Fault(place, what)]
+            return [*faults, Fault(place, what)]
         key = (*key, step)
         if last:
             current[step] = document.value
@@ -189,7 +189,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
         for other in [k for k in origin if k[: len(key)] == key]:
             del origin[other]
     origins.overrides[key] = name
-    return found
+    return faults
 
 
 def _validate[T: BaseModel](

@@ -59,27 +59,27 @@ REFUSALS: tuple[Clash, ...] = (
 
 def clashes(config: Any) -> list[Refusal]:
     """Return what a configuration asks for that does not go together."""
-    found: list[Refusal] = []
+    refusals: list[Refusal] = []
     for clash in REFUSALS:
         both = says(config, clash.one) and says(config, clash.other)
         if both and not (clash.unless and says(config, clash.unless)):
             key = tuple(clash.other.split(":")[0].split("."))
             what = f"cannot go with {clash.one.removesuffix(': given')}: {clash.why}"
-            found.append((key, what, clash.fix))
-    return found
+            refusals.append((key, what, clash.fix))
+    return refusals
 
 
 def says(config: Any, setting: str) -> bool:
     """Return whether a configuration says what a setting of the table does."""
     key, _, values = setting.partition(": ")
-    found = config
+    value = config
     for name in key.split("."):
-        found = getattr(found, name, None)
+        value = getattr(value, name, None)
     if values == "given":
-        return found is not None and found != ()
+        return value is not None and value != ()
     if values.startswith("not "):
-        return found is not None and str(found) != values.removeprefix("not ")
-    return str(found) in values.split(" or ")
+        return value is not None and str(value) != values.removeprefix("not ")
+    return str(value) in values.split(" or ")
 
 
 def table() -> str:

@@ -233,16 +233,18 @@ class Config(Section):
     @model_validator(mode="after")
     def _sections_go_together(self) -> Config:
         program = self.program
-        found: list[Refusal] = []
+        refusals: list[Refusal] = []
         years = program.years
         if years is not None and max(years.budgets_pkr) != self.year:
             what = f"ends in {max(years.budgets_pkr)}, not in the target year {self.year}"
-            found.append((("program", "years", "budgets_pkr"), what, "set year to its last year"))
+            refusals.append(
+                (("program", "years", "budgets_pkr"), what, "set year to its last year")
+            )
         known = self.demand.vehicle_classes
         for name in program.class_floors:
             if name not in known:
                 what = "no class of demand.vehicle_classes"
                 fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
-                found.append((("program", "class_floors", name), what, fix))
-        refuse([*found, *clashes(self)])
+                refusals.append((("program", "class_floors", name), what, fix))
+        refuse([*refusals, *clashes(self)])
         return self

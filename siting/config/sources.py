@@ -68,7 +68,7 @@ class RoadsBbox(Section):
             west <= v <= east for v in lats.values()
         ):
             refuse([((), "longitude and latitude are swapped", "west and east are longitudes")])
-        found = [
+        refusals = [
             ((key,), f"{value:g} is outside Pakistan ({low:g} to {high:g} degrees)", "")
             for values, low, high in ((lons, west, east), (lats, south, north))
             for key, value in values.items()
@@ -76,11 +76,11 @@ class RoadsBbox(Section):
         ]
         if self.west_deg >= self.east_deg:
             what = f"{self.west_deg:g} is not west of east_deg, {self.east_deg:g}"
-            found.append((("west_deg",), what, ""))
+            refusals.append((("west_deg",), what, ""))
         if self.south_deg >= self.north_deg:
             what = f"{self.south_deg:g} is not south of north_deg, {self.north_deg:g}"
-            found.append((("south_deg",), what, ""))
-        refuse(found)
+            refusals.append((("south_deg",), what, ""))
+        refuse(refusals)
         return self
 
 
@@ -193,18 +193,20 @@ class PeopleZones(Section):
 
     @model_validator(mode="after")
     def _spread_has_its_file(self) -> PeopleZones:
-        found = []
+        refusals = []
         if self.spread_by == "streets" and self.spread_path is not None:
-            found.append((("spread_path",), "is not used where spread_by is streets", "leave out"))
+            refusals.append(
+                (("spread_path",), "is not used where spread_by is streets", "leave out")
+            )
         if self.spread_by != "streets" and self.spread_path is None:
-            found.append((("spread_path",), f"missing, but spread_by is {self.spread_by}", ""))
+            refusals.append((("spread_path",), f"missing, but spread_by is {self.spread_by}", ""))
         if self.counts == "census":
-            found += [
+            refusals += [
                 ((key,), "is not used where counts is census", "leave it out")
                 for key in ("renting_column",)
                 if getattr(self, key) is not None
             ]
-        refuse(found)
+        refuse(refusals)
         return self
 
 

@@ -37,8 +37,8 @@ def even_steps(text: str) -> list[int | float] | None:
         return None
     if not (math.isfinite(first) and math.isfinite(last) and 2 <= steps <= MOST_STEPS):
         return None
-    found = [first + (last - first) * i / (steps - 1) for i in range(steps)]
-    return [int(one) if one.is_integer() else one for one in found]
+    numbers = [first + (last - first) * i / (steps - 1) for i in range(steps)]
+    return [int(one) if one.is_integer() else one for one in numbers]
 
 
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
@@ -59,7 +59,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
     {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}
     """
-    found: dict[str, tuple[Single, ...]] = {}
+    values_by_key: dict[str, tuple[Single, ...]] = {}
     faults = []
     for text in texts:
         key, equals, values = (part.strip() for part in text.partition("="))
@@ -73,10 +73,10 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             listed = read(values).value if steps is None else steps
             if not isinstance(listed, list):
                 faults.append(Fault(where, f"{values!r} is not a list", _LIKE))
-            elif key in found:
+            elif key in values_by_key:
                 faults.append(Fault(where, "is given twice", "put all values in one list"))
             else:
-                found[key] = _VALUES.validate_python(listed)
+                values_by_key[key] = _VALUES.validate_python(listed)
         except BrokenYamlError as err:
             faults.append(Fault(where, f"the list is not YAML that can be read: {err.what}"))
         except ValidationError as err:
@@ -87,7 +87,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             ]
     if faults:
         raise ConfigError(faults)
-    return found
+    return values_by_key
 
 
 def _words(kind: str, message: str) -> str:

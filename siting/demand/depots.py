@@ -128,12 +128,15 @@ def with_depots(
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
-    for name, own in depots.groupby("vehicle_class", sort=False):
-        number = own["vehicles"].astype(float)
-        km = float((number * own["km_day"]).sum())
+    for name, class_depots in depots.groupby("vehicle_class", sort=False):
+        number = class_depots["vehicles"].astype(float)
+        driven_km = number * class_depots["km_day"]
+        km = float(driven_km.sum())
         source = "; ".join(
             f"{v:,.0f} at {depot}" + (f" ({said})" if said else "")
-            for v, depot, said in zip(own["vehicles"], own["depot"], own["source"], strict=True)
+            for v, depot, said in zip(
+                class_depots["vehicles"], class_depots["depot"], class_depots["source"], strict=True
+            )
         )
         row = fleet["vehicle_class"] == name
         fleet.loc[row, ["vehicles", "low", "high"]] = float(number.sum())
@@ -142,7 +145,7 @@ def with_depots(
         city_share.loc[row, ["city_share", "low", "high"]] = 1.0
         city_share.loc[row, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
         row = vehicles["vehicle_class"] == name
-        public = float((number * own["km_day"] * own["public_share"]).sum() / km) if km else 0.0
+        public = float((driven_km * class_depots["public_share"]).sum() / km) if km else 0.0
         means = {"km_day": km / float(number.sum()), "home_share": 1 - public}
         for figure, value in means.items():
             vehicles.loc[row, [f"{figure}{end}" for end in ("", "_low", "_high")]] = value
@@ -164,11 +167,11 @@ def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
         As `place_depots` returns them.
     """
     out = energy.copy()
-    for name, own in depots.groupby("vehicle_class", sort=False):
+    for name, class_depots in depots.groupby("vehicle_class", sort=False):
         row = out["vehicle_class"] == name
         for column in ("vehicles", "demand_kwh_day"):
             if column in out.columns:
-                share = depot_shares(own, column).groupby(own["zone_id"]).sum()
+                share = depot_shares(class_depots, column).groupby(class_depots["zone_id"]).sum()
                 part = out.loc[row, "zone_id"].map(share).fillna(0.0)
                 out.loc[row, column] = part * out.loc[row, column].sum()
     return out

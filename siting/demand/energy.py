@@ -236,12 +236,12 @@ def demand_figures(
     area = pd.DataFrame(
         [["area_share", "", ends, ends, ends, "share", area_source, "ASSUMPTION"]], columns=columns
     )
-    own = _in_area(fleet)
-    if own.any():
+    in_area = _in_area(fleet)
+    if in_area.any():
         area = pd.concat([area] * len(fleet), ignore_index=True)
         area["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
-        area.loc[own, ["value", "low", "high"]] = 1.0
-        area.loc[own, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+        area.loc[in_area, ["value", "low", "high"]] = 1.0
+        area.loc[in_area, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
     parts = [stock[columns], share[columns], area]
     use = use.reset_index()
     for name, unit in CLASS_FIGURES.items():
@@ -267,18 +267,20 @@ def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints
     """
     names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
     groups: dict[str, dict[str, int]] = {}
-    for row, (name, own) in enumerate(zip(names.tolist(), of.tolist(), strict=True)):
-        groups.setdefault(name, {})[own] = row
+    for row, (name, vehicle) in enumerate(zip(names.tolist(), of.tolist(), strict=True)):
+        groups.setdefault(name, {})[vehicle] = row
     return {
-        name: np.array([rows[""] if "" in rows else rows[own] for own in classes], dtype=np.int64)
+        name: np.array(
+            [rows[""] if "" in rows else rows[vehicle] for vehicle in classes], dtype=np.int64
+        )
         for name, rows in groups.items()
     }
 
 
 def housing_weight(vehicles: pd.DataFrame, classes: Sequence[str]) -> Array:
     """Return how much each class's charging at home follows housing (share)."""
-    own = vehicles.set_index("vehicle_class")["housing_weight"]
-    return own.loc[list(classes)].to_numpy(dtype=float)
+    weights = vehicles.set_index("vehicle_class")["housing_weight"]
+    return weights.loc[list(classes)].to_numpy(dtype=float)
 
 
 def figures_at(values: Array, rows: Mapping[str, Ints], weight: Array) -> dict[str, Array]:
@@ -287,8 +289,8 @@ def figures_at(values: Array, rows: Mapping[str, Ints], weight: Array) -> dict[s
     `values` has one entry a row along its last axis.
     """
     none = np.zeros(len(weight))
-    found = {"housing_weight": weight} | dict.fromkeys(EFFECTS, none)
-    return found | {name: values[..., at] for name, at in rows.items()}
+    defaults = {"housing_weight": weight} | dict.fromkeys(EFFECTS, none)
+    return defaults | {name: values[..., at] for name, at in rows.items()}
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

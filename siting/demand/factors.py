@@ -65,9 +65,16 @@ def energy_factors(
     figures = given.at(values)
     rows = zone_class(given.zones.ids, given.classes)
     home = home_shares(figures, given.zones).ravel()
-    own = {"zone_share": np.repeat(given.zones.split, len(given.classes)), "public_share": 1 - home}
+    zone_factors = {
+        "zone_share": np.repeat(given.zones.split, len(given.classes)),
+        "public_share": 1 - home,
+    }
     for name in FACTORS:
-        rows[name] = own[name] if name in own else np.tile(figures[name], len(given.zones.ids))
+        rows[name] = (
+            zone_factors[name]
+            if name in zone_factors
+            else np.tile(figures[name], len(given.zones.ids))
+        )
     efficiency = np.tile(figures["charging_efficiency"], len(given.zones.ids))
     return rows.assign(
         charging_efficiency=efficiency,

@@ -55,17 +55,17 @@ def read_figures(
     faults: list[Fault] = []
     if path is not None:
         where = str(path)
-        own = table(name, path)[rows.columns.to_list()]
-        faults += _key_faults(own, limits, where)
+        user_rows = table(name, path)[rows.columns.to_list()]
+        faults += _key_faults(user_rows, limits, where)
         if faults:
             raise InputError(faults)
         replaced = pd.MultiIndex.from_frame(rows[["vehicle_class", "figure"]]).isin(
-            pd.MultiIndex.from_frame(own[["vehicle_class", "figure"]])
+            pd.MultiIndex.from_frame(user_rows[["vehicle_class", "figure"]])
         )
-        rows = pd.concat([rows[~replaced], own], ignore_index=True)
+        rows = pd.concat([rows[~replaced], user_rows], ignore_index=True)
     order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
     order += [c for c in overrides or {} if c not in order]
-    found = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
+    row_of = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
     for vehicle, changes in (overrides or {}).items():
         unknown = sorted(set(changes) - set(limits))
         if unknown:
@@ -76,7 +76,7 @@ def read_figures(
                 where_to = f"{name} figures, {vehicle}.{figure}"
                 faults.append(Fault(where_to, f"{given!r} is not a number"))
                 continue
-            found[(vehicle, figure)] = dict.fromkeys(ENDS, given) | {
+            row_of[(vehicle, figure)] = dict.fromkeys(ENDS, given) | {
                 "source": "set by the user",
                 "confidence": "ASSUMPTION",
             }
@@ -85,7 +85,7 @@ def read_figures(
     for vehicle in order:
         lacking = []
         for figure, limit in limits.items():
-            row = found.get((vehicle, figure))
+            row = row_of.get((vehicle, figure))
             if row is None and limit.default is not None:
                 row = dict.fromkeys(ENDS, limit.default) | {
                     "source": "the value of a class that does not state it",
@@ -128,16 +128,21 @@ def range_faults(
     ]
 
 
-def _key_faults(own: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
-    label = own["vehicle_class"].astype(str) + " " + own["figure"].astype(str)
+def _key_faults(rows: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
+    label = rows["vehicle_class"].astype(str) + " " + rows["figure"].astype(str)
     checks = (
-        ("vehicle_class", "missing", "", own["vehicle_class"].isna()),
-        ("figure", "no such figure", "use " + ", ".join(limits), ~own["figure"].isin(list(limits))),
+        ("vehicle_class", "missing", "", rows["vehicle_class"].isna()),
+        (
+            "figure",
+            "no such figure",
+            "use " + ", ".join(limits),
+            ~rows["figure"].isin(list(limits)),
+        ),
         (
             "vehicle_class, figure",
             "given twice",
             "",
-            own.duplicated(["vehicle_class", "figure"], keep=False),
+            rows.duplicated(["vehicle_class", "figure"], keep=False),
         ),
     )
     return [

@@ -181,8 +181,8 @@ def _modelled(
 
 
 def _changed(figures: pd.DataFrame, vehicle: str) -> str:
-    own = (figures["vehicle_class"] == vehicle) & (figures["source"] == "set by the user")
-    return ", ".join(figures.loc[own, "figure"])
+    set_by_user = (figures["vehicle_class"] == vehicle) & (figures["source"] == "set by the user")
+    return ", ".join(figures.loc[set_by_user, "figure"])
 
 
 def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:

@@ -127,9 +127,9 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
         elif not 0 <= value <= 1:
             faults.append(Fault(f"effects, {name}", f"{value} is not at least 0 and at most 1"))
         else:
-            own = rows["figure"] == name
-            rows.loc[own, ["value", "low", "high"]] = float(value)
-            rows.loc[own, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
+            of_effect = rows["figure"] == name
+            rows.loc[of_effect, ["value", "low", "high"]] = float(value)
+            rows.loc[of_effect, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
     if faults:
         raise InputError(faults)
     return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]

@@ -287,11 +287,11 @@ def shape_faults(
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
-    found = shapes.geom_type.to_numpy()
-    wrong = ~missing & ~np.isin(found.astype(str), list(kinds))
+    geom_types = shapes.geom_type.to_numpy()
+    wrong = ~missing & ~np.isin(geom_types.astype(str), list(kinds))
     broken = ~missing & ~wrong & ~shapes.is_valid.to_numpy()
     reason = shapely.is_valid_reason(shapes.to_numpy()[broken][0]) if broken.any() else ""
-    others = ", ".join(sorted({str(k) for k in found[wrong]}))
+    others = ", ".join(sorted({str(k) for k in geom_types[wrong]}))
     return [
         Fault(
             f"{path}, geometry",

@@ -146,10 +146,10 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     lacking = tuple(dict.fromkeys(classes[~classes.isin(sessions["vehicle_class"])]))
     if lacking:
         raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
-    own = sessions.set_index("vehicle_class").loc[classes.to_list()]
+    class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
     load = energy.copy()
     for column in _RANGED:
-        load[column] = own[column].to_numpy(dtype=float)
+        load[column] = class_sessions[column].to_numpy(dtype=float)
     load["sessions_day"] = load["demand_kwh_day"] / load["session_kwh"]
     load["peak_hour_sessions"] = load["sessions_day"] * load["peak_hour_share"]
     load["peak_hour_kw"] = load["demand_kwh_day"] * load["peak_hour_share"]

@@ -67,8 +67,8 @@ def read_window(
                 crs = pyproj.CRS.from_wkt(source.crs.to_wkt())
                 at = source.transform
                 _require_on_earth(source, crs, path)
-                own = None if area is None else _to_crs(area, crs)
-                column, row, wide, high = _extent_in_pixels(source, own, area, crs, path)
+                area_in_crs = None if area is None else _to_crs(area, crs)
+                column, row, wide, high = _extent_in_pixels(source, area_in_crs, area, crs, path)
                 if wide * high > MOST_PIXELS:
                     raise InputError(
                         Fault(
@@ -93,7 +93,7 @@ def read_window(
             path.name,
             said,
         )
-    return Window(people, west, north, at.a, at.e, crs, own)
+    return Window(people, west, north, at.a, at.e, crs, area_in_crs)
 
 
 def _require_usable(source: Any, path: Path) -> None:
@@ -129,15 +129,15 @@ def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
 
 def _extent_in_pixels(
     source: Any,
-    own: Polygon | MultiPolygon | None,
+    area_in_crs: Polygon | MultiPolygon | None,
     area: Polygon | MultiPolygon | None,
     crs: pyproj.CRS,
     path: Path,
 ) -> tuple[int, int, int, int]:
     """Return first column, first row, width and height of the pixels that touch the area."""
-    if own is None or area is None:
+    if area_in_crs is None or area is None:
         return 0, 0, source.width, source.height
-    at, bounds = source.transform, own.bounds
+    at, bounds = source.transform, area_in_crs.bounds
     across = sorted((x - at.c) / at.a for x in (bounds[0], bounds[2]))
     down = sorted((y - at.f) / at.e for y in (bounds[1], bounds[3]))
     left, right = max(0, math.floor(across[0])), min(source.width, math.ceil(across[1]))
@@ -201,5 +201,5 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
     # Straight in lon/lat is bent elsewhere: corners every 0.01 degrees follow it to a metre or so.
     moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
-    found: Polygon | MultiPolygon = moved
-    return found
+    projected: Polygon | MultiPolygon = moved
+    return projected

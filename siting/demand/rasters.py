@@ -172,11 +172,11 @@ def raster_to_cells(
         at = shapely.get_coordinates(also.geometry.to_crs(network.crs).representative_point())
         keys.append(np.floor(at[:, ::-1] / size_m).astype(np.int64))
         people.append(np.zeros(len(at)))
-    found, at_key = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
-    counts = np.bincount(at_key.ravel(), weights=np.concatenate(people), minlength=len(found))
-    log.info("%s: %s people in %s cells", path.name, f"{total:,.0f}", f"{len(found):,}")
+    cell_keys, at_key = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
+    counts = np.bincount(at_key.ravel(), weights=np.concatenate(people), minlength=len(cell_keys))
+    log.info("%s: %s people in %s cells", path.name, f"{total:,.0f}", f"{len(cell_keys):,}")
     corners = gpd.GeoSeries(_raster_box(window), crs=window.crs)
-    return cells_on_roads(squares(found, size_m), counts, network, max_snap_m, extent(corners))
+    return cells_on_roads(squares(cell_keys, size_m), counts, network, max_snap_m, extent(corners))
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -223,8 +223,8 @@ def _inside(area: Polygon | MultiPolygon, x: Any, y: Any) -> npt.NDArray[np.bool
 def _around(network: Network, margin_m: float) -> Polygon:
     box = shapely.box(*network.nodes.total_bounds).buffer(margin_m, join_style="mitre")
     degrees = gpd.GeoSeries([box.segmentize(1000.0)], crs=network.crs).to_crs(4326)
-    found: Polygon = degrees.iloc[0]
-    return found
+    around: Polygon = degrees.iloc[0]
+    return around
 
 
 def _polygon(area: Area) -> Polygon | MultiPolygon:

@@ -62,8 +62,8 @@ def read_scenario(
     rows = table("scenarios", path)
     rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)
-    own, plain = _split(overrides or {})
-    faults += _override_faults(own)
+    target_overrides, plain = _split(overrides or {})
+    faults += _override_faults(target_overrides)
     try:
         figures = read_figures("sales", SALES_LIMITS, sales_path, plain)
     except InputError as err:
@@ -80,7 +80,7 @@ def read_scenario(
                 "source": "set by the user",
                 "confidence": "ASSUMPTION",
             }
-            for vehicle, targets in own.items()
+            for vehicle, targets in target_overrides.items()
             for year, share in targets.items()
         ],
         columns=[c for c in rows.columns if c != "scenario"],

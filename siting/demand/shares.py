@@ -94,21 +94,22 @@ def city_share(
         faults.append(Fault(f"{where}, column city, vehicle_class", "given twice", "", ids))
     if faults:
         raise InputError(faults)
-    own = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
-    by_class: dict[Any, Any] = own.set_index(own["vehicle_class"].fillna("")).to_dict("index")
+    city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
+    city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))
+    by_class: dict[Any, Any] = city_rows.to_dict("index")
     fallback = by_class.get("") or _of_the_city(row)
     shares = pd.DataFrame(
         [
             {
                 "vehicle_class": name,
-                "city_share": float(found["share"]),
-                "low": float(found["low"]),
-                "high": float(found["high"]),
-                "source": found["source"],
-                "confidence": found["confidence"],
+                "city_share": float(best_known["share"]),
+                "low": float(best_known["low"]),
+                "high": float(best_known["high"]),
+                "source": best_known["source"],
+                "confidence": best_known["confidence"],
             }
             for name in classes
-            for found in [by_class.get(name, fallback)]
+            for best_known in [by_class.get(name, fallback)]
         ],
         columns=["vehicle_class", "city_share", "low", "high", "source", "confidence"],
     )
@@ -178,8 +179,8 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
 
 def _city_row(cities: pd.DataFrame, city: str, where: str) -> pd.Series:
     names = cities["city"].astype(str)
-    found = cities[names.str.casefold() == city.casefold()]
-    if len(found) != 1:
-        what = f"{len(found)} rows for {city}" if len(found) else f"has no {city}"
+    matches = cities[names.str.casefold() == city.casefold()]
+    if len(matches) != 1:
+        what = f"{len(matches)} rows for {city}" if len(matches) else f"has no {city}"
         raise InputError(Fault(f"{where}, column city", what, "it has: " + ", ".join(names)))
-    return found.iloc[0]
+    return matches.iloc[0]

@@ -124,8 +124,10 @@ def spread_demand(
         if name in fleets:
             total = spread[:, at_class].sum()
             spread[:, at_class] = 0.0
-            own = pd.Index(cells["cell_id"]).get_indexer(pd.Index(fleets[name]["cell_id"]))
-            np.add.at(spread[:, at_class], own, total * depot_shares(fleets[name]).to_numpy())
+            depot_cells = pd.Index(cells["cell_id"]).get_indexer(pd.Index(fleets[name]["cell_id"]))
+            np.add.at(
+                spread[:, at_class], depot_cells, total * depot_shares(fleets[name]).to_numpy()
+            )
     for note in notes:
         log.info(note)
     demand = pd.DataFrame(

@@ -90,20 +90,20 @@ def surfaces(
     validate(cells, CELLS)
     people = cells["people"].to_numpy(dtype=float)
     notes: list[str] = []
-    found = {"home": people}
-    found["destination"] = _destinations(cells, pois, poi_weights, notes)
+    by_surface = {"home": people}
+    by_surface["destination"] = _destinations(cells, pois, poi_weights, notes)
     flow = traffic(network, cells, road_weights, trips=trips, trip_min=trip_min, seed=seed)
-    found["en_route"] = _into_cells(cells, flow, "en_route", notes)
+    by_surface["en_route"] = _into_cells(cells, flow, "en_route", notes)
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
-    wholes = {name: float(found[name].sum()) for name in SURFACES}
+    wholes = {name: float(by_surface[name].sum()) for name in SURFACES}
     for name, whole in wholes.items():
-        frame[name] = found[name] / whole if whole > 0 else 0.0
+        frame[name] = by_surface[name] / whole if whole > 0 else 0.0
         if not whole > 0 and not any(note.startswith(name) for note in notes):
             notes.append(f"{name}: nothing of it lies in any cell")
     for kind in dict.fromkeys(flow["highway"]) if wholes["en_route"] > 0 else ():
-        own = _into_cells(cells, flow[flow["highway"] == kind], "", [])
-        if own.any():
-            frame[f"en_route_{kind}"] = own / wholes["en_route"]
+        of_kind = _into_cells(cells, flow[flow["highway"] == kind], "", [])
+        if of_kind.any():
+            frame[f"en_route_{kind}"] = of_kind / wholes["en_route"]
     for note in notes:
         log.info(note)
     frame.attrs |= {"notes": notes, "whole": wholes}

@@ -238,11 +238,11 @@ def energy_quantiles(
         }
     )
     wide["all"] = wide.sum(axis=1)
-    found = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
-    found["mean_kwh_day"] = wide.mean().to_numpy()
+    summary = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
+    summary["mean_kwh_day"] = wide.mean().to_numpy()
     for q in quantiles:
-        found[f"p{100 * q:02.0f}_kwh_day"] = wide.quantile(q).to_numpy()
-    return found
+        summary[f"p{100 * q:02.0f}_kwh_day"] = wide.quantile(q).to_numpy()
+    return summary
 
 
 def sensitivity(

@@ -89,35 +89,35 @@ def business_case(
     7326250.0
     """
     require_columns(offers)
-    own = offers[~offers["existing"].astype(bool)]
-    sold = _sold(own, served_kwh_day, rules)
-    shares = sold_shares(own, by_group)
-    fixed = fixed_costs(own, rules)
-    again = replacements(own, rules.years)
+    new_offers = offers[~offers["existing"].astype(bool)]
+    sold = _sold(new_offers, served_kwh_day, rules)
+    shares = sold_shares(new_offers, by_group)
+    fixed = fixed_costs(new_offers, rules)
+    again = replacements(new_offers, rules.years)
     margin = _mean(shares, {g: margin_pkr_kwh(rules, g) for g in _used(shares)})
-    cost = own["cost_pkr"].to_numpy(dtype=float)
+    cost = new_offers["cost_pkr"].to_numpy(dtype=float)
     yearly = DAYS * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
     tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
     flows = yearly - again - tax
     discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
     npv = flows @ discount - cost
     lacking = np.maximum(0.0, -npv)
-    most = subsidy_pkr(own, subsidy or Subsidy(rule="gap"))
+    most = subsidy_pkr(new_offers, subsidy or Subsidy(rule="gap"))
     gap = np.minimum(lacking, most.to_numpy(dtype=float))
     if subsidy is None:
-        paid = own["subsidy_pkr"].to_numpy(dtype=float)
+        paid = new_offers["subsidy_pkr"].to_numpy(dtype=float)
     elif subsidy.fills_gap:
         paid = gap
     else:
-        paid = subsidy_pkr(own, subsidy).to_numpy(dtype=float)
+        paid = subsidy_pkr(new_offers, subsidy).to_numpy(dtype=float)
     kwh = DAYS * sold[:, -1]
     price = _mean(shares, {g: rules.prices_pkr_kwh[g] for g in _used(shares)})
     bought = _mean(shares, {g: 1.0 / efficiency(rules, g) for g in _used(shares)})
     revenue = kwh * price
     out = pd.DataFrame(
         {
-            "site_id": own["site_id"].astype(str).to_numpy(),
-            "offer_id": own["offer_id"].astype(str).to_numpy(),
+            "site_id": new_offers["site_id"].astype(str).to_numpy(),
+            "offer_id": new_offers["offer_id"].astype(str).to_numpy(),
             "sold_kwh_day": sold[:, -1],
             "margin_pkr_kwh": margin,
             "revenue_pkr_year": revenue,

@@ -206,9 +206,9 @@ def money_figures(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "money table"
     items = rows["item"].astype(str)
     faults = [
-        Fault(f"{where}, column item", f"has {found or 'no'} {item}", "give it once")
+        Fault(f"{where}, column item", f"has {count or 'no'} {item}", "give it once")
         for item in ITEMS.values()
-        if (found := int((items == item).sum())) != 1
+        if (count := int((items == item).sum())) != 1
     ]
     ends = rows[["low", "value", "high"]].to_numpy(dtype=float)
     bad = ~((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2]))

@@ -118,7 +118,7 @@ class CutModel(ABC):
         self._slack = np.concatenate([self._slack, np.zeros(len(rows), dtype=np.int64)])
 
     @abstractmethod
-    def separate(self, found: Relaxed) -> int:
+    def separate(self, relaxed: Relaxed) -> int:
         """Add the cuts that an optimum breaks; return how many."""
 
     def forbid(self, choice: Ints) -> None:
@@ -166,19 +166,19 @@ class CutModel(ABC):
         self, rounds: int, stalled: float, enough: float = -math.inf
     ) -> tuple[Relaxed | None, float]:
         """Return the optimum after so many rounds of cuts, and the lowest bound on the way."""
-        found = self.solve()
-        if found is None:
+        relaxed = self.solve()
+        if relaxed is None:
             return None, math.inf
-        low = found.bound
+        low = relaxed.bound
         weak = 0
         for _ in range(rounds):
-            if found.bound <= enough or self.clock.over or not self.separate(found):
+            if relaxed.bound <= enough or self.clock.over or not self.separate(relaxed):
                 break
             after = self.solve()
             if after is None:
                 break
             weak = weak + 1 if low - after.bound <= stalled * abs(low) else 0
-            found, low = after, min(low, after.bound)
+            relaxed, low = after, min(low, after.bound)
             if weak >= 3:
                 break
-        return found, low
+        return relaxed, low

@@ -121,8 +121,8 @@ class Cutter:
         """Return the cut on one measure, given worths and prices part by part."""
         constant, coefficient = 0.0, np.zeros(self.count)
         for p, value, price in parts:
-            own, amounts = self.priced(p, value, price)
-            constant += own
+            part_constant, amounts = self.priced(p, value, price)
+            constant += part_constant
             coefficient += amounts
         return Cut(np.array([measure.column]), np.ones(1), constant, coefficient)
 
@@ -163,13 +163,13 @@ class Cutter:
                 ]
         for m in self.energies:
             named = [p for (c, p) in self.counted if c == m.column]
-            found = []
+            alternatives = []
             for p in named:
                 counted = self.counted[m.column, p]
                 prices = self.prices(p, taken, counted.astype(float), counted)
                 ends = (prices[0], prices[-1])
-                found.append([(p, counted.astype(float), price) for price in ends])
-            out += [self.single(m, list(choice)) for choice in zip(*found, strict=True)]
+                alternatives.append([(p, counted.astype(float), price) for price in ends])
+            out += [self.single(m, list(choice)) for choice in zip(*alternatives, strict=True)]
         return out
 
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:

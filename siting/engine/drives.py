@@ -98,10 +98,10 @@ def solve_drives(
         clock.unit = unit_of(program, _worth_of(frame).aim)
         share = SHARE if times < LONGEST else 1.0
         with clock.phase("nearer", clock.share + share * (1 - clock.share)):
-            found = solved(_nearer(frame, horizon), at, asked)
-        at, nodes = found.choice, nodes + found.nodes
+            result = solved(_nearer(frame, horizon), at, asked)
+        at, nodes = result.choice, nodes + result.nodes
         if program.worth_unit == ENERGY_UNIT:
-            bound = max(bound, horizon * (kept - found.bound))
+            bound = max(bound, horizon * (kept - result.bound))
         at, drives = _shortened(frame, at, clock)
         lost = not math.isfinite(drives)
         if lost and not clock.over:

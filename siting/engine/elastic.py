@@ -172,13 +172,13 @@ class Elastic:
             held = [s for s in floor.holds_in(self.program.slices) if wanted[s] > 0]
             reach = service.kwh[service.floor[n]].sum(axis=0)
             short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
-            own = self._require(
+            owners = self._require(
                 f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True,
                 short=float(short) if short > 1e-9 else 0.0,
             )  # fmt: skip
             for s in held:
                 column, kwh = self.layout.energy_of(self.layout.floors[n], s)
-                self._row((column, kwh / wanted[s]), floor.share, own)
+                self._row((column, kwh / wanted[s]), floor.share, owners)
 
     def _drawn(self, share: Floats, t: int) -> Terms:
         """Return a share of the public money drawn up to a year (PKR), given by offer."""
@@ -195,21 +195,21 @@ class Elastic:
         if not self.program.budgeted:
             return
         if years is None:
-            own = self._require("budget", "budget", 0, PKR, instance.budget_pkr)
-            self._row(self._drawn(whole, 0), instance.budget_pkr, own)
+            owners = self._require("budget", "budget", 0, PKR, instance.budget_pkr)
+            self._row(self._drawn(whole, 0), instance.budget_pkr, owners)
             return
         before: list[int] = []
         for t, (year, pkr) in enumerate(zip(years.years, years.budgets_pkr, strict=True)):
-            own = self._require(f"budget {year}", "year", t, PKR, pkr)
+            owners = self._require(f"budget {year}", "year", t, PKR, pkr)
             column, value = self._drawn(whole, t)
-            before = [*before, *own]
+            before = [*before, *owners]
             if years.carry_over:  # the money of each year up to this one can be spent by now
                 self._row((column, value), float(years.limit_pkr[t]), before)
                 continue
             if t:
                 earlier, paid = self._drawn(whole, t - 1)
                 column, value = np.append(column, earlier), np.append(value, -paid)
-            self._row((column, value), pkr, own)
+            self._row((column, value), pkr, owners)
 
     def _limits(self) -> None:
         instance, years = self.program.instance, self.options.offer.shape[1]
@@ -223,9 +223,9 @@ class Elastic:
             ]
             name, unit, most, least = limit.name, limit.unit, limit.at_most, limit.at_least
             if most < math.inf:
-                own = self._require(f"limit {name}", "limit", r, unit, most)
+                owners = self._require(f"limit {name}", "limit", r, unit, most)
                 for one in terms:
-                    self._row(one, most, own)
+                    self._row(one, most, owners)
             if least > 0:
                 label = f"limit {name}, at least"
                 self._row(
@@ -235,13 +235,13 @@ class Elastic:
     def _sites(self) -> None:
         count, site = float(self.required.sum()), self.options.site
         if count:
-            own = self._require("required sites", "required", 0, SITES, count, least=True)
-            self._row(self._of_options(np.where(self.required[site], 1.0, 0.0)), count, own)
+            owners = self._require("required sites", "required", 0, SITES, count, least=True)
+            self._row(self._of_options(np.where(self.required[site], 1.0, 0.0)), count, owners)
         for n, (sites, differ) in enumerate(self.program.distances):
             label = f"distance to plan {n + 1}"
-            own = self._require(label, "distance", n, SITES, float(differ), least=True)
+            owners = self._require(label, "distance", n, SITES, float(differ), least=True)
             value = np.where(np.isin(site, sites), -1.0, 1.0)
-            self._row(self._of_options(value), differ - float(len(sites)), own)
+            self._row(self._of_options(value), differ - float(len(sites)), owners)
 
     def _cap(self) -> None:
         rule = self.program.gap
@@ -252,13 +252,13 @@ class Elastic:
         if (caps >= cost).all():
             return
         if isinstance(rule.cap, Mapping):
-            own = self._require("viability gap, above the caps", "cap", 0, COST_SHARE, 0.0)
+            owners = self._require("viability gap, above the caps", "cap", 0, COST_SHARE, 0.0)
         else:
-            own = self._require("viability gap, cap", "cap", 0, COST_SHARE, rule.cap)
+            owners = self._require("viability gap, cap", "cap", 0, COST_SHARE, rule.cap)
         for o, t in np.argwhere(paid >= 0).tolist():
             z = np.flatnonzero(self.options.offer[:, t] == o)
             value = np.append(np.full(len(z), -caps[o] / cost[o]), self.layout.money_unit / cost[o])
-            self._row((np.append(z, paid[o, t]), value), 0.0, own)
+            self._row((np.append(z, paid[o, t]), value), 0.0, owners)
 
     # --- the integer program -----------------------------------------------------------------
 
@@ -276,9 +276,9 @@ class Elastic:
             value += [row.value / row.largest, -self.unit[row.owners] / row.largest]
         place = np.concatenate(at).astype(np.int64), np.concatenate(column).astype(np.int64)
         shape = (len(self._rows), self.columns + count)
-        own = sparse.csr_array((np.concatenate(value), place), shape)
+        elastic_rows = sparse.csr_array((np.concatenate(value), place), shape)
         wide = sparse.hstack([m.a, sparse.csr_array((m.a.shape[0], count))])
-        self._a = sparse.csc_array(sparse.vstack([wide, own]))
+        self._a = sparse.csc_array(sparse.vstack([wide, elastic_rows]))
         sides = [(row.side + row.slack(m.options)) / row.largest for row in self._rows]
         self._upper = np.concatenate([m.row_upper, sides])
         self._lower = np.concatenate([m.row_lower, np.full(len(sides), -np.inf)])
@@ -318,19 +318,19 @@ class Elastic:
         )  # fmt: skip
         return run_model(model, clock, whole=whole)
 
-    def priced(self, found: Answered) -> set[int]:
+    def priced(self, answer: Answered) -> set[int]:
         """Return the requirements that have a price in a relaxation: those in its conflict."""
-        price = found.price[self.matrix.a.shape[0] :]
+        price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > 1e-9 for k in row.owners}
 
-    def excess(self, found: Answered) -> Floats:
+    def excess(self, answer: Answered) -> Floats:
         """Return by how much each requirement gives way, in its own unit, given what was found."""
-        out = np.maximum(found.point[self.columns :], 0.0) * self.unit
+        out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
             # Rows say it without the solver's arithmetic, but for what several share.
-            over = math.fsum(row.value * found.point[row.column]) - row.side
+            over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))
         return exact

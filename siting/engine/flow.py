@@ -24,8 +24,8 @@ class FlowGraph:
         self._total = max(float(wanted.sum()), 1e-300)
         self._units = self._whole(wanted)
         self._near = []
-        for g in range(1 + max(max(own) for own in groups)):
-            users = [n for n, own in enumerate(groups) if g in own]
+        for g in range(1 + max(max(usable) for usable in groups)):
+            users = [n for n, usable in enumerate(groups) if g in usable]
             together = sparse.csr_array(sum((near[n] for n in users), 0 * near[0]))
             together.eliminate_zeros()
             together.sort_indices()
@@ -86,9 +86,9 @@ class FlowGraph:
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):
             here = np.flatnonzero(capacity[:, g] > 0)
-            own = site[here]
-            length = start[own + 1] - start[own]
-            first = np.repeat(start[own] - np.cumsum(length) + length, length)
+            sites = site[here]
+            length = start[sites + 1] - start[sites]
+            first = np.repeat(start[sites] - np.cumsum(length) + length, length)
             rows.append(near[first + np.arange(len(first))])
             nodes.append(np.repeat(np.arange(len(here)), length) + count)
             rooms.append(self._whole(capacity[here, g]))

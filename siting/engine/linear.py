@@ -79,11 +79,11 @@ def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Ans
         lp = model.getLp()
         holds = (np.array(lp.row_lower_) <= 0).all() and (np.array(lp.row_upper_) >= 0).all()
         status = _Status.kOptimal if holds else _Status.kInfeasible
-    found = int(info.primal_solution_status) == 2 or (empty and status == _Status.kOptimal)
+    has_point = int(info.primal_solution_status) == 2 or (empty and status == _Status.kOptimal)
     solution = model.getSolution()
-    duals = found and not whole and status == _Status.kOptimal
+    duals = has_point and not whole and status == _Status.kOptimal
     none = np.zeros(0)
-    objective = float(info.objective_function_value) if found else -math.inf
+    objective = float(info.objective_function_value) if has_point else -math.inf
     bound = float(info.mip_dual_bound) if whole else math.inf
     if status == _Status.kOptimal and (empty or not whole):
         bound = objective
@@ -92,10 +92,10 @@ def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Ans
     elif status == _Status.kSolveError:
         raise SolveError(Fault("HiGHS", "failed on a program", "try another seed"))
     return Answered(
-        found=found,
+        found=has_point,
         optimal=status == _Status.kOptimal,
         infeasible=status in _INFEASIBLE,
-        point=np.asarray(solution.col_value) if found else none,
+        point=np.asarray(solution.col_value) if has_point else none,
         price=np.asarray(solution.row_dual) if duals else none,
         reduced=np.asarray(solution.col_dual) if duals else none,
         objective=objective,

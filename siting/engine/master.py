@@ -121,9 +121,9 @@ class Master(CutModel):
             rows.append((np.concatenate([at, cut.column]), value, cut.constant * scale))
         self.add_rows(rows)
 
-    def separate(self, found: Relaxed) -> int:
+    def separate(self, relaxed: Relaxed) -> int:
         """Add the cuts that an optimum breaks most, there and half-way back; return how many."""
-        taken = found.taken
+        taken = relaxed.taken
         back = taken if self._middle is None else self._middle
         self._middle = (1 - BACK) * taken + BACK * back
         seen: set[bytes] = set()
@@ -133,7 +133,7 @@ class Master(CutModel):
             for cut in cuts:
                 unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
                 key = cut.coefficient.tobytes() + cut.value.tobytes()
-                if cut.over(taken, found.point) > BROKEN * unit and key not in seen:
+                if cut.over(taken, relaxed.point) > BROKEN * unit and key not in seen:
                     seen.add(key)
                     broken.append(cut)
 
@@ -145,7 +145,7 @@ class Master(CutModel):
             before = len(broken)
             for point in (self._middle, taken):
                 if len(broken) == before and not self.clock.over:
-                    cut = shortfall.cut(point, found.point, self.clock)
+                    cut = shortfall.cut(point, relaxed.point, self.clock)
                     look([] if cut is None else [cut])
         self.add(broken)
         return len(broken)
@@ -211,6 +211,6 @@ class Master(CutModel):
             solution = np.zeros(self.count)
             solution[start] = 1.0
             model.setSolution(self.count, self._columns, solution)
-        found = run_model(model, self.clock, whole=True)
-        choice = np.flatnonzero(found.point[: self.count] > 0.5) if found.found else None
-        return found.bound * self.size, found.objective * self.size, choice
+        answer = run_model(model, self.clock, whole=True)
+        choice = np.flatnonzero(answer.point[: self.count] > 0.5) if answer.found else None
+        return answer.bound * self.size, answer.objective * self.size, choice

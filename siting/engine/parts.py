@@ -96,10 +96,10 @@ class Part:
         """The network of its maximum flows."""
         near = []
         for k in range(len(self.kinds)):
-            own = self.kind[self.row] == k
-            ones = np.ones(int(own.sum()))
+            pairs = self.kind[self.row] == k
+            ones = np.ones(int(pairs.sum()))
             shape = (self.sites, len(self.rows))
-            near.append(sparse.csr_array((ones, (self.site[own], self.row[own])), shape=shape))
+            near.append(sparse.csr_array((ones, (self.site[pairs], self.row[pairs])), shape=shape))
         return FlowGraph(self.wanted, near, self.columns)
 
     @property

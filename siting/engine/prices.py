@@ -44,10 +44,10 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     else:  # rough prices prove nearly as much
         relaxation.model.setOptionValue("run_crossover", "off")
     relaxation.solve()
-    found = relaxation.found
-    if found is None or not found.optimal or not len(found.price):
+    answer = relaxation.found
+    if answer is None or not answer.optimal or not len(answer.price):
         return None
-    return _Named(frame, found.price, found.reduced).table()
+    return _Named(frame, answer.price, answer.reduced).table()
 
 
 class _Named:
@@ -72,8 +72,8 @@ class _Named:
         return table[table["price"] != 0].reset_index(drop=True)
 
     def _named(self, family: str) -> Ints:
-        own = self.family.get(family, slice(0, 0))
-        return np.arange(own.start, own.stop)
+        span = self.family.get(family, slice(0, 0))
+        return np.arange(span.start, span.stop)
 
     def _each(self, r: int) -> float:
         """Return a row's dual for what its first column is counted as 1 of."""

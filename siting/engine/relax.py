@@ -85,25 +85,25 @@ class Relaxation:
             if chosen is None:
                 break
             self._fix(chosen, lower, upper)
-            found = self._again(lower, upper)
-            if found is None and len(chosen) > 1:
+            taken_after = self._again(lower, upper)
+            if taken_after is None and len(chosen) > 1:
                 lower, upper = before[0].copy(), before[1].copy()
                 self._fix(chosen[:1], lower, upper)
-                found = self._again(lower, upper)
-            if found is None:
+                taken_after = self._again(lower, upper)
+            if taken_after is None:
                 lower, upper = before
                 upper[chosen[:1]] = 0.0
-                found = self._again(lower, upper)
-            if found is None:
+                taken_after = self._again(lower, upper)
+            if taken_after is None:
                 return None
-            taken = found
+            taken = taken_after
         return np.flatnonzero(lower > 0.5)
 
     def _again(self, lower: Floats, upper: Floats) -> Floats | None:
         at = np.arange(len(lower), dtype=np.int32)
         self.model.changeColsBounds(len(at), at, lower, upper)
-        found = run_model(self.model, self.clock)
-        return np.clip(found.point[: len(at)], 0.0, 1.0) if found.optimal else None
+        answer = run_model(self.model, self.clock)
+        return np.clip(answer.point[: len(at)], 0.0, 1.0) if answer.optimal else None
 
     def _fix(self, chosen: list[int], lower: Floats, upper: Floats) -> None:
         site = self.frame.site

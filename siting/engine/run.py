@@ -173,19 +173,19 @@ class Run(Plans):
         start = self.choice
         while True:
             with self.clock.phase("whole", ENDS):
-                found = solve_native(
+                answer = solve_native(
                     self.frame, self.clock, start, gap=options.gap, threads=options.threads,
                     seed=options.seed, nodes=2**31 - 1 if nodes is None else nodes,
                 )  # fmt: skip
-            self.nodes += found.nodes
-            if found.infeasible:
+            self.nodes += answer.nodes
+            if answer.infeasible:
                 self.infeasible = self.choice is None
                 return
-            self.limit(self.frame.signed(found.bound))
-            if not found.found:
+            self.limit(self.frame.signed(answer.bound))
+            if not answer.found:
                 return
-            value = self.weighed(np.flatnonzero(found.point[: self.frame.count] > 0.5))
-            believed = self.frame.signed(found.objective)
+            value = self.weighed(np.flatnonzero(answer.point[: self.frame.count] > 0.5))
+            believed = self.frame.signed(answer.objective)
             if start is None or value >= believed - max(1e-6 * abs(believed), self.noise):
                 return
             # HiGHS 1.16 may take a start through its presolve for a better plan than there is, and
@@ -318,8 +318,10 @@ class Run(Plans):
             why = "interrupted" if self.clock.interrupted else "no plan found in the time given"
             raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
         if self.valuer is not None:
-            own = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
-            state = polish(self.valuer, self.valuer.at(self.frame.by_site(self.choice)), own)
+            polish_clock = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
+            state = polish(
+                self.valuer, self.valuer.at(self.frame.by_site(self.choice)), polish_clock
+            )
             if self.valuer.allowed(state.choice):
                 self.choice, self.best = np.sort(state.choice[state.choice >= 0]), state.value
         stopped: Stopped = "time limit"

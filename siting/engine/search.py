@@ -129,9 +129,9 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
     Dearest subsidies go first, then costs, then the last ids. Nothing is added.
     """
-    found = True
-    while found:
-        found = False
+    improved = True
+    while improved:
+        improved = False
         there = np.flatnonzero(state.choice >= 0)
         option = state.choice[there]
         order = np.lexsort((-there, -valuer.cost[option], -valuer.subsidy[option]))
@@ -146,7 +146,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
                     continue
                 after = valuer.at(changed)
                 if after.value >= state.value - valuer.noise:
-                    state, found = after, True
+                    state, improved = after, True
                     break
     return state
 
@@ -155,13 +155,13 @@ def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
     """Return the changes of one site that draw less, or as much and cost less, cheapest first."""
     now = int(choice[j])
     money = (valuer.subsidy[now], valuer.cost[now])
-    own = np.flatnonzero(valuer.site == j)
-    found = [
+    options = np.flatnonzero(valuer.site == j)
+    cheaper = [
         (valuer.subsidy[o], valuer.cost[o], o)
-        for o in own.tolist()
+        for o in options.tolist()
         if (valuer.subsidy[o], valuer.cost[o]) < money
     ]
-    changes = [o for *_, o in sorted(found)]
+    changes = [o for *_, o in sorted(cheaper)]
     return changes if valuer.must[j] else [valuer.count + j, *changes]
 
 

@@ -94,8 +94,8 @@ class Shortfall:
                 column, first = np.unique(column, return_index=True)
                 value, unit = part.worth[first], part.most
             elif m.kind == "energy":
-                own = [p for p in self.group if (m.column, p) in cutter.counted]
-                if not own:
+                counted_parts = [p for p in self.group if (m.column, p) in cutter.counted]
+                if not counted_parts:
                     continue
                 column = np.unique(
                     np.concatenate(
@@ -103,12 +103,12 @@ class Shortfall:
                             layout.pair_column[
                                 cutter.parts[p].pairs[cutter.counted[m.column, p]], m.s
                             ]
-                            for p in own
+                            for p in counted_parts
                         ]
                     )
                 )
                 value = np.ones(len(column))
-                unit = float(sum(cutter.parts[p].wanted.sum() for p in own))
+                unit = float(sum(cutter.parts[p].wanted.sum() for p in counted_parts))
             else:
                 t = m.index if m.kind == "money" else layout.subsidy_column.shape[1] - 1
                 offer = np.flatnonzero(layout.subsidy_column[:, t] >= 0)
@@ -166,12 +166,12 @@ class Shortfall:
         n = len(self.there)
         at = np.arange(1, n + 1, dtype=np.int32)
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
-        found = run_model(model, clock)
-        if not found.optimal or -found.objective <= BROKEN:
+        answer = run_model(model, clock)
+        if not answer.optimal or -answer.objective <= BROKEN:
             return None
         reduced = np.zeros(len(self.columns))
-        reduced[self.there] = found.reduced[1:]
-        return self._read(taken, measured, found.price, reduced)
+        reduced[self.there] = answer.reduced[1:]
+        return self._read(taken, measured, answer.price, reduced)
 
     def _share(self, taken: Floats) -> Floats:
         """Return how much of each pair's site is taken by options that serve it."""
@@ -203,15 +203,15 @@ class Shortfall:
                 if (m.column, p) in cutter.counted:
                     value += weight.get(m.column, 0.0) * cutter.counted[m.column, p]
             worths[p] = value
-            own = np.zeros(len(part.rows))
+            part_price = np.zeros(len(part.rows))
             if self.layout.by_pair:
                 row, at = self.price_row[p]
-                own[row] = np.maximum(price[at], 0.0)
+                part_price[row] = np.maximum(price[at], 0.0)
             else:
                 column = self.layout.pair_column[part.pairs, part.slice]
                 at = np.searchsorted(self.energies, column)
-                own[part.row] = np.maximum(reduced[at], 0.0)
-            prices[p] = own
+                part_price[part.row] = np.maximum(reduced[at], 0.0)
+            prices[p] = part_price
         column = np.array([c for c, w in weight.items() if w > 0], dtype=np.int64)
         if not len(column):
             return None
@@ -223,8 +223,8 @@ class Shortfall:
             constant, coefficient = self._with_gaps(worths, prices, weight, price)
         else:
             for p in self.group:
-                own_constant, amounts = cutter.priced(p, worths[p], prices[p])
-                constant += own_constant
+                part_constant, amounts = cutter.priced(p, worths[p], prices[p])
+                constant += part_constant
                 coefficient += amounts
         scale = float(np.abs(by).max())
         cut = Cut(column, by / scale, constant / scale, coefficient / scale)
@@ -247,8 +247,10 @@ class Shortfall:
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
         for t in range(years):
-            own = [p for p in self.group if frame.program.slices[cutter.parts[p].slice].year == t]
-            constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in own)
+            year_parts = [
+                p for p in self.group if frame.program.slices[cutter.parts[p].slice].year == t
+            ]
+            constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
             # What a rupee paid to each offer costs: the money of the year, and envelopes.
             money = np.zeros(len(need_of))
             for m in cutter.money:
@@ -257,17 +259,17 @@ class Shortfall:
                 elif m.kind == "envelope" and t == years - 1:
                     money += weight.get(m.column, 0.0) * cutter.envelope_share(m.index)
             top = float(money.max(initial=0.0))
-            found = np.full(frame.sites, top)
+            gap_price = np.full(frame.sites, top)
             sites, at = self._gap_rows(t)
-            found[sites] = np.maximum(-price[at], 0.0)
+            gap_price[sites] = np.maximum(-price[at], 0.0)
             offer = frame.options.offer[:, t]
             need = np.where(offer >= 0, need_of[offer], 0.0)
             cap = np.where(offer >= 0, cap_of[offer], 0.0)
             rupee = np.where(offer >= 0, money[offer], 0.0)
             best = np.full(cutter.count, np.inf)
-            for tau in (found, *(np.full(frame.sites, share * top) for share in GAP_PRICES)):
+            for tau in (gap_price, *(np.full(frame.sites, share * top) for share in GAP_PRICES)):
                 earned = np.zeros(cutter.count)
-                for p in own:
+                for p in year_parts:
                     part = cutter.parts[p]
                     chance = frame.program.slices[part.slice].probability
                     rate = tau[part.site] * margin[part.rows[part.row]] * chance

@@ -47,8 +47,8 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     columns = np.arange(width, width + count)
     out.layout = copy.copy(frame.layout)
     out.layout.columns = copy.copy(frame.layout.columns)
-    own = {int(c): f"missed_{n}" for n, c in enumerate(columns)}
-    out.layout.columns.names = {**frame.layout.columns.names, **own}
+    names = {int(c): f"missed_{n}" for n, c in enumerate(columns)}
+    out.layout.columns.names = {**frame.layout.columns.names, **names}
     out.layout.columns.count = width + count
     return out, columns
 

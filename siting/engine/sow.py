@@ -211,9 +211,9 @@ class Sower:
                 after = np.diff(after, prepend=0.0)
             if (after > self.granted).any():
                 return False
-        own = slice(self.use.indptr[option], self.use.indptr[option + 1])
-        rows = self.use.indices[own]
-        return not (self.used[rows] + self.use.data[own] > self.most[rows]).any()
+        entries = slice(self.use.indptr[option], self.use.indptr[option + 1])
+        rows = self.use.indices[entries]
+        return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
         """Use up what a station sells, unless it shares demand with another of the round."""
@@ -245,6 +245,6 @@ class Sower:
                 if np.isfinite(able):
                     room[groups] *= 1.0 - sold / able
         self.choice[self.frame.site[option]] = option
-        own = slice(self.use.indptr[option], self.use.indptr[option + 1])
-        self.used[self.use.indices[own]] += self.use.data[own]
+        entries = slice(self.use.indptr[option], self.use.indptr[option + 1])
+        self.used[self.use.indices[entries]] += self.use.data[entries]
         return True

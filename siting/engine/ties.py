@@ -68,10 +68,10 @@ def break_ties(
         start = np.zeros(frame.count)
         start[choice] = 1.0
         model.setSolution(frame.count, np.arange(frame.count, dtype=np.int32), start)
-        found = run_model(model, clock, whole=True)
-        if not found.optimal:
+        answer = run_model(model, clock, whole=True)
+        if not answer.optimal:
             return choice, False
-        better = np.flatnonzero(found.point[: frame.count] > 0.5)
+        better = np.flatnonzero(answer.point[: frame.count] > 0.5)
         if not frame.fits(better) or not frame.serve(better, clock).found:
             return choice, False
         choice = better

@@ -125,33 +125,33 @@ class Tree:
     def _work(self, node: _Node) -> list[_Node] | None:
         """Return the children of a node, none where it is done; None if time ran out."""
         self._master.allow(node.allowed, node.opened, node.least, node.most)
-        found, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._keeper.proven_at)
-        if found is None:
+        relaxed, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._keeper.proven_at)
+        if relaxed is None:
             return None
         self.nodes += 1
         low = min(low, node.bound)
         if low <= self._keeper.proven_at or low == -math.inf:
             return self._done(low)
         if self.nodes <= FIRST_NODES or self.nodes % EVERY == 0:
-            self._keeper.plan_at(found.taken)
+            self._keeper.plan_at(relaxed.taken)
             if low <= self._keeper.proven_at:
                 return self._done(low)
-        hopeless, closed = found.hopeless(self._keeper.proven_at)
+        hopeless, closed = relaxed.hopeless(self._keeper.proven_at)
         self._closed = max(self._closed, closed)
         node = replace(node, allowed=node.allowed & ~hopeless, bound=low)
-        splits = self._splits(node, found)
+        splits = self._splits(node, relaxed)
         if not splits:
-            return self._at_a_plan(node, found)
-        split = self._best_of(splits, found)
+            return self._at_a_plan(node, relaxed)
+        split = self._best_of(splits, relaxed)
         return [split.down, split.up]
 
     def _done(self, bound: float) -> list[_Node]:
         self._closed = max(self._closed, bound)
         return []
 
-    def _at_a_plan(self, node: _Node, found: Relaxed) -> list[_Node]:
+    def _at_a_plan(self, node: _Node, relaxed: Relaxed) -> list[_Node]:
         """Value the plan; go on with its cuts, or close the node where it is worth its bound."""
-        choice = np.flatnonzero(found.taken > 0.5)
+        choice = np.flatnonzero(relaxed.taken > 0.5)
         value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):
             return self._done(max(value, min(node.bound, self._keeper.proven_at)))
@@ -168,18 +168,18 @@ class Tree:
 
     # --- splits ------------------------------------------------------------------------------
 
-    def _best_of(self, splits: list[_Split], found: Relaxed) -> _Split:
+    def _best_of(self, splits: list[_Split], relaxed: Relaxed) -> _Split:
         """Return the split that lowers the bounds of both sides most, as far as is known."""
         best, best_score = splits[0], -1.0
         for split in splits:
             seen = self._seen.setdefault(split.key, [[], []])
             if min(len(seen[0]), len(seen[1])) < RELIABLE and not self._clock.over:
-                self._try(split, found.bound, seen)
+                self._try(split, relaxed.bound, seen)
             fall = [
                 float(np.mean(one)) * far if one else 0.0
                 for one, far in zip(seen, (split.below, split.above), strict=True)
             ]
-            least = 1e-9 * max(abs(found.bound), 1e-300)
+            least = 1e-9 * max(abs(relaxed.bound), 1e-300)
             score = max(fall[0], least) * max(fall[1], least)
             if score > best_score:
                 best, best_score = split, score
@@ -194,23 +194,23 @@ class Tree:
             fall = min(bound - after.bound, abs(bound))
             seen[side].append(max(fall, 0.0) / far)
 
-    def _splits(self, node: _Node, found: Relaxed) -> list[_Split]:
+    def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
         """Return splits on sites that are opened in part, else on options; the most even first.
 
         None where every site takes one option whole, or none.
         """
-        counts = [float(found.taken[kind].sum()) for kind in self._master.kinds]
+        counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > COUNTED]
         if uneven:
             return [self._on_count(node, k, counts[k]) for k in uneven]
-        whole = np.bincount(self._site, found.taken, minlength=len(self._must))
+        whole = np.bincount(self._site, relaxed.taken, minlength=len(self._must))
         part = np.flatnonzero((whole > PART) & (whole < 1 - PART))
         if len(part):
             order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")][:TRIED]
             return [self._on_site(node, int(j), float(whole[j])) for j in order.tolist()]
-        some = found.taken > PART
+        some = relaxed.taken > PART
         mixed = np.flatnonzero(np.bincount(self._site, some, minlength=len(self._must)) > 1)
-        return [self._on_option(node, int(j), found.taken) for j in mixed[:TRIED].tolist()]
+        return [self._on_option(node, int(j), relaxed.taken) for j in mixed[:TRIED].tolist()]
 
     def _on_site(self, node: _Node, j: int, whole: float) -> _Split:
         closed = node.allowed & (self._site != j)
@@ -229,8 +229,8 @@ class Tree:
 
     def _on_option(self, node: _Node, j: int, taken: Floats) -> _Split:
         """Split at the mean subsidy of what is taken, so that both sides rule some of it out."""
-        own = np.flatnonzero(self._site == j)
-        rank = own[np.lexsort((own, self._master.money[own]))]
+        options = np.flatnonzero(self._site == j)
+        rank = options[np.lexsort((options, self._master.money[options]))]
         share = np.cumsum(taken[rank])
         some = np.flatnonzero(taken[rank] > PART)
         cut = int(some[np.argmin(np.abs(share[some[:-1]] - 0.5))])

@@ -127,8 +127,8 @@ class Valuer:
         offer = np.where(choice >= 0, self.cutter.offer[p][choice], -1)
         offer = np.where((offer >= 0) & (part.capacity[offer] > 0).any(axis=1), offer, -1)
         key = (p, offer.astype(np.int32).tobytes())
-        found = self._cache.pop(key, None)
-        if found is None:
+        valued = self._cache.pop(key, None)
+        if valued is None:
             taken = np.zeros(self.count)
             taken[choice[choice >= 0]] = 1.0
             value, best = np.inf, np.zeros(0)
@@ -139,11 +139,11 @@ class Valuer:
                 value = min(value, total)
                 changed = np.concatenate([total - here[self.site] + amount, total - here])
                 best = changed if not len(best) else np.minimum(best, changed)
-            found = (value, best, np.zeros(0))
+            valued = (value, best, np.zeros(0))
             if len(self._cache) >= self._kept:
                 del self._cache[next(iter(self._cache))]
-        self._cache[key] = found
-        return found[0], found[1]
+        self._cache[key] = valued
+        return valued[0], valued[1]
 
     def changed(self, choice: Ints, change: int) -> Ints:
         """Return a choice after a change."""

@@ -153,12 +153,12 @@ class _Diagnosis:
 
     def lines(self) -> list[Line]:
         """Return the requirements in the conflict."""
-        found = self.ask((), self.all, whole=False, parts=2)
+        answer = self.ask((), self.all, whole=False, parts=2)
         suspects, joint = self.all, None
-        if found.optimal and found.objective < -NONE:
-            suspects = sorted(self.elastic.priced(found)) or self.all
+        if answer.optimal and answer.objective < -NONE:
+            suspects = sorted(self.elastic.priced(answer)) or self.all
             if not self.small:  # so that something is known soon
-                joint = self.stepped(self.given(found, self.all), 0.0, len(STEPS))
+                joint = self.stepped(self.given(answer, self.all), 0.0, len(STEPS))
         elif not self.known and self.possible():
             return []
         with self.clock.phase("alone", ALONE_ENDS):
@@ -242,9 +242,12 @@ class _Diagnosis:
         blocks: dict[str, list[int]] = {}
         for k in suspects:
             blocks.setdefault(self.asked[k].block, []).append(k)
-        parts = [[own] if len(own) > PARTS else [[k] for k in own] for own in blocks.values()]
+        parts = [
+            [members] if len(members) > PARTS else [[k] for k in members]
+            for members in blocks.values()
+        ]
         groups = [group for part in parts for group in part]
-        return sorted(groups, key=lambda own: (not set(own) & set(first), len(own)))
+        return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
         """Find the members of a group that mend it alone; none does where all together do not."""
@@ -270,28 +273,28 @@ class _Diagnosis:
             return self.most_served(first, parts)
         # How many sites to require is no figure: which ones matters.
         whole = self.small or self.asked[first].block == "required"
-        found = self.ask(held, aimed, whole=whole, parts=parts)
-        if found.infeasible:
+        answer = self.ask(held, aimed, whole=whole, parts=parts)
+        if answer.infeasible:
             return None
-        bound = -found.bound * float(self.elastic.unit[first])
+        bound = -answer.bound * float(self.elastic.unit[first])
         least = max(short, bound) if len(aimed) == 1 else 0.0
         least = least if math.isfinite(least) else short
-        if whole and not found.found:
+        if whole and not answer.found:
             return Mend({}, {}, self.nowhere, least)
-        given = self.given(found, aimed)
+        given = self.given(answer, aimed)
         if whole:
-            figures, standing = self.verified(found, given)
+            figures, standing = self.verified(answer, given)
             return Mend(
-                given, figures, standing, given.get(first, least) if found.optimal else least
+                given, figures, standing, given.get(first, least) if answer.optimal else least
             )
         return self.stepped(given, least, max(parts, len(STEPS)))
 
-    def given(self, found: Answered, aimed: Sequence[int]) -> dict[int, float]:
+    def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
         """Return the excesses of those that give way; the first by nothing where none does."""
         none = {aimed[0]: 0.0}
-        if not found.found:
+        if not answer.found:
             return none
-        excess, unit = self.elastic.excess(found), self.elastic.unit
+        excess, unit = self.elastic.excess(answer), self.elastic.unit
         return {k: float(excess[k]) for k in aimed if excess[k] > NONE * unit[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
@@ -352,13 +355,15 @@ class _Diagnosis:
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 
-    def verified(self, found: Answered, excess: dict[int, float]) -> tuple[dict[int, float], Flags]:
+    def verified(
+        self, answer: Answered, excess: dict[int, float]
+    ) -> tuple[dict[int, float], Flags]:
         """Return the figures with which a plan that was found fits, and where it builds.
 
         Figures are rounded to what people write, and given a hair more where that is not enough.
         """
         options = self.elastic.options
-        taken = options.offer[np.flatnonzero(found.point[: len(options)] > 0.5)]
+        taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()
         standing[self.program.instance.offer_site[taken[:, -1]]] = True
         for more in (0.0, 1e-6, 1e-4):
@@ -369,8 +374,8 @@ class _Diagnosis:
                 changed = one.changed(changed, figures[k], standing)
             frame = Frame(changed, MostWorth())
             course = {tuple(row): n for n, row in enumerate(frame.options.offer.tolist())}
-            own = [course[tuple(row)] for row in taken.tolist() if tuple(row) in course]
-            choice = np.array(sorted(own), dtype=np.int64)
+            chosen = [course[tuple(row)] for row in taken.tolist() if tuple(row) in course]
+            choice = np.array(sorted(chosen), dtype=np.int64)
             if frame.fits(choice) and frame.serve(choice, Clock(LEAST_S)).found:
                 return figures, standing
         return {}, standing

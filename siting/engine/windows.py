@@ -133,9 +133,9 @@ class Windows:
     def _neighbours(self, seed: int, count: int) -> Ints:
         """Return the sites that share most demand with a site, itself first."""
         near = self._near
-        own = slice(near.indptr[seed], near.indptr[seed + 1])
+        entries = slice(near.indptr[seed], near.indptr[seed + 1])
         score = np.zeros(self.frame.sites)
-        score[near.indices[own]] = near.data[own]
+        score[near.indices[entries]] = near.data[entries]
         if (score > 0).sum() < count:
             score += 1e-6 * (near @ score)
         score[seed] = np.inf
@@ -147,8 +147,8 @@ class Windows:
     def _differs(self) -> Floats:
         """Return by how much the relaxation and the plan differ at each site."""
         out = np.zeros(self.frame.sites)
-        own = np.abs(self.taken - self.point[: self.frame.count])
-        np.add.at(out, self.frame.site, own)
+        difference = np.abs(self.taken - self.point[: self.frame.count])
+        np.add.at(out, self.frame.site, difference)
         return out
 
     def round(self) -> float:
@@ -162,13 +162,13 @@ class Windows:
         work = [self._program(sites) for sites in windows]
         models = [self._model(columns, whole) for columns, whole in work]
         run_native(models, self.clock)
-        found = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
-        self.made += len(found)
+        plans = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
+        self.made += len(plans)
         before = self.value
-        for sites, one in zip(windows, found, strict=True):
+        for sites, one in zip(windows, plans, strict=True):
             if one is not None and one.gain > GAIN * max(abs(self.value), 1e-12):
                 self._take(sites, one)
-        if any(one is not None and not one.done for one in found) and self.size > 4:
+        if any(one is not None and not one.done for one in plans) and self.size > 4:
             self.size = max(4, int(self.size / GROWTH**0.5))
         return self.value - before
 
@@ -205,8 +205,8 @@ class Windows:
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
-        own = self._own_site
-        free = (own >= 0) & inside[own]
+        column_site = self._own_site
+        free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         row = self._reach_of_columns
         service = frame.service
@@ -220,7 +220,7 @@ class Windows:
         if frame.layout.by_pair:
             built = np.zeros(frame.sites, dtype=bool)
             built[frame.site[self.choice]] = True
-            site = own[count:energies]
+            site = column_site[count:energies]
             outside = built[site] & touched[row]
             if service.near:
                 outside &= in_use | self._among_best(outside, BEST)
@@ -231,8 +231,8 @@ class Windows:
         if subsidy.size:
             some = np.zeros(frame.sites, dtype=bool)
             at = np.flatnonzero(free[count:energies]) + count
-            some[own[at][own[at] >= 0]] = True
-            free[energies:] |= (own[energies:] >= 0) & some[own[energies:]]
+            some[column_site[at][column_site[at] >= 0]] = True
+            free[energies:] |= (column_site[energies:] >= 0) & some[column_site[energies:]]
         for column in frame.layout.columns.names:
             free[column] = True
         columns = np.flatnonzero(free)
@@ -282,11 +282,11 @@ class Windows:
         done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return _Found(columns, values, gain, done)
 
-    def _take(self, sites: Ints, found: _Found) -> None:
+    def _take(self, sites: Ints, plan: _Found) -> None:
         """Take a window's plan over, if it still fits beside what others found."""
         m = self.frame.matrix
-        part = self.frame.by_column[:, found.columns]
-        after = self.activity + part @ (found.values - self.point[found.columns])
+        part = self.frame.by_column[:, plan.columns]
+        after = self.activity + part @ (plan.values - self.point[plan.columns])
         # Windows whose rows turn to few sites may share stations outside: all rows are looked at.
         rows = slice(0, len(after) if self.frame.service.near else self._first)
         slack = 1e-7 + 1e-9 * np.abs(after[rows])
@@ -297,7 +297,7 @@ class Windows:
             self._tried[sites] = False
             return
         before = self.choice
-        self.point[found.columns] = found.values
+        self.point[plan.columns] = plan.values
         self.activity = after
         self.value = float(m.cost @ self.point)
         changed = np.setxor1d(before, self.choice)

@@ -69,7 +69,7 @@ def stretches(
     >>> stretches({"N-5": [road]}, at, 100.0, 10.0)
     {'N-5, km 0.0 to 0.1': [0], 'N-5, km 0.1 to 0.1': [1]}
     """
-    found: dict[str, list[object]] = {}
+    by_stretch: dict[str, list[object]] = {}
     at = points.to_numpy()
     for name in sorted(lines):
         parts = lines[name]
@@ -82,8 +82,8 @@ def stretches(
             which = np.clip(np.floor(spot).astype(int), 0, count - 1)
             for k in range(count):
                 ends = f"km {k * length / 1000:.1f} to {(k + 1) * length / 1000:.1f}"
-                found[f"{label}, {ends}"] = points.index[near[which == k]].tolist()
-    return found
+                by_stretch[f"{label}, {ends}"] = points.index[near[which == k]].tolist()
+    return by_stretch
 
 
 def one_in_each(
@@ -105,12 +105,12 @@ def one_in_each(
     """
     left = offers_left(offers, forbidden)
     by_site = left.groupby("site_id")["offer_id"].agg(list).to_dict()
-    found, empty = [], []
+    limits, empty = [], []
     for name in sorted(sites):
         here = [o for site in sorted(set(sites[name])) for o in by_site.get(site, [])]
         if here:
             use = dict.fromkeys(here, 1.0)
-            found.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
+            limits.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
         else:
             empty.append(name)
     if empty:
@@ -118,7 +118,7 @@ def one_in_each(
         what = f"{len(empty):,} {things} in which no candidate can meet it"
         fix = "add candidates there (offers.csv says what rules out the others), or widen the rule"
         raise InputError(Fault(where, what, fix, tuple(empty)))
-    return tuple(found)
+    return tuple(limits)
 
 
 def power(

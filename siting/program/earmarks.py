@@ -50,14 +50,14 @@ def earmarks(
     names, follows = sorted(kept_pkr), dict(of_budget or {})
     always = [name for name in names if name in ceilings]
     free = [name for name in names if name not in ceilings]
-    found = []
+    limits = []
     for size in range(len(free) + 1):
         for some in itertools.combinations(free, size):
             among = sorted([*always, *some])
             if not among:
                 continue
             others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
-            found.append(
+            limits.append(
                 Limit(
                     f"all but {' and '.join(among)}",
                     "envelope",
@@ -69,4 +69,4 @@ def earmarks(
                 )
             )
     # Where all that there is can draw on what is kept, nothing else is held back.
-    return tuple(limit for limit in found if limit.use)
+    return tuple(limit for limit in limits if limit.use)

@@ -250,18 +250,18 @@ class Instance:
             If an id is not an offer left in this instance, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
-        found = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
-        unknown = tuple(name for name, at in zip(wanted, found, strict=True) if at < 0)
+        positions = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
+        unknown = tuple(name for name, at in zip(wanted, positions, strict=True) if at < 0)
         if unknown:
             what = f"{len(unknown):,} not among the offers that can be built"
             raise InputError(Fault("offers", what, "", unknown))
-        sites = self.offer_site[found]
+        sites = self.offer_site[positions]
         twice = np.bincount(sites, minlength=len(self.site_ids)) > 1
         if twice.any():
             raise InputError(
                 Fault("offers", "two offers at one site", "", tuple(self.site_ids[twice]))
             )
-        return found
+        return positions
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""
@@ -280,8 +280,8 @@ class Instance:
 def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
     """Return where each wanted name stands among the names; -1 where it does not."""
     index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
-    found = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
-    return np.asarray(found, dtype=np.int64)
+    positions = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
+    return np.asarray(positions, dtype=np.int64)
 
 
 def _uses(compatibility: pd.DataFrame, classes: tuple[str, ...], groups: tuple[str, ...]) -> Flags:

@@ -57,15 +57,16 @@ def _aim(aim: Aim, program: Blocks) -> tuple[str, str]:
 
 
 def _rows(program: Blocks) -> list[tuple[str, str]]:
-    own, years = program.instance, program.year_plan
+    instance, years = program.instance, program.year_plan
     rows = [
         (
             r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}",
-            f"one offer at a site: {len(own.site_ids):,} sites, {len(program.options):,} options",
+            f"one offer at a site: {len(instance.site_ids):,} sites, "
+            f"{len(program.options):,} options",
         ),
         (
             r"\textstyle\sum_j x_{ijs} \le d_{is}",
-            f"no more is served than is wanted: {len(own.demand_ids):,} rows of demand",
+            f"no more is served than is wanted: {len(instance.demand_ids):,} rows of demand",
         ),
     ]
     if program.capacitated:
@@ -81,8 +82,8 @@ def _rows(program: Blocks) -> list[tuple[str, str]]:
         money = zip(years.years, years.budgets_pkr, strict=True)
         text = ", ".join(f"{year}: {pkr / 1e6:,.1f}" for year, pkr in money)
         rows.append((r"M_t \le B_t", f"public money by year, PKR m: {text}"))
-    elif program.budgeted and math.isfinite(own.budget_pkr):
-        rows.append((r"M \le B", f"public money: PKR {own.budget_pkr / 1e6:,.2f} m"))
+    elif program.budgeted and math.isfinite(instance.budget_pkr):
+        rows.append((r"M \le B", f"public money: PKR {instance.budget_pkr / 1e6:,.2f} m"))
     if program.gap is not None:
         rows.append(
             (
@@ -99,12 +100,12 @@ def _rows(program: Blocks) -> list[tuple[str, str]]:
     if floors:
         formula = r"\textstyle\sum_{i \in g, j} x_{ijs} \ge \varphi_g D_{gs}"
         rows.append((formula, f"shares that must be served: {_first(floors)}"))
-    if own.limits:
+    if instance.limits:
         formula = r"\underline u_r \le \textstyle\sum_n u_{rn} y_n \le \bar u_r"
-        rows.append((formula, f"limits: {_first([limit.name for limit in own.limits])}"))
-    if len(own.required_sites):
+        rows.append((formula, f"limits: {_first([limit.name for limit in instance.limits])}"))
+    if len(instance.required_sites):
         formula = r"\textstyle\sum_{n \in O_j} y_n = 1"
-        rows.append((formula, f"{len(own.required_sites):,} sites must have a station"))
+        rows.append((formula, f"{len(instance.required_sites):,} sites must have a station"))
     if program.distances:
         formula = r"\textstyle\sum_{j} |Y_j - Y'_j| \ge k"
         rows.append((formula, f"differs from {len(program.distances)} other plans"))

@@ -215,8 +215,8 @@ def objective_of(
     faults: list[Fault] = []
     values = instance.demand_kwh
     if worth is not None:
-        found, values = _aligned(instance, worth)
-        faults += found
+        worth_faults, values = _aligned(instance, worth)
+        faults += worth_faults
         if unit == ENERGY_UNIT:
             faults.append(Fault("unit", "worths are given but no unit", "name it, e.g. people"))
     if decay is not None:

@@ -56,36 +56,40 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     default = _packaged(name).copy()
     if path is None:
         return default
-    own = read_csv(path)
+    user_table = read_csv(path)
     faults = [
-        Fault(f"{path}, column {column}", "missing", "it has: " + ", ".join(map(str, own.columns)))
+        Fault(
+            f"{path}, column {column}",
+            "missing",
+            "it has: " + ", ".join(map(str, user_table.columns)),
+        )
         for column in default.columns
-        if column not in own.columns
+        if column not in user_table.columns
     ]
-    if "confidence" in own.columns:
-        unknown = ~own["confidence"].isin(CONFIDENCE)
+    if "confidence" in user_table.columns:
+        unknown = ~user_table["confidence"].isin(CONFIDENCE)
         if unknown.any():
-            lines = tuple(f"line {i + 2}" for i in own.index[unknown])
+            lines = tuple(f"line {i + 2}" for i in user_table.index[unknown])
             faults.append(
                 Fault(
                     f"{path}, column confidence", f"not one of {', '.join(CONFIDENCE)}", "", lines
                 )
             )
-    if "source" in own.columns and default["source"].notna().all():
-        unsaid = own["source"].isna()
+    if "source" in user_table.columns and default["source"].notna().all():
+        unsaid = user_table["source"].isna()
         if unsaid.any():
-            lines = tuple(f"line {i + 2}" for i in own.index[unsaid])
+            lines = tuple(f"line {i + 2}" for i in user_table.index[unsaid])
             faults.append(
                 Fault(f"{path}, column source", "blank", "say where the figure is from", lines)
             )
     for column in default.columns:
-        if column in own.columns and pd.api.types.is_numeric_dtype(default[column]):
-            numbers = pd.to_numeric(own[column], errors="coerce")
+        if column in user_table.columns and pd.api.types.is_numeric_dtype(default[column]):
+            numbers = pd.to_numeric(user_table[column], errors="coerce")
             may_be_blank = bool(default[column].isna().any())
-            bad = numbers.isna() & (own[column].notna() if may_be_blank else True)
+            bad = numbers.isna() & (user_table[column].notna() if may_be_blank else True)
             if bad.any():
-                lines = tuple(f"line {i + 2}" for i in own.index[bad])
+                lines = tuple(f"line {i + 2}" for i in user_table.index[bad])
                 faults.append(Fault(f"{path}, column {column}", "not a number", "", lines))
     if faults:
         raise InputError(faults)
-    return own
+    return user_table

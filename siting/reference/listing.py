@@ -152,8 +152,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         if "figure" in rows.columns:  # a table in long form names them itself
             part["figure"] = rows["figure"].astype(str)
         parts.append(part[value.notna()])
-    found = pd.concat(parts, ignore_index=True)
-    return placed(found, table or f"{name}.csv", subject.used_for)
+    figures = pd.concat(parts, ignore_index=True)
+    return placed(figures, table or f"{name}.csv", subject.used_for)
 
 
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
@@ -169,8 +169,8 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
         What the figures are used for.
     """
     source = figures["source"].fillna("").astype(str)
-    own = source.str.startswith(_SET)
-    at = pd.Series(table, index=figures.index).mask(own, CONFIG)
+    set_by_user = source.str.startswith(_SET)
+    at = pd.Series(table, index=figures.index).mask(set_by_user, CONFIG)
     return figures.assign(table=at, used_for=used_for)[list(LISTED)]
 
 
@@ -191,18 +191,18 @@ class _Ranges:
 
 
 def _ranged(columns: Sequence[str]) -> _Ranges:
-    found = {}
+    end_columns = {}
     main = columns[columns.index("low") - 1] if "low" in columns else ""
     for column in columns:
         stem, _, unit = column.rpartition("_")
         for end in ("low", "high"):
             for name in (f"{column}_{end}", f"{stem}_{end}_{unit}" if stem else ""):
                 if name in columns:
-                    found[column, end] = name
+                    end_columns[column, end] = name
             if column == main:
-                found[column, end] = end
+                end_columns[column, end] = end
     named = [column for column in ("value", "weight") if column in columns]
-    return _Ranges(found, main or (named[0] if named else ""))
+    return _Ranges(end_columns, main or (named[0] if named else ""))
 
 
 def _unit(rows: pd.DataFrame, column: str, ranged: _Ranges) -> pd.Series | str:

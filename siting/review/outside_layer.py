@@ -13,8 +13,8 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.files import read_layer, row_labels
+from siting.sites.chargers_text import charger_counts
 from siting.sites.configurations import EXISTING, EXTENDED, UPGRADED
-from siting.sites.in_words import charger_counts
 
 ID_COLUMNS = ("site_id", "id")
 TYPE_COLUMNS = ("charger_id", "charger", "charger_type", "type")

@@ -146,4 +146,7 @@ def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
         for tag, value in pieces.tags[kind].items():
             if value not in values.setdefault(tag, []):
                 values[tag].append(value)
-    return {tag: found[0] if len(found) == 1 else found for tag, found in values.items()}
+    return {
+        tag: tag_values[0] if len(tag_values) == 1 else tag_values
+        for tag, tag_values in values.items()
+    }

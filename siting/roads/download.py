@@ -171,13 +171,13 @@ def download_features(
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
     import osmnx as ox
 
-    found = _fetch(
+    features = _fetch(
         lambda: ox.features_from_polygon(polygon, tags),
         f"{words} in the area {_bounds(polygon)}",
         download,
     )
-    kind, number = (found.index.get_level_values(level).astype(str) for level in (0, 1))
-    points = found.reset_index(drop=True)
+    kind, number = (features.index.get_level_values(level).astype(str) for level in (0, 1))
+    points = features.reset_index(drop=True)
     points["geometry"] = points.geometry.representative_point()
     points.insert(0, "osm_id", kind + "/" + number)
     return points

@@ -32,7 +32,7 @@ def road_lines(
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
     known = sorted(set(edges["name"].dropna().astype(str)) - {""})
-    found: dict[str, list[shapely.LineString]] = {}
+    lines_by_name: dict[str, list[shapely.LineString]] = {}
     faults = []
     for name in dict.fromkeys(names):
         wanted = name.strip().casefold()
@@ -42,10 +42,10 @@ def road_lines(
             fix = f"did you mean {near[0]}?" if near else "use a name as the map has it"
             faults.append(Fault(key, f"{name!r} is no road of the network", fix))
             continue
-        found[name] = _ends_to_ends(edges[mine])
+        lines_by_name[name] = _ends_to_ends(edges[mine])
     if faults:
         raise InputError(faults)
-    return found
+    return lines_by_name
 
 
 def lines_of_layer(
@@ -66,12 +66,12 @@ def lines_of_layer(
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))
         raise InputError(Fault(f"{key}, {path}", "holds shapes that are no lines", "", named))
-    found: dict[str, list[shapely.LineString]] = {}
+    lines_by_name: dict[str, list[shapely.LineString]] = {}
     shapes = layer.to_crs(crs).geometry
     for name, rows in shapes.groupby(layer[name_column].astype(str)):
         merged = shapely.line_merge(shapely.union_all(rows.to_numpy()))
-        found[str(name)] = list(getattr(merged, "geoms", [merged]))
-    return found
+        lines_by_name[str(name)] = list(getattr(merged, "geoms", [merged]))
+    return lines_by_name
 
 
 def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:

@@ -16,7 +16,7 @@ PLACE_KINDS = (
     *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
     *("village", "hamlet", "isolated_dwelling", "locality"),
 )
-type Found = list[tuple[str, str, str, float, float]]
+type Places = list[tuple[str, str, str, float, float]]
 
 
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
@@ -38,26 +38,26 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     InputError
         If the file cannot be read.
     """
-    found: Found = []
+    places: Places = []
     if is_osm(path):
         suffix = next((s for s in OSM_XML if path.name.lower().endswith(s)), None)
         if suffix is None:
-            found = _of_pbf(path)
+            places = _of_pbf(path)
         else:
             with unpacked(path, suffix) as file:
-                found = _of_xml(file.read(), path)
-    names, urdu, kinds, lons, lats = zip(*found, strict=True) if found else ((),) * 5
+                places = _of_xml(file.read(), path)
+    names, urdu, kinds, lons, lats = zip(*places, strict=True) if places else ((),) * 5
     points = gpd.points_from_xy(list(lons), list(lats))
     return gpd.GeoDataFrame(
         {"name": list(names), "name_ur": list(urdu), "kind": list(kinds)}, geometry=points, crs=4326
     ).astype({"name": "str", "name_ur": "str", "kind": "str"})
 
 
-def _of_xml(text: bytes, path: Path) -> Found:
+def _of_xml(text: bytes, path: Path) -> Places:
     # Files of roads alone are the rule: a search for the key saves parsing them.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
-    found: Found = []
+    places: Places = []
     at: tuple[float, float] | None = None
     tags: dict[str, str] = {}
 
@@ -75,7 +75,7 @@ def _of_xml(text: bytes, path: Path) -> Found:
 
     def end(name: str) -> None:
         if name == "node" and at is not None:
-            _take(found, tags, *at)
+            _take(places, tags, *at)
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -84,13 +84,13 @@ def _of_xml(text: bytes, path: Path) -> Found:
         parser.Parse(text, True)
     except (expat.ExpatError, KeyError, ValueError) as err:
         raise InputError(Fault(str(path), f"cannot be read as OSM XML: {err}")) from err
-    return found
+    return places
 
 
-def _of_pbf(path: Path) -> Found:
+def _of_pbf(path: Path) -> Places:
     import osmium
 
-    found: Found = []
+    places: Places = []
     nodes = (
         osmium.FileProcessor(osmium.io.File(str(path), "pbf"), osmium.osm.NODE)
         .with_filter(osmium.filter.KeyFilter("place"))
@@ -99,11 +99,11 @@ def _of_pbf(path: Path) -> Found:
         node = cast("osmium.osm.Node", entity)
         if node.location.valid():
             tags = {tag.k: tag.v for tag in node.tags}
-            _take(found, tags, node.location.lon, node.location.lat)
-    return found
+            _take(places, tags, node.location.lon, node.location.lat)
+    return places
 
 
-def _take(found: Found, tags: dict[str, str], lon: float, lat: float) -> None:
+def _take(places: Places, tags: dict[str, str], lon: float, lat: float) -> None:
     name = (tags.get("name:en") or tags.get("name") or "").strip()
     if name and tags.get("place") in PLACE_KINDS:
-        found.append((name, tags.get("name:ur", "").strip(), tags["place"], lon, lat))
+        places.append((name, tags.get("name:ur", "").strip(), tags["place"], lon, lat))

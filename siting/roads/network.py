@@ -154,8 +154,8 @@ class Network:
         """
         from siting.roads.edge_table import read_edge_table
 
-        found = read_edge_table(Path(path), {})
-        return cls(found.nodes, found.edges, found.report)
+        stored = read_edge_table(Path(path), {})
+        return cls(stored.nodes, stored.edges, stored.report)
 
 
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:

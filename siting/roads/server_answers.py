@@ -256,23 +256,23 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 def _answers_at(host: str, port: int) -> bool:
     """Return whether something takes or refuses a connection soon: then there is a network."""
-    found: list[bool] = []
+    answers: list[bool] = []
 
     def connect() -> None:
         try:
             socket.create_connection((host, port), timeout=_CONNECT_S).close()
         except ConnectionError:
-            found.append(True)
+            answers.append(True)
         except OSError:
-            found.append(False)
+            answers.append(False)
         else:
-            found.append(True)
+            answers.append(True)
 
     # To look a name up has no time limit of its own.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(_CONNECT_S)
-    return bool(found and found[0])
+    return bool(answers and answers[0])
 
 
 def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -> None:

@@ -182,7 +182,7 @@ def reach(
     home_at = _positions(network, pd.Index(homes["node_id"]), "cells, column node_id")
     site_at = _positions(network, pd.Index(sites["node_id"]), "candidates, column node_id")
     home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
-    found = _Pairs()
+    pairs = _Pairs()
     if len(homes) and len(sites):
         # Access eats from the drive; the least of it shortens the search. The hair left on top is
         # for rounding: the sum below decides.
@@ -195,13 +195,13 @@ def reach(
                 total = block[:, place[near]] + home_min[near]
                 total += site_min[rows, None]
                 row, column = np.nonzero(total <= cutoff_min)
-                found.add(rows[row], near[column], total[row, column])
+                pairs.add(rows[row], near[column], total[row, column])
                 done += len(rows)
-                _require_room(found.count * len(sites) / done, cutoff_min)
+                _require_room(pairs.count * len(sites) / done, cutoff_min)
                 if progress is not None:
                     progress(done, len(sites))
     # Both tables are sorted by id, so positions sort as ids do.
-    row, column, minutes = found.sorted(len(sites))
+    row, column, minutes = pairs.sorted(len(sites))
     return pd.DataFrame(
         {
             "cell_id": homes["cell_id"].array[column],

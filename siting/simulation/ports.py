@@ -21,7 +21,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.sites import charging_limits
-from siting.sites.in_words import charger_counts
+from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
 
 MINUTES = 60.0

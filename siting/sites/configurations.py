@@ -242,9 +242,10 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     out["battery_life_years"] = _shortest(n, types["battery_life_years"].where(swap))
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
-        own = (groups == group).to_numpy()
+        of_group = (groups == group).to_numpy()
         out[f"capacity_{group}_kwh_day"] = [
-            rules.group_kwh_day(types[own], row[own]) if row[own].any() else 0.0 for row in n
+            rules.group_kwh_day(types[of_group], row[of_group]) if row[of_group].any() else 0.0
+            for row in n
         ]
     return out
 

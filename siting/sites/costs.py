@@ -294,10 +294,10 @@ def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
 
 def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
     """Return the whole car bays that each set of chargers (row of `number`) needs."""
-    own = bays.set_index("charger_group")
+    bay_rules = bays.set_index("charger_group")
     groups = types["charger_group"].astype(str)
-    per_unit = groups.map(own["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
-    per_port = (groups.map(own["per"]) != "charger").to_numpy()
+    per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
+    per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
     units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
     # A hair below, so that 3 x 1/3 of a bay is one bay.
     whole: Floats = np.ceil(number @ (per_unit * units) - 1e-9)

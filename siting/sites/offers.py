@@ -278,13 +278,17 @@ def _ruled_out(offers: pd.DataFrame, parking: pd.DataFrame, points_rule: str) ->
     columns = ("reason", "bays_needed", "site_bays", "points")
     rows = zip(*(out[c] for c in columns), asked, few, many, strict=True)
     for reason, bays, there, points, wanted, short, over in rows:
-        found = [reason] if reason else []
+        offer_reasons = [reason] if reason else []
         if bays > there:
-            found.append(f"needs {bays:,} bays, the site has {there:g}")
+            offer_reasons.append(f"needs {bays:,} bays, the site has {there:g}")
         if short:
-            found.append(f"{points} charging points, NEECA asks {wanted:g} of {there:g} bays")
+            offer_reasons.append(
+                f"{points} charging points, NEECA asks {wanted:g} of {there:g} bays"
+            )
         if over:
-            found.append(f"{points} charging points, NEECA allows {wanted:g} at {there:g} bays")
-        reasons.append("; ".join(found))
+            offer_reasons.append(
+                f"{points} charging points, NEECA allows {wanted:g} at {there:g} bays"
+            )
+        reasons.append("; ".join(offer_reasons))
     out["reason"] = pd.Series(reasons, index=out.index, dtype="str")
     return out

@@ -170,8 +170,8 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         if wanted is False or key not in layer.columns:
             continue
         value = layer[key]
-        found = value.notna() if wanted is True else value.isin(_values(wanted))
-        kind = kind.mask(kind.isna() & found, value)
+        tagged = value.notna() if wanted is True else value.isin(_values(wanted))
+        kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
         raise InputError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))

@@ -28,7 +28,7 @@ drivers take the fastest free port, eleven pairs and triples of types kept alpha
 
 How far the mean over classes is off: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal
 energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions that spread half
-as much as an exponential, in 0.078 to 0.100. tests/test_sites_simulation.py repeats both.
+as much as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
 Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It knows no time:
 at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would have to be taken for 0.6 of the day.
@@ -182,7 +182,7 @@ def group_mix(
     (25.0, 50.0, 35.0)
     """
     figures = (session_figures() if sessions is None else sessions).set_index("vehicle_class")
-    own = charging_limits() if limits is None else limits
+    board_limits = charging_limits() if limits is None else limits
     users = compatibility[compatibility["charger_group"].astype(str) == group]
     classes = list(dict.fromkeys(users["vehicle_class"].astype(str)))
     lacking = tuple(name for name in classes if name not in figures.index)
@@ -206,8 +206,9 @@ def group_mix(
         energy = np.ones(len(classes))
     kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
     pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
-    of_group = own[own["charger_group"].astype(str) == group].set_index("vehicle_class")
-    board = of_group["limit_kw"].reindex(classes).to_numpy(dtype=float, na_value=np.inf)
+    of_group = board_limits[board_limits["charger_group"].astype(str) == group]
+    limit_kw = of_group.set_index("vehicle_class")["limit_kw"]
+    board = limit_kw.reindex(classes).to_numpy(dtype=float, na_value=np.inf)
     count = energy / kwh
     share = count / count.sum()
     peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)

@@ -66,8 +66,8 @@ def extended_offers(standing: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFra
     are those of the added chargers alone. `choices` are as
     `siting.sites.configurations.bare_configurations`.
     """
-    own = [c for c in standing.columns if c in choices.columns]
-    both = standing.rename(columns={c: f"{c}_stands" for c in own}).merge(choices, how="cross")
+    shared = [c for c in standing.columns if c in choices.columns]
+    both = standing.rename(columns={c: f"{c}_stands" for c in shared}).merge(choices, how="cross")
     for column in ("power_kw", "ports", "points", "bays_needed"):
         both[column] = both[column] + both[f"{column}_stands"]
     groups = capacity_groups(map(str, [*standing.columns, *choices.columns]))
@@ -81,7 +81,7 @@ def extended_offers(standing: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFra
         ", ".join(dict.fromkeys(f"{had}, {gets}".strip(", ").split(", ")))
         for had, gets in zip(both["vehicle_classes_stands"], both["vehicle_classes"], strict=True)
     ]
-    return both.drop(columns=[f"{c}_stands" for c in own])
+    return both.drop(columns=[f"{c}_stands" for c in shared])
 
 
 def _likely_ports(group: str, power_kw: float, chargers: pd.DataFrame) -> int:

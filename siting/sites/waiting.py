@@ -242,9 +242,9 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _require(*faults: Fault | None) -> None:
-    found = [fault for fault in faults if fault is not None]
-    if found:
-        raise InputError(found)
+    actual_faults = [fault for fault in faults if fault is not None]
+    if actual_faults:
+        raise InputError(actual_faults)
 
 
 def _fault(name: str, values: Numbers, good: npt.NDArray[np.bool_], what: str) -> Fault | None:

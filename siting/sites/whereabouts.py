@@ -49,21 +49,21 @@ def with_whereabouts(
     """
     points = np.asarray(sites.geometry.array)
     name = sites["name"].astype("str").str.strip()
-    own = sites["name"].notna() & (name != "") & (sites["kind"].astype(str) != "street")
+    has_name = sites["name"].notna() & (name != "") & (sites["kind"].astype(str) != "street")
     if named is None:
-        named = sites[own]
+        named = sites[has_name]
     streets = _streets(points, edges)
     places = _nearest(points, named, PLACE_M)
     around = _nearest(points, parts.to_crs(sites.crs), PART_M)
     texts = [
         _in_words(street, "" if has else place[0], part)
-        for street, place, part, has in zip(streets, places, around, own, strict=True)
+        for street, place, part, has in zip(streets, places, around, has_name, strict=True)
     ]
     lonlat = sites.geometry.to_crs(4326)
     bare = [f"at {y:.4f} N, {x:.4f} E" for x, y in zip(lonlat.x, lonlat.y, strict=True)]
     told = pd.Series([text or at for text, at in zip(texts, bare, strict=True)], index=sites.index)
     out = sites.copy()
-    out["name"] = name.where(own, told).astype("str")
+    out["name"] = name.where(has_name, told).astype("str")
     out.insert(out.columns.get_loc("name") + 1, "whereabouts", told.astype("str"))
     return out
 

@@ -160,8 +160,8 @@ class Book:
     @cached_property
     def stands(self) -> pd.DataFrame:
         """What stands in each slice, with what its offer says; offers not known are left out."""
-        own = ["slice", "year", "site_id", "offer_id"]
-        return self.built[own].merge(self.offers.drop(columns="site_id"), on="offer_id")
+        columns = ["slice", "year", "site_id", "offer_id"]
+        return self.built[columns].merge(self.offers.drop(columns="site_id"), on="offer_id")
 
     @cached_property
     def by_year(self) -> dict[int, dict[str, str]]:

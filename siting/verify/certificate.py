@@ -269,8 +269,8 @@ class _Bound:
         self._read(offers)
         standing, required = set(book.kept), set(map(str, a.required_sites))
         out = []
-        for site, own in offers.groupby("site_id", sort=True).indices.items():
-            at = np.asarray(own)
+        for site, positions in offers.groupby("site_id", sort=True).indices.items():
+            at = np.asarray(positions)
             begins = self._courses(at, self._by_year(str(site), at))
             begun = begins[:1] if site in standing else begins
             best = max((one for row in begun for one in row), default=0)
@@ -362,14 +362,14 @@ class _Bound:
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
         """Return what each offer could earn, its gap at the best of several prices."""
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
-        own = max(self.price["gap"].get((site, when), 0.0), 0.0)
+        site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
         top = max(float(c.max(initial=0)), 0.0)
-        found = []
-        for tau in self.numbers(sorted({own, *(share * top for share in GAP_PRICES)})):
+        earnings = []
+        for tau in self.numbers(sorted({site_price, *(share * top for share in GAP_PRICES)})):
             owed, paid = tau * self.cost[at], np.maximum(tau - c, 0) * self.cap[at]
-            found.append((self._intake(site, at, year, tau) - owed + paid, owed + paid))
-        best = np.array([earned for earned, _ in found]).min(axis=0)
-        return best, np.array([size for _, size in found]).max(axis=0)
+            earnings.append((self._intake(site, at, year, tau) - owed + paid, owed + paid))
+        best = np.array([earned for earned, _ in earnings]).min(axis=0)
+        return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
         """Return the most that each offer of a site could earn in a year if it stood alone.
@@ -381,14 +381,16 @@ class _Bound:
         if near is None:
             return out
         for name, rows in zip(self.names, self.arrays, strict=True):
-            found = [(rows["at"][cell], f) for cell, f in near if cell in rows["at"]]
-            if self.year_of[name] != year or not found:
+            near_rows = [(rows["at"][cell], f) for cell, f in near if cell in rows["at"]]
+            if self.year_of[name] != year or not near_rows:
                 continue
-            row = np.concatenate([own for own, _ in found])
+            row = np.concatenate([cell_rows for cell_rows, _ in near_rows])
             if tau is None:
                 value = rows["margin"][row]
             else:
-                counts = self.numbers(np.repeat([f for _, f in found], [len(r) for r, _ in found]))
+                counts = self.numbers(
+                    np.repeat([f for _, f in near_rows], [len(r) for r, _ in near_rows])
+                )
                 gains = rows["worth"][row] * counts + rows["floor"][row] + rows["margin"][row] * tau
                 # In floating point no worth may come out too low.
                 value = (gains if self.exact else gains * (1 + 8 * EPSILON)) - rows["price"][row]

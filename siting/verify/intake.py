@@ -33,8 +33,8 @@ class Sets:
             if group in at:
                 able[name].add(at[group])
         unions = {frozenset[int]()}
-        for own in able.values():
-            unions |= {union | own for union in unions}
+        for fitting in able.values():
+            unions |= {union | fitting for union in unions}
         sets = sorted(unions, key=sorted)
         inside = np.array([[g in u for g in range(len(groups))] for u in sets], dtype=np.int64)
         beside = np.array([[not able[c] <= u for c in classes] for u in sets], dtype=np.int64)
@@ -61,5 +61,5 @@ class Sets:
         load[np.arange(len(order)), kind] = kwh
         within = np.cumsum(load, axis=0) @ self.beside.T
         rank = ((able @ self.inside.T)[:, None, :] + within[None, :, :]).min(axis=2)
-        found: Numbers = rank @ (value - np.append(value[1:], value[:1] * 0))
-        return found
+        worth: Numbers = rank @ (value - np.append(value[1:], value[:1] * 0))
+        return worth

@@ -22,10 +22,10 @@ AMONG = 1e-3
 Bools = npt.NDArray[np.bool_]
 
 
-def above(found: Any, limit: Any, scale: float = 0.0) -> Bools:
+def above(figure: Any, limit: Any, scale: float = 0.0) -> Bools:
     """Return whether figures are above their limits; what is no number is."""
-    found, limit = np.asarray(found, dtype=float), np.asarray(limit, dtype=float)
-    return np.asarray(~(found <= limit + _slack(limit, scale)), dtype=bool)
+    figure, limit = np.asarray(figure, dtype=float), np.asarray(limit, dtype=float)
+    return np.asarray(~(figure <= limit + _slack(limit, scale)), dtype=bool)
 
 
 def differs(one: Any, other: Any, scale: float = 0.0) -> Bools:

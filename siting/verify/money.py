@@ -17,16 +17,20 @@ _PARTS = ("charger", "grid", "fee", "civil", "land")
 
 def check_money(book: Book, ledger: Ledger) -> None:
     """Check the prices of what stands, what each year pays, and what is claimed of it."""
-    own = book.stands.drop_duplicates("offer_id")
-    cost = own["cost_pkr"].astype(float)
-    parts = [f"{p}_cost_pkr" for p in _PARTS if f"{p}_cost_pkr" in own.columns]
+    standing = book.stands.drop_duplicates("offer_id")
+    cost = standing["cost_pkr"].astype(float)
+    parts = [f"{p}_cost_pkr" for p in _PARTS if f"{p}_cost_pkr" in standing.columns]
     if parts:
-        total = own[parts].sum(axis=1)
+        total = standing[parts].sum(axis=1)
         wrong = differs(total, cost, largest(cost))
-        ledger.broken("built, column cost_pkr", "not the sum of its parts", own["offer_id"], wrong)
+        ledger.broken(
+            "built, column cost_pkr", "not the sum of its parts", standing["offer_id"], wrong
+        )
     if book.account.gap is None:
-        wrong = above(own["subsidy_pkr"], cost, largest(cost))
-        ledger.broken("built, column subsidy_pkr", "more than the cost", own["offer_id"], wrong)
+        wrong = above(standing["subsidy_pkr"], cost, largest(cost))
+        ledger.broken(
+            "built, column subsidy_pkr", "more than the cost", standing["offer_id"], wrong
+        )
     else:
         _check_gap(book, book.account.gap, ledger)
     _check_budget(book, ledger)
@@ -55,10 +59,10 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
         if a.money is not None:
             rows = a.money[a.money["year"] == year] if several else a.money
             scale = granted if np.isfinite(granted) else spent
-            found = {"granted": granted, "spent": spent, "left": left}
-            for word in (w for w in found if f"{w}_pkr" in rows.columns):
+            recounted = {"granted": granted, "spent": spent, "left": left}
+            for word in (w for w in recounted if f"{w}_pkr" in rows.columns):
                 said = float(rows[f"{word}_pkr"].iloc[0]) if len(rows) else np.nan
-                ledger.equal(f"{label}money {word}, PKR", said, found[word], scale)
+                ledger.equal(f"{label}money {word}, PKR", said, recounted[word], scale)
 
 
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:

@@ -35,8 +35,9 @@ def check_service(book: Book, ledger: Ledger) -> None:
     broken("site_id", "served by a site that is not built", here["there"] == "left_only")
     fits = rows.merge(book.usable, how="left", indicator="there")
     broken("vehicle_class", "cannot plug in", fits["there"] == "left_only")
-    own = rows[["slice", "demand_id"]].merge(book.demand, how="left", on=["slice", "demand_id"])
-    stray = (own["cell_id"] != rows["cell_id"]) | (own["vehicle_class"] != rows["vehicle_class"])
+    demand = rows[["slice", "demand_id"]].merge(book.demand, how="left", on=["slice", "demand_id"])
+    stray = demand["cell_id"] != rows["cell_id"]
+    stray |= demand["vehicle_class"] != rows["vehicle_class"]
     broken("cell_id", "not the demand's own cell", stray)
 
     kwh = rows["served_kwh_day"].to_numpy(dtype=float)
@@ -45,8 +46,8 @@ def check_service(book: Book, ledger: Ledger) -> None:
     sums = rows.groupby(["slice", "demand_id"])["served_kwh_day"].sum(min_count=1).reset_index()
     wanted = sums.merge(book.demand, how="left", on=["slice", "demand_id"])["demand_kwh_day"]
     over = above(sums["served_kwh_day"], wanted, most)
-    own_names = sums["demand_id"].astype(str) + book.when(sums)
-    ledger.broken("service, column served_kwh_day", "more than is wanted", own_names, over)
+    sum_names = sums["demand_id"].astype(str) + book.when(sums)
+    ledger.broken("service, column served_kwh_day", "more than is wanted", sum_names, over)
     ledger.row("energy served within the demand, kWh/day", kwh.sum(),
                book.demand["demand_kwh_day"].sum())  # fmt: skip
     if a.model == "capacitated":
@@ -123,7 +124,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
     claimed = book.account.served
     if claimed is None:
         return
-    found = {
+    recounted = {
         "served_kwh_day": book.service.groupby("slice")["served_kwh_day"].sum(),
         "demand_kwh_day": book.demand.groupby("slice")["demand_kwh_day"].sum(),
         "worth": worth_of(book, book.service, "served_kwh_day", drives=True),
@@ -131,10 +132,10 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
     words = {"served_kwh_day": "energy served, kWh/day", "demand_kwh_day": "demand, kWh/day",
              "worth": "worth of what is served"}  # fmt: skip
     said = claimed.assign(slice=claimed["slice"].astype(str)).set_index("slice")
-    scale = largest(list(found["demand_kwh_day"]))
+    scale = largest(list(recounted["demand_kwh_day"]))
     for name in book.slices["slice"]:
         label = f"{name}: " if name else ""
-        for column, sums in found.items():
+        for column, sums in recounted.items():
             if column in said.columns:
                 value = float(said[column].get(name, np.nan))
                 ledger.equal(f"{label}{words[column]}", value, float(sums.get(name, 0.0)),

@@ -34,12 +34,12 @@ def check_floors(book: Book, ledger: Ledger) -> None:
     floors, members = book.account.floors, book.account.members
     if floors is None or members is None:
         return
-    found = shares_of(book.service, book.demand, members)
+    recounted = shares_of(book.service, book.demand, members)
     rows = floors.assign(slice=floors["slice"].astype(str))
-    rows = rows.merge(found, on=["floor", "slice"], how="left", suffixes=("_said", ""))
+    rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
     # Nothing is wanted where none of its rows are there.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
-    scale = largest(found["demand_kwh_day"])
+    scale = largest(recounted["demand_kwh_day"])
     for row in rows.to_dict("records"):
         need, want = float(row["share"]), float(row["demand_kwh_day"])
         have, kwh = float(row["served_share"]), float(row["served_kwh_day"])
@@ -54,7 +54,7 @@ def check_floors(book: Book, ledger: Ledger) -> None:
             ledger.faults.append(Fault(label, what))
 
 
-def gini_of(found: pd.DataFrame, people: Mapping[str, float] | None = None) -> float:
+def gini_of(shares: pd.DataFrame, people: Mapping[str, float] | None = None) -> float:
     """Return the Gini coefficient of some shares, weighted by people or by demand.
 
     It is twice the area between the Lorenz curve and the diagonal.
@@ -63,8 +63,8 @@ def gini_of(found: pd.DataFrame, people: Mapping[str, float] | None = None) -> f
     >>> gini_of(pd.DataFrame(shares))
     0.5
     """
-    own = found["demand_kwh_day"] if people is None else found["floor"].map(dict(people))
-    share, weight = found["served_share"].to_numpy(float), own.to_numpy(float)
+    weights = shares["demand_kwh_day"] if people is None else shares["floor"].map(dict(people))
+    share, weight = shares["served_share"].to_numpy(float), weights.to_numpy(float)
     order = np.argsort(share, kind="stable")
     held = (share * weight)[order]
     if not held.sum() > 0:

@@ -97,10 +97,10 @@ class PatchModel(CutModel):
         )  # fmt: skip
 
     def _patch(self, first: int, last: int) -> _Patch:
-        own = self.matrix[first:last]
-        options, column = np.unique(own.indices, return_inverse=True)
+        rows = self.matrix[first:last]
+        options, column = np.unique(rows.indices, return_inverse=True)
         shape = (last - first, len(options))
-        small = sparse.csr_array((own.data, column.astype(np.int32), own.indptr), shape=shape)
+        small = sparse.csr_array((rows.data, column.astype(np.int32), rows.indptr), shape=shape)
         return _Patch(first, last, options.astype(np.int64), sparse.csr_array(small.T))
 
     # --- cuts --------------------------------------------------------------------------------
@@ -110,24 +110,24 @@ class PatchModel(CutModel):
         rows = []
         for g in patches.tolist():
             patch = self.patches[g]
-            own = price[patch.first : patch.last]
-            sold = patch.across @ own
+            patch_price = price[patch.first : patch.last]
+            sold = patch.across @ patch_price
             there = sold > 0
             index = np.append(patch.options[there], self.count + g)
-            most = float((self.weight[patch.first : patch.last] - own).sum())
+            most = float((self.weight[patch.first : patch.last] - patch_price).sum())
             rows.append((index, np.append(-sold[there], 1.0), most))
         self.add_rows(rows)
 
-    def separate(self, found: Relaxed) -> int:
+    def separate(self, relaxed: Relaxed) -> int:
         """Add the cuts that an optimum breaks; return how many, none where it is near enough."""
-        value, made = self.cut_at(found.taken, found)
-        return 0 if found.bound - value <= self.accuracy * found.bound else made
+        value, made = self.cut_at(relaxed.taken, relaxed)
+        return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 
-    def cut_at(self, taken: Floats, found: Relaxed) -> tuple[float, int]:
+    def cut_at(self, taken: Floats, relaxed: Relaxed) -> tuple[float, int]:
         """Add the cuts at a point; return what it covers and how many cuts these are."""
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
-        over = found.point[self.count :] - value
+        over = relaxed.point[self.count :] - value
         patches = np.flatnonzero(over > self.accuracy * UNITS / len(self.patches))
         self.add_prices(np.where(covered < COVERED, self.weight, 0.0), patches)
         return float(value.sum()) * self.size, len(patches)
@@ -198,18 +198,19 @@ def cut_down(
     model = PatchModel(covering, patches_of(covering, patches), clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
-    found: Relaxed | None = None
+    relaxed: Relaxed | None = None
     for count in range(ROUNDS):
         now = model.solve()
         if now is None:
-            return Cuts(model, found, bound)
-        found, bound = now, min(bound, now.bound)
-        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, found.taken):
+            return Cuts(model, relaxed, bound)
+        relaxed, bound = now, min(bound, now.bound)
+        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, relaxed.taken):
             break
-        mixed = TOWARDS * found.taken + (1 - TOWARDS) * inner
-        inner = FOLLOWS * found.taken + (1 - FOLLOWS) * inner
-        if model.cut_at(mixed, found)[1] < FEW * len(model.patches) and not model.separate(found):
+        mixed = TOWARDS * relaxed.taken + (1 - TOWARDS) * inner
+        inner = FOLLOWS * relaxed.taken + (1 - FOLLOWS) * inner
+        few = model.cut_at(mixed, relaxed)[1] < FEW * len(model.patches)
+        if few and not model.separate(relaxed):
             break
-    if found is not None:
-        hear(bound, found.taken)
-    return Cuts(model, found, bound)
+    if relaxed is not None:
+        hear(bound, relaxed.taken)
+    return Cuts(model, relaxed, bound)

@@ -149,9 +149,9 @@ class CoveringPlan:
         """Allow exchanges for others of the own group."""
         cost, group = self.covering.cost, self.covering.group
         for n, s in enumerate(slots.tolist()):
-            own = np.flatnonzero((group == group[self.holds[s]]) & (self.slot < 0))
-            own = own[cost[own] <= room[n]]
-            change[n, own] = self.shared[s, own] + self.gain[own] - self.loss[s]
+            others = np.flatnonzero((group == group[self.holds[s]]) & (self.slot < 0))
+            others = others[cost[others] <= room[n]]
+            change[n, others] = self.shared[s, others] + self.gain[others] - self.loss[s]
 
     # --- rows --------------------------------------------------------------------------------
 

@@ -182,17 +182,17 @@ class CoveringRun:
         )
         return replace(prices, price=price, taken=prices.taken[less.option])
 
-    def _narrow(self, model: PatchModel, found: Relaxed) -> PatchModel:
+    def _narrow(self, model: PatchModel, relaxed: Relaxed) -> PatchModel:
         """Leave out the options that are in no plan above the aim, if much goes with them."""
         left, whole = self.left, self.left.covering
-        hopeless, closed = found.hopeless(self.proven_at)
+        hopeless, closed = relaxed.hopeless(self.proven_at)
         pairs = np.bincount(whole.option, minlength=len(hopeless))
         if pairs[~hopeless].sum() > NARROWER * pairs.sum():
             return model
         self._ruled_out = max(self._ruled_out, closed)
         inside = with_options(whole, ~hopeless)
         self._go_on_with(replace(left, covering=inside, option=left.option[~hopeless]))
-        self.kicks = self._kicks(found.taken[~hopeless], self.kicks.worth)
+        self.kicks = self._kicks(relaxed.taken[~hopeless], self.kicks.worth)
         return model.narrowed(~hopeless, inside)
 
     def _go_on_with(self, left: Reduced) -> None:

@@ -1,0 +1,36 @@
+"""The chargers of a station in words, ``2 x dc_120 + 8 x lev_3``, read back into numbers."""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"^\s*(?P<number>\d+)\s*[x×*]\s*(?P<what>.+?)\s*$", re.IGNORECASE)
+_STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
+
+
+def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
+    """Return how many chargers of each type a text names, and the power (kW) that stands there.
+
+    The numbers are in the order of the text, a type named twice added up; the power is None where
+    no part reads ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
+
+    >>> charger_counts("2 x dc_120 + 8 x lev_3")
+    ({'dc_120': 2, 'lev_3': 8}, None)
+    >>> charger_counts("1 x 22 kW (stands) + 2 x dc_60")
+    ({'dc_60': 2}, 22.0)
+    """
+    counts: dict[str, int] = {}
+    standing: float | None = None
+    for part in text.split("+"):
+        matched = _PART.match(part)
+        if matched is None:
+            raise ValueError(f"{part.strip()!r} is not 'number x charger type'")
+        stands = _STANDS.match(matched["what"])
+        number = int(matched["number"])
+        if stands is not None:
+            standing = (standing or 0.0) + number * float(stands["kw"])
+        elif number < 1:
+            raise ValueError(f"{part.strip()!r} has no chargers")
+        else:
+            counts[matched["what"]] = counts.get(matched["what"], 0) + number
+    return counts, standing
