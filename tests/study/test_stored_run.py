@@ -12,7 +12,7 @@ from town import write_town
 import siting
 from siting.errors import ConfigError, InputError
 from siting.manifest import FORMAT, RUN_FORMAT
-from siting.study import Study, stored
+from siting.study import Study, stored_run
 from siting.study.depends import STORED
 
 
@@ -44,7 +44,7 @@ def no_inputs(kept):
 
 def faults_of(folder, *overrides):
     with pytest.raises((InputError, ConfigError)) as caught:
-        stored.study_from_run(folder, overrides)
+        stored_run.study_from_run(folder, overrides)
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -52,7 +52,7 @@ def faults_of(folder, *overrides):
 
 
 def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inputs):
-    plan = stored.plan_from_run(run)
+    plan = stored_run.plan_from_run(run)
     assert plan.new_sites["name"].tolist() == ["West pump"]
     assert plan.served_share == pytest.approx(8 / 12)
     assert plan.outcome.status == "optimal"
@@ -67,7 +67,7 @@ def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inpu
 
 def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
     town = Study(kept / "town" / "town.yaml", ["program.budget_pkr=1_000"])
-    again = stored.study_from_run(run)
+    again = stored_run.study_from_run(run)
     for name in ("cells", "candidates", "dropped"):
         assert_geodataframe_equal(getattr(town, name), getattr(again, name))
     for name in ("demand", "offers", "reach", "compatibility"):
@@ -81,12 +81,12 @@ def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
 
 
 def test_facts_of_a_study_opened_again_are_those_of_the_run(kept, run, no_inputs):
-    again = stored.study_from_run(run)
+    again = stored_run.study_from_run(run)
     facts = json.loads((run / "run.json").read_text())
     assert again.inputs == facts["inputs"]
     found = json.loads(again.assumptions.to_json(orient="records"))
     assert [row["figure"] for row in found] == [row["figure"] for row in facts["assumptions"]]
-    richer = stored.study_from_run(run, ["program.budget_pkr=2_000"])
+    richer = stored_run.study_from_run(run, ["program.budget_pkr=2_000"])
     budget = richer.assumptions.set_index("figure").loc["budget_pkr", "value"]
     assert budget == 2_000
 
@@ -95,7 +95,7 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
     monkeypatch.setattr(
         "siting.roads.reach", lambda *_, **__: pytest.fail("reach worked out again")
     )
-    study = stored.study_from_run(run, ["program.budget_pkr=2_000"])
+    study = stored_run.study_from_run(run, ["program.budget_pkr=2_000"])
     assert study.reused == STORED[:-1]
     assert sorted(study.plan.new_sites["name"]) == ["East pump", "West pump"]
     assert study.plan.served_share == pytest.approx(1.0)
@@ -115,7 +115,7 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
     ],
 )
 def test_a_change_drops_what_rests_on_it_and_nothing_else(run, override, gone):
-    study = stored.study_from_run(run, [override])
+    study = stored_run.study_from_run(run, [override])
     assert study.reused == tuple(stage for stage in STORED if stage not in gone)
 
 
@@ -128,7 +128,7 @@ def test_a_change_drops_what_rests_on_it_and_nothing_else(run, override, gone):
 def test_a_plan_from_reused_stages_is_the_plan_from_none(kept, run, override):
     overrides = ["program.budget_pkr=1_000", override]
     fresh = siting.run(kept / "town" / "town.yaml", overrides)
-    again = stored.study_from_run(run, [override]).plan
+    again = stored_run.study_from_run(run, [override]).plan
     assert again.outcome.offers == fresh.outcome.offers
     pd.testing.assert_frame_equal(again.demand, fresh.demand)
     assert_geodataframe_equal(again.sites, fresh.sites)
@@ -138,7 +138,7 @@ def test_a_plan_from_reused_stages_is_the_plan_from_none(kept, run, override):
 
 
 def test_a_file_that_is_gone_is_named_where_it_is_needed_and_only_there(run, no_inputs):
-    assert stored.study_from_run(run, ["program.budget_pkr=5"]).reused == STORED[:-1]
+    assert stored_run.study_from_run(run, ["program.budget_pkr=5"]).reused == STORED[:-1]
     faults = faults_of(run, "demand.cells.size_m=300", "offers.headroom_kw=3")
     assert [f.split(":")[0] for f in faults] == [
         "demand.people.path",
@@ -211,7 +211,7 @@ def test_a_manifest_without_its_keys_lists_them(run):
 def test_an_empty_plan_is_stored_and_opened_like_any_other(kept, tmp_path):
     out = tmp_path / "empty"
     siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=0"], out=out)
-    plan = stored.plan_from_run(out)
+    plan = stored_run.plan_from_run(out)
     assert plan.new_sites.empty
     assert plan.outcome.served_kwh_day == 0
     assert plan.service.empty
@@ -243,7 +243,7 @@ def test_every_question_is_opened_again_without_solving(kept, tmp_path, monkeypa
     out = tmp_path / "question"
     made = siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=2_000", *asked], out=out)
     monkeypatch.setattr("siting.study.to_plan.decide", lambda *_, **__: pytest.fail("solved"))
-    plan = stored.plan_from_run(out)
+    plan = stored_run.plan_from_run(out)
     assert_geodataframe_equal(plan.sites, made.sites)
     assert plan.headline() == made.headline()
     assert plan.tables.keys() == made.tables.keys()
