@@ -50,9 +50,15 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     for row in rows:
         if "bound_kwh_day" in row and row["bound_kwh_day"] is None:
             row["bound_kwh_day"] = math.nan
-        row["offers"] = tuple(row.get("offers", ()))
+        for key in ("offers", "money", "prices"):
+            row[key] = None if row.get(key, ()) is None else tuple(row.get(key, ()))
     return rows
 
 
 def _hash(config: Config) -> str:
+    years = config.program.years
+    if years is not None:  # each question has money of its own
+        asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
+        program = config.program.model_copy(update={"years": asked})
+        config = config.model_copy(update={"program": program})
     return hashlib.sha256(to_yaml(config).encode()).hexdigest()
