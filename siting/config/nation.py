@@ -183,17 +183,18 @@ def load_nation(
                 cities.append(load(one.config, [*config.set, *one.set], today))
             except ConfigError as err:
                 wrong += [(("cities", i), f"{f.where}: {f.what}", f.fix) for f in err.faults]
-        if wrong:
+        if len(cities) < len(config.cities):
             return wrong
         provinces.extend(
             one.province or _province_of(city)
             for one, city in zip(config.cities, cities, strict=True)
         )
         return [
+            *wrong,
             *_cities_apart(cities),
             *_plain_questions(cities),
             *_years(config, cities),
-            *_money(config, provinces),
+            *(_money(config, provinces) if config.money_pkr > 0 else ()),
         ]
 
     config = load_as(NationConfig, path, overrides, also=also)

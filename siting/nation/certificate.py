@@ -15,8 +15,9 @@ program over the corners of ``U_c``.
 With money by year, ``b_c`` is what a city draws in each, ``p`` and ``pi`` have a number a year, and
 the budget is a row a year: what is granted in it, or up to it where money is carried over. A city
 solved at prices ``p_k`` within all there is for it is proven to serve no more than ``L_k + p_k b``,
-whatever the division. Solved for budgets by year it is proven something for these only, or less in
-every year, which no slope says; such bounds are left out. So ``U_c`` is concave, and with any
+whatever the division; for all there is without a price, ``p_k`` is 0. Solved for other budgets by
+year it is proven something for these only, or less in every year, which no slope says; such bounds
+are left out. So ``U_c`` is concave, and with any
 weights ``w_ck`` of 0 or more whose sum is 1 its term is at most ::
 
     sum of w_ck L_ck

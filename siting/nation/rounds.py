@@ -327,7 +327,10 @@ class Rounds:
 
     def _in_columns(self, row: Row) -> Row:
         """Return what a question and its answer have of each year, by column of `bounds`."""
-        found = dict(zip(price_columns(self.years), row["prices"] or (), strict=False))
+        prices = row["prices"]
+        if self.years and prices is None and covers(row["money"], self.high(row["city"])):
+            prices = [0.0] * len(self.years)  # for all money there is, so for any division
+        found = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
             numbers = zip(self.years, row.get(key, ()), strict=False)
             found |= {column.format(year): number for year, number in numbers}
