@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -353,9 +354,10 @@ class Rounds:
         """Ask for what the splits need, and then in rounds while the gap is wide."""
         names = [n for n in self.studies if n not in self.failed]
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
-        for split in SPLITS:
+        for i, split in enumerate(SPLITS):
             money = self.split(split)
-            asks += [self.ask(n, split, money[n], free=True) for n in names]
+            of = [self.ask(n, split, money[n], free=True) for n in names]
+            asks += [replace(one, rupee=bool(self.years) and i == 0) for one in of]
         self.answer(asks)
         if self._has_floors:
             self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
@@ -373,20 +375,45 @@ class Rounds:
             asks = []
             for name in names:
                 high = self.high(name)
-                tried = [self._price_at(shared, name)]
-                if name in proven.index:
-                    tried.insert(0, np.maximum(proven.loc[name].to_numpy(float), 0.0))
+                tried = self._rupees(name)
+                if not tried:
+                    if name in proven.index:
+                        tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
+                    tried.append(self._price_at(shared, name))
                 # Where more money seems worth nothing, half of what it brings on average is tried.
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
                         asks.append(self.ask(name, "price", high, prices, free=False))
                 if shared is not None:
-                    asks.append(self.ask(name, "fill", shared.granted[name], free=False))
+                    fill = self.ask(name, "fill", shared.granted[name], free=False)
+                    asks.append(replace(fill, rupee=bool(self.years)))
                 if whole is not None:
                     more = self.within(self._with_what_is_left(whole.granted, name), high.sum())
                     asks.append(self.ask(name, "trade", more, free=False))
             self.answer(asks)
+
+    def _rupees(self, name: str) -> list[Floats]:
+        """Return prices by year to try in a city; none where there is one sum, or none is known.
+
+        Prices of several years that the plans at hand give jump from one corner to the next. What a
+        rupee of each year is worth to each city at its money, by its own relaxation, is about the
+        same in all once the money is well divided: the mean over cities, by money, is tried, and a
+        city with limits of its own is asked at what a rupee is worth there too.
+        """
+        last = {r["city"]: r for r in self.rows if r.get("rupee") is not None}
+        weights = np.array([math.fsum(r["money"]) for r in last.values()])
+        if not weights.sum() > 0:
+            return []
+        worth = np.array([r["rupee"] for r in last.values()])
+        found = [weights @ worth / weights.sum()]
+        limited = any(name in pot.cities for pot in self.pots[len(self.budgets()) :])
+        if limited and name in last:
+            found.append(np.array(last[name]["rupee"]))
+        before = [r for r in self.plans(name) if r["prices"] is not None]
+        asks = [self.ask(name, "price", self.high(name), prices, free=False) for prices in found]
+        # Once they stand still, what the plans say is tried.
+        return found if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
         """Return what a city is granted and all that is left over, by year (PKR)."""
