@@ -4,18 +4,24 @@ import itertools
 import json
 import math
 import shutil
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 from batch_driver import Inline
+from program_cases import case_of, program_of
 from test_program_instance import small
 from town import write_nation_by_year
 from typer.testing import CliRunner
 
 from siting.cli import app
 from siting.config import load, load_nation
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.prices import rupees_of
+from siting.engine.relax import Relaxation
 from siting.errors import ConfigError, InputError, VerifyError
 from siting.nation import Nation, explain_city, read_nation
 from siting.nation import city as asking
@@ -28,6 +34,7 @@ from siting.nation.certificate import (
     price_columns,
     sloped,
 )
+from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.money import GapRule
 from siting.program.program import Program
@@ -225,6 +232,28 @@ def test_divided_by_year_as_by_brute_force_and_never_above_the_bound(seed):
         assert whole(tried, weights) >= lowest - 1e-6
         assert whole(tried, other) >= lowest - 1e-6
         assert whole(prices, other) >= lowest - 1e-6
+
+
+@pytest.mark.parametrize("blocks", [("years",), ("years, carry, upgrades",)])
+def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
+    """The relaxation is concave in the money of each year, and below its tangent everywhere."""
+    priced = 0
+    for seed in range(8):
+        case = case_of(blocks, seed)
+        slope = rupees_of(program_of(case), limit_s=10.0)
+        priced += slope.any()
+
+        def relaxed(money, case=case):
+            program = program_of(replace(case, budgets=money))
+            return Relaxation(Frame(program, MostWorth()), Clock(10.0), seed=1).solve()
+
+        before = relaxed(case.budgets)
+        for less in (0.2, 0.5, 1.0):  # more would let dearer offers in
+            for year, worth in zip(case.budgets, slope, strict=True):
+                money = {y: max(b - less * (y == year), 0.0) for y, b in case.budgets.items()}
+                change = money[year] - case.budgets[year]
+                assert relaxed(money) <= before + worth * change + 1e-3 * before
+    assert priced >= 4
 
 
 # --- what a rupee of a year must bring, and bad input --------------------------------------------

@@ -21,15 +21,13 @@ import pandas as pd
 
 from siting.config import Config, to_yaml
 from siting.config.limits import Envelope
-from siting.engine.prices import prices_of
+from siting.engine.prices import rupees_of
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome
 from siting.program.limits import Limit
-from siting.program.program import Program
 from siting.program.slices import Years
 from siting.study.answered import bare_outcome
 from siting.study.ask import MILLION, program_of
-from siting.study.asked import Asked
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -264,7 +262,11 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
         )
     found_answer = Effort(study.config).solve(program, start=start)
     found, _ = bare_outcome(asked, found_answer)
-    bound = found.proof.bound / math.fsum(weights_of(config))
+    whole = math.fsum(weights_of(config))
+    bound = found.proof.bound / whole
+    rupees = np.zeros(0)
+    if ask.rupee:
+        rupees = rupees_of(program, limit_s=limit_s, seed=asked.config.solver.seed) / whole
     used = {str(one["limit"]): float(one["used"]) for one in found.limits}
     return {
         "status": found.status,
@@ -275,25 +277,9 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
         "bound_kwh_day": bound if math.isfinite(bound) else math.nan,
         "new_stations": int((~program.instance.offer_existing[found_answer.standing]).sum()),
         "offers": found.offers,
-        "rupee": _rupee(asked, program, limit_s) if ask.rupee else None,
+        "rupee": rupees.tolist(),
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
     }
-
-
-def _rupee(asked: Asked, program: Program, limit_s: float) -> list[float] | None:
-    """Return what a rupee more of each year is worth (kWh/day), by the program's relaxation.
-
-    None where that was not found in time.
-    """
-    found = prices_of(program, limit_s=limit_s, seed=asked.config.solver.seed)
-    years = program.year_plan
-    if found is None or years is None:
-        return None
-    money = found[found["row"] == "money"].set_index("slice")["price"].astype(float)
-    worth = money.reindex([str(year) for year in years.years]).fillna(0.0).to_numpy()
-    if years.carry_over:  # a rupee of a year is there in every later one
-        worth = np.cumsum(worth[::-1])[::-1]
-    return [max(float(kwh), 0.0) / math.fsum(years.weights) for kwh in worth]
 
 
 def _write(

@@ -401,7 +401,7 @@ class Rounds:
         same in all once the money is well divided: the mean over cities, by money, is tried, and a
         city with limits of its own is asked at what a rupee is worth there too.
         """
-        last = {r["city"]: r for r in self.rows if r.get("rupee") is not None}
+        last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
         if not weights.sum() > 0:
             return []
