@@ -147,11 +147,37 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     assert not count
     assert again.bound_kwh_day == pytest.approx(10, rel=1e-6)
     # What was proven within less money proves nothing of more; the plans still are plans.
-    more = Nation(path, ["years.budgets_pkr={2029: 1000, 2030: 3000}"], earlier=out)
+    with pytest.raises(InputError, match="is of money by year, 2029, 2030, this nation of one sum"):
+        Nation(path, ["years=null", "budget_pkr=3000"], earlier=out)
+    more = Nation(
+        path, ["years.budgets_pkr={2029: 1000, 2030: 3000}", "solver.rounds=2"], earlier=out
+    )
     rows = sum(row["city"] == "town" for row in more.rows)
     assert rows >= 5
     assert more.solve().served_kwh_day == pytest.approx(11)
     assert all(ask.prices is None or sum(ask.money) == 4000 for ask in count)
+
+
+def test_a_city_that_fails_leaves_the_bound_true(tmp_path):
+    path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000}, second=", least_pkr: 500")
+    (tmp_path / "b" / "chargers.csv").write_text("charger_id\n", encoding="utf-8")
+    plan = Nation(path, ["solver.rounds=2"]).solve()
+    assert plan.cities["status"].to_list()[1] == "failed"
+    assert plan.served_kwh_day == pytest.approx(8)
+    assert plan.bound_kwh_day >= 8 + 4.5 - 1e-6  # all that it wants counts as served
+
+
+def test_floors_and_ceilings_are_of_the_sum_over_the_years(tmp_path):
+    path = write_nation_by_year(
+        tmp_path, {2029: 1000, 2030: 2000}, second=", least_pkr: 2000, takes_part: must"
+    )
+    plan = Nation(path).solve()
+    half = plan.cities.set_index("city").loc["half"]
+    assert half["granted_pkr"] == pytest.approx(2000)
+    # The hub of 8 stands first, and two of 4 and 2 follow elsewhere: 6 + 2 + 1.
+    assert plan.served_kwh_day == pytest.approx(9)
+    assert plan.bound_kwh_day == pytest.approx(9, rel=0.06)
+    assert "least money" in half["binds"]
 
 
 # --- the certificate -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.nation.certificate import MILLION, price_columns
+from siting.nation.earlier import years_in_words
 from siting.nation.folder import read_nation
 
 CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
@@ -85,8 +86,20 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
         One row a city that is in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
         ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank
         where a city is in one plan only.
+
+    Raises
+    ------
+    InputError
+        If one of them is no such folder, or their years differ.
+    VerifyError
+        If one of them is not what it says it is.
     """
-    old, new = (read_nation(folder)[1]["cities"].set_index("city") for folder in (before, after))
+    (then, was_told), (facts, told) = read_nation(before), read_nation(after)
+    if then["years"] != facts["years"]:
+        words = [years_in_words(one["years"]) for one in (then, facts)]
+        what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy is not the same"
+        raise InputError(Fault("compare", what, "compare plans of the same years"))
+    old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))
     table = pd.DataFrame(index=pd.Index([*names, "all"], name="city"))
     for key in CHANGES:
