@@ -138,6 +138,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     assert page.locator("#of-2029").is_visible()
     assert page.locator("#of-all").is_hidden()
     assert "New stations up to 2029" in page.locator("#of-2029").inner_text()
+    assert "2029" not in page.locator('h2:has-text("By vehicle class") + div').inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     count = []

@@ -88,10 +88,11 @@ def _of_year(plan: NationPlan, year: int) -> str:
     of = plan.cities
     served = math.fsum(of[f"served_{year}_kwh_day"])
     wanted = math.fsum(of[f"wanted_{year}_kwh_day"].dropna())
+    new = int(of[f"new_stations_{year}"].sum())
     return (
         f"PKR {math.fsum(of[f'granted_{year}_pkr']) / 1e6:,.1f} m granted of "
         f"{plan.config.years.budgets_pkr[year] / 1e6:,.1f} m, "
-        f"{int(of[f'new_stations_{year}'].sum()):,} new stations up to then, {served:,.0f} of "
+        f"{new:,} new station{'s' * (new != 1)} up to then, {served:,.0f} of "
         f"{wanted:,.0f} kWh/day ({served / max(wanted, 1e-9):.1%})"
     )
 
@@ -278,7 +279,12 @@ def _cities(plan: NationPlan, out: Path) -> str:
 
 
 def _classes(plan: NationPlan) -> str:
-    names = [c.removeprefix("wanted_") for c in plan.cities.columns if c.startswith("wanted_")]
+    of_years = {f"wanted_{year}_kwh_day" for year in plan.years}
+    names = [
+        column.removeprefix("wanted_")
+        for column in plan.cities.columns
+        if column.startswith("wanted_") and column not in of_years
+    ]
     rows = [
         [html.escape(row["title"])]
         + [
