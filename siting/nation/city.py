@@ -276,7 +276,7 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
         "cost_pkr": found.cost_pkr,
         "bound_kwh_day": bound if math.isfinite(bound) else math.nan,
         "new_stations": int((~program.instance.offer_existing[found_answer.standing]).sum()),
-        "offers": found.offers,
+        "offers": _as_built(found),
         "rupee": rupees.tolist(),
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
     }
@@ -296,6 +296,13 @@ def _write(
         "cost_pkr": plan.facts["cost_pkr"],
         "new_stations": plan.facts["new_stations"],
     }
+
+
+def _as_built(found: Outcome) -> tuple[str, ...]:
+    """Return the offers that stand in the end, those built first at the front: a start for more."""
+    first = found.built.drop_duplicates("site_id")["site_id"].to_list()
+    site = found.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
+    return tuple(sorted(found.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, found: Outcome) -> Row:
