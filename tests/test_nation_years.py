@@ -19,9 +19,11 @@ from typer.testing import CliRunner
 from siting.cli import app
 from siting.config import load, load_nation
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.prices import rupees_of
 from siting.engine.relax import Relaxation
+from siting.engine.solve import _Solve, solve
 from siting.errors import ConfigError, InputError, VerifyError
 from siting.nation import Nation, explain_city, read_nation
 from siting.nation import city as asking
@@ -281,6 +283,25 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
                 change = money[year] - case.budgets[year]
                 assert relaxed(money) <= before + worth * change + 1e-3 * before
     assert priced >= 4
+
+
+@pytest.mark.parametrize("blocks", [("years",), ("years, carry, upgrades",)])
+def test_an_earlier_plan_in_years_is_a_start_where_at_once_is_too_dear(blocks):
+    """Offers in the order in which they were built all find their year again."""
+    late = 0
+    for seed in range(12):
+        program = program_of(case_of(blocks, seed))
+        answer = solve(program, gap=0.0, time_limit_s=20.0, threads=1)
+        built = answer.built.drop_duplicates("site_id")["site_id"].to_list()
+        site = answer.built.set_index("offer_id")["site_id"].to_dict()
+        start = sorted(answer.offers, key=lambda offer: built.index(site[offer]))
+        begun = _Solve(program, Effort(0.0, 5.0, 1, 1, "exact", "HiGHS"), Clock(5.0), tuple(start))
+        assert program.resources.within(begun.choice)
+        there = set(program.instance.offer_ids[program.options.last[begun.choice]])
+        if "upgrades" not in blocks[0]:
+            assert there == set(start)
+        late += (program.options.offer[begun.choice, 0] < 0).any()
+    assert late
 
 
 # --- what a rupee of a year must bring, and bad input --------------------------------------------

@@ -124,8 +124,9 @@ class _Solve:
             self.choice = self._earliest(known[one_a_site])
             if program.year_plan is not None and not program.resources.within(self.choice):
                 rank = {offer: n for n, offer in enumerate(start)}
-                known = sorted(known[one_a_site], key=lambda o: rank[str(instance.offer_ids[o])])
-                self.choice = self._as_money_allows(known)
+                own = known[one_a_site].tolist()
+                own.sort(key=lambda o: rank[str(instance.offer_ids[o])])
+                self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
         self.left_out = LeftOut()
