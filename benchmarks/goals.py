@@ -275,7 +275,7 @@ GOALS = (
     Goal(
         "17",
         "nation",
-        "eleven made-up cities, the library's populations, 10,000 candidates, PKR 2 bn, one year",
+        "eleven made-up cities, the library's populations, 10,000 candidates, PKR 2 bn, 2027-30",
         "proven 1 % within 30 minutes",
         (
             _most("nation_gap_pct", 1.0, "gap {} %"),

@@ -39,7 +39,8 @@ class Shares:
 class Asked:
     """What is asked of a town; every field but the tables may be left as it is.
 
-    ``aims``: ``("most_worth",)``, ``("net_worth", gain, "subsidy_pkr" | "cost_pkr")``,
+    ``aims``: ``("most_worth",)``, ``("net_worth", gain, "subsidy_pkr" | "cost_pkr")`` (a gain, or
+    one a year),
     ``("least_money", "subsidy_pkr" | "cost_pkr")``,
     ``("worst_share", of, when)``, ``("least_regret",)``, ``("tail", alpha, of)`` and
     ``("shortest_drives",)``. ``demand_of`` and a ``worth`` that is a dict go by year, by scenario

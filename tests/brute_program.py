@@ -177,6 +177,19 @@ class Trial(Plans):
         if kind == "net_worth":
             gain, of = rest
             _, terms, _ = self.written(("most_worth",))
+            if isinstance(gain, tuple):
+
+                def must(plan):
+                    drawn = [
+                        sum(self.offers[c[t]][of] for c in plan.values() if c[t] is not None)
+                        for t in range(self.years)
+                    ]
+                    return -sum(
+                        g * (after - before)
+                        for g, before, after in zip(gain, [0.0, *drawn], drawn, strict=False)
+                    )
+
+                return 1.0, terms, must
             _, paid, amount = self.money(of)
             more = (lambda plan: -gain * amount(plan)) if callable(amount) else 0.0
             return 1.0, terms | {c: -gain * v for c, v in paid.items()}, more

@@ -86,7 +86,9 @@ def medium_case(features, kind, seed):
         margin = {k: v * cost / kwh / 2 for k, v in case.gap[0].items()}
         case = replace(case, gap=(margin, case.gap[1]))
     aims = [
-        (kind, rest[0] * kwh / cost / 2, *rest[1:]) if kind == "net_worth" else (kind, *rest)
+        (kind, _scaled(rest[0], kwh / cost / 2), *rest[1:])
+        if kind == "net_worth"
+        else (kind, *rest)
         for kind, *rest in case.aims
     ]
     case = replace(case, aims=tuple(aims))
@@ -99,3 +101,7 @@ def medium_case(features, kind, seed):
         }.get(one.kind, one.at_most)
         limits.append(replace(one, at_most=most))
     return settled(replace(case, limits=tuple(limits)), rng)
+
+
+def _scaled(gain, by):
+    return tuple(g * by for g in gain) if isinstance(gain, tuple) else gain * by

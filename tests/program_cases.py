@@ -101,7 +101,10 @@ def _least_cost(case, rng):
 
 
 def _net_worth(case, rng):
-    return _aim(case, "net_worth", float(rng.integers(1, 5)), "subsidy_pkr")
+    gain = float(rng.integers(1, 5))
+    if case.budgets and not case.gap and rng.random() < 0.6:  # what is rare in one year costs more
+        gain = (gain, float(rng.integers(0, 5)))
+    return _aim(case, "net_worth", gain, "subsidy_pkr")
 
 
 def _net_of_cost(case, rng):

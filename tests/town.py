@@ -105,6 +105,19 @@ def write_nation_of(folder, *, budget=3_000, more="", second="", north=0.1):
     return path
 
 
+def write_nation_by_year(folder, budgets, *, carry_over=False, second="", more=""):
+    """Write the same nation with money by year; half as many want to charge before 2030."""
+    path = write_nation_of(folder, second=second, more=more)
+    for one in ("a", "b"):
+        with (folder / one / "fleet.csv").open("a", encoding="utf-8") as fleet:
+            fleet.write("2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n")
+    years = {"budgets_pkr": budgets, "carry_over": carry_over, "discount_rate": 0.0}
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("budget_pkr: 3000\n", yaml.safe_dump({"years": years}, sort_keys=False))
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def write_place(folder: Path, url: str) -> Path:
     """Return a configuration whose streets and sites come from servers at an address."""
     sections = yaml.safe_load(CONFIG)

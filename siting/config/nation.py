@@ -22,7 +22,9 @@ from siting.config.fields import (
     YamlFile,
     did_you_mean,
 )
+from siting.config.program import Years
 from siting.config.reading import Wrong, load, load_as
+from siting.config.refusals import clashes
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError
@@ -37,7 +39,10 @@ KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 
 
 class MoneyRange(Section):
-    """Least and most public money, in PKR, as shares of the nation's budget, or both."""
+    """Least and most public money, in PKR, as shares of the nation's budget, or both.
+
+    With money by year all are of the sum over the years.
+    """
 
     least_pkr: Rupees = Field(0, ge=0, description="public money granted at least, PKR")
     most_pkr: Rupees | None = Field(
@@ -106,8 +111,17 @@ class NationConfig(Section):
         default_factory=lambda data: data.get("name", "untitled"), description="name for people"
     )
     note: str = Field("", description="caveat repeated in every output")
-    budget_pkr: Rupees = Field(
-        gt=0, le=1e14, description="public money of all cities together, PKR"
+    budget_pkr: Rupees | None = Field(
+        None,
+        gt=0,
+        le=1e14,
+        description="public money of all cities together, PKR; either this or years",
+    )
+    years: Years | None = Field(
+        None,
+        description="public money by year in its place, the years of every city's plan; what is a "
+        "share of the nation's budget, a floor or a ceiling is of the sum over the years; none: "
+        "one sum",
     )
     cities: Annotated[
         tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
@@ -117,7 +131,10 @@ class NationConfig(Section):
         {}, description="least and most money of a province's cities together, by province"
     )
     least_kwh_day_a_head: KwhHead = Field(
-        0, ge=0, le=100, description="energy served in every city for each who lives there"
+        0,
+        ge=0,
+        le=100,
+        description="energy served in every city for each who lives there; by year: in the last",
     )
     envelopes: Mapping[TableName, ClassEnvelope] = Field(
         {}, description="money for some chargers over all cities, each a ceiling"
@@ -125,11 +142,20 @@ class NationConfig(Section):
     solver: NationSolver = Field(NationSolver(), description="how hard to try")
     output: NationOutput = Field(NationOutput(), description="where results are kept")
 
+    @property
+    def money_pkr(self) -> float:
+        """Public money of all cities together, over all years (PKR)."""
+        if self.years is not None:
+            return math.fsum(self.years.budgets_pkr.values())
+        return self.budget_pkr or 0.0
+
 
 def load_nation(
     path: Path, overrides: Sequence[str] = (), today: date | None = None
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return a nation's configuration, its cities' and their provinces, checked.
+
+    Where there is money by year, its years are those of the cities.
 
     Parameters
     ----------
@@ -138,7 +164,7 @@ def load_nation(
     overrides
         ``key.path=value`` texts that replace keys of the file.
     today
-        The day on which the cities' target year must not lie in the past; none: no such check.
+        The day on which no year must lie in the past; none: no such check.
 
     Raises
     ------
@@ -151,21 +177,75 @@ def load_nation(
     def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> Wrong:
         if config is None:
             return []
-        wrong: Wrong = []
+        wrong = _one_or_the_other(config, today)
         for i, one in enumerate(config.cities):
             try:
                 cities.append(load(one.config, [*config.set, *one.set], today))
             except ConfigError as err:
                 wrong += [(("cities", i), f"{f.where}: {f.what}", f.fix) for f in err.faults]
-        if wrong:
+        if len(cities) < len(config.cities):
             return wrong
         provinces.extend(
             one.province or _province_of(city)
             for one, city in zip(config.cities, cities, strict=True)
         )
-        return [*_cities_apart(cities), *_plain_questions(cities), *_money(config, provinces)]
+        return [
+            *wrong,
+            *_cities_apart(cities),
+            *_plain_questions(cities),
+            *_years(config, cities),
+            *(_money(config, provinces) if config.money_pkr > 0 else ()),
+        ]
 
-    return load_as(NationConfig, path, overrides, also=also), cities, provinces
+    config = load_as(NationConfig, path, overrides, also=also)
+    return config, [_in_years(city, config) for city in cities], provinces
+
+
+def _one_or_the_other(config: NationConfig, today: date | None) -> Wrong:
+    years, key = config.years, ("years", "budgets_pkr")
+    if years is None:
+        fix = "give budget_pkr, or years with the money of each"
+        return [] if config.budget_pkr else [(("budget_pkr",), "there is no money", fix)]
+    wrong: Wrong = []
+    if config.budget_pkr is not None:
+        what = "is given, and money by year too: years.budgets_pkr"
+        wrong.append((("budget_pkr",), what, "leave one out (budget_pkr=null, or years=null)"))
+    first = min(years.budgets_pkr)
+    if today is not None and first < today.year:
+        wrong.append((key, f"{first} is before this year, {today.year}", "begin later"))
+    if config.money_pkr <= 0:
+        wrong.append((key, "there is no money in any year", "give some above 0"))
+    return wrong
+
+
+def _in_years(city: Config, nation: NationConfig) -> Config:
+    if nation.years is None:
+        return city
+    program = city.program.model_copy(update={"years": nation.years})
+    return city.model_copy(update={"program": program})
+
+
+def _years(config: NationConfig, cities: Sequence[Config]) -> Wrong:
+    """Return what of the cities does not go with money by year."""
+    if config.years is None:
+        return []
+    wrong: Wrong = []
+    last = max(config.years.budgets_pkr)
+    for i, city in enumerate(cities):
+        if city.year != last:
+            what = f"{city.name} is for {city.year}, the nation's years end in {last}"
+            wrong.append((("cities", i), what, f"end in its year, or set: [year={last}]"))
+        before = clashes(city)
+        wrong += [
+            (("cities", i), f"{city.name}: {'.'.join(map(str, key))} {what}", fix)
+            for key, what, fix in clashes(_in_years(city, config))
+            if (key, what, fix) not in before
+        ]
+        rule = city.offers.subsidy.rule
+        if rule in ("need", "gap"):
+            what = f"{city.name}: money by year is not divided under offers.subsidy.rule {rule}"
+            wrong.append((("cities", i), what, "set: [offers.subsidy.rule=share], or flat"))
+    return wrong
 
 
 def _province_of(city: Config) -> str:
@@ -206,7 +286,8 @@ def _plain_questions(cities: Sequence[Config]) -> Wrong:
         }
         wrong += [
             (("cities", i), f"{city.name} asks for program.{key}, a nation for the most energy",
-             "leave it out of the city's configuration")
+             "leave it out of the city's configuration"
+             + (": years are the nation's" if key == "years" else ""))
             for key, on in odd.items()
             if on
         ]  # fmt: skip
@@ -215,7 +296,7 @@ def _plain_questions(cities: Sequence[Config]) -> Wrong:
 
 def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
     wrong: Wrong = []
-    budget = config.budget_pkr
+    budget = config.money_pkr
     known = sorted(set(provinces) - {""})
     least = dict.fromkeys(known, 0.0)
     for i, (one, province) in enumerate(zip(config.cities, provinces, strict=True)):
@@ -238,7 +319,8 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
     whole = math.fsum(least.values())
     if whole > budget * (1 + 1e-12):
         fix = f"raise it by PKR {whole - budget:,.0f}, or lower a floor"
-        wrong.append((("budget_pkr",), f"the floors add up to more: {_have(budget, whole)}", fix))
+        where: Key = ("budget_pkr",) if config.years is None else ("years", "budgets_pkr")
+        wrong.append((where, f"the floors add up to more: {_have(budget, whole)}", fix))
     return wrong
 
 

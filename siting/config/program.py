@@ -23,6 +23,8 @@ from siting.config.fields import (
 )
 from siting.config.limits import Limits
 
+MILLION = 1e6
+
 
 def _whole(value: Any) -> Any:
     # Keys of a mapping reach us as text.
@@ -121,6 +123,11 @@ class LeastGain(Section):
         "10 kWh/day is PKR 27 of public money for each kWh of ten years, a judgement: about what "
         "the energy costs; ASSUMPTION",
     )
+    per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = Field(
+        None,
+        description="the same by the year in which money is drawn, in place of per_million; with "
+        "program.years and rule: always",
+    )
     rule: Literal["within_gap", "always"] = Field(
         "within_gap",
         description="within_gap: of plans within solver.gap one without stations that bring less "
@@ -135,7 +142,15 @@ class LeastGain(Section):
     @property
     def always(self) -> bool:
         """Whether it is part of what is best."""
-        return self.rule == "always" and self.per_million > 0
+        by_year = self.per_million_by_year or {}
+        return self.rule == "always" and max([self.per_million, *by_year.values()]) > 0
+
+    @property
+    def a_rupee(self) -> float | dict[int, float]:
+        """What a rupee must bring: one number, or one a year."""
+        if self.per_million_by_year is None:
+            return self.per_million / MILLION
+        return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}
 
 
 class Years(Section):
@@ -306,6 +321,15 @@ class Program(Section):
                 for key, on in floors.items()
                 if on
             ]
+        gains = self.least_gain.per_million_by_year
+        if gains is not None:
+            where = ("least_gain", "per_million_by_year")
+            if self.least_gain.rule != "always":
+                found.append((where, "counts with rule: always only", "add it"))
+            years = list(self.years.budgets_pkr) if self.years else []
+            if sorted(gains) != years:
+                what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
+                found.append((where, what, "name each of them, and no other"))
         asked = self.first_aims
         kept = {n: e for n, e in self.limits.envelopes.items() if e.rule != "ceiling"}
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr

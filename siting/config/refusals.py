@@ -42,6 +42,12 @@ REFUSALS: tuple[Clash, ...] = (
         "has sales to work a business case out from",
     ),
     Clash(
+        "offers.subsidy.rule: need or gap",
+        "program.least_gain.per_million_by_year: given",
+        "what a business case lacks would be paid in the year in which a rupee counts least",
+        "leave it out, or take offers.subsidy.rule: share",
+    ),
+    Clash(
         "solver.method: exact or greedy",
         "solver.name: not HiGHS",
         "the methods exact and greedy work on HiGHS; another solver gets the program whole",

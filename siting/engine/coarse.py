@@ -112,11 +112,12 @@ class CoarseLayout(Layout):
         """Return nothing: drives have no measure, and no bound but 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
-    def money(self, of: MoneyKind) -> tuple[Ints, Floats]:
+    def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
         """Return money (PKR) by column."""
         if of == "subsidy_pkr" and self.gap is not None:
-            return np.array([self._money[-1]]), np.array([self.money_unit])
-        return super().money(of)
+            last = 1.0 if gains is None else float(gains[-1])
+            return np.array([self._money[-1]]), np.array([self.money_unit * last])
+        return super().money(of, gains)
 
     def write(self, rows: Rows) -> None:
         """Write the rows over options, floors and money."""

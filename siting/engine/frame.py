@@ -69,8 +69,8 @@ class Frame:
         out, aim = np.zeros(self.count), self.aim
         drawn = self.program.gap is not None
         if isinstance(aim, NetWorth) and not (drawn and aim.of == "subsidy_pkr"):
-            column, pkr = self.layout.money(aim.of)
-            out[column] = aim.least_gain * pkr
+            column, must = self.layout.money(aim.of, aim.gains(self.options.offer.shape[1]))
+            out[column] = must
         return out
 
     @property

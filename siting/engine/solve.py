@@ -122,6 +122,11 @@ class _Solve:
             known = np.flatnonzero(np.isin(instance.offer_ids, np.array(start, dtype=object)))
             _, one_a_site = np.unique(instance.offer_site[known], return_index=True)
             self.choice = self._earliest(known[one_a_site])
+            if program.year_plan is not None and not program.resources.within(self.choice):
+                rank = {offer: n for n, offer in enumerate(start)}
+                own = known[one_a_site].tolist()
+                own.sort(key=lambda o: rank[str(instance.offer_ids[o])])
+                self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
         self.left_out = LeftOut()
@@ -133,6 +138,29 @@ class _Solve:
         _, first = np.unique(last[order], return_index=True)
         chosen = order[first]
         return np.sort(chosen[np.isin(last[chosen], offers)])
+
+    def _as_money_allows(self, offers: Sequence[int]) -> Ints:
+        """Return the options that build offers one after the other, each as soon as money allows.
+
+        What the money of no year allows is left out.
+        """
+        program, options = self.program, self.program.options
+        plan = program.year_plan
+        assert plan is not None
+        drawn = options.of_offers(program.instance.offer_subsidy)
+        # Of each option what it draws that must be within `left`: by year, or up to each year.
+        need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
+        left = plan.limit_pkr.copy()
+        begin = (options.offer >= 0).argmax(axis=1)
+        chosen = []
+        for offer in offers:
+            own = np.flatnonzero(options.last == offer)
+            for option in own[np.argsort(begin[own], kind="stable")].tolist():
+                if (need[option] <= left + 1e-6).all():
+                    left -= need[option]
+                    chosen.append(option)
+                    break
+        return np.sort(np.array(chosen, dtype=np.int64))
 
     def answer(self) -> Answer:
         """Solve the aims and return what came out."""

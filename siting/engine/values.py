@@ -29,8 +29,7 @@ def value_of(answer: Answer, aim: Aim) -> float:
         worth = math.fsum(s.weight * s.probability * answer.worth_in(n) for n, s in slices)
         if isinstance(aim, MostWorth):
             return worth
-        money = answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
-        return worth - aim.least_gain * money
+        return worth - _must_bring(answer, aim)
     if isinstance(aim, LeastMoney):
         return answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
     if isinstance(aim, ShortestDrives):
@@ -55,6 +54,20 @@ def value_of(answer: Answer, aim: Aim) -> float:
             if wanted > 0:
                 shares.append(math.fsum(answer.energy[inside, s]) / wanted)
     return min([1.0, *shares])
+
+
+def _must_bring(answer: Answer, aim: NetWorth) -> float:
+    """Return what the money of an answer must bring, year by year where that differs."""
+    if not isinstance(aim.least_gain, tuple):
+        money = answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
+        return aim.least_gain * money
+    if aim.of == "subsidy_pkr":
+        drawn = answer.money["spent_pkr"].to_numpy(float)
+    else:
+        program = answer.program
+        costs = program.options.of_offers(program.instance.offer_cost)[answer.choice]
+        drawn = np.diff(costs.sum(axis=0), prepend=0.0)
+    return float(np.array(aim.least_gain) @ drawn)
 
 
 def less_is_better(aim: Aim) -> bool:

@@ -12,6 +12,21 @@ the least or the most of a province (a price below 0 goes with the least). Whoev
 bounds and the prices can add it up again. Prices that make it smallest are those of a linear
 program over the corners of ``U_c``.
 
+With money by year, ``b_c`` is what a city draws in each, ``p`` and ``pi`` have a number a year, and
+the budget is a row a year: what is granted in it, or up to it where money is carried over. A city
+solved at prices ``p_k`` within all there is for it is proven to serve no more than ``L_k + p_k b``,
+whatever the division; for all there is without a price, ``p_k`` is 0. Solved for other budgets by
+year it is proven something for these only, or less in every year, which no slope says; such bounds
+are left out. So ``U_c`` is concave, and with any
+weights ``w_ck`` of 0 or more whose sum is 1 its term is at most ::
+
+    sum of w_ck L_ck
+        + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r at c, t)
+
+with ``h_ct`` the most that the city can be granted in the year. The least and most of a city itself
+are rows ``r`` too. The best prices and weights are the duals of one linear program; adding them up
+again is arithmetic, and wrong ones prove less, never something untrue.
+
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
 Decomposition principle for linear programs. Operations Research 8 (1960), 101-111.
@@ -45,17 +60,24 @@ class Pot:
     cities: tuple[str, ...]
     at_least: float = 0.0  # granted of it in all (PKR)
     at_most: float = math.inf
+    years: tuple[int, ...] = (0,)  # positions of the years whose money it is
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
     """What a city could do: energy (kWh/day) for money (PKR), and the money it may be granted."""
 
-    money: Floats  # PKR of each point
+    money: Floats  # PKR of each point; by year in columns, where there are years
     energy: Floats  # kWh/day of each point
-    low: float  # least and most money of the city (PKR)
-    high: float
+    # Least and most money of the city (PKR), the most of each year where there are years.
+    low: float
+    high: float | Floats
     use: Mapping[str, Floats] | None = None  # what each point uses of further resources, by name
+
+    @property
+    def drawn(self) -> Floats:
+        """PKR of each point (row) by year (column)."""
+        return self.money.reshape(len(self.energy), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +86,7 @@ class Divided:
 
     energy: float  # in all (kWh/day)
     weights: dict[str, Floats]  # of each city's points, by city
-    granted: dict[str, float]  # PKR of each city
+    granted: dict[str, Floats]  # PKR of each city by year
     # What a rupee more of each pot is worth (kWh/day); of a linear program only.
     prices: dict[str, float]
 
@@ -123,18 +145,26 @@ def divide(
     gives prices.
     """
     names = list(cities)
-    counts = [len(cities[name].money) for name in names]
+    counts = [len(cities[name].energy) for name in names]
     first = np.concatenate([[0], np.cumsum(counts)])
-    n, c = int(first[-1]), len(names)
+    years = max((p.drawn.shape[1] for p in cities.values() if len(p.energy)), default=1)
+    n, c = int(first[-1]), len(names) * years
     rows: list[tuple[dict[int, float], float, float]] = []
     for i, name in enumerate(names):
         mine = range(first[i], first[i + 1])
         rows.append((dict.fromkeys(mine, 1.0), 1.0, 1.0))
-        drawn = {j: -m / MILLION for j, m in zip(mine, cities[name].money.tolist(), strict=True)}
-        rows.append(({n + i: 1.0, **drawn}, 0.0, math.inf))  # no more is drawn than is granted
+        for t in range(years):
+            of = cities[name].drawn[:, t].tolist() if counts[i] else []
+            drawn = {j: -m / MILLION for j, m in zip(mine, of, strict=True)}
+            # No more is drawn than is granted.
+            rows.append(({n + i * years + t: 1.0, **drawn}, 0.0, math.inf))
     start = len(rows)
     for pot in pots:
-        at = {n + names.index(name): 1.0 for name in pot.cities if name in cities}
+        at = {
+            n + names.index(name) * years + t: 1.0
+            for name in pot.cities if name in cities
+            for t in pot.years
+        }  # fmt: skip
         rows.append((at, pot.at_least / MILLION, pot.at_most / MILLION))
     for name, most in (envelopes or {}).items():
         use = {
@@ -146,12 +176,16 @@ def divide(
     entries = [(r, j, v) for r, (row, _, _) in enumerate(rows) for j, v in row.items() if v]
     r, j, v = (np.array(part) for part in zip(*entries, strict=True))
     a = sparse.csc_array((v, (r, j)), shape=(len(rows), n + c))
-    low = [0.0] * n + [cities[name].low / MILLION for name in names]
-    high = [1.0] * n + [cities[name].high / MILLION for name in names]
+    # Over several years the least of a city is a pot of its own.
+    low = [0.0] * n + [cities[name].low / MILLION if years == 1 else 0.0
+                       for name in names for _ in range(years)]  # fmt: skip
+    high = np.concatenate(
+        [np.ones(n), *(np.full(years, cities[name].high) / MILLION for name in names)]
+    )
     scale = max((abs(p.energy).max() for p in cities.values() if len(p.energy)), default=1.0) or 1.0
     cost = np.concatenate([*(cities[name].energy / scale for name in names), np.full(c, -IDLE)])
     model = model_of(
-        a, cost, np.array(low), np.array(high),
+        a, cost, np.array(low), high,
         np.array([x[1] for x in rows]), np.array([x[2] for x in rows]),
         whole=np.arange(n + c) < n if whole else None,
         **(STRICT | {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0} if whole else {}),
@@ -169,7 +203,10 @@ def divide(
     return Divided(
         math.fsum(float(w @ cities[name].energy) for name, w in weights.items()),
         weights,
-        {name: float(found.point[n + i]) * MILLION for i, name in enumerate(names)},
+        {
+            name: found.point[n + i * years : n + (i + 1) * years] * MILLION
+            for i, name in enumerate(names)
+        },
         prices,
     )
 
@@ -188,11 +225,7 @@ def added_up(
     ...     "term_kwh_day"].sum()
     np.float64(6.0)
     """
-    used: dict[str, tuple[float, float]] = {}
-    for pot in pots:
-        price = prices.get(pot.name, 0.0)
-        side = pot.at_most if price > 0 else pot.at_least
-        used[pot.name] = (price, side) if math.isfinite(side) else (0.0, 0.0)
+    used = _sides(pots, prices)
     rows = []
     for name, points in cities.items():
         price = math.fsum(used[pot.name][0] for pot in pots if name in pot.cities)
@@ -216,3 +249,136 @@ def certificate(
     relaxed = divide(known, pots, whole=False)
     prices = {} if relaxed is None else relaxed.prices
     return added_up(known, pots, prices)
+
+
+def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Return price and side of each pot; a price without a side counts as 0."""
+    used: dict[str, tuple[float, float]] = {}
+    for pot in pots:
+        price = prices.get(pot.name, 0.0)
+        side = pot.at_most if price > 0 else pot.at_least
+        used[pot.name] = (price, side) if math.isfinite(side) else (0.0, 0.0)
+    return used
+
+
+# --- money by year -------------------------------------------------------------------------------
+
+
+def price_columns(years: Sequence[int]) -> list[str]:
+    """Return the columns of prices by year, or of the one price."""
+    return [f"price_{year}" for year in years] or ["price"]
+
+
+def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
+    """Return what holds of a table of bounds whatever the division: at prices, and for any money.
+
+    `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
+    """
+    known = np.isfinite(bounds["bound_kwh_day"])
+    priced = bounds[price_columns(years)].notna().all(axis=1)
+    found: pd.DataFrame = bounds[known & (priced | bounds["budget_pkr"].isna())]
+    return found
+
+
+def best_prices(
+    bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
+) -> tuple[dict[str, float], pd.Series[float]]:
+    """Return the prices of the pots, and the weights of the bounds, that prove the most.
+
+    `bounds` is as for `sloped`; `most` is what each city can be granted in each year (PKR). The
+    weights (by the table's index) are of 0 or more, with the sum 1 for each city that has a bound.
+    """
+    table = sloped(bounds, years)
+    names = [name for name in most if (table["city"] == name).any()]
+    rows = table[table["city"].isin(names)]
+    weights = pd.Series(0.0, index=bounds.index)
+    if not names:
+        return {}, weights
+    at = rows["city"].map({name: i for i, name in enumerate(names)}).to_numpy(int)
+    count, span = len(names), len(years)
+    slope = rows[price_columns(years)].fillna(0.0).to_numpy(float) * MILLION
+    height = rows["bound_kwh_day"].to_numpy(float)
+    scale = float(np.abs(height).max(initial=0.0)) or 1.0
+    k = np.arange(len(rows))
+    planes = sparse.csr_array((np.ones(len(rows)), (k, at)), shape=(len(rows), count))
+    money = sparse.csr_array(
+        (
+            -(slope / scale).ravel(),
+            (np.repeat(k, span), (at[:, None] * span + np.arange(span)).ravel()),
+        ),
+        shape=(len(rows), count * span),
+    )
+    shared = np.zeros((len(pots), count * span))
+    for r, pot in enumerate(pots):
+        for name in set(pot.cities) & set(names):
+            shared[r, names.index(name) * span + np.array(pot.years)] = 1.0
+    a = sparse.vstack(
+        [
+            sparse.hstack([planes, money]),
+            sparse.hstack([sparse.csr_array((len(pots), count)), sparse.csr_array(shared)]),
+        ]
+    )
+    high = np.concatenate([most[name] / MILLION for name in names])
+    model = model_of(
+        sparse.csc_array(a),
+        np.concatenate([np.ones(count), np.zeros(count * span)]),
+        np.concatenate([np.full(count, -math.inf), np.zeros(count * span)]),
+        np.concatenate([np.full(count, math.inf), high]),
+        np.concatenate([np.full(len(rows), -math.inf), [p.at_least / MILLION for p in pots]]),
+        np.concatenate([height / scale, [p.at_most / MILLION for p in pots]]),
+    )
+    found = run_model(model, Clock(60.0, None))
+    if not len(found.price):  # no division fits: each city by its least bound alone
+        lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
+        weights[lowest.to_numpy()] = 1.0
+        return {}, weights
+    own = np.maximum(found.price[: len(rows)], 0.0)
+    weights[rows.index] = own / np.bincount(at, own, count)[at]
+    duals = found.price[len(rows) :] * scale / MILLION
+    return {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}, weights
+
+
+def added_up_by_year(
+    bounds: pd.DataFrame,
+    most: Mapping[str, Floats],
+    pots: Sequence[Pot],
+    prices: Mapping[str, float],
+    years: Sequence[int],
+) -> pd.DataFrame:
+    """Return the certificate of money by year, from the column ``weight`` of a table of bounds.
+
+    As `added_up`; the prices of a city are in the `price_columns`. Of weights it needs that they
+    are of 0 or more and that their sum for each city is 1; whatever they are, the sum is a bound.
+
+    >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
+    ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],
+    ...     "weight": [0.0, 1.0]})
+    >>> pots = [Pot("2027", ("a",), at_most=3.0), Pot("2028", ("a",), at_most=1.0, years=(1,))]
+    >>> added_up_by_year(line, {"a": np.array([3.0, 1.0])}, pots, {"2027": 2.0, "2028": 1.0},
+    ...     [2027, 2028])["term_kwh_day"].sum()
+    np.float64(7.0)
+    """
+    used = _sides(pots, prices)
+    table = sloped(bounds, years)
+    table = table[table["weight"] > 0]
+    columns = price_columns(years)
+    rows = []
+    for name, high in most.items():
+        own = table[table["city"] == name]
+        if own.empty:
+            continue
+        price = np.zeros(len(years))
+        for pot in pots:
+            if name in pot.cities:
+                price[list(pot.years)] += used[pot.name][0]
+        weight = own["weight"].to_numpy(float)
+        height = math.fsum(weight * own["bound_kwh_day"].to_numpy(float))
+        net = weight @ own[columns].fillna(0.0).to_numpy(float) - price
+        term = height + math.fsum(np.maximum(net, 0.0) * high)
+        rows.append(("city", name, math.nan, math.nan, term, *price.tolist()))
+    none = (math.nan,) * len(years)
+    rows += [
+        ("pot", name, price, side, price * side, *none) for name, (price, side) in used.items()
+    ]
+    named = ["row", "name", "price", "money_pkr", "term_kwh_day", *columns]
+    return pd.DataFrame(rows, columns=named)

@@ -10,18 +10,22 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from siting.config import Config, to_yaml
 from siting.config.limits import Envelope
+from siting.engine.prices import rupees_of
 from siting.errors import InfeasibleError, SitingError
+from siting.outcome import Outcome
 from siting.program.limits import Limit
+from siting.program.slices import Years
 from siting.study.answered import bare_outcome
 from siting.study.ask import MILLION, program_of
 from siting.study.other_plans import Effort
@@ -43,13 +47,19 @@ class Ask:
 
     city: str
     purpose: str  # why it is asked: a split's name, `price`, `fill`, `trade`
-    budget_pkr: float  # public money that its plan may draw
-    # What a rupee has to bring (kWh/day); none: the most energy for the budget.
-    price: float | None = None
+    money: tuple[float, ...]  # public money that its plan may draw, by year where there are years
+    # What a rupee (of each year) has to bring (kWh/day); none: the most energy for the money.
+    prices: tuple[float, ...] | None = None
     least_share: float = 0.0  # of its demand that it must serve
     least_stations: int = 0  # new ones that it must have
     # By name: money that some chargers may draw (PKR), and their groups.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    rupee: bool = False  # whether it shall say what a rupee more of each year would be worth to it
+
+    @property
+    def budget_pkr(self) -> float:
+        """The money in all (PKR)."""
+        return math.fsum(self.money)
 
     @property
     def free(self) -> bool:
@@ -57,14 +67,20 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether another question is all but the same, for no more money."""
-        if (self.price is None) != (other.price is None):
+        """Return whether another question is all but the same, for no more money.
+
+        At prices it is for no less: what is proven within less money proves nothing of more.
+        """
+        if (self.prices is None) != (other.prices is None):
             return False
         if self.free != (other.free if free is None else free):
             return False
-        if self.price is not None and other.price is not None:
-            return abs(self.price - other.price) <= NEAR * self.price
-        return self.budget_pkr * (1 - NEAR) <= other.budget_pkr <= self.budget_pkr + 1e-6
+        if self.prices is not None and other.prices is not None:
+            mine, theirs = np.array(self.prices), np.array(other.prices)
+            near = bool((abs(mine - theirs) <= NEAR * mine.max()).all())
+            return near and covers(other.money, self.money)
+        mine, theirs = np.array(self.money), np.array(other.money)
+        return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
         """Return the configuration that asks it."""
@@ -81,13 +97,40 @@ class Ask:
             "alternatives": None,
             "min_served_share": max(program.min_served_share, self.least_share),
         }
-        if self.price is not None:
-            gain = {"per_million": self.price * MILLION, "rule": "always"}
+        if program.years is not None:
+            years = list(program.years.budgets_pkr)
+            by_year = {"budgets_pkr": dict(zip(years, self.money, strict=True))}
+            more["years"] = program.years.model_copy(update=by_year)
+        if self.prices is not None:
+            gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
+            if program.years is not None:
+                # Energy is told as the mean over the years, and the program counts their sum.
+                each = MILLION * math.fsum(weights_of(config))
+                gain["per_million_by_year"] = {
+                    year: price * each for year, price in zip(years, self.prices, strict=True)
+                }
             more |= {"least_gain": program.least_gain.model_copy(update=gain), "then": ()}
         return config.model_copy(update={"program": program.model_copy(update=more)})
 
 
 Row = dict[str, Any]
+
+
+def covers(money: Iterable[float], other: Iterable[float]) -> bool:
+    """Return whether money by year lets everything be built that other money does (PKR)."""
+    return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
+
+
+def weights_of(config: Config) -> tuple[float, ...]:
+    """Return what a kWh/day of each year counts in a city's program; 1 where there is one year."""
+    asked = config.program.years
+    if asked is None:
+        return (1.0,)
+    return Years.of(
+        asked.budgets_pkr,
+        discount_rate=asked.discount_rate,
+        last_period_years=asked.last_period_years,
+    ).weights
 
 
 def _guarded(work: Callable[..., Row]) -> Callable[..., Row]:
@@ -138,18 +181,33 @@ def write(
 def _facts(config: Config) -> Row:
     """Return people, energy and vehicles of a city, and its cells (WKB, lon/lat) with demand.
 
-    What is known of the energy it wants is returned where something else is at fault.
+    What is known of the energy it wants is returned where something else is at fault. Energy over
+    years is their mean, each counting as in the city's program.
     """
     study = _study(config)
     row: Row = {"status": "optimal", "error": "", "title": config.title, "note": config.note}
     demand = study.demand
     kwh = demand["demand_kwh_day"].to_numpy(float)
+    years = config.program.years
+    tables = [demand] if years is None else [
+        demand if year == config.year else study.in_other(year=year).demand
+        for year in years.budgets_pkr
+    ]  # fmt: skip
+    weights = np.array(weights_of(config)) / math.fsum(weights_of(config))
+    wanted = [math.fsum(one["demand_kwh_day"]) for one in tables]
+    parts = [
+        one.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum() * weight
+        for one, weight in zip(tables, weights.tolist(), strict=True)
+    ]
+    by_class = pd.concat(parts, axis=1).reindex(parts[-1].index).fillna(0.0).sum(axis=1)
     row |= {
         "people": float(study.cells["people"].sum()),
         "vehicles": float(study.energy["vehicles"].sum()),
-        "demand_kwh_day": math.fsum(kwh),
-        "reachable_kwh_day": math.fsum(kwh),
-        "by_class": demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum().to_dict(),
+        "demand_kwh_day": math.fsum(weights * wanted),
+        "reachable_kwh_day": math.fsum(weights * wanted),
+        "wanted_by_year": wanted,
+        "reachable_by_year": wanted,
+        "by_class": by_class.to_dict(),
     }
     cells = study.cells[study.cells["cell_id"].isin(demand.loc[kwh > 0, "cell_id"])].to_crs(4326)
     middle = cells.geometry.representative_point()
@@ -160,10 +218,18 @@ def _facts(config: Config) -> Row:
         "lat": float(np.average(middle.y, weights=weight)),
     }
     try:
-        near = study.instance.served_pairs
-        ids = set(study.instance.demand_ids[np.asarray(near) > 0].astype(str))
-        mine = demand["demand_id"].astype(str).isin(ids).to_numpy()
-        row["reachable_kwh_day"] = math.fsum(kwh[mine])
+        instance = study.instance
+        # Near is near in every year; what wants nothing in the last is in reach of nobody then.
+        last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
+        ids = set(instance.demand_ids[last.served_pairs].astype(str))
+        reachable = [
+            math.fsum(one.loc[one["demand_id"].astype(str).isin(ids), "demand_kwh_day"])
+            for one in tables
+        ]
+        row |= {
+            "reachable_by_year": reachable,
+            "reachable_kwh_day": math.fsum(weights * reachable),
+        }
     except SitingError as err:
         row |= {"status": "failed", "error": str(err)}
     return row
@@ -196,20 +262,22 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
         )
     found_answer = Effort(study.config).solve(program, start=start)
     found, _ = bare_outcome(asked, found_answer)
-    classes = found.service.groupby("vehicle_class")["served_kwh_day"].sum()
-    mean, _far = found.drives_min
+    whole = math.fsum(weights_of(config))
+    bound = found.proof.bound / whole
+    rupees = np.zeros(0)
+    if ask.rupee:
+        rupees = rupees_of(program, limit_s=limit_s, seed=asked.config.solver.seed) / whole
     used = {str(one["limit"]): float(one["used"]) for one in found.limits}
     return {
         "status": found.status,
         "error": "",
-        "served_kwh_day": found.served_kwh_day,
+        **_figures(study, found),
         "subsidy_pkr": found.subsidy_pkr,
         "cost_pkr": found.cost_pkr,
-        "bound_kwh_day": found.proof.bound if math.isfinite(found.proof.bound) else math.nan,
+        "bound_kwh_day": bound if math.isfinite(bound) else math.nan,
         "new_stations": int((~program.instance.offer_existing[found_answer.standing]).sum()),
-        "drives_min": mean,
-        "offers": found.offers,
-        "by_class": {str(k): float(v) for k, v in classes.items()},
+        "offers": _as_built(found),
+        "rupee": rupees.tolist(),
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
     }
 
@@ -218,15 +286,42 @@ def _write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
     """Return what a city's run folder says, once it stands."""
-    study = _asked(config, replace(ask, price=None), limit_s, threads, start)
+    study = _asked(config, replace(ask, prices=None), limit_s, threads, start)
     plan = write_run(study, out, datetime.now().astimezone())
     return {
         "status": plan.outcome.status,
         "error": "",
-        "served_kwh_day": plan.facts["objective_kwh_day"],
+        **_figures(study, plan.outcome),
         "subsidy_pkr": plan.facts["subsidy_pkr"],
         "cost_pkr": plan.facts["cost_pkr"],
         "new_stations": plan.facts["new_stations"],
-        "drives_min": plan.facts["mean_travel_min"],
-        "by_class": {c["vehicle_class"]: c["served_kwh_day"] for c in plan.facts["classes"]},
+    }
+
+
+def _as_built(found: Outcome) -> tuple[str, ...]:
+    """Return the offers that stand in the end, those built first at the front: a start for more."""
+    first = found.built.drop_duplicates("site_id")["site_id"].to_list()
+    site = found.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
+    return tuple(sorted(found.offers, key=lambda offer: first.index(site[offer])))
+
+
+def _figures(study: Study, found: Outcome) -> Row:
+    """Return what a plan serves, in all and by class and year, and what it draws by year.
+
+    Energy over years is their mean, each counting as in the program.
+    """
+    weights = found.slices.set_index("slice")["weight"] / found.slices["weight"].sum()
+    rows = found.services
+    kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)
+    whole = math.fsum(kwh)
+    offers = study.offers
+    before = set(offers.loc[offers["existing"].astype(bool), "site_id"].astype(str))
+    new = found.built[~found.built["site_id"].astype(str).isin(before)]
+    return {
+        "served_kwh_day": whole,
+        "served_by_year": found.served["served_kwh_day"].astype(float).tolist(),
+        "drawn_by_year": found.money["spent_pkr"].astype(float).tolist(),
+        "new_by_year": [int((new["slice"] == name).sum()) for name in found.slices["slice"]],
+        "drives_min": math.fsum(kwh * rows["travel_min"]) / whole if whole > 0 else math.nan,
+        "by_class": {str(k): float(v) for k, v in kwh.groupby(rows["vehicle_class"]).sum().items()},
     }

@@ -24,6 +24,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
     """Write what the cities of a nation were asked and answered into its folder."""
     told = {
         "siting": __version__,
+        "years": _years(studies),
         "configurations": {name: _hash(config) for name, config in studies.items()},
         "answers": rows,
     }
@@ -33,7 +34,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers of an earlier folder that hold for these cities too.
 
-    Raises `InputError` if the folder has none that can be read.
+    Raises `InputError` if the folder has none that can be read, or is of other years.
     """
     path = folder / ANSWERS
     try:
@@ -47,12 +48,36 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         what = f"holds no answers of cities: {type(err).__name__}: {err}"
         raise InputError(Fault(str(path), what, "name what siting nation wrote")) from err
+    before, now = told.get("years", []), _years(studies)
+    if before != now:
+        what = f"is of {years_in_words(before)}, this nation of {years_in_words(now)}"
+        raise InputError(Fault(str(path), what, "leave --from out, or ask for the same"))
     for row in rows:
         if "bound_kwh_day" in row and row["bound_kwh_day"] is None:
             row["bound_kwh_day"] = math.nan
-        row["offers"] = tuple(row.get("offers", ()))
+        for key in ("offers", "money", "prices"):
+            row[key] = None if row.get(key, ()) is None else tuple(row.get(key, ()))
     return rows
 
 
+def years_in_words(years: Sequence[int]) -> str:
+    """Return the years of a plan as text.
+
+    >>> years_in_words([2027, 2028]), years_in_words([])
+    ('money by year, 2027, 2028', 'one sum')
+    """
+    return f"money by year, {', '.join(map(str, years))}" if years else "one sum"
+
+
+def _years(studies: Mapping[str, Config]) -> list[int]:
+    asked = next(iter(studies.values())).program.years
+    return [] if asked is None else list(asked.budgets_pkr)
+
+
 def _hash(config: Config) -> str:
+    years = config.program.years
+    if years is not None:  # each question has money of its own
+        asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
+        program = config.program.model_copy(update={"years": asked})
+        config = config.model_copy(update={"program": program})
     return hashlib.sha256(to_yaml(config).encode()).hexdigest()

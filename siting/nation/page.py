@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from siting.nation.certificate import price_columns
 from siting.nation.plan import NationPlan
 from siting.writing import write_whole
 
@@ -51,9 +52,13 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
                           f"({plan.served_kwh_day / max(wanted, 1e-9):.1%})"),
         ("Proven limit", f"no division of this money serves more than {plan.bound_kwh_day:,.0f} "
                          f"kWh/day, gap {plan.gap:.2%}"),
-        ("Granted", f"PKR {granted / 1e6:,.1f} m of {plan.config.budget_pkr / 1e6:,.1f} m"),
+        ("Granted", f"PKR {granted / 1e6:,.1f} m of {plan.config.money_pkr / 1e6:,.1f} m"),
         ("New stations", f"{int(plan.cities['new_stations'].sum()):,}"),
     ]  # fmt: skip
+    if plan.years:
+        lines[0] = (lines[0][0], f"{lines[0][1]}, the mean over the years, each counting as a "
+                                 "city's plan counts it")  # fmt: skip
+    lines += [(f"In {year}", _of_year(plan, year)) for year in plan.years]
     if len(worst):
         words = "; ".join(
             f"{WORDS[r['split']]} {-r['less_kwh_day']:+,.0f} kWh/day ({-r['less_share']:+.1%})"
@@ -77,6 +82,21 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
     return lines
 
 
+def _of_year(plan: NationPlan, year: int) -> str:
+    """Return money, stations and energy of a year in all cities."""
+    assert plan.config.years is not None
+    of = plan.cities
+    served = math.fsum(of[f"served_{year}_kwh_day"])
+    wanted = math.fsum(of[f"wanted_{year}_kwh_day"].dropna())
+    new = int(of[f"new_stations_{year}"].sum())
+    return (
+        f"PKR {math.fsum(of[f'granted_{year}_pkr']) / 1e6:,.1f} m granted of "
+        f"{plan.config.years.budgets_pkr[year] / 1e6:,.1f} m, "
+        f"{new:,} new station{'s' * (new != 1)} up to then, {served:,.0f} of "
+        f"{wanted:,.0f} kWh/day ({served / max(wanted, 1e-9):.1%})"
+    )
+
+
 def render(plan: NationPlan, out: Path) -> str:
     """Return the page of a nation as HTML text."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
@@ -85,6 +105,7 @@ def render(plan: NationPlan, out: Path) -> str:
         f"<tr><th>{html.escape(a)}</th><td style='white-space:normal'>{html.escape(b)}</td></tr>"
         for a, b in headline(plan)
     )
+    each = ", by year" if plan.years else ""
     caveat = f'<p class="note">{note}</p>' if note else ""
     return f"""<!doctype html>
 <html lang="en">
@@ -101,8 +122,7 @@ def render(plan: NationPlan, out: Path) -> str:
 {caveat}
 <div class="wide"><table>{lines}</table></div>
 <h2>Where the money goes</h2>
-<figure>{_map(plan)}<figcaption>A circle's area is the money granted. Outlines of the provinces are
-schematic, and say nothing about any boundary.</figcaption></figure>
+{_where(plan)}
 <h2>By city</h2>
 <div class="wide">{_cities(plan, out)}</div>
 <p class="quiet">One PKR m more: what it would serve there, by the plans that were found.</p>
@@ -119,9 +139,9 @@ money, with no floors to keep.</p>
 <p class="quiet">Served at least: by plans at hand, with no city solved anew.</p>
 <h2>Why no division does better</h2>
 <div class="wide">{_terms(plan)}</div>
-<p class="quiet">At these prices a rupee, no plan of a city brings more energy net of its money than
-the city's row; what the money there is would be worth at its price is added. The sum limits every
-division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
+<p class="quiet">At these prices a rupee{each}, no plan of a city brings more energy net of its
+money than the city's row; what the money there is would be worth at its price is added. The sum
+limits every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
 <code>siting nation</code> on this folder adds them up again.</p>
 <p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
 <a href="splits.csv">splits.csv</a>, <a href="frontier.csv">frontier.csv</a>,
@@ -138,20 +158,67 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
     return (lon - WEST) * SCALE * SQUEEZE, (NORTH - lat) * SCALE
 
 
-def _map(plan: NationPlan) -> str:
+def _where(plan: NationPlan) -> str:
+    """Return the map; of the years together and of each, with a button for each."""
+    if not plan.years:
+        return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
+    most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)
+    panels = {"all": ("All years", _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max()))}
+    for year in plan.years:
+        figure = _figure(plan, f"granted_{year}_pkr", most)
+        table = f'<div class="wide">{_cities_in(plan, year)}</div>'
+        panels[str(year)] = (str(year), figure + table)
+    # Without a script: a button that is taken shows its own part.
+    shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
+    buttons = "".join(
+        f'<input type="radio" name="year" id="year-{key}"{" checked" * (key == "all")}>'
+        f'<label for="year-{key}">{label}</label> '
+        for key, (label, _) in panels.items()
+    )
+    parts = "".join(
+        f'<section class="year" id="of-{key}" aria-label="{label}">{part}</section>'
+        for key, (label, part) in panels.items()
+    )
+    style = f"<style>.year {{ display: none; }} {shown} {{ display: block; }}</style>"
+    return f'{style}<div role="radiogroup" aria-label="Year">{buttons}{parts}</div>'
+
+
+def _figure(plan: NationPlan, column: str, most: float) -> str:
+    return (
+        f"<figure>{_map(plan, column, max(most, 1.0))}<figcaption>A circle's area is the money "
+        "granted. Outlines of the provinces are schematic, and say nothing about any boundary."
+        "</figcaption></figure>"
+    )
+
+
+def _cities_in(plan: NationPlan, year: int) -> str:
+    heads = ["City", f"Granted in {year}, PKR m", "Drawn", f"New stations up to {year}",
+             "Served, kWh/day", "Wanted", "Share"]  # fmt: skip
+    rows = []
+    for row in plan.cities.to_dict("records"):
+        served, wanted = row[f"served_{year}_kwh_day"], row[f"wanted_{year}_kwh_day"]
+        rows.append(
+            [html.escape(row["title"]), f"{row[f'granted_{year}_pkr'] / 1e6:,.1f}",
+             f"{row[f'subsidy_{year}_pkr'] / 1e6:,.1f}", f"{row[f'new_stations_{year}']:,.0f}",
+             f"{served:,.0f}", _number(wanted),
+             _number(served / wanted if wanted else 0.0, ".1%")]
+        )  # fmt: skip
+    return _table(heads, rows)
+
+
+def _map(plan: NationPlan, column: str, most: float) -> str:
     text = (files("siting.nation") / "provinces.json").read_text(encoding="utf-8")
     parts = []
     for name, ring in json.loads(text)["provinces"].items():
         points = " ".join("{:.1f},{:.1f}".format(*_xy(lon, lat)) for lon, lat in ring)
         parts.append(f'<polygon class="land" points="{points}"><title>{name}</title></polygon>')
-    most = max(plan.cities["granted_pkr"].max(), 1.0)
     placed = plan.cities[plan.cities["lon"].notna()].sort_values("granted_pkr", ascending=False)
     taken: list[tuple[bool, float]] = []
     for row in placed.to_dict("records"):
         x, y = _xy(row["lon"], row["lat"])
-        radius = 3 + 21 * math.sqrt(row["granted_pkr"] / most)
+        radius = 3 + 21 * math.sqrt(row[column] / most)
         kind = "city lost" if row["status"] == "failed" else "city"
-        words = f"{row['title']}: PKR {row['granted_pkr'] / 1e6:,.1f} m"
+        words = f"{row['title']}: PKR {row[column] / 1e6:,.1f} m"
         parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>'
                      f"{html.escape(words)}</title></circle>")  # fmt: skip
         left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
@@ -212,7 +279,12 @@ def _cities(plan: NationPlan, out: Path) -> str:
 
 
 def _classes(plan: NationPlan) -> str:
-    names = [c.removeprefix("wanted_") for c in plan.cities.columns if c.startswith("wanted_")]
+    of_years = {f"wanted_{year}_kwh_day" for year in plan.years}
+    names = [
+        column.removeprefix("wanted_")
+        for column in plan.cities.columns
+        if column.startswith("wanted_") and column not in of_years
+    ]
     rows = [
         [html.escape(row["title"])]
         + [
@@ -250,10 +322,17 @@ def _frontier(plan: NationPlan) -> str:
 
 
 def _terms(plan: NationPlan) -> str:
-    rows = [
-        [html.escape(r["name"]), f"{r['price'] * 1e6:,.2f} kWh/day a PKR m",
-         f"{r['money_pkr'] / 1e6:,.1f}", f"{r['term_kwh_day']:,.1f}"]
-        for r in plan.terms.to_dict("records")
-    ]  # fmt: skip
+    rows = []
+    for r in plan.terms.to_dict("records"):
+        prices = [r["price"]] if r["row"] == "pot" else [r[c] for c in price_columns(plan.years)]
+        words = " / ".join(f"{price * 1e6:,.2f}" for price in prices)
+        rows.append(
+            [
+                html.escape(r["name"]),
+                f"{words} kWh/day a PKR m",
+                _number(r["money_pkr"] / 1e6, ",.1f"),
+                f"{r['term_kwh_day']:,.1f}",
+            ]
+        )
     rows.append(["together", "", "", f"{plan.bound_kwh_day:,.1f}"])
     return _table(["City or money", "Price of a rupee", "PKR m", "kWh/day"], rows)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from siting.config import NationConfig
 from siting.nation.certificate import MILLION, Pot, divide
 from siting.nation.city import Row
 from siting.nation.rounds import BUDGET, SPLITS, Rounds, same
+from siting.program.instance import Floats
 from siting.study.zones import gini
 
 # Parts of the budget that the frontier shows.
@@ -30,7 +32,10 @@ class NationPlan:
         ``cost_pkr``, ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``,
         ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``
         (what a PKR m more would serve, between plans of the city), ``binds`` (which floor),
-        ``lon``, ``lat``, ``note``, ``error``, and ``served_CLASS`` and ``wanted_CLASS``.
+        ``lon``, ``lat``, ``note``, ``error``, and ``served_CLASS`` and ``wanted_CLASS``. With money
+        by year energy is the mean over the years, each counting as in a city's program, and there
+        are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
+        ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
         One row a way to divide: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
         shares served over cities), ``gini_a_head`` (of energy by head), ``less_kwh_day`` and
@@ -76,10 +81,21 @@ class NationPlan:
         return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
 
     @property
+    def years(self) -> tuple[int, ...]:
+        """The years of the plan; none where there is one sum."""
+        return () if self.config.years is None else tuple(self.config.years.budgets_pkr)
+
+    @property
     def price(self) -> float:
-        """What a rupee more of the budget is worth by the certificate (kWh/day)."""
-        own = self.terms[(self.terms["row"] == "pot") & (self.terms["name"] == BUDGET)]
-        return float(own["price"].iloc[0]) if len(own) else 0.0
+        """What a rupee more of the budget is worth by the certificate (kWh/day).
+
+        By year: one that is spread over the years as the budget is.
+        """
+        names = self.terms["name"].astype(str)
+        own = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
+        if not self.years:
+            return float(own["price"].iloc[0]) if len(own) else 0.0
+        return math.fsum(own["term_kwh_day"]) / self.config.money_pkr
 
     def in_pkr(self, kwh_day: float | None) -> float | None:
         """Return the public money (PKR) that serves so much at the price of the budget."""
@@ -93,20 +109,22 @@ class NationPlan:
 
 def plan_of(
     nation: Rounds,
-    chosen: Mapping[str, tuple[float, Row]],
+    chosen: Mapping[str, tuple[Floats, Row]],
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
     """Return the plan from what was chosen and, where they stand, from the run folders."""
-    pots, terms = nation.pots, nation.certificate()
+    pots, (bounds, terms) = nation.pots, nation.proof()
+    none = np.zeros(len(nation.money))
     rows = []
     for name, config in nation.studies.items():
         facts = nation.facts[name]
-        granted, row = chosen.get(name, (0.0, {"status": "failed"}))
+        by_year, row = chosen.get(name, (none, {"status": "failed"}))
         error = nation.failed.get(name, "")
         if name in written:
             row, error = written[name], written[name]["error"]
-            granted = granted if row["status"] != "failed" else 0.0
+            by_year = by_year if row["status"] != "failed" else none
+        granted = math.fsum(by_year)
         classes = row.get("by_class", {})
         rows.append(
             {
@@ -123,6 +141,7 @@ def plan_of(
                 "note": config.note, "error": error,
                 **{f"served_{k}": classes.get(k, 0.0) for k in facts.get("by_class", {})},
                 **{f"wanted_{k}": v for k, v in facts.get("by_class", {}).items()},
+                **_of_years(nation.years, by_year, row, facts),
             }
         )  # fmt: skip
     cities = pd.DataFrame(rows)
@@ -131,11 +150,27 @@ def plan_of(
     free = nation.without_floors_kwh_day()
     cost = None if free is None else max(free - served, 0.0)
     plan = NationPlan(
-        nation.config, cities, _splits(nation, cities, served), _frontier(nation), nation.bounds(),
+        nation.config, cities, _splits(nation, cities, served), _frontier(nation), bounds,
         terms, pots, unknown, cost, round(seconds, 1),
     )  # fmt: skip
     plan.splits["less_pkr"] = [plan.in_pkr(kwh) for kwh in plan.splits["less_kwh_day"]]
     return plan
+
+
+def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
+    """Return money, stations and energy of a city by year, by column."""
+    found: Row = {}
+    for t, year in enumerate(years):
+        values = {
+            f"granted_{year}_pkr": granted,
+            f"subsidy_{year}_pkr": row.get("drawn_by_year"),
+            f"new_stations_{year}": row.get("new_by_year"),
+            f"served_{year}_kwh_day": row.get("served_by_year"),
+        }
+        found |= {key: 0.0 if of is None else of[t] for key, of in values.items()}
+        wanted = facts.get("wanted_by_year")
+        found[f"wanted_{year}_kwh_day"] = math.nan if wanted is None else wanted[t]
+    return found
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
@@ -151,10 +186,10 @@ def _binds(nation: Rounds, name: str, granted: float, row: Row) -> str:
     words = []
     if low > 0 and granted <= low * (1 + 1e-6):
         words.append("least money")
-    if granted >= high * (1 - 1e-6) and high < nation.config.budget_pkr:
+    if granted >= high * (1 - 1e-6) and high < nation.config.money_pkr:
         words.append("most money" if high > 0 else "takes no part")
     need = nation.config.least_kwh_day_a_head * nation.facts[name].get("people", 0.0)
-    if need > 0 and row.get("served_kwh_day", math.inf) <= need * 1.01:
+    if need > 0 and row.get("served_by_year", [math.inf])[-1] <= need * 1.01:
         words.append("energy a head")
     return ", ".join(words)
 
@@ -177,7 +212,7 @@ def _splits(nation: Rounds, cities: pd.DataFrame, best: float) -> pd.DataFrame:
         table = own[["demand_kwh_day", "people"]].copy()
         for key in ("served_kwh_day", "drives_min"):
             table[key] = [found.get(n, {}).get(key, 0.0) for n in own.index]
-        row = _split_row(nation, split, money, table, best)
+        row = _split_row(nation, split, {n: math.fsum(m) for n, m in money.items()}, table, best)
         rows.append(row | {"complete": len(found) == len(nation.studies) - len(nation.failed)})
     return pd.DataFrame(rows)
 
@@ -210,12 +245,12 @@ def _frontier(nation: Rounds) -> pd.DataFrame:
     points = nation.points()
     envelopes = {n: one.budget_pkr for n, one in nation.config.envelopes.items()}
     for part in PARTS:
-        pots = [replace(p, at_most=p.at_most * part) if p.name == BUDGET else p
-                for p in nation.pots]  # fmt: skip
+        others = nation.pots[len(nation.budgets()) :]
+        pots = [*nation.budgets(part), *others]
         found = (
             divide(points, pots, envelopes) if all(len(p.money) for p in points.values()) else None
         )
-        bound = math.fsum(nation.certificate(pots)["term_kwh_day"])
+        bound = math.fsum(nation.proof(pots)[1]["term_kwh_day"])
         served = math.nan if found is None else found.energy
-        rows.append((nation.config.budget_pkr * part, served, bound))
+        rows.append((nation.config.money_pkr * part, served, bound))
     return pd.DataFrame(rows, columns=["budget_pkr", "served_kwh_day", "bound_kwh_day"])

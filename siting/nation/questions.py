@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.nation.certificate import MILLION
+from siting.nation.certificate import MILLION, price_columns
+from siting.nation.earlier import years_in_words
 from siting.nation.folder import read_nation
 
 CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
@@ -49,7 +51,8 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
     if row["status"] == "failed":
         return [*lines, ("Why", str(row["error"]))], pd.DataFrame()
     low, high = facts["limits_pkr"][city]
-    price = _price(tables["certificate"], city)
+    years = facts["years"]
+    prices = _prices(tables["certificate"], city, years)
     plans = _plans(tables["bounds"], city, float(row["subsidy_pkr"]))
     lines += [
         ("Money", f"PKR {row['granted_pkr'] / MILLION:,.2f} m granted, "
@@ -59,9 +62,16 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
                    f"{row['new_stations']:,.0f} new stations"),
         ("A PKR m less", _less(plans)),
         ("A PKR m more", _more(plans)),
-        ("In the nation", f"at the price of the certificate a PKR m has to bring "
-                          f"{price * MILLION:,.1f} kWh/day here"),
+        ("In the nation", "at the price of the certificate a PKR m has to bring "
+                          f"{', '.join(prices)} kWh/day here"),
     ]  # fmt: skip
+    if years:
+        each = "; ".join(
+            f"{year}: {row[f'granted_{year}_pkr'] / MILLION:,.2f} m granted, "
+            f"{row[f'served_{year}_kwh_day']:,.0f} kWh/day served"
+            for year in years
+        )
+        lines.insert(2, ("By year", each))
     if isinstance(row["binds"], str) and row["binds"]:
         lines.append(("Binds", row["binds"]))
     return lines, plans
@@ -76,8 +86,20 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
         One row a city that is in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
         ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank
         where a city is in one plan only.
+
+    Raises
+    ------
+    InputError
+        If one of them is no such folder, or their years differ.
+    VerifyError
+        If one of them is not what it says it is.
     """
-    old, new = (read_nation(folder)[1]["cities"].set_index("city") for folder in (before, after))
+    (then, was_told), (facts, told) = read_nation(before), read_nation(after)
+    if then["years"] != facts["years"]:
+        words = [years_in_words(one["years"]) for one in (then, facts)]
+        what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy is not the same"
+        raise InputError(Fault("compare", what, "compare plans of the same years"))
+    old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))
     table = pd.DataFrame(index=pd.Index([*names, "all"], name="city"))
     for key in CHANGES:
@@ -92,9 +114,13 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _price(terms: pd.DataFrame, city: str) -> float:
+def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
+    """Return what a PKR m, of each year, has to bring in a city (kWh/day), as text."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
-    return float(mine["price"].iloc[0]) if len(mine) else 0.0
+    columns = price_columns(years)
+    numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)
+    words = [f" in {year}" for year in years] or [""]
+    return [f"{p * MILLION:,.1f}{word}" for p, word in zip(numbers, words, strict=True)]
 
 
 def _plans(asks: pd.DataFrame, city: str, drawn: float) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,21 @@ import pandas as pd
 from siting.config import Config, load_nation
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.nation import city as asking
-from siting.nation.certificate import MILLION, Points, Pot, certificate, divide
-from siting.nation.city import Ask, Row
+from siting.nation.certificate import (
+    MILLION,
+    Points,
+    Pot,
+    added_up_by_year,
+    best_prices,
+    certificate,
+    divide,
+    price_columns,
+)
+from siting.nation.city import Ask, Row, covers
 from siting.nation.earlier import read_answers
 from siting.nation.overlap import overlaps
 from siting.nation.workers import Workers
+from siting.program.instance import Floats
 
 Report = Callable[[str], None]
 
@@ -33,6 +44,11 @@ BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
+# Of a question and its answer by year, and the column of each in the table of bounds.
+BY_YEAR = {
+    "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
+    "served_by_year": "served_{}_kwh_day",
+}  # fmt: skip
 
 
 class Rounds:
@@ -61,46 +77,83 @@ class Rounds:
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         self.rows = [] if earlier is None else read_answers(Path(earlier), self.studies)
+        plan = self.config.years
+        # The years of the plan, none where there is one sum, and the money of each (PKR).
+        self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
+        money = [self.config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
+        self.money: Floats = np.array(money, dtype=float)
+        self.carry_over = plan is not None and plan.carry_over
 
     # --- what is shared ---------------------------------------------------------------------------
 
     @property
     def pots(self) -> tuple[Pot, ...]:
         """Return the money that cities share: the budget, and what provinces have."""
-        budget = self.config.budget_pkr
-        found = [Pot(BUDGET, tuple(self.studies), at_most=budget)]
+        budget, years = self.config.money_pkr, tuple(range(len(self.money)))
+        found = self.budgets()
         for name, money in self.config.provinces.items():
             mine = tuple(c for c, province in self.province.items() if province == name)
             alive = [c for c in mine if c not in self.failed]
             least = money.least(budget) if alive else 0.0
-            found.append(Pot(name, mine, least, money.most(budget)))
+            found.append(Pot(name, mine, least, money.most(budget), years))
+        for name in self.studies if self.years else ():
+            low, high = self.limits(name)
+            if low > 0 or high < budget:
+                found.append(Pot(f"money of {name}", (name,), low, high, years))
         return tuple(found)
+
+    def budgets(self, part: float = 1.0) -> list[Pot]:
+        """Return the nation's budget, or a part of it; by year, or up to each year."""
+        cities = tuple(self.studies)
+        if not self.years:
+            return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
+        there = np.cumsum(self.money) if self.carry_over else self.money
+        word = "up to" if self.carry_over else "of"
+        return [
+            Pot(f"{BUDGET} {word} {year}", cities, 0.0, part * float(there[t]),
+                tuple(range(t + 1)) if self.carry_over else (t,))
+            for t, year in enumerate(self.years)
+        ]  # fmt: skip
+
+    def within(self, money: Floats, most: float) -> Floats:
+        """Return money by year (PKR) of which there is no more than so much in all."""
+        return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
+
+    def high(self, name: str) -> Floats:
+        """Return the most that a city can be granted by year, one after the other (PKR)."""
+        return self.within(self.money, self.limits(name)[1])
+
+    def most(self, name: str) -> Floats:
+        """Return the most that a city can be granted in each single year (PKR)."""
+        there = np.cumsum(self.money) if self.carry_over else self.money
+        return np.minimum(there, self.limits(name)[1])
 
     def limits(self, name: str) -> tuple[float, float]:
         """Return the least and the most money of a city (PKR); one that failed is owed none."""
-        asked, budget = self.asked[name], self.config.budget_pkr
+        asked, budget = self.asked[name], self.config.money_pkr
         if asked.takes_part == "never":
             return 0.0, 0.0
         least = 0.0 if name in self.failed else asked.least(budget)
         return least, min(asked.most(budget), budget)
 
     def ask(
-        self, city: str, purpose: str, budget: float, price: float | None = None, *, free: bool
+        self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
         """Return a question; `free` of the floors, as a split by numbers alone is."""
         share, stations = 0.0, 0
         if not free:
             facts = self.facts[city]
             need = self.config.least_kwh_day_a_head * facts["people"]
-            share = min(need / facts["demand_kwh_day"], 1.0) if need > 0 else 0.0
+            share = min(need / facts["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
             stations = int(self.asked[city].takes_part == "must")
         # At a price each city may draw on all; otherwise on its part, so that all fit together.
-        part = 1.0 if price is not None else min(budget / self.config.budget_pkr, 1.0)
+        part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
             for name, one in self.config.envelopes.items()
         }
-        return Ask(city, purpose, budget, price, share, stations, envelopes)
+        priced = None if prices is None else tuple(prices.tolist())
+        return Ask(city, purpose, tuple(money.tolist()), priced, share, stations, envelopes)
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -119,7 +172,7 @@ class Rounds:
         for name in names:
             facts = self.facts[name]
             need = self.config.least_kwh_day_a_head * facts.get("people", 0.0)
-            have = facts.get("reachable_kwh_day", math.inf)
+            have = facts.get("reachable_by_year", [math.inf])[-1]
             if need > have:
                 fix = f"ask for {have / facts['people']:.3g} or less"
                 what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
@@ -150,7 +203,7 @@ class Rounds:
             if ask.city in self.failed or twice:
                 continue
             # At a price nothing may be proven in the time of a budget, and the bound rests on it.
-            times = 1.0 if ask.price is None else 2.0
+            times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
@@ -164,17 +217,18 @@ class Rounds:
         for i, row in self.workers.each(tasks):
             ask, times = todo[i]
             full = {"city": ask.city, "purpose": ask.purpose, "budget_pkr": ask.budget_pkr,
-                    "price": ask.price, "free": ask.free, "times": times} | row  # fmt: skip
-            if ask.envelopes and ask.price is None:
+                    "money": ask.money, "prices": ask.prices,
+                    "free": ask.free, "times": times} | row  # fmt: skip
+            if ask.envelopes and ask.prices is None:
                 full["bound_kwh_day"] = math.nan  # it could have had more of the envelopes
             self.rows.append(full)
-            at = f"PKR {ask.budget_pkr / MILLION:,.1f} m"
-            if ask.price is not None:
-                at = f"{ask.price * MILLION:,.1f} kWh/day a PKR m"
+            at = f"PKR {_in_millions(ask.money)} m"
+            if ask.prices is not None:
+                at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day a PKR m"
             what = f"{ask.city}, {ask.purpose}, {at}"
             if "served_kwh_day" in row:
-                kwh, pkr = row["served_kwh_day"], row["subsidy_pkr"] / MILLION
-                said = f"{kwh:,.0f} kWh/day for PKR {pkr:,.1f} m"
+                kwh, pkr = row["served_kwh_day"], _in_millions(row["drawn_by_year"])
+                said = f"{kwh:,.0f} kWh/day for PKR {pkr} m"
                 self.tell(f"{what}: {said}, {row['seconds']:,.1f} s")
             else:
                 self.tell(f"{what}: {row['status']}, {' '.join(str(row['error']).split())}")
@@ -185,8 +239,8 @@ class Rounds:
         rows = [r for r in self.plans(ask.city) if r["subsidy_pkr"] <= ask.budget_pkr]
         if not rows:
             return ()
-        price = ask.price or 0.0
-        best = max(rows, key=lambda r: r["served_kwh_day"] - price * r["subsidy_pkr"])
+        prices = np.array(ask.prices or [0.0] * len(ask.money))
+        best = max(rows, key=lambda r: r["served_kwh_day"] - prices @ r["drawn_by_year"])
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
@@ -196,7 +250,9 @@ class Rounds:
             return rows
         need = self.config.least_kwh_day_a_head * self.facts[name]["people"] * (1 - 1e-6)
         stations = int(self.asked[name].takes_part == "must")
-        return [r for r in rows if r["served_kwh_day"] >= need and r["new_stations"] >= stations]
+        return [
+            r for r in rows if r["served_by_year"][-1] >= need and r["new_stations"] >= stations
+        ]
 
     # --- dividing ---------------------------------------------------------------------------------
 
@@ -209,17 +265,18 @@ class Rounds:
         for name in self.studies:
             rows = self.plans(name, floors=floors and name not in self.failed)
             low, high = self.limits(name)
+            most: float | Floats = self.most(name) if self.years else high
             if not floors:
-                low, high = 0.0, self.config.budget_pkr if high > 0 else 0.0
+                low, most = 0.0, self.config.money_pkr if high > 0 else 0.0
             if name in self.failed:
-                rows = [{"subsidy_pkr": 0.0, "served_kwh_day": 0.0}]
+                rows = [{"drawn_by_year": [0.0] * len(self.money), "served_kwh_day": 0.0}]
             use = {
                 key: np.array([r.get("envelopes", {}).get(key, 0.0) for r in rows])
                 for key in self.config.envelopes
             }
             money, energy = (np.array([r[k] for r in rows], dtype=float)
-                             for k in ("subsidy_pkr", "served_kwh_day"))  # fmt: skip
-            found[name] = Points(money, energy, low, high, use)
+                             for k in ("drawn_by_year", "served_kwh_day"))  # fmt: skip
+            found[name] = Points(money, energy, low, most, use)
         return found
 
     def _divided(self, *, whole: bool) -> Any:
@@ -231,18 +288,20 @@ class Rounds:
 
     def without_floors_kwh_day(self) -> float | None:
         """Return what the plans at hand serve where no floor holds; none: no floor is asked for."""
-        budget = self.config.budget_pkr
+        budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
         if not (self._has_floors or least):
             return None
-        pots = [Pot(BUDGET, tuple(self.studies), at_most=budget)]
         envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
-        found = divide(self.points(floors=False), pots, envelopes)
+        found = divide(self.points(floors=False), self.budgets(), envelopes)
         return None if found is None else found.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return what is proven of each city, with the energy in its reach as the first of all."""
+        """Return what is proven of each city, with the energy in its reach as the first of all.
+
+        By year also the money asked for, the prices, and what a plan draws and serves.
+        """
         rows = [
             {
                 "city": n,
@@ -251,62 +310,135 @@ class Rounds:
             }
             for n, f in self.facts.items()
         ]
-        rows += [r for r in self.rows if r["city"] not in self.failed]
+        for row in self.rows:
+            if row["city"] in self.failed:
+                continue
+            known = row | self._in_columns(row)
+            # What an earlier plan proved at prices within less money says nothing of more.
+            if row["prices"] is not None and not covers(row["money"], self.high(row["city"])):
+                known["bound_kwh_day"] = math.nan
+            rows.append(known)
         keys = list(BOUND_COLUMNS)
+        if self.years:
+            keys[keys.index("price") : keys.index("price") + 1] = price_columns(self.years)
+            keys += [column.format(y) for column in BY_YEAR.values() for y in self.years]
         table = pd.DataFrame(rows).reindex(columns=keys)
         numbers = [k for k in keys if k not in ("city", "purpose", "status", "error")]
         return table.astype(dict.fromkeys(numbers, float))
 
-    def certificate(self, pots: Sequence[Pot] | None = None) -> pd.DataFrame:
-        """Return the certificate that all bounds so far give, for this or other money."""
-        limits = {name: self.limits(name) for name in self.studies}
-        return certificate(self.bounds(), limits, pots or self.pots)
+    def _in_columns(self, row: Row) -> Row:
+        """Return what a question and its answer have of each year, by column of `bounds`."""
+        prices = row["prices"]
+        if self.years and prices is None and covers(row["money"], self.high(row["city"])):
+            prices = [0.0] * len(self.years)  # for all money there is, so for any division
+        found = dict(zip(price_columns(self.years), prices or (), strict=False))
+        for key, column in BY_YEAR.items() if self.years else ():
+            numbers = zip(self.years, row.get(key, ()), strict=False)
+            found |= {column.format(year): number for year, number in numbers}
+        return found
+
+    def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return all bounds so far, and the certificate that they give for this or other money.
+
+        By year the bounds have the weights (`siting.nation.certificate`) with which they add up.
+        """
+        bounds, pots = self.bounds(), pots or self.pots
+        if not self.years:
+            return bounds, certificate(bounds, {n: self.limits(n) for n in self.studies}, pots)
+        most = {name: self.most(name) for name in self.studies}
+        prices, weights = best_prices(bounds, most, pots, self.years)
+        bounds["weight"] = weights
+        return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
         """Ask for what the splits need, and then in rounds while the gap is wide."""
         names = [n for n in self.studies if n not in self.failed]
-        asks = [self.ask(n, "nothing", 0.0, free=True) for n in names]
-        for split in SPLITS:
+        asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
+        for i, split in enumerate(SPLITS):
             money = self.split(split)
-            asks += [self.ask(n, split, money[n], free=True) for n in names]
+            of = [self.ask(n, split, money[n], free=True) for n in names]
+            asks += [replace(one, rupee=bool(self.years) and i == 0) for one in of]
         self.answer(asks)
         if self._has_floors:
-            self.answer([self.ask(n, "floors", self.limits(n)[1], free=False) for n in names])
+            self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
         for number in range(self.config.solver.rounds):
             names = [n for n in names if n not in self.failed]
             whole, shared, terms = (
-                self._divided(whole=True), self._divided(whole=False), self.certificate()
+                self._divided(whole=True), self._divided(whole=False), self.proof()[1]
             )  # fmt: skip
             served = -math.inf if whole is None else whole.energy
             bound = math.fsum(terms["term_kwh_day"])
             self.tell(f"round {number + 1}: {served:,.0f} kWh/day, at most {bound:,.0f}")
             if bound <= served * (1 + self.config.solver.gap):
                 return
-            prices = dict(zip(terms["name"], terms["price"], strict=True))
+            proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
             asks = []
             for name in names:
-                high = self.limits(name)[1]
-                tried = {prices.get(name, 0.0), _price_at(shared, self.pots, name)}
+                high = self.high(name)
+                tried = self._rupees(name)
+                if not tried:
+                    if name in proven.index:
+                        tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
+                    tried.append(self._price_at(shared, name))
                 # Where more money seems worth nothing, half of what it brings on average is tried.
-                usual = HALF * max(served, 0.0) / self.config.budget_pkr
-                for price in [p for p in tried if p > 0] or [usual]:
-                    if price > 0:
-                        asks.append(self.ask(name, "price", high, price, free=False))
+                usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
+                for prices in [p for p in tried if p.any()] or [usual]:
+                    if prices.any():
+                        asks.append(self.ask(name, "price", high, prices, free=False))
                 if shared is not None:
-                    asks.append(self.ask(name, "fill", shared.granted[name], free=False))
+                    fill = self.ask(name, "fill", shared.granted[name], free=False)
+                    asks.append(replace(fill, rupee=bool(self.years)))
                 if whole is not None:
-                    left = self.config.budget_pkr - math.fsum(whole.granted.values())
-                    more = min(high, whole.granted[name] + left)
+                    more = self.within(self._with_what_is_left(whole.granted, name), high.sum())
                     asks.append(self.ask(name, "trade", more, free=False))
             self.answer(asks)
+
+    def _rupees(self, name: str) -> list[Floats]:
+        """Return prices by year to try in a city; none where there is one sum, or none is known.
+
+        Prices of several years that the plans at hand give jump from one corner to the next. What a
+        rupee of each year is worth to each city at its money, by its own relaxation, is about the
+        same in all once the money is well divided: the mean over cities, by money, is tried, and a
+        city with limits of its own is asked at what a rupee is worth there too.
+        """
+        last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
+        weights = np.array([math.fsum(r["money"]) for r in last.values()])
+        if not weights.sum() > 0:
+            return []
+        worth = np.array([r["rupee"] for r in last.values()])
+        found = [weights @ worth / weights.sum()]
+        limited = any(name in pot.cities for pot in self.pots[len(self.budgets()) :])
+        if limited and name in last:
+            found.append(np.array(last[name]["rupee"]))
+        before = [r for r in self.plans(name) if r["prices"] is not None]
+        asks = [self.ask(name, "price", self.high(name), prices, free=False) for prices in found]
+        # Once they stand still, what the plans say is tried.
+        return found if any(not any(same(r, a) for r in before) for a in asks) else []
+
+    def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
+        """Return what a city is granted and all that is left over, by year (PKR)."""
+        left = self.money - np.sum(list(granted.values()), axis=0)
+        if self.carry_over:  # what later years need is not left
+            there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
+            left = np.diff(np.maximum(there, 0.0), prepend=0.0)
+        more: Floats = granted[name] + np.maximum(left, 0.0)
+        return more
+
+    def _price_at(self, shared: Any, name: str) -> Floats:
+        """Return what a rupee of each year is worth to a city by the prices of the pots."""
+        prices = np.zeros(len(self.money))
+        for pot in self.pots if shared is not None else ():
+            if name in pot.cities:
+                prices[list(pot.years)] += shared.prices[pot.name]
+        return np.maximum(prices, 0.0)
 
     @property
     def _has_floors(self) -> bool:
         must = any(one.takes_part == "must" for one in self.config.cities)
         return must or self.config.least_kwh_day_a_head > 0
 
-    def split(self, split: str) -> dict[str, float]:
-        """Return the money of each city that takes part, by a number alone (PKR)."""
+    def split(self, split: str) -> dict[str, Floats]:
+        """Return the money of each city that takes part, by a number alone and by year (PKR)."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -314,9 +446,9 @@ class Rounds:
             for n in self.studies
         }  # fmt: skip
         whole = math.fsum(weight.values()) or 1.0
-        return {n: self.config.budget_pkr * w / whole for n, w in weight.items()}
+        return {n: self.money * w / whole for n, w in weight.items()}
 
-    def chosen(self) -> dict[str, tuple[float, Row]]:
+    def chosen(self) -> dict[str, tuple[Floats, Row]]:
         """Return money granted and plan of each city that has one."""
         whole = self._divided(whole=True)
         if whole is None:
@@ -325,7 +457,7 @@ class Rounds:
         for name in self.studies:
             if name not in self.failed:
                 row = self.plans(name, floors=True)[int(whole.weights[name].argmax())]
-                chosen[name] = (max(whole.granted[name], row["subsidy_pkr"]), row)
+                chosen[name] = (np.maximum(whole.granted[name], row["drawn_by_year"]), row)
         return chosen
 
     def _why_not(self) -> list[Fault]:
@@ -341,31 +473,29 @@ class Rounds:
                 faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
                 continue
             least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
-        have = self.config.budget_pkr
+        have = self.config.money_pkr
         if not faults:
             what = (
                 f"the floors of the cities take PKR {least / 1e6:,.1f} m at the least found, there "
                 f"are PKR {have / 1e6:,.1f} m"
             )
             fix = f"raise it to PKR {max(least, have) / 1e6:,.1f} m, or lower a floor"
-            faults.append(Fault("budget_pkr", what, fix))
+            faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
         return faults
 
 
 def _loose(row: Row) -> bool:
     """Return whether a price left more than a twentieth of what is served unproven."""
-    if row["price"] is None or "served_kwh_day" not in row:
+    if row["prices"] is None or "served_kwh_day" not in row:
         return False
-    net = row["served_kwh_day"] - row["price"] * row["subsidy_pkr"]
+    net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]
     return not row["bound_kwh_day"] - net <= LOOSE * row["served_kwh_day"]
 
 
-def _price_at(shared: Any, pots: Sequence[Pot], name: str) -> float:
-    if shared is None:
-        return 0.0
-    return math.fsum(shared.prices[pot.name] for pot in pots if name in pot.cities)
+def _in_millions(money: Sequence[float] | Floats) -> str:
+    return " + ".join(f"{pkr / MILLION:,.1f}" for pkr in money)
 
 
 def same(row: Mapping[str, Any], ask: Ask) -> bool:
     """Return whether a question is all but one that was asked."""
-    return ask.like(Ask(ask.city, "", row["budget_pkr"], row["price"]), free=row["free"])
+    return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])

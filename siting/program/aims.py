@@ -5,7 +5,8 @@
                    chance (`siting.program.slices`), nearer counting for more if so wished
 `NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: the same, less what each rupee of
                    money ``M`` has to bring, ``g``: what brings less is not built, and the money
-                   for it is left (``g`` is the price of the budget in Everett's sense)
+                   for it is left (``g`` is the price of the budget in Everett's sense); over years
+                   ``sum of g_t (M_t - M_t-1)``, with ``M_t`` the money drawn up to year ``t``
 `LeastMoney`       ``min`` public money drawn, or cost in all
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
 `LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario, ``b_k`` the most that
@@ -49,9 +50,19 @@ class MostWorth:
 class NetWorth:
     """The most worth served, less what the money for it has to bring."""
 
-    least_gain: float  # worth that a rupee must bring, in the program's unit of worth
+    # Worth that a rupee must bring, in the program's unit of worth: one number, or one a year.
+    least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
     name: str = "most worth net of money"
+
+    @property
+    def by_year(self) -> bool:
+        """Whether there is one number a year."""
+        return isinstance(self.least_gain, tuple)
+
+    def gains(self, years: int) -> Floats:
+        """Return what a rupee of each of some years must bring."""
+        return np.broadcast_to(np.asarray(self.least_gain, dtype=float), (years,))
 
 
 @dataclass(frozen=True)

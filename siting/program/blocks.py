@@ -19,6 +19,7 @@ from siting.errors import Fault, InputError
 from siting.program.aims import (
     Aim,
     MostWorth,
+    NetWorth,
     ShortestDrives,
     WorstShare,
 )
@@ -74,6 +75,9 @@ class Blocks:
         if self.gap is not None and self.model == "coverage":
             what = "coverage does not say what a station sells, so no gap can be worked out"
             raise InputError(Fault("model", what, "use capacitated"))
+        if self.gap is not None and any(isinstance(a, NetWorth) and a.by_year for a in self.aims):
+            what = "cannot differ by year where subsidies fill the gap: they would be paid early"
+            raise InputError(Fault("least gain", what, "give one number"))
 
     # --- the parts that blocks make ------------------------------------------------------------
 

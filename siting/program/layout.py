@@ -177,14 +177,20 @@ class Layout:
         keep = rows[self.service.row[pairs]]
         return column[keep], np.full(int(keep.sum()), self.energy_unit)
 
-    def money(self, of: MoneyKind) -> tuple[Ints, Floats]:
-        """Return money (PKR) by column: public money drawn, or cost in all."""
+    def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
+        """Return money (PKR) by column: public money drawn, or cost in all.
+
+        `gains` is what a rupee of each year counts; 1 by default.
+        """
+        counts = np.ones(self.options.offer.shape[1]) if gains is None else gains
         if of == "subsidy_pkr" and self.gap is not None:
             column = self.subsidy_column[:, -1]
             column = column[column >= 0]
-            return column, np.full(len(column), self.money_unit)
+            return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        value = self.options.of_offers(amount)[:, -1]
+        # What is drawn up to a year counts what a rupee of it does less one of the next year, so
+        # that each rupee counts by the year that it is drawn in.
+        value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
 

@@ -139,8 +139,8 @@ class Writer:
         elif isinstance(aim, NetWorth):
             column, value, _ = layout.worth()
             out.add(column, value)
-            column, value = layout.money(aim.of)
-            out.add(column, -aim.least_gain * value)
+            column, value = layout.money(aim.of, aim.gains(layout.options.offer.shape[1]))
+            out.add(column, -value)
         elif isinstance(aim, LeastMoney):
             out.sign = -1.0
             out.add(*layout.money(aim.of))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -41,8 +43,10 @@ def _aim(aim: Aim, program: Blocks) -> tuple[str, str]:
         case MostWorth():
             return rf"\max {energy}", f"the most worth served, {program.worth_unit}"
         case NetWorth():
-            gain = f"{aim.least_gain * 1e6:g} {program.worth_unit} for each PKR m"
-            return rf"\max {energy} - g M", f"the most worth of which money brings {gain}"
+            each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(aim.least_gain).tolist())
+            gain = f"{each} {program.worth_unit} for each PKR m" + " by year" * aim.by_year
+            money = r"\sum_t g_t (M_t - M_{t-1})" if aim.by_year else "g M"
+            return rf"\max {energy} - {money}", f"the most worth of which money brings {gain}"
         case LeastMoney():
             return r"\min M", "the least money, PKR"
         case WorstShare():

@@ -21,7 +21,7 @@ and `Program.to_pulp` as a PuLP problem; `siting.engine.solve` answers it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -247,20 +247,29 @@ class Program(Blocks):
         """Return the program that aims, next, at the most worth served."""
         return self.aim(MostWorth())
 
-    def net_worth(self, least_gain: float, of: MoneyKind = "subsidy_pkr") -> Program:
+    def net_worth(
+        self, least_gain: float | Sequence[float], of: MoneyKind = "subsidy_pkr"
+    ) -> Program:
         """Return the program that aims, next, at the most worth of which each rupee brings enough.
 
         Parameters
         ----------
         least_gain
-            Worth (kWh/day, people, sessions/day) that a rupee must bring, above 0.
+            Worth (kWh/day, people, sessions/day) that a rupee must bring, above 0: one number, or
+            one for the money of each year, of which some may be 0. Years are asked for first.
         of
             Public money drawn, or cost in all.
         """
-        if not (math.isfinite(least_gain) and least_gain > 0):
+        by_year = np.ndim(least_gain) > 0
+        gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
+        years = len(self.year_plan.years) if self.year_plan else 1
+        if by_year and len(gains) != years:
+            what = f"are {len(gains):,} numbers, and there are {years:,} years"
+            raise InputError(Fault("least gain", what, "give one for all, or one for each year"))
+        if not (all(math.isfinite(g) and g >= 0 for g in gains) and max(gains) > 0):
             fix = "give a worth for each rupee above 0, such as 1e-5 kWh/day"
             raise InputError(Fault("least gain", f"is {least_gain}", fix))
-        return self.aim(NetWorth(least_gain, of))
+        return self.aim(NetWorth(gains if by_year else gains[0], of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
         """Return the program that aims, next, at the least public money, or cost in all (PKR)."""

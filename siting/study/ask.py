@@ -179,7 +179,9 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
             return program.least_regret()
         return program.tail(keys.scenarios.alpha, keys.scenarios.cvar_of)
     if aim == "most_worth" and keys.least_gain.always:
-        return program.net_worth(keys.least_gain.per_million / MILLION, keys.least_gain.money)
+        least = keys.least_gain.a_rupee
+        each = tuple(least[y] for y in sorted(least)) if isinstance(least, dict) else least
+        return program.net_worth(each, keys.least_gain.money)
     return {
         "most_worth": program.most_worth,
         "least_money": program.least_money,
@@ -220,7 +222,11 @@ def aim_in_words(config: Config) -> str:
     if program.least_gain.always:
         unit = UNITS.get(program.objective, "kWh/day")
         money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
-        least = f"{program.least_gain.per_million:g} {unit}"
+        gain = program.least_gain
+        least = f"{gain.per_million:g} {unit}"
+        if gain.per_million_by_year is not None:
+            each = gain.per_million_by_year.items()
+            least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
         parts.append(f", where each PKR m of {money} brings {least} or is left")
     if program.decay is not None:
         parts.append(", nearer counting more")

@@ -16,7 +16,7 @@ from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
 from siting.study.additional import public_money
-from siting.study.ask import MILLION, REACHABLE, aims_of, zones_named
+from siting.study.ask import REACHABLE, aims_of, zones_named
 from siting.study.asked import Asked
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap, recount
@@ -212,10 +212,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
         kind, proof = KINDS[one.aim], one.proof
         more: dict[str, Any] = {}
         if kind == "net_worth":
-            more |= {
-                "of": keys.least_gain.money,
-                "least_gain": keys.least_gain.per_million / MILLION,
-            }
+            more |= {"of": keys.least_gain.money, "least_gain": keys.least_gain.a_rupee}
         elif kind == "least_money":
             cheap = keys.least_cost
             more["of"] = cheap.money if key == "least_cost" and cheap else "subsidy_pkr"

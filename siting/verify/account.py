@@ -76,7 +76,8 @@ class Aim:
     ----------
     kind
         ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
-        same, less `least_gain` for each rupee of what stands in the end; ``least_money``:
+        same, less `least_gain` for each rupee of what stands in the end, or of what each year
+        draws; ``least_money``:
         of what stands in the end; ``worst_share`` served of groups of demand; ``least_regret``: the
         largest over scenarios; ``tail``: the mean of the worst outcomes; ``shortest_drives``:
         kWh/day times minutes.
@@ -86,7 +87,7 @@ class Aim:
         ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
         ``unserved``.
     least_gain
-        ``net_worth``: what a rupee must bring, in `unit`.
+        ``net_worth``: what a rupee must bring, in `unit`; by year where that differs.
     alpha
         ``tail``: the share of outcomes that are better than the worst ones.
     best
@@ -106,7 +107,7 @@ class Aim:
     gap: float | None = None
     unit: str = "kWh/day"
     of: str = ""
-    least_gain: float = 0.0
+    least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0
     best: pd.DataFrame | None = None
     members: pd.DataFrame | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -40,7 +42,7 @@ def check_aims(book: Book, ledger: Ledger) -> None:
 def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     """Return the value of an aim, and the scale on which differences count."""
     if aim.kind == "least_money":
-        return _money(book, aim), 0.0
+        return _money(book, aim, book.years[-1]), 0.0
     if aim.kind == "worst_share":
         return _worst_share(book, aim, ledger), 1.0
     of_slice = book.slices.set_index("slice")
@@ -54,7 +56,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     chance = of_slice.groupby("scenario", sort=False)["probability"].first().to_numpy(dtype=float)
     scale = largest(whole)
     if aim.kind in ("most_worth", "net_worth"):
-        must = aim.least_gain * _money(book, aim) if aim.kind == "net_worth" else 0.0
+        must = _must_bring(book, aim) if aim.kind == "net_worth" else 0.0
         return float(outcome.to_numpy() @ chance) - must, scale
     if aim.kind == "least_regret":
         return _regret(aim, outcome, whole, ledger), scale
@@ -74,8 +76,19 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
     return weighted.groupby(rows["scenario"].astype(str), sort=False).sum(min_count=1)
 
 
-def _money(book: Book, aim: Aim) -> float:
-    year = book.years[-1]
+def _must_bring(book: Book, aim: Aim) -> float:
+    """Return what the money must bring: of what stands in the end, or of what each year draws."""
+    if not isinstance(aim.least_gain, Mapping):
+        return aim.least_gain * _money(book, aim, book.years[-1])
+    whole, before = 0.0, 0.0
+    for year in book.years:
+        after = _money(book, aim, year)
+        whole += aim.least_gain[year] * (after - before)
+        before = after
+    return whole
+
+
+def _money(book: Book, aim: Aim, year: int) -> float:
     if aim.of == "subsidy_pkr":
         return float(sum(book.drawn[year].values()))
     if aim.of == "cost_pkr":

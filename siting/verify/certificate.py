@@ -334,18 +334,21 @@ class _Bound:
         """Return what each offer of a site (column) could add in each year (row)."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
-        gain = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
-        must, zero = self.numbers([gain, 0.0])
+        given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
+        gains = [given[y] if isinstance(given, Mapping) else given for y in years]
+        must = self.numbers([*gains, 0.0])
+        zero = self.numbers([0.0])[0]
         of_cost = self.aim.of == "cost_pkr"
         none = self.cost[at] * zero
         out = []
         for t, year in enumerate(years):
-            last = t == len(years) - 1
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            fixed = none
-            if last:
-                c = c + self.rupee[at] + (zero if of_cost else must)
-                fixed = self.each[at] + (self.cost[at] * must if of_cost else zero)
+            # Of what is drawn up to a year, as of its price: what the next year does not count.
+            gain = must[t] - must[t + 1]
+            c = c + (zero if of_cost else gain)
+            fixed = none + (self.cost[at] * gain if of_cost else zero)
+            if t == len(years) - 1:
+                c, fixed = c + self.rupee[at], fixed + self.each[at]
             if self.account.gap is None:
                 sizes = np.abs(c * self.drawn[at])
                 earned = self._intake(site, at, year, zero) - c * self.drawn[at]

@@ -252,6 +252,7 @@ program:
     within_share: 0.1
   least_gain:
     per_million: 20
+    per_million_by_year: {2028: 20, 2031: 10}
     rule: always
     money: cost_pkr
   limits:

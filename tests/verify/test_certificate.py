@@ -33,6 +33,8 @@ ASKED = [
     ("expected", "envelope", "city floor"),
     ("expected", "need"),
     ("years", "number"),
+    ("years", "net of money"),
+    ("years, carry, upgrades", "net of money"),
     ("years", "viability gap"),
     ("years, carry, upgrades", "extensions", "sessions"),
     ("years, carry, upgrades", "need", "expected"),
@@ -62,6 +64,8 @@ def account_of(case, answer):
     members = [pd.DataFrame({"floor": f.name, "demand_id": ids[f.member]}) for f in program.floors]
     aim, rest = case.aims[0][0], case.aims[0][1:]
     more = {"least_gain": rest[0], "of": rest[1]} if aim == "net_worth" else {}
+    if more and isinstance(rest[0], tuple):
+        more["least_gain"] = dict(zip(case.budgets, rest[0], strict=True))
     more |= {"of": rest[0]} if aim == "least_money" else {}
     budget = math.inf if case.budget is None else case.budget
     return Account(
