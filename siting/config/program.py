@@ -325,11 +325,11 @@ class Program(Section):
         if gains is not None:
             where = ("least_gain", "per_million_by_year")
             if self.least_gain.rule != "always":
-                found.append((where, "counts with rule: always only", "add it"))
+                refusals.append((where, "counts with rule: always only", "add it"))
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
-                found.append((where, what, "name each of them, and no other"))
+                refusals.append((where, what, "name each of them, and no other"))
         asked = self.first_aims
         kept = {n: e for n, e in self.limits.envelopes.items() if e.rule != "ceiling"}
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr

@@ -61,6 +61,7 @@ class Master(CutModel):
         )  # fmt: skip
         self.kinds, self._kind_rows = kinds, np.arange(first, self._base, dtype=np.int32)
         self._refund = 0.0
+        self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
         self.add(self.cutter.plain())
         self._price_money()
@@ -95,14 +96,26 @@ class Master(CutModel):
         )
         for r in rows:
             rate = THRIFT * abs(worth) / len(rows) / float(resources.at_most[r])
-            cost -= rate * resources.use[[r]].toarray().ravel()
+            self._thrift += rate * resources.use[[r]].toarray().ravel()
             self._refund += rate * float(resources.at_most[r])
-        self.model.changeColsCost(self.count, self._columns, cost)
+        self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
+
+    def scarce(self) -> Floats:
+        """Return what each option takes of all that is scarce, at the prices of the last optimum.
+
+        Scaled, in the unit of the model's objective; the small price on money is in it.
+        """
+        rows = self.matrix.family.get("resource", slice(0, 0))
+        dual = np.asarray(self.model.getSolution().row_dual)[rows]
+        use = self.matrix.a[rows][:, : self.count]
+        most = np.maximum(dual, 0.0)  # what must be there at the least has no price
+        return np.asarray(use.T @ most).ravel() + self._thrift
 
     def forget_money(self) -> None:
         """Take the small price on money out of what is aimed at."""
         self.model.changeColsCost(self.count, self._columns, self.matrix.cost[: self.count].copy())
         self._refund = 0.0
+        self._thrift[:] = 0.0
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
         """Return the bound of the optimum just found, with the money's price put right."""

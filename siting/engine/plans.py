@@ -21,13 +21,14 @@ from siting.engine.room import Room
 from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.sow import Sower
 from siting.engine.valuer import State, Valuer, is_quick
-from siting.program.aims import LeastMoney, ShortestDrives
+from siting.program.aims import LeastMoney, MostWorth, NetWorth, ShortestDrives
 from siting.program.instance import Floats, Ints
 
 # Pairs, over all slices, times sites from which plans are sown, not filled and exchanged.
 LARGE = 200_000_000
 # Options of a relaxation at or above these are taken when it is rounded, before filling up.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
+ROUND_LARGE = (0.5,)
 STARTS = 3
 NOISE = 1e-8
 # Budgets tried for the cheapest plan to start from.
@@ -205,6 +206,19 @@ class Plans:
             if self.done:
                 return
 
+    def _sow_again(self, taken: Floats, shares: tuple[float, ...] = ROUND_FROM) -> None:
+        """Sow from what the master's last optimum takes, at its prices."""
+        aim, program = self.frame.aim, self.frame.program
+        priced = program.gap is None and isinstance(aim, MostWorth | NetWorth)
+        scarce = self.master.scarce() if priced else None
+        if scarce is not None and not scarce.any():
+            scarce = None
+        for least in shares:
+            if self.done:
+                return
+            sower = Sower(self.master.cutter, self.room, scarce=scarce)
+            self.weighed(sower.run(self.clock, np.where(taken >= least, taken, 0.0)))
+
     def _keep_state(self, state: State) -> None:
         if self.valuer is not None and self.valuer.allowed(state.choice):
             self.keep(state.choice[state.choice >= 0], state.value)
@@ -226,6 +240,7 @@ class Plans:
         valuer = self.valuer
         if valuer is None:
             self._round_plainly(taken)
+            self._sow_again(taken)
             return self.best
         starts = []
         if self.choice is not None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.greedy import best_single, guarantee
-from siting.engine.plans import ROUND_FROM, Plans
+from siting.engine.plans import ROUND_FROM, ROUND_LARGE, Plans
 from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.result import Result
@@ -163,8 +163,10 @@ class Run(Plans):
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
-        if not self.large:
-            with self.clock.phase("rounding", self._until(0.3)):
+        with self.clock.phase("rounding", self._until(0.3)):
+            if self.large:
+                self._sow_again(self.root.taken, ROUND_LARGE)
+            else:
                 self._round(self.root.taken)
 
     def _whole(self, nodes: int | None) -> None:

@@ -178,7 +178,7 @@ class _Solve:
                 self.clock.unit = unit_of(self.program, aim)
                 result = self._covered(aim, reached)
                 if result is None:
-                    result = self._solved(Frame(self.program, aim, reached))
+                    result = self._solved(self._frame(aim, reached))
                 if not reached and self.effort.least_gain > 0:
                     result, self.left_out = trimmed(
                         self.program, aim, result, self.clock,
@@ -200,6 +200,19 @@ class _Solve:
         self._break_ties(reached)
         return self._put_together(reached)
 
+    def _frame(self, aim: Aim, reached: Sequence[Reached]) -> Frame:
+        """Return the program of an aim, of which the plan of the aims before it is one.
+
+        What a solver reaches by its tolerances, row by row, cannot always be reached again.
+        """
+        for loss in LOSSES:
+            frame = Frame(self.program, aim, [lowered(one, loss) for one in reached])
+            if not reached or self.choice is None:
+                return frame
+            if frame.serve(np.sort(self.choice), Clock(math.inf)).found:
+                return frame
+        return Frame(self.program, aim, reached)
+
     def _kept(self, aim: Aim, result: Result) -> Reached:
         """Return what later aims must keep: the value, of worth but for a hair within the gap."""
         gap, value = self.effort.gap, result.value
@@ -216,7 +229,7 @@ class _Solve:
         counts = self.effort.least_gain > 0 and self.effort.gap > ARITHMETIC
         if not counts or not self.program.capacitated:
             return []
-        frame = Frame(self.program, LeastMoney(), reached)
+        frame = self._frame(LeastMoney(), reached)
         return [Reached(LeastMoney(), frame.sign * value_of_choice(frame, self.choice))]
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
@@ -227,7 +240,7 @@ class _Solve:
             if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
                 continue  # that much is left to decide
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
-                frame = Frame(self.program, one.aim, out)
+                frame = self._frame(one.aim, out)
                 one = Reached(one.aim, frame.sign * value_of_choice(frame, self.choice))
             out.append(one)
         return out

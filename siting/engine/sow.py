@@ -1,5 +1,6 @@
 """A first plan in seconds: stations by what they could sell of demand still free.
 
+Where a relaxation is known, what it takes comes first, and what is scarce has its prices.
 Nothing is valued exactly on the way. A station that is taken uses up demand in its reach, of each
 row the same share, and the others are reckoned anew on what is left; stations that share no demand
 are taken together. Demand that a floor still lacks, or a group that is served least, counts for
@@ -35,11 +36,13 @@ NEARER = 0.03
 class Sower:
     """Takes stations one by one, or several that share no demand.
 
-    `most`: money of the kind that is aimed at that
-    may be spent, where the least is.
+    `most`: money of the kind that is aimed at that may be spent, where the least is; `scarce`: what
+    each option takes of all that is scarce, at the prices of a relaxation.
     """
 
-    def __init__(self, cutter: Cutter, room: Room, most: float = np.inf) -> None:
+    def __init__(
+        self, cutter: Cutter, room: Room, most: float = np.inf, scarce: Floats | None = None
+    ) -> None:
         self.cutter, self.room, self.frame = cutter, room, cutter.frame
         program, unit = self.frame.program, self.frame.layout.energy_unit
         self.left = [part.wanted.copy() for part in cutter.parts]
@@ -62,6 +65,7 @@ class Sower:
         if self.least.any():
             self.counts = self.frame.resources.use.maximum(0.0)
         self.money = most
+        self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
         # Need and cap of what each option has standing, by year.
         offer = self.frame.options.offer.T
@@ -76,10 +80,13 @@ class Sower:
         self.by_year = years is not None and not years.carry_over
         self.paid = np.zeros(len(self.need))
 
-    def run(self, clock: Clock) -> Ints:
-        """Return the options taken once nothing that helps fits any more."""
-        for option in self.frame.kept.tolist():
-            self._take(option, None)
+    def run(self, clock: Clock, first: Floats | None = None) -> Ints:
+        """Return the options taken once nothing that helps fits any more.
+
+        `first`: for each option 0, or how early it is taken, before those of 0.
+        """
+        ahead = np.zeros(self.frame.count) if first is None else first
+        self._keep(but=np.unique(self.frame.site[ahead > 0]))
         while not clock.over:
             gain, sold = self._gain()
             by_year = self._paid(sold)
@@ -92,23 +99,42 @@ class Sower:
             if towards.any():
                 gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
                 open_ = (towards > 0) & np.isfinite(paid)
+            if ahead.any() and not ahead[open_].any():
+                ahead = np.zeros(self.frame.count)
+                self._keep()
+                continue
             if not open_.any():
                 break
             with np.errstate(over="ignore"):  # what costs nothing is worth any price
                 rate = np.where(open_, gain / price, 0.0)
+            if ahead.any():
+                rate = np.where(open_, ahead, 0.0)
             best = float(rate.max())
+            # What others sell does not matter where neither the order nor money depends on it.
+            apart = self.gap is not None or not ahead.any()
             touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
             taken = 0
             for option in np.argsort(-rate, kind="stable").tolist():
                 if rate[option] < TOGETHER * best:
                     break
-                if self._fits(option, by_year) and self._take(option, touched):
+                if self._fits(option, by_year) and self._take(option, touched if apart else None):
                     taken += 1
                     self.money -= float(paid[option])
                     self.paid += by_year[:, option]
-            if not taken:
+            if not taken and not ahead.any():
                 break
+            if not taken:
+                ahead = np.zeros(self.frame.count)
+                self._keep()
+        self._keep()
         return np.sort(self.choice[self.choice >= 0])
+
+    def _keep(self, but: Ints | None = None) -> None:
+        """Keep what stands at sites where nothing is taken, but for some."""
+        for option in self.frame.kept.tolist():
+            site = self.frame.site[option]
+            if self.choice[site] < 0 and (but is None or site not in but):
+                self._take(option, None)
 
     def _towards(self) -> Floats:
         """Return how much of what limits still lack each option has, as shares of what they ask."""
@@ -181,7 +207,7 @@ class Sower:
     def _paid(self, sold: Floats) -> Floats:
         """Return what each option takes of what is scarce by year; infinite if its case fails."""
         if self.gap is None:
-            price = self.room.price
+            price = self.scarce
             if isinstance(self.frame.aim, LeastMoney):
                 price = self.money_of()
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]

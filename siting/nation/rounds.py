@@ -123,6 +123,14 @@ class Rounds:
         """Return the most that a city can be granted by year, one after the other (PKR)."""
         return self.within(self.money, self.limits(name)[1])
 
+    def widest(self, name: str) -> Floats:
+        """Return money by year (PKR) within which is whatever a city could be granted.
+
+        Without money carried over that is more in all than its own limit, which may fall into any
+        of the years.
+        """
+        return self.high(name) if self.carry_over else self.most(name)
+
     def most(self, name: str) -> Floats:
         """Return the most that a city can be granted in each single year (PKR)."""
         there = np.cumsum(self.money) if self.carry_over else self.money
@@ -315,7 +323,7 @@ class Rounds:
                 continue
             known = row | self._in_columns(row)
             # What an earlier plan proved at prices within less money says nothing of more.
-            if row["prices"] is not None and not covers(row["money"], self.high(row["city"])):
+            if row["prices"] is not None and not covers(row["money"], self.widest(row["city"])):
                 known["bound_kwh_day"] = math.nan
             rows.append(known)
         keys = list(BOUND_COLUMNS)
@@ -329,7 +337,7 @@ class Rounds:
     def _in_columns(self, row: Row) -> Row:
         """Return what a question and its answer have of each year, by column of `bounds`."""
         prices = row["prices"]
-        if self.years and prices is None and covers(row["money"], self.high(row["city"])):
+        if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
             prices = [0.0] * len(self.years)  # for all money there is, so for any division
         found = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
@@ -374,7 +382,6 @@ class Rounds:
             proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
             asks = []
             for name in names:
-                high = self.high(name)
                 tried = self._rupees(name)
                 if not tried:
                     if name in proven.index:
@@ -384,12 +391,13 @@ class Rounds:
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
-                        asks.append(self.ask(name, "price", high, prices, free=False))
+                        asks.append(self.ask(name, "price", self.widest(name), prices, free=False))
                 if shared is not None:
                     fill = self.ask(name, "fill", shared.granted[name], free=False)
                     asks.append(replace(fill, rupee=bool(self.years)))
                 if whole is not None:
-                    more = self.within(self._with_what_is_left(whole.granted, name), high.sum())
+                    more = self._with_what_is_left(whole.granted, name)
+                    more = self.within(more, self.limits(name)[1])
                     asks.append(self.ask(name, "trade", more, free=False))
             self.answer(asks)
 
@@ -411,7 +419,7 @@ class Rounds:
         if limited and name in last:
             found.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
-        asks = [self.ask(name, "price", self.high(name), prices, free=False) for prices in found]
+        asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in found]
         # Once they stand still, what the plans say is tried.
         return found if any(not any(same(r, a) for r in before) for a in asks) else []
 

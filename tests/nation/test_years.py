@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from batch_driver import Inline
+from program.test_instance import small
 from program_cases import case_of, program_of
-from test_program_instance import small
 from town import write_nation_by_year
 from typer.testing import CliRunner
 
@@ -181,6 +181,19 @@ def test_floors_and_ceilings_are_of_the_sum_over_the_years(tmp_path):
     assert plan.served_kwh_day == pytest.approx(9)
     assert plan.bound_kwh_day == pytest.approx(9, rel=0.06)
     assert "least money" in half["binds"]
+
+
+def test_a_ceiling_may_be_used_up_in_any_year(tmp_path):
+    path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000}, second=", most_pkr: 1000")
+    nation = Nation(path)
+    plan = nation.solve()
+    half = plan.cities.set_index("city").loc["half"]
+    assert half["subsidy_pkr"] <= 1000
+    assert plan.bound_kwh_day >= plan.served_kwh_day
+    # What is proven within 1,000 in 2029 alone says nothing of 1,000 in 2030.
+    asked = [r["money"] for r in nation.rows if r["city"] == "half" and r["prices"] is not None]
+    assert asked
+    assert all(money == [1000, 1000] for money in map(list, asked))
 
 
 # --- the certificate -----------------------------------------------------------------------------
