@@ -190,21 +190,21 @@ def divide(
         whole=np.arange(n + c) < n if whole else None,
         **(STRICT | {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0} if whole else {}),
     )  # fmt: skip
-    found = run_model(model, Clock(60.0, None), whole=whole)
-    if not found.found:
+    answer = run_model(model, Clock(60.0, None), whole=whole)
+    if not answer.found:
         return None
-    weights = {name: found.point[first[i] : first[i + 1]] for i, name in enumerate(names)}
+    weights = {name: answer.point[first[i] : first[i + 1]] for i, name in enumerate(names)}
     if whole:
         weights = {name: np.round(w) for name, w in weights.items()}
     prices = {}
     if not whole:
-        duals = found.price[start : start + len(pots)] * scale / MILLION
+        duals = answer.price[start : start + len(pots)] * scale / MILLION
         prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
     return Divided(
         math.fsum(float(w @ cities[name].energy) for name, w in weights.items()),
         weights,
         {
-            name: found.point[n + i * years : n + (i + 1) * years] * MILLION
+            name: answer.point[n + i * years : n + (i + 1) * years] * MILLION
             for i, name in enumerate(names)
         },
         prices,
@@ -244,8 +244,8 @@ def certificate(
     `bounds` has ``city`` and the columns of `corners`; `limits` are the least and most money of
     each city (PKR). Cities of whose energy nothing is known are left out.
     """
-    found = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
-    known = {name: points for name, points in found.items() if len(points.money)}
+    by_city = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
+    known = {name: points for name, points in by_city.items() if len(points.money)}
     relaxed = divide(known, pots, whole=False)
     prices = {} if relaxed is None else relaxed.prices
     return added_up(known, pots, prices)
@@ -276,8 +276,8 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     """
     known = np.isfinite(bounds["bound_kwh_day"])
     priced = bounds[price_columns(years)].notna().all(axis=1)
-    found: pd.DataFrame = bounds[known & (priced | bounds["budget_pkr"].isna())]
-    return found
+    usable: pd.DataFrame = bounds[known & (priced | bounds["budget_pkr"].isna())]
+    return usable
 
 
 def best_prices(
@@ -327,14 +327,14 @@ def best_prices(
         np.concatenate([np.full(len(rows), -math.inf), [p.at_least / MILLION for p in pots]]),
         np.concatenate([height / scale, [p.at_most / MILLION for p in pots]]),
     )
-    found = run_model(model, Clock(60.0, None))
-    if not len(found.price):  # no division fits: each city by its least bound alone
+    answer = run_model(model, Clock(60.0, None))
+    if not len(answer.price):  # no division fits: each city by its least bound alone
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
         return {}, weights
-    own = np.maximum(found.price[: len(rows)], 0.0)
-    weights[rows.index] = own / np.bincount(at, own, count)[at]
-    duals = found.price[len(rows) :] * scale / MILLION
+    duals_of_bounds = np.maximum(answer.price[: len(rows)], 0.0)
+    weights[rows.index] = duals_of_bounds / np.bincount(at, duals_of_bounds, count)[at]
+    duals = answer.price[len(rows) :] * scale / MILLION
     return {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}, weights
 
 
@@ -364,16 +364,16 @@ def added_up_by_year(
     columns = price_columns(years)
     rows = []
     for name, high in most.items():
-        own = table[table["city"] == name]
-        if own.empty:
+        counted = table[table["city"] == name]
+        if counted.empty:
             continue
         price = np.zeros(len(years))
         for pot in pots:
             if name in pot.cities:
                 price[list(pot.years)] += used[pot.name][0]
-        weight = own["weight"].to_numpy(float)
-        height = math.fsum(weight * own["bound_kwh_day"].to_numpy(float))
-        net = weight @ own[columns].fillna(0.0).to_numpy(float) - price
+        weight = counted["weight"].to_numpy(float)
+        height = math.fsum(weight * counted["bound_kwh_day"].to_numpy(float))
+        net = weight @ counted[columns].fillna(0.0).to_numpy(float) - price
         term = height + math.fsum(np.maximum(net, 0.0) * high)
         rows.append(("city", name, math.nan, math.nan, term, *price.tolist()))
     none = (math.nan,) * len(years)

@@ -261,22 +261,22 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
             Limit("new stations", "number", "stations", math.inf, new, at_least=need)
         )
     found_answer = Effort(study.config).solve(program, start=start)
-    found, _ = bare_outcome(asked, found_answer)
+    outcome, _ = bare_outcome(asked, found_answer)
     whole = math.fsum(weights_of(config))
-    bound = found.proof.bound / whole
+    bound = outcome.proof.bound / whole
     rupees = np.zeros(0)
     if ask.rupee:
         rupees = rupees_of(program, limit_s=limit_s, seed=asked.config.solver.seed) / whole
-    used = {str(one["limit"]): float(one["used"]) for one in found.limits}
+    used = {str(one["limit"]): float(one["used"]) for one in outcome.limits}
     return {
-        "status": found.status,
+        "status": outcome.status,
         "error": "",
-        **_figures(study, found),
-        "subsidy_pkr": found.subsidy_pkr,
-        "cost_pkr": found.cost_pkr,
+        **_figures(study, outcome),
+        "subsidy_pkr": outcome.subsidy_pkr,
+        "cost_pkr": outcome.cost_pkr,
         "bound_kwh_day": bound if math.isfinite(bound) else math.nan,
         "new_stations": int((~program.instance.offer_existing[found_answer.standing]).sum()),
-        "offers": _as_built(found),
+        "offers": _as_built(outcome),
         "rupee": rupees.tolist(),
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},
     }
@@ -298,30 +298,30 @@ def _write(
     }
 
 
-def _as_built(found: Outcome) -> tuple[str, ...]:
+def _as_built(outcome: Outcome) -> tuple[str, ...]:
     """Return the offers that stand in the end, those built first at the front: a start for more."""
-    first = found.built.drop_duplicates("site_id")["site_id"].to_list()
-    site = found.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
-    return tuple(sorted(found.offers, key=lambda offer: first.index(site[offer])))
+    first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
+    site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
+    return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
-def _figures(study: Study, found: Outcome) -> Row:
+def _figures(study: Study, outcome: Outcome) -> Row:
     """Return what a plan serves, in all and by class and year, and what it draws by year.
 
     Energy over years is their mean, each counting as in the program.
     """
-    weights = found.slices.set_index("slice")["weight"] / found.slices["weight"].sum()
-    rows = found.services
+    weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
+    rows = outcome.services
     kwh = rows["served_kwh_day"] * rows["slice"].map(weights).astype(float)
     whole = math.fsum(kwh)
     offers = study.offers
     before = set(offers.loc[offers["existing"].astype(bool), "site_id"].astype(str))
-    new = found.built[~found.built["site_id"].astype(str).isin(before)]
+    new = outcome.built[~outcome.built["site_id"].astype(str).isin(before)]
     return {
         "served_kwh_day": whole,
-        "served_by_year": found.served["served_kwh_day"].astype(float).tolist(),
-        "drawn_by_year": found.money["spent_pkr"].astype(float).tolist(),
-        "new_by_year": [int((new["slice"] == name).sum()) for name in found.slices["slice"]],
+        "served_by_year": outcome.served["served_kwh_day"].astype(float).tolist(),
+        "drawn_by_year": outcome.money["spent_pkr"].astype(float).tolist(),
+        "new_by_year": [int((new["slice"] == name).sum()) for name in outcome.slices["slice"]],
         "drives_min": math.fsum(kwh * rows["travel_min"]) / whole if whole > 0 else math.nan,
         "by_class": {str(k): float(v) for k, v in kwh.groupby(rows["vehicle_class"]).sum().items()},
     }

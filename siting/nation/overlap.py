@@ -19,10 +19,10 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
     """
     areas = {
         name: gpd.GeoDataFrame(
-            {"cell_id": list(own)}, geometry=gpd.GeoSeries.from_wkb(list(own.values()))
+            {"cell_id": list(shapes)}, geometry=gpd.GeoSeries.from_wkb(list(shapes.values()))
         )
-        for name, own in cells.items()
-        if own
+        for name, shapes in cells.items()
+        if shapes
     }
     faults = []
     names = list(areas)

@@ -92,10 +92,10 @@ class NationPlan:
         By year: one that is spread over the years as the budget is.
         """
         names = self.terms["name"].astype(str)
-        own = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
+        budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
         if not self.years:
-            return float(own["price"].iloc[0]) if len(own) else 0.0
-        return math.fsum(own["term_kwh_day"]) / self.config.money_pkr
+            return float(budgets["price"].iloc[0]) if len(budgets) else 0.0
+        return math.fsum(budgets["term_kwh_day"]) / self.config.money_pkr
 
     def in_pkr(self, kwh_day: float | None) -> float | None:
         """Return the public money (PKR) that serves so much at the price of the budget."""
@@ -159,7 +159,7 @@ def plan_of(
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
     """Return money, stations and energy of a city by year, by column."""
-    found: Row = {}
+    columns: Row = {}
     for t, year in enumerate(years):
         values = {
             f"granted_{year}_pkr": granted,
@@ -167,10 +167,10 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
             f"new_stations_{year}": row.get("new_by_year"),
             f"served_{year}_kwh_day": row.get("served_by_year"),
         }
-        found |= {key: 0.0 if of is None else of[t] for key, of in values.items()}
+        columns |= {key: 0.0 if of is None else of[t] for key, of in values.items()}
         wanted = facts.get("wanted_by_year")
-        found[f"wanted_{year}_kwh_day"] = math.nan if wanted is None else wanted[t]
-    return found
+        columns[f"wanted_{year}_kwh_day"] = math.nan if wanted is None else wanted[t]
+    return columns
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
@@ -195,11 +195,11 @@ def _binds(nation: Rounds, name: str, granted: float, row: Row) -> str:
 
 
 def _splits(nation: Rounds, cities: pd.DataFrame, best: float) -> pd.DataFrame:
-    own = cities.set_index("city")
-    rows = [_split_row(nation, "best", dict(own["granted_pkr"]), own, best)]
+    by_city = cities.set_index("city")
+    rows = [_split_row(nation, "best", dict(by_city["granted_pkr"]), by_city, best)]
     for split in SPLITS:
         money = nation.split(split)
-        found = {}
+        split_plans = {}
         for name in nation.studies:
             asked = (
                 nation.ask(name, split, money[name], free=True)
@@ -208,12 +208,14 @@ def _splits(nation: Rounds, cities: pd.DataFrame, best: float) -> pd.DataFrame:
             )
             plans = [r for r in nation.plans(name) if asked is not None and same(r, asked)]
             if plans:
-                found[name] = plans[0]
-        table = own[["demand_kwh_day", "people"]].copy()
+                split_plans[name] = plans[0]
+        table = by_city[["demand_kwh_day", "people"]].copy()
         for key in ("served_kwh_day", "drives_min"):
-            table[key] = [found.get(n, {}).get(key, 0.0) for n in own.index]
+            table[key] = [split_plans.get(n, {}).get(key, 0.0) for n in by_city.index]
         row = _split_row(nation, split, {n: math.fsum(m) for n, m in money.items()}, table, best)
-        rows.append(row | {"complete": len(found) == len(nation.studies) - len(nation.failed)})
+        rows.append(
+            row | {"complete": len(split_plans) == len(nation.studies) - len(nation.failed)}
+        )
     return pd.DataFrame(rows)
 
 
@@ -247,10 +249,10 @@ def _frontier(nation: Rounds) -> pd.DataFrame:
     for part in PARTS:
         others = nation.pots[len(nation.budgets()) :]
         pots = [*nation.budgets(part), *others]
-        found = (
+        divided = (
             divide(points, pots, envelopes) if all(len(p.money) for p in points.values()) else None
         )
         bound = math.fsum(nation.proof(pots)[1]["term_kwh_day"])
-        served = math.nan if found is None else found.energy
+        served = math.nan if divided is None else divided.energy
         rows.append((nation.config.money_pkr * part, served, bound))
     return pd.DataFrame(rows, columns=["budget_pkr", "served_kwh_day", "bound_kwh_day"])

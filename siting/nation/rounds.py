@@ -90,17 +90,17 @@ class Rounds:
     def pots(self) -> tuple[Pot, ...]:
         """Return the money that cities share: the budget, and what provinces have."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
-        found = self.budgets()
+        shared = self.budgets()
         for name, money in self.config.provinces.items():
             mine = tuple(c for c, province in self.province.items() if province == name)
             alive = [c for c in mine if c not in self.failed]
             least = money.least(budget) if alive else 0.0
-            found.append(Pot(name, mine, least, money.most(budget), years))
+            shared.append(Pot(name, mine, least, money.most(budget), years))
         for name in self.studies if self.years else ():
             low, high = self.limits(name)
             if low > 0 or high < budget:
-                found.append(Pot(f"money of {name}", (name,), low, high, years))
-        return tuple(found)
+                shared.append(Pot(f"money of {name}", (name,), low, high, years))
+        return tuple(shared)
 
     def budgets(self, part: float = 1.0) -> list[Pot]:
         """Return the nation's budget, or a part of it; by year, or up to each year."""
@@ -269,7 +269,7 @@ class Rounds:
 
         Without `floors` all plans, and any money of the budget for a city that may take part.
         """
-        found = {}
+        by_city = {}
         for name in self.studies:
             rows = self.plans(name, floors=floors and name not in self.failed)
             low, high = self.limits(name)
@@ -284,8 +284,8 @@ class Rounds:
             }
             money, energy = (np.array([r[k] for r in rows], dtype=float)
                              for k in ("drawn_by_year", "served_kwh_day"))  # fmt: skip
-            found[name] = Points(money, energy, low, most, use)
-        return found
+            by_city[name] = Points(money, energy, low, most, use)
+        return by_city
 
     def _divided(self, *, whole: bool) -> Any:
         points = self.points()
@@ -302,8 +302,8 @@ class Rounds:
         if not (self._has_floors or least):
             return None
         envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
-        found = divide(self.points(floors=False), self.budgets(), envelopes)
-        return None if found is None else found.energy
+        divided = divide(self.points(floors=False), self.budgets(), envelopes)
+        return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
         """Return what is proven of each city, with the energy in its reach as the first of all.
@@ -339,11 +339,11 @@ class Rounds:
         prices = row["prices"]
         if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
             prices = [0.0] * len(self.years)  # for all money there is, so for any division
-        found = dict(zip(price_columns(self.years), prices or (), strict=False))
+        columns = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
             numbers = zip(self.years, row.get(key, ()), strict=False)
-            found |= {column.format(year): number for year, number in numbers}
-        return found
+            columns |= {column.format(year): number for year, number in numbers}
+        return columns
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and the certificate that they give for this or other money.
@@ -414,14 +414,14 @@ class Rounds:
         if not weights.sum() > 0:
             return []
         worth = np.array([r["rupee"] for r in last.values()])
-        found = [weights @ worth / weights.sum()]
+        tried = [weights @ worth / weights.sum()]
         limited = any(name in pot.cities for pot in self.pots[len(self.budgets()) :])
         if limited and name in last:
-            found.append(np.array(last[name]["rupee"]))
+            tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
-        asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in found]
+        asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
         # Once they stand still, what the plans say is tried.
-        return found if any(not any(same(r, a) for r in before) for a in asks) else []
+        return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
         """Return what a city is granted and all that is left over, by year (PKR)."""
