@@ -14,7 +14,7 @@ from siting.engine.choice import only_offers, value_of_choice
 from siting.engine.cover import served_whole
 from siting.engine.frame import Frame
 from siting.engine.proof import Proof
-from siting.engine.solve import worked_out
+from siting.engine.served import worked_out
 from siting.engine.values import less_is_better, unit_of, value_of
 from siting.errors import SolveError
 from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, Tail

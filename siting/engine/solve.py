@@ -11,7 +11,7 @@ import numpy as np
 from siting.engine.answer import AimProof, Answer, Method
 from siting.engine.choice import value_of_choice
 from siting.engine.clock import Clock, Progress
-from siting.engine.cover import nearest, served_whole, solve_covered
+from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
@@ -21,12 +21,13 @@ from siting.engine.plans import Options
 from siting.engine.proof import ARITHMETIC, Proof
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
+from siting.engine.served import LOSSES, lowered, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.values import less_is_better, unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
-from siting.errors import Fault, InfeasibleError, SolveError
+from siting.errors import Fault, InfeasibleError
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -35,19 +36,12 @@ from siting.program.aims import (
     NetWorth,
     ShortestDrives,
 )
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Ints
 from siting.program.matrix import Reached
-from siting.program.money import caps_of
 from siting.program.program import Program
-from siting.program.service import Service
 
 # Of several aims the first gets this share of the time, those after it the same of what is left.
 FIRST = 0.75
-# Shares of reached values given up, one after the other, until the plan can be worked out.
-LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-HAIR = 1e-8
-# So small a share of what a station needs is rounding, and not lacking.
-ROUNDING = 1e-11
 # Share of the gap asked of an aim that those after it may give up: next to nothing beside what is
 # not proven, and much for a plan that is all but as good.
 KEPT = 0.2
@@ -370,80 +364,3 @@ class _Solve:
             )
             proofs.append(AimProof(aim.name, proof))
         return replace(answer, proofs=tuple(proofs))
-
-
-def worked_out(
-    program: Program, choice: Ints, reached: Sequence[Reached]
-) -> tuple[Service, Floats, Floats]:
-    """Return who is served by what under a choice, drives as short as the aims allow.
-
-    These are the pairs, the energy by pair and slice (kWh/day), and what is paid (`subsidies`).
-    """
-    if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
-        return *nearest(program, choice), np.zeros((0, 0))
-    for loss in LOSSES:
-        # What a solver reaches by its tolerances, row by row, cannot always be reached again.
-        kept = [lowered(one, loss) for one in reached]
-        frame = Frame(program, ShortestDrives(), kept, by_cell=True)
-        served = frame.serve(choice, Clock(math.inf))
-        if served.found:
-            energy = energies(frame, served.point)
-            return frame.service, energy, subsidies(frame, choice, energy)
-    raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
-
-
-def lowered(reached: Reached, loss: float) -> Reached:
-    """Return an aim reached, with a share of its value given up.
-
-    >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
-    202.0
-    """
-    worse = 1.0 if less_is_better(reached.aim) else -1.0
-    return Reached(reached.aim, reached.value + worse * loss * abs(reached.value))
-
-
-def energies(frame: Frame, point: Floats) -> Floats:
-    """Return the energy by pair and slice (kWh/day), no row or station overdone by a hair."""
-    service, unit = frame.service, frame.layout.energy_unit
-    column = frame.layout.pair_column
-    out = np.where(column >= 0, point[column], 0.0) * unit
-    if not frame.layout.by_pair:
-        raise SolveError(Fault("plan", "pairs are not told apart"))
-    used = np.zeros_like(service.kwh)
-    np.add.at(used, service.row, out)
-    share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row served but for a hair is served whole.
-    out = out / np.where(share > 1 - HAIR, share, 1.0)[service.row]
-    # What is too small to tell from arithmetic, beside what the row wants, is none.
-    tiny = 1e-7 * service.kwh[service.row]
-    kept: Floats = np.where(out > tiny, out, 0.0)
-    return kept
-
-
-def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
-    """Return the public money paid by offer and year (PKR): what each case lacks, and no more.
-
-    Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
-    (kWh/day).
-    """
-    program, service = frame.program, frame.service
-    if program.gap is None:
-        return np.zeros((0, 0))
-    offers = program.options.offer
-    need, cap = program.instance.offer_cost, caps_of(program.instance, program.gap)
-    paid = np.zeros((len(need), offers.shape[1]))
-    so_far = np.zeros(frame.sites)
-    for t in range(offers.shape[1]):
-        earned = np.zeros(frame.sites)
-        for s, one in enumerate(program.slices):
-            if one.year == t:
-                sold = energy[:, s] * service.margin[service.row] * one.probability
-                np.add.at(earned, service.site, sold)
-        standing = offers[choice, t]
-        standing = standing[standing >= 0]
-        site = program.instance.offer_site[standing]
-        lacks = np.clip(need[standing] - earned[site], 0.0, cap[standing])
-        lacks = np.where(lacks > ROUNDING * need[standing], lacks, 0.0)
-        so_far[site] = np.maximum(so_far[site], lacks)
-        paid[standing, t] = so_far[site]
-    return paid

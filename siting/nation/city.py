@@ -116,6 +116,11 @@ class Ask:
 Row = dict[str, Any]
 
 
+def same(row: Mapping[str, Any], ask: Ask) -> bool:
+    """Return whether a question is all but one that was asked."""
+    return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])
+
+
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
     """Return whether money by year lets everything be built that other money does (PKR)."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))

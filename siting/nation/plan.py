@@ -11,8 +11,9 @@ import pandas as pd
 
 from siting.config import NationConfig
 from siting.nation.certificate import MILLION, Pot, divide
-from siting.nation.city import Row
-from siting.nation.rounds import BUDGET, SPLITS, Rounds, same
+from siting.nation.city import Row, same
+from siting.nation.rounds import Rounds
+from siting.nation.shared_money import BUDGET, SPLITS
 from siting.program.instance import Floats
 from siting.study.zones import gini
 

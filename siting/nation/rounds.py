@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.config import Config, load_nation
+from siting.config import load_nation
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.nation import city as asking
 from siting.nation.certificate import (
@@ -25,9 +25,10 @@ from siting.nation.certificate import (
     divide,
     price_columns,
 )
-from siting.nation.city import Ask, Row, covers
+from siting.nation.city import Ask, Row, covers, same
 from siting.nation.earlier import read_answers
 from siting.nation.overlap import overlaps
+from siting.nation.shared_money import SPLITS, SharedMoney
 from siting.nation.workers import Workers
 from siting.program.instance import Floats
 
@@ -37,9 +38,6 @@ Report = Callable[[str], None]
 # A price that left so much of the energy unproven is asked again, in up to so many times the time.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-BUDGET = "the nation's budget"
-# Ways to divide the money by a number of the cities alone; none: the same for all.
-SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
@@ -51,7 +49,7 @@ BY_YEAR = {
 }  # fmt: skip
 
 
-class Rounds:
+class Rounds(SharedMoney):
     """The cities of a nation, what each was asked and answered, and what follows for all.
 
     Parameters are as for `siting.Nation`.
@@ -68,81 +66,10 @@ class Rounds:
         today: date | None = None,
         earlier: Path | str | None = None,
     ) -> None:
-        self.config, cities, provinces = load_nation(Path(config), overrides, today)
-        self.studies: dict[str, Config] = {one.name: one for one in cities}
-        self.province = dict(zip(self.studies, provinces, strict=True))
-        self.asked = dict(zip(self.studies, self.config.cities, strict=True))
+        super().__init__(*load_nation(Path(config), overrides, today))
         self.progress = progress
         self.workers = Workers(workers, dask)
-        self.facts: dict[str, Row] = {}
-        self.failed: dict[str, str] = {}
         self.rows = [] if earlier is None else read_answers(Path(earlier), self.studies)
-        plan = self.config.years
-        # The years of the plan, none where there is one sum, and the money of each (PKR).
-        self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
-        money = [self.config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
-        self.money: Floats = np.array(money, dtype=float)
-        self.carry_over = plan is not None and plan.carry_over
-
-    # --- what is shared ---------------------------------------------------------------------------
-
-    @property
-    def pots(self) -> tuple[Pot, ...]:
-        """Return the money that cities share: the budget, and what provinces have."""
-        budget, years = self.config.money_pkr, tuple(range(len(self.money)))
-        shared = self.budgets()
-        for name, money in self.config.provinces.items():
-            mine = tuple(c for c, province in self.province.items() if province == name)
-            alive = [c for c in mine if c not in self.failed]
-            least = money.least(budget) if alive else 0.0
-            shared.append(Pot(name, mine, least, money.most(budget), years))
-        for name in self.studies if self.years else ():
-            low, high = self.limits(name)
-            if low > 0 or high < budget:
-                shared.append(Pot(f"money of {name}", (name,), low, high, years))
-        return tuple(shared)
-
-    def budgets(self, part: float = 1.0) -> list[Pot]:
-        """Return the nation's budget, or a part of it; by year, or up to each year."""
-        cities = tuple(self.studies)
-        if not self.years:
-            return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
-        there = np.cumsum(self.money) if self.carry_over else self.money
-        word = "up to" if self.carry_over else "of"
-        return [
-            Pot(f"{BUDGET} {word} {year}", cities, 0.0, part * float(there[t]),
-                tuple(range(t + 1)) if self.carry_over else (t,))
-            for t, year in enumerate(self.years)
-        ]  # fmt: skip
-
-    def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR) of which there is no more than so much in all."""
-        return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
-
-    def high(self, name: str) -> Floats:
-        """Return the most that a city can be granted by year, one after the other (PKR)."""
-        return self.within(self.money, self.limits(name)[1])
-
-    def widest(self, name: str) -> Floats:
-        """Return money by year (PKR) within which is whatever a city could be granted.
-
-        Without money carried over that is more in all than its own limit, which may fall into any
-        of the years.
-        """
-        return self.high(name) if self.carry_over else self.most(name)
-
-    def most(self, name: str) -> Floats:
-        """Return the most that a city can be granted in each single year (PKR)."""
-        there = np.cumsum(self.money) if self.carry_over else self.money
-        return np.minimum(there, self.limits(name)[1])
-
-    def limits(self, name: str) -> tuple[float, float]:
-        """Return the least and the most money of a city (PKR); one that failed is owed none."""
-        asked, budget = self.asked[name], self.config.money_pkr
-        if asked.takes_part == "never":
-            return 0.0, 0.0
-        least = 0.0 if name in self.failed else asked.least(budget)
-        return least, min(asked.most(budget), budget)
 
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
@@ -445,17 +372,6 @@ class Rounds:
         must = any(one.takes_part == "must" for one in self.config.cities)
         return must or self.config.least_kwh_day_a_head > 0
 
-    def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city that takes part, by a number alone and by year (PKR)."""
-        key = SPLITS[split]
-        weight = {
-            n: 0.0 if self.asked[n].takes_part == "never"
-            else 1.0 if key is None else float(self.facts[n].get(key, 0.0))
-            for n in self.studies
-        }  # fmt: skip
-        whole = math.fsum(weight.values()) or 1.0
-        return {n: self.money * w / whole for n, w in weight.items()}
-
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
         """Return money granted and plan of each city that has one."""
         whole = self._divided(whole=True)
@@ -502,8 +418,3 @@ def _loose(row: Row) -> bool:
 
 def _in_millions(money: Sequence[float] | Floats) -> str:
     return " + ".join(f"{pkr / MILLION:,.1f}" for pkr in money)
-
-
-def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether a question is all but one that was asked."""
-    return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])

@@ -324,10 +324,8 @@ class _Bound:
             mine = use[use["resource"] == row["resource"]].set_index("offer_id")["use"]
             amount = self.numbers(offers["offer_id"].map(mine).fillna(0.0))
             priced = amount * self.numbers([price])
-            if row.get("per_rupee") is True or row.get("per_rupee") == np.True_:
-                rupee = rupee + priced
-            else:
-                each = each + priced
+            of_rupee = row.get("per_rupee") == np.True_
+            each, rupee = (each, rupee + priced) if of_rupee else (each + priced, rupee)
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:

@@ -270,6 +270,7 @@ def test_the_table_of_refusals_is_what_is_refused(town):
     change(town, section="demand", table="people.csv")
     change(town, zones=ZONES, fairness="max_min", scenarios={**TWO, "criterion": "regret"})
     change(town, years={"budgets_pkr": {2029: 1000, 2030: 1000}})
+    change(town, least_gain={"rule": "always", "per_million_by_year": {2029: 1, 2030: 1}})
     report = check(change(town, model="coverage", least_cost={"served_share": 0.5}))
     told = [fault.where.rpartition("key ")[2] for fault in report.faults]
     assert sorted(told) == sorted(clash.other.split(":")[0] for clash in REFUSALS)
