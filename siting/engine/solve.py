@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from siting.engine.answer import AimProof, Answer, Method
-from siting.engine.choice import value_of_choice
 from siting.engine.clock import Clock, Progress
 from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
@@ -172,7 +171,8 @@ class _Solve:
                 self.clock.unit = unit_of(self.program, aim)
                 result = self._covered(aim, reached)
                 if result is None:
-                    result = self._solved(self._frame(aim, reached))
+                    frame = self._frame(aim, reached)[0] if reached else Frame(self.program, aim)
+                    result = self._solved(frame)
                 if not reached and self.effort.least_gain > 0:
                     result, self.left_out = trimmed(
                         self.program, aim, result, self.clock,
@@ -194,18 +194,21 @@ class _Solve:
         self._break_ties(reached)
         return self._put_together(reached)
 
-    def _frame(self, aim: Aim, reached: Sequence[Reached]) -> Frame:
-        """Return the program of an aim, of which the plan of the aims before it is one.
+    def _frame(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, float]:
+        """Return the program of an aim, and what the plan of the aims before it is worth there.
 
-        What a solver reaches by its tolerances, row by row, cannot always be reached again.
+        What a solver reaches by its tolerances, row by row, cannot always be reached again: as
+        little is given up as makes that plan one of this program. The worth is signed so that more
+        is better; without a plan before, or where it is none, it is -inf.
         """
         for loss in LOSSES:
             frame = Frame(self.program, aim, [lowered(one, loss) for one in reached])
-            if not reached or self.choice is None:
-                return frame
-            if frame.serve(np.sort(self.choice), Clock(math.inf)).found:
-                return frame
-        return Frame(self.program, aim, reached)
+            if self.choice is None:
+                return frame, -math.inf
+            served = frame.serve(np.sort(self.choice), Clock(math.inf))
+            if served.found:
+                return frame, frame.signed(served.objective)
+        return Frame(self.program, aim, reached), -math.inf
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
         """Return what later aims must keep: the value, of worth but for a hair within the gap."""
@@ -223,8 +226,8 @@ class _Solve:
         counts = self.effort.least_gain > 0 and self.effort.gap > ARITHMETIC
         if not counts or not self.program.capacitated:
             return []
-        frame = self._frame(LeastMoney(), reached)
-        return [Reached(LeastMoney(), frame.sign * value_of_choice(frame, self.choice))]
+        frame, worth = self._frame(LeastMoney(), reached)
+        return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return aims reached with all the worth that the stations chosen in the end can serve."""
@@ -234,8 +237,9 @@ class _Solve:
             if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
                 continue  # that much is left to decide
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
-                frame = self._frame(one.aim, out)
-                one = Reached(one.aim, frame.sign * value_of_choice(frame, self.choice))
+                frame, worth = self._frame(one.aim, out)
+                if math.isfinite(worth):
+                    one = Reached(one.aim, frame.sign * worth)
             out.append(one)
         return out
 
