@@ -17,7 +17,10 @@ class Opened:
 
     def __init__(self, browser, path, size="desktop"):
         width, height = SIZES[size]
-        self.page = browser.new_page(viewport={"width": width, "height": height})
+        # A page that glides to where it is asked for would move under a click.
+        self.page = browser.new_page(
+            viewport={"width": width, "height": height}, reduced_motion="reduce"
+        )
         self.page.set_default_timeout(20_000)
         self.said, self.asked = [], []
         self.page.on("console", lambda message: self.said.append(message.text))
