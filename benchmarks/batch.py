@@ -2,7 +2,7 @@
 
 Run from the repository root, in a virtual environment with the extra ``dask``::
 
-    python benchmarks/batch.py configs/islamabad.yaml --set solver.method=greedy
+    python -m benchmarks.batch configs/islamabad.yaml --set solver.method=greedy
 
 First the stages up to the program are worked out, without and with what was kept before. Then the
 budgets are swept on a Dask cluster on loopback with one worker process and on one with two, by
@@ -11,36 +11,20 @@ The machine's load beforehand is printed: a second worker is no help where it fi
 """
 
 import argparse
-import importlib
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.dask_cluster import cluster
 from siting import Study
 from siting.batch import dask_pool, list_studies, run_batch
 
 # Capacities as the figures were first measured on, whatever the package's default is.
 SAME_QUESTION = ("offers.service.rule=rated_share",)
 SHARED = ("roads", "surfaces", "reach")
-
-
-@contextmanager
-def program(*words):
-    """Start a program of Dask, stopped by its own process id."""
-    command = [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *words[1:]]
-    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, **silence)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def kept(config, cache):
@@ -51,31 +35,6 @@ def kept(config, cache):
         others = sum(s for name, s in study.seconds.items() if name not in SHARED)
         row = [study.seconds[name] for name in SHARED] + [others]
         print(f"{words:<14}" + "".join(f"{seconds:>12.2f}" for seconds in row))
-
-
-@contextmanager
-def cluster(count, folder):
-    """Give an executor on a cluster on loopback, each worker with the package imported."""
-    file = folder / f"scheduler-{count}.json"
-    with ExitStack() as stack:
-        stack.enter_context(
-            program("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                    "--no-show", "--scheduler-file", str(file))
-        )  # fmt: skip
-        while not (file.is_file() and file.stat().st_size):
-            time.sleep(0.1)
-        address = json.loads(file.read_text())["address"]
-        for i in range(count):
-            place = str(folder / f"worker-{count}-{i}")
-            stack.enter_context(
-                program("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
-                        "--no-dashboard", "--local-directory", place)
-            )  # fmt: skip
-        client = importlib.import_module("distributed").Client(address, set_as_default=False)
-        client.wait_for_workers(count, timeout=300)
-        client.run(importlib.import_module, "siting.study")
-        client.close()
-        yield stack.enter_context(dask_pool(address))[0]
 
 
 def swept(studies, executor, out):
@@ -109,7 +68,10 @@ def main():
             ],
             {"program.budget_pkr": asked.budgets},
         )
-        with cluster(1, folder) as one, cluster(2, folder) as two:
+        with (
+            cluster(1, folder) as one_at, cluster(2, folder) as two_at,
+            dask_pool(one_at) as (one, _), dask_pool(two_at) as (two, _),
+        ):  # fmt: skip
             ratios = []
             # By turns, since what else the machine does changes meanwhile.
             for i in range(asked.repeats):

@@ -85,49 +85,52 @@ class Sower:
 
         `first`: for each option 0, or how early it is taken, before those of 0.
         """
-        ahead = np.zeros(self.frame.count) if first is None else first
-        self._keep(but=np.unique(self.frame.site[ahead > 0]))
-        while not clock.over:
-            gain, sold = self._gain()
-            by_year = self._paid(sold)
-            paid = by_year[-1]
-            price = paid if self.gap is None else paid + OWN_MONEY * self.need[-1] + 1e-9
-            open_ = (self.choice[self.frame.site] < 0) & (gain > 0) & np.isfinite(paid)
-            fits = self.room.fits(self.choice, begun=True)[: self.frame.count]
-            open_ &= fits
-            towards = self._towards() * (fits & (self.choice[self.frame.site] < 0))
-            if towards.any():
-                gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
-                open_ = (towards > 0) & np.isfinite(paid)
-            if ahead.any() and not ahead[open_].any():
-                ahead = np.zeros(self.frame.count)
-                self._keep()
-                continue
-            if not open_.any():
-                break
-            with np.errstate(over="ignore"):  # what costs nothing is worth any price
-                rate = np.where(open_, gain / price, 0.0)
-            if ahead.any():
-                rate = np.where(open_, ahead, 0.0)
-            best = float(rate.max())
-            # What others sell does not matter where neither the order nor money depends on it.
-            apart = self.gap is not None or not ahead.any()
-            touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
-            taken = 0
-            for option in np.argsort(-rate, kind="stable").tolist():
-                if rate[option] < TOGETHER * best:
-                    break
-                if self._fits(option, by_year) and self._take(option, touched if apart else None):
-                    taken += 1
-                    self.money -= float(paid[option])
-                    self.paid += by_year[:, option]
-            if not taken and not ahead.any():
-                break
-            if not taken:
-                ahead = np.zeros(self.frame.count)
-                self._keep()
+        if first is not None:
+            self._keep(but=np.unique(self.frame.site[first > 0]))
+            while not clock.over and self._take_best(first):
+                pass
+        self._keep()
+        while not clock.over and self._take_best():
+            pass
         self._keep()
         return np.sort(self.choice[self.choice >= 0])
+
+    def _take_best(self, first: Floats | None = None) -> bool:
+        """Take the best option and others as good that share no demand; return whether any was.
+
+        `first`: how early options are taken, in place of what they earn; those of 0 are not.
+        """
+        gain, sold = self._gain()
+        by_year = self._paid(sold)
+        paid = by_year[-1]
+        price = paid if self.gap is None else paid + OWN_MONEY * self.need[-1] + 1e-9
+        empty = self.choice[self.frame.site] < 0
+        fits = empty & self.room.fits(self.choice, begun=True)[: self.frame.count]
+        open_ = fits & (gain > 0) & np.isfinite(paid)
+        towards = self._towards() * fits
+        if towards.any():
+            gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
+            open_ = (towards > 0) & np.isfinite(paid)
+        if first is None:
+            with np.errstate(over="ignore"):  # what costs nothing is worth any price
+                rate = np.where(open_, gain / price, 0.0)
+        else:
+            open_ &= first > 0
+            rate = np.where(open_, first, 0.0)
+        if not open_.any():
+            return False
+        # What others sell does not matter where neither the order nor money depends on it.
+        apart = self.gap is not None or first is None
+        touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
+        least, taken = TOGETHER * float(rate.max()), False
+        for option in np.argsort(-rate, kind="stable").tolist():
+            if rate[option] < least:
+                break
+            if self._fits(option, by_year) and self._take(option, touched if apart else None):
+                taken = True
+                self.money -= float(paid[option])
+                self.paid += by_year[:, option]
+        return taken
 
     def _keep(self, but: Ints | None = None) -> None:
         """Keep what stands at sites where nothing is taken, but for some."""

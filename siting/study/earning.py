@@ -22,10 +22,10 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     """Return what the plan and its least station bring for a PKR m of public money (kWh/day).
 
     What a station brings is what is lost without it, all else the same. ``program.least_gain`` says
-    what is little; its default where it is of cost. Keys: ``least_gain`` (kWh/day a PKR m),
-    ``plan`` (of all new stations together: what they serve, on average), ``least_station``,
-    ``least`` and ``below``: the ids of those that bring less. Empty where no new station draws
-    public money or nothing was worked out.
+    what is little: the least of its years where it goes by year, its default where it is of cost.
+    Keys: ``least_gain`` (kWh/day a PKR m), ``plan`` (of all new stations together: what they serve,
+    on average), ``least_station``, ``least`` and ``below``: the ids of those that bring less. Empty
+    where no new station draws public money or nothing was worked out.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -36,7 +36,8 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     rate = (gain / drawn[gain.index]).sort_values(kind="stable")
     asked = config.program.least_gain
     of_cost = asked.always and asked.money != "subsidy_pkr"
-    least = float((LeastGain() if of_cost else asked).per_million)
+    little = LeastGain() if of_cost else asked
+    least = float(min((little.per_million_by_year or {0: little.per_million}).values()))
     return {
         "least_gain": least,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),

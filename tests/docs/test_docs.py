@@ -33,6 +33,17 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_of_the_project_that_a_page_names_exist(page):
+    if page.name == "CHANGELOG.md":
+        return  # it tells of files that have gone since
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(
+        r"(?<![\w/.])(?:siting|tests|scripts|benchmarks)/[\w./-]*\.(?:py|csv|sh)\b", text
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_the_readme_names_every_room_of_the_run_folder_and_every_config():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for config in (ROOT / "configs").glob("*.yaml"):

@@ -1,0 +1,35 @@
+"""Stations that bring little for the public money they draw."""
+
+import pytest
+from study.test_program import change
+from town import write_town
+
+import siting
+from siting.config import load
+from siting.study.earning import earnings, earnings_in_words
+
+YEARS = {"budgets_pkr": {2029: 1000, 2030: 1000}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "little"),
+    [
+        ({}, 10.0),
+        ({"per_million": 5000}, 5000.0),
+        ({"rule": "always", "per_million": 5000}, 5000.0),
+        ({"rule": "always", "per_million": 7, "money": "cost_pkr"}, 10.0),
+        ({"rule": "always", "per_million_by_year": {2029: 6000, 2030: 4500}}, 4500.0),
+    ],
+)
+def test_what_is_little_is_what_was_asked(tmp_path, asked, little):
+    path = change(write_town(tmp_path / "town"), years=YEARS)
+    plan = siting.run(path)
+    assert sorted(plan.new_sites["name"]) == ["East pump", "West pump"]
+    # Each of the two draws PKR 1,000, so that 4 kWh/day are 4,000 a PKR m.
+    east = str(plan.new_sites.set_index("name").loc["East pump", "site_id"])
+    lost = dict.fromkeys(plan.new_sites["site_id"].astype(str), 8.0) | {east: 4.0}
+    facts = earnings(load(change(path, least_gain=asked)), plan, lost)
+    assert facts["least_gain"] == little
+    assert (facts["least_station"], facts["least"]) == (east, pytest.approx(4000))
+    assert facts["below"] == ([east] if little > 4000 else [])
+    assert bool(earnings_in_words(facts)) == bool(facts["below"])
