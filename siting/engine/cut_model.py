@@ -118,8 +118,11 @@ class CutModel(ABC):
         self._slack = np.concatenate([self._slack, np.zeros(len(rows), dtype=np.int64)])
 
     @abstractmethod
-    def separate(self, relaxed: Relaxed) -> int:
-        """Add the cuts that an optimum breaks; return how many."""
+    def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
+        """Add the cuts that an optimum breaks; return how many.
+
+        `deep`: whether to look for those that take long though others were found.
+        """
 
     def forbid(self, choice: Ints) -> None:
         """Rule out exactly one choice, which only arithmetic takes for a plan."""
@@ -172,7 +175,9 @@ class CutModel(ABC):
         low = relaxed.bound
         weak = 0
         for _ in range(rounds):
-            if relaxed.bound <= enough or self.clock.over or not self.separate(relaxed):
+            if relaxed.bound <= enough or self.clock.over:
+                break
+            if not self.separate(relaxed, deep=weak > 0):
                 break
             after = self.solve()
             if after is None:

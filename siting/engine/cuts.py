@@ -76,10 +76,15 @@ class Cutter:
             for p, part in enumerate(parts):
                 if part.slice == m.s and member[part.pairs].any():
                     self.counted[m.column, p] = member[part.pairs]
-        self.groups = self._linked()
+        self.alone, self.linked = self._alone(), self._linked()
+
+    def _alone(self) -> list[int]:
+        """Return the parts whose worth needs a linear program."""
+        parts = enumerate(self.parts)
+        return [p for p, part in parts if part.capacitated and part.uniform is None]
 
     def _linked(self) -> list[list[int]]:
-        """Return the parts that measures link, and those whose worths need a program, by group."""
+        """Return the parts that measures link, group by group."""
         sets: list[set[int]] = []
         links = [{p for (c, p) in self.counted if c == m.column} for m in self.energies]
         if self.money:
@@ -91,13 +96,7 @@ class Cutter:
         for link in links:
             touched = [s for s in sets if s & link]
             sets = [s for s in sets if not s & link] + [link.union(*touched)]
-        named = set().union(*sets) if sets else set()
-        alone = [
-            [p]
-            for p, part in enumerate(self.parts)
-            if p not in named and part.capacitated and part.uniform is None
-        ]
-        return [*(sorted(s) for s in sets if s), *alone]
+        return [sorted(s) for s in sets if s]
 
     def envelope_share(self, r: int) -> Floats:
         """Return what an envelope (position of the limit) pays of each rupee, by offer."""

@@ -72,6 +72,11 @@ def model_of(
 def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Answered:
     """Return what HiGHS says of a native model, run until it is done or the clock says stop."""
     run_native([model], clock)
+    return answered(model, whole=whole)
+
+
+def answered(model: highspy.Highs, *, whole: bool = False) -> Answered:
+    """Return what HiGHS says of a native model that has run."""
     status = model.getModelStatus()
     info = model.getInfo()
     empty = status == _Status.kModelEmpty

@@ -20,13 +20,15 @@ from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
-from siting.engine.shortfall import shortfalls_of
+from siting.engine.shortfall import Shortfalls
 from siting.program.instance import Flags, Floats, Ints
 
 # More kinds of options than this are not counted.
 MOST_KINDS = 40
 # Share of all worth that spending the whole budget costs while cuts are gathered.
 THRIFT = 0.01
+# With more pairs, parts that measures link are looked at together only where there is no other cut.
+QUICK_PAIRS = 50_000
 # Cuts are looked for so near to where the relaxation was before.
 BACK = 0.8
 
@@ -36,13 +38,17 @@ class Master(CutModel):
 
     exact = 2e-6  # cuts are as exact as their flows
 
-    def __init__(self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int) -> None:
+    def __init__(
+        self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
+    ) -> None:
         self.frame = frame
         self.matrix = m = coarse_matrix(frame, parts)
         layout = m.layout
         assert isinstance(layout, CoarseLayout)
         self.cutter = Cutter(frame, parts, layout.measures)
-        self._shortfalls = shortfalls_of(self.cutter)
+        self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
+        pairs = sum(len(part.pairs) for part in parts)
+        self._quickly = pairs <= QUICK_PAIRS  # whether parts are looked at together without need
         model = model_of(
             sparse.csc_array(m.a), m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
             threads=1, random_seed=seed,
@@ -67,13 +73,25 @@ class Master(CutModel):
         self._price_money()
 
     def _kinds(self) -> list[Ints]:
-        """Return new options that are alike, kind by kind: how many of a kind is a whole number."""
-        instance, last = self.frame.program.instance, self.frame.options.last
-        new = np.flatnonzero(~instance.offer_existing[last])
+        """Return new options of which a station that is alike stands in a year, by kind and year.
+
+        How many of a kind stand is a whole number in every year, each at least that of before.
+        """
+        kinds: dict[bytes, Ints] = {}
+        for stands in self.frame.options.offer.T:
+            for kind in self._alike(stands):
+                kinds.setdefault(kind.tobytes(), kind)
+        return list(kinds.values())
+
+    def _alike(self, stands: Ints) -> list[Ints]:
+        """Return options of which alike new offers stand, kind by kind; `stands`: -1 for none."""
+        instance = self.frame.program.instance
+        new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
             return []
+        offer = stands[new]
         told = np.concatenate(
-            [instance.offer_capacity[last[new]], instance.offer_subsidy[last[new], None]], axis=1
+            [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
         )
         _, label, count = np.unique(told, axis=0, return_inverse=True, return_counts=True)
         if len(count) > MOST_KINDS:
@@ -134,32 +152,36 @@ class Master(CutModel):
             rows.append((np.concatenate([at, cut.column]), value, cut.constant * scale))
         self.add_rows(rows)
 
-    def separate(self, relaxed: Relaxed) -> int:
-        """Add the cuts that an optimum breaks most, there and half-way back; return how many."""
+    def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
+        """Add the cuts that an optimum breaks most, there and half-way back; return how many.
+
+        `deep`: whether parts that measures link are looked at together though others were found.
+        """
         taken = relaxed.taken
         back = taken if self._middle is None else self._middle
         self._middle = (1 - BACK) * taken + BACK * back
         seen: set[bytes] = set()
         broken: list[Cut] = []
 
+        def breaks(cut: Cut) -> bool:
+            unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
+            return cut.over(taken, relaxed.point) > BROKEN * unit
+
         def look(cuts: list[Cut]) -> None:
             for cut in cuts:
-                unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
                 key = cut.coefficient.tobytes() + cut.value.tobytes()
-                if cut.over(taken, relaxed.point) > BROKEN * unit and key not in seen:
+                if key not in seen and breaks(cut):
                     seen.add(key)
                     broken.append(cut)
 
         look(self.cutter.quick(taken))
         if self._middle is not taken:
             look(self.cutter.quick(self._middle))
-        for shortfall in self._shortfalls:
-            # Half-way back cuts are deeper; where one does not cut here, one from here does.
-            before = len(broken)
-            for point in (self._middle, taken):
-                if len(broken) == before and not self.clock.over:
-                    cut = shortfall.cut(point, relaxed.point, self.clock)
-                    look([] if cut is None else [cut])
+        # Half-way back cuts are deeper; where one does not cut here, one from here does.
+        points = [self._middle, taken]
+        look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=False))
+        if not broken or (deep and self._quickly):
+            look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
         self.add(broken)
         return len(broken)
 

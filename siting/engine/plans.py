@@ -72,7 +72,9 @@ class Plans:
         # Drives have no measure in the coarse program.
         self.coarse = not any(isinstance(aim, ShortestDrives) for aim in drives)
         self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
-        self.master = Master(self.frame, self.parts, self.clock, seed=self.options.seed)
+        self.master = Master(
+            self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
+        )
         if is_quick(self.frame, self.master.cutter):
             self.valuer = Valuer(self.frame, self.master.cutter)
 

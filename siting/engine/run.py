@@ -40,6 +40,8 @@ STALLED = 1e-5
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
 START_ENDS, ROOT_ENDS, ENDS = 0.4, 0.6, 0.97
+# Where the tree's nodes take long, the first of them get this share of what is left.
+TREE_ENDS = 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 
@@ -205,9 +207,9 @@ class Run(Plans):
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
         slow = self.large or self.valuer is None
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
-        if tree is not None and not slow:
-            self._turn_of_tree(tree, FIRST_TURN)
-            if not self.done and not tree.finished:
+        if tree is not None:
+            self._turn_of_tree(tree, FIRST_TURN, self._until(TREE_ENDS) if slow else ENDS)
+            if not self.done and not tree.finished and not slow:
                 self._programs()
         windows = None if self.done else self._windows()
         while not self.done:
@@ -232,9 +234,9 @@ class Run(Plans):
             else:
                 rounds, nodes = max(rounds // 2, 1), min(2 * nodes, MOST_NODES)
 
-    def _turn_of_tree(self, tree: Tree, nodes: int) -> None:
+    def _turn_of_tree(self, tree: Tree, nodes: int, until: float = ENDS) -> None:
         done = tree.nodes
-        with self.clock.phase("tree", ENDS):
+        with self.clock.phase("tree", until):
             tree.run(nodes)
         self.nodes += tree.nodes - done
 

@@ -9,13 +9,16 @@ optimum are the weights and prices of the cut (`siting.engine.cuts`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.coarse import Measure
 from siting.engine.cuts import BROKEN, Cut, Cutter
-from siting.engine.linear import model_of, run_model
+from siting.engine.highs import run_native
+from siting.engine.linear import answered, model_of
 from siting.program.instance import Floats, Ints
 from siting.program.money import caps_of
 
@@ -26,16 +29,18 @@ GAP_PRICES = (0.0, 0.5, 1.0)
 
 
 class Shortfall:
-    """The program of one group of parts."""
+    """The program of one group of parts; `worth_only`: of no measure but their worths."""
 
-    def __init__(self, cutter: Cutter, group: list[int]) -> None:
+    def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool = False) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
+        self.of = [m for m in cutter.measures if m.kind == "worth" or not worth_only]
         frame, m = self.frame, self.frame.matrix
         self.layout = frame.layout
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         subsidy = self.layout.subsidy_column
-        self.subsidies = np.unique(subsidy[subsidy >= 0]) if cutter.money else np.zeros(0, int)
+        self.money = bool(cutter.money) and not worth_only
+        self.subsidies = np.unique(subsidy[subsidy >= 0]) if self.money else np.zeros(0, int)
         self.columns = np.concatenate([self.energies, self.subsidies]).astype(np.int64)
         named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
         rows = np.concatenate(named) if named else np.zeros(0, dtype=np.int64)
@@ -44,13 +49,18 @@ class Shortfall:
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
         self.measures = self._measures()
+        # One measure alone is aimed at; several have rows, and their shortfall is the first column.
+        self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
-        self.a = sparse.csc_array(sparse.vstack([inner, outer]))
-        ones = np.concatenate([np.zeros(len(self.rows)), np.ones(len(self.measures))])
-        # The shortfall is the first column; the others come once something is taken at their site.
+        self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
+        self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
+        first = np.zeros((n, 0 if self.single else 1))
+        first[len(self.rows) :] = 1.0
+        # The other columns come once something is taken at their site.
+        ends = np.full(first.shape[1], np.inf)
         self.model = model_of(
-            sparse.csc_array(ones[:, None]), np.array([-1.0]), np.zeros(1), np.full(1, np.inf),
+            sparse.csc_array(first), -np.ones(len(ends)), np.zeros(len(ends)), ends,
             np.full(n, -np.inf), np.full(n, np.inf), threads=1,
         )  # fmt: skip
         # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
@@ -72,7 +82,7 @@ class Shortfall:
         zero = np.zeros(n)
         start = part.indptr[:-1].astype(np.int32)
         self.model.addCols(
-            n, zero, zero, zero, part.nnz, start, part.indices.astype(np.int32), part.data
+            n, self.cost[new], zero, zero, part.nnz, start, part.indices.astype(np.int32), part.data
         )
         self.there = np.concatenate([self.there, new])
         self.known[new] = True
@@ -83,7 +93,7 @@ class Shortfall:
         place = np.full(self.frame.matrix.a.shape[1], -1, dtype=np.int64)
         place[self.columns] = np.arange(len(self.columns))
         out = []
-        for m in cutter.measures:
+        for m in self.of:
             column: Ints
             value: Floats
             if m.kind == "worth":
@@ -145,32 +155,38 @@ class Shortfall:
             out[p] = (local[row[mine]], of_row[mine])
         return out
 
-    def cut(self, taken: Floats, measured: Floats, clock: Clock) -> Cut | None:
-        """Return the cut that a point breaks most; None if it breaks none."""
+    def aim_at(self, taken: Floats, measured: Floats) -> None:
+        """Put the model on a point; it is to be run then."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
-        thought = np.array(
+        self.thought = thought = np.array(
             [
                 (1.0 if one.kind in ("worth", "energy") else -1.0) * measured[one.column] * scale
                 for one, _, scale in self.measures
             ]
         )
-        n = len(self.rows) + len(thought)
-        lower = np.concatenate([m.row_lower[self.rows] - shift, thought])
-        upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(thought), np.inf)])
+        told = thought[:0] if self.single else thought
+        n = len(self.rows) + len(told)
+        lower = np.concatenate([m.row_lower[self.rows] - shift, told])
+        upper = np.concatenate([m.row_upper[self.rows] - shift, np.full(len(told), np.inf)])
         model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
         bound = self.upper.copy()
         if self.layout.by_pair:
             bound[: len(self.energies)] *= self._share(taken)
         self._add(np.flatnonzero((bound > 0) & ~self.known))
         n = len(self.there)
-        at = np.arange(1, n + 1, dtype=np.int32)
+        first = model.getNumCol() - n
+        at = np.arange(first, first + n, dtype=np.int32)
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
-        answer = run_model(model, clock)
-        if not answer.optimal or -answer.objective <= BROKEN:
+
+    def cut(self, taken: Floats, measured: Floats) -> Cut | None:
+        """Return the cut that the point breaks most, from the model's optimum; None if none."""
+        answer = answered(self.model)
+        short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
+        if not answer.optimal or short <= BROKEN:
             return None
         reduced = np.zeros(len(self.columns))
-        reduced[self.there] = answer.reduced[1:]
+        reduced[self.there] = answer.reduced[len(answer.reduced) - len(self.there) :]
         return self._read(taken, measured, answer.price, reduced)
 
     def _share(self, taken: Floats) -> Floats:
@@ -189,7 +205,7 @@ class Shortfall:
         cutter = self.cutter
         first = len(self.rows)
         weight = {
-            m.column: max(-price[first + n], 0.0) * scale
+            m.column: (1.0 if self.single else max(-price[first + n], 0.0)) * scale
             for n, (m, _, scale) in enumerate(self.measures)
         }
         worths: dict[int, Floats] = {}
@@ -219,7 +235,7 @@ class Shortfall:
         sign = np.array([1.0 if kinds[int(c)] in ("worth", "energy") else -1.0 for c in column])
         by = np.array([weight[int(c)] for c in column]) * sign
         constant, coefficient = 0.0, np.zeros(cutter.count)
-        if cutter.money:
+        if self.money:
             constant, coefficient = self._with_gaps(worths, prices, weight, price)
         else:
             for p in self.group:
@@ -289,6 +305,45 @@ class Shortfall:
         return sites, at
 
 
-def shortfalls_of(cutter: Cutter) -> list[Shortfall]:
-    """Return the programs of the groups of parts that need one."""
-    return [Shortfall(cutter, group) for group in cutter.groups]
+class Shortfalls:
+    """The programs of all groups of parts, each made once it is wanted.
+
+    Where floors or money link parts, what each part alone falls short is quick to see, and mostly
+    enough: the large programs of the groups come after it.
+    """
+
+    def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
+        self.cutter, self.clock, self.threads = cutter, clock, threads
+        self._made: dict[bool, list[Shortfall]] = {}
+
+    def cuts(
+        self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
+        *, linked: bool,
+    ) -> list[Cut]:  # fmt: skip
+        """Return a cut of each group at the first point that gives one.
+
+        `points`: how much of each option is taken; `measured`: all coarse columns; `breaks`:
+        whether what is to be cut off breaks a cut; `linked`: of parts that measures link, not of
+        the worth of each alone.
+        """
+        if linked not in self._made:
+            groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
+            self._made[linked] = [
+                Shortfall(self.cutter, group, worth_only=not linked) for group in groups
+            ]
+        left, out = self._made[linked], []
+        for point in points:
+            missed = []
+            for n in range(0, len(left), self.threads):
+                together = [] if self.clock.over else left[n : n + self.threads]
+                for one in together:
+                    one.aim_at(point, measured)
+                run_native([one.model for one in together], self.clock)
+                for one in together:
+                    cut = one.cut(point, measured)
+                    if cut is not None and breaks(cut):
+                        out.append(cut)
+                    else:
+                        missed.append(one)
+            left = missed
+        return out

@@ -118,7 +118,7 @@ class PatchModel(CutModel):
             rows.append((index, np.append(-sold[there], 1.0), most))
         self.add_rows(rows)
 
-    def separate(self, relaxed: Relaxed) -> int:
+    def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the cuts that an optimum breaks; return how many, none where it is near enough."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
