@@ -139,15 +139,24 @@ class Clock:
         `share`: share of the whole time limit that must not have passed when the phase ends.
         """
         began = time.perf_counter()
-        outer = self._phase, self._until
-        self._phase = name
+        outer, self._phase = self._phase, name
+        try:
+            with self.within(share):
+                yield
+        finally:
+            self._phase = outer
+            spent = time.perf_counter() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+    @contextmanager
+    def within(self, share: float) -> Iterator[None]:
+        """End the block before a share of the whole time limit has passed."""
+        outer = self._until
         self._until = min(self._until, self._start + share * self._limit_s)
         try:
             yield
         finally:
-            self._phase, self._until = outer
-            spent = time.perf_counter() - began
-            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+            self._until = outer
 
     def hear(self, incumbent: float, bound: float) -> None:
         """Take note of the best plan's value and of the bound on any plan's, as they stand."""

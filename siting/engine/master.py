@@ -10,6 +10,8 @@ many stand does not.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import sparse
 
@@ -20,6 +22,8 @@ from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
+from siting.engine.relax import Dive
+from siting.engine.room import Room
 from siting.engine.shortfall import Shortfalls
 from siting.program.instance import Flags, Floats, Ints
 
@@ -29,6 +33,8 @@ MOST_KINDS = 40
 THRIFT = 0.01
 # With more pairs, parts that measures link are looked at together only where there is no other cut.
 QUICK_PAIRS = 50_000
+# More than any measure is, in its unit.
+ENDLESS = 1e12
 # Cuts are looked for so near to where the relaxation was before.
 BACK = 0.8
 
@@ -197,6 +203,39 @@ class Master(CutModel):
         best = np.where(m.cost > 0, m.upper, m.lower)
         counted = m.cost != 0
         return float(m.cost[counted] @ best[counted]) * self.size
+
+    @property
+    def slow(self) -> bool:
+        """Whether cuts need linear programs."""
+        return bool(self.cutter.alone)
+
+    def cut_at(self, choice: Ints) -> float:
+        """Add the cuts that say what a choice serves; return the most that it can be worth."""
+        taken = np.zeros(self.count)
+        taken[choice] = 1.0
+        endless = np.full(self.matrix.a.shape[1], ENDLESS)
+        cuts = self._shortfalls.cuts([taken], endless, lambda _: True, linked=False)
+        self.add([*self.cutter.quick(taken), *cuts])
+        self.model.changeColsBounds(self.count, self._columns, taken, taken)
+        relaxed = self.solve()
+        self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
+        if relaxed is None:
+            return math.inf
+        # The price of money that the choice leaves is in the bound.
+        left = self._refund - float(self._thrift[choice].sum())
+        return relaxed.bound - left * self.size
+
+    def dive(self, taken: Floats, room: Room) -> Ints | None:
+        """Return the choice that its optimum, under the cuts so far, leads to; None if to none."""
+
+        def again(lower: Floats, upper: Floats) -> Floats | None:
+            self.model.changeColsBounds(self.count, self._columns, lower, upper)
+            relaxed = self.solve()
+            return None if relaxed is None or relaxed.bound == -math.inf else relaxed.taken
+
+        choice = Dive(self.frame, room, self.clock, again).from_here(taken)
+        self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
+        return choice
 
     def begin_at(self, choice: Ints) -> None:
         """Look for cuts near a plan first: they are deeper there than at the first optimum."""

@@ -30,6 +30,9 @@ LARGE = 200_000_000
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 ROUND_LARGE = (0.5,)
 STARTS = 3
+# Share of the whole time limit by which the search ends, or sooner by so many times what it takes
+# to work out who is served.
+ENDS, SERVED_AFTER = 0.97, 3.0
 NOISE = 1e-8
 # Budgets tried for the cheapest plan to start from.
 SOWN = 8
@@ -65,6 +68,7 @@ class Plans:
         self.root: Relaxed | None = None
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count)
+        self._serve_s = 0.0  # the longest that it took to work out who is served
 
     def build(self) -> None:
         """Write the coarse program, and look whether choices can be valued quickly."""
@@ -159,16 +163,27 @@ class Plans:
         if key not in self.served:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
+            began = self.clock.elapsed_s
             self.served[key] = self.frame.serve(np.sort(choice), self.clock)
+            self._serve_s = max(self._serve_s, self.clock.elapsed_s - began)
         return self.served[key]
 
     # --- plans to start from ---------------------------------------------------------------------
 
+    @property
+    def _whole_s(self) -> float:
+        """The whole time limit."""
+        passed, share = self.clock.elapsed_s, self.clock.share
+        return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
+
     def _until(self, share: float) -> float:
         """Return the share of the whole time limit at which a share of this aim's is over."""
-        left, passed = self.clock.left_s, self.clock.elapsed_s
-        whole = passed / self.clock.share if self.clock.share > 0 else left
-        return min(1.0, (passed + share * left) / max(whole, 1e-9))
+        return min(1.0, (self.clock.elapsed_s + share * self.clock.left_s) / self._whole_s)
+
+    @property
+    def _ends(self) -> float:
+        """Share of the whole time limit by which to end: who is served is worked out after it."""
+        return max(min(ENDS, 1 - SERVED_AFTER * self._serve_s / self._whole_s), 0.5)
 
     def _start(self) -> None:
         valuer = self.valuer
@@ -208,11 +223,15 @@ class Plans:
             if self.done:
                 return
 
+    @property
+    def _priced(self) -> bool:
+        """Whether a relaxation's prices say what each option takes of all that is scarce."""
+        aim = self.frame.aim
+        return self.frame.program.gap is None and isinstance(aim, MostWorth | NetWorth)
+
     def _sow_again(self, taken: Floats, shares: tuple[float, ...] = ROUND_FROM) -> None:
         """Sow from what the master's last optimum takes, at its prices."""
-        aim, program = self.frame.aim, self.frame.program
-        priced = program.gap is None and isinstance(aim, MostWorth | NetWorth)
-        scarce = self.master.scarce() if priced else None
+        scarce = self.master.scarce() if self._priced else None
         if scarce is not None and not scarce.any():
             scarce = None
         for least in shares:

@@ -8,6 +8,7 @@ takes most of, a part of the scarcest resource at a time, and solves again from 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -71,16 +72,37 @@ class Relaxation:
 
     def dive(self, room: Room) -> Ints | None:
         """Return a choice that the relaxation leads to; None if it ends in a dead end."""
-        count = self.frame.count
         if self.found is None or not self.found.optimal:
             return None
         self.model.setOptionValue("solver", "simplex")
-        lower, upper = np.zeros(count), np.ones(count)
-        taken = self.taken
+        return Dive(self.frame, room, self.clock, self._again).from_here(self.taken)
+
+    def _again(self, lower: Floats, upper: Floats) -> Floats | None:
+        at = np.arange(len(lower), dtype=np.int32)
+        self.model.changeColsBounds(len(at), at, lower, upper)
+        answer = run_model(self.model, self.clock)
+        return np.clip(answer.point[: len(at)], 0.0, 1.0) if answer.optimal else None
+
+
+class Dive:
+    """Takes what a relaxation takes most of, again and again, until all is decided.
+
+    `again` returns how much of each option the relaxation takes within bounds, or None.
+    """
+
+    def __init__(
+        self, frame: Frame, room: Room, clock: Clock,
+        again: Callable[[Floats, Floats], Floats | None],
+    ) -> None:  # fmt: skip
+        self.frame, self.room, self.clock, self._again = frame, room, clock, again
+
+    def from_here(self, taken: Floats) -> Ints | None:
+        """Return the choice it leads to; None if it ends in a dead end."""
+        lower, upper = np.zeros(len(taken)), np.ones(len(taken))
         for _ in range(STEPS):
             if self.clock.over:
                 return None
-            chosen = self._next(taken, lower, upper, room)
+            chosen = self._next(taken, lower, upper)
             before = lower.copy(), upper.copy()
             if chosen is None:
                 break
@@ -99,23 +121,17 @@ class Relaxation:
             taken = taken_after
         return np.flatnonzero(lower > 0.5)
 
-    def _again(self, lower: Floats, upper: Floats) -> Floats | None:
-        at = np.arange(len(lower), dtype=np.int32)
-        self.model.changeColsBounds(len(at), at, lower, upper)
-        answer = run_model(self.model, self.clock)
-        return np.clip(answer.point[: len(at)], 0.0, 1.0) if answer.optimal else None
-
     def _fix(self, chosen: list[int], lower: Floats, upper: Floats) -> None:
         site = self.frame.site
         lower[chosen] = 1.0
         upper[np.isin(site, site[chosen]) & (lower == 0)] = 0.0
 
-    def _next(self, taken: Floats, lower: Floats, upper: Floats, room: Room) -> list[int] | None:
+    def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
         """Return the options to take next, those taken most first; None where all is decided."""
         frame = self.frame
         open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
         choice = frame.by_site(np.flatnonzero(lower > 0.5))
-        fits = room.fits(choice, begun=True)[: frame.count]
+        fits = self.room.fits(choice, begun=True)[: frame.count]
         upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
         open_ = open_[upper[open_] > 0]
         if not len(open_):
@@ -127,11 +143,11 @@ class Relaxation:
                 continue
             chosen.append(option)
             choice[frame.site[option]] = option
-            share += room.share(option)
+            share += self.room.share(option)
             if share > STEP and taken[option] < WHOLE:
                 break
-            fits = room.fits(choice, begun=True)[: frame.count]
+            fits = self.room.fits(choice, begun=True)[: frame.count]
         if not chosen:
             upper[open_] = 0.0
-            return self._next(taken, lower, upper, room)
+            return self._next(taken, lower, upper)
         return chosen

@@ -27,7 +27,8 @@ from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
 from siting.program.instance import Floats
 
-ROOT_ROUNDS, ROOT_STALLED = 200, 2e-5
+# Rounds of cuts at the root; three that gain less than a share end it, more where cuts take long.
+ROOT_ROUNDS, ROOT_STALLED, SLOW_STALLED = 200, 2e-5, 5e-4
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
 PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
 # Plans in a row that the cuts think better than they are, after which the tree takes over.
@@ -39,7 +40,9 @@ STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
-START_ENDS, ROOT_ENDS, ENDS = 0.4, 0.6, 0.97
+START_ENDS, SHORT_START_ENDS, ROOT_ENDS, SLOW_ROOT_ENDS = 0.4, 0.05, 0.6, 0.45
+# Dives into the cut relaxation, and the share of what is left that they may take.
+DIVES, DIVES_END = 12, 0.3
 # Where the tree's nodes take long, the first of them get this share of what is left.
 TREE_ENDS = 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
@@ -48,6 +51,8 @@ POLISH_S, POLISH_SHARE = 0.5, 0.02
 
 class Run(Plans):
     """The phases of one aim."""
+
+    _ended = False  # whether the search ended for want of time, some of it left for the answer
 
     # --- phases ------------------------------------------------------------------------------
 
@@ -63,7 +68,7 @@ class Run(Plans):
             self.infeasible = self.choice is None
             self.limit(self.best)
             return
-        with clock.phase("start", self._until(START_ENDS)):
+        with clock.phase("start", self._until(self._start_ends)):
             self._start()
         if self.options.briefly:
             self._briefly()
@@ -80,9 +85,18 @@ class Run(Plans):
         if not self.done and (self.choice is None or not self.coarse):
             self._relax()
         if not self.done:
-            self._turns()
-        if not self.done and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
+            with clock.within(self._ends):
+                self._turns()
+                self._ended = self.clock.over
+        if not self.done and not self._ended and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
             self._whole(None)
+
+    @property
+    def _start_ends(self) -> float:
+        """Share of the time for plans to start from: little where only a relaxation has prices."""
+        by_year = self.frame.program.year_plan is not None and self.large and self._priced
+        alone = self.options.briefly or self.options.greedy
+        return SHORT_START_ENDS if by_year and self.coarse and not alone else START_ENDS
 
     def _briefly(self) -> None:
         """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
@@ -158,25 +172,49 @@ class Run(Plans):
         """Bound by cuts, and make plans of what they leave."""
         if self.choice is not None:
             self.master.begin_at(self.choice)
-        with self.clock.phase("cuts", self._until(ROOT_ENDS)):
-            self.root, low = self.master.tighten(ROOT_ROUNDS, ROOT_STALLED, self.proven_at)
+        slow = self.large and self.master.slow
+        stalled, ends = (SLOW_STALLED, SLOW_ROOT_ENDS) if slow else (ROOT_STALLED, ROOT_ENDS)
+        with self.clock.phase("cuts", self._until(ends)):
+            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
             self.limit(low)
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
+        dives = self.large or self.valuer is None
+        if dives:
+            with self.clock.phase("dives", self._until(0.6)):
+                self._dive(1)
         with self.clock.phase("rounding", self._until(0.3)):
             if self.large:
                 self._sow_again(self.root.taken, ROUND_LARGE)
             else:
                 self._round(self.root.taken)
+        if dives and not self.done:
+            with self.clock.phase("dives", self._until(DIVES_END)):
+                self._dive(DIVES)
+
+    def _dive(self, times: int) -> None:
+        """Dive into the relaxed coarse program, with cuts at what each dive led to for the next."""
+        tried: set[bytes] = set()
+        for _ in range(times):
+            relaxed = self.master.solve()
+            if self.done or relaxed is None or relaxed.bound == -math.inf:
+                return
+            self.limit(relaxed.bound)
+            choice = self.master.dive(relaxed.taken, self.room)
+            if choice is None or choice.tobytes() in tried or self.done:
+                return
+            tried.add(choice.tobytes())
+            if self.master.cut_at(choice) > self.best:
+                self.weighed(choice)
 
     def _whole(self, nodes: int | None) -> None:
         """Let HiGHS have the whole program, from the best plan so far."""
         options = self.options
         start = self.choice
         while True:
-            with self.clock.phase("whole", ENDS):
+            with self.clock.phase("whole", self._ends):
                 answer = solve_native(
                     self.frame, self.clock, start, gap=options.gap, threads=options.threads,
                     seed=options.seed, nodes=2**31 - 1 if nodes is None else nodes,
@@ -208,7 +246,7 @@ class Run(Plans):
         slow = self.large or self.valuer is None
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
         if tree is not None:
-            self._turn_of_tree(tree, FIRST_TURN, self._until(TREE_ENDS) if slow else ENDS)
+            self._turn_of_tree(tree, FIRST_TURN, self._until(TREE_ENDS) if slow else 1.0)
             if not self.done and not tree.finished and not slow:
                 self._programs()
         windows = None if self.done else self._windows()
@@ -234,7 +272,7 @@ class Run(Plans):
             else:
                 rounds, nodes = max(rounds // 2, 1), min(2 * nodes, MOST_NODES)
 
-    def _turn_of_tree(self, tree: Tree, nodes: int, until: float = ENDS) -> None:
+    def _turn_of_tree(self, tree: Tree, nodes: int, until: float = 1.0) -> None:
         done = tree.nodes
         with self.clock.phase("tree", until):
             tree.run(nodes)
@@ -284,7 +322,7 @@ class Run(Plans):
         )  # fmt: skip
 
     def _turn_of_windows(self, windows: Windows, rounds: int) -> None:
-        with self.clock.phase("windows", ENDS):
+        with self.clock.phase("windows"):
             if self.choice is not None and self.frame.signed(
                 windows.value
             ) < self.best - 1e-7 * abs(self.best):
@@ -333,7 +371,7 @@ class Run(Plans):
             stopped = "interrupted"
         elif self.options.greedy and not self.clock.over:
             stopped = "greedy ended"
-        elif not self.clock.over:
+        elif not self.clock.over and not self._ended:
             stopped = "solver stopped"
         sign = self.frame.sign
         return Result(

@@ -22,7 +22,7 @@ def relaxed_plans(program):
 
 @pytest.mark.parametrize(
     "features",
-    [("years",), ("extensions",), ("envelopes", "years"), ("viability gap",), ("expected",)],
+    [("years",), ("extensions",), ("envelope", "years"), ("viability gap",), ("expected",)],
     ids="+".join,
 )
 def test_what_is_sown_from_a_relaxation_is_within_every_row(features):
@@ -56,3 +56,71 @@ def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
     assert plans.best < 0.85 * bound
     plans._sow_again(root.taken)
     assert plans.best > 0.95 * bound
+
+
+@pytest.mark.parametrize(
+    ("features", "exact"),
+    [
+        (("decay",), True),
+        (("decay", "years"), True),
+        (("years", "envelope"), True),
+        (("decay", "years", "number"), True),
+        (("decay", "years", "zone floors"), False),
+        (("class floors", "extensions"), False),
+    ],
+)
+def test_cuts_at_a_choice_say_what_it_is_worth(features, exact):
+    """Without floors to the last kilowatt-hour; with floors no less than it is worth."""
+    met = 0
+    for seed in range(60, 75):
+        plans, root, _ = relaxed_plans(program_of(case_of(features, seed)))
+        frame = plans.frame
+        if root is None or not frame.count:
+            continue
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(frame.count).tolist()
+        choice = np.sort(plans.room.taking(frame.nothing, order))
+        choice = choice[choice >= 0]
+        said = plans.master.cut_at(choice)
+        served = plans.serve(choice)
+        if not served.found:
+            continue
+        worth = frame.signed(served.objective)
+        assert said >= worth - 1e-6 * max(abs(worth), 1.0)
+        if exact and frame.fits(choice):
+            assert said == pytest.approx(worth, rel=1e-5, abs=1e-6)
+            met += 1
+    assert met > 4 or not exact
+
+
+@pytest.mark.parametrize("features", [("decay", "years"), ("years", "zone floors"), ("number",)])
+def test_a_dive_ends_in_a_plan_that_is_within_every_row(features):
+    dived = 0
+    for seed in range(20, 32):
+        plans, root, bound = relaxed_plans(program_of(case_of(features, seed)))
+        if root is None or not plans.frame.count or not np.isfinite(root.bound):
+            continue
+        choice = plans.master.dive(root.taken, plans.room)
+        # The relaxation is as it was before.
+        assert plans.master.solve().bound == pytest.approx(root.bound, rel=1e-6, abs=1e-6)
+        if choice is None:
+            continue
+        assert plans.frame.resources.within(choice)
+        assert len(set(plans.frame.site[choice])) == len(choice)
+        value = plans.weighed(choice)
+        assert value <= bound + 1e-6 * max(abs(bound), 1.0)
+        dived += 1
+    assert dived > 4
+
+
+def test_stations_of_a_kind_are_counted_in_every_year():
+    instance = grid_town(side=12, sites=24, seed=3)
+    wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)
+    one = relaxed_plans(Program(instance))[0].master.kinds
+    money, demand = dict.fromkeys(range(2027, 2030), 3.0), dict.fromkeys(range(2027, 2030), wanted)
+    plans, _, _ = relaxed_plans(Program(instance).years(money, demand, carry_over=True))
+    begin = (plans.frame.options.offer >= 0).argmax(axis=1)
+    last = [sorted({int(begin[o]) for o in kind}) for kind in plans.master.kinds]
+    assert len(plans.master.kinds) == 3 * len(one)
+    # What stands in the first year began in it; what stands in the last may have begun in any.
+    assert {tuple(years) for years in last} == {(0,), (0, 1), (0, 1, 2)}
