@@ -23,6 +23,8 @@ YEARS = {"budgets_pkr": {2029: 1000, 2030: 1000}}
 )
 def test_what_is_little_is_what_was_asked(tmp_path, asked, little):
     path = change(write_town(tmp_path / "town"), years=YEARS)
+    with (path.parent / "fleet.csv").open("a", encoding="utf-8") as fleet:
+        fleet.write("2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n")
     plan = siting.run(path)
     assert sorted(plan.new_sites["name"]) == ["East pump", "West pump"]
     # Each of the two draws PKR 1,000, so that 4 kWh/day are 4,000 a PKR m.
