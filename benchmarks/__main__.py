@@ -38,7 +38,6 @@ ROWS = {
     "together": "benchmarks.blocks:together",
     "blocks": "benchmarks.blocks:alone",
     "nation": "benchmarks.nation:measure",
-    "dask": "benchmarks.nation:dask",
     "large": "benchmarks.cover:large",
     "growth": "benchmarks.growth:coverage",
     "growth_capacity": "benchmarks.growth:capacitated",

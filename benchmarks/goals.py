@@ -282,14 +282,4 @@ GOALS = (
             _most("nation_minutes", 30, "{} minutes"),
         ),
     ),
-    Goal(
-        "18",
-        "dask",
-        "a nation of six small cities on Dask workers, where there are as many cores",
-        "≥ 1.5 × on two workers, ≥ 2.5 × on four",
-        (
-            _least("dask_two_over_one", 1.5, "{} × on two"),
-            _least("dask_four_over_one", 2.5, "{} × on four"),
-        ),
-    ),
 )

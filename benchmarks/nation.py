@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import resource
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import numpy as np
 
 from benchmarks import made_city
 from benchmarks.asked import Asked
-from benchmarks.dask_cluster import cluster
 from benchmarks.measure import watch
 from benchmarks.record import Finding, Table
 
@@ -86,33 +84,6 @@ def measure(asked: Asked) -> Finding:
     return finding
 
 
-def dask(asked: Asked) -> Finding:
-    """Measure row 18: the same nation on one, two and four Dask workers on loopback."""
-    finding = Finding("dask", "six small made-up cities on Dask workers of one thread each")
-    finding.figures = {"dask_two_over_one": None, "dask_four_over_one": None}
-    seconds: dict[int, float] = {}
-    values: dict[int, float] = {}
-    for workers in asked.size((1, 2, 4), (1, 2)):
-        # A folder each, so that no stage is kept from the run before.
-        folder = str(asked.folder / f"dask-{workers}")
-        size = {"count": asked.size(6, 2), "side": asked.size(60, 30)}
-        prepared = asked.call("benchmarks.nation:prepare", 600, folder=folder, short=True, **size)
-        given = {"folder": folder, "count": size["count"], "limit_s": 300.0, "by_year": False}
-        call = asked.call("benchmarks.nation:solved", 1800, **given, workers=workers)
-        if prepared.value is None:
-            call = prepared
-        ours = finding.add(f"{workers} workers", call)
-        if ours is not None:
-            seconds[workers], values[workers] = ours["wall_s"], ours["value"]
-    for workers in [n for n in values if n > 1 and 1 in values]:
-        finding.expect(f"{workers} workers: plan", round(values[1], 6), round(values[workers], 6))
-    for workers, name in ((2, "two"), (4, "four")):
-        if 1 in seconds and workers in seconds:
-            finding.figures[f"dask_{name}_over_one"] = seconds[1] / seconds[workers]
-    finding.notes.append("every question is solved to the gap asked, well within its time limit")
-    return finding
-
-
 def _people(count: int) -> dict[str, float]:
     """Return the people of the library's largest cities."""
     from siting.reference import table
@@ -122,16 +93,16 @@ def _people(count: int) -> dict[str, float]:
     return dict(zip(names, rows["people_2023"].astype(float), strict=True))
 
 
-def prepare(folder: str, count: int, short: bool, side: int = 30) -> dict[str, Any]:
-    """Write the files of the cities, the largest first; `side`: of the largest, where short."""
+def prepare(folder: str, count: int, short: bool) -> dict[str, Any]:
+    """Write the files of the cities, the largest first."""
     people = _people(count)
     most, whole = max(people.values()), sum(people.values())
     for n, (name, own) in enumerate(people.items()):
         root = Path(folder) / name
         root.mkdir(parents=True, exist_ok=True)
-        blocks = max(round((side if short else made_city.SIDE) * math.sqrt(own / most)), 20)
+        side = max(round((30 if short else made_city.SIDE) * math.sqrt(own / most)), 20)
         places = max(round((60 if short else CANDIDATES) * own / whole), 10)
-        city = made_city.make_city(blocks, seed=7 + n)
+        city = made_city.make_city(side, seed=7 + n)
         shift = APART_M * np.array(divmod(n, 4), dtype=float)
         city = replace(city, x=city.x + shift[0], y=city.y + shift[1])
         _write(root, city, places, own if not short else own / 100, seed=4 + n)
@@ -146,10 +117,8 @@ def _write(root: Path, city: made_city.City, places: int, people: float, seed: i
     write_tables(root, city, places, seed, people)
 
 
-def solved(
-    folder: str, count: int, limit_s: float, by_year: bool, workers: int = 0
-) -> dict[str, Any]:
-    """Return what the nation of the largest cities came to; `workers`: of Dask, 0 none."""
+def solved(folder: str, count: int, limit_s: float, by_year: bool) -> dict[str, Any]:
+    """Return what the nation of the largest cities came to."""
     import pandas as pd
 
     from siting.nation import Nation
@@ -166,10 +135,8 @@ def solved(
     text += f"solver: {{gap: 0.01, time_limit_s: {limit_s:.0f}}}\n"
     path = Path(folder) / f"nation-{count}.yaml"
     path.write_text(text, encoding="utf-8")
-    with ExitStack() as stack:
-        address = stack.enter_context(cluster(workers, Path(folder))) if workers else None
-        with watch() as seen:
-            plan = Nation(path, workers=2, dask=address).solve()
+    with watch() as seen:
+        plan = Nation(path, workers=2).solve()
     term = math.fsum(plan.terms["term_kwh_day"])
     sites = [len(pd.read_csv(Path(folder) / name / "places.csv")) for name in people]
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -39,10 +39,9 @@ def test_each_row_runs_and_finds_nothing_wrong(row, asked):
         "published_6_cpu_s",
         "published_7_cpu_s",
         "published_7_peak_mb",
-        "dask_four_over_one",
     }
     missing = [line.found for line in finding.lines if line.found.startswith("not installed")]
-    assert bool(missing) == bool(absent) or row in ("published", "medium", "dask")
+    assert bool(missing) == bool(absent) or row in ("published", "medium")
 
 
 @pytest.mark.parametrize("row", ["karachi", "saddar", "together", "blocks"])
