@@ -1,8 +1,9 @@
 """One aim from start to answer: a plan, a bound, and turns of what betters either.
 
 1. A start: an earlier plan, or options by worth per rupee where that can be valued quickly.
-2. The root: the coarse program under cuts, and plans by rounding; where there is no plan yet,
-   floors that what was sown misses are mended in windows, then the whole relaxation is dived into.
+2. The root: the coarse program under cuts, and plans by rounding, sowing and diving; where there is
+   no plan yet, floors that what was sown misses are mended in windows, then the whole relaxation
+   is dived into.
 3. Turns until the gap is proven: windows better the plan; integer programs on the coarse program
    and a tree with cuts in its nodes better the bound. Which helps more gets the next turn. Turns
    are counted in windows and nodes, not in seconds, so that a run repeats.

@@ -34,6 +34,8 @@ TRIED, RELIABLE = 8, 2
 # Plans are made at the first nodes, then at every so many.
 FIRST_NODES, EVERY = 30, 10
 PART = 1e-6
+# Counts tried, the most even ones.
+MOST_COUNTS = 40
 # A count this near to a whole number is one, as long as sites are left to split on.
 COUNTED = 1e-3
 
@@ -202,7 +204,8 @@ class Tree:
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > COUNTED]
         if uneven:
-            return [self._on_count(node, k, counts[k]) for k in uneven]
+            uneven.sort(key=lambda k: abs(counts[k] % 1.0 - 0.5))
+            return [self._on_count(node, k, counts[k]) for k in sorted(uneven[:MOST_COUNTS])]
         whole = np.bincount(self._site, relaxed.taken, minlength=len(self._must))
         part = np.flatnonzero((whole > PART) & (whole < 1 - PART))
         if len(part):
