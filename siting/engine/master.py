@@ -161,7 +161,8 @@ class Master(CutModel):
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the cuts that an optimum breaks most, there and half-way back; return how many.
 
-        `deep`: whether parts that measures link are looked at together though others were found.
+        `deep`: whether parts that floors link are looked at together though others were found. What
+        is paid has no other cuts.
         """
         taken = relaxed.taken
         back = taken if self._middle is None else self._middle
@@ -186,7 +187,7 @@ class Master(CutModel):
         # Half-way back cuts are deeper; where one does not cut here, one from here does.
         points = [self._middle, taken]
         look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=False))
-        if not broken or (deep and self._quickly):
+        if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
         self.add(broken)
         return len(broken)
