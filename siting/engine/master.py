@@ -206,7 +206,7 @@ class Master(CutModel):
         return float(m.cost[counted] @ best[counted]) * self.size
 
     @property
-    def slow(self) -> bool:
+    def by_programs(self) -> bool:
         """Whether cuts need linear programs."""
         return bool(self.cutter.alone)
 

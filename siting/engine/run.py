@@ -29,7 +29,7 @@ from siting.errors import Fault, SolveError
 from siting.program.instance import Floats
 
 # Rounds of cuts at the root; three that gain less than a share end it, more where cuts take long.
-ROOT_ROUNDS, ROOT_STALLED, SLOW_STALLED = 200, 2e-5, 5e-4
+ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
 PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
 # Plans in a row that the cuts think better than they are, after which the tree takes over.
@@ -41,7 +41,7 @@ STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
-START_ENDS, SHORT_START_ENDS, ROOT_ENDS, SLOW_ROOT_ENDS = 0.4, 0.05, 0.6, 0.45
+START_ENDS, SHORT_START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.05, 0.6, 0.45
 # Dives into the cut relaxation, and the share of what is left that they may take.
 DIVES, DIVES_END = 12, 0.3
 # Where the tree's nodes take long, the first of them get this share of what is left.
@@ -91,6 +91,11 @@ class Run(Plans):
                 self._ended = self.clock.over
         if not self.done and not self._ended and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
             self._whole(None)
+
+    @property
+    def _slow(self) -> bool:
+        """Whether choices take long to value."""
+        return self.large or self.valuer is None
 
     @property
     def _start_ends(self) -> float:
@@ -173,8 +178,8 @@ class Run(Plans):
         """Bound by cuts, and make plans of what they leave."""
         if self.choice is not None:
             self.master.begin_at(self.choice)
-        slow = self.large and self.master.slow
-        stalled, ends = (SLOW_STALLED, SLOW_ROOT_ENDS) if slow else (ROOT_STALLED, ROOT_ENDS)
+        long = self.large and self.master.by_programs
+        stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
         with self.clock.phase("cuts", self._until(ends)):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
@@ -182,8 +187,7 @@ class Run(Plans):
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
-        dives = self.large or self.valuer is None
-        if dives:
+        if self._slow:
             with self.clock.phase("dives", self._until(0.6)):
                 self._dive(1)
         with self.clock.phase("rounding", self._until(0.3)):
@@ -191,7 +195,7 @@ class Run(Plans):
                 self._sow_again(self.root.taken, ROUND_LARGE)
             else:
                 self._round(self.root.taken)
-        if dives and not self.done:
+        if self._slow and not self.done:
             with self.clock.phase("dives", self._until(DIVES_END)):
                 self._dive(DIVES)
 
@@ -244,7 +248,7 @@ class Run(Plans):
             self.master.forget_money()
             tree = Tree(self.master, self, self.clock)
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
-        slow = self.large or self.valuer is None
+        slow = self._slow
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
         if tree is not None:
             self._turn_of_tree(tree, FIRST_TURN, self._until(TREE_ENDS) if slow else 1.0)
