@@ -23,6 +23,7 @@ of Operational Research 275 (2019), 882-896.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,8 +152,11 @@ class Cutter:
 
     # --- cuts at a point ---------------------------------------------------------------------
 
-    def quick(self, taken: Floats) -> list[Cut]:
-        """Return the cuts of single measures that need no linear program, lowest at a point."""
+    def quick(self, taken: Floats, energies: Sequence[Measure] | None = None) -> list[Cut]:
+        """Return the cuts of single measures that need no linear program, lowest at a point.
+
+        `energies`: those looked at; none: all.
+        """
         out: list[Cut] = []
         for p, part in enumerate(self.parts):
             if not part.capacitated or part.uniform is not None:
@@ -160,7 +164,7 @@ class Cutter:
                     self.single(self.worth_of[p], [(p, part.worth, price)])
                     for price in self.prices(p, taken, part.worth, None)
                 ]
-        for m in self.energies:
+        for m in self.energies if energies is None else energies:
             named = [p for (c, p) in self.counted if c == m.column]
             alternatives = []
             for p in named:

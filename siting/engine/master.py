@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
-from siting.engine.coarse import CoarseLayout, coarse_matrix
+from siting.engine.coarse import CoarseLayout, Measure, coarse_matrix
 from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import Frame
@@ -35,8 +35,10 @@ THRIFT = 0.01
 QUICK_PAIRS = 50_000
 # More than any measure is, in its unit.
 ENDLESS = 1e12
-# Cuts are looked for so near to where the relaxation was before.
-BACK = 0.8
+# Energies that break nothing are looked at less and less often: at least once in so many rounds.
+RESTS = 8
+# Cuts are looked for so near to where the relaxation was before, and so far from a choice.
+BACK, TOWARDS = 0.8, 0.3
 
 
 class Master(CutModel):
@@ -75,6 +77,8 @@ class Master(CutModel):
         self._refund = 0.0
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
+        # Of each energy, for how many rounds it rests, and for how many more.
+        self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
 
@@ -181,16 +185,38 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        look(self.cutter.quick(taken))
-        if self._middle is not taken:
-            look(self.cutter.quick(self._middle))
+        def look_quickly(energies: list[Measure]) -> None:
+            for point in points:
+                look(self.cutter.quick(point, energies))
+
         # Half-way back cuts are deeper; where one does not cut here, one from here does.
         points = [self._middle, taken]
+        awake, resting = self._awake()
+        look_quickly(awake)
         look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=False))
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
+        if not broken:
+            look_quickly(resting)
+        self._rest(awake, {int(c) for cut in broken for c in cut.column})
         self.add(broken)
         return len(broken)
+
+    def _awake(self) -> tuple[list[Measure], list[Measure]]:
+        """Return the energies to be looked at in a round of cuts, and those that rest."""
+        energies = self.cutter.energies
+        awake = [m for m in energies if not self._rests[m.column][1]]
+        return awake, [m for m in energies if self._rests[m.column][1]]
+
+    def _rest(self, awake: list[Measure], broken: set[int]) -> None:
+        """Let energies rest for about twice as long as the last time, but not those with a cut."""
+        for column, (rest, left) in self._rests.items():
+            self._rests[column] = (rest, max(left - 1, 0))
+        for m in awake:
+            rest = min(2 * self._rests[m.column][0] + 1, RESTS)
+            self._rests[m.column] = (rest, rest)
+        for column in broken & set(self._rests):
+            self._rests[column] = (0, 0)
 
     @property
     def _unit(self) -> Floats:
@@ -210,13 +236,18 @@ class Master(CutModel):
         """Whether cuts need linear programs."""
         return bool(self.cutter.alone)
 
-    def cut_at(self, choice: Ints) -> float:
-        """Add the cuts that say what a choice serves; return the most that it can be worth."""
+    def cut_at(self, choice: Ints, optimum: Floats) -> float:
+        """Add the cuts that say what a choice serves; return the most that it can be worth.
+
+        At a choice itself there are many such cuts, most of which say little of others. One from a
+        little on the way to an optimum, `optimum` (of each option), says more of those between.
+        """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
         endless = np.full(self.matrix.a.shape[1], ENDLESS)
-        cuts = self._shortfalls.cuts([taken], endless, lambda _: True, linked=False)
-        self.add([*self.cutter.quick(taken), *cuts])
+        self.add(self.cutter.quick(taken))
+        for point in ((1 - TOWARDS) * taken + TOWARDS * optimum, taken):
+            self.add(self._shortfalls.cuts([point], endless, lambda _: True, linked=False))
         self.model.changeColsBounds(self.count, self._columns, taken, taken)
         relaxed = self.solve()
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)

@@ -1,9 +1,9 @@
 """One aim from start to answer: a plan, a bound, and turns of what betters either.
 
 1. A start: an earlier plan, or options by worth per rupee where that can be valued quickly.
-2. The root: the coarse program under cuts, and plans by rounding, sowing and diving; where there is
-   no plan yet, floors that what was sown misses are mended in windows, then the whole relaxation
-   is dived into.
+2. The root: the coarse program under cuts, and plans by rounding, sowing, diving and integer
+   programs on what plan and relaxation take; where there is no plan yet, floors that what was sown
+   misses are mended in windows, then the whole relaxation is dived into.
 3. Turns until the gap is proven: windows better the plan; integer programs on the coarse program
    and a tree with cuts in its nodes better the bound. Which helps more gets the next turn. Turns
    are counted in windows and nodes, not in seconds, so that a run repeats.
@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from siting.engine.clock import Clock
+from siting.engine.cut_model import UNTAKEN, Relaxed
 from siting.engine.greedy import best_single, guarantee
 from siting.engine.plans import ROUND_FROM, ROUND_LARGE, Plans
 from siting.engine.proof import ARITHMETIC, Stopped
@@ -26,7 +27,7 @@ from siting.engine.soften import short_of, softened
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
-from siting.program.instance import Floats
+from siting.program.instance import Floats, Ints
 
 # Rounds of cuts at the root; three that gain less than a share end it, more where cuts take long.
 ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
@@ -42,8 +43,8 @@ STALLED = 1e-5
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
 START_ENDS, SHORT_START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.05, 0.6, 0.45
-# Dives into the cut relaxation, and the share of what is left that they may take.
-DIVES, DIVES_END = 12, 0.3
+# Share of what is left that programs on what plan and relaxation take may need.
+NEAR_ENDS = 0.3
 # Where the tree's nodes take long, the first of them get this share of what is left.
 TREE_ENDS = 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
@@ -188,31 +189,56 @@ class Run(Plans):
             return
         self.taken = self.root.taken
         if self._slow:
-            with self.clock.phase("dives", self._until(0.6)):
-                self._dive(1)
+            with self.clock.phase("dive", self._until(0.6)):
+                self._dive()
         with self.clock.phase("rounding", self._until(0.3)):
             if self.large:
                 self._sow_again(self.root.taken, ROUND_LARGE)
             else:
                 self._round(self.root.taken)
         if self._slow and not self.done:
-            with self.clock.phase("dives", self._until(DIVES_END)):
-                self._dive(DIVES)
+            with self.clock.phase("programs", self._until(NEAR_ENDS)):
+                self._programs_near()
 
-    def _dive(self, times: int) -> None:
-        """Dive into the relaxed coarse program, with cuts at what each dive led to for the next."""
+    def _dive(self) -> None:
+        """Dive into the relaxed coarse program."""
+        relaxed = self._relaxed()
+        choice = None if relaxed is None else self.master.dive(relaxed.taken, self.room)
+        if relaxed is not None and choice is not None and not self.done:
+            self._cut_at(choice, relaxed)
+
+    def _programs_near(self) -> None:
+        """Solve the coarse program in integers over what plan and relaxation take, in rounds.
+
+        What it finds is cut at for the next round: so few options are left that this is quick.
+        """
+        options = self.options
         tried: set[bytes] = set()
-        for _ in range(times):
-            relaxed = self.master.solve()
-            if self.done or relaxed is None or relaxed.bound == -math.inf:
-                return
-            self.limit(relaxed.bound)
-            choice = self.master.dive(relaxed.taken, self.room)
+        while (relaxed := self._relaxed()) is not None:
+            near = relaxed.taken > UNTAKEN
+            if self.choice is not None:
+                near[self.choice] = True
+            _, _, choice = self.master.program(
+                near, self.choice, gap=PROGRAM_GAP * options.gap, nodes=FIRST_NODES,
+                threads=options.threads, seed=options.seed,
+            )  # fmt: skip
             if choice is None or choice.tobytes() in tried or self.done:
                 return
             tried.add(choice.tobytes())
-            if self.master.cut_at(choice) > self.best:
-                self.weighed(choice)
+            self._cut_at(choice, relaxed)
+
+    def _relaxed(self) -> Relaxed | None:
+        """Return the optimum of the relaxed coarse program; None where to stop."""
+        relaxed = self.master.solve()
+        if self.done or relaxed is None or relaxed.bound == -math.inf:
+            return None
+        self.limit(relaxed.bound)
+        return None if self.done else relaxed
+
+    def _cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
+        """Add the cuts that say what a choice serves, and weigh it if it may be the best."""
+        if self.master.cut_at(choice, relaxed.taken) > self.best:
+            self.weighed(choice)
 
     def _whole(self, nodes: int | None) -> None:
         """Let HiGHS have the whole program, from the best plan so far."""

@@ -19,11 +19,14 @@ from siting.engine.coarse import Measure
 from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
 # Families of rows that say who can be served, and what a case lacks.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
+# Of the pairs of a row at hand so many of the most worth come first, others once they would pay, in
+# so many rounds. A pair that never came makes a cut no less true: its price is worked out anew.
+FIRST_PAIRS, PAYING_ROUNDS, PAYS = 4, 20, 1e-7
 # Prices of a site's gap that are tried, as shares of the price of public money.
 GAP_PRICES = (0.0, 0.5, 1.0)
 
@@ -72,6 +75,14 @@ class Shortfall:
         self.upper = m.upper[self.columns]
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
         self.known = np.zeros(len(self.columns), dtype=bool)
+        self.bound = np.zeros(len(self.columns))
+        # The pairs' columns by row, the most worth first; none where all come at once.
+        self.by_worth: Ints | None = None
+        if self.single and self.layout.by_pair and frame.service.near:
+            self.reach = frame.service.row[frame.energy_pair[at]] * len(frame.program.slices)
+            self.reach += self.slice
+            self.by_worth = np.lexsort((-self.cost, self.reach))
+            self.most_cost = float(np.abs(self.cost).max(initial=0.0))
 
     def _add(self, new: Ints) -> None:
         """Add columns to the model, fixed at 0."""
@@ -173,11 +184,41 @@ class Shortfall:
         bound = self.upper.copy()
         if self.layout.by_pair:
             bound[: len(self.energies)] *= self._share(taken)
-        self._add(np.flatnonzero((bound > 0) & ~self.known))
+        self.bound = bound
+        self._add(np.flatnonzero(self._first_at_hand() & ~self.known))
         n = len(self.there)
         first = model.getNumCol() - n
         at = np.arange(first, first + n, dtype=np.int32)
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
+
+    def _first_at_hand(self) -> Flags:
+        """Return which columns have to be there at first."""
+        at_hand: Flags = self.bound > 0
+        if self.by_worth is None:
+            return at_hand
+        order = self.by_worth[at_hand[self.by_worth]]
+        group = self.reach[order]
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
+        first = np.zeros(len(at_hand), dtype=bool)
+        first[order[rank < FIRST_PAIRS]] = True
+        return first
+
+    def price_in(self) -> bool:
+        """Add the columns that would pay at the optimum found; return whether there were any."""
+        if self.by_worth is None:
+            return False
+        price = answered(self.model).price
+        if not len(price):
+            return False
+        left = np.flatnonzero((self.bound > 0) & ~self.known)
+        pays = left[self.cost[left] - self.a[:, left].T @ price > PAYS * self.most_cost]
+        self._add(pays)
+        n = len(pays)
+        columns = self.model.getNumCol()
+        at = np.arange(columns - n, columns, dtype=np.int32)
+        self.model.changeColsBounds(n, at, np.zeros(n), self.bound[pays])
+        return n > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
         """Return the cut that the point breaks most, from the model's optimum; None if none."""
@@ -339,6 +380,12 @@ class Shortfalls:
                 for one in together:
                     one.aim_at(point, measured)
                 run_native([one.model for one in together], self.clock)
+                again = together
+                for _ in range(PAYING_ROUNDS):
+                    again = [one for one in again if one.price_in()]
+                    if not again or self.clock.over:
+                        break
+                    run_native([one.model for one in again], self.clock)
                 for one in together:
                     cut = one.cut(point, measured)
                     if cut is not None and breaks(cut):
