@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks import made_city
 from benchmarks.asked import Asked
+from benchmarks.dask_cluster import cluster
 from benchmarks.measure import watch
 from benchmarks.record import Finding, Table
 
@@ -26,6 +27,7 @@ CANDIDATES, BUDGET, APART_M = 10_000, 2_000 * MILLION, 60_000.0
 # Public money and candidates of the small nations are less by people.
 SIZES = (3, 6, 11)
 YEARS = range(2027, 2031)
+WORKERS = (1, 2, 4)
 CITY = """\
 name: {name}
 title: {name} (made up)
@@ -81,7 +83,24 @@ def measure(asked: Asked) -> Finding:
             }
     heads = ["cities", "candidates", "PKR m", "money", "served, kWh/day", "gap", "minutes", "MB"]
     finding.tables.append(Table("A nation as it grows", heads, rows))
+    finding.tables.append(_on_dask(asked, finding, work | {"count": min(sizes), "by_year": False}))
     return finding
+
+
+def _on_dask(asked: Asked, finding: Finding, work: dict[str, Any]) -> Table:
+    """Divide a nation on clusters of more and more workers."""
+    rows, alone_s = [], math.nan
+    for workers in asked.size(WORKERS, (1,)):
+        what = f"{work['count']} cities, one sum, {workers} Dask workers"
+        ours = finding.add(
+            what, asked.call("benchmarks.nation:on_dask", 2000, **work, workers=workers)
+        )
+        if ours is not None:
+            alone_s = ours["wall_s"] if workers == 1 else alone_s
+            rows.append([f"{workers}", f"{ours['wall_s']:,.0f}", f"{alone_s / ours['wall_s']:.2f}",
+                         f"{ours['value']:,.0f}", f"{100 * ours['gap']:.2f} %"])  # fmt: skip
+    heads = ["Dask workers", "seconds", "times as fast as one", "served, kWh/day", "gap"]
+    return Table(f"{work['count']} cities on Dask workers of one thread", heads, rows)
 
 
 def _people(count: int) -> dict[str, float]:
@@ -117,7 +136,15 @@ def _write(root: Path, city: made_city.City, places: int, people: float, seed: i
     write_tables(root, city, places, seed, people)
 
 
-def solved(folder: str, count: int, limit_s: float, by_year: bool) -> dict[str, Any]:
+def on_dask(folder: str, count: int, limit_s: float, by_year: bool, workers: int) -> dict[str, Any]:
+    """Return what the nation came to on a Dask cluster of so many workers."""
+    with cluster(workers, Path(folder)) as address:
+        return solved(folder, count, limit_s, by_year, address)
+
+
+def solved(
+    folder: str, count: int, limit_s: float, by_year: bool, dask: str | None = None
+) -> dict[str, Any]:
     """Return what the nation of the largest cities came to."""
     import pandas as pd
 
@@ -136,7 +163,7 @@ def solved(folder: str, count: int, limit_s: float, by_year: bool) -> dict[str, 
     path = Path(folder) / f"nation-{count}.yaml"
     path.write_text(text, encoding="utf-8")
     with watch() as seen:
-        plan = Nation(path, workers=2).solve()
+        plan = Nation(path, workers=2, dask=dask).solve()
     term = math.fsum(plan.terms["term_kwh_day"])
     sites = [len(pd.read_csv(Path(folder) / name / "places.csv")) for name in people]
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

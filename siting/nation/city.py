@@ -22,12 +22,13 @@ import pandas as pd
 from siting.config import Config, to_yaml
 from siting.config.limits import Envelope
 from siting.engine.prices import rupees_of
+from siting.engine.solve import KEPT
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome
 from siting.program.limits import Limit
 from siting.program.slices import Years
 from siting.study.answered import bare_outcome
-from siting.study.ask import MILLION, program_of
+from siting.study.ask import MILLION, aims_of, program_of
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -36,6 +37,7 @@ from siting.study.runs import write_run
 MOST_KEPT = 4
 # Two budgets, or two prices, this near to each other are one question.
 NEAR = 2e-3
+SHORTEST = "shortest_drives"
 _kept: dict[str, Study] = {}
 # As in `siting.batch.worker`: a worker of several threads takes one question at a time.
 _one_at_a_time = threading.Lock()
@@ -55,6 +57,9 @@ class Ask:
     # By name: money that some chargers may draw (PKR), and their groups.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether it shall say what a rupee more of each year would be worth to it
+    # Whether its drives are shortened next. That takes all the time left, so it is done once, for
+    # the plan that is written.
+    shorten: bool = False
 
     @property
     def budget_pkr(self) -> float:
@@ -91,7 +96,11 @@ class Ask:
             for name, (pkr, groups) in self.envelopes.items()
         }
         limits = limits.model_copy(update={"envelopes": {**limits.envelopes, **kept}})
+        then = program.then
+        if not self.shorten:
+            then = tuple(aim for aim in then or () if aim != SHORTEST)
         more: dict[str, Any] = {
+            "then": then,
             "budget_pkr": self.budget_pkr,
             "limits": limits,
             "alternatives": None,
@@ -124,6 +133,11 @@ def same(row: Mapping[str, Any], ask: Ask) -> bool:
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
     """Return whether money by year lets everything be built that other money does (PKR)."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
+
+
+def given_up(config: Config) -> float:
+    """Return the share of its energy that a city's written plan may give up for shorter drives."""
+    return KEPT * config.solver.gap if SHORTEST in aims_of(config) else 0.0
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
@@ -291,7 +305,8 @@ def _write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
     """Return what a city's run folder says, once it stands."""
-    study = _asked(config, replace(ask, prices=None), limit_s, threads, start)
+    asked = replace(ask, prices=None, shorten=True)
+    study = _asked(config, asked, limit_s, threads, start)
     plan = write_run(study, out, datetime.now().astimezone())
     return {
         "status": plan.outcome.status,

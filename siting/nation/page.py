@@ -133,7 +133,8 @@ def render(plan: NationPlan, out: Path) -> str:
 <p class="quiet">Worth: the public money that would serve the difference, at the price of the
 budget in the certificate below. Gini: 0 where all cities are served the same share of what they
 want, or the same energy a head. The other rows are each city's own best plan for its part of the
-money, with no floors to keep.</p>
+money, with no floors to keep. Drives are those of plans for the most energy, here and there: in the
+plan that is written they are shortened after that.</p>
 <h2>Less money</h2>
 <div class="wide">{_frontier(plan)}</div>
 <p class="quiet">Served at least: by plans at hand, with no city solved anew.</p>

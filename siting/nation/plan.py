@@ -38,11 +38,11 @@ class NationPlan:
         are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
         ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
-        One row a way to divide: ``split``, ``served_kwh_day``, ``drives_min``, ``gini`` (of the
-        shares served over cities), ``gini_a_head`` (of energy by head), ``less_kwh_day`` and
-        ``less_share`` against the plan, ``less_pkr`` (the money that serves as much at the price of
-        the budget; blank: it has none), ``complete`` (whether every city had a plan), and
-        ``pkr_CITY``.
+        One row a way to divide: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before
+        their drives are shortened, the best too), ``gini`` (of the shares served over cities),
+        ``gini_a_head`` (of energy by head), ``less_kwh_day`` and ``less_share`` against the plan,
+        ``less_pkr`` (the money that serves as much at the price of the budget; blank: it has none),
+        ``complete`` (whether every city had a plan), and ``pkr_CITY``.
     frontier
         Parts of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (of plans at hand),
         ``bound_kwh_day``.
@@ -151,7 +151,7 @@ def plan_of(
     free = nation.without_floors_kwh_day()
     cost = None if free is None else max(free - served, 0.0)
     plan = NationPlan(
-        nation.config, cities, _splits(nation, cities, served), _frontier(nation), bounds,
+        nation.config, cities, _splits(nation, cities, chosen, served), _frontier(nation), bounds,
         terms, pots, unknown, cost, round(seconds, 1),
     )  # fmt: skip
     plan.splits["less_pkr"] = [plan.in_pkr(kwh) for kwh in plan.splits["less_kwh_day"]]
@@ -195,9 +195,13 @@ def _binds(nation: Rounds, name: str, granted: float, row: Row) -> str:
     return ", ".join(words)
 
 
-def _splits(nation: Rounds, cities: pd.DataFrame, best: float) -> pd.DataFrame:
+def _splits(
+    nation: Rounds, cities: pd.DataFrame, chosen: Mapping[str, tuple[Floats, Row]], best: float
+) -> pd.DataFrame:
     by_city = cities.set_index("city")
-    rows = [_split_row(nation, "best", dict(by_city["granted_pkr"]), by_city, best)]
+    drives = [chosen[n][1]["drives_min"] if n in chosen else math.nan for n in by_city.index]
+    table = by_city.assign(drives_min=drives)
+    rows = [_split_row(nation, "best", dict(by_city["granted_pkr"]), table, best)]
     for split in SPLITS:
         money = nation.split(split)
         split_plans = {}

@@ -304,7 +304,7 @@ class Rounds(SharedMoney):
             served = -math.inf if whole is None else whole.energy
             bound = math.fsum(terms["term_kwh_day"])
             self.tell(f"round {number + 1}: {served:,.0f} kWh/day, at most {bound:,.0f}")
-            if bound <= served * (1 + self.config.solver.gap):
+            if bound <= served * (1 - self.given_up) * (1 + self.config.solver.gap):
                 return
             proven = terms[terms["row"] == "city"].set_index("name")[price_columns(self.years)]
             asks = []

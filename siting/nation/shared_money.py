@@ -9,7 +9,7 @@ import numpy as np
 
 from siting.config import Config, NationConfig
 from siting.nation.certificate import Pot
-from siting.nation.city import Row
+from siting.nation.city import Row, given_up
 from siting.program.instance import Floats
 
 BUDGET = "the nation's budget"
@@ -41,6 +41,8 @@ class SharedMoney:
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
         self.carry_over = plan is not None and plan.carry_over
+        # The share of the energy that shorter drives may take once the money is divided.
+        self.given_up = max(given_up(one) for one in self.studies.values())
 
     @property
     def pots(self) -> tuple[Pot, ...]:
