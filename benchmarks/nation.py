@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import made_city
 from benchmarks.asked import Asked
 from benchmarks.dask_cluster import cluster
-from benchmarks.measure import watch
+from benchmarks.measure import ROOT, watch
 from benchmarks.record import Finding, Table
 
 MILLION = 1e6
@@ -83,24 +83,24 @@ def measure(asked: Asked) -> Finding:
             }
     heads = ["cities", "candidates", "PKR m", "money", "served, kWh/day", "gap", "minutes", "MB"]
     finding.tables.append(Table("A nation as it grows", heads, rows))
-    finding.tables.append(_on_dask(asked, finding, work | {"count": min(sizes), "by_year": False}))
+    finding.tables.append(_on_dask(asked, finding))
     return finding
 
 
-def _on_dask(asked: Asked, finding: Finding, work: dict[str, Any]) -> Table:
-    """Divide a nation on clusters of more and more workers."""
+def _on_dask(asked: Asked, finding: Finding) -> Table:
+    """Divide the schematic cities on clusters of more and more workers."""
     rows, alone_s = [], math.nan
     for workers in asked.size(WORKERS, (1,)):
-        what = f"{work['count']} cities, one sum, {workers} Dask workers"
-        ours = finding.add(
-            what, asked.call("benchmarks.nation:on_dask", 2000, **work, workers=workers)
-        )
+        what = f"schematic cities, {workers} Dask workers"
+        given = {"folder": str(asked.folder / "dask"), "short": asked.short}
+        call = asked.call("benchmarks.nation:on_dask", 1200, **given, workers=workers)
+        ours = finding.add(what, call)
         if ours is not None:
             alone_s = ours["wall_s"] if workers == 1 else alone_s
             rows.append([f"{workers}", f"{ours['wall_s']:,.0f}", f"{alone_s / ours['wall_s']:.2f}",
                          f"{ours['value']:,.0f}", f"{100 * ours['gap']:.2f} %"])  # fmt: skip
     heads = ["Dask workers", "seconds", "times as fast as one", "served, kWh/day", "gap"]
-    return Table(f"{work['count']} cities on Dask workers of one thread", heads, rows)
+    return Table("The schematic cities on Dask workers of one thread", heads, rows)
 
 
 def _people(count: int) -> dict[str, float]:
@@ -136,15 +136,26 @@ def _write(root: Path, city: made_city.City, places: int, people: float, seed: i
     write_tables(root, city, places, seed, people)
 
 
-def on_dask(folder: str, count: int, limit_s: float, by_year: bool, workers: int) -> dict[str, Any]:
-    """Return what the nation came to on a Dask cluster of so many workers."""
-    with cluster(workers, Path(folder)) as address:
-        return solved(folder, count, limit_s, by_year, address)
+def on_dask(folder: str, short: bool, workers: int) -> dict[str, Any]:
+    """Return what came of the schematic cities on a Dask cluster of so many workers."""
+    from siting.nation import Nation
+
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    asked = [f"output.cache_dir={place / 'cache'}"]
+    sets = [f"set={asked}", *(["solver.rounds=1", "solver.time_limit_s=1"] if short else [])]
+    with cluster(workers, place) as address, watch() as seen:
+        plan = Nation(ROOT / "configs" / "nation.yaml", sets, dask=address).solve()
+    return {
+        "cpu_s": seen.cpu_s,
+        "wall_s": seen.wall_s,
+        "value": plan.served_kwh_day,
+        "gap": plan.gap,
+        "found": f"gap {plan.gap:.2%}, {plan.served_kwh_day:,.0f} kWh/day",
+    }
 
 
-def solved(
-    folder: str, count: int, limit_s: float, by_year: bool, dask: str | None = None
-) -> dict[str, Any]:
+def solved(folder: str, count: int, limit_s: float, by_year: bool) -> dict[str, Any]:
     """Return what the nation of the largest cities came to."""
     import pandas as pd
 
@@ -163,7 +174,7 @@ def solved(
     path = Path(folder) / f"nation-{count}.yaml"
     path.write_text(text, encoding="utf-8")
     with watch() as seen:
-        plan = Nation(path, workers=2, dask=dask).solve()
+        plan = Nation(path, workers=2).solve()
     term = math.fsum(plan.terms["term_kwh_day"])
     sites = [len(pd.read_csv(Path(folder) / name / "places.csv")) for name in people]
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
