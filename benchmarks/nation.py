@@ -62,8 +62,9 @@ def measure(asked: Asked) -> Finding:
         return finding
     rows = []
     work = {"folder": given["folder"], "limit_s": asked.stretched(seconds)}
-    asks = [(count, by_year) for count in sizes for by_year in (False, True)]
-    for count, by_year in [ask for ask in asks if ask != (max(sizes), False)]:
+    # That of the goal first, should the time not do for all.
+    asks = [(max(sizes), True), *((n, by_year) for n in sizes[:-1] for by_year in (False, True))]
+    for count, by_year in asks:
         money = "by year" if by_year else "one sum"
         what = f"{count} cities, {money}"
         call = asked.call("benchmarks.nation:solved", 4000, **work, count=count, by_year=by_year)
@@ -82,7 +83,9 @@ def measure(asked: Asked) -> Finding:
                 "nation_peak_mb": ours["peak_mb"],
             }
     heads = ["cities", "candidates", "PKR m", "money", "served, kWh/day", "gap", "minutes", "MB"]
-    finding.tables.append(Table("A nation as it grows", heads, rows))
+    finding.tables.append(
+        Table("A nation as it grows", heads, sorted(rows, key=lambda r: int(r[0])))
+    )
     finding.tables.append(_on_dask(asked, finding))
     return finding
 
