@@ -64,10 +64,16 @@ def cell_text(value: Any) -> Any:
 def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
     """Write a table as CSV, whole or not at all, in which no text is a formula (`cell_text`).
 
-    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes.
+    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes. A carriage
+    return is written as a line break: Python 3.12 does not quote it, so that a row would end there.
     """
+
+    def in_cell(value: Any) -> Any:
+        text = cell_text(value)
+        return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
+
     texts = {
-        name: frame[name].map(cell_text, na_action="ignore")
+        name: frame[name].map(in_cell, na_action="ignore")
         for name in frame.columns
         if not pd.api.types.is_numeric_dtype(frame[name])
     }

@@ -31,7 +31,7 @@ from siting.nation.page import write_page
 from siting.nation.plan import NationPlan, plan_of
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
-from siting.writing import whole_folder
+from siting.writing import whole_folder, write_plain_csv
 
 CITIES = "cities"
 # What sums of written figures may differ by: kWh/day, PKR.
@@ -75,7 +75,7 @@ def write_nation(
             "bounds": plan.asks, "certificate": plan.terms,
         }  # fmt: skip
         for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
+            write_plain_csv(table, folder / f"{name}.csv")
         export.write_json(_facts(nation, plan, now), folder / "nation.json")
         write_answers(folder, nation.studies, nation.rows)
         _write_layers(folder, plan)

@@ -81,7 +81,7 @@ def test_cuts_at_a_choice_say_what_it_is_worth(features, exact):
         order = rng.permutation(frame.count).tolist()
         choice = np.sort(plans.room.taking(frame.nothing, order))
         choice = choice[choice >= 0]
-        said = plans.master.cut_at(choice)
+        said = plans.master.cut_at(choice, root.taken)
         served = plans.serve(choice)
         if not served.found:
             continue
