@@ -105,8 +105,18 @@ def in_other_units(case, kwh, pkr):
         margin = {k: v * pkr / kwh for k, v in gap[0].items()}
         cap = {o: most * pkr for o, most in gap[1].items()} if isinstance(gap[1], dict) else gap[1]
         gap = margin, cap
+    # What a rupee, or one of each year, has to bring, in what worth is counted in.
+    times = (kwh if case.worth is None else 1.0) / pkr
+
+    def asked(gain):
+        return tuple(map(asked, gain)) if isinstance(gain, tuple) else gain * times
+
+    aims = tuple(
+        (aim[0], asked(aim[1]), *aim[2:]) if aim[0] == "net_worth" else aim for aim in case.aims
+    )
     return replace(
         case,
+        aims=aims,
         offers=offers,
         demand=demand,
         demand_of=by_slice,
