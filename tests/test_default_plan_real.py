@@ -19,6 +19,8 @@ from siting.study import Study
 
 pytestmark = pytest.mark.slow
 CITIES = ("real-karachi-landhi", "real-karachi-saddar")
+# Enough for the drives beside other tests on two cores.
+LIMIT_S = 90
 # Seconds the whole program has in HiGHS, beginning with our plan, to find shorter drives.
 PEER_S, SHORTER = 40.0, 0.05
 # Free sites inside that are tried in place of a station outside every demand cell.
@@ -29,9 +31,9 @@ NEAREST = 8
 def solved(request, shared_data):
     if shared_data != ROOT.parent / "shared":
         pytest.skip("the configurations of real roads read the folder beside the project")
-    study = Study(ROOT / "configs" / f"{request.param}.yaml", ["solver.time_limit_s=60"])
+    study = Study(ROOT / "configs" / f"{request.param}.yaml", [f"solver.time_limit_s={LIMIT_S}"])
     gain = study.config.program.least_gain.per_million / 1e6
-    return study, solve(study.program, time_limit_s=60, least_gain=gain)
+    return study, solve(study.program, time_limit_s=LIMIT_S, least_gain=gain)
 
 
 def test_the_whole_program_in_highs_finds_hardly_shorter_drives(solved):
