@@ -152,11 +152,12 @@ class Cutter:
 
     # --- cuts at a point ---------------------------------------------------------------------
 
-    def quick(self, taken: Floats, energies: Sequence[Measure] | None = None) -> list[Cut]:
-        """Return the cuts of single measures that need no linear program, lowest at a point.
+    def quick(self, taken: Floats) -> list[Cut]:
+        """Return the cuts of single measures that need no linear program, lowest at a point."""
+        return self.of_worths(taken) + self.of_energies(taken, self.energies)
 
-        `energies`: those looked at; none: all.
-        """
+    def of_worths(self, taken: Floats) -> list[Cut]:
+        """Return the cuts of each part's worth, where that needs no linear program."""
         out: list[Cut] = []
         for p, part in enumerate(self.parts):
             if not part.capacitated or part.uniform is not None:
@@ -164,7 +165,12 @@ class Cutter:
                     self.single(self.worth_of[p], [(p, part.worth, price)])
                     for price in self.prices(p, taken, part.worth, None)
                 ]
-        for m in self.energies if energies is None else energies:
+        return out
+
+    def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
+        """Return the cuts of energies that floors or aims ask for."""
+        out: list[Cut] = []
+        for m in energies:
             named = [p for (c, p) in self.counted if c == m.column]
             alternatives = []
             for p in named:

@@ -175,3 +175,11 @@ def _none(*, infeasible: bool) -> Answered:
     return Answered(
         False, False, infeasible, empty, empty, empty, -np.inf, -np.inf if infeasible else np.inf, 0
     )
+
+
+def first_of_each(group: Ints, count: int) -> Flags:
+    """Return which entries are among the first so many of their group; `group` is sorted."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    rank = np.arange(len(group)) - np.repeat(starts, np.diff([*starts, len(group)]))
+    out: Flags = rank < count
+    return out

@@ -185,19 +185,18 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        def look_quickly(energies: list[Measure]) -> None:
-            for point in points:
-                look(self.cutter.quick(point, energies))
-
         # Half-way back cuts are deeper; where one does not cut here, one from here does.
         points = [self._middle, taken]
         awake, resting = self._awake()
-        look_quickly(awake)
+        for point in points:
+            look(self.cutter.of_worths(point))
+            look(self.cutter.of_energies(point, awake))
         look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=False))
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
         if not broken:
-            look_quickly(resting)
+            for point in points:
+                look(self.cutter.of_energies(point, resting))
         self._rest(awake, {int(c) for cut in broken for c in cut.column})
         self.add(broken)
         return len(broken)

@@ -17,6 +17,7 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.coarse import Measure
 from siting.engine.cuts import BROKEN, Cut, Cutter
+from siting.engine.frame import first_of_each
 from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
@@ -85,16 +86,16 @@ class Shortfall:
             self.most_cost = float(np.abs(self.cost).max(initial=0.0))
 
     def _add(self, new: Ints) -> None:
-        """Add columns to the model, fixed at 0."""
+        """Add columns to the model, within their bounds."""
         if not len(new):
             return
         part = self.a[:, new]
         n = len(new)
-        zero = np.zeros(n)
         start = part.indptr[:-1].astype(np.int32)
         self.model.addCols(
-            n, self.cost[new], zero, zero, part.nnz, start, part.indices.astype(np.int32), part.data
-        )
+            n, self.cost[new], np.zeros(n), self.bound[new],
+            part.nnz, start, part.indices.astype(np.int32), part.data,
+        )  # fmt: skip
         self.there = np.concatenate([self.there, new])
         self.known[new] = True
 
@@ -197,11 +198,8 @@ class Shortfall:
         if self.by_worth is None:
             return at_hand
         order = self.by_worth[at_hand[self.by_worth]]
-        group = self.reach[order]
-        starts = np.flatnonzero(np.diff(group, prepend=-1))
-        rank = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
         first = np.zeros(len(at_hand), dtype=bool)
-        first[order[rank < FIRST_PAIRS]] = True
+        first[order[first_of_each(self.reach[order], FIRST_PAIRS)]] = True
         return first
 
     def price_in(self) -> bool:
@@ -214,11 +212,7 @@ class Shortfall:
         left = np.flatnonzero((self.bound > 0) & ~self.known)
         pays = left[self.cost[left] - self.a[:, left].T @ price > PAYS * self.most_cost]
         self._add(pays)
-        n = len(pays)
-        columns = self.model.getNumCol()
-        at = np.arange(columns - n, columns, dtype=np.int32)
-        self.model.changeColsBounds(n, at, np.zeros(n), self.bound[pays])
-        return n > 0
+        return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
         """Return the cut that the point breaks most, from the model's optimum; None if none."""

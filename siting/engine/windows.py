@@ -24,7 +24,7 @@ import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
-from siting.engine.frame import Frame
+from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
@@ -244,10 +244,8 @@ class Windows:
         frame = self.frame
         group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
         order = np.lexsort((-frame.matrix.cost[frame.count + at], group))
-        _, first = np.unique(group[order], return_index=True)
-        rank = np.arange(len(at)) - np.repeat(first, np.diff([*first, len(at)]))
         best = np.zeros(len(energies), dtype=bool)
-        best[at[order[rank < count]]] = True
+        best[at[order[first_of_each(group[order], count)]]] = True
         return best
 
     def _model(self, columns: Ints, whole: Flags) -> highspy.Highs:
