@@ -87,7 +87,12 @@ class NationSolver(Section):
     """How hard to try."""
 
     gap: Share = Field(0.01, description="stop when the nation's plan is proven to be this near")
-    time_limit_s: Seconds = Field(10, gt=0, le=604_800, description="for each solve of a city, s")
+    time_limit_s: Seconds = Field(
+        10,
+        gt=0,
+        le=604_800,
+        description="for each solve of a city, s: in the mean, more for a larger one",
+    )
     rounds: int = Field(
         3, ge=1, le=50, description="how often prices are moved and money traded, at most"
     )

@@ -24,6 +24,9 @@ from siting.program.instance import Flags, Floats, Ints
 # Cuts that were slack in so many rounds go, once there are so many rows.
 SLACK_ROUNDS, MANY_ROWS = 12, 150
 UNTAKEN = 1e-6
+# Rounds of cuts in a row that gain too little, after which no more are made. At first the bound may
+# stand still for longer, where many optima are as good.
+WEAK, WEAK_AT_FIRST = 3, 20
 
 # A row of a cut: its columns, their factors, and the most it may be.
 Row = tuple[Ints, Floats, float]
@@ -172,7 +175,7 @@ class CutModel(ABC):
         relaxed = self.solve()
         if relaxed is None:
             return None, math.inf
-        low = relaxed.bound
+        first = low = relaxed.bound
         weak = 0
         for _ in range(rounds):
             if relaxed.bound <= enough or self.clock.over:
@@ -184,6 +187,7 @@ class CutModel(ABC):
                 break
             weak = weak + 1 if low - after.bound <= stalled * abs(low) else 0
             relaxed, low = after, min(low, after.bound)
-            if weak >= 3:
+            fallen = first - low > WEAK * stalled * abs(first)
+            if weak >= (WEAK if fallen else WEAK_AT_FIRST):
                 break
         return relaxed, low

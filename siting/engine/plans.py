@@ -36,6 +36,8 @@ ENDS, SERVED_AFTER = 0.97, 3.0
 NOISE = 1e-8
 # Budgets tried for the cheapest plan to start from.
 SOWN = 8
+# Rounds of cuts for the prices that a first plan over years is sown at, and what stalls them.
+PRICE_ROUNDS, PRICE_STALLED = 2, 0.0
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,9 @@ class Plans:
             return
         if valuer is None or self.large:
             self.weighed(self.frame.kept)
-            if self.coarse:
+            if self.coarse and self._by_year:
+                self._sow_at_prices()
+            elif self.coarse:
                 self._sow()
             return
         self._sow()
@@ -223,22 +227,39 @@ class Plans:
             if self.done:
                 return
 
+    def _sow_at_prices(self) -> None:
+        """Sow at the prices of the first cuts: without them money goes to the wrong years."""
+        relaxed, bound = self.master.tighten(PRICE_ROUNDS, PRICE_STALLED)
+        self.infeasible = bound == -math.inf
+        self.limit(bound)
+        if relaxed is not None and not self.infeasible:
+            self._sow_again(relaxed.taken, ())
+        if not len(self.sown) and not self.done:  # nothing is scarce
+            self._sow()
+
     @property
     def _priced(self) -> bool:
         """Whether a relaxation's prices say what each option takes of all that is scarce."""
         aim = self.frame.aim
         return self.frame.program.gap is None and isinstance(aim, MostWorth | NetWorth)
 
+    @property
+    def _by_year(self) -> bool:
+        """Whether money has a price in each of several years."""
+        return self._priced and self.frame.program.year_plan is not None
+
     def _sow_again(self, taken: Floats, shares: tuple[float, ...] = ROUND_FROM) -> None:
-        """Sow from what the master's last optimum takes, at its prices."""
+        """Sow at the prices of the master's last optimum, and from what it takes."""
         scarce = self.master.scarce() if self._priced else None
         if scarce is not None and not scarce.any():
             scarce = None
-        for least in shares:
+        # What is taken in part is no plan yet: prices alone often lead to a better one.
+        for least in shares if scarce is None else (math.inf, *shares):
             if self.done:
                 return
             sower = Sower(self.master.cutter, self.room, scarce=scarce)
-            self.weighed(sower.run(self.clock, np.where(taken >= least, taken, 0.0)))
+            self.sown = sower.run(self.clock, np.where(taken >= least, taken, 0.0))
+            self.weighed(self.sown)
 
     def _keep_state(self, state: State) -> None:
         if self.valuer is not None and self.valuer.allowed(state.choice):
@@ -263,6 +284,8 @@ class Plans:
             self._round_plainly(taken)
             self._sow_again(taken)
             return self.best
+        if self._by_year:
+            self._sow_again(taken, ())
         starts = []
         if self.choice is not None:
             starts.append(valuer.at(self.frame.by_site(self.choice)))

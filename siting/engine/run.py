@@ -29,7 +29,7 @@ from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
 from siting.program.instance import Floats, Ints
 
-# Rounds of cuts at the root; three that gain less than a share end it, more where cuts take long.
+# Rounds of cuts at the root; some that gain less than a share end it, more where cuts take long.
 ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
 PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
@@ -37,16 +37,16 @@ PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
 MISJUDGED = 2
 # Rounds of windows and nodes of the tree in a turn, at first and at most.
 ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
-NODES, LARGE_NODES, FIRST_TURN = 40, 4, 30
+NODES, LARGE_NODES, FIRST_TURN = 40, 1, 30
 STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
-START_ENDS, SHORT_START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.05, 0.6, 0.45
+START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.6, 0.45
 # Share of what is left that programs on what plan and relaxation take may need.
 NEAR_ENDS = 0.3
-# Where the tree's nodes take long, the first of them get this share of what is left.
-TREE_ENDS = 0.15
+# Shares of what is left that the first nodes of the tree get; fewer where they take long.
+TREE_ENDS, LONG_TREE_ENDS = 0.4, 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 
@@ -70,7 +70,7 @@ class Run(Plans):
             self.infeasible = self.choice is None
             self.limit(self.best)
             return
-        with clock.phase("start", self._until(self._start_ends)):
+        with clock.phase("start", self._until(START_ENDS)):
             self._start()
         if self.options.briefly:
             self._briefly()
@@ -97,13 +97,6 @@ class Run(Plans):
     def _slow(self) -> bool:
         """Whether choices take long to value."""
         return self.large or self.valuer is None
-
-    @property
-    def _start_ends(self) -> float:
-        """Share of the time for plans to start from: little where only a relaxation has prices."""
-        by_year = self.frame.program.year_plan is not None and self.large and self._priced
-        alone = self.options.briefly or self.options.greedy
-        return SHORT_START_ENDS if by_year and self.coarse and not alone else START_ENDS
 
     def _briefly(self) -> None:
         """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
@@ -188,7 +181,9 @@ class Run(Plans):
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
-        if self._slow:
+        # Of what flows alone decide, what is sown is as good as what these find, and sooner there.
+        hard = self._slow and (self.master.by_programs or self.choice is None)
+        if hard:
             with self.clock.phase("dive", self._until(0.6)):
                 self._dive()
         with self.clock.phase("rounding", self._until(0.3)):
@@ -196,7 +191,7 @@ class Run(Plans):
                 self._sow_again(self.root.taken, ROUND_LARGE)
             else:
                 self._round(self.root.taken)
-        if self._slow and not self.done:
+        if hard and not self.done:
             with self.clock.phase("programs", self._until(NEAR_ENDS)):
                 self._programs_near()
 
@@ -277,7 +272,8 @@ class Run(Plans):
         slow = self._slow
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
         if tree is not None:
-            self._turn_of_tree(tree, FIRST_TURN, self._until(TREE_ENDS) if slow else 1.0)
+            share = LONG_TREE_ENDS if slow else TREE_ENDS
+            self._turn_of_tree(tree, FIRST_TURN, self._until(share))
             if not self.done and not tree.finished and not slow:
                 self._programs()
         windows = None if self.done else self._windows()

@@ -54,13 +54,12 @@ def write_nation(
     with whole_folder(out) as folder:
         (folder / CITIES).mkdir()
         names = list(chosen)
-        solver, workers = nation.config.solver, nation.workers
-        tasks = []
+        workers, tasks = nation.workers, []
         for name in names:
             granted, row = chosen[name]
             ask = nation.ask(name, "granted", granted, free=False)
             start, path = tuple(row["offers"]), folder / CITIES / name
-            args = (nation.studies[name], ask, start, solver.time_limit_s, workers.threads, path)
+            args = (nation.studies[name], ask, start, nation.limit_s(name), workers.threads, path)
             tasks.append((asking.write, args))
         written = {}
         for i, row in workers.each(tasks):

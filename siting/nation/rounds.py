@@ -34,7 +34,6 @@ from siting.program.instance import Floats
 
 Report = Callable[[str], None]
 
-
 # A price that left so much of the energy unproven is asked again, in up to so many times the time.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
@@ -131,10 +130,10 @@ class Rounds(SharedMoney):
 
     def answer(self, asks: Sequence[Ask]) -> None:
         """Have questions answered that were not answered before."""
-        todo: dict[int, tuple[Ask, float]] = {}
+        todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
-            twice = any(one.city == ask.city and one.like(ask) for one, _ in todo.values())
+            twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
             # At a price nothing may be proven in the time of a budget, and the bound rests on it.
@@ -143,11 +142,12 @@ class Rounds(SharedMoney):
                 times = 2 * max(r["times"] for r in before)
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
                     continue
-            todo[len(todo)] = ask, times
-        limit_s, threads = self.config.solver.time_limit_s, self.workers.threads
+            todo.append((ask, times))
+        todo.sort(key=lambda one: -self.limit_s(one[0].city) * one[1])  # the longest first
+        work, threads = asking.answer, self.workers.threads
         tasks = [
-            (asking.answer, (self.studies[a.city], a, self._start(a), limit_s * times, threads))
-            for a, times in todo.values()
+            (work, (self.studies[a.city], a, self._start(a), self.limit_s(a.city) * t, threads))
+            for a, t in todo
         ]
         for i, row in self.workers.each(tasks):
             ask, times = todo[i]

@@ -17,6 +17,11 @@ BUDGET = "the nation's budget"
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
 
 
+# Seconds grow with the energy that a city wants to this power, and are at least this share of the
+# mean: large cities are hard, and most of what the nation has not proven is theirs.
+LARGER, LEAST_TIME = 0.75, 0.25
+
+
 class SharedMoney:
     """The money of a nation, by year where there are years, with floors and ceilings (PKR).
 
@@ -43,6 +48,13 @@ class SharedMoney:
         self.carry_over = plan is not None and plan.carry_over
         # The share of the energy that shorter drives may take once the money is divided.
         self.given_up = max(given_up(one) for one in self.studies.values())
+
+    def limit_s(self, city: str) -> float:
+        """Return the seconds for a question to a city: as configured in the mean of all."""
+        size = {n: f.get("demand_kwh_day", 0.0) ** LARGER for n, f in self.facts.items()}
+        mean = math.fsum(size.values()) / max(len(size), 1)
+        share = size.get(city, 0.0) / mean if mean > 0 else 1.0
+        return self.config.solver.time_limit_s * max(share, LEAST_TIME)
 
     @property
     def pots(self) -> tuple[Pot, ...]:

@@ -7,6 +7,7 @@ from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
+from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.frame import Frame
 from siting.engine.plans import ROUND_FROM, Options, Plans
 from siting.engine.sow import Sower
@@ -56,6 +57,43 @@ def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
     assert plans.best < 0.85 * bound
     plans._sow_again(root.taken)
     assert plans.best > 0.95 * bound
+
+
+@pytest.mark.parametrize("money", [3.0, 1e6], ids=["scarce", "enough"])
+def test_a_first_plan_over_years_is_sown_at_the_prices_of_the_first_cuts(money):
+    instance = grid_town(side=12, sites=24, seed=3)
+    wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)
+    years = range(2027, 2031)
+    program = Program(instance).years(dict.fromkeys(years, money), dict.fromkeys(years, wanted))
+    frame = Frame(program, program.all_aims[0])
+    plans = Plans(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    plans.build()
+    plans.large = True  # as in a city where no plan is filled and exchanged
+    plans._start()
+    assert frame.fits(plans.choice)
+    assert plans.best > 0.9 * plans.bound
+
+
+class StandingStill:
+    """A relaxation whose bound does not fall for some rounds, then does, then no more."""
+
+    def __init__(self, still):
+        self.clock, self.rounds, self.still = Clock(60.0), 0, still
+
+    def solve(self):
+        fallen = min(max(self.rounds - self.still, 0), 10)
+        return Relaxed(100.0 - fallen, np.zeros(1), np.zeros(1), np.zeros(1))
+
+    def separate(self, relaxed, *, deep=True):
+        self.rounds += 1
+        return 1
+
+
+@pytest.mark.parametrize(("still", "low", "rounds"), [(0, 90, 13), (12, 90, 25), (40, 100, 20)])
+def test_a_bound_may_stand_still_for_some_rounds_at_first(still, low, rounds):
+    model = StandingStill(still)
+    assert CutModel.tighten(model, 200, 1e-4)[1] == low
+    assert model.rounds == rounds
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def test_floors_move_the_money(tmp_path):
     assert plan.bound_kwh_day == pytest.approx(6, rel=1e-6)
 
 
+def test_a_larger_city_has_more_of_the_time(tmp_path):
+    nation = Nation(write_nation_of(tmp_path, budget=2_000), ["solver.time_limit_s=10"])
+    names = list(nation.studies)
+    assert [nation.limit_s(name) for name in names] == [10, 10]  # nothing is known of them yet
+    nation.facts = {names[0]: {"demand_kwh_day": 16.0}, names[1]: {"demand_kwh_day": 1.0}}
+    large, small = (nation.limit_s(name) for name in names)
+    assert large == pytest.approx(10 * 8 / 4.5)
+    assert small == pytest.approx(2.5)  # a quarter of the mean at the least
+
+
 def test_an_envelope_over_all_cities(tmp_path):
     more = "envelopes: {light: {budget_pkr: 1000, charger_groups: [lev]}}\n"
     plan = Nation(write_nation_of(tmp_path, budget=2_000, more=more)).solve()
