@@ -36,8 +36,8 @@ ENDS, SERVED_AFTER = 0.97, 3.0
 NOISE = 1e-8
 # Budgets tried for the cheapest plan to start from.
 SOWN = 8
-# Rounds of cuts for the prices that a first plan over years is sown at, and what stalls them.
-PRICE_ROUNDS, PRICE_STALLED = 2, 0.0
+# Rounds of cuts for the prices that a first plan over years is sown at.
+PRICE_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Plans:
 
     def _sow_at_prices(self) -> None:
         """Sow at the prices of the first cuts: without them money goes to the wrong years."""
-        relaxed, bound = self.master.tighten(PRICE_ROUNDS, PRICE_STALLED)
+        relaxed, bound = self.master.tighten(PRICE_ROUNDS, 0.0)
         self.infeasible = bound == -math.inf
         self.limit(bound)
         if relaxed is not None and not self.infeasible:

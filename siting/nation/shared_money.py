@@ -15,8 +15,6 @@ from siting.program.instance import Floats
 BUDGET = "the nation's budget"
 # Ways to divide the money by a number of the cities alone; none: the same for all.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-
-
 # Seconds grow with the energy that a city wants to this power, and are at least this share of the
 # mean: large cities are hard, and most of what the nation has not proven is theirs.
 LARGER, LEAST_TIME = 0.75, 0.25
@@ -50,8 +48,9 @@ class SharedMoney:
         self.given_up = max(given_up(one) for one in self.studies.values())
 
     def limit_s(self, city: str) -> float:
-        """Return the seconds for a question to a city: as configured in the mean of all."""
-        size = {n: f.get("demand_kwh_day", 0.0) ** LARGER for n, f in self.facts.items()}
+        """Return the seconds for a question to a city: as configured in the mean of those asked."""
+        asked = {n: f for n, f in self.facts.items() if n not in self.failed}
+        size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
         share = size.get(city, 0.0) / mean if mean > 0 else 1.0
         return self.config.solver.time_limit_s * max(share, LEAST_TIME)

@@ -80,6 +80,8 @@ def test_a_larger_city_has_more_of_the_time(tmp_path):
     large, small = (nation.limit_s(name) for name in names)
     assert large == pytest.approx(10 * 8 / 4.5)
     assert small == pytest.approx(2.5)  # a quarter of the mean at the least
+    nation.failed[names[1]] = "no roads"  # nobody asks it, so that the other has the mean
+    assert nation.limit_s(names[0]) == pytest.approx(10)
 
 
 def test_an_envelope_over_all_cities(tmp_path):
