@@ -181,8 +181,8 @@ class Run(Plans):
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
-        # Of what flows alone decide, what is sown is as good as what these find, and sooner there.
-        hard = self._slow and (self.master.by_programs or self.choice is None)
+        # Where flows alone decide, what is sown is as good as what these find, and sooner there.
+        hard = self.valuer is None or self.choice is None
         if hard:
             with self.clock.phase("dive", self._until(0.6)):
                 self._dive()
