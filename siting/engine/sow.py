@@ -22,15 +22,16 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
 # Of a round those are taken together that earn at least this share of the best rate.
-TOGETHER = 0.9
+TOGETHER = 0.95
 # What a kWh that a floor lacks counts, in kilowatt-hours served.
 LACKING = 20.0
 # Groups served less than this above the worst count as worst.
 WORST = 0.05
 # A rupee of need counts so much of a rupee of public money where public money fills a gap.
 OWN_MONEY = 0.02
-# Share by which a kilowatt-hour counts less after the longest drive, in so many steps.
-NEARER, NEARER_STEPS = 0.03, 8
+# Share by which a kilowatt-hour counts less after the longest drive; with more pairs than so many
+# in so few steps, as pairs that count alike are reckoned as one.
+NEARER, MANY_PAIRS, NEARER_STEPS = 0.03, 100_000, 8
 
 
 class Sower:
@@ -51,8 +52,10 @@ class Sower:
             slices[p.slice].weight * slices[p.slice].probability * unit for p in cutter.parts
         ]
         minutes = self.frame.service.minutes
-        far = np.ceil(NEARER_STEPS * minutes / max(float(minutes.max(initial=0.0)), 1e-300))
-        near = 1 - NEARER / NEARER_STEPS * far
+        far = minutes / max(float(minutes.max(initial=0.0)), 1e-300)
+        if len(far) > MANY_PAIRS:
+            far = np.ceil(NEARER_STEPS * far) / NEARER_STEPS
+        near = 1 - NEARER * far
         # What a pair counts here: of stations that sell as much the one amid its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
