@@ -43,6 +43,8 @@ STALLED = 1e-5
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
 START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.6, 0.45
+# Share of what is left before a first dive where cuts take long and there is no plan yet.
+FIRST_DIVE = 0.1
 # Share of what is left that programs on what plan and relaxation take may need.
 NEAR_ENDS = 0.3
 # Shares of what is left that the first nodes of the tree get; fewer where they take long.
@@ -120,9 +122,7 @@ class Run(Plans):
                 self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
-            with self.clock.phase("cuts", self._until(ROOT_ENDS)):
-                self.root, low = self.master.tighten(ROOT_ROUNDS, ROOT_STALLED, self.proven_at)
-                self.limit(low)
+            self._cut(ROOT_STALLED, ROOT_ENDS)
         if self.done or self.root is None:
             return
         if valuer is None:
@@ -174,18 +174,18 @@ class Run(Plans):
             self.master.begin_at(self.choice)
         long = self.large and self.master.by_programs
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
-        with self.clock.phase("cuts", self._until(ends)):
-            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
-            self.infeasible = low == -math.inf
-            self.limit(low)
+        if long and self.choice is None:  # a plan soon, of what the first cuts leave
+            self._cut(stalled, FIRST_DIVE)
+            self._dive(0.3)
+        if not self.done:
+            self._cut(stalled, ends)
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
         # Where flows alone decide, what is sown is as good as what these find, and sooner there.
         hard = self.valuer is None or self.choice is None
         if hard:
-            with self.clock.phase("dive", self._until(0.6)):
-                self._dive()
+            self._dive(0.6)
         with self.clock.phase("rounding", self._until(0.3)):
             if self.large:
                 self._sow_again(self.root.taken, ROUND_LARGE)
@@ -195,12 +195,20 @@ class Run(Plans):
             with self.clock.phase("programs", self._until(NEAR_ENDS)):
                 self._programs_near()
 
-    def _dive(self) -> None:
-        """Dive into the relaxed coarse program."""
-        relaxed = self._relaxed()
-        choice = None if relaxed is None else self.master.dive(relaxed.taken, self.room)
-        if relaxed is not None and choice is not None and not self.done:
-            self._cut_at(choice, relaxed)
+    def _cut(self, stalled: float, ends: float) -> None:
+        """Bound by cuts until a share of what is left has passed."""
+        with self.clock.phase("cuts", self._until(ends)):
+            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
+            self.infeasible = low == -math.inf
+            self.limit(low)
+
+    def _dive(self, ends: float) -> None:
+        """Dive into the relaxed coarse program, before a share of what is left has passed."""
+        with self.clock.phase("dive", self._until(ends)):
+            relaxed = self._relaxed()
+            choice = None if relaxed is None else self.master.dive(relaxed.taken, self.room)
+            if relaxed is not None and choice is not None and not self.done:
+                self._cut_at(choice, relaxed)
 
     def _programs_near(self) -> None:
         """Solve the coarse program in integers over what plan and relaxation take, in rounds.
