@@ -172,9 +172,9 @@ class Run(Plans):
         """Bound by cuts, and make plans of what they leave."""
         if self.choice is not None:
             self.master.begin_at(self.choice)
-        long = self.large and self.master.by_programs
+        long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
-        if long and self.choice is None:  # a plan soon, of what the first cuts leave
+        if long and not sows:  # a plan soon, of what the first cuts leave
             self._cut(stalled, FIRST_DIVE)
             self._dive(0.3)
         if not self.done:
@@ -187,10 +187,10 @@ class Run(Plans):
         if hard:
             self._dive(0.6)
         with self.clock.phase("rounding", self._until(0.3)):
-            if self.large:
-                self._sow_again(self.root.taken, ROUND_LARGE)
-            else:
+            if not self.large:
                 self._round(self.root.taken)
+            elif sows:  # what is sown misses no floor
+                self._sow_again(self.root.taken, ROUND_LARGE)
         if hard and not self.done:
             with self.clock.phase("programs", self._until(NEAR_ENDS)):
                 self._programs_near()
@@ -358,18 +358,18 @@ class Run(Plans):
 
     def _turn_of_windows(self, windows: Windows, rounds: int) -> None:
         with self.clock.phase("windows"):
-            if self.choice is not None and self.frame.signed(
-                windows.value
-            ) < self.best - 1e-7 * abs(self.best):
-                served = self.serve(self.choice)
-                if served.found:
-                    windows.start(served.point)
+            begun = self.frame.signed(windows.value)
+            plan = self.choice if begun < self.best - 1e-7 * abs(self.best) else None
+            if plan is not None and (served := self.serve(plan)).found:
+                windows.start(served.point)
+            begun = windows.value
             for _ in range(rounds):
                 if self.done or windows.exhausted:
-                    return
-                gained = windows.round()
-                if gained > 0:
-                    self.weighed(windows.choice)
+                    break
+                if windows.round() > 0:
+                    self.keep(windows.choice, self.frame.signed(windows.value) - self.noise)
+            if windows.value > begun:  # exactly, and once: it may take long
+                self.weighed(windows.choice)
 
     def plan_at(self, taken: Floats) -> None:
         """Make plans of how much of each option a node of the tree takes."""
