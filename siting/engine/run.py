@@ -43,8 +43,6 @@ STALLED = 1e-5
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
 START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.6, 0.45
-# Share of what is left before a first dive where cuts take long and there is no plan yet.
-FIRST_DIVE = 0.1
 # Share of what is left that programs on what plan and relaxation take may need.
 NEAR_ENDS = 0.3
 # Shares of what is left that the first nodes of the tree get; fewer where they take long.
@@ -122,7 +120,9 @@ class Run(Plans):
                 self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
-            self._cut(ROOT_STALLED, ROOT_ENDS)
+            with self.clock.phase("cuts", self._until(ROOT_ENDS)):
+                self.root, low = self.master.tighten(ROOT_ROUNDS, ROOT_STALLED, self.proven_at)
+                self.limit(low)
         if self.done or self.root is None:
             return
         if valuer is None:
@@ -174,18 +174,18 @@ class Run(Plans):
             self.master.begin_at(self.choice)
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
-        if long and not sows:  # a plan soon, of what the first cuts leave
-            self._cut(stalled, FIRST_DIVE)
-            self._dive(0.3)
-        if not self.done:
-            self._cut(stalled, ends)
+        with self.clock.phase("cuts", self._until(ends)):
+            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
+            self.infeasible = low == -math.inf
+            self.limit(low)
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
         # Where flows alone decide, what is sown is as good as what these find, and sooner there.
         hard = self.valuer is None or self.choice is None
         if hard:
-            self._dive(0.6)
+            with self.clock.phase("dive", self._until(0.6)):
+                self._dive()
         with self.clock.phase("rounding", self._until(0.3)):
             if not self.large:
                 self._round(self.root.taken)
@@ -195,20 +195,12 @@ class Run(Plans):
             with self.clock.phase("programs", self._until(NEAR_ENDS)):
                 self._programs_near()
 
-    def _cut(self, stalled: float, ends: float) -> None:
-        """Bound by cuts until a share of what is left has passed."""
-        with self.clock.phase("cuts", self._until(ends)):
-            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
-            self.infeasible = low == -math.inf
-            self.limit(low)
-
-    def _dive(self, ends: float) -> None:
-        """Dive into the relaxed coarse program, before a share of what is left has passed."""
-        with self.clock.phase("dive", self._until(ends)):
-            relaxed = self._relaxed()
-            choice = None if relaxed is None else self.master.dive(relaxed.taken, self.room)
-            if relaxed is not None and choice is not None and not self.done:
-                self._cut_at(choice, relaxed)
+    def _dive(self) -> None:
+        """Dive into the relaxed coarse program."""
+        relaxed = self._relaxed()
+        choice = None if relaxed is None else self.master.dive(relaxed.taken, self.room)
+        if relaxed is not None and choice is not None and not self.done:
+            self._cut_at(choice, relaxed)
 
     def _programs_near(self) -> None:
         """Solve the coarse program in integers over what plan and relaxation take, in rounds.
@@ -358,18 +350,18 @@ class Run(Plans):
 
     def _turn_of_windows(self, windows: Windows, rounds: int) -> None:
         with self.clock.phase("windows"):
-            begun = self.frame.signed(windows.value)
-            plan = self.choice if begun < self.best - 1e-7 * abs(self.best) else None
-            if plan is not None and (served := self.serve(plan)).found:
-                windows.start(served.point)
-            begun = windows.value
+            if self.choice is not None and self.frame.signed(
+                windows.value
+            ) < self.best - 1e-7 * abs(self.best):
+                served = self.serve(self.choice)
+                if served.found:
+                    windows.start(served.point)
             for _ in range(rounds):
                 if self.done or windows.exhausted:
-                    break
-                if windows.round() > 0:
-                    self.keep(windows.choice, self.frame.signed(windows.value) - self.noise)
-            if windows.value > begun:  # exactly, and once: it may take long
-                self.weighed(windows.choice)
+                    return
+                gained = windows.round()
+                if gained > 0:
+                    self.weighed(windows.choice)
 
     def plan_at(self, taken: Floats) -> None:
         """Make plans of how much of each option a node of the tree takes."""
