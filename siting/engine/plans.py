@@ -179,8 +179,9 @@ class Plans:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def _until(self, share: float) -> float:
-        """Return the share of the whole time limit at which a share of this aim's is over."""
-        return min(1.0, (self.clock.elapsed_s + share * self.clock.left_s) / self._whole_s)
+        """Return the share of the whole time limit at which a share of what is left is over."""
+        share_s = share * self.clock.left_s
+        return min(self._ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
     @property
     def _ends(self) -> float:
