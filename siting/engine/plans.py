@@ -179,7 +179,10 @@ class Plans:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def _until(self, share: float) -> float:
-        """Return the share of the whole time limit at which a share of what is left is over."""
+        """Return the share of the whole time limit at which a share of what is left is over.
+
+        Never later than what leaves time for the answer.
+        """
         share_s = share * self.clock.left_s
         return min(self._ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
