@@ -416,8 +416,15 @@
   }
 
   const all = [...run.cells.map((c) => point(c.at)), ...run.sites.map((s) => point(s.at))];
-  const frame = () => map.fitBounds(all.length ? all : [[24, 61], [37, 77]], { padding: [16, 16], animate: false });
-  frame();
+  const bounds = L.latLngBounds(all.length ? all : [[24, 61], [37, 77]]);
+  const frame = () => map.fitBounds(bounds, { padding: [16, 16], animate: false });
+  const { x, y } = map.getSize();
+  if (x && y) frame();
+  else {
+    // A frame of a notebook may have no size yet when its page is run.
+    map.setView(bounds.getCenter(), 11);
+    map.once("resize", () => { frame(); shade(); });
+  }
   if (run.years.length) showYear(); else { shade(); drawAreas(); }
   openCard();
 

@@ -1,5 +1,6 @@
 """The report in headless Chromium: no error, no request, and what a reader can click and print."""
 
+import html
 import io
 import json
 import re
@@ -47,6 +48,24 @@ def test_it_opens_whole_and_no_wider_than_the_screen(opened, plain, size):
     assert one.ask("() => document.documentElement.scrollWidth - innerWidth") <= 0
     assert one.ask("() => performance.getEntriesByType('resource').length") == 0
     assert one.count("#year") == 0  # a plan of one year has no slider
+
+
+def test_a_frame_without_a_size_shows_the_map_once_it_has_one(opened, plain, tmp_path):
+    holder = tmp_path / "notebook.html"
+    page = html.escape(plain.read_text(encoding="utf-8"))
+    holder.write_text(
+        f'<iframe style="width: 0; height: 700px; border: 0" srcdoc="{page}"></iframe>',
+        encoding="utf-8",
+    )
+    one = opened(holder)
+    inside = one.page.frame_locator("iframe")
+    inside.locator("body[data-ready=yes]").wait_for(state="attached")
+    one.ask("() => { document.querySelector('iframe').style.width = '1000px'; }")
+    inside.locator(".site").first.wait_for()
+    boxes = [mark.bounding_box() for mark in inside.locator(".site").all()]
+    assert len({(box["x"], box["y"]) for box in boxes}) == 2
+    # They stand apart as in a page of its own: the map is drawn around them.
+    assert max(box["x"] for box in boxes) - min(box["x"] for box in boxes) > 100
 
 
 def test_layers_go_on_and_off(opened, plain):
