@@ -227,7 +227,11 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
     if nation.years is None:
         return city
     program = city.program.model_copy(update={"years": nation.years})
-    return city.model_copy(update={"program": program})
+    subsidy = city.offers.subsidy
+    if subsidy.rule is None:  # what a case lacks cannot be priced by year: see `_years`
+        subsidy = subsidy.model_copy(update={"rule": "share"})
+    offers = city.offers.model_copy(update={"subsidy": subsidy})
+    return city.model_copy(update={"program": program, "offers": offers})
 
 
 def _years(config: NationConfig, cities: Sequence[Config]) -> Wrong:

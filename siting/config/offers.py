@@ -124,7 +124,7 @@ class Subsidy(Section):
         description="need: what the business case lacks, and no more, up to the shares of the cost "
         "parts; share: those shares, whatever it lacks; flat: the same sum a station; gap: what it "
         "lacks, up to gap_cap_share; none: need, but share under program.model coverage, where "
-        "nothing is known of what a station sells, and in years, for which the search is weak yet",
+        "nothing is known of what a station sells, and in a nation's years",
     )
     flat_pkr: Rupees = Field(0, ge=0, description="sum a station gets under rule flat, PKR")
     gap_cap_share: Share = Field(

@@ -90,14 +90,17 @@ class Cutter:
         links = [{p for (c, p) in self.counted if c == m.column} for m in self.energies]
         if self.money:
             years: dict[int, set[int]] = {}
-            for p, part in enumerate(self.parts):
-                years.setdefault(self.frame.program.slices[part.slice].year, set()).add(p)
+            for p in range(len(self.parts)):
+                years.setdefault(self.year_of(p), set()).add(p)
             links += list(years.values())
-            links.append(set().union(*(years[t] for t in years)))
         for link in links:
             touched = [s for s in sets if s & link]
             sets = [s for s in sets if not s & link] + [link.union(*touched)]
         return [sorted(s) for s in sets if s]
+
+    def year_of(self, p: int) -> int:
+        """Return the position of a part's year."""
+        return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
         """Return what an envelope (position of the limit) pays of each rupee, by offer."""

@@ -42,7 +42,7 @@ STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Shares of the time by which phases end; what is left is for the answer itself.
-START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS = 0.4, 0.6, 0.45
+START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS, DRAWN_ROOT_ENDS = 0.4, 0.6, 0.45, 0.25
 # Share of what is left that programs on what plan and relaxation take may need.
 NEAR_ENDS = 0.3
 # Shares of what is left that the first nodes of the tree get; fewer where they take long.
@@ -174,6 +174,8 @@ class Run(Plans):
             self.master.begin_at(self.choice)
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
+        if self._drawn_by_year:  # these cuts take long and say little
+            ends = DRAWN_ROOT_ENDS
         with self.clock.phase("cuts", self._until(ends)):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
@@ -191,7 +193,8 @@ class Run(Plans):
                 self._round(self.root.taken)
             elif sows:  # what is sown misses no floor
                 self._sow_again(self.root.taken, ROUND_LARGE)
-        if hard and not self.done:
+        # Where what is paid is decided too, what they find says nothing of the next.
+        if hard and not self.master.cutter.money and not self.done:
             with self.clock.phase("programs", self._until(NEAR_ENDS)):
                 self._programs_near()
 
@@ -271,7 +274,7 @@ class Run(Plans):
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
         slow = self._slow
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
-        if tree is not None:
+        if tree is not None and not self._drawn_by_year:
             share = LONG_TREE_ENDS if slow else TREE_ENDS
             self._turn_of_tree(tree, FIRST_TURN, self._until(share))
             if not self.done and not tree.finished and not slow:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.cover import nearest, served_whole
 from siting.engine.frame import Frame
+from siting.engine.linear import STRICT, model_of, run_model
 from siting.engine.values import less_is_better
 from siting.errors import Fault, SolveError
 from siting.program.aims import ShortestDrives
@@ -22,6 +24,8 @@ from siting.program.service import Service
 # Shares of reached values given up, one after the other, until the plan can be worked out.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 HAIR = 1e-8
+# A rupee above the money of a year counts as much as so many paid a year ahead.
+OVER = 1e4
 # So small a share of what a station needs is rounding, and not lacking.
 ROUNDING = 1e-11
 
@@ -75,17 +79,17 @@ def energies(frame: Frame, point: Floats) -> Floats:
 
 
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
-    """Return the public money paid by offer and year (PKR): what each case lacks, and no more.
+    """Return the public money paid by offer up to each year (PKR): what its case lacks, no more.
 
-    Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
-    (kWh/day).
+    It is paid as late as may be: ahead only where the money of a later year would not do. Without
+    a viability gap nothing is paid and the table is empty. `energy` is by pair and slice (kWh/day).
     """
     program, service = frame.program, frame.service
     if program.gap is None:
         return np.zeros((0, 0))
     offers = program.options.offer
     need, cap = program.instance.offer_cost, caps_of(program.instance, program.gap)
-    paid = np.zeros((len(need), offers.shape[1]))
+    due, most = np.zeros((frame.sites, offers.shape[1])), np.zeros((frame.sites, offers.shape[1]))
     so_far = np.zeros(frame.sites)
     for t in range(offers.shape[1]):
         earned = np.zeros(frame.sites)
@@ -99,5 +103,58 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         lacks = np.clip(need[standing] - earned[site], 0.0, cap[standing])
         lacks = np.where(lacks > ROUNDING * need[standing], lacks, 0.0)
         so_far[site] = np.maximum(so_far[site], lacks)
-        paid[standing, t] = so_far[site]
+        due[:, t], most[site, t] = so_far, cap[standing]
+    years = program.year_plan
+    if years is not None and not years.carry_over:
+        due = paid_ahead(due, most, years.limit_pkr)
+    paid = np.zeros((len(need), offers.shape[1]))
+    for t in range(offers.shape[1]):
+        standing = offers[choice, t]
+        standing = standing[standing >= 0]
+        paid[standing, t] = due[program.instance.offer_site[standing], t]
+    return paid
+
+
+def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
+    """Return what is paid up to each year, as late as the money of the years allows (PKR).
+
+    Parameters
+    ----------
+    due
+        What must be paid up to each year (column) at the least, by site (row); paid in the end.
+    most
+        What may be paid up to each year.
+    granted
+        What may be paid in each year.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> paid_ahead(np.array([[0.0, 5.0]]), np.array([[9.0, 9.0]]), np.array([4.0, 3.0]))
+    array([[2., 5.]])
+    """
+    new = np.diff(due, axis=1, prepend=0.0).sum(axis=0)
+    if not (new > granted).any():
+        return due
+    sites, years = due.shape
+    unit = float(due.max())
+    column = np.arange(sites * years).reshape(sites, years)
+    up = sparse.eye_array(years) - sparse.eye_array(years, k=-1)
+    grows = sparse.kron(sparse.eye_array(sites), up)
+    by_year = sparse.kron(np.ones((1, sites)), up)
+    # What the plan may be over by arithmetic is paid in its year.
+    over = sparse.vstack([sparse.csr_array((sites * years, years)), -sparse.eye_array(years)])
+    a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
+    upper = np.maximum(np.minimum(most, due[:, -1:]), due)
+    model = model_of(
+        a,
+        np.concatenate([-np.ones(column.size), np.full(years, -OVER)]),
+        np.concatenate([due.ravel() / unit, np.zeros(years)]),
+        np.concatenate([upper.ravel() / unit, np.full(years, np.inf)]),
+        np.concatenate([np.zeros(column.size), np.full(years, -np.inf)]),
+        np.concatenate([np.full(column.size, np.inf), granted / unit]),
+        **STRICT,
+    )
+    found = run_model(model, Clock(math.inf))
+    paid: Floats = np.clip(found.point[: column.size].reshape(sites, years) * unit, due, upper)
     return paid

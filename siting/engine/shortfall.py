@@ -42,9 +42,17 @@ class Shortfall:
         self.layout = frame.layout
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
-        subsidy = self.layout.subsidy_column
         self.money = bool(cutter.money) and not worth_only
-        self.subsidies = np.unique(subsidy[subsidy >= 0]) if self.money else np.zeros(0, int)
+        # The years whose money is looked at; those in which nothing is wanted with the first group.
+        self.years: list[int] = []
+        if self.money:
+            of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
+            mine = {cutter.year_of(p) for p in group}
+            every = range(self.layout.subsidy_column.shape[1])
+            leads = group == cutter.linked[0]
+            self.years = [t for t in every if t in mine or (leads and t not in of_parts)]
+        subsidy = self.layout.subsidy_column[:, self.years]
+        self.subsidies = np.unique(subsidy[subsidy >= 0])
         self.columns = np.concatenate([self.energies, self.subsidies]).astype(np.int64)
         named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
         rows = np.concatenate(named) if named else np.zeros(0, dtype=np.int64)
@@ -133,6 +141,8 @@ class Shortfall:
                 unit = float(sum(cutter.parts[p].wanted.sum() for p in counted_parts))
             else:
                 t = m.index if m.kind == "money" else layout.subsidy_column.shape[1] - 1
+                if t not in self.years:
+                    continue
                 offer = np.flatnonzero(layout.subsidy_column[:, t] >= 0)
                 column = layout.subsidy_column[offer, t]
                 share = np.ones(len(offer))
@@ -297,10 +307,8 @@ class Shortfall:
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
-        for t in range(years):
-            year_parts = [
-                p for p in self.group if frame.program.slices[cutter.parts[p].slice].year == t
-            ]
+        for t in self.years:
+            year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
             # What a rupee paid to each offer costs: the money of the year, and envelopes.
             money = np.zeros(len(need_of))

@@ -29,8 +29,8 @@ LACKING = 20.0
 WORST = 0.05
 # A rupee of need counts so much of a rupee of public money where public money fills a gap.
 OWN_MONEY = 0.02
-# Share by which a kilowatt-hour counts less after the longest drive; with more pairs than so many
-# in so few steps, as pairs that count alike are reckoned as one.
+# Share by which a kilowatt-hour counts less after the longest drive; with more pairs than so many,
+# over all slices, in so few steps, as pairs that count alike are reckoned as one.
 NEARER, MANY_PAIRS, NEARER_STEPS = 0.03, 100_000, 8
 
 
@@ -53,7 +53,7 @@ class Sower:
         ]
         minutes = self.frame.service.minutes
         far = minutes / max(float(minutes.max(initial=0.0)), 1e-300)
-        if len(far) > MANY_PAIRS:
+        if len(far) * len(slices) > MANY_PAIRS:
             far = np.ceil(NEARER_STEPS * far) / NEARER_STEPS
         near = 1 - NEARER * far
         # What a pair counts here: of stations that sell as much the one amid its demand goes first.

@@ -29,17 +29,22 @@ from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-FIRST_SIZE, GROWTH = 10, 1.6
+FIRST_SIZE, HARD_SIZE, GROWTH = 10, 6, 1.6
 # A window may take so many nodes and seconds; the seconds are there for the odd one.
-NODES, SECONDS = 400, 15.0
+NODES, SECONDS, HARD_SECONDS = 400, 15.0, 6.0
 WINDOW_GAP = 2e-4
-# Where nearer counts for more the integer programs of windows are hard: they begin with a wider
-# gap, which narrows whenever all windows of a size have been tried.
+# Where nearer counts for more, or what is paid is decided too, the integer programs of windows are
+# hard: they begin smaller, with a wider gap, which narrows whenever all of a size have been tried.
 WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
 # Where nearer counts for more, a row turns to so many of the best sites, and outside a window to so
 # many of the best stations.
 BEST_SITES, BEST = 12, 8
+# Where a window has more energies than so many, a row turns, outside it, to the stations that serve
+# it and to so many of those with most room.
+MANY_ENERGIES, ROOMIEST = 20_000, 3
+# Rows that what several windows found may break together, whatever each kept to.
+SHARED = ("one", "resource", "subsidies", "floor")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +69,22 @@ class Windows:
         self.frame, self.clock = frame, clock
         self.threads, self.seed = threads, seed
         m = frame.matrix
-        self._first = max(
-            (m.family[f].stop for f in ("one", "resource") if f in m.family), default=0
-        )
+        # Windows whose rows turn to few sites may share stations outside: all rows are looked at.
+        self._shared = np.full(m.a.shape[0], frame.service.near)
+        for family in SHARED:
+            self._shared[m.family.get(family, slice(0, 0))] = True
         self._own_site = self._site_of_columns()
         self._reach_of_columns = self.frame.service.row[self.frame.energy_pair]
         all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
         self._good = all_energies
         if self.frame.service.near:
-            self._good = self._among_best(all_energies, BEST_SITES)
+            worth = frame.matrix.cost[frame.count : frame.layout.columns.energies]
+            self._good = self._among_best(all_energies, worth, BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        self.size = FIRST_SIZE
-        self.gap = WIDE_GAP if self.frame.service.near else WINDOW_GAP
+        self._drawn = frame.program.gap is not None
+        self.size = HARD_SIZE if self._drawn else FIRST_SIZE
+        self.gap = WIDE_GAP if frame.service.near or self._drawn else WINDOW_GAP
         self.made = 0
         self.start(point)
 
@@ -164,10 +172,13 @@ class Windows:
         run_native(models, self.clock)
         plans = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
         self.made += len(plans)
-        before = self.value
+        before, taken = self.value, 0
         for sites, one in zip(windows, plans, strict=True):
             if one is not None and one.gain > GAIN * max(abs(self.value), 1e-12):
-                self._take(sites, one)
+                if self._take(one):
+                    taken += 1
+                elif taken:  # it does not go with what another found, and is looked at again
+                    self._tried[sites] = False
         if any(one is not None and not one.done for one in plans) and self.size > 4:
             self.size = max(4, int(self.size / GROWTH**0.5))
         return self.value - before
@@ -223,7 +234,11 @@ class Windows:
             site = column_site[count:energies]
             outside = built[site] & touched[row]
             if service.near:
-                outside &= in_use | self._among_best(outside, BEST)
+                worth = frame.matrix.cost[count:energies]
+                outside &= in_use | self._among_best(outside, worth, BEST)
+            elif int(outside.sum()) > MANY_ENERGIES:
+                in_use, room = self.point[count:energies] > 0, self._room()
+                outside &= in_use | self._among_best(outside & (room > 0), room, ROOMIEST)
             free[count:energies] |= outside
         else:
             free[count:energies] = touched[row]
@@ -238,12 +253,23 @@ class Windows:
         columns = np.flatnonzero(free)
         return columns, columns < count
 
-    def _among_best(self, energies: Flags, count: int) -> Flags:
+    def _room(self) -> Floats:
+        """Return how much more the station of each energy column could serve, scaled."""
+        m, count = self.frame.matrix, self.frame.count
+        left = np.full(m.a.shape[0], np.inf)
+        rows = m.family.get("capacity", slice(0, 0))
+        left[rows] = np.maximum(m.row_upper[rows] - self.activity[rows], 0.0)
+        entries = self.frame.by_column[:, count : self.frame.layout.columns.energies]
+        out: Floats = np.full(entries.shape[1], np.inf)
+        np.minimum.at(out, entries.tocoo().coords[1], left[entries.indices])
+        return out
+
+    def _among_best(self, energies: Flags, worth: Floats, count: int) -> Flags:
         """Return which of some energy columns are among so many of the best of row and slice."""
         at = np.flatnonzero(energies)
         frame = self.frame
         group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
-        order = np.lexsort((-frame.matrix.cost[frame.count + at], group))
+        order = np.lexsort((-worth[at], group))
         best = np.zeros(len(energies), dtype=bool)
         best[at[order[first_of_each(group[order], count)]]] = True
         return best
@@ -260,10 +286,11 @@ class Windows:
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit, whatever arithmetic made of it.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
+        seconds = HARD_SECONDS if self._drawn else SECONDS
         model = model_of(
             small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
-            mip_max_nodes=NODES, time_limit=max(0.05, min(SECONDS, self.clock.left_s)),
+            mip_max_nodes=NODES, time_limit=max(0.05, min(seconds, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
         start.col_value = now.tolist()
@@ -280,20 +307,17 @@ class Windows:
         done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return _Found(columns, values, gain, done)
 
-    def _take(self, sites: Ints, plan: _Found) -> None:
-        """Take a window's plan over, if it still fits beside what others found."""
+    def _take(self, plan: _Found) -> bool:
+        """Take a window's plan over, if it still fits beside what others found; whether it does."""
         m = self.frame.matrix
         part = self.frame.by_column[:, plan.columns]
         after = self.activity + part @ (plan.values - self.point[plan.columns])
-        # Windows whose rows turn to few sites may share stations outside: all rows are looked at.
-        rows = slice(0, len(after) if self.frame.service.near else self._first)
+        rows = self._shared
         slack = 1e-7 + 1e-9 * np.abs(after[rows])
         if (after[rows] > np.maximum(m.row_upper[rows], self.activity[rows]) + slack).any():
-            self._tried[sites] = False
-            return
+            return False
         if (after[rows] < np.minimum(m.row_lower[rows], self.activity[rows]) - slack).any():
-            self._tried[sites] = False
-            return
+            return False
         before = self.choice
         self.point[plan.columns] = plan.values
         self.activity = after
@@ -302,3 +326,4 @@ class Windows:
         if len(changed):
             moved = np.unique(self.frame.site[changed])
             self._tried[self._near[moved].indices] = False
+        return True

@@ -14,7 +14,9 @@ one kilowatt-hour a day sold to row ``i`` (PKR), and ``cap_o`` the most that may
 offer from public money (PKR): a share of its need, or a sum of its own. A site whose case fails
 even at the cap cannot be built. In every year
 the case is reckoned at what is sold in it, so in the year of building at that year's sales; over
-scenarios at the mean. What stands already needs nothing and draws nothing.
+scenarios at the mean. Money that lapses with its year may be paid ahead of what the case will lack
+later; in the end no more is paid than it ever lacked. What stands already needs nothing and draws
+nothing.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows

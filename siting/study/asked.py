@@ -87,13 +87,12 @@ class Asked:
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy's rule; none is ``need``, but ``share`` under coverage and in years.
+    """Return the subsidy's rule; none is ``need``, but ``share`` under coverage.
 
-    Coverage does not say what a station sells, so that nothing could be known of its need. Over
-    years a search that decides what is paid as well is left with a gap of a quarter after a minute.
+    Coverage does not say what a station sells, so that nothing could be known of its need.
     """
-    asked, program = config.offers.subsidy, config.program
-    plain = "share" if program.model == "coverage" or program.years is not None else "need"
+    asked = config.offers.subsidy
+    plain = "share" if config.program.model == "coverage" else "need"
     return sites.Subsidy(**{**asked.model_dump(), "rule": asked.rule or plain})
 
 

@@ -66,29 +66,37 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 
 
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
-    """Check that each station draws what its case lacks, year by year, within the cap."""
+    """Check that each station draws what its case lacks, year by year, within the cap.
+
+    Money that lapses with its year may be paid ahead of what a case will lack later.
+    """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(pd.Series(dict(gap.margin_pkr))).astype(float)
     rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
     sites = sorted(set().union(*book.by_year.values(), *book.drawn.values()))
     scale = largest(book.stands["cost_pkr"])
-    due, paid = np.zeros(len(sites)), np.zeros(len(sites))
 
     def at_sites(values: Any) -> Any:
         return np.array([float(values.get(site, 0.0)) for site in sites])
 
+    costs, dues = [], [np.zeros(len(sites))]
     for year in book.years:
         now = book.by_year[year]
-        cost = at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()})
+        costs.append(at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()}))
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
         # Nothing is paid back: what one year needed stays paid.
-        due, before, paid = np.maximum(cost - earned, due), paid, at_sites(book.drawn[year])
+        dues.append(np.maximum(costs[-1] - earned, dues[-1]))
+    paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over
+    for year, cost, due in zip(book.years, costs, dues[1:], strict=True):
+        now = book.by_year[year]
+        before, paid = paid, at_sites(book.drawn[year])
         # A case is worked out from its cost, so it is as exact as that.
         slack = RELATIVE * np.maximum(cost, scale)
         where = "subsidies" if len(book.years) == 1 else f"subsidies, {year}"
         wrong, what = ~(paid >= due - slack), "less than the business case lacks"
         if gap.exact:
-            wrong, what = wrong | ~(paid <= due + slack), "not what the business case lacks"
+            most = dues[-1] if ahead else due
+            wrong, what = wrong | ~(paid <= most + slack), "not what the business case lacks"
         ledger.broken(where, what, sites, wrong)
         if isinstance(gap.cap, Mapping):
             most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})

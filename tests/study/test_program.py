@@ -349,6 +349,37 @@ def test_public_money_fills_the_gap_and_no_more(town):
     assert poor.new_sites.empty  # no case comes near, and 5,000 rupees fill nothing
 
 
+def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
+    with (town.parent / "fleet.csv").open("a", encoding="utf-8") as fleet:
+        fleet.write("2029,two_wheeler,24,24,24,by hand,ASSUMPTION\n")
+    subsidy = {"rule": "gap", "gap_cap_share": 1.0}
+    change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
+    change(town, section="money", prices_pkr_kwh={"lev": 46})
+    asked = {"required_sites": ["West pump"], "most_new_stations": 1}
+
+    def paid(first, second):
+        years = {"budgets_pkr": {2029: first, 2030: second}}
+        plan = siting.run(change(town, years=years, limits=asked))
+        west = plan.tables["years"].set_index("year")["spent_pkr"]
+        return plan.outcome.served_kwh_day, west.to_dict()
+
+    # Fewer want to charge in 2030, so that the case lacks more than at first.
+    served, later = paid(1e6, 1e6)
+    assert later[2029] > 0
+    assert later[2030] > 0
+    whole = later[2029] + later[2030]
+    assert paid(whole, 0) == (served, {2029: pytest.approx(whole), 2030: pytest.approx(0)})
+    ahead = 0.25 * later[2030]
+    served_so, some = paid(whole, later[2030] - ahead)
+    assert served_so == served
+    assert some == {
+        2029: pytest.approx(later[2029] + ahead),
+        2030: pytest.approx(later[2030] - ahead),
+    }
+    with pytest.raises(InfeasibleError):
+        paid(whole - ahead, 0)
+
+
 def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     subsidy = {"rule": "need", "charger_share": 1.0, "grid_share": 1.0}
     change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
@@ -387,6 +418,8 @@ def test_none_stated_is_need_and_share_under_coverage(town):
     subsidy = {"charger_share": 1.0, "grid_share": 0.0}
     change(town, section="offers", subsidy=subsidy | {"rule": None})
     assert subsidy_of(Study(town).config).rule == "need"
+    years = Study(town, ["program.years={budgets_pkr: {2030: 1000}}"])
+    assert subsidy_of(years.config).rule == "need"
     assert subsidy_of(Study(change(town, model="coverage")).config).rule == "share"
     with pytest.raises(ConfigError, match="no station has sales to work a business case out from"):
         Study(change(town, section="offers", subsidy=subsidy | {"rule": "need"}))
