@@ -119,6 +119,7 @@ def test_a_plan_needs_no_extra_and_says_what_is_missing(bare):
     assert (folder / "run" / "plan.gpkg").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", ["report", "pbf", "raster", "h3"])
 def test_what_needs_an_extra_says_which(bare, extra):
     code, _, stderr, broken = bare[1][extra]

@@ -274,7 +274,8 @@ class Run(Plans):
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
         slow = self._slow
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
-        if tree is not None and not self._drawn_by_year:
+        # Where what is paid is decided too a node takes seconds, and windows find more in them.
+        if tree is not None and self.frame.program.gap is None:
             share = LONG_TREE_ENDS if slow else TREE_ENDS
             self._turn_of_tree(tree, FIRST_TURN, self._until(share))
             if not self.done and not tree.finished and not slow:

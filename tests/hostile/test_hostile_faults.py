@@ -154,6 +154,7 @@ def test_killed_fetches_keep_whole_answers_or_none(tmp_path, monkeypatch):
     assert plan.served_share > 0
 
 
+@pytest.mark.slow
 def test_four_runs_on_one_cache_at_once(town, tmp_path, caplog):
     """Each is whole and the same, and what they kept together is sound."""
     outs = [tmp_path / f"run-{n}" for n in range(4)]

@@ -53,8 +53,15 @@ def stored(tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("town") / "town")
 
 
-@pytest.mark.parametrize("language", ["en", "ur"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("language", "size"),
+    [
+        ("en", "desktop"),
+        ("ur", "phone"),
+        pytest.param("en", "phone", marks=pytest.mark.slow),
+        pytest.param("ur", "desktop", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing(opened, stored, tmp_path, language, size):
     one = opened(report.write_report(stored, tmp_path / "r.html", None, language), size)
     one.ask(OPEN)

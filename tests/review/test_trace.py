@@ -306,13 +306,6 @@ def city(tmp_path_factory):
     return Traced(folder / "run")
 
 
-def test_chains_of_the_embedded_city_give_what_is_stored(city):
-    for cell in city.table("cells")["cell_id"].iloc[::40]:
-        assert trace(city, cell).same
-    for site in city.table("outcome_built")["site_id"].iloc[::20]:
-        assert trace(city, site).same
-
-
 @pytest.mark.slow
 def test_every_chain_of_the_embedded_city_gives_what_is_stored(city):
     assert all(trace(city, cell).same for cell in city.table("cells")["cell_id"])
