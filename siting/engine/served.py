@@ -105,7 +105,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         so_far[site] = np.maximum(so_far[site], lacks)
         due[:, t], most[site, t] = so_far, cap[standing]
     years = program.year_plan
-    if years is not None and not years.carry_over:
+    if years is not None and not years.carry_over and math.isfinite(frame.layout.budget_pkr):
         due = paid_ahead(due, most, years.limit_pkr)
     paid = np.zeros((len(need), offers.shape[1]))
     for t in range(offers.shape[1]):
@@ -136,25 +136,24 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     new = np.diff(due, axis=1, prepend=0.0).sum(axis=0)
     if not (new > granted).any():
         return due
-    sites, years = due.shape
+    (sites, years), size = due.shape, due.size
     unit = float(due.max())
-    column = np.arange(sites * years).reshape(sites, years)
     up = sparse.eye_array(years) - sparse.eye_array(years, k=-1)
     grows = sparse.kron(sparse.eye_array(sites), up)
     by_year = sparse.kron(np.ones((1, sites)), up)
     # What the plan may be over by arithmetic is paid in its year.
-    over = sparse.vstack([sparse.csr_array((sites * years, years)), -sparse.eye_array(years)])
+    over = sparse.vstack([sparse.csr_array((size, years)), -sparse.eye_array(years)])
     a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)
     model = model_of(
         a,
-        np.concatenate([-np.ones(column.size), np.full(years, -OVER)]),
+        np.concatenate([-np.ones(size), np.full(years, -OVER)]),
         np.concatenate([due.ravel() / unit, np.zeros(years)]),
         np.concatenate([upper.ravel() / unit, np.full(years, np.inf)]),
-        np.concatenate([np.zeros(column.size), np.full(years, -np.inf)]),
-        np.concatenate([np.full(column.size, np.inf), granted / unit]),
+        np.concatenate([np.zeros(size), np.full(years, -np.inf)]),
+        np.concatenate([np.full(size, np.inf), granted / unit]),
         **STRICT,
     )
     found = run_model(model, Clock(math.inf))
-    paid: Floats = np.clip(found.point[: column.size].reshape(sites, years) * unit, due, upper)
+    paid: Floats = np.clip(found.point[:size].reshape(sites, years) * unit, due, upper)
     return paid

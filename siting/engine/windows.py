@@ -82,7 +82,7 @@ class Windows:
             self._good = self._among_best(all_energies, worth, BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        self._drawn = frame.program.gap is not None
+        self._drawn = frame.program.gap is not None and not frame.service.near
         self.size = HARD_SIZE if self._drawn else FIRST_SIZE
         self.gap = WIDE_GAP if frame.service.near or self._drawn else WINDOW_GAP
         self.made = 0
