@@ -34,7 +34,8 @@ FIRST_SIZE, HARD_SIZE, GROWTH = 10, 6, 1.6
 NODES, SECONDS, HARD_SECONDS = 400, 15.0, 6.0
 WINDOW_GAP = 2e-4
 # Where nearer counts for more, or what is paid is decided too, the integer programs of windows are
-# hard: they begin smaller, with a wider gap, which narrows whenever all of a size have been tried.
+# hard: they begin with a wider gap, which narrows whenever all of a size have been tried; where it
+# is decided by year they begin smaller, too.
 WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
 # Where nearer counts for more, a row turns to so many of the best sites, and outside a window to so
@@ -82,9 +83,10 @@ class Windows:
             self._good = self._among_best(all_energies, worth, BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        self._drawn = frame.program.gap is not None and not frame.service.near
-        self.size = HARD_SIZE if self._drawn else FIRST_SIZE
-        self.gap = WIDE_GAP if frame.service.near or self._drawn else WINDOW_GAP
+        drawn = frame.program.gap is not None
+        self.gap = WIDE_GAP if frame.service.near or drawn else WINDOW_GAP
+        self._hard = drawn and frame.program.year_plan is not None and not frame.service.near
+        self.size = HARD_SIZE if self._hard else FIRST_SIZE
         self.made = 0
         self.start(point)
 
@@ -286,7 +288,7 @@ class Windows:
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit, whatever arithmetic made of it.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
-        seconds = HARD_SECONDS if self._drawn else SECONDS
+        seconds = HARD_SECONDS if self._hard else SECONDS
         model = model_of(
             small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
