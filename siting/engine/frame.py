@@ -74,6 +74,11 @@ class Frame:
         return out
 
     @property
+    def drawn_by_year(self) -> bool:
+        """Whether what is paid is decided in each of several years: cuts and windows take long."""
+        return self.program.gap is not None and self.program.year_plan is not None
+
+    @property
     def nothing(self) -> Ints:
         """A choice by site of nothing: -1 everywhere."""
         return np.full(self.sites, -1, dtype=np.int64)

@@ -252,11 +252,6 @@ class Plans:
         """Whether money has a price in each of several years."""
         return self._priced and self.frame.program.year_plan is not None
 
-    @property
-    def _drawn_by_year(self) -> bool:
-        """Whether what is paid is decided in each of several years: sowing and cuts take long."""
-        return self.frame.program.gap is not None and self.frame.program.year_plan is not None
-
     def _sow_again(self, taken: Floats, shares: tuple[float, ...] = ROUND_FROM) -> None:
         """Sow at the prices of the master's last optimum, and from what it takes."""
         scarce = self.master.scarce() if self._priced else None
@@ -291,7 +286,7 @@ class Plans:
         valuer = self.valuer
         if valuer is None:
             self._round_plainly(taken)
-            self._sow_again(taken, ROUND_LARGE if self._drawn_by_year else ROUND_FROM)
+            self._sow_again(taken, ROUND_LARGE if self.frame.drawn_by_year else ROUND_FROM)
             return self.best
         if self._by_year:
             self._sow_again(taken, ())

@@ -174,7 +174,7 @@ class Run(Plans):
             self.master.begin_at(self.choice)
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
-        if self._drawn_by_year:  # these cuts take long and say little
+        if self.frame.drawn_by_year:  # these cuts take long and say little
             ends = DRAWN_ROOT_ENDS
         with self.clock.phase("cuts", self._until(ends)):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)

@@ -41,8 +41,8 @@ GAIN = 1e-7
 # Where nearer counts for more, a row turns to so many of the best sites, and outside a window to so
 # many of the best stations.
 BEST_SITES, BEST = 12, 8
-# Where a window has more energies than so many, a row turns, outside it, to the stations that serve
-# it and to so many of those with most room.
+# Where what is paid is decided by year and a window has more energies than so many, a row turns,
+# outside it, to the stations that serve it and to so many of those with most room.
 MANY_ENERGIES, ROOMIEST = 20_000, 3
 # Rows that what several windows found may break together, whatever each kept to.
 SHARED = ("one", "resource", "subsidies", "floor")
@@ -83,9 +83,9 @@ class Windows:
             self._good = self._among_best(all_energies, worth, BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        drawn = frame.program.gap is not None
-        self.gap = WIDE_GAP if frame.service.near or drawn else WINDOW_GAP
-        self._hard = drawn and frame.program.year_plan is not None and not frame.service.near
+        near = frame.service.near
+        self.gap = WIDE_GAP if near or frame.program.gap is not None else WINDOW_GAP
+        self._hard = frame.drawn_by_year and not near
         self.size = HARD_SIZE if self._hard else FIRST_SIZE
         self.made = 0
         self.start(point)
@@ -238,7 +238,7 @@ class Windows:
             if service.near:
                 worth = frame.matrix.cost[count:energies]
                 outside &= in_use | self._among_best(outside, worth, BEST)
-            elif int(outside.sum()) > MANY_ENERGIES:
+            elif self._hard and int(outside.sum()) > MANY_ENERGIES:
                 in_use, room = self.point[count:energies] > 0, self._room()
                 outside &= in_use | self._among_best(outside & (room > 0), room, ROOMIEST)
             free[count:energies] |= outside
