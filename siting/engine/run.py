@@ -1,9 +1,7 @@
 """One aim from start to answer: a plan, a bound, and turns of what betters either.
 
 1. A start: an earlier plan, or options by worth per rupee where that can be valued quickly.
-2. The root: the coarse program under cuts, and plans by rounding, sowing, diving and integer
-   programs on what plan and relaxation take; where there is no plan yet, floors that what was sown
-   misses are mended in windows, then the whole relaxation is dived into.
+2. The root: a bound by cuts, and plans of what the relaxation takes (`siting.engine.root`).
 3. Turns until the gap is proven: windows better the plan; integer programs on the coarse program
    and a tree with cuts in its nodes better the bound. Which helps more gets the next turn. Turns
    are counted in windows and nodes, not in seconds, so that a run repeats.
@@ -16,42 +14,35 @@ import math
 import numpy as np
 
 from siting.engine.clock import Clock
-from siting.engine.cut_model import UNTAKEN, Relaxed
 from siting.engine.greedy import best_single, guarantee
-from siting.engine.plans import ROUND_FROM, ROUND_LARGE, Plans
+from siting.engine.plans import ROUND_FROM
 from siting.engine.proof import ARITHMETIC, Stopped
-from siting.engine.relax import Relaxation, solve_native
+from siting.engine.relax import solve_native
 from siting.engine.result import Result
+from siting.engine.root import FIRST_NODES, PROGRAM_GAP, ROOT_ENDS, ROOT_STALLED, Root
 from siting.engine.search import fill, polish, round_relaxed
-from siting.engine.soften import short_of, softened
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Floats
 
-# Rounds of cuts at the root; some that gain less than a share end it, more where cuts take long.
-ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
-# The coarse program is solved to this share of the gap asked, with so many nodes at first.
-PROGRAM_GAP, FIRST_NODES, MOST_NODES = 0.6, 100, 5_000
 # Plans in a row that the cuts think better than they are, after which the tree takes over.
 MISJUDGED = 2
 # Rounds of windows and nodes of the tree in a turn, at first and at most.
 ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
-NODES, LARGE_NODES, FIRST_TURN = 40, 1, 30
+NODES, LARGE_NODES, FIRST_TURN, MOST_NODES = 40, 1, 30, 5_000
 STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
-# Shares of the time by which phases end; what is left is for the answer itself.
-START_ENDS, ROOT_ENDS, LONG_ROOT_ENDS, DRAWN_ROOT_ENDS = 0.4, 0.6, 0.45, 0.25
-# Share of what is left that programs on what plan and relaxation take may need.
-NEAR_ENDS = 0.3
+# Share of what is left by which a start is found.
+START_ENDS = 0.4
 # Shares of what is left that the first nodes of the tree get; fewer where they take long.
 TREE_ENDS, LONG_TREE_ENDS = 0.4, 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 
 
-class Run(Plans):
+class Run(Root):
     """The phases of one aim."""
 
     _ended = False  # whether the search ended for want of time, some of it left for the answer
@@ -120,9 +111,7 @@ class Run(Plans):
                 self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
-            with self.clock.phase("cuts", self._until(ROOT_ENDS)):
-                self.root, low = self.master.tighten(ROOT_ROUNDS, ROOT_STALLED, self.proven_at)
-                self.limit(low)
+            self._cut(ROOT_STALLED, ROOT_ENDS)
         if self.done or self.root is None:
             return
         if valuer is None:
@@ -132,111 +121,6 @@ class Run(Plans):
             for least in ROUND_FROM:
                 if not self.done:
                     self._keep_state(round_relaxed(valuer, self.root.taken, least, self.clock))
-
-    def _relax(self) -> None:
-        """Bound by the whole relaxation, and dive into it."""
-        with self.clock.phase("relaxation", self._until(0.6)):
-            relaxation = Relaxation(self.frame, self.clock, seed=self.options.seed)
-            bound = relaxation.solve()
-            self.infeasible = bound == -math.inf
-            self.limit(bound)
-            if self.done or relaxation.found is None or not relaxation.found.optimal:
-                return
-            self.taken = relaxation.taken
-            choice = relaxation.dive(self.room)
-            if choice is not None:
-                self.weighed(choice)
-
-    def _soften(self) -> None:
-        """Mend the plan that was sown until it misses no floor."""
-        soft = softened(self.frame)
-        if soft is None:
-            return
-        frame, columns = soft
-        with self.clock.phase("floors", self._until(0.4)):
-            served = frame.serve(self.sown, self.clock)
-            if not served.found:
-                return
-            windows = Windows(
-                frame, served.point, self.taken, self.clock,
-                threads=self.options.threads, seed=self.options.seed,
-            )  # fmt: skip
-            while not self.clock.over and not windows.exhausted:
-                windows.round()
-                if short_of(windows.point, columns) <= 1e-9:
-                    self.weighed(windows.choice)
-                    if self.choice is not None:
-                        return
-
-    def _root(self) -> None:
-        """Bound by cuts, and make plans of what they leave."""
-        if self.choice is not None:
-            self.master.begin_at(self.choice)
-        long, sows = self.large and self.master.by_programs, self.choice is not None
-        stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
-        if self.frame.drawn_by_year:  # these cuts take long and say little
-            ends = DRAWN_ROOT_ENDS
-        with self.clock.phase("cuts", self._until(ends)):
-            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
-            self.infeasible = low == -math.inf
-            self.limit(low)
-        if self.root is None or self.done:
-            return
-        self.taken = self.root.taken
-        # Where flows alone decide, what is sown is as good as what these find, and sooner there.
-        hard = self.valuer is None or self.choice is None
-        if hard:
-            with self.clock.phase("dive", self._until(0.6)):
-                self._dive()
-        with self.clock.phase("rounding", self._until(0.3)):
-            if not self.large:
-                self._round(self.root.taken)
-            elif sows:  # what is sown misses no floor
-                self._sow_again(self.root.taken, ROUND_LARGE)
-        # Where what is paid is decided too, what they find says nothing of the next.
-        if hard and not self.master.cutter.money and not self.done:
-            with self.clock.phase("programs", self._until(NEAR_ENDS)):
-                self._programs_near()
-
-    def _dive(self) -> None:
-        """Dive into the relaxed coarse program."""
-        relaxed = self._relaxed()
-        choice = None if relaxed is None else self.master.dive(relaxed.taken, self.room)
-        if relaxed is not None and choice is not None and not self.done:
-            self._cut_at(choice, relaxed)
-
-    def _programs_near(self) -> None:
-        """Solve the coarse program in integers over what plan and relaxation take, in rounds.
-
-        What it finds is cut at for the next round: so few options are left that this is quick.
-        """
-        options = self.options
-        tried: set[bytes] = set()
-        while (relaxed := self._relaxed()) is not None:
-            near = relaxed.taken > UNTAKEN
-            if self.choice is not None:
-                near[self.choice] = True
-            _, _, choice = self.master.program(
-                near, self.choice, gap=PROGRAM_GAP * options.gap, nodes=FIRST_NODES,
-                threads=options.threads, seed=options.seed,
-            )  # fmt: skip
-            if choice is None or choice.tobytes() in tried or self.done:
-                return
-            tried.add(choice.tobytes())
-            self._cut_at(choice, relaxed)
-
-    def _relaxed(self) -> Relaxed | None:
-        """Return the optimum of the relaxed coarse program; None where to stop."""
-        relaxed = self.master.solve()
-        if self.done or relaxed is None or relaxed.bound == -math.inf:
-            return None
-        self.limit(relaxed.bound)
-        return None if self.done else relaxed
-
-    def _cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
-        """Add the cuts that say what a choice serves, and weigh it if it may be the best."""
-        if self.master.cut_at(choice, relaxed.taken) > self.best:
-            self.weighed(choice)
 
     def _whole(self, nodes: int | None) -> None:
         """Let HiGHS have the whole program, from the best plan so far."""
@@ -273,7 +157,7 @@ class Run(Plans):
             tree = Tree(self.master, self, self.clock)
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
         slow = self._slow
-        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if slow else (ROUNDS, NODES)
+        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large else (ROUNDS, NODES)
         # Where what is paid is decided too a node takes seconds, and windows find more in them.
         if tree is not None and self.frame.program.gap is None:
             share = LONG_TREE_ENDS if slow else TREE_ENDS
@@ -285,7 +169,7 @@ class Run(Plans):
             if tree is not None and tree.finished:
                 self.infeasible = not math.isfinite(self.best)
                 return
-            before, bound = self.best, self.bound
+            before = self.best
             if windows is None:
                 windows = self._windows()
             if windows is not None and not windows.exhausted:
@@ -296,9 +180,9 @@ class Run(Plans):
                 if windows is None or windows.exhausted:
                     return
                 continue
-            by_windows = self.best - before
+            by_windows, left = self.best - before, self.bound - self.best
             self._turn_of_tree(tree, nodes)
-            if not math.isfinite(by_windows) or by_windows > bound - self.bound:
+            if not math.isfinite(by_windows) or by_windows > left - (self.bound - self.best):
                 rounds, nodes = min(2 * rounds, MOST_ROUNDS), max(nodes // 2, LARGE_NODES)
             else:
                 rounds, nodes = max(rounds // 2, 1), min(2 * nodes, MOST_NODES)
