@@ -29,3 +29,12 @@ def test_the_embedded_city_is_served_as_well_as_the_readme_says():
     assert answer.served_kwh_day >= SERVED_KWH_DAY * (1 - 2e-3)
     assert answer.subsidy_pkr <= study.program.money_pkr * (1 + 1e-9)
     assert answer.mean_drive_min <= DRIVE_MIN + 0.15
+
+
+@pytest.mark.parametrize("budget_pkr", [0, 5e6, 20e6])
+def test_with_little_money_the_gap_stays_small_too(budget_pkr):
+    # Most stations have to live of their customers then, and a relaxation takes too many.
+    keys = [f"program.budget_pkr={budget_pkr}", "program.then=[]"]
+    study = Study(ROOT / "configs" / "islamabad.yaml", keys)
+    answer = solve(study.program, gap=study.config.solver.gap, time_limit_s=LIMIT_S)
+    assert answer.proof.gap <= 2 * study.config.solver.gap

@@ -39,6 +39,8 @@ ENDLESS = 1e12
 RESTS = 8
 # Cuts are looked for so near to where the relaxation was before, and so far from a choice.
 BACK, TOWARDS = 0.8, 0.3
+# What was taken no more than this is forgotten where money is decided and programs are large.
+FORGOTTEN = 0.05
 
 
 class Master(CutModel):
@@ -171,11 +173,15 @@ class Master(CutModel):
         taken = relaxed.taken
         back = taken if self._middle is None else self._middle
         self._middle = (1 - BACK) * taken + BACK * back
+        large = bool(self.cutter.money) and not self._quickly
+        if large:
+            self._middle[self._middle < FORGOTTEN] = 0.0
         seen: set[bytes] = set()
         broken: list[Cut] = []
 
         def breaks(cut: Cut) -> bool:
             unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
+            unit = unit or float(np.abs(cut.coefficient).max())  # of no measure: what cannot be
             return cut.over(taken, relaxed.point) > BROKEN * unit
 
         def look(cuts: list[Cut]) -> None:
@@ -194,6 +200,8 @@ class Master(CutModel):
         look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=False))
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
+            if large and self._shortfalls.missed:
+                self._middle = taken.copy()  # nothing that cuts here is to be found from afar
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))

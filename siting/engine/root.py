@@ -14,17 +14,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from siting.engine.cut_model import UNTAKEN, Relaxed
 from siting.engine.plans import ROUND_LARGE, Plans
 from siting.engine.relax import Relaxation
-from siting.engine.soften import short_of, softened
+from siting.engine.soften import short_of, softened, viable
 from siting.engine.windows import Windows
-from siting.program.instance import Ints
+from siting.program.instance import Floats, Ints
 
 # Rounds of cuts at the root; some that gain less than a share end it, more where cuts take long.
 ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
 # The coarse program is solved to this share of the gap asked, with so many nodes at first.
 PROGRAM_GAP, FIRST_NODES = 0.6, 100
+# A plan as near as this to the bound is kept as it was sown, its stations amid their customers.
+SOWN_WELL = 0.05
+# Sites taken at or above this have a station when a relaxation is made viable.
+HALF = 0.5
 # Dives in a row that lead to no better plan, after which none follows.
 IDLE_DIVES = 3
 # Shares of the time by which phases end; what is left is for the answer itself.
@@ -48,8 +54,14 @@ class Root(Plans):
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
+        before, money = self.best, bool(self.master.cutter.money)
+        if money and self.gap > SOWN_WELL:
+            with self.clock.phase("viable", self._until(0.6)):
+                self._viable(self.root.taken)
+            if self.best > before:  # sowing does not better that
+                return
         # Where flows alone decide, what is sown is as good as what these find, and sooner there.
-        hard = self.valuer is None or self.choice is None
+        hard = not money and (self.valuer is None or self.choice is None)
         if hard:
             self._in_rounds("dive", 0.6, self._dives())
         with self.clock.phase("rounding", self._until(0.3)):
@@ -57,8 +69,7 @@ class Root(Plans):
                 self._round(self.root.taken)
             elif sows:  # what is sown misses no floor
                 self._sow_again(self.root.taken, ROUND_LARGE)
-        # Where what is paid is decided too, what they find says nothing of the next.
-        if hard and not self.master.cutter.money and not self.done:
+        if hard and not self.done:
             self._in_rounds("programs", NEAR_ENDS, self._programs_near())
 
     def _cut(self, stalled: float, ends: float) -> None:
@@ -89,6 +100,16 @@ class Root(Plans):
             self._cut_at(choice, relaxed)
             idle = 0 if self.best > before else idle + 1
             yield
+
+    def _viable(self, taken: Floats) -> None:
+        """Make a plan of what the relaxation takes, by making smaller what lacks money."""
+        whole = np.bincount(self.frame.site, taken, minlength=self.frame.sites)
+        order = np.argsort(-taken, kind="stable")
+        _, first = np.unique(self.frame.site[order], return_index=True)
+        most = order[first]  # of each site the option taken most
+        choice = viable(self.frame, most[whole[self.frame.site[most]] >= HALF], self.clock)
+        if choice is not None:
+            self.weighed(choice)
 
     def _programs_near(self) -> Iterator[None]:
         """Solve the coarse program in integers over what plan and relaxation take, in rounds.

@@ -157,9 +157,10 @@ class Run(Root):
             tree = Tree(self.master, self, self.clock)
         # Where choices cannot be valued quickly, plans come from windows and not from the tree.
         slow = self._slow
-        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large else (ROUNDS, NODES)
         # Where what is paid is decided too a node takes seconds, and windows find more in them.
-        if tree is not None and self.frame.program.gap is None:
+        drawn = self.frame.program.gap is not None
+        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large or drawn else (ROUNDS, NODES)
+        if tree is not None and not drawn:
             share = LONG_TREE_ENDS if slow else TREE_ENDS
             self._turn_of_tree(tree, FIRST_TURN, self._until(share))
             if not self.done and not tree.finished and not slow:
@@ -253,6 +254,9 @@ class Run(Root):
 
     def plan_at(self, taken: Floats) -> None:
         """Make plans of how much of each option a node of the tree takes."""
+        if self.master.cutter.money:
+            self._viable(taken)
+            return
         if self.valuer is None:
             self._round_plainly(taken)
             return

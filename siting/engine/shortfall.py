@@ -27,7 +27,12 @@ from siting.program.money import caps_of
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 # Of the pairs of a row at hand so many of the most worth come first, others once they would pay, in
 # so many rounds. A pair that never came makes a cut no less true: its price is worked out anew.
-FIRST_PAIRS, PAYING_ROUNDS, PAYS = 4, 20, 1e-7
+FIRST_PAIRS, MONEY_PAIRS, PAYING_ROUNDS, PAYS = 4, 8, 20, 1e-7
+# What it costs that a site lacks more than may be paid to it, in shortfalls.
+LACKING = 100.0
+# With more columns programs in which money is decided go to the interior point method: from point
+# to point the simplex method needs half a minute there. Others it solves sooner than that method.
+MANY_COLUMNS = 50_000
 # Prices of a site's gap that are tried, as shares of the price of public money.
 GAP_PRICES = (0.0, 0.5, 1.0)
 
@@ -67,13 +72,19 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        first = np.zeros((n, 0 if self.single else 1))
-        first[len(self.rows) :] = 1.0
+        # What options taken lack beyond customers and what may be paid is no shortfall of measures:
+        # the second column stands for it.
+        lacking = np.zeros(n, dtype=bool)
+        if self.money:
+            family = m.family["gap"]
+            lacking[: len(self.rows)] = (self.rows >= family.start) & (self.rows < family.stop)
+        first = np.stack([np.arange(n) >= len(self.rows), lacking], axis=1).astype(float)
+        first = first[:, first.any(axis=0) & [not self.single, True]]
         # The other columns come once something is taken at their site.
         ends = np.full(first.shape[1], np.inf)
         self.model = model_of(
-            sparse.csc_array(first), -np.ones(len(ends)), np.zeros(len(ends)), ends,
-            np.full(n, -np.inf), np.full(n, np.inf), threads=1,
+            sparse.csc_array(first), np.array([-1.0, -LACKING])[: len(ends)],
+            np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1,
         )  # fmt: skip
         # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
         at = self.energies - frame.count
@@ -87,11 +98,13 @@ class Shortfall:
         self.bound = np.zeros(len(self.columns))
         # The pairs' columns by row, the most worth first; none where all come at once.
         self.by_worth: Ints | None = None
-        if self.single and self.layout.by_pair and frame.service.near:
+        near = self.single and frame.service.near
+        if self.layout.by_pair and (near or (self.money and len(self.energies) > MANY_COLUMNS)):
             self.reach = frame.service.row[frame.energy_pair[at]] * len(frame.program.slices)
             self.reach += self.slice
-            self.by_worth = np.lexsort((-self.cost, self.reach))
-            self.most_cost = float(np.abs(self.cost).max(initial=0.0))
+            order = -self.cost[: len(at)] if near else frame.service.minutes[frame.energy_pair[at]]
+            self.by_worth = np.lexsort((order, self.reach))
+            self.most_cost = float(np.abs(self.cost).max(initial=0.0)) or 1.0
 
     def _add(self, new: Ints) -> None:
         """Add columns to the model, within their bounds."""
@@ -198,6 +211,9 @@ class Shortfall:
         self.bound = bound
         self._add(np.flatnonzero(self._first_at_hand() & ~self.known))
         n = len(self.there)
+        if self.money and len(self.energies) > MANY_COLUMNS:
+            model.setOptionValue("solver", "ipm")
+            model.setOptionValue("run_crossover", "off")
         first = model.getNumCol() - n
         at = np.arange(first, first + n, dtype=np.int32)
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
@@ -209,7 +225,9 @@ class Shortfall:
             return at_hand
         order = self.by_worth[at_hand[self.by_worth]]
         first = np.zeros(len(at_hand), dtype=bool)
-        first[order[first_of_each(self.reach[order], FIRST_PAIRS)]] = True
+        first[len(self.energies) :] = at_hand[len(self.energies) :]
+        many = MONEY_PAIRS if self.money else FIRST_PAIRS
+        first[order[first_of_each(self.reach[order], many)]] = True
         return first
 
     def price_in(self) -> bool:
@@ -274,7 +292,7 @@ class Shortfall:
                 part_price[part.row] = np.maximum(reduced[at], 0.0)
             prices[p] = part_price
         column = np.array([c for c, w in weight.items() if w > 0], dtype=np.int64)
-        if not len(column):
+        if not len(column) and not self.money:
             return None
         kinds = {m.column: m.kind for m, _, _ in self.measures}
         sign = np.array([1.0 if kinds[int(c)] in ("worth", "energy") else -1.0 for c in column])
@@ -287,7 +305,7 @@ class Shortfall:
                 part_constant, amounts = cutter.priced(p, worths[p], prices[p])
                 constant += part_constant
                 coefficient += amounts
-        scale = float(np.abs(by).max())
+        scale = float(np.abs(by).max(initial=0.0)) or float(np.abs(coefficient).max()) or 1.0
         cut = Cut(column, by / scale, constant / scale, coefficient / scale)
         return cut if cut.over(taken, measured) > 0 else None
 
@@ -358,6 +376,7 @@ class Shortfalls:
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
+        self.missed = False  # whether the first point gave some group no cut, the last time
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -375,6 +394,7 @@ class Shortfalls:
                 Shortfall(self.cutter, group, worth_only=not linked) for group in groups
             ]
         left, out = self._made[linked], []
+        self.missed = False
         for point in points:
             missed = []
             for n in range(0, len(left), self.threads):
@@ -395,4 +415,5 @@ class Shortfalls:
                     else:
                         missed.append(one)
             left = missed
+            self.missed |= bool(missed) and point is points[0]
         return out

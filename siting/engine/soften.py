@@ -1,24 +1,28 @@
 """A program whose floors may be missed at a price: what windows start from where no plan is known.
 
-Every row that a first plan may fail (floors, what aims before it reached) gets a column for what it
-is short of, which costs more than anything can be worth. A plan without shortfall is one of the
-program itself.
+Every row that a first plan may fail (floors, what aims before it reached, what a station must earn)
+gets a column for what it is short of, which costs more than anything can be worth. A plan without
+shortfall is one of the program itself.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
 
+from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 
-FAMILIES = ("floor", "kept")
+FAMILIES = ("floor", "kept", "gap")
 # What the whole of a row missed costs, beside the most that the aim can be worth.
 PENALTY = 5.0
+# A site that lacks no more than this share of what a station there needs lacks nothing.
+LACKS = 1e-7
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
@@ -30,6 +34,9 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     rows = np.concatenate(named)
     count, width = len(rows), m.a.shape[1]
     size = np.maximum(np.abs(m.row_lower[rows]), 1e-9)
+    if "gap" in m.family:  # where nothing is there to be reached, what stations there need
+        need = abs(m.a[rows][:, : frame.count]).max(axis=1).toarray().ravel()
+        size = np.where(size > 1e-9, size, np.maximum(need, 1e-9))
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
     finite = np.where(np.isfinite(m.upper), m.upper, 1.0)
     most = float(np.abs(m.cost) @ finite)
@@ -51,6 +58,51 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     out.layout.columns.names = {**frame.layout.columns.names, **names}
     out.layout.columns.count = width + count
     return out, columns
+
+
+def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
+    """Return a choice whose stations live of their customers and what may be paid; None if not had.
+
+    Where public money fills gaps a relaxation takes more than its money can carry: the stations
+    that lack most get smaller, come later or go, until none lacks anything.
+
+    Parameters
+    ----------
+    frame
+        A program with a viability gap.
+    choice
+        The options taken at first, one a site.
+    clock
+        Deadline and interruption.
+    """
+    soft = softened(frame)
+    if soft is None:
+        return None
+    rows, columns = soft
+    by_year = [sites for sites, _ in frame.layout.gap_rows]
+    sites = np.concatenate(by_year)
+    year = np.repeat(np.arange(len(by_year)), [len(one) for one in by_year])
+    gap = columns[-len(sites) :]
+    offer = frame.options.offer
+    need = np.where(offer >= 0, frame.program.instance.offer_cost[offer], 0.0)
+    while not clock.over:
+        served = rows.serve(np.sort(choice), clock)
+        if not served.found:
+            return None
+        lacks = served.point[gap]
+        worst = np.argsort(-lacks, kind="stable")[: math.ceil((lacks > LACKS).sum() / 2)]
+        if not len(worst):
+            return choice
+        by_site = frame.by_site(choice)
+        for j, t in zip(sites[worst].tolist(), year[worst].tolist(), strict=True):
+            now = by_site[j]
+            if now < 0:
+                continue
+            own = np.flatnonzero(frame.site == j)
+            less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]
+            by_site[j] = less[need[less].sum(axis=1).argmax()] if len(less) else -1
+        choice = by_site[by_site >= 0]
+    return None
 
 
 def short_of(point: Floats, columns: Ints) -> float:

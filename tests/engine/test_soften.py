@@ -1,0 +1,70 @@
+"""Stations that lack money: a choice is made viable, a relaxation that takes them is cut off."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from engine.test_drives import grid_town
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.master import ENDLESS, Master
+from siting.engine.parts import parts_of
+from siting.engine.shortfall import Shortfalls
+from siting.engine.soften import viable
+from siting.program.money import GapRule
+from siting.program.program import Program
+
+
+def frame_of(kind, seed, *, cap=0.9, side=30):
+    instance = grid_town(side=side, sites=24, seed=seed)
+    program = Program(instance).viability_gap(GapRule(margin_pkr=0.02, cap=cap))
+    if kind == "by year":
+        wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)
+        program = program.years({2027: 1.0, 2028: 1.0}, {2027: 0.6 * wanted, 2028: wanted})
+    return Frame(program, program.all_aims[0])
+
+
+def everything(frame):
+    """The dearest option of each site: more than the town's customers and money can carry."""
+    need = frame.options.of_offers(frame.program.instance.offer_cost).sum(axis=1)
+    order = np.lexsort((-need, frame.site))
+    _, first = np.unique(frame.site[order], return_index=True)
+    return np.sort(order[first])
+
+
+@pytest.mark.parametrize("kind", ["one year", "by year"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
+    frame, clock = frame_of(kind, seed), Clock(60.0)
+    first = everything(frame)
+    assert frame.fits(first)
+    assert not frame.serve(first, clock).found
+    choice = viable(frame, first, clock)
+    served = frame.serve(choice, clock)
+    assert served.found
+    assert served.objective > 0
+    # What is viable stays as it is.
+    assert viable(frame, choice, clock).tolist() == choice.tolist()
+    assert viable(frame, first, Clock(0.0)) is None
+
+
+@pytest.mark.parametrize("kind", ["one year", "by year"])
+def test_what_no_customer_can_carry_is_cut_off_and_no_plan_with_it(kind):
+    frame, clock = frame_of(kind, 0, cap=0.5, side=12), Clock(60.0)
+    master = Master(frame, parts_of(frame), clock, seed=0)
+    first = everything(frame)
+    taken = np.zeros(frame.count)
+    taken[first] = 1.0
+    # Nothing is asked of what is served, and money does not lack: the stations alone break a cut.
+    measured = np.full(master.matrix.a.shape[1], ENDLESS)
+    measured[[m.column for m in master.cutter.measures if m.kind == "worth"]] = 0.0
+    cuts = Shortfalls(master.cutter, clock, threads=1).cuts(
+        [taken], measured, lambda cut: cut.over(taken, measured) > 1e-6, linked=True
+    )
+    assert cuts
+    stands = np.zeros(frame.count)
+    stands[viable(frame, first, clock)] = 1.0
+    assert stands.any()
+    for cut in cuts:
+        assert not cut.value[measured[cut.column] > 0].any()
+        assert cut.over(stands, measured) <= 1e-6
