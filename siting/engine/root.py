@@ -1,9 +1,10 @@
 """The bound at the root of the search, and plans made of what the relaxation takes there.
 
 1. Cuts on the coarse program, round after round, until they gain little.
-2. Where choices are not valued quickly: dives, each followed by the cuts at the plan it leads to.
-3. Rounding, or sowing at the relaxation's prices.
-4. There too: integer programs on what plan and relaxation take.
+2. Where public money fills gaps and the sown plan is poor: what is taken, made viable.
+3. Else, where choices are not valued quickly: dives, each followed by the cuts at its plan.
+4. Rounding, or sowing at the relaxation's prices.
+5. Where dives came: integer programs on what plan and relaxation take.
 
 Where there is no plan then: floors that what was sown misses are mended in windows, and the whole
 relaxation is dived into.

@@ -10,6 +10,7 @@ optimum are the weights and prices of the cut (`siting.engine.cuts`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -25,8 +26,9 @@ from siting.program.money import caps_of
 
 # Families of rows that say who can be served, and what a case lacks.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
-# Of the pairs of a row at hand so many of the most worth come first, others once they would pay, in
-# so many rounds. A pair that never came makes a cut no less true: its price is worked out anew.
+# Of the pairs of a row at hand so many come first (of the most worth; the nearest where money is
+# decided), others once they would pay, in so many rounds. A pair that never came makes a cut no
+# less true: its price is worked out anew.
 FIRST_PAIRS, MONEY_PAIRS, PAYING_ROUNDS, PAYS = 4, 8, 20, 1e-7
 # What it costs that a site lacks more than may be paid to it, in shortfalls.
 LACKING = 100.0
@@ -82,9 +84,11 @@ class Shortfall:
         first = first[:, first.any(axis=0) & [not self.single, True]]
         # The other columns come once something is taken at their site.
         ends = np.full(first.shape[1], np.inf)
+        many = self.money and len(self.energies) > MANY_COLUMNS
+        solver: dict[str, Any] = {"solver": "ipm", "run_crossover": "off"} if many else {}
         self.model = model_of(
             sparse.csc_array(first), np.array([-1.0, -LACKING])[: len(ends)],
-            np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1,
+            np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1, **solver,
         )  # fmt: skip
         # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
         at = self.energies - frame.count
@@ -96,10 +100,10 @@ class Shortfall:
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The pairs' columns by row, the most worth first; none where all come at once.
+        # The pairs' columns by row, those that come first in front; none where all come at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
-        if self.layout.by_pair and (near or (self.money and len(self.energies) > MANY_COLUMNS)):
+        if self.layout.by_pair and (near or many):
             self.reach = frame.service.row[frame.energy_pair[at]] * len(frame.program.slices)
             self.reach += self.slice
             order = -self.cost[: len(at)] if near else frame.service.minutes[frame.energy_pair[at]]
@@ -211,9 +215,6 @@ class Shortfall:
         self.bound = bound
         self._add(np.flatnonzero(self._first_at_hand() & ~self.known))
         n = len(self.there)
-        if self.money and len(self.energies) > MANY_COLUMNS:
-            model.setOptionValue("solver", "ipm")
-            model.setOptionValue("run_crossover", "off")
         first = model.getNumCol() - n
         at = np.arange(first, first + n, dtype=np.int32)
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])

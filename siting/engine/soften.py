@@ -61,7 +61,7 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 
 
 def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
-    """Return a choice whose stations live of their customers and what may be paid; None if not had.
+    """Return a choice whose stations live of their customers and public money; None if time is up.
 
     Where public money fills gaps a relaxation takes more than its money can carry: the stations
     that lack most get smaller, come later or go, until none lacks anything.
@@ -76,8 +76,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
         Deadline and interruption.
     """
     soft = softened(frame)
-    if soft is None:
-        return None
+    assert soft is not None  # there are rows of the gap
     rows, columns = soft
     by_year = [sites for sites, _ in frame.layout.gap_rows]
     sites = np.concatenate(by_year)
@@ -96,7 +95,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
         by_site = frame.by_site(choice)
         for j, t in zip(sites[worst].tolist(), year[worst].tolist(), strict=True):
             now = by_site[j]
-            if now < 0:
+            if now < 0:  # it went for what it lacked in another year
                 continue
             own = np.flatnonzero(frame.site == j)
             less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]
