@@ -1,11 +1,15 @@
 """What the tests share: where the real data is, and how to do without it."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Opened
 
+# Hundreds of processes are started, each of which would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Run by the Python of QGIS, not by pytest.
 collect_ignore = ["export/qgis_look.py"]
 ROOT = Path(__file__).resolve().parent.parent

@@ -61,10 +61,11 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 
 
 def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
-    """Return a choice whose stations live of their customers and public money; None if time is up.
+    """Return a choice whose stations live of their customers and public money; None if none known.
 
     Where public money fills gaps a relaxation takes more than its money can carry: the stations
-    that lack most get smaller, come later or go, until none lacks anything.
+    that lack most get smaller, come later or go, until none lacks anything. Near the end of the
+    time all that still lack something go: the others get no fewer customers by that.
 
     Parameters
     ----------
@@ -84,15 +85,22 @@ def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
     gap = columns[-len(sites) :]
     offer = frame.options.offer
     need = np.where(offer >= 0, frame.program.instance.offer_cost[offer], 0.0)
-    while not clock.over:
+    kept: Ints | None = None
+    serve_s = 0.0
+    # What comes out is served once more, to be weighed.
+    while not clock.over and clock.left_s > 2 * serve_s:
+        began_s = clock.elapsed_s
         served = rows.serve(np.sort(choice), clock)
+        serve_s = max(serve_s, clock.elapsed_s - began_s)
         if not served.found:
-            return None
+            break
         lacks = served.point[gap]
-        worst = np.argsort(-lacks, kind="stable")[: math.ceil((lacks > LACKS).sum() / 2)]
-        if not len(worst):
+        lacking = np.flatnonzero(lacks > LACKS)
+        if not len(lacking):
             return choice
         by_site = frame.by_site(choice)
+        kept = choice[~np.isin(frame.site[choice], sites[lacking])]
+        worst = np.argsort(-lacks, kind="stable")[: math.ceil(len(lacking) / 2)]
         for j, t in zip(sites[worst].tolist(), year[worst].tolist(), strict=True):
             now = by_site[j]
             if now < 0:  # it went for what it lacked in another year
@@ -101,7 +109,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
             less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]
             by_site[j] = less[need[less].sum(axis=1).argmax()] if len(less) else -1
         choice = by_site[by_site >= 0]
-    return None
+    return kept
 
 
 def short_of(point: Floats, columns: Ints) -> float:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from siting.simulation.day import (
     CHARGED,
@@ -297,7 +297,7 @@ def _mean(values: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray]:
     n = len(each)
     if n < 2:
         return each.mean(axis=0), np.full(each.shape[1:], np.nan)
-    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    factor = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
     return each.mean(axis=0), factor * each.std(axis=0, ddof=1) / np.sqrt(n)
 
 
@@ -309,6 +309,6 @@ def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
     n = len(top)
     if n < 2:
         return ratio, float("nan")
-    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+    factor = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
     residual = top - ratio * bottom
     return ratio, factor * float(residual.std(ddof=1)) / float(np.sqrt(n) * bottom.mean())

@@ -24,6 +24,19 @@ def frame_of(kind, seed, *, cap=0.9, side=30):
     return Frame(program, program.all_aims[0])
 
 
+class ThreeRounds(Clock):
+    """A clock that is over when it is asked for the fourth time."""
+
+    def __init__(self):
+        super().__init__(60.0)
+        self.asked = 0
+
+    @property
+    def over(self):
+        self.asked += 1
+        return self.asked > 3
+
+
 def everything(frame):
     """The dearest option of each site: more than the town's customers and money can carry."""
     need = frame.options.of_offers(frame.program.instance.offer_cost).sum(axis=1)
@@ -46,6 +59,11 @@ def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
     # What is viable stays as it is.
     assert viable(frame, choice, clock).tolist() == choice.tolist()
     assert viable(frame, first, Clock(0.0)) is None
+    # Where time is up what lacks something goes at once, and the rest is a plan.
+    left = viable(frame, first, ThreeRounds())
+    left = viable(frame, first, ThreeRounds())
+    assert 0 < len(left) < len(first)
+    assert 0 < frame.serve(left, clock).objective <= served.objective
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])
