@@ -4,9 +4,6 @@ One brute force for all, from plain tables and a plain description (`Asked`): it
 of every site, keeps the plans that money, limits, required sites and distances allow, and solves
 one linear program for each over the flows from demand rows to charger groups. It shares no code
 with `siting.program` and `siting.engine`: no merged rows, no sets of groups, no scaling.
-
-It is to replace `brute_force_limits`, `brute_variants` and the ``best_*`` of `slices`, which stay
-until the tests of the old rooms go.
 """
 
 import itertools

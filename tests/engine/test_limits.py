@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from brute_force import COMPATIBILITY, best, served, town
-from brute_force_limits import best as best_within
-from brute_force_limits import instance_of, limited_town, plans
+from brute_program import Trial
 from conftest import seeds
 from engine.test_run import hard_tables
+from limited_town import asked_of, instance_of, limited_town
 from plain_recount import verify
 
 from siting.engine import assign
@@ -24,13 +24,19 @@ def solve(instance, model="capacitated", **options):
     return solve_program(Program(instance, model), **options)
 
 
+def plans_of(trial):
+    """Return every plan that is allowed, as ids, sorted."""
+    return [tuple(sorted(c[0] for c in p.values() if c[0])) for p in trial.plans()]
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("seed", seeds(0, 40, 100))
 def test_the_best_plan_of_all_or_no_plan_at_all(seed, model):
     tables, rules = limited_town(seed)
     budget = float(3 + seed % 7)
     instance = instance_of(tables, rules, budget)
-    expected = best_within(tables, rules, budget, model == "capacitated")
+    trial = Trial(asked_of(tables, rules, budget, model))
+    expected = trial.best()
     if instance is None:
         everything = tables["offers"]["offer_id"]
         nothing = served(*(tables[t] for t in ("demand", "offers", "reach")), everything, False)
@@ -40,12 +46,12 @@ def test_the_best_plan_of_all_or_no_plan_at_all(seed, model):
         with pytest.raises(InfeasibleError):
             solve(instance, model, gap=0.0, threads=1)
         return
-    energy, *_ = expected
+    (energy,) = expected.reached
     answer = solve(instance, model, gap=0.0, threads=1)
     assert answer.status == "optimal"
     assert answer.proof.objective == pytest.approx(energy, abs=1e-5)
     assert answer.proof.bound == pytest.approx(energy, abs=1e-4)
-    assert answer.offers in plans(tables, rules, budget)[0]
+    assert answer.offers in plans_of(trial)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -54,9 +60,10 @@ def test_a_wide_gap_and_the_greedy_plan_have_true_bounds_and_pass_the_recount(se
     tables, rules = limited_town(seed)
     budget = float(5 + seed % 7)
     instance = instance_of(tables, rules, budget)
-    if instance is None or not (allowed := plans(tables, rules, budget)[0]):
+    trial = Trial(asked_of(tables, rules, budget, model))
+    if instance is None or not (allowed := plans_of(trial)):
         return
-    energy = best_within(tables, rules, budget, model == "capacitated")[0]
+    (energy,) = trial.best().reached
     for options in ({"gap": 0.1}, {"method": "greedy"}):
         answer = solve(instance, model, threads=1, **options)
         assert answer.offers in allowed

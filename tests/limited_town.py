@@ -1,11 +1,10 @@
-"""Random towns with limits, required and forbidden sites and extensions; the best plan of each."""
-
-import itertools
+"""Random towns with limits, required and forbidden sites and extensions."""
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from brute_force import COMPATIBILITY, GROUPS, Serving, town
+from brute_force import COMPATIBILITY, GROUPS, town
+from brute_program import Asked, Scarce
 
 from siting.errors import SitingError
 from siting.program.instance import Instance
@@ -93,52 +92,14 @@ def instance_of(tables, rules, budget):
         return None
 
 
-def plans(tables, rules, budget):
-    """Return every plan that is allowed, as ids, sorted, one tuple a plan."""
-    offers = tables["offers"].sort_values("offer_id")
-    open_ = offers[(offers["reason"] == "") & ~offers["site_id"].isin(rules["forbidden"])]
-    standing = set(open_.loc[open_["existing"], "site_id"])
-    open_ = open_[open_["existing"] | open_["extends"] | ~open_["site_id"].isin(standing)]
-    choices = []
-    for site, group in open_.groupby("site_id"):
-        must = site in standing or site in rules["required"]
-        choices.append([*group["offer_id"]] if must else [None, *group["offer_id"]])
-    if not set(rules["required"]) <= set(open_["site_id"]):
-        return [], []
-    money = open_.set_index("offer_id")["subsidy_pkr"].to_dict()
-    found = []
-    for pick in itertools.product(*choices):
-        ids = tuple(sorted(name for name in pick if name is not None))
-        if sum(money[n] for n in ids) > budget:
-            continue
-        if all(
-            sum(limit.use.get(n, 0.0) for n in ids) <= limit.at_most + 1e-9
-            for limit in rules["limits"]
-        ):
-            found.append(ids)
-    return found, open_["offer_id"].tolist()
-
-
-def best(tables, rules, budget, capacitated):
-    """Return energy, subsidy, cost, sum of ranks and ids of the first plan of all; None if none."""
-    allowed, left = plans(tables, rules, budget)
-    rank = {name: n for n, name in enumerate(left, 1)}
-    money = tables["offers"].set_index("offer_id")
-    subsidy, cost = (money[column].to_dict() for column in ("subsidy_pkr", "cost_pkr"))
-    energy_of = Serving(tables["demand"], tables["offers"], tables["reach"])
-    found = []
-    for ids in allowed:
-        energy = energy_of(ids, capacitated)
-        found.append(
-            (
-                -round(energy, 6),
-                sum(subsidy[n] for n in ids),
-                sum(cost[n] for n in ids),
-                sum(rank[n] for n in ids),
-                ids,
-            )
-        )
-    if not found:
-        return None
-    first = min(found)
-    return -first[0], *first[1:4], [f[4] for f in found if f[:4] == first[:4]]
+def asked_of(tables, rules, budget, model):
+    """Return the same town as the brute force is asked about it; a forbidden site has no offers."""
+    offers = tables["offers"]
+    limits = tuple(Scarce(one.name, one.use, one.at_most) for one in rules["limits"])
+    return Asked(
+        **tables | {"offers": offers[~offers["site_id"].isin(rules["forbidden"])]},
+        budget=budget,
+        model=model,
+        limits=limits,
+        required=tuple(rules["required"]),
+    )
