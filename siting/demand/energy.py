@@ -243,18 +243,17 @@ def demand_figures(
         area.loc[in_area, ["value", "low", "high"]] = 1.0
         area.loc[in_area, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
     parts = [stock[columns], share[columns], area]
-    use = use.reset_index()
-    for name, unit in CLASS_FIGURES.items():
-        part = use[["vehicle_class"]].assign(
-            figure=name,
-            unit=unit,
-            value=use[name],
-            low=use[f"{name}_low"],
-            high=use[f"{name}_high"],
-            source=use.get(f"{name}_source", use["source"]),
-            confidence=use.get(f"{name}_confidence", use["confidence"]),
-        )
-        parts.append(part[columns])
+    by_figure = {
+        "figure": np.repeat(list(CLASS_FIGURES), len(use)),
+        "vehicle_class": np.tile(use.index.to_numpy(), len(CLASS_FIGURES)),
+        "unit": np.repeat(list(CLASS_FIGURES.values()), len(use)),
+    }
+    for column, tail in (("value", ""), ("low", "_low"), ("high", "_high")):
+        by_figure[column] = np.concatenate([use[f"{name}{tail}"] for name in CLASS_FIGURES])
+    for column in ("source", "confidence"):
+        of = [use.get(f"{name}_{column}", use[column]) for name in CLASS_FIGURES]
+        by_figure[column] = np.concatenate(of)
+    parts.append(pd.DataFrame(by_figure)[columns])
     if zones is not None:
         parts.append(housing_effects(effects).assign(vehicle_class="")[columns])
     return pd.concat(parts, ignore_index=True)

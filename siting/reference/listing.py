@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 LISTED = (
@@ -132,27 +135,26 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     plain = pd.DataFrame(index=rows.index)
     if not columns:  # that the row is there is what it says
         plain, columns = rows.assign(value=1.0), ["value"]
-    parts = []
+    parts: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in LISTED[:8]}
     for column in columns:
         value = (rows[column] if column in rows.columns else plain[column]).astype(float)
-        low, high = (ranged.of(rows, column, end, value) for end in ("low", "high"))
+        there = value.notna().to_numpy()
         called = subject.title if column in ("value", "weight", "share") else ""
-        part = pd.DataFrame(
-            {
-                "figure": called or column,
-                "of": of,
-                "value": value,
-                "low": low,
-                "high": high,
-                "unit": _unit(rows, column, ranged),
-                "source": rows.get(f"{column}_source", rows.get("source", "")),
-                "confidence": rows.get(f"{column}_confidence", rows.get("confidence", "")),
-            }
-        )
-        if "figure" in rows.columns:  # a table in long form names them itself
-            part["figure"] = rows["figure"].astype(str)
-        parts.append(part[value.notna()])
-    figures = pd.concat(parts, ignore_index=True)
+        part = {
+            # A table in long form names its figures itself.
+            "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
+            "of": of,
+            "value": value,
+            "low": ranged.of(rows, column, "low", value),
+            "high": ranged.of(rows, column, "high", value),
+            "unit": _unit(rows, column, ranged),
+            "source": rows.get(f"{column}_source", rows.get("source", "")),
+            "confidence": rows.get(f"{column}_confidence", rows.get("confidence", "")),
+        }
+        for name_of, cells in part.items():
+            filled = np.full(len(rows), cells, dtype=object) if isinstance(cells, str) else cells
+            parts[name_of].append(np.asarray(filled)[there])
+    figures = pd.DataFrame({column: np.concatenate(cells) for column, cells in parts.items()})
     return placed(figures, table or f"{name}.csv", subject.used_for)
 
 
