@@ -21,6 +21,11 @@ def seeds(first, quick, deep):
     return [*every[:quick], *(pytest.param(s, marks=pytest.mark.slow) for s in every[quick:])]
 
 
+def often(cases, quick):
+    """Return cases as parameters: those named in `quick` for every run, the rest for the slow."""
+    return [pytest.param(n, marks=() if n in quick else pytest.mark.slow) for n in cases]
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder with real OSM extracts and published optima, or skip."""

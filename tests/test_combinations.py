@@ -78,25 +78,15 @@ SAME = [
 PAIRS = [set(p) for p in itertools.combinations(BLOCKS, 2) if set(p) not in SAME]
 # In every run of the tests; the others are slow ones.
 OFTEN = [
-    {"years", "floors"},
     {"years", "expected"},
     {"years", "extend"},
     {"years", "gap"},
     {"regret", "limits"},
-    {"cvar", "people"},
     {"fairness", "decay"},
-    {"least_cost", "min_served_share"},
     {"least_cost", "limits"},
-    {"gap", "alternatives"},
-    {"gap", "extend"},
-    {"coverage", "decay"},
     {"coverage", "milp"},
-    {"greedy", "class floors"},
     {"shortest drives", "sessions"},
     {"least_gain", "years"},
-    {"least_gain", "cvar"},
-    {"least_gain", "gap"},
-    {"density", "least_cost"},
     {"density", "extend"},
 ]
 

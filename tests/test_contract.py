@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from conftest import often
 from pandas.testing import assert_frame_equal
 from study.test_program import NO_LAND, ZONES, change
 from town import write_town
@@ -37,10 +38,12 @@ PROGRAMS = {
     "limits": {"limits": {"most_new_stations": 1, "spacing_m": 100}},
     "viability gap": {},
 }
+# The others take as long each, and show less.
+QUICK = {"capacitated", "least cost", "years", "regret", "alternatives", "viability gap"}
 INPUTS = ("demand", "offers", "reach", "compatibility", "cells", "candidates")
 
 
-@pytest.fixture(params=PROGRAMS)
+@pytest.fixture(params=often(PROGRAMS, QUICK))
 def town(request, tmp_path):
     path = write_town(tmp_path / "town")
     fleet = path.parent / "fleet.csv"

@@ -93,7 +93,8 @@ def test_every_pair_is_there():
 
 @pytest.mark.parametrize("first", FEATURES)
 def test_alone_and_pairs(first):
-    pairs = [pair for pair in PAIRS if pair[0] == first]
+    # Every other pair; the slow test has all of them.
+    pairs = [pair for pair in PAIRS if pair[0] == first][::2]
     towns, plans = check([(first,), *pairs], SOME_SEEDS)
     assert towns == 1 + len(pairs)
     assert plans >= 0.5 * towns

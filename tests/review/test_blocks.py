@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from conftest import often
 from study.test_program import NO_LAND, change
 from test_contract import PROGRAMS
 from town import write_town
@@ -33,11 +34,11 @@ TOGETHER = {
 }
 ALL = PROGRAMS | TOGETHER
 # The others take as long each, and show less.
-QUICK = {"capacitated", "coverage", "greedy", *TOGETHER}
+QUICK = {"greedy", *TOGETHER}
 
 
 @pytest.fixture(
-    params=[pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in ALL],
+    params=often(ALL, QUICK),
     scope="module",
 )
 def run(request, tmp_path_factory):
