@@ -39,6 +39,9 @@ ENDLESS = 1e12
 RESTS = 8
 # Cuts are looked for so near to where the relaxation was before, and so far from a choice.
 BACK, TOWARDS = 0.8, 0.3
+# Where money is decided and programs are large a cut takes seconds, and what was sown may be poor:
+# cuts are looked for nearer to the optimum.
+LARGE_BACK = 0.35
 # What was taken no more than this is forgotten where money is decided and programs are large.
 FORGOTTEN = 0.05
 
@@ -171,9 +174,9 @@ class Master(CutModel):
         is paid has no other cuts.
         """
         taken = relaxed.taken
-        back = taken if self._middle is None else self._middle
-        self._middle = (1 - BACK) * taken + BACK * back
         large = bool(self.cutter.money) and not self._quickly
+        share, back = LARGE_BACK if large else BACK, self._middle
+        self._middle = taken.copy() if back is None else (1 - share) * taken + share * back
         if large:
             self._middle[self._middle < FORGOTTEN] = 0.0
         seen: set[bytes] = set()
