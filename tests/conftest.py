@@ -17,8 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def seeds(first, quick, deep):
     """Return seeds of random towns: some for every run, the rest for the slow one."""
-    every = range(first, first + deep)
-    return [*every[:quick], *(pytest.param(s, marks=pytest.mark.slow) for s in every[quick:])]
+    return often(range(first, first + deep), range(first, first + quick))
 
 
 def often(cases, quick):

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import yaml
+from conftest import often
 from town import LONS, write_town
 
 import siting
@@ -134,11 +135,8 @@ def refused(pair):
 
 @pytest.mark.parametrize(
     "pair",
-    [
-        pytest.param(p, marks=() if p in OFTEN else pytest.mark.slow, id=named(p))
-        for p in PAIRS
-        if not refused(p)
-    ],
+    often([p for p in PAIRS if not refused(p)], OFTEN),
+    ids=named,
 )
 def test_a_pair_is_run_recounted_and_opened_again(town, tmp_path, pair):
     plan = run(town, pair, tmp_path / "run")

@@ -151,9 +151,9 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
             "source": rows.get(f"{column}_source", rows.get("source", "")),
             "confidence": rows.get(f"{column}_confidence", rows.get("confidence", "")),
         }
-        for name_of, cells in part.items():
+        for heading, cells in part.items():
             filled = np.full(len(rows), cells, dtype=object) if isinstance(cells, str) else cells
-            parts[name_of].append(np.asarray(filled)[there])
+            parts[heading].append(np.asarray(filled)[there])
     figures = pd.DataFrame({column: np.concatenate(cells) for column, cells in parts.items()})
     return placed(figures, table or f"{name}.csv", subject.used_for)
 

@@ -61,7 +61,6 @@ def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
     assert viable(frame, first, Clock(0.0)) is None
     # Where time is up what lacks something goes at once, and the rest is a plan.
     left = viable(frame, first, ThreeRounds())
-    left = viable(frame, first, ThreeRounds())
     assert 0 < len(left) < len(first)
     assert 0 < frame.serve(left, clock).objective <= served.objective
 
