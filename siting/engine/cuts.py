@@ -161,14 +161,14 @@ class Cutter:
 
     def of_worths(self, taken: Floats) -> list[Cut]:
         """Return the cuts of each part's worth, where that needs no linear program."""
-        out: list[Cut] = []
-        for p, part in enumerate(self.parts):
-            if not part.capacitated or part.uniform is not None:
-                out += [
-                    self.single(self.worth_of[p], [(p, part.worth, price)])
-                    for price in self.prices(p, taken, part.worth, None)
-                ]
-        return out
+        quick = [p for p in range(len(self.parts)) if p not in self.alone]
+        return [cut for p in quick for cut in self.of_worth(p, taken)]
+
+    def of_worth(self, p: int, taken: Floats) -> list[Cut]:
+        """Return the cuts of the worth of one part that needs no linear program."""
+        worth = self.parts[p].worth
+        prices = self.prices(p, taken, worth, None)
+        return [self.single(self.worth_of[p], [(p, worth, price)]) for price in prices]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
         """Return the cuts of energies that floors or aims ask for."""

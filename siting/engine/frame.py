@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from siting.engine.clock import Clock
-from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.highs import run_native
+from siting.engine.linear import Answered, answered, model_of, run_model
 from siting.program.aims import Aim, NetWorth
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
+
+# With more columns, who is served is worked out in pieces that share nothing, of which at most so
+# many are looked at apart.
+MANY_COLUMNS, MOST_PIECES = 20_000, 12
 
 
 class Frame:
@@ -122,11 +129,11 @@ class Frame:
             choice
         )
 
-    def serve(self, choice: Ints, clock: Clock) -> Answered:
+    def serve(self, choice: Ints, clock: Clock, threads: int = 1) -> Answered:
         """Return the best there is under a choice: the program with its options fixed.
 
         The point has all columns of the matrix; prices and reduced costs stand beside all rows and
-        columns.
+        columns. Of large programs what shares no row is solved side by side.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -151,15 +158,10 @@ class Frame:
         keep = np.flatnonzero(rows)
         small = part[keep]
         upper_bound = m.upper[columns]
-        model = model_of(
-            sparse.csc_array(small),
-            m.cost[columns],
-            m.lower[columns],
-            upper_bound,
-            lower[keep],
-            upper[keep],
-        )
-        found = run_model(model, clock)
+        found = _solved(
+            sparse.csc_array(small), m.cost[columns], m.lower[columns], upper_bound,
+            lower[keep], upper[keep], clock, threads,
+        )  # fmt: skip
         if not found.found:
             return _none(infeasible=found.infeasible)
         point = fixed
@@ -173,6 +175,45 @@ class Frame:
         return Answered(
             True, found.optimal, False, point, price, reduced, cost, found.bound, found.nodes
         )
+
+
+def _solved(
+    a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
+    row_upper: Floats, clock: Clock, threads: int,
+) -> Answered:  # fmt: skip
+    """Return what HiGHS says of a linear program, piece by piece where it is large."""
+    if a.shape[1] <= MANY_COLUMNS:
+        return run_model(model_of(a, cost, lower, upper, row_lower, row_upper), clock)
+    pieces = _apart(a)
+    models = []
+    for rows, columns in pieces:
+        sides = row_lower[rows], row_upper[rows]
+        part = sparse.csc_array(a[:, columns][rows])
+        models.append(model_of(part, cost[columns], lower[columns], upper[columns], *sides))
+    answers = []
+    for n in range(0, len(models), threads):
+        run_native(models[n : n + threads], clock)
+    answers = [answered(model) for model in models]
+    if not all(answer.found and answer.optimal for answer in answers):
+        return _none(infeasible=any(answer.infeasible for answer in answers))
+    point, price, reduced = np.zeros(len(cost)), np.zeros(len(row_lower)), np.zeros(len(cost))
+    for (rows, columns), answer in zip(pieces, answers, strict=True):
+        point[columns], price[rows] = answer.point, answer.price
+        reduced[columns] = answer.reduced
+    best = sum(answer.objective for answer in answers)
+    return Answered(True, True, False, point, price, reduced, best, best, 0)
+
+
+def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
+    """Return the rows and columns of pieces that share neither; the small ones are one piece."""
+    blocks: Any = [[None, a], [a.T, None]]
+    count, label = connected_components(sparse.block_array(blocks), False)
+    rows, columns = label[: a.shape[0]], label[a.shape[0] :]
+    size = np.bincount(columns, minlength=count)
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), MOST_PIECES - 1)
+    pieces = range(min(count, MOST_PIECES))
+    return [(np.flatnonzero(rank[rows] == n), np.flatnonzero(rank[columns] == n)) for n in pieces]
 
 
 def _none(*, infeasible: bool) -> Answered:

@@ -24,7 +24,7 @@ from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
 from siting.engine.relax import Dive
 from siting.engine.room import Room
-from siting.engine.shortfall import Shortfalls
+from siting.engine.shortfall_cuts import ENDLESS, Shortfalls
 from siting.program.instance import Flags, Floats, Ints
 
 # More kinds of options than this are not counted.
@@ -33,8 +33,6 @@ MOST_KINDS = 40
 THRIFT = 0.01
 # With more pairs, parts that measures link are looked at together only where there is no other cut.
 QUICK_PAIRS = 50_000
-# More than any measure is, in its unit.
-ENDLESS = 1e12
 # Energies that break nothing are looked at less and less often: at least once in so many rounds.
 RESTS = 8
 # Cuts are looked for so near to where the relaxation was before, and so far from a choice.

@@ -35,6 +35,7 @@ from siting.program.service import linked_parts
 # Worths that differ by less than so many steps of the largest are taken for one, upwards: any
 # worths that are too high still bound.
 LEVELS = 256
+FEW = 1_000
 
 
 class Part:
@@ -119,9 +120,12 @@ class Part:
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
-        levels = np.unique(worth[worth > 0])
-        if not len(levels):
+        positive = worth[worth > 0]
+        if not len(positive):
             return out
+        levels = np.unique(positive[:FEW])  # with many values among the first, there are many
+        if len(levels) <= 3 and len(positive) > FEW:
+            levels = np.unique(positive)
         if len(levels) <= 3:
             below = 0.0
             for level in levels.tolist():

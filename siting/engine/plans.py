@@ -166,7 +166,7 @@ class Plans:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            self.served[key] = self.frame.serve(np.sort(choice), self.clock)
+            self.served[key] = self.frame.serve(np.sort(choice), self.clock, self.options.threads)
             self._serve_s = max(self._serve_s, self.clock.elapsed_s - began)
         return self.served[key]
 

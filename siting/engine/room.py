@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy import sparse
@@ -97,6 +97,25 @@ class Room:
             over = narrow[row] - before + self._entry.data > self.most[self._narrow][row]
             out[option[over]] = False
         return out
+
+    def fit_together(self, choice: Ints) -> Callable[[int, Ints], Flags]:
+        """Return what says which changes fit beside another, in the rows of many options.
+
+        Of rows of few options nothing is said. After the options and the sites the last change is
+        none.
+        """
+        used, _ = self.used(choice)
+        here = np.where(choice >= 0, self._dense[:, choice], 0.0)
+        none = np.zeros((len(used), 1))
+        more = np.concatenate([self._dense - here[:, self.site], -here, none], axis=1)
+        most, least = self.most[self._wide][:, None], self.least[self._wide][:, None]
+
+        def fit(change: int, others: Ints) -> Flags:
+            after = (used + more[:, change])[:, None] + more[:, others]
+            out: Flags = ((after <= most) & (after >= least)).all(axis=0)
+            return out
+
+        return fit
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
         """Return a choice after options are taken in an order, one a site, as long as they fit."""

@@ -4,7 +4,8 @@
 2. Where public money fills gaps and the sown plan is poor: what is taken, made viable.
 3. Else, where choices are not valued quickly: dives, each followed by the cuts at its plan.
 4. Rounding, or sowing at the relaxation's prices.
-5. Where dives came: integer programs on what plan and relaxation take.
+5. Where choices are not valued quickly, or are many: interchange of sites, two at a time.
+6. Where dives came: integer programs on what plan and relaxation take.
 
 Where there is no plan then: floors that what was sown misses are mended in windows, and the whole
 relaxation is dived into.
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from siting.engine.cut_model import UNTAKEN, Relaxed
+from siting.engine.interchange import Interchange
 from siting.engine.plans import ROUND_LARGE, Plans
 from siting.engine.relax import Relaxation
 from siting.engine.soften import short_of, softened, viable
@@ -36,12 +38,21 @@ HALF = 0.5
 IDLE_DIVES = 3
 # Shares of the time by which phases end; what is left is for the answer itself.
 ROOT_ENDS, LONG_ROOT_ENDS, DRAWN_ROOT_ENDS = 0.6, 0.45, 0.25
+# Share of what is left that interchange may need, and steps of it between two plans.
+INTERCHANGE_ENDS, STEPS = 0.75, 8
 # Share of what is left that programs on what plan and relaxation take may need.
 NEAR_ENDS = 0.3
 
 
 class Root(Plans):
-    """The phases before the turns."""
+    """The phases before the turns, and interchange, which turns take up again."""
+
+    _swaps: Interchange | None = None
+
+    @property
+    def _slow(self) -> bool:
+        """Whether choices take long to value."""
+        return self.large or self.valuer is None
 
     def _root(self) -> None:
         """Bound by cuts, and make plans of what they leave."""
@@ -70,6 +81,7 @@ class Root(Plans):
                 self._round(self.root.taken)
             elif sows:  # what is sown misses no floor
                 self._sow_again(self.root.taken, ROUND_LARGE)
+        self._interchange(self._until(INTERCHANGE_ENDS))
         if hard and not self.done:
             self._in_rounds("programs", NEAR_ENDS, self._programs_near())
 
@@ -92,8 +104,8 @@ class Root(Plans):
 
     def _dives(self) -> Iterator[None]:
         """Dive into the relaxed coarse program while the cuts at the plans lead to better ones."""
-        idle = 0
-        while idle < IDLE_DIVES and (relaxed := self._relaxed()) is not None:
+        idle, most = 0, 1 if self._summed else IDLE_DIVES
+        while idle < most and (relaxed := self._relaxed()) is not None:
             choice = self.master.dive(relaxed.taken, self.room)
             if choice is None or self.done:
                 return
@@ -101,6 +113,46 @@ class Root(Plans):
             self._cut_at(choice, relaxed)
             idle = 0 if self.best > before else idle + 1
             yield
+
+    @property
+    def _summed(self) -> bool:
+        """Whether a choice is worth the sum of its parts, floors apart, and nothing else counts."""
+        return self.coarse and self._priced and not self.frame.reached
+
+    def _interchange(self, until: float) -> None:
+        """Change one site or two of the plan while that makes it better, where that pays.
+
+        What a choice is worth is taken for the sum of its parts; floors may make it less. So it is
+        weighed every so many steps, and once that disappoints at each.
+
+        `until`: share of the whole time limit at which it ends.
+        """
+        # Small programs whose choices are valued quickly have exchanges of their own.
+        if not self._summed or not self._slow or self.done:
+            return
+        if self._swaps is None:
+            self._swaps = Interchange(
+                self.frame, self.master, self.room, self.clock, threads=self.options.threads
+            )
+        swaps = self._swaps
+        steps, refused = STEPS, set[bytes]()
+        while self.choice is not None and not self.done:
+            at = before = self.frame.by_site(self.choice)
+            with self.clock.phase("interchange", until):
+                for _ in range(steps):
+                    better = swaps.better(at, refused)
+                    if better is None:
+                        break
+                    at = better
+            if at is before:
+                return
+            best = self.best
+            with self.clock.phase("interchange"):
+                self.weighed(np.sort(at[at >= 0]))
+            if self.best <= best:
+                if steps == 1:
+                    refused.add(at.tobytes())
+                steps = 1
 
     def _viable(self, taken: Floats) -> None:
         """Make a plan of what the relaxation takes, by making smaller what lacks money."""

@@ -84,11 +84,6 @@ class Run(Root):
         if not self.done and not self._ended and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
             self._whole(None)
 
-    @property
-    def _slow(self) -> bool:
-        """Whether choices take long to value."""
-        return self.large or self.valuer is None
-
     def _briefly(self) -> None:
         """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
         if self.choice is None or self.done:
@@ -175,6 +170,8 @@ class Run(Root):
                 windows = self._windows()
             if windows is not None and not windows.exhausted:
                 self._turn_of_windows(windows, rounds)
+                if self.best > before:
+                    self._interchange(self._ends)
             if self.done:
                 return
             if tree is None:

@@ -9,17 +9,14 @@ optimum are the weights and prices of the cut (`siting.engine.cuts`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from siting.engine.clock import Clock
 from siting.engine.coarse import Measure
 from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import first_of_each
-from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
@@ -27,9 +24,9 @@ from siting.program.money import caps_of
 # Families of rows that say who can be served, and what a case lacks.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 # Of the pairs of a row at hand so many come first (of the most worth; the nearest where money is
-# decided), others once they would pay, in so many rounds. A pair that never came makes a cut no
+# decided), others once they would pay. A pair that never came makes a cut no
 # less true: its price is worked out anew.
-FIRST_PAIRS, MONEY_PAIRS, PAYING_ROUNDS, PAYS = 4, 8, 20, 1e-7
+FIRST_PAIRS, MONEY_PAIRS, PAYS = 4, 8, 1e-7
 # What it costs that a site lacks more than may be paid to it, in shortfalls.
 LACKING = 100.0
 # With more columns programs in which money is decided go to the interior point method: from point
@@ -95,6 +92,7 @@ class Shortfall:
         self.site = frame.service.site[frame.energy_pair[at]]
         self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]
         self.slice = frame.energy_slice[at]
+        self.slices = np.unique(self.slice).tolist()
         self.price_row = self._price_rows()
         self.upper = m.upper[self.columns]
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
@@ -257,7 +255,7 @@ class Shortfall:
         """Return how much of each pair's site is taken by options that serve it."""
         frame = self.frame
         out = np.zeros(len(self.energies))
-        for s in np.unique(self.slice).tolist():
+        for s in self.slices:
             open_ = np.zeros((frame.sites, frame.able[s].shape[1]))
             np.add.at(open_, frame.site, taken[:, None] * frame.able[s])
             mine = self.slice == s
@@ -365,56 +363,3 @@ class Shortfall:
         sites, offset = self.layout.gap_rows[t]
         at = np.searchsorted(self.rows, first + offset + np.arange(len(sites)))
         return sites, at
-
-
-class Shortfalls:
-    """The programs of all groups of parts, each made once it is wanted.
-
-    Where floors or money link parts, what each part alone falls short is quick to see, and mostly
-    enough: the large programs of the groups come after it.
-    """
-
-    def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
-        self.cutter, self.clock, self.threads = cutter, clock, threads
-        self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether the first point gave some group no cut, the last time
-
-    def cuts(
-        self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
-        *, linked: bool,
-    ) -> list[Cut]:  # fmt: skip
-        """Return a cut of each group at the first point that gives one.
-
-        `points`: how much of each option is taken; `measured`: all coarse columns; `breaks`:
-        whether what is to be cut off breaks a cut; `linked`: of parts that measures link, not of
-        the worth of each alone.
-        """
-        if linked not in self._made:
-            groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
-            self._made[linked] = [
-                Shortfall(self.cutter, group, worth_only=not linked) for group in groups
-            ]
-        left, out = self._made[linked], []
-        self.missed = False
-        for point in points:
-            missed = []
-            for n in range(0, len(left), self.threads):
-                together = [] if self.clock.over else left[n : n + self.threads]
-                for one in together:
-                    one.aim_at(point, measured)
-                run_native([one.model for one in together], self.clock)
-                again = together
-                for _ in range(PAYING_ROUNDS):
-                    again = [one for one in again if one.price_in()]
-                    if not again or self.clock.over:
-                        break
-                    run_native([one.model for one in again], self.clock)
-                for one in together:
-                    cut = one.cut(point, measured)
-                    if cut is not None and breaks(cut):
-                        out.append(cut)
-                    else:
-                        missed.append(one)
-            left = missed
-            self.missed |= bool(missed) and point is points[0]
-        return out

@@ -1,0 +1,188 @@
+"""Interchange guided by cuts: one site or two changed at once, where a worth takes a program.
+
+A choice's cuts bound every other (`siting.engine.parts`), and those of its neighbours bound more
+closely what lies between. Of all changes of one site, or of two at once, the one that all cuts so
+far think best is valued: either it is worth more and is taken, or its cuts say of many like it that
+they are not. So few have to be valued that a linear program for each is quick enough, all the more
+as each goes on from the last.
+
+Source: M. Teitz, P. Bart: Heuristic methods for estimating the generalized vertex median of a
+weighted graph. Operations Research 16 (1968), 955-961 (interchange).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+import numpy as np
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.master import Master
+from siting.engine.room import Room
+from siting.engine.shortfall_cuts import Shortfalls
+from siting.program.instance import Floats, Ints
+
+# Changes looked at from a choice, best first by its own cuts, and those beside any one.
+LOOKED_AT, BESIDE = 30_000, 2_000
+# Cuts remembered of each part, as far as they need no more memory than this.
+KEPT, KEPT_BYTES = 80, 100e6
+# A choice is worth more from this share of its value on.
+GAIN = 1e-6
+
+
+class Interchange:
+    """Choices of one program, what they are worth, and the cuts that came of them.
+
+    A *change* is an option, taken at its site in place of what stands there, or after the options
+    a site that is left empty, or after the sites nothing at all.
+    """
+
+    def __init__(
+        self, frame: Frame, master: Master, room: Room, clock: Clock, *, threads: int
+    ) -> None:
+        self.frame, self.room, self.clock, self.threads = frame, room, clock, threads
+        self.cutter = master.cutter
+        # Programs of its own: few columns come where all points are choices near each other.
+        self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
+        self.none = frame.count + frame.sites
+        self.cost = master.matrix.cost[: frame.count]
+        parts = range(len(self.cutter.parts))
+        columns = [self.cutter.worth_of[p].column for p in parts]
+        self.weight = master.matrix.cost[columns]
+        one_each = 8.0 * max(frame.count * len(parts), 1)
+        kept = min(KEPT, max(int(KEPT_BYTES / one_each), 4))
+        self._cuts: list[deque[tuple[float, Floats]]] = [deque(maxlen=kept) for _ in parts]
+        self._worth: dict[tuple[int, bytes], float] = {}
+        self._fresh: list[tuple[int, float, Floats]] = []  # cuts made since they were last used
+
+    # --- worths ------------------------------------------------------------------------------
+
+    def value(self, choice: Ints) -> float | None:
+        """Return what a choice (option by site) is worth, scaled; None if time ran out."""
+        worth = self._worths(choice, list(range(len(self.weight))))
+        return None if worth is None else float(self.weight @ worth) + self._paid(choice)
+
+    def _paid(self, choice: Ints) -> float:
+        return float(self.cost[choice[choice >= 0]].sum())
+
+    def _worths(self, choice: Ints, asked: list[int]) -> Floats | None:
+        """Return the worths of some parts at a choice, and keep their cuts; None if time ran out.
+
+        A part is worked out once for all choices that have the same standing in its slice.
+        """
+        keys = {p: (p, self._standing(p, choice)) for p in asked}
+        new = [p for p, key in keys.items() if key not in self._worth]
+        taken = np.zeros(self.frame.count)
+        taken[choice[choice >= 0]] = 1.0
+        for p, cuts in self._shortfalls.of_worths(new, taken).items():
+            for cut in cuts:
+                self._cuts[p].append((cut.constant, cut.coefficient))
+                self._fresh.append((p, cut.constant, cut.coefficient))
+            self._worth[keys[p]] = min(cut.at(choice[choice >= 0]) for cut in cuts)
+        if any(key not in self._worth for key in keys.values()):
+            return None
+        return np.array([self._worth[key] for key in keys.values()])
+
+    def _standing(self, p: int, choice: Ints) -> bytes:
+        offer = np.where(choice >= 0, self.cutter.offer[p][choice], -1)
+        able = (offer >= 0) & (self.cutter.parts[p].capacity[offer] > 0).any(axis=1)
+        return np.where(able, offer, -1).astype(np.int32).tobytes()
+
+    # --- changes -----------------------------------------------------------------------------
+
+    def better(self, choice: Ints, refused: Collection[bytes] = ()) -> Ints | None:
+        """Return a choice worth more by a change of one site or of two; None if none was found.
+
+        `refused`: choices that are not to be had, as bytes.
+        """
+        value = self.value(choice)
+        if value is None:
+            return None
+        first, second = self._changes(choice)
+        change = self._after(self.cost, choice)
+        paid = self._paid(choice) + change[first] + change[second]
+        claims = np.full((len(self.weight), len(first)), np.inf)
+        self._fresh = [(p, *cut) for p, cuts in enumerate(self._cuts) for cut in cuts]
+        least = value + GAIN * abs(value)
+        while len(first) and not self.clock.over:
+            self._claim(claims, choice, first, second)
+            total = self.weight @ claims + paid
+            at = int(total.argmax())
+            if total[at] <= least:
+                return None
+            changed = self._changed(choice, int(first[at]), int(second[at]))
+            if changed.tobytes() in refused or not self.frame.fits(np.sort(changed[changed >= 0])):
+                paid[at] = -np.inf
+            elif self._lower(claims[:, at], changed, least - paid[at]):
+                return changed
+        return None
+
+    def _lower(self, claims: Floats, choice: Ints, least: float) -> bool:
+        """Put the worths of a choice in place of what was claimed, until they are too little.
+
+        Return whether they are enough in the end.
+        """
+        order = np.argsort(-self.weight * claims, kind="stable").tolist()
+        for n in range(0, len(order), self.threads):
+            together = order[n : n + self.threads]
+            worth = self._worths(choice, together)
+            if worth is None:
+                return False
+            claims[together] = np.minimum(claims[together], worth)
+            if self.weight @ claims <= least:
+                return False
+        return True
+
+    def _claim(self, claims: Floats, choice: Ints, first: Ints, second: Ints) -> None:
+        """Lower what is claimed of the worth of each part (row) after changes, by fresh cuts."""
+        for p, constant, coefficient in self._fresh:
+            now = constant + float(coefficient[choice[choice >= 0]].sum())
+            change = self._after(coefficient, choice)
+            np.minimum(claims[p], now + change[first] + change[second], out=claims[p])
+        self._fresh = []
+
+    def _after(self, coefficient: Floats, choice: Ints) -> Floats:
+        """Return what each change adds to a sum over the options taken."""
+        here = np.where(choice >= 0, coefficient[choice], 0.0)
+        return np.concatenate([coefficient - here[self.frame.site], -here, [0.0]])
+
+    def _changed(self, choice: Ints, *changes: int) -> Ints:
+        out = choice.copy()
+        for change in changes:
+            if change < self.frame.count:
+                out[self.frame.site[change]] = change
+            elif change < self.none:
+                out[change - self.frame.count] = -1
+        return out
+
+    def _changes(self, choice: Ints) -> tuple[Ints, Ints]:
+        """Return changes that may gain and fit, in pairs (the second: perhaps none), best first."""
+        frame, count = self.frame, self.frame.count
+        there = choice[choice >= 0]
+        gain = self._after(self.cost, choice)
+        for cuts, weight in zip(self._cuts, self.weight, strict=True):
+            # A choice's own cut is the lowest there.
+            own = min(cuts, key=lambda cut: cut[0] + float(cut[1][there].sum()))
+            gain += weight * self._after(own[1], choice)
+        site = np.concatenate([frame.site, np.arange(frame.sites)])
+        real = np.ones(self.none, dtype=bool)
+        real[there] = False
+        real[count:] = (choice >= 0) & ~frame.must
+        up = np.flatnonzero(real & (gain[:-1] > 0))
+        up = up[np.argsort(-gain[up], kind="stable")]
+        most = float(gain[up].max(initial=0.0))
+        down = np.flatnonzero(real & (choice[site] >= 0) & (gain[:-1] > -most))
+        fits = self.room.fit_together(choice)
+        first, second = [], []
+        for d in [self.none, *down.tolist()]:
+            mine = up[: int(np.searchsorted(-gain[up], gain[d]))]
+            if d < self.none:  # two that gain are one pair, not two
+                mine = mine[(site[mine] != site[d]) & ((gain[d] <= 0) | (mine > d))]
+            mine = mine[:BESIDE][fits(d, mine[:BESIDE])]
+            first.append(mine)
+            second.append(np.full(len(mine), d))
+        one, other = np.concatenate(first), np.concatenate(second)
+        order = np.argsort(-(gain[one] + gain[other]), kind="stable")[:LOOKED_AT]
+        return one[order], other[order]
