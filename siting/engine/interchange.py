@@ -24,8 +24,9 @@ from siting.engine.room import Room
 from siting.engine.shortfall_cuts import Shortfalls
 from siting.program.instance import Floats, Ints
 
-# Changes looked at from a choice, best first by its own cuts, and those beside any one.
-LOOKED_AT, BESIDE = 30_000, 2_000
+# Changes looked at from a choice, best first by its own cuts; those beside any one; and how many
+# of these, where a station stands.
+LOOKED_AT, BESIDE, DOWNS = 100_000, 1_000, 2_000
 # Cuts remembered of each part, as far as they need no more memory than this.
 KEPT, KEPT_BYTES = 80, 100e6
 # A choice is worth more from this share of its value on.
@@ -174,13 +175,15 @@ class Interchange:
         up = up[np.argsort(-gain[up], kind="stable")]
         most = float(gain[up].max(initial=0.0))
         down = np.flatnonzero(real & (choice[site] >= 0) & (gain[:-1] > -most))
-        fits = self.room.fit_together(choice)
+        down = down[np.argsort(-gain[down], kind="stable")][:DOWNS]
+        fit = self.room.beside(choice, up)
         first, second = [], []
         for d in [self.none, *down.tolist()]:
-            mine = up[: int(np.searchsorted(-gain[up], gain[d]))]
+            mine = up[fit(d, int(np.searchsorted(-gain[up], gain[d])))]
             if d < self.none:  # two that gain are one pair, not two
                 mine = mine[(site[mine] != site[d]) & ((gain[d] <= 0) | (mine > d))]
-            mine = mine[:BESIDE][fits(d, mine[:BESIDE])]
+            if len(mine) > BESIDE:  # of each site the one that gains most
+                mine = mine[np.sort(np.unique(site[mine], return_index=True)[1])][:BESIDE]
             first.append(mine)
             second.append(np.full(len(mine), d))
         one, other = np.concatenate(first), np.concatenate(second)

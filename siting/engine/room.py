@@ -98,22 +98,26 @@ class Room:
             out[option[over]] = False
         return out
 
-    def fit_together(self, choice: Ints) -> Callable[[int, Ints], Flags]:
-        """Return what says which changes fit beside another, in the rows of many options.
+    def beside(self, choice: Ints, changes: Ints) -> Callable[[int, int], Ints]:
+        """Return what says which of the first so many of some changes fit beside another.
 
-        Of rows of few options nothing is said. After the options and the sites the last change is
-        none.
+        In rows of many options: of rows of few nothing is said. After the options and the sites
+        the last change is none. What is said are positions in `changes`.
         """
         used, _ = self.used(choice)
         here = np.where(choice >= 0, self._dense[:, choice], 0.0)
         none = np.zeros((len(used), 1))
         more = np.concatenate([self._dense - here[:, self.site], -here, none], axis=1)
-        most, least = self.most[self._wide][:, None], self.least[self._wide][:, None]
+        most, least = self.most[self._wide] - used, self.least[self._wide] - used
+        asked = more[:, changes]
 
-        def fit(change: int, others: Ints) -> Flags:
-            after = (used + more[:, change])[:, None] + more[:, others]
-            out: Flags = ((after <= most) & (after >= least)).all(axis=0)
-            return out
+        def fit(other: int, first: int) -> Ints:
+            fits = np.ones(first, dtype=bool)
+            for r, beside in enumerate(more[:, other].tolist()):
+                fits &= asked[r, :first] <= most[r] - beside
+                if np.isfinite(least[r]):
+                    fits &= asked[r, :first] >= least[r] - beside
+            return np.flatnonzero(fits)
 
         return fit
 
