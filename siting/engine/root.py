@@ -4,8 +4,8 @@
 2. Where public money fills gaps and the sown plan is poor: what is taken, made viable.
 3. Else, where choices are not valued quickly: dives, each followed by the cuts at its plan.
 4. Rounding, or sowing at the relaxation's prices.
-5. Where choices are not valued quickly, or are many: interchange of sites, two at a time.
-6. Where dives came: integer programs on what plan and relaxation take.
+5. Where choices are not valued quickly, or are many: interchange of sites, two at a time. Where
+   dives came and a choice is no sum of parts: integer programs on what plan and relaxation take.
 
 Where there is no plan then: floors that what was sown misses are mended in windows, and the whole
 relaxation is dived into.
@@ -82,7 +82,7 @@ class Root(Plans):
             elif sows:  # what is sown misses no floor
                 self._sow_again(self.root.taken, ROUND_LARGE)
         self._interchange(self._until(INTERCHANGE_ENDS))
-        if hard and not self.done:
+        if hard and not self._summed and not self.done:
             self._in_rounds("programs", NEAR_ENDS, self._programs_near())
 
     def _cut(self, stalled: float, ends: float) -> None:
