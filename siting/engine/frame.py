@@ -190,7 +190,6 @@ def _solved(
         sides = row_lower[rows], row_upper[rows]
         part = sparse.csc_array(a[:, columns][rows])
         models.append(model_of(part, cost[columns], lower[columns], upper[columns], *sides))
-    answers = []
     for n in range(0, len(models), threads):
         run_native(models[n : n + threads], clock)
     answers = [answered(model) for model in models]
