@@ -107,6 +107,15 @@ class Cutter:
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 
+    def standing(self, p: int, choice: Ints) -> bytes:
+        """Return the offers that stand in a part and serve somebody there, as a key.
+
+        `choice`: the option taken at each site, -1 for none.
+        """
+        offer = np.where(choice >= 0, self.offer[p][choice], -1)
+        able = (offer >= 0) & (self.parts[p].capacity[offer] > 0).any(axis=1)
+        return np.where(able, offer, -1).astype(np.int32).tobytes()
+
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:

@@ -20,7 +20,7 @@ from siting.program.program import Program
 
 # With more columns, who is served is worked out in pieces that share nothing, of which at most so
 # many are looked at apart.
-MANY_COLUMNS, MOST_PIECES = 20_000, 12
+APART_FROM, MOST_PIECES = 20_000, 12
 
 
 class Frame:
@@ -182,7 +182,7 @@ def _solved(
     row_upper: Floats, clock: Clock, threads: int,
 ) -> Answered:  # fmt: skip
     """Return what HiGHS says of a linear program, piece by piece where it is large."""
-    if a.shape[1] <= MANY_COLUMNS:
+    if a.shape[1] <= APART_FROM:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper), clock)
     pieces = _apart(a)
     models = []

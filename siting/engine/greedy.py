@@ -56,7 +56,7 @@ def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
     for option in np.argsort(-upper, kind="stable").tolist():
         if upper[option] <= best.value + valuer.noise or clock.over:
             return best
-        state = valuer.at(valuer.changed(base.choice, option))
+        state = valuer.at(valuer.room.changed(base.choice, option))
         if state.value > best.value + valuer.noise:
             best = state
     return best

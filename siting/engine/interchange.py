@@ -73,7 +73,7 @@ class Interchange:
 
         A part is worked out once for all choices that have the same standing in its slice.
         """
-        keys = {p: (p, self._standing(p, choice)) for p in asked}
+        keys = {p: (p, self.cutter.standing(p, choice)) for p in asked}
         new = [p for p, key in keys.items() if key not in self._worth]
         taken = np.zeros(self.frame.count)
         taken[choice[choice >= 0]] = 1.0
@@ -86,11 +86,6 @@ class Interchange:
             return None
         return np.array([self._worth[key] for key in keys.values()])
 
-    def _standing(self, p: int, choice: Ints) -> bytes:
-        offer = np.where(choice >= 0, self.cutter.offer[p][choice], -1)
-        able = (offer >= 0) & (self.cutter.parts[p].capacity[offer] > 0).any(axis=1)
-        return np.where(able, offer, -1).astype(np.int32).tobytes()
-
     # --- changes -----------------------------------------------------------------------------
 
     def better(self, choice: Ints, refused: Collection[bytes] = ()) -> Ints | None:
@@ -102,7 +97,7 @@ class Interchange:
         if value is None:
             return None
         first, second = self._changes(choice)
-        change = self._after(self.cost, choice)
+        change = self.room.added(self.cost, choice)
         paid = self._paid(choice) + change[first] + change[second]
         claims = np.full((len(self.weight), len(first)), np.inf)
         self._fresh = [(p, *cut) for p, cuts in enumerate(self._cuts) for cut in cuts]
@@ -113,7 +108,7 @@ class Interchange:
             at = int(total.argmax())
             if total[at] <= least:
                 return None
-            changed = self._changed(choice, int(first[at]), int(second[at]))
+            changed = self.room.changed(choice, int(first[at]), int(second[at]))
             if changed.tobytes() in refused or not self.frame.fits(np.sort(changed[changed >= 0])):
                 paid[at] = -np.inf
             elif self._lower(claims[:, at], changed, least - paid[at]):
@@ -140,33 +135,19 @@ class Interchange:
         """Lower what is claimed of the worth of each part (row) after changes, by fresh cuts."""
         for p, constant, coefficient in self._fresh:
             now = constant + float(coefficient[choice[choice >= 0]].sum())
-            change = self._after(coefficient, choice)
+            change = self.room.added(coefficient, choice)
             np.minimum(claims[p], now + change[first] + change[second], out=claims[p])
         self._fresh = []
-
-    def _after(self, coefficient: Floats, choice: Ints) -> Floats:
-        """Return what each change adds to a sum over the options taken."""
-        here = np.where(choice >= 0, coefficient[choice], 0.0)
-        return np.concatenate([coefficient - here[self.frame.site], -here, [0.0]])
-
-    def _changed(self, choice: Ints, *changes: int) -> Ints:
-        out = choice.copy()
-        for change in changes:
-            if change < self.frame.count:
-                out[self.frame.site[change]] = change
-            elif change < self.none:
-                out[change - self.frame.count] = -1
-        return out
 
     def _changes(self, choice: Ints) -> tuple[Ints, Ints]:
         """Return changes that may gain and fit, in pairs (the second: perhaps none), best first."""
         frame, count = self.frame, self.frame.count
         there = choice[choice >= 0]
-        gain = self._after(self.cost, choice)
+        gain = self.room.added(self.cost, choice)
         for cuts, weight in zip(self._cuts, self.weight, strict=True):
             # A choice's own cut is the lowest there.
             own = min(cuts, key=lambda cut: cut[0] + float(cut[1][there].sum()))
-            gain += weight * self._after(own[1], choice)
+            gain += weight * self.room.added(own[1], choice)
         site = np.concatenate([frame.site, np.arange(frame.sites)])
         real = np.ones(self.none, dtype=bool)
         real[there] = False

@@ -98,16 +98,33 @@ class Room:
             out[option[over]] = False
         return out
 
+    def changed(self, choice: Ints, *changes: int) -> Ints:
+        """Return a choice after changes; the last change, after the sites, is none."""
+        out = choice.copy()
+        for change in changes:
+            if change < self.count:
+                out[self.site[change]] = change
+            elif change < self.count + self.sites:
+                out[change - self.count] = -1
+        return out
+
+    def added(self, amount: Floats, choice: Ints) -> Floats:
+        """Return what each change adds to sums of amounts (by option, the last axis) over a choice.
+
+        The last change is none.
+        """
+        here = np.where(choice >= 0, amount[..., choice], 0.0)
+        none = np.zeros((*amount.shape[:-1], 1))
+        return np.concatenate([amount - here[..., self.site], -here, none], axis=-1)
+
     def beside(self, choice: Ints, changes: Ints) -> Callable[[int, int], Ints]:
         """Return what says which of the first so many of some changes fit beside another.
 
-        In rows of many options: of rows of few nothing is said. After the options and the sites
-        the last change is none. What is said are positions in `changes`.
+        In rows of many options: of rows of few nothing is said. What is said are positions in
+        `changes`.
         """
         used, _ = self.used(choice)
-        here = np.where(choice >= 0, self._dense[:, choice], 0.0)
-        none = np.zeros((len(used), 1))
-        more = np.concatenate([self._dense - here[:, self.site], -here, none], axis=1)
+        more = self.added(self._dense, choice)
         most, least = self.most[self._wide] - used, self.least[self._wide] - used
         asked = more[:, changes]
 

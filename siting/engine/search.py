@@ -57,7 +57,7 @@ def _best_change(
     best_rate = 0.0
     while len(rate) and rate.max() > best_rate:
         at = int(rate.argmax())
-        after = valuer.at(valuer.changed(state.choice, at))
+        after = valuer.at(valuer.room.changed(state.choice, at))
         exact = after.value - state.value
         if valuer.linear:
             known[at] = max(exact, 0.0)
@@ -101,7 +101,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
     for change in steps.tolist():
         if clock.over:
             return None
-        lower = valuer.at(valuer.changed(choice, change))
+        lower = valuer.at(valuer.room.changed(choice, change))
         if lower.value >= state.value - valuer.noise:
             return lower
         site = change - count if change >= count else int(valuer.site[change])
@@ -116,7 +116,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         if upper.flat[at] <= state.value + 2 * valuer.noise or clock.over:
             return None
         d, change = divmod(at, count)
-        after = valuer.at(valuer.changed(after_down[d].choice, change))
+        after = valuer.at(valuer.room.changed(after_down[d].choice, change))
         if after.value > state.value + valuer.noise:
             return after
         # What did not help bounds the same change after other steps down by what it shows.
@@ -141,7 +141,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
             for change in cheaper_changes(valuer, state.choice, j):
                 if state.upper[change] < state.value - valuer.noise:
                     continue
-                changed = valuer.changed(state.choice, change)
+                changed = valuer.room.changed(state.choice, change)
                 if not valuer.allowed(changed):
                     continue
                 after = valuer.at(changed)

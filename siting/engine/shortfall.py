@@ -24,8 +24,8 @@ from siting.program.money import caps_of
 # Families of rows that say who can be served, and what a case lacks.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
 # Of the pairs of a row at hand so many come first (of the most worth; the nearest where money is
-# decided), others once they would pay. A pair that never came makes a cut no
-# less true: its price is worked out anew.
+# decided), others once they would pay. A pair that never came makes a cut no less true, as its
+# price is worked out anew.
 FIRST_PAIRS, MONEY_PAIRS, PAYS = 4, 8, 1e-7
 # What it costs that a site lacks more than may be paid to it, in shortfalls.
 LACKING = 100.0

@@ -55,7 +55,7 @@ class Shortfalls:
 
     def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
         """Return the cuts of the worth of each of some parts at a point, while time lasts."""
-        endless = np.full(self.cutter.frame.matrix.a.shape[1], ENDLESS)
+        endless = np.full(1 + max(m.column for m in self.cutter.measures), ENDLESS)
         mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
         cuts = self._at(point, endless, mine)
         out = {one.group[0]: [cut] for one, cut in cuts if cut is not None}

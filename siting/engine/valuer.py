@@ -124,9 +124,7 @@ class Valuer:
     def _valued(self, p: int, choice: Ints) -> tuple[float, Floats]:
         """Return the worth of a part and bounds on it after each change."""
         part = self.cutter.parts[p]
-        offer = np.where(choice >= 0, self.cutter.offer[p][choice], -1)
-        offer = np.where((offer >= 0) & (part.capacity[offer] > 0).any(axis=1), offer, -1)
-        key = (p, offer.astype(np.int32).tobytes())
+        key = (p, self.cutter.standing(p, choice))
         valued = self._cache.pop(key, None)
         if valued is None:
             taken = np.zeros(self.count)
@@ -144,12 +142,3 @@ class Valuer:
                 del self._cache[next(iter(self._cache))]
         self._cache[key] = valued
         return valued[0], valued[1]
-
-    def changed(self, choice: Ints, change: int) -> Ints:
-        """Return a choice after a change."""
-        out = choice.copy()
-        if change < self.count:
-            out[self.site[change]] = change
-        else:
-            out[change - self.count] = -1
-        return out

@@ -102,7 +102,7 @@ def test_who_is_served_is_the_same_worked_out_in_pieces(monkeypatch):
     frame = Frame(program, program.all_aims[0])
     choice = np.array([0, 5, 10])
     whole = frame.serve(choice, Clock(60.0))
-    monkeypatch.setattr(frames, "MANY_COLUMNS", 10)
+    monkeypatch.setattr(frames, "APART_FROM", 10)
     for most in (1, 2, 12):
         monkeypatch.setattr(frames, "MOST_PIECES", most)
         apart = frame.serve(choice, Clock(60.0), threads=2)
@@ -111,6 +111,9 @@ def test_who_is_served_is_the_same_worked_out_in_pieces(monkeypatch):
         activity = m.a @ apart.point
         assert (activity <= m.row_upper + 1e-9).all()
         assert m.cost @ apart.point == pytest.approx(apart.objective)
-        # The duals are those of the whole: they bound it at the objective.
-        assert len(apart.price) == m.a.shape[0]
+        # The duals are those of the whole: what is served is worth its prices.
+        columns = frame.open_columns(choice)
+        left = m.cost - m.a.T @ apart.price - apart.reduced
+        assert left[columns] == pytest.approx(0.0, abs=1e-9)
+        assert apart.price.any()
     assert not frame.serve(choice, Clock(0.0), threads=2).found
