@@ -15,10 +15,8 @@ from siting.program.instance import Instance, Ints
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
     """Return an instance with some of its offers alone, required where they stand; no limits."""
-    names = ("ids", "site", "capacity", "cost", "subsidy", "existing")
-    left = {f"offer_{name}": getattr(instance, f"offer_{name}")[kept] for name in names}
     sites = np.unique(instance.offer_site[kept])
-    return replace(instance, **left, limits=(), required_sites=sites)
+    return replace(instance.with_offers(kept), limits=(), required_sites=sites)
 
 
 def value_of_choice(frame: Frame, choice: Ints) -> float:

@@ -17,6 +17,7 @@ from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Options
+from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import ARITHMETIC, Proof
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
@@ -36,6 +37,7 @@ from siting.program.aims import (
     ShortestDrives,
 )
 from siting.program.instance import Ints
+from siting.program import options as program_options
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
@@ -44,6 +46,9 @@ FIRST = 0.75
 # Share of the gap asked of an aim that those after it may give up: next to nothing beside what is
 # not proven, and much for a plan that is all but as good.
 KEPT = 0.2
+# Share of what is left of an aim's time in which offers are priced in; how often what may be better
+# still comes in after that, at most so many times the options that are in.
+PRICING, WIDENED, WIDER = 0.3, 4, 3.0
 
 
 def solve(
@@ -109,6 +114,9 @@ class _Solve:
         self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
     ) -> None:
         self.program, self.effort, self.clock = program, effort, clock
+        # The program with all its offers, and which of them `program` has: those priced in.
+        self.whole = program
+        self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
         if start:
             instance = program.instance
@@ -171,8 +179,7 @@ class _Solve:
                 self.clock.unit = unit_of(self.program, aim)
                 result = self._covered(aim, reached)
                 if result is None:
-                    frame = self._frame(aim, reached)[0] if reached else Frame(self.program, aim)
-                    result = self._solved(frame)
+                    result = self._searched(aim, reached)
                 if not reached and self.effort.least_gain > 0:
                     result, self.left_out = trimmed(
                         self.program, aim, result, self.clock,
@@ -193,6 +200,63 @@ class _Solve:
                 reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)
+
+    def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
+        """Return the result of one aim, of many offers over those that are priced in."""
+        if self.effort.method == "milp" or not is_many(self.whole):
+            return self._solved(self._framed(aim, reached))
+        with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
+            priced = self._priced(aim, reached)
+        if priced is not None and priced.infeasible:
+            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+        gap, options = self._gap_of(aim), self.whole.options
+        for _ in range(WIDENED + 1):
+            frame = self._framed(aim, reached)
+            result = self._solved(frame)
+            if priced is None:
+                return replace(result, bound=frame.sign * math.inf)
+            value, bound = frame.sign * result.value, frame.sign * result.bound
+            there = np.isin(options.offer, [-1, *self.kept.tolist()]).all(axis=1)
+            beyond = float(priced.at_most[~there].max(initial=-math.inf))
+            bound = min(priced.bound, max(bound, beyond))
+            result = replace(result, bound=frame.sign * max(bound, value))
+            enough = value + max(gap, ARITHMETIC) * abs(value)
+            # What could still be better than the gap allows comes in, where that can be solved.
+            new = ~there & (priced.at_most > enough)
+            if bound <= enough or self.clock.over or new.sum() > WIDER * there.sum():
+                break
+            self.choice = result.choice
+            self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
+        return result
+
+    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> Priced | None:
+        """Price offers in for an aim, beside those that are in; None where time ran out."""
+        frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
+        start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
+        pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed)
+        priced = pricing.run(self._gap_of(aim))
+        active = np.flatnonzero(pricing.active if priced is None else priced.active)
+        kept = _offers_of(self.whole.options, active)
+        self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
+        return priced
+
+    def _in_whole(self, choice: Ints) -> Ints:
+        """Return a choice as options of the program with all its offers."""
+        offer = self.program.options.offer[choice]
+        return self.whole.options.find(np.where(offer >= 0, self.kept[offer], -1))
+
+    def _narrow(self, kept: Ints) -> None:
+        """Look at some offers alone; the choice so far is among them."""
+        choice = None if self.choice is None else self._in_whole(self.choice)
+        self.kept = kept
+        self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
+        if choice is not None:
+            place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
+            place[kept] = np.arange(len(kept))
+            self.choice = np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
+
+    def _framed(self, aim: Aim, reached: Sequence[Reached]) -> Frame:
+        return self._frame(aim, reached)[0] if reached else Frame(self.program, aim)
 
     def _frame(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, float]:
         """Return the program of an aim, and what the plan of the aims before it is worth there.
@@ -269,11 +333,11 @@ class _Solve:
         scenarios = self.program.scenario_plan
         best = []
         for k in range(len(scenarios.names) if scenarios else 1):
-            alone = self.program.only_scenario(k)
+            alone = self.whole.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
-                frame = Frame(alone, alone.all_aims[0])
                 # The bound: no plan does better, so that no regret is below 0.
-                best.append(self._solved(frame).bound)
+                mine = _Solve(alone, self.effort, self.clock, ())
+                best.append(mine._searched(alone.all_aims[0], ()).bound)
         return LeastRegret(tuple(best))
 
     def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
@@ -368,3 +432,9 @@ class _Solve:
             )
             proofs.append(AimProof(aim.name, proof))
         return replace(answer, proofs=tuple(proofs))
+
+
+def _offers_of(options: program_options.Options, some: Ints) -> Ints:
+    """Return the offers that some options are made of, in order."""
+    offer = np.unique(options.offer[some])
+    return offer[offer >= 0]

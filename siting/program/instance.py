@@ -8,7 +8,7 @@ nothing, and the reach is a sparse list of sites a cell, never a matrix of cells
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -240,6 +240,12 @@ class Instance:
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
         np.logical_or.at(by_class, cell, usable[:, self.reach_site].T)
         return by_class[self.demand_cell, self.demand_class] & (self.demand_kwh > 0)
+
+    def with_offers(self, kept: Ints) -> Instance:
+        """Return the instance with some of its offers alone, at the same sites."""
+        names = ("ids", "site", "capacity", "cost", "subsidy", "existing")
+        left = {f"offer_{name}": getattr(self, f"offer_{name}")[kept] for name in names}
+        return replace(self, **left)
 
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.

@@ -40,6 +40,12 @@ class Options:
         """The offer that stands in the last year."""
         return self.offer[:, -1]
 
+    def find(self, offer: Ints) -> Ints:
+        """Return the positions of options by what stands in each year (rows); -1 for none."""
+        at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
+        rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
+        return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
+
     def of_offers(self, amount: Floats) -> Floats:
         """Return an amount of the offers by option (row) and year (column); 0 where none stands."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)

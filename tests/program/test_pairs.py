@@ -21,12 +21,12 @@ def seed_of(features, n):
     return n * 1_000_003 + sum(ord(c) * k for k, c in enumerate("+".join(features), 1))
 
 
-def disagreements(features, seed, methods=METHODS):
+def disagreements(features, seed, methods=None):
     """Return whether a random town can be planned, and where a method and brute force differ."""
     case = case_of(features, seed)
     expected = best(case)
     out = []
-    for method in methods:
+    for method in methods or METHODS:
         where = f"{' + '.join(features)}, seed {seed}, {method}"
         try:
             answer = solve(program_of(case), gap=0.0, time_limit_s=60.0, threads=1, method=method)

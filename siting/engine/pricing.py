@@ -1,0 +1,290 @@
+"""Column generation: of many options at a site, those that a good plan may take.
+
+Where a site may hold any number of chargers there are hundreds of options a site. The relaxation
+is solved over a few of them, and its duals price the others: those whose reduced cost promises a
+gain come in, until none does. What is left is a program of a few options a site, which the rest of
+the engine solves, and a bound on all plans::
+
+    L(p)         =  sum of p_r b_r  +  sum over sites of  max(0, max of g_o)  +  sum of max(0, g_c) u_c
+    at_most(o)   =  L(p)  -  max(0, max of g at its site)  +  g_o
+
+for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` and of
+the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none that
+takes option ``o`` more than ``at_most(o)``. So a program that has every option whose `at_most` is
+above the plan at hand has an optimum of the whole.
+
+Where stations cost and drives count, the relaxation opens a part of a station for each driver; the
+rows ``x_ij <= d_i (sum of options at j)`` are added where they are broken.
+
+Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
+(2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
+routing problem based on the set partitioning formulation with additional cuts. Mathematical
+Programming 115 (2008), 351-385 (the columns within the gap are enough).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame, first_of_each
+from siting.engine.linear import Answered, model_of, run_model
+from siting.program.instance import Flags, Floats, Ints
+from siting.program.program import Program
+
+# Offers a site, on average, above which a program is priced: a few are solved as they are.
+MANY_OFFERS = 12
+# Options of a site that come in at a time, and rounds at most.
+AT_ONCE, ROUNDS = 3, 30
+# Share of what it wants by which a row may be served where too little stands.
+BROKEN = 1e-3
+# Share of the bound below which a promised gain ends the rounds.
+PROMISE = 1e-6
+
+
+def is_many(program: Program) -> bool:
+    """Return whether a program has so many offers a site that they are priced in."""
+    return len(program.offers) > MANY_OFFERS * max(len(program.instance.site_ids), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """What the relaxation says of all options; values are signed so that more is better."""
+
+    active: Flags  # whether each option is in the relaxation
+    taken: Floats  # how much of each option it takes, 0 to 1
+    bound: float  # no plan is worth more
+    at_most: Floats  # no plan that takes an option is worth more
+    infeasible: bool = False
+
+
+class Pricing:
+    """The relaxation of a program of one aim, over the options that have come in so far.
+
+    `start`: the options of a plan at hand, which are in from the beginning; none if empty.
+    """
+
+    def __init__(
+        self, frame: Frame, clock: Clock, *, start: Ints, seed: int, links: bool = False
+    ) -> None:
+        self.frame, self.clock, self.seed, self.links = frame, clock, seed, links
+        m = self.matrix = frame.matrix
+        self.a = frame.by_column
+        self.count = frame.count
+        kinds = np.zeros(m.a.shape[1], dtype=bool)
+        subsidies = frame.layout.subsidy_column
+        self.paid = np.unique(subsidies[subsidies >= 0]) if subsidies.size else np.zeros(0, int)
+        kinds[: self.count] = kinds[self.paid] = True
+        self.others = np.flatnonzero(~kinds)
+        self.caps = m.family.get("cap", slice(0, 0))
+        self._read_caps()
+        self.active = self._first(start)
+        self.price = np.zeros(m.a.shape[0])
+        # Energies that only what stands at their site may serve, and the prices of these rows.
+        self.linked: Ints = np.zeros(0, dtype=np.int64)
+        self.link_price = np.zeros(0)
+        service = frame.service
+        # Of each energy: the door it is served through, a site and a kind of demand in a slice.
+        kinds_of = len(service.kinds)
+        pair = frame.energy_pair
+        self.door = (
+            frame.energy_slice * frame.sites + service.site[pair]
+        ) * kinds_of + service.kind[service.row[pair]]
+        self.doors = len(frame.program.slices) * frame.sites * kinds_of
+        self.through = self._through()
+
+    def _read_caps(self) -> None:
+        """Find, of the column of each subsidy, its row and its coefficient there."""
+        rows = self.matrix.a[self.caps.start : self.caps.stop].tocoo()
+        mine = rows.col >= self.count
+        self.cap_row = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
+        self.cap_row[rows.col[mine]] = rows.row[mine] + self.caps.start
+        self.cap_by = np.ones(self.matrix.a.shape[1])
+        self.cap_by[rows.col[mine]] = rows.data[mine]
+
+    def _first(self, start: Ints) -> Flags:
+        """Return the options to begin with: cheap ones, large ones, and what cost least a kWh."""
+        frame, instance = self.frame, self.frame.program.instance
+        last = frame.options.last
+        cost = instance.offer_cost[last]
+        capacity = instance.offer_capacity[last]
+        scores = [-cost]
+        for able in (*capacity.T, capacity.sum(axis=1)):
+            scores += [able, able / np.maximum(cost, 1e-9)]
+        out = np.zeros(self.count, dtype=bool)
+        for score in scores:
+            order = np.lexsort((-score, frame.site))
+            best = order[first_of_each(frame.site[order], 1)]
+            # The same offer, whenever it is built.
+            out |= np.isin(last, last[best])
+        out[frame.kept] = True
+        out[start] = True
+        return out
+
+    def _through(self) -> sparse.csr_array:
+        """Return which doors (row) each option (column) opens."""
+        frame, kinds = self.frame, len(self.frame.service.kinds)
+        rows, columns = [], []
+        for s, able in enumerate(frame.able):
+            option, kind = np.nonzero(able)
+            rows.append((s * frame.sites + frame.site[option]) * kinds + kind)
+            columns.append(option)
+        row, column = np.concatenate(rows), np.concatenate(columns)
+        return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(self.doors, self.count))
+
+    # --- the relaxation ----------------------------------------------------------------------
+
+    def _columns(self) -> Ints:
+        """Return the columns of the relaxation: options, what is paid to them, all others."""
+        options = np.flatnonzero(self.active)
+        paid = np.zeros(0, dtype=np.int64)
+        column = self.frame.layout.subsidy_column
+        if column.size:
+            offer = self.frame.options.offer[options]
+            parts = [column[offer[offer[:, t] >= 0, t], t] for t in range(offer.shape[1])]
+            paid = np.unique(np.concatenate(parts))
+            paid = paid[paid >= 0]
+        return np.concatenate([options, self.others, paid])
+
+    def _solve(self, columns: Ints) -> Answered:
+        """Solve the relaxation over some columns; the prices of all rows are kept."""
+        m = self.matrix
+        rows = np.ones(m.a.shape[0], dtype=bool)
+        rows[self.caps] = False
+        rows[self.cap_row[columns[self.cap_row[columns] >= 0]]] = True
+        at = np.flatnonzero(rows)
+        part = sparse.csr_array(self.a[:, columns])[at]
+        options = columns[columns < self.count]
+        energy = self.count + self.linked
+        doors, door = np.unique(self.door[self.linked], return_inverse=True)
+        place = np.full(m.a.shape[1], -1, dtype=np.int64)
+        place[columns] = np.arange(len(columns))
+        n, links = np.arange(len(energy)), len(energy)
+        # Each linked energy is within what its door may let through; a door is open as far as
+        # options that open it are taken.
+        within = sparse.csr_array((np.ones(links), (n, place[energy])), (links, len(columns)))
+        limits = sparse.csr_array((-m.upper[energy], (n, door)), (links, len(doors)))
+        opened = self.through[doors][:, options]
+        opened.resize((len(doors), len(columns)))
+        blocks: list[list[sparse.csr_array | None]] = [
+            [part, None], [within, limits], [-opened, sparse.eye_array(len(doors), format="csr")]
+        ]  # fmt: skip
+        a = sparse.csc_array(sparse.block_array(blocks)) if links else sparse.csc_array(part)
+        none, zero = np.full(links, -np.inf), np.zeros(len(doors))
+        model = model_of(
+            a,
+            np.concatenate([m.cost[columns], zero]),
+            np.concatenate([m.lower[columns], zero]),
+            np.concatenate([m.upper[columns], zero + 1.0]),
+            np.concatenate([m.row_lower[at], none, zero]),
+            np.concatenate([m.row_upper[at], np.zeros(links), zero]),
+            threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
+        )  # fmt: skip
+        found = run_model(model, self.clock)
+        self.price[:] = 0.0
+        if found.optimal and len(found.price):
+            self.price[at] = found.price[: len(at)]
+            self.link_price = np.maximum(found.price[len(at) : len(at) + links], 0.0)
+        return found
+
+    def _broken(self, columns: Ints, point: Floats) -> Ints:
+        """Return energies beyond what their door lets through, as positions among energies."""
+        whole = np.zeros(self.matrix.a.shape[1])
+        whole[columns] = point[: len(columns)]
+        open_ = self.through @ whole[: self.count]
+        energies = slice(self.count, self.frame.layout.columns.energies)
+        over = whole[energies] - self.matrix.upper[energies] * np.minimum(open_[self.door], 1.0)
+        over[self.linked] = 0.0
+        new = np.flatnonzero(over > BROKEN * np.maximum(self.matrix.upper[energies], 1e-12))
+        return new
+
+    def run(self, gap: float) -> Priced | None:
+        """Price options in until none promises a gain; None if time ends before a bound is known.
+
+        `gap`: relative gap asked, beside which a promise may be small.
+        """
+        frame, known = self.frame, None
+        for _ in range(ROUNDS):
+            columns = self._columns()
+            found = self._solve(columns)
+            if found.infeasible and not self.active.all():
+                self.active[:] = True
+                continue
+            if found.infeasible:
+                none = np.full(self.count, -math.inf)
+                return Priced(self.active, none, -math.inf, none, infeasible=True)
+            if not found.optimal:
+                return known
+            bound, at_most, gain = self._bound()
+            broken = self._broken(columns, found.point) if self.links else self.linked[:0]
+            taken = np.zeros(self.count)
+            options = columns[columns < self.count]
+            taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
+            known = Priced(
+                self.active.copy(), taken, frame.signed(bound), self._signed(at_most)
+            )
+            small = bound - found.objective <= max(PROMISE, 0.02 * gap) * abs(bound)
+            new = self._promising(gain, bound)[: 0 if small else None]
+            if not len(new) and not len(broken):
+                return known
+            self.active[new] = True
+            self.linked = np.concatenate([self.linked, broken])
+        return known
+
+    def _signed(self, objective: Floats) -> Floats:
+        m = self.matrix
+        out: Floats = self.frame.sign * m.offset + abs(m.size) * objective
+        return out
+
+    def _promising(self, gain: Floats, bound: float) -> Ints:
+        """Return the best options of each site that are not in and promise more than those in."""
+        site = self.frame.site
+        there = np.zeros(self.frame.sites)
+        np.maximum.at(there, site[self.active], gain[self.active])
+        promise = gain - there[site]
+        new = np.flatnonzero(~self.active & (promise > 1e-9 * max(abs(bound), 1e-9)))
+        order = new[np.lexsort((-gain[new], site[new]))]
+        return order[first_of_each(site[order], AT_ONCE)]
+
+    # --- the bound ---------------------------------------------------------------------------
+
+    def _bound(self) -> tuple[float, Floats, Floats]:
+        """Return the bound by the prices, that of each option, and reduced costs of options.
+
+        Of the rows for one option a site no price is taken: the best option of a site counts.
+        """
+        m = self.matrix
+        price = self.price.copy()
+        price[m.family.get("one", slice(0, 0))] = 0.0
+        # A price has to have a side that it counts on.
+        price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
+        price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
+        reduced = m.cost - self.a.T @ price
+        if len(self.link_price):
+            energy = self.linked[: len(self.link_price)]
+            reduced[self.count + energy] -= self.link_price
+            worth = self.link_price * m.upper[self.count + energy]
+            each = np.bincount(self.door[energy], worth, minlength=self.doors)
+            reduced[: self.count] += self.through.T @ each
+        # What could be paid to an option that is not in: its own row takes all of the gain.
+        short = self.paid[reduced[self.paid] > 0]
+        more = np.zeros(len(price))
+        more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
+        reduced -= self.a.T @ more
+        price += more
+        side = np.where(price > 0, m.row_upper, m.row_lower)
+        total = float(price[price != 0] @ side[price != 0])
+        rest = reduced[self.count :]
+        limit = np.where(rest > 0, m.upper[self.count :], m.lower[self.count :])
+        total += float(rest[rest != 0] @ limit[rest != 0])
+        gain = reduced[: self.count]
+        must = self.frame.must
+        best = np.where(must, -np.inf, 0.0)
+        np.maximum.at(best, self.frame.site, gain)
+        best[~np.isfinite(best)] = 0.0
+        total += float(best.sum())
+        return total, total - best[self.frame.site] + gain, gain

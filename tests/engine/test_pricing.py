@@ -1,0 +1,36 @@
+"""Offers that are priced in: every program answers as if all of them had been looked at."""
+
+import numpy as np
+import pytest
+from program.test_pairs import FEATURES, PAIRS, check
+
+from siting.engine import pricing
+
+
+def few_at_first(self, start):
+    """Begin with what stands, what must stand, and the plan at hand: nearly nothing."""
+    out = np.zeros(self.count, dtype=bool)
+    _, first = np.unique(self.frame.site, return_index=True)
+    out[first[self.frame.must[self.frame.site[first]]]] = True
+    out[self.frame.kept] = True
+    out[start] = True
+    return out
+
+
+@pytest.fixture
+def all_priced(monkeypatch):
+    monkeypatch.setattr(pricing, "MANY_OFFERS", 0)
+    monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
+    monkeypatch.setattr("program.test_pairs.METHODS", ("exact",))
+
+
+@pytest.mark.parametrize("first", FEATURES)
+def test_blocks_in_pairs(first, all_priced):
+    pairs = [pair for pair in PAIRS if pair[0] == first][1::6]
+    check([(first,), *pairs], 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", FEATURES)
+def test_all_pairs(first, all_priced):
+    check([pair for pair in PAIRS if pair[0] == first], 2)
