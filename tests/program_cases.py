@@ -285,12 +285,12 @@ def combine(features):
     return not any(pair <= set(features) for pair in (*SAME_BLOCK, *REFUSED))
 
 
-def case_of(features, seed, sites=4, cells=4):
+def case_of(features, seed, sites=4, cells=4, configurations=2):
     """Return what a random town with some features asks; something in it can be served."""
     rng = np.random.default_rng(seed)
     while True:
         demand, offers, reach = town(
-            int(rng.integers(1 << 30)), sites=sites, cells=cells,
+            int(rng.integers(1 << 30)), sites=sites, cells=cells, configurations=configurations,
             existing="extensions" in features or rng.random() < 0.5,
         )  # fmt: skip
         case = Asked(demand, offers, reach, budget=float(rng.integers(4, 9)), aims=())

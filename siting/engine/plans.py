@@ -51,12 +51,23 @@ class Options:
     briefly: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a relaxation of the whole program said: a bound, and how much of each option it took."""
+
+    bound: float
+    taken: Floats
+
+
 class Plans:
     """The best plan and bound of one aim so far; values are signed so that more is better."""
 
-    def __init__(self, frame: Frame, clock: Clock, options: Options, start: Ints | None) -> None:
+    def __init__(
+        self, frame: Frame, clock: Clock, options: Options, start: Ints | None,
+        known: Known | None = None,
+    ) -> None:  # fmt: skip
         self.frame, self.clock, self.options = frame, clock, options
-        self.start = start
+        self.start, self.known = start, known
         self.parts = parts_of(frame)
         self.room = Room(frame)
         self.choice: Ints | None = None
@@ -69,7 +80,7 @@ class Plans:
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
         self.served: dict[bytes, Answered] = {}
-        self.taken: Floats = np.zeros(frame.count)
+        self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self._serve_s = 0.0  # the longest that it took to work out who is served
 
     def build(self) -> None:

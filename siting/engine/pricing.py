@@ -5,11 +5,11 @@ is solved over a few of them, and its duals price the others: those whose reduce
 gain come in, until none does. What is left is a program of a few options a site, which the rest of
 the engine solves, and a bound on all plans::
 
-    L(p)         =  sum of p_r b_r  +  sum over sites of  max(0, max of g_o)  +  sum of max(0, g_c) u_c
-    at_most(o)   =  L(p)  -  max(0, max of g at its site)  +  g_o
+    L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
+    at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` and of
-the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none that
+for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` (of each
+site the largest) and of the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none that
 takes option ``o`` more than ``at_most(o)``. So a program that has every option whose `at_most` is
 above the plan at hand has an optimum of the whole.
 
@@ -199,8 +199,7 @@ class Pricing:
         energies = slice(self.count, self.frame.layout.columns.energies)
         over = whole[energies] - self.matrix.upper[energies] * np.minimum(open_[self.door], 1.0)
         over[self.linked] = 0.0
-        new = np.flatnonzero(over > BROKEN * np.maximum(self.matrix.upper[energies], 1e-12))
-        return new
+        return np.flatnonzero(over > BROKEN * np.maximum(self.matrix.upper[energies], 1e-12))
 
     def run(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
@@ -224,9 +223,7 @@ class Pricing:
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
-            known = Priced(
-                self.active.copy(), taken, frame.signed(bound), self._signed(at_most)
-            )
+            known = Priced(self.active.copy(), taken, frame.signed(bound), self._signed(at_most))
             small = bound - found.objective <= max(PROMISE, 0.02 * gap) * abs(bound)
             new = self._promising(gain, bound)[: 0 if small else None]
             if not len(new) and not len(broken):

@@ -58,6 +58,12 @@ class Root(Plans):
         """Bound by cuts, and make plans of what they leave."""
         if self.choice is not None:
             self.master.begin_at(self.choice)
+        if self.known is not None and self.master.cutter.money:
+            with self.clock.phase("viable", self._until(0.3)):
+                self._viable(self.known.taken)
+            # The relaxation is known: cuts say no more where what is paid is decided.
+            if self.done or self.choice is not None:
+                return
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
         if self.frame.drawn_by_year:  # these cuts take long and say little
@@ -199,7 +205,9 @@ class Root(Plans):
             self.weighed(choice)
 
     def _relax(self) -> None:
-        """Bound by the whole relaxation, and dive into it."""
+        """Bound by the whole relaxation, unless that is known, and dive into it."""
+        if self.known is not None and self.choice is not None:
+            return
         with self.clock.phase("relaxation", self._until(0.6)):
             relaxation = Relaxation(self.frame, self.clock, seed=self.options.seed)
             bound = relaxation.solve()

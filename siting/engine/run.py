@@ -56,6 +56,8 @@ class Run(Root):
             self.build()
         if self.coarse:
             self.limit(self.master.most)
+        if self.known is not None:
+            self.limit(self.known.bound)
         if not self.frame.count:  # there is nothing to choose
             self.weighed(np.zeros(0, dtype=np.int64))
             self.infeasible = self.choice is None

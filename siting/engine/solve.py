@@ -16,7 +16,7 @@ from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
-from siting.engine.plans import Options
+from siting.engine.plans import Known, Options
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import ARITHMETIC, Proof
 from siting.engine.result import LeftOut, Result
@@ -28,6 +28,7 @@ from siting.engine.trim import trimmed
 from siting.engine.values import less_is_better, unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError
+from siting.program import options as program_options
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -37,7 +38,6 @@ from siting.program.aims import (
     ShortestDrives,
 )
 from siting.program.instance import Ints
-from siting.program import options as program_options
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
@@ -212,7 +212,11 @@ class _Solve:
         gap, options = self._gap_of(aim), self.whole.options
         for _ in range(WIDENED + 1):
             frame = self._framed(aim, reached)
-            result = self._solved(frame)
+            known = None
+            if priced is not None:
+                taken = priced.taken[self._in_whole(np.arange(frame.count))]
+                known = Known(priced.bound, taken)
+            result = self._solved(frame, known)
             if priced is None:
                 return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
@@ -253,7 +257,9 @@ class _Solve:
         if choice is not None:
             place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
             place[kept] = np.arange(len(kept))
-            self.choice = np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
+            self.choice = np.sort(
+                self.program.options.find(place[self.whole.options.offer[choice]])
+            )
 
     def _framed(self, aim: Aim, reached: Sequence[Reached]) -> Frame:
         return self._frame(aim, reached)[0] if reached else Frame(self.program, aim)
@@ -349,7 +355,7 @@ class _Solve:
             self.program, self.clock, gap=effort.gap, seed=effort.seed, start=self.choice
         )
 
-    def _solved(self, frame: Frame) -> Result:
+    def _solved(self, frame: Frame, known: Known | None = None) -> Result:
         effort = self.effort
         if effort.method == "milp":
             return solve_whole(
@@ -371,7 +377,7 @@ class _Solve:
             # Exactly: what is left to prove is left to the whole program.
             exact = self._run(frame, result.choice, 0.0)
             return replace(exact, bound=max(exact.bound, result.bound))
-        return self._run(frame, self.choice, self._gap_of(frame.aim))
+        return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
 
     def _gap_of(self, aim: Aim) -> float:
         """Return the gap asked of an aim: of drives as strict as of the rest where that is 0."""
@@ -379,12 +385,13 @@ class _Solve:
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _run(
-        self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False
-    ) -> Result:
+        self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False,
+        known: Known | None = None,
+    ) -> Result:  # fmt: skip
         effort = self.effort
         greedy = effort.method == "greedy"
         options = Options(gap, effort.threads, effort.seed, greedy, briefly)
-        run = Run(frame, self.clock, options, start)
+        run = Run(frame, self.clock, options, start, known)
         try:
             run.work()
         except KeyboardInterrupt:

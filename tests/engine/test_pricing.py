@@ -6,6 +6,9 @@ from program.test_pairs import FEATURES, PAIRS, check
 
 from siting.engine import pricing
 
+# Few sites with many offers: brute force tries them all.
+TOWN = {"methods": ("exact",), "sites": 3, "cells": 5, "configurations": 5}
+
 
 def few_at_first(self, start):
     """Begin with what stands, what must stand, and the plan at hand: nearly nothing."""
@@ -21,16 +24,16 @@ def few_at_first(self, start):
 def all_priced(monkeypatch):
     monkeypatch.setattr(pricing, "MANY_OFFERS", 0)
     monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
-    monkeypatch.setattr("program.test_pairs.METHODS", ("exact",))
+    monkeypatch.setattr(pricing, "AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("first", FEATURES)
 def test_blocks_in_pairs(first, all_priced):
     pairs = [pair for pair in PAIRS if pair[0] == first][1::6]
-    check([(first,), *pairs], 1)
+    check([(first,), *pairs], 1, **TOWN)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", FEATURES)
 def test_all_pairs(first, all_priced):
-    check([pair for pair in PAIRS if pair[0] == first], 2)
+    check([pair for pair in PAIRS if pair[0] == first], 2, **TOWN)

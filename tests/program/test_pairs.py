@@ -21,12 +21,12 @@ def seed_of(features, n):
     return n * 1_000_003 + sum(ord(c) * k for k, c in enumerate("+".join(features), 1))
 
 
-def disagreements(features, seed, methods=None):
+def disagreements(features, seed, methods=METHODS, **size):
     """Return whether a random town can be planned, and where a method and brute force differ."""
-    case = case_of(features, seed)
+    case = case_of(features, seed, **size)
     expected = best(case)
     out = []
-    for method in methods or METHODS:
+    for method in methods:
         where = f"{' + '.join(features)}, seed {seed}, {method}"
         try:
             answer = solve(program_of(case), gap=0.0, time_limit_s=60.0, threads=1, method=method)
@@ -71,12 +71,12 @@ def plan_of(plan):
     return sorted((t, o) for course in plan.values() for t, o in enumerate(course) if o)
 
 
-def check(combinations, seeds):
+def check(combinations, seeds, **how):
     """Run towns; all must agree, and most must be such that there is a plan."""
     towns, plans, wrong = 0, 0, []
     for features in combinations:
         for n in range(seeds):
-            feasible, found = disagreements(features, seed_of(features, n))
+            feasible, found = disagreements(features, seed_of(features, n), **how)
             towns, plans = towns + 1, plans + feasible
             wrong += found
     print(
