@@ -61,8 +61,7 @@ class Root(Plans):
         if self.known is not None and self.master.cutter.money:
             with self.clock.phase("viable", self._until(0.3)):
                 self._viable(self.known.taken)
-            # The relaxation is known: cuts say no more where what is paid is decided.
-            if self.done or self.choice is not None:
+            if self.done:
                 return
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
