@@ -22,6 +22,7 @@ from siting.sites import (
 )
 from siting.sites.chargers_text import charger_counts, told_as
 from siting.sites.sizes import MOST_SIZES
+from siting.sites.standards import group_capacity_kwh_day
 from siting.tables import OFFERS, validate
 
 CHARGERS = charger_catalogue()
@@ -224,3 +225,17 @@ def test_a_smallest_station_above_every_site_or_size_is_told():
 def test_a_city_of_standing_stations_needs_no_size_that_fits():
     offers = make_offers(sites(60.0, 22.0), {}, sizes=SOME, **TABLES)
     assert offers["configuration"].to_list() == ["existing", "existing"]
+
+
+def test_what_ports_serve_is_worked_out_once_a_number_of_a_type(monkeypatch):
+    asked = []
+
+    def counted(types, number, *more):
+        asked.append(tuple(types["charger_id"][number > 0]) + tuple(number[number > 0]))
+        return group_capacity_kwh_day(types, number, *more)
+
+    monkeypatch.setattr("siting.sites.configurations.group_capacity_kwh_day", counted)
+    offers = make_offers(sites(*[None] * 50), {}, sizes=SIZES, service=WAITING, **TABLES)
+    assert len(offers) == 50 * 92
+    # 7 numbers of sockets, 2 of AC, 10 of fast chargers.
+    assert len(asked) == len(set(asked)) == 7 + 2 + 10

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InputError
+from siting.export import styles_of
 from siting.review.evaluate import evaluate
 from siting.review.explain import explain_site
 from siting.study.limits import power_for
@@ -95,3 +96,9 @@ def test_figures_name_the_bays_of_each_kind_until_the_user_gives_one(town):
     assert set(figures.loc[figures["table"] == "chargers.csv", "of"]) == {"socket"}
     own = siting.Study(town, [SIZES, "offers.costs.site_bays=3"]).assumptions
     assert not (own["table"] == "site_bays.csv").any()
+
+
+def test_labels_on_the_map_say_what_is_built(town):
+    (style,) = styles_of("sites", siting.Study(town, [SIZES]).plan.sites)
+    assert "&quot;chargers&quot; || ', '" in style.qml
+    assert "configuration" not in style.qml.partition("<labeling")[2].partition("</labeling>")[0]
