@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from siting.config.fields import (
     CsvFile,
@@ -18,6 +18,7 @@ from siting.config.fields import (
     Section,
     Share,
     TableName,
+    no_repeat,
     refuse,
 )
 
@@ -87,7 +88,10 @@ class SiteCosts(Section):
         None, description="operation and maintenance a year, share of the chargers' cost"
     )
     site_bays: float | None = Field(
-        None, ge=0, description="bays a site can give where its layer has no column bays"
+        None,
+        ge=0,
+        description="bays a site can give where its layer has no column bays; none: by kind of "
+        "place, from the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)",
     )
     line_detour: float | None = Field(
         None, ge=1, le=10, description="length of an 11 kV line over the straight distance"
@@ -141,23 +145,54 @@ Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of t
 Chargers = Annotated[
     Mapping[TableName, Count], Field(min_length=1, description="charger types, each with a number")
 ]
+Configurations = Annotated[Mapping[TableName, Chargers], Field(min_length=1)]
+Numbers = Annotated[tuple[Count, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)]
+Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
+
+
+class Choices(NamedTuple):
+    """What may stand at a site: sets of chargers by name, and numbers of chargers by type."""
+
+    configurations: Mapping[str, Mapping[str, int]]
+    sizes: Mapping[str, tuple[int, ...]]
+
+
+BUNDLES: Mapping[str, Mapping[str, int]] = {
+    "lev_hub": {"lev_3": 12},
+    "neighbourhood": {"lev_3": 6, "ac_22": 2},
+    "fast": {"dc_60": 1, "lev_3": 4},
+    "fast_twin": {"dc_60": 2},
+    "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
+    "trunk_hub": {"dc_180": 2, "dc_60": 2},
+}
+SIZES: Mapping[str, tuple[int, ...]] = {
+    "lev_3": (4, 8, 12, 16, 24, 32, 48),
+    "ac_22": (2, 4),
+    "dc_60": (1, 2, 3, 4),
+    "dc_120": (1, 2, 4),
+    "dc_180": (1, 2, 4),
+}
+# What may stand at a site where a configuration says neither.
+BY_DEFAULT = Choices(BUNDLES, {})
 
 
 class Offers(Section):
     """What can be built at a site, and what the budget pays of it."""
 
-    configurations: Mapping[TableName, Chargers] = Field(
-        {
-            "lev_hub": {"lev_3": 12},
-            "neighbourhood": {"lev_3": 6, "ac_22": 2},
-            "fast": {"dc_60": 1, "lev_3": 4},
-            "fast_twin": {"dc_60": 2},
-            "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
-            "trunk_hub": {"dc_180": 2, "dc_60": 2},
-        },
-        min_length=1,
-        description="sets of chargers that can be built at a site: for each its name, and how "
-        "many of each charger type of the catalogue",
+    configurations: Configurations | None = Field(
+        None,
+        description="sets of chargers that can be built at a site, as they are: for each its name, "
+        "and how many of each charger type of the catalogue; none, and no sizes: lev_hub (12 "
+        "lev_3), neighbourhood (6 lev_3, 2 ac_22), fast (1 dc_60, 4 lev_3), fast_twin (2 dc_60), "
+        "hub (2 dc_120, 2 ac_22, 8 lev_3), trunk_hub (2 dc_180, 2 dc_60)",
+    )
+    sizes: Sizes | None = Field(
+        None,
+        description="by charger type the numbers of it that may stand at a site, in every "
+        "combination of one type a charger group, beside the configurations where both are given",
+    )
+    least_ports: int = Field(
+        0, ge=0, le=1000, description="fewest ports of a station that sizes make; 0: any"
     )
     table_csv: CsvFile | None = Field(
         None,
@@ -213,11 +248,19 @@ class Offers(Section):
     @field_validator("configurations")
     @classmethod
     def _existing_is_taken(
-        cls, configurations: Mapping[str, Mapping[str, int]]
-    ) -> Mapping[str, Mapping[str, int]]:
-        what = f"{EXISTING!r} is the name of what stands already"
-        refuse(((name,), what, "name it otherwise") for name in configurations if name == EXISTING)
+        cls, configurations: Mapping[str, Mapping[str, int]] | None
+    ) -> Mapping[str, Mapping[str, int]] | None:
+        if EXISTING in (configurations or {}):
+            what = f"{EXISTING!r} is the name of what stands already"
+            refuse([((EXISTING,), what, "name it otherwise")])
         return configurations
+
+
+def choices_of(offers: Offers) -> Choices:
+    """Return what may stand at a site: as the section gives it, else `BY_DEFAULT`."""
+    if offers.configurations is None and offers.sizes is None:
+        return BY_DEFAULT
+    return Choices(offers.configurations or {}, offers.sizes or {})
 
 
 Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]

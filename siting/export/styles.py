@@ -176,8 +176,10 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
     )
     classes.append(Class("(standing)", "Existing station", standing_symbol))
     by = 'CASE WHEN "existing" THEN \'(standing)\' ELSE "kind" END'
+    chargers = "coalesce(\"chargers\" || ', ', '') || " if "chargers" in layer else ""
     text = (
         "if(coalesce(\"name\", '') = '', '', \"name\" || '\\n') || \"site_id\" || ', ' || "
+        f"{chargers}"
         "format_number(\"power_kw\", 0) || ' kW, ' || "
         "format_number(\"served_kwh_day\", 0) || ' kWh/day'"
     )

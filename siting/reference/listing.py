@@ -84,6 +84,7 @@ SUBJECTS = {
     "fees": Subject(("item", "level"), STATIONS, "fee"),
     "works": Subject(("item",), STATIONS, "site costs"),
     "bays": Subject(("charger_group", "per"), STATIONS),
+    "site_bays": Subject(("kind",), STATIONS, columns=("bays",)),
     "parking": Subject(("max_bays",), STATIONS),
     "time_utilisation": Subject(("charger_group",), STATIONS, columns=("use_share",)),
     "money": Subject(("item",), MONEY, "business case"),

@@ -12,6 +12,7 @@ from siting.report.figure_text import figure, label, missing, number, percent, r
 from siting.report.folder import RunFolder
 from siting.report.mapdata import site_name
 from siting.report.reading import COST_COLUMNS
+from siting.sites.chargers_text import told_as
 
 _COSTS = {
     "charger_cost_pkr": "Chargers",
@@ -188,7 +189,7 @@ def builds(run: RunFolder) -> list[dict[str, Any]]:
     for (name, chargers), part in new.groupby(["configuration", "chargers"], sort=True):
         rows.append(
             {
-                "name": label(name),
+                "name": _told(name, chargers),
                 "chargers": chargers,
                 "count": len(part),
                 "kw": number(part["power_kw"].sum()),
@@ -198,6 +199,15 @@ def builds(run: RunFolder) -> list[dict[str, Any]]:
             }
         )
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
+
+
+def _told(configuration: Any, chargers: Any) -> str:
+    """Return what a station is called: its configuration, or its chargers where that says more."""
+    told = label(configuration)
+    if missing(configuration) or missing(chargers):
+        return told
+    words = told_as(str(configuration), str(chargers))
+    return told if words == str(configuration) else words
 
 
 def chargers_in_words(run: RunFolder) -> list[tuple[str, str]]:
@@ -263,7 +273,7 @@ def _station(
         "lon": f"{row['lon']:.5f}",
         "kind": label(row["kind"]) if not missing(row["kind"]) else "",
         "existing": bool(row["existing"]),
-        "configuration": label(row["configuration"]),
+        "configuration": _told(row["configuration"], row["chargers"]),
         "chargers": "" if missing(row["chargers"]) else str(row["chargers"]),
         "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
         "cost": Shown("cost", row["cost_pkr"], rupees(row["cost_pkr"])),

@@ -31,6 +31,7 @@ from siting.review.score import score, score_table
 from siting.study.answered import bare_outcome
 from siting.study.ask import blocks_of, program_of
 from siting.study.asked import Asked, money_of
+from siting.study.choices import configurations_of
 from siting.study.given import in_words, lay_down
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
@@ -145,7 +146,7 @@ def evaluate(
         path = Path(sites)
     else:
         path = lay_down(("sites",), sites, config.output.cache_dir)
-    configurations = {name: dict(counts) for name, counts in config.offers.configurations.items()}
+    configurations = configurations_of(config.offers)
     try:
         drawn = their_plan(
             study, read_their_layer(path, configurations, waiting.chargers, names), str(path)

@@ -26,6 +26,7 @@ from siting.review.solving import (
     near_optimal,
     other_plans,
 )
+from siting.sites.chargers_text import told_as
 from siting.study.ask import program_of
 from siting.study.asked import Asked
 from siting.study.stored_run import Source
@@ -198,9 +199,15 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     more = float(top["gain_kwh_day"]) - lost
     verdict = f"{abs(more):,.0f} kWh/day {'more' if more > 0 else 'less'}"
     verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
-    where, kind = run.name_of(str(top["site_id"])), str(top["offer_id"]).partition(":")[2]
+    where, kind = run.name_of(str(top["site_id"])), _told(run, str(top["offer_id"]))
     money = f" for PKR {top['subsidy_pkr'] / 1e6:,.2f} m" if run.pays_by_offer else ""
     return f"{where} with {kind}{money}: the plan would serve {verdict}, {ENDING}"
+
+
+def _told(run: Explained, offer_id: str) -> str:
+    """Return what an offer is called: its configuration, or its chargers."""
+    offer = run.offers.loc[run.offers["offer_id"] == offer_id].iloc[0]
+    return told_as(str(offer["configuration"]), str(offer["chargers"]))
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
@@ -262,10 +269,10 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     except SolveError:
         return NOT_IN_TIME.format(limit_s)
     figures["required"] = again.figures
-    standing = dict(offer.split(":", 1) for offer in again.answer.offers)
+    standing = {offer.partition(":")[0]: offer for offer in again.answer.offers}
     gone = sorted({o.partition(":")[0] for o in run.found.offers} - set(standing))
     figures["required"]["instead_of"] = gone
-    where = f"with {standing[site]} here"
+    where = f"with {_told(run, standing[site])} here"
     where += f" and nothing at {', '.join(gone[:4])}" if gone else ""
     where += " …" if len(gone) > 4 else ""
     proven = f"no plan with it {again.proven}"

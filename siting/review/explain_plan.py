@@ -28,9 +28,10 @@ class PlanReasons:
     Parameters
     ----------
     stations
-        One row a new station: ``site_id``, ``name``, ``configuration``, ``subsidy_pkr``,
-        ``served_kwh_day``, ``marginal_kwh_day`` (lost without it, all else the same) and
-        ``pkr_per_kwh_day`` (subsidy over marginal energy); the dearest for what it adds first.
+        One row a new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (lost without it, all else the
+        same) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the dearest for what it adds
+        first.
     binding
         (what, in words): what keeps the plan from serving more.
     figures
@@ -58,7 +59,8 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
         If the folder cannot be used.
     """
     run = opened(folder)
-    kept = ["site_id", "name", "configuration", "subsidy_pkr", "cost_pkr", "served_kwh_day"]
+    kept = ["site_id", "name", "configuration", "chargers"]
+    kept += ["subsidy_pkr", "cost_pkr", "served_kwh_day"]
     new = run.plan.new_sites
     stations = pd.DataFrame(new[[*kept, "use_share"]])
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)

@@ -18,6 +18,7 @@ from siting.review.outside_layer import TheirLayer
 from siting.review.places import match_places, study_of_sites, study_with_sites
 from siting.review.rules import limit_uses
 from siting.roads import Network
+from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
 from siting.study.sources import on_the_grid
 
@@ -166,22 +167,20 @@ def _priced(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the offer of each new station, in order, and the rules that rule one out."""
     asked = study.config.offers
-    spelled = {tuple(sorted(c.items())): name for name, c in asked.configurations.items()}
+    there = configurations_of(asked)
+    spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
     names: list[str] = []
     wanted: dict[str, dict[str, int]] = {}
     for counts in new["counts"]:
         text = " and ".join(f"{n} x {c}" for c, n in counts.items())
         name = spelled.get(tuple(sorted(counts.items())), text)
         names.append(name)
-        wanted[name] = dict(asked.configurations.get(name, counts))
+        wanted[name] = there.get(name, dict(counts))
     if new.empty:
         return study.offers.iloc[:0], []
     policy = "extend" if asked.existing_policy == "keep" else asked.existing_policy
-    config = study.config.model_copy(
-        update={
-            "offers": asked.model_copy(update={"configurations": wanted, "existing_policy": policy})
-        }
-    )
+    only = {"configurations": wanted, "sizes": None, "existing_policy": policy}
+    config = study.config.model_copy(update={"offers": asked.model_copy(update=only)})
     here = candidates[candidates["site_id"].isin(set(new["site_id"]))]
     offers = study_of_sites(study, here.reset_index(drop=True), config).offers
     offers = offers[~offers["existing"].to_numpy(bool)]

@@ -50,7 +50,8 @@ class Replan:
         The two plans.
     changes
         One row a station that changed: ``site_id``, ``name``, ``change``, and
-        ``configuration``, ``subsidy_pkr``, ``served_kwh_day`` each with ``_before`` and ``_after``.
+        ``configuration``, ``chargers``, ``subsidy_pkr``, ``served_kwh_day`` each with ``_before``
+        and ``_after``.
     classes
         One row a vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
@@ -177,7 +178,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
 
     The sites of both have the same ids.
     """
-    kept = ["site_id", "name", "configuration", "subsidy_pkr", "served_kwh_day"]
+    kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
     both = old.merge(new, on="site_id", how="outer", suffixes=("_before", "_after"))
     gone, fresh = both["configuration_after"].isna(), both["configuration_before"].isna()

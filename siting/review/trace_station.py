@@ -15,6 +15,7 @@ from siting.errors import Fault, InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
 from siting.sites.standards import group_capacity_kwh_day
 from siting.study.asked import subsidy_of
+from siting.study.choices import configurations_of
 from siting.study.to_plan import service_standard
 
 HOURS = 24.0
@@ -71,7 +72,7 @@ def _counts(run: Traced, configuration: str) -> dict[str, int]:
     name = configuration
     while _MORE.search(name):
         name = _MORE.sub("", name)
-    return dict(run.config.offers.configurations.get(name, {}))
+    return configurations_of(run.config.offers).get(name, {})
 
 
 def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:

@@ -23,6 +23,7 @@ from siting.sites.places import (
     candidates_from_layer,
     candidates_from_pois,
 )
+from siting.sites.sizes import with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
 from siting.sites.streets import candidates_from_streets
 from siting.sites.waiting import (
@@ -70,5 +71,6 @@ __all__ = [
     "subsidy_pkr",
     "time_utilisation",
     "wait_probability",
+    "with_sizes",
     "with_whereabouts",
 ]

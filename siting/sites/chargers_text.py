@@ -1,8 +1,11 @@
-"""The chargers of a station in words, ``2 x dc_120 + 8 x lev_3``, read back into numbers."""
+"""The chargers of a station in words, ``2 x dc_120 + 8 x lev_3``, and names made of them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+
+from siting.sites.configurations import EXTENDED, UPGRADED
 
 _PART = re.compile(r"^\s*(?P<number>\d+)\s*[x×*]\s*(?P<what>.+?)\s*$", re.IGNORECASE)
 _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
@@ -34,3 +37,30 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
         else:
             counts[matched["what"]] = counts.get(matched["what"], 0) + number
     return counts, standing
+
+
+def size_name(counts: Mapping[str, int]) -> str:
+    """Return the name of a configuration that is just its numbers of chargers.
+
+    >>> size_name({"lev_3": 24, "dc_60": 2})
+    '24_lev_3__2_dc_60'
+    """
+    return "__".join(f"{number}_{charger}" for charger, number in counts.items())
+
+
+def told_as(configuration: str, chargers: str) -> str:
+    """Return what to call a configuration: its name, or the chargers where that is all it says.
+
+    >>> told_as("hub", "2 x dc_120 + 8 x lev_3")
+    'hub'
+    >>> told_as("existing+2_dc_60+upgrade", "1 x 22 kW (stands) + 2 x dc_60")
+    '1 x 22 kW (stands) + 2 x dc_60, grid upgraded'
+    """
+    bare = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
+    try:
+        counts, _ = charger_counts(chargers)
+    except ValueError:  # words of a user's own table
+        return configuration
+    if not counts or bare != size_name(counts):
+        return configuration
+    return chargers + (", grid upgraded" if configuration.endswith(UPGRADED) else "")

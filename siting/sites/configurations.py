@@ -243,10 +243,10 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
-        out[f"capacity_{group}_kwh_day"] = [
-            rules.group_kwh_day(types[of_group], row[of_group]) if row[of_group].any() else 0.0
-            for row in n
-        ]
+        # Worked out once for each number of each type: sizes have few, however they are combined.
+        rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
+        served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
+        out[f"capacity_{group}_kwh_day"] = np.array(served)[which]
     return out
 
 

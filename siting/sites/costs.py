@@ -7,12 +7,14 @@
     cost        = chargers + grid_cost + fees + civil_cost + land_cost
     om          = share of the chargers' cost a year, swap batteries left out
 
-Figures and their sources are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv.
+Figures and their sources are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv,
+site_bays.csv.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,7 +66,7 @@ class SiteCosts:
     om_share
         Operation and maintenance: share of the chargers' cost a year, 0 to 1.
     site_bays
-        Bays a site can give where its layer does not say; ``inf`` for no limit.
+        Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
     line_detour
         Length of an 11 kV line over the straight distance, at least 1.
     land
@@ -72,6 +74,8 @@ class SiteCosts:
     neeca_points
         How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
         ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
+    bays_by_kind
+        Bays a site of that kind of place can give where its layer does not say.
 
     Raises
     ------
@@ -87,6 +91,7 @@ class SiteCosts:
     line_detour: float
     land: Literal["lease", "upfront"] = "lease"
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
+    bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
@@ -101,6 +106,9 @@ class SiteCosts:
         if not self.site_bays >= 0:
             what = f"{self.site_bays} is not bays of at least 0"
             faults.append(Fault("site costs, site_bays", what))
+        odd = tuple(f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0)
+        if odd:
+            faults.append(Fault("site costs, bays_by_kind", "not bays of at least 0", "", odd))
         if not 1 <= self.line_detour < np.inf:
             what = f"{self.line_detour} is not a factor of at least 1"
             faults.append(Fault("site costs, line_detour", what))
@@ -123,7 +131,7 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     path
         A user's own table in place of ``siting/reference/works.csv``, with the same columns.
     **overrides
-        Fields of `SiteCosts`.
+        Fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out.
 
     Raises
     ------
@@ -145,6 +153,9 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     if faults:
         raise InputError(faults)
     figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
+    if "site_bays" not in overrides:
+        by_kind = table("site_bays").set_index("kind")["bays"].astype(float)
+        figures["bays_by_kind"] = {str(kind): float(bays) for kind, bays in by_kind.items()}
     return SiteCosts(**(figures | overrides))
 
 

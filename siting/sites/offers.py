@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import geopandas as gpd
@@ -13,14 +13,22 @@ from siting.demand import session_figures
 from siting.errors import Fault, InputError
 from siting.sites.catalogue import bay_figures, charging_limits, parking_rule
 from siting.sites.configurations import (
-    UPGRADED,
     Rules,
     bare_configurations,
     configuration_faults,
     share_faults,
     with_costs,
 )
-from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, points_required, site_costs
+from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, site_costs
+from siting.sites.fitting import (
+    Fitting,
+    paired,
+    pairs,
+    require_fit,
+    with_reasons,
+    with_upgrade,
+)
+from siting.sites.sizes import with_sizes
 from siting.sites.standards import ServiceStandard
 from siting.sites.standing import extended_offers, standing_offers
 from siting.tables import CANDIDATES, capacity_groups, find_faults
@@ -48,6 +56,8 @@ def make_offers(
     candidates: gpd.GeoDataFrame,
     configurations: Mapping[str, Mapping[str, int]],
     *,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    least_ports: int = 0,
     chargers: pd.DataFrame,
     grid: pd.DataFrame,
     fees: pd.DataFrame,
@@ -73,11 +83,18 @@ def make_offers(
     ----------
     candidates
         Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
-        11 kV line), ``bays``, ``availability`` (share of the time there is power) and
-        ``existing_ports`` count before the defaults where they have a value; ``feeder_id`` is
-        carried along.
+        11 kV line), ``bays`` (else those of its kind of place), ``availability`` (share of the
+        time there is power) and ``existing_ports`` count before the defaults where they have a
+        value; ``feeder_id`` is carried along.
     configurations
-        Name, then charger type and number.
+        Name, then charger type and number. Each is offered at each site, with a reason where it
+        does not fit. None need be given beside sizes.
+    sizes
+        Charger type, then the numbers of it that may stand at a site: in every combination of one
+        type a charger group (`with_sizes`). At a site those that fit are offered; where none does,
+        the smallest, with the reason.
+    least_ports
+        Fewest ports of a station that sizes make.
     chargers, grid, fees, compatibility, utilisation, availability, subsidy, service, costs, bays
         As in `configuration_table`.
     sessions, limits, energy_kwh_day
@@ -102,7 +119,7 @@ def make_offers(
     Returns
     -------
     DataFrame
-        One row a site and configuration, in the order of the sites and then as given:
+        One row a site and configuration, in the order of the sites and then as given, sizes last:
         ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
         ``existing``, ``extends``, ``power_kw``, ``standing_kw`` (the part of it that stands),
         ``upgrade_kw`` (headroom that the upgrade adds: ``power_kw - standing_kw - upgrade_kw`` is
@@ -116,11 +133,13 @@ def make_offers(
     Raises
     ------
     InputError
-        With every fault of candidates, configurations and settings.
+        With every fault of candidates, configurations and settings; or where no site can hold any
+        of the sizes.
     """
     faults = find_faults(candidates, CANDIDATES)
     faults += _site_faults(candidates)
-    faults += configuration_faults(configurations, chargers)
+    if configurations or not sizes:
+        faults += configuration_faults(configurations, chargers)
     faults += share_faults(utilisation, availability)
     for name, value in (("headroom_kw", headroom_kw), ("line_km", line_km)):
         if value is not None and not (np.isfinite(value) and value >= 0):
@@ -150,17 +169,29 @@ def make_offers(
     sites = _sites(candidates, rules, headroom_kw, availability, line_km)
     if existing_policy == "ignore":
         sites["existing"] = False
-    choices = bare_configurations(configurations, rules)
+    named = with_sizes(configurations, sizes or {}, chargers)
+    choices = bare_configurations(named, rules)
+    sized = np.arange(len(choices)) >= len(configurations)
+    fitting = Fitting(grid, parking_rule() if parking is None else parking,
+                      rules.costs.neeca_points, upgrade, least_ports)  # fmt: skip
     standing = standing_offers(sites[sites["existing"]], rules)
-    new = sites[~sites["existing"]].merge(choices, how="cross")
-    parts = [new.assign(standing_kw=0.0, standing_kwh_day=0.0, extends=False)]
+    new = sites[~sites["existing"]]
+    at_site, choice, fit = pairs(new, choices, sized, fitting)
+    parts = [paired(new, choices, at_site, choice).assign(
+        standing_kw=0.0, standing_kwh_day=0.0, extends=False
+    )]  # fmt: skip
+    picked = [choice]
     if existing_policy == "extend" and len(standing):
-        parts.append(extended_offers(standing, choices).assign(existing=False, extends=True))
+        at_site, choice, more = pairs(standing, choices, sized, fitting)
+        extended = extended_offers(standing, choices, at_site, choice)
+        parts.append(extended.assign(existing=False, extends=True))
+        picked.append(choice)
+        fit |= more
+    if sized.any() and not fit and any(map(len, parts)):
+        require_fit(new if len(new) else standing, choices, sized, fitting)
     built = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
-    built = _upgraded(built, grid, upgrade)
-    built = with_costs(built, rules)
-    rule = parking_rule() if parking is None else parking
-    built = _ruled_out(built.reset_index(drop=True), rule, rules.costs.neeca_points)
+    built = with_costs(with_upgrade(built, fitting), rules)
+    built = with_reasons(built, sized[np.concatenate(picked)], fitting)
     zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
     standing = standing.assign(
         extends=False, **zero, **dict.fromkeys(LIVES, np.nan), **dict.fromkeys(TEXT, "")
@@ -168,7 +199,8 @@ def make_offers(
     # Standing stations first, so that at a site they stand before what extends them.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built
-    offers = offers.sort_values("order", kind="stable", ignore_index=True)
+    if not offers["order"].is_monotonic_increasing:
+        offers = offers.sort_values("order", kind="stable", ignore_index=True)
     groups = dict.fromkeys(capacity_groups(map(str, [*choices.columns, *standing.columns])))
     capacity = [f"capacity_{group}_kwh_day" for group in groups]
     output = offers.reindex(columns=capacity).astype(float).fillna(0.0)
@@ -233,62 +265,13 @@ def _sites(
             "headroom_kw": known("headroom_kw").fillna(headroom_kw),
             "availability": known("availability").fillna(availability),
             "line_km": known("line_km").fillna(usual if line_km is None else line_km),
-            "site_bays": known("bays").fillna(rules.costs.site_bays),
+            "site_bays": known("bays")
+            .fillna(candidates["kind"].astype(str).map(rules.costs.bays_by_kind).astype(float))
+            .fillna(rules.costs.site_bays),
             "bays_known": known("bays").notna(),
             "order": np.arange(len(candidates)),
         }
     )
     if "feeder_id" in candidates.columns:
         out["feeder_id"] = candidates["feeder_id"]
-    return out
-
-
-def _upgraded(offers: pd.DataFrame, grid: pd.DataFrame, upgrade: bool) -> pd.DataFrame:
-    """Return the offers with the price of headroom, or the reason that it is too small."""
-    out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
-    added = out["power_kw"] - out["standing_kw"]
-    over = (out["reason"] == "") & (added > out["headroom_kw"])
-    if upgrade:
-        items = grid.set_index("item")["value"].astype(float)
-        kw = (added - out["headroom_kw"]).where(over, 0.0)
-        out["upgrade_kw"] = kw
-        price = items["upgrade_fixed"] + kw * items["upgrade_kw"]
-        out["upgrade_cost_pkr"] = price.where(over, 0.0)
-        named = out["configuration"] + UPGRADED
-        out["configuration"] = named.where(over, out["configuration"])
-        return out
-    out.loc[over, "reason"] = [
-        f"needs {power:,.0f} kW, headroom {spare:,.0f} kW"
-        for power, spare in zip(added[over], out["headroom_kw"][over], strict=True)
-    ]
-    return out
-
-
-def _ruled_out(offers: pd.DataFrame, parking: pd.DataFrame, points_rule: str) -> pd.DataFrame:
-    """Return the offers with the reasons of bays and points beside those they have."""
-    out = offers.copy()
-    asked = points_required(
-        out["site_bays"].where(out["bays_known"].astype(bool)).to_numpy(dtype=float), parking
-    )
-    out["neeca_points"] = asked
-    few = (out["points"] < asked) & (points_rule == "minimum")
-    # Below the rule's first step no number is given, so that none is too many.
-    many = (out["points"] > asked) & (asked > 0) & (points_rule == "maximum")
-    reasons = []
-    columns = ("reason", "bays_needed", "site_bays", "points")
-    rows = zip(*(out[c] for c in columns), asked, few, many, strict=True)
-    for reason, bays, there, points, wanted, short, over in rows:
-        offer_reasons = [reason] if reason else []
-        if bays > there:
-            offer_reasons.append(f"needs {bays:,} bays, the site has {there:g}")
-        if short:
-            offer_reasons.append(
-                f"{points} charging points, NEECA asks {wanted:g} of {there:g} bays"
-            )
-        if over:
-            offer_reasons.append(
-                f"{points} charging points, NEECA allows {wanted:g} at {there:g} bays"
-            )
-        reasons.append("; ".join(offer_reasons))
-    out["reason"] = pd.Series(reasons, index=out.index, dtype="str")
     return out

@@ -7,6 +7,7 @@ import pandas as pd
 
 from siting.sites.configurations import EXISTING, EXTENDED, Rules
 from siting.sites.costs import bays_needed
+from siting.sites.fitting import Places, paired
 from siting.tables import capacity_groups
 
 # A station of up to 22 kW can only be AC Type 2: no DC unit in the catalogue is that small.
@@ -41,33 +42,36 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         standing_kw=kw,
         ports=ports,
         points=ports,
-        bays_needed=[
-            int(bays_needed(np.ones((1, 1)), units.iloc[[i]], rules.bays)[0])
-            for i in range(len(units))
-        ],
+        bays_needed=bays_needed(np.eye(len(units)), units, rules.bays).astype(int),
         reason="",
     )
+    # Once for stations that are alike; those in the order in which they first come.
+    alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
     served = np.array(
         [
-            rules.group_kwh_day(units.iloc[[i]], np.ones(1)) if kw[i] > 0 else 0.0
-            for i in range(len(units))
-        ]
-    )
+            rules.group_kwh_day(units.loc[[i]], np.ones(1)) if kw[i] > 0 else 0.0
+            for i in units.drop_duplicates().index
+        ],
+        dtype=float,
+    )[alike]
     out["standing_kwh_day"] = served
     for name in dict.fromkeys(group):
         out[f"capacity_{name}_kwh_day"] = np.where(group == name, served, 0.0)
     return out
 
 
-def extended_offers(standing: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFrame:
-    """Return each standing station with each configuration added to it.
+def extended_offers(
+    standing: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
+) -> pd.DataFrame:
+    """Return standing stations with configurations added to them, a row a pair of both.
 
     Power, ports, points, bays and capacity are those of both; every rupee and the grid connection
     are those of the added chargers alone. `choices` are as
     `siting.sites.configurations.bare_configurations`.
     """
     shared = [c for c in standing.columns if c in choices.columns]
-    both = standing.rename(columns={c: f"{c}_stands" for c in shared}).merge(choices, how="cross")
+    stands = standing.rename(columns={c: f"{c}_stands" for c in shared})
+    both = paired(stands, choices, at_site, choice)
     for column in ("power_kw", "ports", "points", "bays_needed"):
         both[column] = both[column] + both[f"{column}_stands"]
     groups = capacity_groups(map(str, [*standing.columns, *choices.columns]))
@@ -77,10 +81,11 @@ def extended_offers(standing: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFra
         both[column] = sum(part.astype(float) for part in parts)
     both["configuration"] = EXTENDED + both["configuration"]
     both["chargers"] = both["chargers_stands"] + " + " + both["chargers"]
-    both["vehicle_classes"] = [
-        ", ".join(dict.fromkeys(f"{had}, {gets}".strip(", ").split(", ")))
-        for had, gets in zip(both["vehicle_classes_stands"], both["vehicle_classes"], strict=True)
-    ]
+    served = both["vehicle_classes_stands"] + ", " + both["vehicle_classes"]
+    once = {
+        text: ", ".join(dict.fromkeys(text.strip(", ").split(", "))) for text in served.unique()
+    }
+    both["vehicle_classes"] = served.map(once)
     return both.drop(columns=[f"{c}_stands" for c in shared])
 
 

@@ -16,6 +16,7 @@ from siting import economics, reference, sites
 from siting.config import Config, Demand
 from siting.demand.surfaces import SURFACES
 from siting.reference.listing import CONFIG, ENERGY, WHERE, listed, placed
+from siting.study.choices import charger_types
 from siting.study.stages import Row, Table
 from siting.study.to_demand import own_figures
 
@@ -142,9 +143,8 @@ def with_own(
 def station_figures(config: Config) -> list[Table]:
     """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
-    used = {name for counts in asked.configurations.values() for name in counts}
     chargers = reference.table("chargers", asked.chargers_csv)
-    chargers = chargers[chargers["charger_id"].astype(str).isin(used)]
+    chargers = chargers[chargers["charger_id"].astype(str).isin(charger_types(asked))]
     groups, classes = set(chargers["charger_group"]), list(config.demand.vehicle_classes)
     grid = reference.table("grid", asked.grid_csv)
     unused = ["headroom"] if asked.upgrade else ["headroom", "upgrade_fixed", "upgrade_kw"]
@@ -163,6 +163,9 @@ def station_figures(config: Config) -> list[Table]:
         taken[taken["charger_group"].isin(groups)], use_shares, "charger_group", "use_share"
     )
     works = with_own(reference.table("works"), _by_item(config.offers.costs, sites.WORKS))
+    # Bays that the configuration gives are those of every kind of place.
+    own_bays = asked.costs.site_bays is not None
+    by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
     return [
         listed("chargers", chargers, file_of("chargers", asked.chargers_csv)),
         ours("compatibility"),
@@ -171,6 +174,7 @@ def station_figures(config: Config) -> list[Table]:
         listed("fees", reference.table("fees")),
         listed("works", works),
         ours("bays"),
+        *by_kind,
         listed("parking", reference.table("parking")),
         listed("time_utilisation", taken.assign(unit="share of time")),
     ]

@@ -20,6 +20,7 @@ from siting.program.limits import Limit, feeders, number
 from siting.program.spacing import spacing
 from siting.roads import Network
 from siting.roads.lines import lines_of_layer, road_lines
+from siting.study.choices import configurations_of
 from siting.study.zones import area_of_points
 
 
@@ -48,10 +49,9 @@ def limits_of(
         area = area_of_points(candidates.geometry, asked.areas.path, asked.areas.name_column, where)
         of_site = dict(zip(candidates["site_id"].astype(str), area, strict=True))
         budgets = {str(name): pkr for name, pkr in asked.areas.budgets_pkr.items()}
-        shares: dict[str, dict[str, float]] = {name: {} for name in budgets}
-        for offer_id, site_id in offers[["offer_id", "site_id"]].itertuples(index=False, name=None):
-            if of_site[str(site_id)] in shares:
-                shares[of_site[str(site_id)]][str(offer_id)] = 1.0
+        area_of = offers["site_id"].astype(str).map(of_site)
+        ids = offers["offer_id"].astype(str)
+        shares = {name: dict.fromkeys(ids[area_of == name], 1.0) for name in budgets}
         limits += _envelopes(budgets, shares, where)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
@@ -185,7 +185,7 @@ def power_for(
     kw = {str(charger): float(one) for charger, one in each.items()}
     configuration_kw = {
         name: sum(n * kw[charger] for charger, n in counts.items())
-        for name, counts in config.offers.configurations.items()
+        for name, counts in configurations_of(config.offers).items()
     }
     stands: dict[str, float] = {}
     there = offers[offers["existing"].to_numpy(bool)]
@@ -194,18 +194,16 @@ def power_for(
     ):
         if classes & set(str(serves).split(", ")):
             stands[str(site)] = float(power_kw)
-    offer_kw = {}
-    columns = ["offer_id", "site_id", "configuration"]
-    for offer_id, site, name in offers[columns].itertuples(index=False, name=None):
-        # A station that stands, or one that is added to it, or one where nothing stands.
-        added = configuration_kw.get(_bare(str(name)), 0.0)
-        offer_kw[str(offer_id)] = stands.get(str(site), 0.0) + added
-    return offer_kw
+    # A station that stands, or one that is added to it, or one where nothing stands.
+    added = _bare(offers).map(configuration_kw).astype(float).fillna(0.0)
+    there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
+    return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
 
 
-def _bare(configuration: str) -> str:
+def _bare(offers: pd.DataFrame) -> pd.Series[str]:
     # existing+hub and hub+upgrade are of the chargers of hub.
-    return configuration.removeprefix("existing+").removesuffix("+upgrade")
+    names: pd.Series[str] = offers["configuration"].astype("str")
+    return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
 
 
 def _envelopes(
@@ -247,7 +245,7 @@ def _shares_by_chargers(
             )
         )
     share: dict[str, dict[str, float]] = {}
-    for name, counts in config.offers.configurations.items():
+    for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
         total = sum(cost.values())
         share[name] = {}
@@ -255,14 +253,16 @@ def _shares_by_chargers(
             group = str(chargers.loc[charger, "charger_group"])
             part = pkr / total if total > 0 else 1 / len(cost)
             share[name][group] = share[name].get(group, 0.0) + part
-    envelope_shares: dict[str, dict[str, float]] = {name: {} for name in envelopes}
-    columns = ["offer_id", "configuration"]
-    for offer_id, configuration in offers[columns].itertuples(index=False, name=None):
-        name = _bare(str(configuration))
-        for envelope, groups in envelopes.items():
-            part = sum(share.get(name, {}).get(group, 0.0) for group in set(groups))
-            if part > 0:
-                envelope_shares[envelope][str(offer_id)] = min(part, 1.0)
+    names, ids = _bare(offers), offers["offer_id"].astype(str)
+    envelope_shares: dict[str, dict[str, float]] = {}
+    for envelope, groups in envelopes.items():
+        of_name = {
+            name: min(sum(of_group.get(group, 0.0) for group in set(groups)), 1.0)
+            for name, of_group in share.items()
+        }
+        of_offer = names.map(of_name).astype(float)
+        draws = (of_offer > 0).to_numpy()
+        envelope_shares[envelope] = dict(zip(ids[draws], of_offer[draws].tolist(), strict=True))
     return envelope_shares
 
 

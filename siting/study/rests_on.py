@@ -221,7 +221,7 @@ def figures(
 
 
 @stage(
-    "offers: configurations chargers_csv grid_csv upgrade costs service",
+    "offers: configurations sizes chargers_csv grid_csv upgrade costs service",
     "money",
     "program.limits",
     "roads: speeds speeds_csv",

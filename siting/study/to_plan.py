@@ -9,6 +9,7 @@ import pandas as pd
 
 from siting import economics, roads, sites
 from siting.config import Config
+from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
 from siting.outcome import Outcome
 from siting.plan import Plan
@@ -19,6 +20,7 @@ from siting.roads import Network
 from siting.study.answered import decide
 from siting.study.ask import program_of
 from siting.study.asked import Asked, asked_of
+from siting.study.choices import charger_types
 from siting.study.limits import limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
@@ -104,12 +106,12 @@ def service_standard(config: Config) -> sites.ServiceStandard:
     )
 
 
-@stage("offers: configurations chargers_csv", stored="offers")
+@stage("offers: configurations sizes chargers_csv", stored="offers")
 def chargers(config: Config) -> Table:
     """The chargers that the configurations are made of, rows of the catalogue."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
-    used = {name for counts in config.offers.configurations.values() for name in counts}
-    return catalogue[catalogue["charger_id"].astype(str).isin(used)].reset_index(drop=True)
+    used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
+    return catalogue[used].reset_index(drop=True)
 
 
 @stage("offers.availability")
@@ -119,7 +121,7 @@ def availability(config: Config, city: Row) -> float:
 
 
 @stage(
-    "offers: configurations chargers_csv grid_csv headroom_kw",
+    "offers: configurations sizes least_ports chargers_csv grid_csv headroom_kw",
     "offers: existing_policy upgrade subsidy table_csv",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
@@ -137,11 +139,13 @@ def offers(
     service_standard: sites.ServiceStandard,
 ) -> Table:
     """What could be built at each site (`siting.tables.OFFERS`)."""
-    asked = config.offers
+    asked, may_stand = config.offers, choices_of(config.offers)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     made = sites.make_offers(
         candidates,
-        {name: dict(counts) for name, counts in asked.configurations.items()},
+        may_stand.configurations,
+        sizes=may_stand.sizes,
+        least_ports=asked.least_ports,
         chargers=sites.charger_catalogue(asked.chargers_csv),
         grid=sites.grid_figures(asked.grid_csv),
         fees=sites.fee_figures(),
@@ -212,7 +216,7 @@ def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | Non
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
-@stage("program.limits", "offers: configurations chargers_csv", stored="limits")
+@stage("program.limits", "offers: configurations sizes chargers_csv", stored="limits")
 def limits(
     config: Config,
     network: Network,

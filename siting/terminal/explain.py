@@ -11,6 +11,7 @@ from rich.table import Table
 from siting.plan import Plan
 from siting.review.explain import SiteReasons
 from siting.review.explain_plan import PlanReasons
+from siting.sites.chargers_text import told_as
 from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 25
@@ -43,9 +44,8 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
     offers.add_column("PKR m", justify="right", no_wrap=True)
     offers.add_column("The plan would then serve")
     for row in why.offers.to_dict("records"):
-        offers.add_row(
-            str(row["configuration"]), f"{row['subsidy_pkr'] / 1e6:,.2f}", str(row["said"])
-        )
+        told = told_as(str(row["configuration"]), str(row["chargers"]))
+        offers.add_row(told, f"{row['subsidy_pkr'] / 1e6:,.2f}", str(row["said"]))
     if len(why.offers):
         console.print(offers)
         console.print("PKR m: subsidy. What the plan would serve: all other stations the same.")
@@ -72,7 +72,7 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
         table.add_row(
             str(row["site_id"]),
             row["name"] if isinstance(row["name"], str) else "",
-            str(row["configuration"]),
+            told_as(str(row["configuration"]), str(row["chargers"])),
             f"{row['subsidy_pkr'] / 1e6:,.2f}",
             f"{row['served_kwh_day']:,.0f}",
             f"{row['marginal_kwh_day']:,.0f}",

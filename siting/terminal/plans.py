@@ -11,6 +11,7 @@ from rich.table import Table
 
 from siting.demand import PROJECTED_AFTER
 from siting.plan import Plan
+from siting.sites.chargers_text import told_as
 from siting.study import DemandRun
 from siting.terminal.screen import NARROW, Screen
 
@@ -68,7 +69,7 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
         table.add_row(
             row.site_id,
             row.name if isinstance(row.name, str) else "",
-            row.configuration,
+            told_as(row.configuration, row.chargers),
             f"{row.subsidy_pkr / 1e6:,.2f}",
             f"{row.served_kwh_day:,.0f}",
             f"{row.use_share:.0%}",
@@ -78,7 +79,8 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
         console.print(f"… and {len(new) - most:,} more in sites.csv (PKR m: subsidy)")
     built = new.drop_duplicates("configuration").sort_values("configuration")
     for row in built.itertuples(index=False):
-        console.say(f"  {row.configuration}: {row.chargers}")
+        if told_as(row.configuration, row.chargers) == row.configuration:
+            console.say(f"  {row.configuration}: {row.chargers}")
     console.print()
 
 

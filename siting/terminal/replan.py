@@ -10,9 +10,11 @@ from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.replan import Replan
+from siting.sites.chargers_text import told_as
 from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 12
+SIDES = ("before", "after")
 
 
 def print_replan(replanned: Replan) -> None:
@@ -79,8 +81,8 @@ def _print_stations(console: Any, changes: pd.DataFrame) -> None:
     for name in ("PKR m", "kWh/day"):
         table.add_column(name, justify="right", no_wrap=True, min_width=7)
     for row in shown.head(MOST_ROWS).to_dict("records"):
-        old, new = row["configuration_before"], row["configuration_after"]
-        kinds = [str(kind) for kind in dict.fromkeys((old, new)) if isinstance(kind, str)]
+        sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
+        kinds = dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str))
         pkr = row["subsidy_pkr_after"] - row["subsidy_pkr_before"]
         kwh = row["served_kwh_day_after"] - row["served_kwh_day_before"]
         table.add_row(

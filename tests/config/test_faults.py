@@ -153,6 +153,17 @@ ONE_FAULT = [
      "a table with a column h3 is kind: points; hexagons as demand cells are demand.cells.shape"),
     ("    shape: h3\n    resolution: 9", "    kind: hex", 30, "demand.cells.shape",
      "'hex' is not one of square, h3", ""),
+    ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 0]", 123, "offers.sizes.ac_22.1",
+     "0 is less than 1", "expected: number of chargers of this type"),
+    ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 2.5]", 123, "offers.sizes.ac_22.1",
+     "2.5 is not a whole number", "expected: number of chargers of this type"),
+    ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 2]", 123, "offers.sizes.ac_22.1",
+     "2 is there already", "leave it out"),
+    ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: 2", 123, "offers.sizes.ac_22",
+     "2 is not a list", "write [a, b]"),
+    ("sizes: {ac_22: [2, 4], dc_60: [1]}", "sizes: {}", 123, "offers.sizes",
+     "is empty; at least one is needed", ""),
+    ("least_ports: 3", "least_ports: -1", 124, "offers.least_ports", "-1 is less than 0", ""),
 ]  # fmt: skip
 
 

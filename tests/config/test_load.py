@@ -10,6 +10,7 @@ import pytest
 
 from siting.config import Config, load
 from siting.config.fields import LAYER_SUFFIXES, PAKISTAN_WSEN
+from siting.config.offers import BY_DEFAULT, choices_of
 from siting.errors import ConfigError, Fault
 
 MINIMAL = """\
@@ -151,11 +152,11 @@ offers:
   utilisation: 1
   availability: 0.9
   service: {
-    rule: rated_share, wait_min: 5,
-    alpha: 0.2,
-    swap_depth: 0.7, swap_taper: 1.2,
-    time_utilisation: {dc: 0.2},
+    rule: rated_share, wait_min: 5, alpha: 0.2,
+    swap_depth: 0.7, swap_taper: 1.2, time_utilisation: {dc: 0.2},
   }
+  sizes: {ac_22: [2, 4], dc_60: [1]}
+  least_ports: 3
   costs:
     civil_bay_pkr: 100_000
     land: upfront
@@ -397,7 +398,9 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert config.candidates.sources[0].model_dump() == {"kind": "streets", "spacing_m": 1000}
     assert config.candidates.existing is None
     assert (config.candidates.merge_within_m, config.candidates.max_snap_m) == (60, 250)
-    assert config.offers.configurations == {
+    assert (config.offers.configurations, config.offers.sizes) == (None, None)
+    assert choices_of(config.offers).sizes == {}
+    assert choices_of(config.offers).configurations == {
         "lev_hub": {"lev_3": 12},
         "neighbourhood": {"lev_3": 6, "ac_22": 2},
         "fast": {"dc_60": 1, "lev_3": 4},
@@ -577,6 +580,19 @@ def test_broken_yaml_has_line_and_column(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- overrides
+
+
+def test_what_may_stand_is_bundles_sizes_or_both_and_the_default_where_neither_is_given(
+    tmp_path: Path,
+) -> None:
+    path = write_study(tmp_path, MINIMAL)
+    sizes = ["offers.sizes={lev_3: [4, 8]}"]
+    bundles = ["offers.configurations={one: {dc_60: 1}}"]
+    assert choices_of(load(path).offers) == BY_DEFAULT
+    assert choices_of(load(path, bundles).offers) == ({"one": {"dc_60": 1}}, {})
+    assert choices_of(load(path, sizes).offers) == ({}, {"lev_3": (4, 8)})
+    both = choices_of(load(path, bundles + sizes).offers)
+    assert both == ({"one": {"dc_60": 1}}, {"lev_3": (4, 8)})
 
 
 def test_overrides_are_read_as_yaml_in_their_order(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_bays_and_neeca_s_points_rule_offers_out():
         "needs 22 kW, headroom 1 kW",
     ]
     assert offers["neeca_points"].to_list() == [0, 0, 3, 3, 0, 0]
-    assert offers["site_bays"].to_list() == [3, 3, 120, 120, 12, 12]
+    assert offers["site_bays"].to_list() == [3, 3, 120, 120, 8, 8]  # of a fuel station
     free = make_offers(places, wide, **TABLES, costs=site_costs(site_bays=0))
     assert free["reason"].to_list() == [
         "needs 4 bays, the site has 3", "", "", "", "needs 4 bays, the site has 0",

@@ -1,0 +1,166 @@
+"""Which chargers fit which site, and the reason in words where they do not.
+
+Chargers fit a site where a grid connection carries them, the headroom does (or an upgrade can be
+bought), the bays do, and NEECA's points allow them. Sets of chargers that the user names stay rows
+with their reason; sizes are rows where they fit, else every site would have hundreds of reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.sites.configurations import UPGRADED
+from siting.sites.costs import points_required
+
+type Flags = npt.NDArray[np.bool_]
+type Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What a site must have for chargers to fit: the rules beside its own figures."""
+
+    grid: pd.DataFrame
+    parking: pd.DataFrame  # NEECA's points by bays
+    points_rule: str = "none"
+    upgrade: bool = False  # whether more power than the headroom can be bought
+    least_ports: int = 0  # of a station that sizes make
+
+    def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Return the points that NEECA's rule names for the bays of each site, 0 if unknown."""
+        known = sites["site_bays"].where(sites["bays_known"].astype(bool))
+        return points_required(known.to_numpy(dtype=float), self.parking)
+
+    def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
+        """Return where points are too few, and where they are too many."""
+        few = (points < asked) & (self.points_rule == "minimum")
+        # Below the rule's first step no number is given, so that none is too many.
+        return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
+
+
+def pairs(
+    sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting
+) -> tuple[Places, Places, bool]:
+    """Return the rows of sites and of choices that become offers, and whether any size fits.
+
+    In the order of the sites, then of the choices. `sites` are new ones, or stations that stand
+    with their ``ports``, ``points`` and ``bays_needed``; `sized` says which choices are sizes. Of
+    them those that fit a site are taken, or the smallest where none does; all others always.
+    """
+    if sized.any():
+        fits = _fits(sites, choices, rules) & sized
+    else:
+        fits = np.zeros((len(sites), len(choices)), dtype=bool)
+    some = fits.any(axis=1)
+    if sized.any():
+        fits[~some, _smallest(choices, sized, rules.least_ports)] = True
+    at_site, choice = np.nonzero(fits | ~sized)
+    return at_site, choice, bool(some.any())
+
+
+def paired(
+    sites: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
+) -> pd.DataFrame:
+    """Return the columns of both side by side, a row a pair."""
+    parts = (sites.iloc[at_site], choices.iloc[choice])
+    return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+
+
+def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
+    def both(column: str) -> npt.NDArray[Any]:
+        added = choices[column].to_numpy()[None]
+        return added + sites[column].to_numpy()[:, None] if column in sites.columns else added
+
+    bays, headroom = (sites[c].to_numpy(float)[:, None] for c in ("site_bays", "headroom_kw"))
+    few, many = rules.wrong_points(both("points"), rules.points(sites)[:, None])
+    fits: Flags = (choices["reason"] == "").to_numpy(bool)[None] & (both("bays_needed") <= bays)
+    if not rules.upgrade:
+        fits &= choices["power_kw"].to_numpy(float)[None] <= headroom
+    fits &= ~few & ~many & (both("ports") >= rules.least_ports)
+    return fits
+
+
+def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
+    """Return the row of the size of fewest bays, then least power, of those not too small."""
+    there = np.flatnonzero(sized)
+    large = there[(choices["ports"].to_numpy()[there] >= least_ports)]
+    order = choices.iloc[large if len(large) else there].reset_index(drop=True)
+    first = order.sort_values(["bays_needed", "power_kw", "charger_cost_pkr"], kind="stable")
+    return int((large if len(large) else there)[first.index[0]])
+
+
+def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
+    """Raise for sizes of which none fits any of `sites`, saying what the smallest needs."""
+    least = rules.least_ports
+    most = int(choices["ports"].to_numpy()[sized].max())
+    if least > most and "ports" not in sites.columns:
+        what = f"{least:,} is above the ports of every size, {most:,} at most"
+        raise InputError(Fault("offers.least_ports", what, "lower it, or list larger numbers"))
+    smallest = choices.iloc[_smallest(choices, sized, least)]
+    bays, kw = float(smallest["bays_needed"]), float(smallest["power_kw"])
+    most_bays, most_kw = float(sites["site_bays"].max()), float(sites["headroom_kw"].max())
+    what = (f"the smallest, {smallest['chargers']}, needs {_room(bays, kw)}; "
+            f"the sites have at most {_room(most_bays, most_kw)}")  # fmt: skip
+    fix = ""
+    if bays > most_bays:
+        fix += ", or give the sites more bays (their column bays, or offers.costs.site_bays)"
+    if kw > most_kw and not rules.upgrade:
+        fix += ", or let power be bought (offers.upgrade)"
+    if least and pairs(sites, choices, sized, replace(rules, least_ports=0))[2]:
+        what = f"no site can hold a station of {least:,} ports: {what}"
+        raise InputError(Fault("offers.least_ports", what, f"lower it{fix}"))
+    what = f"no site can hold any of them: {what}"
+    raise InputError(Fault("offers.sizes", what, f"list smaller numbers{fix}"))
+
+
+def _room(bays: float, kw: float) -> str:
+    return f"{bays:,g} bay{'' if bays == 1 else 's'} and {kw:,.4g} kW"
+
+
+def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
+    """Return the offers with the price of headroom, or the reason that it is too small."""
+    out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
+    added = out["power_kw"] - out["standing_kw"]
+    over = (out["reason"] == "") & (added > out["headroom_kw"])
+    if rules.upgrade:
+        items = rules.grid.set_index("item")["value"].astype(float)
+        kw = (added - out["headroom_kw"]).where(over, 0.0)
+        out["upgrade_kw"] = kw
+        price = items["upgrade_fixed"] + kw * items["upgrade_kw"]
+        out["upgrade_cost_pkr"] = price.where(over, 0.0)
+        named = out["configuration"] + UPGRADED
+        out["configuration"] = named.where(over, out["configuration"])
+        return out
+    out.loc[over, "reason"] = [
+        f"needs {power:,.0f} kW, headroom {spare:,.0f} kW"
+        for power, spare in zip(added[over], out["headroom_kw"][over], strict=True)
+    ]
+    return out
+
+
+def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
+    """Return the offers with the reasons of bays, points and ports beside those they have."""
+    asked = rules.points(offers)
+    points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
+    bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))
+    few, many = rules.wrong_points(points, asked)
+    small = (ports < rules.least_ports) & sized
+    reason = offers["reason"].to_numpy(dtype=object, copy=True)
+    for row in np.flatnonzero((bays > there) | few | many | small):
+        said = [reason[row]] if reason[row] else []
+        if bays[row] > there[row]:
+            said.append(f"needs {bays[row]:,.0f} bays, the site has {there[row]:g}")
+        of = f"{asked[row]:g} {'of' if few[row] else 'at'} {there[row]:g} bays"
+        if few[row] or many[row]:
+            verb = "asks" if few[row] else "allows"
+            said.append(f"{points[row]} charging points, NEECA {verb} {of}")
+        if small[row]:
+            said.append(f"{ports[row]} ports, fewer than {rules.least_ports}")
+        reason[row] = "; ".join(said)
+    return offers.assign(neeca_points=asked, reason=pd.Series(reason, offers.index, dtype="str"))

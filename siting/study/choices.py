@@ -1,0 +1,21 @@
+"""What may stand at a site, by name: the configurations and sizes that are in force."""
+
+from __future__ import annotations
+
+from siting import sites
+from siting.config.offers import Offers, choices_of
+
+
+def configurations_of(offers: Offers) -> dict[str, dict[str, int]]:
+    """Return each set of chargers that may stand at a site: name, then charger type and number.
+
+    Sizes are among them, by the names that their offers have.
+    """
+    catalogue = sites.charger_catalogue(offers.chargers_csv)
+    return sites.with_sizes(*choices_of(offers), catalogue)
+
+
+def charger_types(offers: Offers) -> set[str]:
+    """Return the charger types that what may stand at a site is made of."""
+    configurations, sizes = choices_of(offers)
+    return {*sizes, *(name for counts in configurations.values() for name in counts)}

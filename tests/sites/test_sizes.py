@@ -1,0 +1,241 @@
+"""Sizes: the product by hand, the same station as a bundle of the same numbers, what fits where."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from sites.test_offers import TABLES, sites
+
+from siting.config.fields import TABLE_NAME
+from siting.config.offers import BUNDLES, SIZES
+from siting.errors import InputError
+from siting.reference import table
+from siting.sites import (
+    ServiceStandard,
+    charger_catalogue,
+    make_offers,
+    site_costs,
+    time_utilisation,
+    with_sizes,
+)
+from siting.sites.chargers_text import charger_counts, told_as
+from siting.sites.sizes import MOST_SIZES
+from siting.sites.standards import group_capacity_kwh_day
+from siting.tables import OFFERS, validate
+
+CHARGERS = charger_catalogue()
+SOME = {"dc_120": [1], "lev_3": [4, 8], "dc_60": [1, 2]}
+WAITING = ServiceStandard("waiting", time_utilisation=time_utilisation())
+
+
+def test_a_station_has_one_type_a_group_with_one_of_its_numbers():
+    made = with_sizes({}, SOME, CHARGERS)
+    # (none, 4, 8 sockets) x (none, 1 or 2 of 60 kW, 1 of 120 kW), without none at all.
+    assert made == {
+        "4_lev_3": {"lev_3": 4},
+        "8_lev_3": {"lev_3": 8},
+        "1_dc_60": {"dc_60": 1},
+        "4_lev_3__1_dc_60": {"lev_3": 4, "dc_60": 1},
+        "8_lev_3__1_dc_60": {"lev_3": 8, "dc_60": 1},
+        "2_dc_60": {"dc_60": 2},
+        "4_lev_3__2_dc_60": {"lev_3": 4, "dc_60": 2},
+        "8_lev_3__2_dc_60": {"lev_3": 8, "dc_60": 2},
+        "1_dc_120": {"dc_120": 1},
+        "4_lev_3__1_dc_120": {"lev_3": 4, "dc_120": 1},
+        "8_lev_3__1_dc_120": {"lev_3": 8, "dc_120": 1},
+    }
+    assert list(made) == list(with_sizes({}, dict(reversed(SOME.items())), CHARGERS))
+
+
+def test_the_packaged_sizes_are_263_stations_with_names_that_fit():
+    made = with_sizes({}, SIZES, CHARGERS)
+    assert len(made) == 8 * 3 * 11 - 1
+    assert all(re.match(TABLE_NAME, name) for name in made)
+    for name, counts in made.items():
+        words = " + ".join(f"{n} x {charger}" for charger, n in counts.items())
+        assert charger_counts(words) == (counts, None)
+        assert told_as(name, words) == words
+    assert told_as("hub", "2 x dc_120") == "hub"
+    assert told_as("hub", "as agreed") == "hub"
+
+
+def test_bundles_come_first_and_a_size_of_the_same_numbers_is_left_out():
+    bundles = {"kerb": {"lev_3": 4}, "mixed": {"dc_60": 1, "dc_120": 1}}
+    made = with_sizes(bundles, SOME, CHARGERS)
+    assert list(made)[:3] == ["kerb", "mixed", "8_lev_3"]
+    assert "4_lev_3" not in made
+    assert len(made) == 2 + 10
+
+
+@pytest.mark.parametrize("standard", [WAITING, ServiceStandard("rated_share", 0.15)])
+def test_a_size_is_the_station_that_a_bundle_of_its_numbers_is(standard):
+    places = sites(None, None, headroom_kw=[2_000.0, 300.0])
+    costs = site_costs(site_bays=60)
+    more = {"costs": costs, "service": standard, "upgrade": True}
+    sized = make_offers(places, {}, sizes=SIZES, **more, **TABLES)
+    bundles = with_sizes({}, SIZES, CHARGERS)
+    bundled = make_offers(places, bundles, **more, **TABLES)
+    bundled = bundled[bundled["reason"] == ""].reset_index(drop=True)
+    pd.testing.assert_frame_equal(sized, bundled)
+    validate(sized, OFFERS)
+    # Bundles of the package that sizes can make, by hand of the same numbers.
+    named = make_offers(places, BUNDLES, **more, **TABLES).set_index(["site_id", "chargers"])
+    same = sized.set_index(["site_id", "chargers"])
+    for site in ("s0001", "s0002"):
+        for column in ("cost_pkr", "subsidy_pkr", "capacity_lev_kwh_day", "capacity_dc_kwh_day"):
+            for chargers in ("12 x lev_3", "2 x dc_60"):
+                assert same.loc[(site, chargers), column] == named.loc[(site, chargers), column]
+
+
+def test_more_chargers_of_a_type_never_serve_less():
+    sized = make_offers(sites(None), {}, sizes={"lev_3": [4, 8, 12, 24, 48]}, service=WAITING,
+                        costs=site_costs(site_bays=60), **TABLES)  # fmt: skip
+    served = sized["capacity_lev_kwh_day"].to_list()
+    assert len(served) == 5
+    assert all(few < more for few, more in pairwise(served))
+
+
+def test_only_what_fits_a_site_is_offered_there_and_else_the_smallest_with_its_reason():
+    places = sites(None, None, None, bays=[1, 3, 0], headroom_kw=[np.nan, 60.0, np.nan])
+    offers = make_offers(places, {}, sizes=SOME, **TABLES)
+    by_site = offers.groupby("site_id")["configuration"].agg(list).to_dict()
+    # A bay carries four sockets; a fast charger takes two for its two ports.
+    assert by_site["s0001"] == ["4_lev_3"]
+    # Three bays hold a 60 kW charger and sockets, 60 kW of headroom do not.
+    assert by_site["s0002"] == ["4_lev_3", "8_lev_3", "1_dc_60"]
+    assert by_site["s0003"] == ["4_lev_3"]
+    assert offers["reason"].to_list() == [""] * 4 + ["needs 1 bays, the site has 0"]
+    bought = make_offers(places, {}, sizes=SOME, upgrade=True, **TABLES)
+    there = bought.loc[bought["site_id"] == "s0002", "configuration"].to_list()
+    assert there == ["4_lev_3", "8_lev_3", "1_dc_60", "4_lev_3__1_dc_60+upgrade",
+                     "1_dc_120+upgrade", "4_lev_3__1_dc_120+upgrade"]  # fmt: skip
+
+
+def test_no_row_is_beyond_the_largest_transformer():
+    chargers = CHARGERS.assign(power_kw=CHARGERS["power_kw"].where(CHARGERS["ports"] < 4, 700.0))
+    sizes = {"lev_3": [4], "dc_360": [1]}
+    offers = make_offers(sites(None), {}, sizes=sizes, headroom_kw=5_000.0,
+                         **(TABLES | {"chargers": chargers}))  # fmt: skip
+    assert offers["configuration"].to_list() == ["4_lev_3"]
+
+
+def test_bundles_keep_their_rows_with_reasons_beside_sizes():
+    places = sites(None, bays=[1])
+    offers = make_offers(places, {"hub": {"dc_120": 2}}, sizes=SOME, **TABLES)
+    assert offers["configuration"].to_list() == ["hub", "4_lev_3"]
+    assert offers["reason"].to_list() == ["needs 4 bays, the site has 1", ""]
+
+
+def test_a_standing_station_is_extended_by_any_number_that_fits():
+    places = sites(60.0, None, bays=[5, 2])
+    offers = make_offers(places, {}, sizes=SOME, existing_policy="extend", **TABLES)
+    here = offers[offers["site_id"] == "s0001"].set_index("configuration")
+    # Two of the five bays are the standing charger's.
+    assert list(here.index) == ["existing", "existing+4_lev_3", "existing+8_lev_3",
+                                "existing+1_dc_60", "existing+4_lev_3__1_dc_60",
+                                "existing+1_dc_120", "existing+4_lev_3__1_dc_120"]  # fmt: skip
+    more = here.loc["existing+4_lev_3__1_dc_60"]
+    assert more["chargers"] == "1 x 60 kW (stands) + 4 x lev_3 + 1 x dc_60"
+    assert (more["power_kw"], more["standing_kw"], more["ports"]) == (60 + 13.2 + 60, 60, 8)
+    assert more["capacity_dc_kwh_day"] == pytest.approx(120 * 24 * 0.15)
+    alone = make_offers(places, {"x": {"lev_3": 4, "dc_60": 1}}, **TABLES).set_index("site_id")
+    assert more["cost_pkr"] == alone.loc["s0002", "cost_pkr"]
+
+
+def test_a_smallest_station_leaves_the_smaller_ones_out_and_bundles_alone():
+    bundles = {"one": {"ac_22": 1}}
+    offers = make_offers(sites(None), bundles, sizes=SOME, least_ports=8, **TABLES)
+    assert (offers["ports"].to_numpy()[1:] >= 8).all()
+    assert offers["configuration"].to_list()[:2] == ["one", "8_lev_3"]
+    short = make_offers(sites(None, None, bays=[1, 9]), {}, sizes=SOME, least_ports=8, **TABLES)
+    assert short["reason"].to_list()[0] == "needs 2 bays, the site has 1"
+    assert (short["reason"] == "").sum() == len(short) - 1
+
+
+def test_bays_are_the_layer_s_then_the_user_s_then_those_of_the_kind():
+    kinds = ["fuel", "street", "mall", "stable"]
+    places = sites(None, None, None, None, kind=kinds, bays=[np.nan, 7, np.nan, np.nan])
+    bays = make_offers(places, {"one": {"ac_22": 1}}, **TABLES)["site_bays"].to_list()
+    of_kind = table("site_bays").set_index("kind")["bays"]
+    assert bays == [of_kind["fuel"], 7, of_kind["mall"], 12]
+    own = make_offers(places, {"one": {"ac_22": 1}}, **TABLES, costs=site_costs(site_bays=5))
+    assert own["site_bays"].to_list() == [5, 7, 5, 5]
+
+
+def test_bays_by_kind_are_within_their_ranges_and_marked():
+    rows = table("site_bays")
+    assert rows["kind"].is_unique
+    assert ((rows["low"] <= rows["bays"]) & (rows["bays"] <= rows["high"])).all()
+    assert (rows["confidence"] == "ASSUMPTION").all()
+    with pytest.raises(InputError, match="bays_by_kind: not bays of at least 0"):
+        site_costs(bays_by_kind={"fuel": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"warp_9": [1]}, "offers.sizes: unknown charger type (warp_9); the table has: lev_3"),
+        ({"lev_3": [4, 0]}, "offers.sizes, lev_3: not a whole number of at least 1"),
+        ({"lev_3": [4.5]}, "offers.sizes, lev_3: not a whole number of at least 1"),
+        ({"lev_3": [True]}, "offers.sizes, lev_3: not a whole number of at least 1"),
+        ({"lev_3": [4, 8, 4]}, "offers.sizes, lev_3: given twice"),
+        ({"lev_3": []}, "offers.sizes, lev_3: has no numbers"),
+        ({"lev_3": range(1, 501), "dc_60": range(1, 501)}, f"more than {MOST_SIZES:,}"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(sizes, words):
+    with pytest.raises(InputError) as caught:
+        make_offers(sites(None), {}, sizes=sizes, **TABLES)
+    assert words in str(caught.value)
+
+
+def test_a_bundle_may_not_bear_a_size_s_name_with_other_numbers():
+    with pytest.raises(InputError, match="bears the name of a size with other numbers"):
+        with_sizes({"4_lev_3": {"lev_3": 6}}, SOME, CHARGERS)
+    assert "4_lev_3" in with_sizes({"4_lev_3": {"lev_3": 4}}, SOME, CHARGERS)
+
+
+def test_sizes_that_no_site_can_hold_are_told_with_what_the_smallest_needs():
+    with pytest.raises(InputError) as caught:
+        make_offers(sites(None, None, bays=[1, 1]), {}, sizes={"dc_60": [1, 2]}, **TABLES)
+    assert str(caught.value).startswith(
+        "offers.sizes: no site can hold any of them: the smallest, 1 x dc_60, needs 2 bays and "
+        "60 kW; the sites have at most 1 bay and 800 kW; list smaller numbers, or give"
+    )
+    with pytest.raises(
+        InputError, match=r"and 50 kW; list smaller numbers, or let power .*upgrade"
+    ):
+        make_offers(sites(None), {}, sizes={"dc_60": [1]}, headroom_kw=50.0, **TABLES)
+
+
+def test_a_smallest_station_above_every_site_or_size_is_told():
+    places = sites(None, None, bays=[2, 1])
+    with pytest.raises(InputError) as caught:
+        make_offers(places, {}, sizes={"lev_3": [4, 48]}, least_ports=20, **TABLES)
+    assert str(caught.value).startswith(
+        "offers.least_ports: no site can hold a station of 20 ports: the smallest, 48 x lev_3, "
+        "needs 12 bays and 158.4 kW; the sites have at most 2 bays and 800 kW; lower it, or give"
+    )
+    with pytest.raises(InputError, match="60 is above the ports of every size, 48 at most"):
+        make_offers(places, {}, sizes={"lev_3": [4, 48]}, least_ports=60, **TABLES)
+
+
+def test_a_city_of_standing_stations_needs_no_size_that_fits():
+    offers = make_offers(sites(60.0, 22.0), {}, sizes=SOME, **TABLES)
+    assert offers["configuration"].to_list() == ["existing", "existing"]
+
+
+def test_what_ports_serve_is_worked_out_once_a_number_of_a_type(monkeypatch):
+    asked = []
+
+    def counted(types, number, *more):
+        asked.append(tuple(types["charger_id"][number > 0]) + tuple(number[number > 0]))
+        return group_capacity_kwh_day(types, number, *more)
+
+    monkeypatch.setattr("siting.sites.configurations.group_capacity_kwh_day", counted)
+    offers = make_offers(sites(*[None] * 50), {}, sizes=SIZES, service=WAITING, **TABLES)
+    assert len(offers) == 50 * 92
+    # 7 numbers of sockets, 2 of AC, 10 of fast chargers.
+    assert len(asked) == len(set(asked)) == 7 + 2 + 10
