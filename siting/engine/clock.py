@@ -100,6 +100,10 @@ class Clock:
         """Share of the whole time limit that has passed."""
         return self.elapsed_s / self._limit_s
 
+    def share_after(self, share: float) -> float:
+        """Return the share of the time limit that has passed once a share of what is left has."""
+        return (self.elapsed_s + share * self.left_s) / self._limit_s
+
     @property
     def left_s(self) -> float:
         """Seconds until the end of the phase or the time limit, never below 0."""

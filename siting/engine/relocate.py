@@ -83,5 +83,6 @@ def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
     customers = np.bincount(mine[0], minlength=len(choice))
     all_there = reach.data == customers[reach.row]
     row, column = reach.row[all_there], reach.col[all_there]
-    saves = np.asarray(after[row, column]).ravel() - now[row]
+    there_costs = after[row, column] if len(row) else np.zeros(0)  # scipy looks up no nothing
+    saves = np.asarray(there_costs).ravel() - now[row]
     return sparse.coo_array((saves, (row, column)), shape=(len(choice), frame.sites))

@@ -35,7 +35,7 @@ STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Share of what is left by which a start is found.
-START_ENDS = 0.4
+START_ENDS = 0.7
 # Shares of what is left that the first nodes of the tree get; fewer where they take long.
 TREE_ENDS, LONG_TREE_ENDS = 0.4, 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
@@ -52,17 +52,9 @@ class Run(Root):
     def work(self) -> None:
         """Run the phases until the asked gap is proven or time is up."""
         clock = self.clock
-        with clock.phase("build"):
-            self.build()
-        if self.coarse:
-            self.limit(self.master.most)
-        if not self.frame.count:  # there is nothing to choose
-            self.weighed(np.zeros(0, dtype=np.int64))
-            self.infeasible = self.choice is None
-            self.limit(self.best)
+        self.begin()
+        if not self.frame.count:
             return
-        with clock.phase("start", self._until(START_ENDS)):
-            self._start()
         if self.options.briefly:
             self._briefly()
             return
@@ -80,9 +72,23 @@ class Run(Root):
         if not self.done:
             with clock.within(self._ends):
                 self._turns()
+                if not self.done and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
+                    self._whole(None)
                 self._ended = self.clock.over
-        if not self.done and not self._ended and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
-            self._whole(None)
+
+    def begin(self) -> None:
+        """Build what is worked with, and find a first plan, whatever the time."""
+        with self.clock.phase("build"):
+            self.build()
+        if self.coarse:
+            self.limit(self.master.most)
+        if not self.frame.count:  # there is nothing to choose
+            self.weighed(np.zeros(0, dtype=np.int64))
+            self.infeasible = self.choice is None
+            self.limit(self.best)
+            return
+        with self.clock.phase("start", self._until(START_ENDS)):
+            self._start()
 
     def _briefly(self) -> None:
         """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""

@@ -295,7 +295,7 @@ class _Solve:
                 threads=effort.threads,
                 seed=effort.seed,
                 solver=effort.solver,
-                start=self.choice,
+                start=self._begun(frame),
             )
         large = frame.matrix.a.shape[1] > WHOLE_FIRST
         if effort.method == "exact" and large and self.choice is not None and goes(frame):
@@ -314,20 +314,29 @@ class _Solve:
         drives = isinstance(aim, ShortestDrives) and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
+    def _begun(self, frame: Frame) -> Result | None:
+        """Return a first plan, with what bounds it at once; None where none was found."""
+        options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
+        run = self._worked(Run(frame, self.clock, options, self.choice), Run.begin)
+        return None if run.choice is None else run.result()
+
     def _run(
         self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False
     ) -> Result:
         effort = self.effort
         greedy = effort.method == "greedy"
         options = Options(gap, effort.threads, effort.seed, greedy, briefly)
-        run = Run(frame, self.clock, options, start)
+        return self._worked(Run(frame, self.clock, options, start), Run.work).result()
+
+    def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:
+        """Return a run that has done its work, or as much of it as was waited for."""
         try:
-            run.work()
+            work(run)
         except KeyboardInterrupt:
             self.clock.interrupted = True
         if run.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
-        return run.result()
+        return run
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
