@@ -43,13 +43,17 @@ PRICE_ROUNDS = 2
 
 @dataclass(frozen=True)
 class Options:
-    """How an aim is solved: gap, threads, seed, whether to stop after a good plan, or a better."""
+    """How an aim is solved: gap, threads, seed, whether to stop after a good plan, or a better.
+
+    `turns`: turns of windows and tree after which to stop.
+    """
 
     gap: float
     threads: int
     seed: int
     greedy: bool = False
     briefly: bool = False
+    turns: float = math.inf
 
 
 class Plans:

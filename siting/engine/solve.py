@@ -237,11 +237,21 @@ class _Solve:
             if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
                 continue  # that much is left to decide
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
-                frame, worth = self._frame(one.aim, out)
+                frame, worth = self._frame(one.aim, [*out, *self._drives_proven()])
                 if math.isfinite(worth):
                     one = Reached(one.aim, frame.sign * worth)
             out.append(one)
         return out
+
+    def _drives_proven(self) -> list[Reached]:
+        """Return the longest drives within the gap asked of them; none where it is not proven."""
+        aim, result, _ = self.results[-1]
+        gap = self._gap_of(aim)
+        longest = result.bound / (1 - gap)
+        if not isinstance(aim, ShortestDrives) or not result.value <= longest:
+            return []
+        # By a hair less than the gap: drives are worked out anew.
+        return [Reached(aim, max(result.value, longest * (1 - ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
         """Take the plan that spends least of those that are as good, where nothing is left open."""
@@ -321,11 +331,12 @@ class _Solve:
         return None if run.choice is None else run.result()
 
     def _run(
-        self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False
-    ) -> Result:
+        self, frame: Frame, start: Ints | None, gap: float, *, turns: float = math.inf,
+        briefly: bool = False,
+    ) -> Result:  # fmt: skip
         effort = self.effort
         greedy = effort.method == "greedy"
-        options = Options(gap, effort.threads, effort.seed, greedy, briefly)
+        options = Options(gap, effort.threads, effort.seed, greedy, briefly, turns)
         return self._worked(Run(frame, self.clock, options, start), Run.work).result()
 
     def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:

@@ -24,7 +24,7 @@ from siting.program.money import caps_of
 # Of a round those are taken together that earn at least this share of the best rate.
 TOGETHER = 0.95
 # Rounds that are left once time is up, of which each takes as many as share no demand.
-HURRIED = 8
+HURRIED = 4
 # What a kWh that a floor lacks counts, in kilowatt-hours served.
 LACKING = 20.0
 # Groups served less than this above the worst count as worst.
