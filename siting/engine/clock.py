@@ -79,7 +79,7 @@ class Clock:
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
     ) -> None:
         self._start = time.perf_counter()
-        self._limit_s = time_limit_s
+        self._limit_s = max(time_limit_s, 1e-9)
         self._until = self._start + time_limit_s
         self._progress = progress
         self._last_report = -math.inf

@@ -333,3 +333,31 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
         long = [x for x in text.splitlines() if len(x) > 80 and str(tmp_path) not in x]
         assert long == [], words
         assert "…" not in text.replace("… and", ""), words
+
+
+def far_from_proven(monkeypatch, gap=105.52):
+    monkeypatch.setattr("siting.engine.proof.Proof.gap", gap, raising=False)
+
+
+def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_path, monkeypatch):
+    of = Proof.of
+    monkeypatch.setattr(Proof, "of", lambda *a, **k: replace(of(*a, **k), gap=105.52))
+    out = tmp_path / "out"
+    done = here("run", town, "--out", out)
+    assert done.returncode == FAR_FROM_PROVEN == 3
+    words = "FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)"
+    assert done.stdout.splitlines()[0] == words
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert facts["far_from_proven"] is True
+    assert facts["warnings"][0] == words
+    done = here("batch", town, "--workers", 1, "--out", tmp_path / "batch", "--quiet")
+    assert done.returncode in (0, 3)  # its workers are processes of their own
+
+
+def test_a_batch_and_a_nation_say_so_too():
+    for gap, code in ((0.3, None), (1.2, 3), (None, 3)):
+        try:
+            exit_if_far(0.0, gap)
+            assert code is None
+        except typer.Exit as end:
+            assert end.exit_code == code
