@@ -1,7 +1,7 @@
 """The terminal: one verb a command, one clear error, and JSON alone on stdout when asked for.
 
-Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 130 stopped by Ctrl-C
-before there was a plan.
+Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 3 a plan was
+written whose gap is above 100 %; 130 stopped by Ctrl-C before there was a plan.
 """
 
 from siting.cli import library, planning, nation, batch, after_run, judging  # isort: skip  # their order is that of --help

@@ -30,6 +30,10 @@ BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
+# Exit code of a plan that is written and whose gap is above 100 %.
+FAR_FROM_PROVEN = 3
+
+
 class Verbs(TyperGroup):
     """The verbs, which ``--help`` lists by group."""
 
@@ -120,6 +124,14 @@ def asked_of_solver(
         *(overrides or ()),
         *(f"{key}={value!r}" for key, value in options if value is not None),
     ]
+
+
+def exit_if_far(*gaps: float | None) -> None:
+    """End with the exit code of plans that stand and are far from proven, if one is."""
+    from siting.engine.proof import is_far
+
+    if any(map(is_far, gaps)):
+        raise typer.Exit(FAR_FROM_PROVEN)
 
 
 def items(texts: Sequence[str] | None) -> list[str]:

@@ -22,6 +22,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     print_facts,
     print_json,
     verb,
@@ -125,6 +126,8 @@ def batch(
             print_batch(result)
         if result.failed:
             raise typer.Exit(1)
+        done = result.table["served_share"].notna()
+        exit_if_far(*result.table.loc[done, "gap"])
 
 
 @verb(TRUST, "siting rerun @latest")

@@ -19,6 +19,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     print_facts,
     print_json,
     verb,
@@ -49,11 +50,12 @@ def demo(
         from siting.embedded import copy_embedded_city
 
         config = copy_embedded_city(out, nation)
+        reached = 0.0  # the gap
         if nation and not files_only:
             from siting.cli.nation import plan_nation
 
             asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
-            plan_nation(config, asked, as_json=as_json, quiet=quiet)
+            reached = plan_nation(config, asked, as_json=as_json, quiet=quiet)
         elif not files_only:
             from siting import study
             from siting.terminal import print_plan
@@ -64,6 +66,7 @@ def demo(
                 now=datetime.now(UTC).astimezone(),
                 progress=progress,
             )
+            reached = plan.outcome.gap
             if as_json:
                 print_facts(plan.facts)
             elif not quiet:
@@ -71,6 +74,7 @@ def demo(
         if not (quiet or as_json):
             verb = "nation" if nation else "run"
             typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
+        exit_if_far(reached)
 
 
 @verb(BEGIN, "siting cities")

@@ -19,6 +19,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     print_json,
     verb,
 )
@@ -102,7 +103,7 @@ def nation(
                 )
             return
         asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
-        plan_nation(config, asked, out, workers, dask, as_json, quiet, earlier)
+        exit_if_far(plan_nation(config, asked, out, workers, dask, as_json, quiet, earlier))
 
 
 def plan_nation(
@@ -114,8 +115,8 @@ def plan_nation(
     as_json: bool = False,
     quiet: bool = False,
     earlier: Path | None = None,
-) -> None:
-    """Make the plan of a nation, write its folder and print it."""
+) -> float:
+    """Make the plan of a nation, write its folder and print it; return its gap."""
     from siting.nation import Nation, compare_nations
     from siting.terminal.nation import print_changes, print_nation
 
@@ -137,3 +138,4 @@ def plan_nation(
         print_nation(plan, folder)
         if earlier is not None:
             print_changes(compare_nations(earlier, folder))
+    return plan.gap

@@ -21,6 +21,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     print_facts,
     print_json,
     verb,
@@ -56,7 +57,7 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a plan: read, solve, recount, and write the run folder."""
+    """Make a plan: read, solve, recount, write the run folder. Exit 3: a gap over 100 %."""
     with errors_explained(quiet=quiet) as progress:
         from siting import study
         from siting.terminal import print_plan
@@ -74,6 +75,7 @@ def run(
             print_facts(plan.facts)
         elif not quiet:
             print_plan(plan, folder)
+        exit_if_far(plan.outcome.gap)
 
 
 @verb(PLAN, "siting demand configs/islamabad.yaml --sensitivity")
@@ -204,3 +206,4 @@ def frontier(
             print_facts(table.to_dict("records"))
         elif not quiet:
             print_frontier(table, folder)
+        exit_if_far(*table["gap"])

@@ -79,7 +79,7 @@ class Clock:
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
     ) -> None:
         self._start = time.perf_counter()
-        self._limit_s = time_limit_s
+        self._limit_s = max(time_limit_s, 1e-9)
         self._until = self._start + time_limit_s
         self._progress = progress
         self._last_report = -math.inf
@@ -99,6 +99,10 @@ class Clock:
     def share(self) -> float:
         """Share of the whole time limit that has passed."""
         return self.elapsed_s / self._limit_s
+
+    def share_after(self, share: float) -> float:
+        """Return the share of the time limit that has passed once a share of what is left has."""
+        return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
     def left_s(self) -> float:

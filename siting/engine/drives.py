@@ -36,19 +36,26 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 # The first horizon, in longest drives; where public money fills what the business case lacks, worth
 # that is lost is dear to win back. The next is longer where worth was lost, and else shorter.
 FIRST, FIRST_OF_GAP, SHORTEST, LONGEST, STEP = 3.0, 10.0, 3.0, 50.0, 2.0
-# Share of what is left of the time that a horizon may take, the longest but for this.
-SHARE = 0.65
-# Share of what is left of the time in which worth that was lost is won back.
-BACK_SHARE = 0.3
+# Turns that a horizon gets at first, and worth that was lost to be won back. Where a horizon comes
+# again and nothing was gained they are doubled. Turns are work, not time, so that a run repeats.
+TURNS = 4
+# Where turns take long: share of what is left of the time that a horizon may take, the longest but
+# for this, and in which worth is won back.
+SHARE, BACK_SHARE = 0.65, 0.3
 # How often stations are moved, and those they serve worked out again.
 MOVES = 6
 
 
 class Solved(Protocol):
-    """Solves a frame from a choice to a gap; briefly: betters the choice and proves nothing."""
+    """Solves a frame from a choice to a gap in so many turns.
 
-    def __call__(self, frame: Frame, start: Ints, gap: float, *, briefly: bool = False) -> Result:
-        """Return the result."""
+    Briefly: it betters the choice and proves nothing.
+    """
+
+    def __call__(
+        self, frame: Frame, start: Ints, gap: float, *, turns: int, briefly: bool = False
+    ) -> Result:
+        """Return the result; where turns ended it, stopped by the node limit."""
 
 
 def goes(frame: Frame) -> bool:
@@ -90,23 +97,25 @@ def solve_drives(
     best, value = _shortened(frame, start, clock)
     bound, nodes, at = 0.0, 0, best
     times, tried = FIRST if program.gap is None else FIRST_OF_GAP, set[float]()
+    turns, share = TURNS, SHARE
+    stopped: Stopped = "time limit"
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound
         horizon = times * longest
         # What the gap asked of the drives is as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
         clock.unit = unit_of(program, _worth_of(frame).aim)
-        share = SHARE if times < LONGEST else 1.0
-        with clock.phase("nearer", clock.share + share * (1 - clock.share)):
-            result = solved(_nearer(frame, horizon), at, asked)
+        with clock.phase("nearer", clock.share_after(share if times < LONGEST else 1.0)):
+            result = solved(_nearer(frame, horizon), at, asked, turns=turns)
         at, nodes = result.choice, nodes + result.nodes
         if program.worth_unit == ENERGY_UNIT:
             bound = max(bound, horizon * (kept - result.bound))
         at, drives = _shortened(frame, at, clock)
         lost = not math.isfinite(drives)
         if lost and not clock.over:
-            with clock.phase("nearer", clock.share + BACK_SHARE * (1 - clock.share)):
-                at = solved(_nearer(frame, LONGEST * longest), at, 0.0, briefly=True).choice
+            far = _nearer(frame, LONGEST * longest)
+            with clock.phase("nearer", clock.share_after(BACK_SHARE)):
+                at = solved(far, at, 0.0, turns=turns, briefly=True).choice
             at, drives = _shortened(frame, at, clock)
         clock.seconds.pop("nearer")
         if drives < value:
@@ -114,10 +123,12 @@ def solve_drives(
         clock.unit = unit_of(program, frame.aim)
         clock.hear(value, bound)
         if times in tried and (value, bound) == before:
-            break
+            if result.stopped == "solver stopped":  # neither turns nor time would find more
+                stopped = result.stopped
+                break
+            turns, share = 2 * turns, 1 - (1 - share) / 2
         tried.add(times)
         times = min(times * STEP, LONGEST) if lost else max(times / STEP, SHORTEST)
-    stopped: Stopped = "time limit" if clock.over else "solver stopped"
     return Result(
         choice=best,
         value=value,
@@ -148,13 +159,13 @@ def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
     Drives are infinite where it reaches too little.
     """
     best, value = choice, math.inf
-    for n in range(MOVES):
-        if n and clock.over:
-            break
+    for _ in range(MOVES):
         served = frame.serve(np.sort(choice), Clock(math.inf))
         if not served.found or -frame.signed(served.objective) >= value:
             break
         best, value = choice, -frame.signed(served.objective)
+        if clock.over:
+            break
         choice = relocated(frame, choice, served.point)
         if np.array_equal(choice, np.sort(best)):
             break

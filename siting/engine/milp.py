@@ -1,8 +1,13 @@
-"""The whole program handed to a solver through PuLP: slow and plain, for checking and export."""
+"""The whole program handed to a solver through PuLP: slow and plain, for checking and export.
+
+It begins at a plan. Where the time is too short to write the problem out and hand it over, which
+takes seconds for a city, that plan is the answer.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pulp
@@ -14,11 +19,19 @@ from siting.engine.proof import Stopped
 from siting.engine.result import Result
 from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
-from siting.program.instance import Ints
-from siting.program.pulp_problem import pulp_problem
+from siting.program.instance import Floats
+from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem
 
 # Seconds kept for working out the plan, at most this share of what is left.
 RESERVE_S, RESERVE_SHARE = 2.0, 0.1
+# To hand a problem over and to read it back takes so many times what it took to write it out.
+HANDED_OVER = 2.0
+_IN_TIME = (
+    None,
+    pulp.LpSolveStatus.TimeLimit,
+    pulp.LpSolveStatus.Interrupted,
+    pulp.LpSolveStatus.Optimal,
+)
 
 
 def solve_whole(
@@ -29,46 +42,46 @@ def solve_whole(
     threads: int,
     seed: int,
     solver: str,
-    start: Ints | None,
+    start: Result | None,
 ) -> Result:
-    """Return the plan that a solver finds on the PuLP problem, with the solver's own bound."""
+    """Return the plan that a solver finds on the PuLP problem, with the solver's own bound.
+
+    `start`: a plan to begin with, and what is known of any; the answer where time is too short.
+    """
     matrix = frame.matrix
     if not matrix.a.shape[1]:  # nothing to decide, which solvers make little of
         none = np.zeros(0, dtype=np.int64)
         if not (frame.fits(none) and frame.serve(none, clock).found):
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
         return Result(none, matrix.offset, matrix.offset, "solver stopped")
-    with clock.phase("build"):
-        prob = pulp_problem(matrix, frame.program.model)
-    variables = prob.variables()
-    by_name = {v.name: v for v in variables}
-    y = [by_name[f"y_{n}"] for n in range(frame.count)]
-    if not frame.count:
-        start = None  # nothing to choose, nothing to start from
+    written = _written(frame, clock)
+    if written is None:
+        return _as_begun(start, clock)
+    prob, names = written
+    by_name = {v.name: v for v in prob.variables()}
+    variables = [by_name[name] for name in names]
+    y = variables[: frame.count]
+    point = _point_of(frame, start)
     reserve = min(RESERVE_S, RESERVE_SHARE * clock.left_s)
     nodes, bound, ruled_out = 0, math.inf, 0
-    with clock.phase("search", clock.share + max(0.0, 1 - reserve / max(clock.left_s, 1e-9))):
+    stopped: Stopped
+    with clock.phase("search", clock.share_after(1 - reserve / max(clock.left_s, 1e-9))):
         while True:
-            if start is not None:
-                taken = set(start.tolist())
-                for n, v in enumerate(y):
-                    v.varValue = 1.0 if n in taken else 0.0
+            for v, value in zip(variables, point if point is not None else (), strict=False):
+                v.varValue = float(value)
             run = run_solver(
-                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=start is not None,
+                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=point is not None,
                 **STRICT,
             )  # fmt: skip
             nodes += run.nodes
             bound = min(bound, run.bound)
             if run.status == pulp.LpSolveStatus.Infeasible:
                 raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
-            if not run.found and start is not None and frame.fits(start):
-                served = frame.serve(start, Clock(math.inf))
-                if served.found:  # of an aim before this one
-                    choice = start
-                    break
             if not run.found:
-                why = "interrupted" if clock.interrupted else "no plan in the time given"
-                raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
+                begun = _as_begun(start, clock)
+                limit = min(frame.sign * begun.bound, frame.signed(bound))
+                stopped = begun.stopped if run.status in _IN_TIME else "solver stopped"
+                return replace(begun, bound=frame.sign * limit, stopped=stopped, nodes=nodes)
             choice = np.flatnonzero([(v.varValue or 0.0) > 0.5 for v in y])
             if frame.fits(choice):
                 served = frame.serve(choice, Clock(math.inf))
@@ -82,13 +95,36 @@ def solve_whole(
             ruled_out += 1
     value = matrix.offset + matrix.size * served.objective
     limit = matrix.offset + matrix.size * bound
-    timely = (
-        None,
-        pulp.LpSolveStatus.TimeLimit,
-        pulp.LpSolveStatus.Interrupted,
-        pulp.LpSolveStatus.Optimal,
-    )
-    stopped: Stopped = "time limit" if run.status in timely else "solver stopped"
+    stopped = "time limit" if run.status in _IN_TIME else "solver stopped"
     stopped = "interrupted" if clock.interrupted else stopped
     noise = 1e-8 * abs(matrix.size)
     return Result(choice, value, limit, stopped, nodes, noise=noise)
+
+
+def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | None:
+    """Return the PuLP problem and the names of its columns; None where time is too short."""
+    began_s = clock.elapsed_s
+    try:
+        with clock.phase("build", clock.share_after(1 / (1 + HANDED_OVER))):
+            prob = pulp_problem(frame.matrix, frame.program.model, lambda: clock.over)
+    except OutOfTimeError:
+        return None
+    if clock.left_s <= HANDED_OVER * (clock.elapsed_s - began_s):
+        return None
+    return prob, column_names(frame.matrix)
+
+
+def _point_of(frame: Frame, start: Result | None) -> Floats | None:
+    """Return the values of all columns at a plan; None where there is nothing to start from."""
+    if start is None or not frame.count:  # nothing to choose, nothing to start from
+        return None
+    served = frame.serve(start.choice, Clock(math.inf))
+    return served.point if served.found else None
+
+
+def _as_begun(start: Result | None, clock: Clock) -> Result:
+    """Return the plan to begin with, as time was too short for a better."""
+    if start is None:
+        why = "interrupted" if clock.interrupted else "no plan in the time given"
+        raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
+    return replace(start, stopped="interrupted" if clock.interrupted else "time limit")

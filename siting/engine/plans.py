@@ -19,6 +19,7 @@ from siting.engine.parts import parts_of
 from siting.engine.proof import ARITHMETIC
 from siting.engine.room import Room
 from siting.engine.search import exchange, fill, round_relaxed
+from siting.engine.soften import viable
 from siting.engine.sow import Sower
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.aims import LeastMoney, MostWorth, NetWorth, ShortestDrives
@@ -42,13 +43,17 @@ PRICE_ROUNDS = 2
 
 @dataclass(frozen=True)
 class Options:
-    """How an aim is solved: gap, threads, seed, whether to stop after a good plan, or a better."""
+    """How an aim is solved: gap, threads, seed, whether to stop after a good plan, or a better.
+
+    `turns`: turns of windows and tree after which to stop.
+    """
 
     gap: float
     threads: int
     seed: int
     greedy: bool = False
     briefly: bool = False
+    turns: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +158,8 @@ class Plans:
         return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
 
     def _report(self) -> None:
-        self.clock.hear(self.frame.sign * self.best, self.frame.sign * self.bound)
+        bound = max(self.bound, self.best)  # a bound below the plan is so by arithmetic only
+        self.clock.hear(self.frame.sign * self.best, self.frame.sign * bound)
         self.clock.report()
 
     def weighed(self, choice: Ints) -> float:
@@ -177,13 +183,20 @@ class Plans:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            self.served[key] = self.frame.serve(np.sort(choice), self.clock, self.options.threads)
+            # A first plan is worked out whatever the clock says.
+            clock = self.clock if self.begun else Clock(math.inf)
+            self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
             # In slices it was worked out in pieces side by side; the answer is one piece.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
 
     # --- plans to start from ---------------------------------------------------------------------
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a plan that builds something."""
+        return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     @property
     def _whole_s(self) -> float:
@@ -230,19 +243,35 @@ class Plans:
         choice = sower.run(self.clock)
         self.sown = choice
         value = self.weighed(choice)
+        if not math.isfinite(value):
+            self._begin_small(sower)
         if not isinstance(self.frame.aim, LeastMoney) or not math.isfinite(value):
             return
         money = sower.money_of()
         low, high = 0.0, float(money[choice].sum())
         for _ in range(SOWN):
+            if self.done:
+                return
             most = (low + high) / 2
             choice = Sower(self.master.cutter, self.room, most).run(self.clock)
             if math.isfinite(self.weighed(choice)):
                 high = min(most, float(money[choice].sum()))
             else:
                 low = most
-            if self.done:
-                return
+
+    def _begin_small(self, sower: Sower) -> None:
+        """Take of what was sown, and is no plan, what is one: all that lives, or one station.
+
+        Where one station lives beside others it lives alone too.
+        """
+        if self.frame.program.gap is not None:
+            choice = viable(self.frame, self.sown, self.clock, hurried=True)
+            if choice is not None:
+                self.weighed(choice)
+        if not self.begun and sower.first >= 0:
+            alone = self.frame.by_site(self.frame.kept)
+            alone[self.frame.site[sower.first]] = sower.first
+            self.weighed(alone[alone >= 0])
 
     def _sow_at_prices(self) -> None:
         """Sow at the prices of the first cuts: without them money goes to the wrong years."""

@@ -13,6 +13,8 @@ Stopped = Literal[
 
 # A solver's own arithmetic: differences this small, relative to the objective, are none.
 ARITHMETIC = 1e-7
+# A gap above this is told before all else, and in the exit code; above that it tells no more.
+FAR, MOST_TOLD = 1.0, 1e4
 
 
 def gap_in_words(gap: float) -> str:
@@ -22,6 +24,30 @@ def gap_in_words(gap: float) -> str:
     ('gap 1.23%', 'gap over 1,000%')
     """
     return f"gap {gap:.2%}" if gap <= 10 else "gap over 1,000%"
+
+
+def is_far(gap: float | None) -> bool:
+    """Return whether so little is proven that another plan may be twice as good.
+
+    >>> is_far(0.2), is_far(105.52), is_far(None)
+    (False, True, True)
+    """
+    return gap is None or not gap <= FAR
+
+
+def far_in_words(gap: float | None) -> str:
+    """Return what a reader must know before all else of a plan far from proven; else nothing.
+
+    >>> far_in_words(105.52)
+    'FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)'
+    >>> far_in_words(0.2)
+    ''
+    """
+    if not is_far(gap):
+        return ""
+    known = gap is not None and math.isfinite(gap) and gap < MOST_TOLD
+    said = f"gap {gap:,.0%}, over 100%" if known else "hardly anything is proven"
+    return f"FAR FROM PROVEN: {said}; give it more time (solver.time_limit_s)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +63,7 @@ class Proof:
     bound
         Proven limit on what any plan reaches: from above where more is better, else from below.
     gap
-        ``|bound - objective| / |objective|``; 0 where they are the same.
+        ``|bound - objective| / |objective|``; 0 where they are the same but for arithmetic.
     gap_asked
         The gap that was asked for.
     stopped
@@ -74,7 +100,9 @@ class Proof:
         seconds: dict[str, float] | None = None,
         noise: float = 0.0,
     ) -> Proof:
-        """Return the proof of a plan; a bound that the plan itself reaches counts as reached.
+        """Return the proof of a plan; a bound that it misses by arithmetic only counts as reached.
+
+        The bound stays where it is, and is never on the wrong side of the plan.
 
         Parameters
         ----------
@@ -94,9 +122,10 @@ class Proof:
         ... ).gap
         0.1
         """
-        short = bound - objective if maximise else objective - bound
+        bound = max(bound, objective) if maximise else min(bound, objective)
+        short = abs(bound - objective)
         if short <= max(ARITHMETIC * abs(objective), noise):
-            bound, short = objective, 0.0
+            short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
         # A gap met to the last bit is met.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + 1e-9)

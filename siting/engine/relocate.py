@@ -30,14 +30,15 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     instance = frame.program.instance
     out = choice.copy()
     moved = np.zeros(len(choice), dtype=bool)
-    for n in np.argsort(-gain.data, kind="stable").tolist():
+    order = np.argsort(-gain.data, kind="stable")
+    for n in order[gain.data[order] > 0].tolist():
         station, site = int(gain.row[n]), int(gain.col[n])
         option = choice[station]
         other = at.get((kinds[option], site))
         stays = (
             frame.must[frame.site[option]] or instance.offer_existing[frame.options.last[option]]
         )
-        if gain.data[n] <= 0 or moved[station] or taken[site] or other is None or stays:
+        if moved[station] or taken[site] or other is None or stays:
             continue
         before = out[station]
         out[station] = other
@@ -83,5 +84,6 @@ def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
     customers = np.bincount(mine[0], minlength=len(choice))
     all_there = reach.data == customers[reach.row]
     row, column = reach.row[all_there], reach.col[all_there]
-    saves = np.asarray(after[row, column]).ravel() - now[row]
+    there_costs = after[row, column] if len(row) else np.zeros(0)  # scipy looks up no nothing
+    saves = np.asarray(there_costs).ravel() - now[row]
     return sparse.coo_array((saves, (row, column)), shape=(len(choice), frame.sites))

@@ -34,8 +34,9 @@ NODES, LARGE_NODES, FIRST_TURN, MOST_NODES = 40, 1, 30, 5_000
 STALLED = 1e-5
 # A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
-# Share of what is left by which a start is found.
-START_ENDS = 0.4
+# Share of what is left by which a start is found; where public money fills gaps, little else finds
+# a plan as good.
+START_ENDS, START_OF_GAP = 0.4, 0.7
 # Shares of what is left that the first nodes of the tree get; fewer where they take long.
 TREE_ENDS, LONG_TREE_ENDS = 0.4, 0.15
 # Seconds that polishing a plan may take at the end, and a share of what the rest took.
@@ -46,25 +47,16 @@ class Run(Root):
     """The phases of one aim."""
 
     _ended = False  # whether the search ended for want of time, some of it left for the answer
+    _tired = False  # whether it ended for want of turns
 
     # --- phases ------------------------------------------------------------------------------
 
     def work(self) -> None:
         """Run the phases until the asked gap is proven or time is up."""
         clock = self.clock
-        with clock.phase("build"):
-            self.build()
-        if self.coarse:
-            self.limit(self.master.most)
-        if self.known is not None:
-            self.limit(self.known.bound)
-        if not self.frame.count:  # there is nothing to choose
-            self.weighed(np.zeros(0, dtype=np.int64))
-            self.infeasible = self.choice is None
-            self.limit(self.best)
+        self.begin()
+        if not self.frame.count:
             return
-        with clock.phase("start", self._until(START_ENDS)):
-            self._start()
         if self.options.briefly:
             self._briefly()
             return
@@ -82,9 +74,27 @@ class Run(Root):
         if not self.done:
             with clock.within(self._ends):
                 self._turns()
+                small = self.frame.matrix.a.shape[1] <= WHOLE_LAST
+                if not self.done and not self._tired and small:
+                    self._whole(None)
                 self._ended = self.clock.over
-        if not self.done and not self._ended and self.frame.matrix.a.shape[1] <= WHOLE_LAST:
-            self._whole(None)
+
+    def begin(self) -> None:
+        """Build what is worked with, and find a first plan, whatever the time."""
+        with self.clock.phase("build"):
+            self.build()
+        if self.coarse:
+            self.limit(self.master.most)
+        if self.known is not None:
+            self.limit(self.known.bound)
+        if not self.frame.count:  # there is nothing to choose
+            self.weighed(np.zeros(0, dtype=np.int64))
+            self.infeasible = self.choice is None
+            self.limit(self.best)
+            return
+        ends = START_ENDS if self.frame.program.gap is None else START_OF_GAP
+        with self.clock.phase("start", self._until(ends)):
+            self._start()
 
     def _briefly(self) -> None:
         """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
@@ -94,9 +104,12 @@ class Run(Root):
             with self.clock.phase("exchanges"):
                 self._improve(self.valuer.at(self.frame.by_site(self.choice)))
             return
-        windows = self._windows()
+        windows, turns = self._windows(), 0
         while windows is not None and not self.done and not windows.exhausted:
+            if turns >= self.options.turns:
+                return
             self._turn_of_windows(windows, LARGE_ROUNDS)
+            turns += 1
 
     def _greedily(self) -> None:
         """Take the relaxation's bound and what rounding it gives; no more."""
@@ -163,7 +176,12 @@ class Run(Root):
             if not self.done and not tree.finished and not slow:
                 self._programs()
         windows = None if self.done else self._windows()
+        turns = 0
         while not self.done:
+            self._tired = turns >= self.options.turns
+            if self._tired:
+                return
+            turns += 1
             if tree is not None and tree.finished:
                 self.infeasible = not math.isfinite(self.best)
                 return
@@ -290,7 +308,7 @@ class Run(Root):
         elif self.options.greedy and not self.clock.over:
             stopped = "greedy ended"
         elif not self.clock.over and not self._ended:
-            stopped = "solver stopped"
+            stopped = "node limit" if self._tired else "solver stopped"
         sign = self.frame.sign
         return Result(
             choice=self.choice,

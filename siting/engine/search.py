@@ -38,7 +38,8 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
         if open_.any():
             open_ &= valuer.room.fits(state.choice, begun=True)[: valuer.count]
         for group, paid in ((open_ & (more <= 0), 1.0), (open_ & (more > 0), more)):
-            best = _best_change(valuer, state, np.where(group, gain, 0.0), known, paid)
+            gains = np.where(group, gain, 0.0)
+            best = _best_change(valuer, state, gains, known, paid, clock)
             if best is not None:
                 break
         else:
@@ -49,13 +50,16 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def _best_change(
-    valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float
+    valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float, clock: Clock
 ) -> tuple[State, int] | None:
-    """Return the change with the most gain for its price and its site; None if none gains."""
+    """Return the change with the most gain for its price and its site; None if none gains.
+
+    Once time is up it is the best so far.
+    """
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
     best_rate = 0.0
-    while len(rate) and rate.max() > best_rate:
+    while len(rate) and rate.max() > best_rate and not clock.over:
         at = int(rate.argmax())
         after = valuer.at(valuer.room.changed(state.choice, at))
         exact = after.value - state.value

@@ -60,7 +60,7 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     return out, columns
 
 
-def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
+def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -> Ints | None:
     """Return a choice whose stations live of their customers and public money; None if none known.
 
     Where public money fills gaps a relaxation takes more than its money can carry: the stations
@@ -75,6 +75,8 @@ def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
         The options taken at first, one a site.
     clock
         Deadline and interruption.
+    hurried
+        Whether to look once at who lacks, whatever the clock says.
     """
     soft = softened(frame)
     assert soft is not None  # there are rows of the gap
@@ -88,9 +90,10 @@ def viable(frame: Frame, choice: Ints, clock: Clock) -> Ints | None:
     kept: Ints | None = None
     serve_s = 0.0
     # What comes out is served once more, to be weighed.
-    while not clock.over and clock.left_s > 2 * serve_s:
+    while hurried or (not clock.over and clock.left_s > 2 * serve_s):
         began_s = clock.elapsed_s
-        served = rows.serve(np.sort(choice), clock)
+        served = rows.serve(np.sort(choice), clock if not hurried else Clock(math.inf))
+        hurried = False
         serve_s = max(serve_s, clock.elapsed_s - began_s)
         if not served.found:
             break

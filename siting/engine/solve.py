@@ -307,11 +307,21 @@ class _Solve:
             if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
                 continue  # that much is left to decide
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
-                frame, worth = self._frame(one.aim, out)
+                frame, worth = self._frame(one.aim, [*out, *self._drives_proven()])
                 if math.isfinite(worth):
                     one = Reached(one.aim, frame.sign * worth)
             out.append(one)
         return out
+
+    def _drives_proven(self) -> list[Reached]:
+        """Return the longest drives within the gap asked of them; none where it is not proven."""
+        aim, result, _ = self.results[-1]
+        gap = self._gap_of(aim)
+        longest = result.bound / (1 - gap)
+        if not isinstance(aim, ShortestDrives) or not result.value <= longest:
+            return []
+        # By a hair less than the gap: drives are worked out anew.
+        return [Reached(aim, max(result.value, longest * (1 - ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
         """Take the plan that spends least of those that are as good, where nothing is left open."""
@@ -365,7 +375,7 @@ class _Solve:
                 threads=effort.threads,
                 seed=effort.seed,
                 solver=effort.solver,
-                start=self.choice,
+                start=self._begun(frame),
             )
         large = frame.matrix.a.shape[1] > WHOLE_FIRST
         if effort.method == "exact" and large and self.choice is not None and goes(frame):
@@ -384,21 +394,30 @@ class _Solve:
         drives = isinstance(aim, ShortestDrives) and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
+    def _begun(self, frame: Frame) -> Result | None:
+        """Return a first plan, with what bounds it at once; None where none was found."""
+        options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
+        run = self._worked(Run(frame, self.clock, options, self.choice), Run.begin)
+        return None if run.choice is None else run.result()
+
     def _run(
-        self, frame: Frame, start: Ints | None, gap: float, *, briefly: bool = False,
-        known: Known | None = None,
+        self, frame: Frame, start: Ints | None, gap: float, *, turns: float = math.inf,
+        briefly: bool = False, known: Known | None = None,
     ) -> Result:  # fmt: skip
         effort = self.effort
         greedy = effort.method == "greedy"
-        options = Options(gap, effort.threads, effort.seed, greedy, briefly)
-        run = Run(frame, self.clock, options, start, known)
+        options = Options(gap, effort.threads, effort.seed, greedy, briefly, turns)
+        return self._worked(Run(frame, self.clock, options, start, known), Run.work).result()
+
+    def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:
+        """Return a run that has done its work, or as much of it as was waited for."""
         try:
-            run.work()
+            work(run)
         except KeyboardInterrupt:
             self.clock.interrupted = True
         if run.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
-        return run.result()
+        return run
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Work out who is served by what, the drives as short as the aims allow, and the proofs."""

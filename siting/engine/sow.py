@@ -23,6 +23,8 @@ from siting.program.money import caps_of
 
 # Of a round those are taken together that earn at least this share of the best rate.
 TOGETHER = 0.95
+# Rounds that are left once time is up, of which each takes as many as share no demand.
+HURRIED = 4
 # What a kWh that a floor lacks counts, in kilowatt-hours served.
 LACKING = 20.0
 # Groups served less than this above the worst count as worst.
@@ -59,6 +61,7 @@ class Sower:
         # What a pair counts here: of stations that sell as much the one amid its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
+        self.first = -1  # the first option taken of what does not stand
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
@@ -87,22 +90,29 @@ class Sower:
     def run(self, clock: Clock, first: Floats | None = None) -> Ints:
         """Return the options taken once nothing that helps fits any more.
 
+        Once time is up a few rounds are left, each of all that share no demand, and as many more as
+        floors and limits need that still lack something.
+
         `first`: for each option 0, or how early it is taken, before those of 0.
         """
         if first is not None:
             self._keep(but=np.unique(self.frame.site[first > 0]))
-            while not clock.over and self._take_best(first):
+            while not clock.over and self._take_best(TOGETHER, first):
                 pass
         self._keep()
-        while not clock.over and self._take_best():
-            pass
+        hurried = 0
+        while hurried < HURRIED or self._lacks():
+            if not self._take_best(0.0 if clock.over else TOGETHER):
+                break
+            hurried += int(clock.over)
         self._keep()
         return np.sort(self.choice[self.choice >= 0])
 
-    def _take_best(self, first: Floats | None = None) -> bool:
+    def _take_best(self, together: float, first: Floats | None = None) -> bool:
         """Take the best option and others as good that share no demand; return whether any was.
 
-        `first`: how early options are taken, in place of what they earn; those of 0 are not.
+        `together`: share of the best rate at which another is as good; `first`: how early options
+        are taken, in place of what they earn; those of 0 are not.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -126,12 +136,13 @@ class Sower:
         # What others sell does not matter where neither the order nor money depends on it.
         apart = self.gap is not None or first is None
         touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
-        least, taken = TOGETHER * float(rate.max()), False
+        least, taken = together * float(rate.max()), False
         for option in np.argsort(-rate, kind="stable").tolist():
-            if rate[option] < least:
+            if rate[option] < least or not open_[option]:
                 break
             if self._fits(option, by_year) and self._take(option, touched if apart else None):
                 taken = True
+                self.first = option if self.first < 0 else self.first
                 self.money -= float(paid[option])
                 self.paid += by_year[:, option]
         return taken
@@ -174,6 +185,11 @@ class Sower:
         if lacking is None:
             gain -= self.frame.charge
         return gain, sold
+
+    def _lacks(self) -> bool:
+        """Return whether some limit or floor still lacks something."""
+        lacking = self._lacking() or ()
+        return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
         """Return what pairs count for floors that still lack energy; None where none does."""

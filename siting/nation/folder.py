@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from siting import __version__, export
+from siting.engine.proof import is_far
 from siting.errors import Fault, InputError, VerifyError
 from siting.files import read_layer
 from siting.nation import city as asking
@@ -101,6 +102,7 @@ def _facts(nation: Rounds, plan: NationPlan, now: datetime) -> dict[str, Any]:
         "served_kwh_day": plan.served_kwh_day,
         "bound_kwh_day": plan.bound_kwh_day,
         "gap": plan.gap,
+        "far_from_proven": is_far(plan.gap),
         "floors_cost_kwh_day": plan.floors_cost_kwh_day,
         "floors_cost_pkr": plan.in_pkr(plan.floors_cost_kwh_day),
         "failed": dict(nation.failed),

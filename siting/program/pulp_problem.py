@@ -6,14 +6,25 @@ that differ in a dash or a blank only, such as "F-7" and "F 7", would become one
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pulp
 
 from siting.program.matrix import Matrix
 
 
-def pulp_problem(matrix: Matrix, name: str) -> pulp.LpProblem:
-    """Return a matrix as a PuLP problem, its variables in the order of the columns."""
+class OutOfTimeError(Exception):
+    """Writing a problem out was called off."""
+
+
+def pulp_problem(
+    matrix: Matrix, name: str, stop: Callable[[], bool] = lambda: False
+) -> pulp.LpProblem:
+    """Return a matrix as a PuLP problem, its variables in the order of the columns.
+
+    `stop` is asked at every row; where it says yes `OutOfTimeError` is raised.
+    """
     prob = pulp.LpProblem(name, pulp.LpMaximize)
     variables = []
     kinds = column_names(matrix)
@@ -30,6 +41,8 @@ def pulp_problem(matrix: Matrix, name: str) -> pulp.LpProblem:
     )
     for family, rows in matrix.family.items():
         for n, r in enumerate(range(rows.start, rows.stop)):
+            if stop():
+                raise OutOfTimeError
             here = slice(start[r], start[r + 1])
             row = pulp.lpSum_vars_coefs(
                 [(variables[c], v) for c, v in zip(index[here], value[here], strict=True)]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from siting import __version__
 from siting.config import Config
+from siting.engine.proof import far_in_words, is_far
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import alternatives_of, losses_of, replanned_of
 from siting.study.beside import lines_beside
@@ -72,6 +73,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "proof_text": str(s.proof),
         "gap": s.gap,
         "asked_gap": config.solver.gap,
+        "far_from_proven": is_far(s.gap),
         "tie_break": s.tie_break,
         "budget_pkr": s.budget_pkr,
         "subsidy_pkr": s.subsidy_pkr,
@@ -107,6 +109,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "gain_per_million_pkr": gain,
         "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
         "warnings": [
+            *filter(None, [far_in_words(s.gap)]),
             *earnings_in_words(gain),
             *warnings_of(config, plan, study.demand_notes, study.network.report, study.assumptions),
         ],

@@ -16,6 +16,7 @@ from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
 from siting.batch.page import notes_of, status_words
 from siting.batch.studies import short_words
 from siting.batch.table import swept_of
+from siting.engine.proof import is_far
 from siting.terminal.progress import LiveLine
 from siting.terminal.screen import NARROW, Screen
 
@@ -79,6 +80,10 @@ def print_batch(result: BatchResult) -> None:
     """Print the table of a batch, its faults, and where everything is."""
     console = Screen()
     table, done = result.table, result.table["served_share"].notna()
+    far = table[done & table["gap"].map(is_far)]
+    if len(far):
+        console.warn_if_far(far["gap"].max(skipna=False))
+        console.say(f"That is {len(far):,} of {int(done.sum()):,} studies, at most.")
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)

@@ -21,6 +21,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
     from siting.nation.page import WORDS, headline
 
     console = Screen()
+    console.warn_if_far(plan.gap)
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(no_wrap=True)
     facts.add_column()

@@ -21,6 +21,7 @@ _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 def print_plan(plan: Plan, folder: Path) -> None:
     """Print a plan: headline, classes served, the largest stations, and what to know."""
     console = Screen()
+    console.warn_if_far(plan.outcome.gap)
     console.print()
     console.print(plan.title, style="bold")
     if plan.note:
@@ -171,6 +172,7 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
             f"{row['gini']:.2f}",
             "knee" if row["knee"] else "",
         )
+    console.warn_if_far(frontier["gap"].max(skipna=False))
     console.print(table)
     console.say(
         "PKR a kWh: more subsidy over more kWh/day than the budget before. Worst: share served in "

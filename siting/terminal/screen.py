@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.segment import Segment
 from rich.text import Text
 
+from siting.engine.proof import far_in_words
 from siting.errors import visible
 
 # Space about the columns of a table: so little, that ten columns fit 80 letters.
@@ -29,6 +30,11 @@ class Screen(Console):
     def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
         """Print what a reader must know, behind a coloured word."""
         self.say(Text.assemble((f"{head}:", style), f" {text}"))
+
+    def warn_if_far(self, gap: float | None) -> None:
+        """Print, before all else, that a plan is far from proven, if it is."""
+        if words := far_in_words(gap):
+            self.say(words, style="bold red")
 
     def notes(self, lines: Sequence[str]) -> None:
         """Print all that a reader must know under one head."""

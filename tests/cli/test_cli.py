@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,13 +16,16 @@ import pytest
 import typer.main
 import yaml
 from conftest import ROOT
-from town import write_town
+from town import write_nation_of, write_town
 from typer.testing import CliRunner
 
+from siting import batch as many
 from siting.cli import app
-from siting.cli.app import GROUPS, items
+from siting.cli.app import FAR_FROM_PROVEN, GROUPS, items
 from siting.cli.run_folders import run_folder
+from siting.engine.proof import Proof
 from siting.errors import InputError
+from siting.nation import NationPlan
 
 
 def siting(*words):
@@ -333,3 +337,47 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
         long = [x for x in text.splitlines() if len(x) > 80 and str(tmp_path) not in x]
         assert long == [], words
         assert "…" not in text.replace("… and", ""), words
+
+
+def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_path, monkeypatch):
+    proven = Proof.of
+
+    def as_if_far(value, bound, **more):
+        if more["unit"] == "kWh/day":
+            bound = value * (1 + 105.52)
+        return proven(value, bound, **more)
+
+    monkeypatch.setattr(Proof, "of", as_if_far)
+    out = tmp_path / "out"
+    done = here("run", town, "--out", out)
+    assert done.returncode == FAR_FROM_PROVEN == 3
+    words = "FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)"
+    assert done.stdout.splitlines()[0] == words
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert facts["far_from_proven"] is True
+    assert facts["warnings"][0] == words
+    assert "Exit 3" in here("run", "--help").stdout
+
+
+def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
+    run_batch = many.run_batch
+
+    def as_if_far(*args, **more):
+        result = run_batch(*args, **more)
+        return replace(result, table=result.table.assign(gap=1.5))
+
+    monkeypatch.setattr(many, "run_batch", as_if_far)
+    done = here("batch", town, "--workers", 1, "--out", tmp_path / "batch")
+    assert done.returncode == FAR_FROM_PROVEN
+    assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%")
+    assert "1 of 1 studies" in done.stdout.splitlines()[1]
+
+
+def test_a_nation_says_so_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(NationPlan, "gap", property(lambda _: 1.5))
+    config = write_nation_of(tmp_path / "nation")
+    done = here("nation", config, "--workers", 1, "--out", tmp_path / "out")
+    assert done.returncode == FAR_FROM_PROVEN
+    assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%")
+    facts = json.loads((tmp_path / "out" / "nation.json").read_text(encoding="utf-8"))
+    assert facts["far_from_proven"] is True

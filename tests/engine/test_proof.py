@@ -38,3 +38,10 @@ def test_a_bound_the_plan_reaches_up_to_arithmetic_is_reached():
 
 def test_an_interruption_stays_one():
     assert proof(100, 100, stopped="interrupted").stopped == "interrupted"
+
+
+def test_a_bound_stays_where_it_was_proven_and_never_on_the_wrong_side():
+    above = proof(100, 100 + 1e-8, gap_asked=0.0)
+    assert (above.bound, above.gap, above.status) == (100 + 1e-8, 0.0, "optimal")
+    assert proof(100, 100 - 1e-8).bound == 100
+    assert proof(100, 100 + 1e-8, maximise=False).bound == 100

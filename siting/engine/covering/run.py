@@ -156,7 +156,7 @@ class CoveringRun:
 
     def _start(self) -> None:
         plan = self._plan
-        greedy(plan, self.clock)
+        greedy(plan, Clock(math.inf))  # a first plan, whatever the time
         by_rate = plan.chosen
         self.weighed(by_rate)
         plan.clear()
