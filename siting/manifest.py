@@ -52,7 +52,11 @@ def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) ->
 
     `but` are files of the folder that are not hashed, such as the manifest itself.
     """
-    names = [name for name in files_below(folder) if _hashed(Path(name).name) and name not in but]
+    names = [
+        name
+        for name in files_below(folder)
+        if _hashed(Path(name).name) and name not in but and (folder / name).is_file()
+    ]
     complete = {**record, "sha256": {name: sha256(folder / name) for name in names}}
     return {**complete, SEAL: _seal(complete)}
 

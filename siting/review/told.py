@@ -100,18 +100,23 @@ class OfTheMoment(BaseModel):
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
     """Return where time, seconds or packages are not told as a run tells them."""
-    faults, key = [], f"{where}, key written"
-    written = _time(told.written)
-    if written is None:
-        faults.append(Fault(key, f"{told.written!r} is not a time as a run writes it", MENDED))
-    elif written > datetime.now().astimezone() + CLOCKS_APART:
-        faults.append(Fault(key, f"{told.written} is yet to come", MENDED))
+    faults = time_faults(told.written, where)
     odd = tuple(name for name in told.seconds if name not in stages)
     if odd:
         faults.append(Fault(f"{where}, key seconds", "are of no stage", MENDED, odd))
     if list(told.packages) != list(PACKAGES):
         faults.append(Fault(f"{where}, key packages", "are others than a run names", MENDED))
     return faults
+
+
+def time_faults(told: str, where: str) -> list[Fault]:
+    """Return the fault of a time that is not as a run writes it, or is yet to come, if so."""
+    written, key = _time(told), f"{where}, key written"
+    if written is None:
+        return [Fault(key, f"{told!r} is not a time as a run writes it", MENDED)]
+    if written > datetime.now().astimezone() + CLOCKS_APART:
+        return [Fault(key, f"{told} is yet to come", MENDED)]
+    return []
 
 
 def _time(text: str) -> datetime | None:
