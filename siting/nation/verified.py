@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from siting import __version__
 from siting.config import Config, load
 from siting.errors import Fault, InputError
-from siting.manifest import REPORT, files_below, read_json
+from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
 from siting.nation.basis import BASIS, Basis, nation_again
 from siting.nation.city import Row, covers
@@ -22,6 +23,7 @@ from siting.nation.earlier import ANSWERS
 from siting.nation.folder import write_files
 from siting.nation.plan import NationPlan
 from siting.nation.reading import (
+    AGAIN,
     CITIES,
     MANIFEST,
     NEAR_KWH,
@@ -84,6 +86,10 @@ def verify_nation(
 
 def _files(folder: Path) -> tuple[str, bool]:
     hashes = read_nation_manifest(folder)
+    record = read_json(folder / MANIFEST)
+    if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
+        what = f"has other keys than a plan, or is not of this version, siting {__version__}"
+        raise InputError(Fault(str(folder / MANIFEST), what, AGAIN))
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
     there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]

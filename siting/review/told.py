@@ -21,6 +21,7 @@ from siting.engine.answer import Method, TieBreak
 from siting.engine.greedy import BUDGETED, ONE_PRICE
 from siting.engine.proof import Proof
 from siting.errors import Fault
+from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Outcome
 from siting.study.answered import NOT_FOUND, year_text
@@ -28,6 +29,7 @@ from siting.study.ask import MILLION, aim_in_words, blocks_of
 from siting.study.asked import Asked
 from siting.study.facts import PACKAGES
 from siting.study.pipeline import Study
+from siting.study.rests_on import input_record, sections_of_inputs
 from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import zone_table
 
@@ -133,7 +135,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
-    plain = {
+    can_be = {
         "model": (outcome.model, (config.program.model,)),
         "aim": (outcome.aim, (aim_in_words(config),)),
         "blocks": (list(outcome.blocks), (sorted(blocks_of(config)),)),
@@ -144,7 +146,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
     }
     faults = [
         Fault(f"{where}.{key}", f"{said!r:.60} is not what this run can say", MENDED)
-        for key, (said, can) in plain.items()
+        for key, (said, can) in can_be.items()
         if said not in can
     ]
     if not re.fullmatch(r"[0-9A-Za-z.+_-]{0,40}", outcome.solver_version):
@@ -266,10 +268,34 @@ def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     return rows[rows["slice"].astype(str) == name].drop(columns="slice")
 
 
+def input_faults(study: Study) -> Iterator[Fault]:
+    """Yield the records of inputs that are not as the configuration says, or no records of files.
+
+    Whether a file is the one that was read `siting rerun` finds.
+    """
+    known = {
+        key: input_record(key, section) for key, section in sections_of_inputs(study.config).items()
+    }
+    forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
+    for record in study.inputs:
+        key = str(record.get("key"))
+        table = {"key": key, "kind": "table", "source": "given by the user", "licence": ""}
+        said = {name: value for name, value in record.items() if name not in (*forms, "file")}
+        odd = tuple(
+            name for name, form in forms.items()
+            if name in record and not re.fullmatch(form, str(record[name]))
+        )  # fmt: skip
+        if odd or said != plain(known.get(key, table)):
+            what = "is not what the configuration says of it"
+            yield Fault(f"run.json, key inputs, {key:.60}", what, MENDED, odd)
+
+
 def same_table(stored: Any, anew: Any) -> bool:
     """Return whether two tables, or what else a stage holds, are the same, notes included."""
     if not isinstance(stored, pd.DataFrame):
         return bool(stored == anew)
+    if (stored.attrs.get("notes") or []) != (anew.attrs.get("notes") or []):
+        return False
     try:
         pd.testing.assert_frame_equal(
             pd.DataFrame(stored), pd.DataFrame(anew), check_dtype=False, rtol=1e-9, atol=1e-9

@@ -9,7 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from siting.errors import ConfigError, DownloadError, Fault, InputError, SitingError
+from siting.export import json_text
+from siting.export.values import plain
 from siting.manifest import (
     FOLDER,
     MANIFEST,
@@ -27,6 +31,7 @@ from siting.review.told import (
     MENDED,
     OfTheMoment,
     Replanned,
+    input_faults,
     of_the_moment_faults,
     outcome_faults,
     said_by_a_replan,
@@ -240,6 +245,15 @@ def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
                 faults.append(Fault(where, "is not what reading the people gives", MENDED))
         except (InputError, ConfigError, DownloadError) as err:
             faults += _input_gone("what is noted of people", err)
+        try:
+            given = {k: t for k, t in stored.items() if k != "outcome"}
+            figures = Study(config, tables=given).sourced_figures
+            if _records(study.sourced_figures) != _records(figures):
+                what = "are not those of the tables they name"
+                faults.append(Fault("run.json, key assumptions", what, MENDED))
+        except (InputError, ConfigError, DownloadError) as err:
+            faults += _input_gone("the list of figures", err)
+    faults += input_faults(study)
     told, rests = outcome_faults(study)
     faults += told
     if rests:
@@ -247,6 +261,11 @@ def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
     if faults:
         raise InputError(faults)
     return f"worked out again from each other: {', '.join(again)}", None
+
+
+def _records(table: pd.DataFrame) -> list[str]:
+    """Return the rows of a table as texts, in an order that does not rest on its own."""
+    return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
 
 def _input_gone(what: str, err: SitingError) -> list[Fault]:
@@ -288,7 +307,8 @@ def _written(
         raise InputError(faults)
     notes.append(
         f"the run's own word, which nothing in it proves: written {moment.written}, seconds, "
-        f"memory, platform, versions (siting {moment.siting}, Python {moment.python})"
+        f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
+        "SHA-256 of inputs, which siting rerun holds against the files"
     )
     return f"{len(named):,} files come out of the tables as they are{words}", None
 
