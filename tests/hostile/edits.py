@@ -35,8 +35,8 @@ VALUES: tuple[Any, ...] = (None, SIGNED, 1.5, -3, [], {})
 # Hashes are made from the rest; edited alone they are caught as such, mended they are as before.
 HASHES = re.compile(r"^(sha256|of_the_run|sha256_of_this)\b")
 # The folder's own word, as `siting verify` and `siting nation` say: such an edit may pass, but ends
-# in no traceback. How long it took, and how much memory; the nation's configuration, what its cities
-# answered to questions but the last.
+# in no traceback. How long it took, and how much memory; the nation's configuration, what its
+# cities answered to questions but the last.
 OWN_WORD = re.compile(
     r"run\.json: (seconds|peak_memory_mb|inputs\.\d+\.(sha256|file|file_date)|packages\.|python)"
     r"|nation\.json: seconds|basis\.json: .*(seconds|config\.|cities\.)|answers\.json: "
