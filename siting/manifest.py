@@ -2,7 +2,7 @@
 
 It holds the SHA-256 of every file of the run but ``report.html``, which may be written anew, and
 one of itself. A hash tells of a slip, not of who mends all of them: for that `siting verify`
-recounts.
+recounts. A nation's folder has one list for all files below it, its cities' too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from siting.errors import Fault, InputError
 from siting.files import sha256
@@ -45,6 +47,76 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {**complete, SEAL: _seal(complete)}
 
 
+def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
+    """Return a manifest with the hashes of all files below a folder, and with its own.
+
+    `but` are files of the folder that are not hashed, such as the manifest itself.
+    """
+    names = [
+        name
+        for name in files_below(folder)
+        if _hashed(Path(name).name) and name not in but and (folder / name).is_file()
+    ]
+    complete = {**record, "sha256": {name: sha256(folder / name) for name in names}}
+    return {**complete, SEAL: _seal(complete)}
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return what lies below a folder, files and empty folders, by path from it, sorted."""
+    found = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir() or not any(path.iterdir())
+    ]
+    return sorted(found)
+
+
+def unsealed(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
+    """Return the fault of a manifest that its own hash does not fit, if so."""
+    if manifest.get(SEAL) == _seal(manifest):
+        return []
+    return [Fault(str(path), "was changed after the run was written", AGAIN)]
+
+
+def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list[Fault]:
+    """Return a fault for each file of a folder that is missing or not as its hash says."""
+    faults = []
+    for name, hashed in hashes.items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(Fault(str(path), "is missing", again))
+        elif sha256(path) != hashed:
+            fix = f"put the file back as it was, or {again}"
+            if path.name == "config.yaml":
+                fix += "; to change a key for another plan, use --set"
+            faults.append(Fault(str(path), "was changed after the run was written", fix))
+    return faults
+
+
+def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
+    """Return the fault of what stands in a folder and is not known there, if anything is."""
+    odd = tuple(sorted(path.name for path in folder.iterdir() if path.name not in known))
+    what = "not a file that the run wrote"
+    return [Fault(str(folder), what, "move it elsewhere", odd)] if odd else []
+
+
+def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
+    """Return what JSON said as a model; an `InputError` names every key of another form."""
+    try:
+        return form.model_validate(data)
+    except ValidationError as err:
+        raise InputError(
+            Fault(
+                f"{where}, key {'.'.join(map(str, one['loc']))}" if one["loc"] else where,
+                f"{one['input']!r:.60} is of another form: {one['msg'][:1].lower()}{one['msg'][1:]}"
+                if one["type"] != "missing"
+                else "is missing",
+                again,
+            )
+            for one in err.errors(include_url=False)
+        ) from err
+
+
 def _hashed(name: str) -> bool:
     return name != REPORT and not name.startswith(".")
 
@@ -67,7 +139,7 @@ def read_manifest(
     if not (folder / "run.json").is_file():
         what = "is not a run folder: it has no run.json"
         raise InputError(Fault(str(folder), what, "name one that siting run wrote"))
-    facts = _read_json(folder / "run.json")
+    facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
     # The version is told first: whatever else is odd about the folder follows from it.
     if facts.get("format") != RUN_FORMAT:
@@ -76,27 +148,14 @@ def read_manifest(
         what = f"is missing: the run was written by siting {facts.get('siting', '(not stated)')}"
         what += ", which kept no stages, or the folder is incomplete"
         raise InputError(Fault(str(path), what, AGAIN))
-    manifest = _read_json(path)
+    manifest = read_json(path)
     if manifest.get("format") != FORMAT:
         raise InputError(_other_format(path, manifest, FORMAT))
     faults = _manifest_faults(path, manifest, tables)
-    if not faults and manifest.get(SEAL) != _seal(manifest):
-        faults.append(Fault(str(path), "was changed after the run was written", AGAIN))
+    faults = faults or unsealed(path, manifest)
     if not faults:
-        for parent, hashes in (
-            (folder, manifest["of_the_run"]),
-            (folder / FOLDER, manifest["sha256"]),
-        ):
-            for name, hashed in hashes.items():
-                if not (parent / name).is_file():
-                    faults.append(Fault(str(parent / name), "is missing", AGAIN))
-                elif sha256(parent / name) != hashed:
-                    fix = "put the file back as it was, or make the run again with `siting run`"
-                    if name == "config.yaml":
-                        fix += "; to change a key for another plan, use --set"
-                    faults.append(
-                        Fault(str(parent / name), "was changed after the run was written", fix)
-                    )
+        faults = changed(folder, manifest["of_the_run"])
+        faults += changed(folder / FOLDER, manifest["sha256"])
     if faults:
         raise InputError(faults)
     return manifest, facts
@@ -128,10 +187,11 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
     return faults
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a file of a run."""
     try:
         parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise InputError(Fault(str(path), f"cannot be read as JSON: {err}", AGAIN)) from err
     if not isinstance(parsed, dict):
         raise InputError(Fault(str(path), "is not a JSON object", AGAIN))

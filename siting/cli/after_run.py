@@ -115,6 +115,10 @@ def report(
 def verify(
     folder: Run,
     *,
+    frontier: Annotated[
+        Path | None,
+        typer.Option("--frontier", metavar="DIR", help="Whose curve is in the run's report.html."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -123,7 +127,7 @@ def verify(
         from siting.review import verify_run
         from siting.terminal.verify import print_verified
 
-        verified = verify_run(run_folder(folder), progress=progress)
+        verified = verify_run(run_folder(folder), frontier=frontier, progress=progress)
         if as_json:
             print_facts(verified.plain())
         elif not quiet:

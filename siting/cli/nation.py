@@ -20,6 +20,7 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     exit_if_far,
+    print_facts,
     print_json,
     verb,
 )
@@ -31,7 +32,7 @@ def nation(
     config: Annotated[
         Path,
         typer.Argument(
-            metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to check it."
+            metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to verify it."
         ),
     ],
     *,
@@ -69,17 +70,16 @@ def nation(
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
-    with errors_explained(quiet=quiet):
+    with errors_explained(quiet=quiet) as progress:
         if not config.is_dir() and (explain or compare):
             option = "--explain" if explain else "--compare"
             raise InputError(
                 Fault(option, f"{config} is no folder", "name what siting nation wrote")
             )
         if config.is_dir():
-            from siting.nation import compare_nations, explain_city, read_nation
+            from siting.nation import compare_nations, explain_city, read_nation, verify_nation
             from siting.terminal.nation import print_changes, print_city
 
-            facts, _ = read_nation(config)
             if explain is not None:
                 lines, plans = explain_city(config, explain)
                 if as_json:
@@ -94,13 +94,16 @@ def nation(
                     print_changes(changes)
             if explain is not None or compare is not None:
                 return
+            from siting.terminal.verify import print_verified
+
+            verified = verify_nation(config, progress=progress)
             if as_json:
-                print_json(facts)
+                facts = {} if verified.faults else read_nation(config)[0]
+                print_facts({**facts, **verified.plain()})
             elif not quiet:
-                typer.echo(
-                    f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "
-                    f"{facts['bound_kwh_day']:,.0f}, gap {facts['gap']:.2%}"
-                )
+                print_verified(verified)
+            if verified.faults:
+                raise typer.Exit(1)
             return
         asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
         exit_if_far(plan_nation(config, asked, out, workers, dask, as_json, quiet, earlier))

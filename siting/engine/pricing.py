@@ -9,9 +9,9 @@ the engine solves, and a bound on all plans::
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
 for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` (of each
-site the largest) and of the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none that
-takes option ``o`` more than ``at_most(o)``. So a program that has every option whose `at_most` is
-above the plan at hand has an optimum of the whole.
+site the largest) and of the other columns ``c``, and ``u`` their bounds. No plan is worth more than
+``L``, and none that takes option ``o`` more than ``at_most(o)``. So a program that has every option
+whose `at_most` is above the plan at hand has an optimum of the whole.
 
 Where stations cost and drives count, the relaxation opens a part of a station for each driver; the
 rows ``x_ij <= d_i (sum of options at j)`` are added where they are broken.

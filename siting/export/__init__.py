@@ -3,7 +3,7 @@
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, with_units
 from siting.export.exchange import write_exchange
-from siting.export.flat import write_csv, write_json
+from siting.export.flat import json_text, write_csv, write_json
 from siting.export.frontier_picture import draw_frontier, frontier_figure
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
@@ -25,6 +25,7 @@ __all__ = [
     "fields_of",
     "frontier_figure",
     "geojson_of",
+    "json_text",
     "layers_of",
     "outside_layer",
     "plan_figure",

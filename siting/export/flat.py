@@ -72,9 +72,14 @@ def write_json(data: Mapping[str, Any], path: Path) -> None:
     TypeError
         If a value is of another kind.
     """
-    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=2)
+    text = json_text(data)
 
     def write(part: Path) -> None:
-        part.write_text(text + "\n", encoding="utf-8", newline="\n")
+        part.write_text(text, encoding="utf-8", newline="\n")
 
     write_whole(path, write)
+
+
+def json_text(data: Mapping[str, Any]) -> str:
+    """Return the text of a JSON file as `write_json` writes it."""
+    return json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=2) + "\n"

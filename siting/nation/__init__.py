@@ -1,8 +1,16 @@
 """A nation on one budget: cities solved apart, money divided between them, and a certificate."""
 
-from siting.nation.folder import read_nation
 from siting.nation.nation import Nation
 from siting.nation.plan import NationPlan
 from siting.nation.questions import compare_nations, explain_city
+from siting.nation.reading import read_nation
+from siting.nation.verified import verify_nation
 
-__all__ = ["Nation", "NationPlan", "compare_nations", "explain_city", "read_nation"]
+__all__ = [
+    "Nation",
+    "NationPlan",
+    "compare_nations",
+    "explain_city",
+    "read_nation",
+    "verify_nation",
+]

@@ -25,6 +25,7 @@ from siting.engine.prices import rupees_of
 from siting.engine.solve import KEPT
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome
+from siting.plan import Plan
 from siting.program.limits import Limit
 from siting.program.slices import Years
 from siting.study.answered import bare_outcome
@@ -203,7 +204,12 @@ def _facts(config: Config) -> Row:
     What is known of the energy it wants is returned where something else is at fault. Energy over
     years is their mean, each counting as in the city's program.
     """
-    study = _study(config)
+    return facts_of(_study(config))
+
+
+def facts_of(study: Study) -> Row:
+    """Return people, energy and vehicles of a city by its study; see `facts`."""
+    config = study.config
     row: Row = {"status": "optimal", "error": "", "title": config.title, "note": config.note}
     demand = study.demand
     kwh = demand["demand_kwh_day"].to_numpy(float)
@@ -254,10 +260,20 @@ def _facts(config: Config) -> Row:
     return row
 
 
-def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[str, ...]) -> Study:
+def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
+    """Return the configuration that asks a question of a city in so many seconds."""
     solver = {"time_limit_s": limit_s, "threads": min(threads, config.solver.threads)}
     asked = ask.of(config)
-    asked = asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
+    return asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
+
+
+def granted_ask(ask: Ask) -> Ask:
+    """Return the question whose answer is written: the most energy, then the shortest drives."""
+    return replace(ask, prices=None, shorten=True)
+
+
+def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[str, ...]) -> Study:
+    asked = asked_of(config, ask, limit_s, threads)
     study = _study(config).with_stages({}, asked)
     study.start = start
     return study
@@ -305,9 +321,12 @@ def _write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
     """Return what a city's run folder says, once it stands."""
-    asked = replace(ask, prices=None, shorten=True)
-    study = _asked(config, asked, limit_s, threads, start)
-    plan = write_run(study, out, datetime.now().astimezone())
+    study = _asked(config, granted_ask(ask), limit_s, threads, start)
+    return written_row(study, write_run(study, out, datetime.now().astimezone()))
+
+
+def written_row(study: Study, plan: Plan) -> Row:
+    """Return what a nation takes from the plan of a city's run folder."""
     return {
         "status": plan.outcome.status,
         "error": "",

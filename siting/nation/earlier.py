@@ -18,6 +18,8 @@ from siting.errors import Fault, InputError
 from siting.nation.city import Row
 
 ANSWERS = "answers.json"
+# Of an answer, what may be no number.
+NUMBERS = ("bound_kwh_day", "drives_min")
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
@@ -52,12 +54,17 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     if before != now:
         what = f"is of {years_in_words(before)}, this nation of {years_in_words(now)}"
         raise InputError(Fault(str(path), what, "leave --from out, or ask for the same"))
-    for row in rows:
-        if "bound_kwh_day" in row and row["bound_kwh_day"] is None:
-            row["bound_kwh_day"] = math.nan
-        for key in ("offers", "money", "prices"):
-            row[key] = None if row.get(key, ()) is None else tuple(row.get(key, ()))
-    return rows
+    return [as_answered(row) for row in rows]
+
+
+def as_answered(row: Row) -> Row:
+    """Return an answer as it was before it was written: JSON has no lists that stay, and no NaN."""
+    numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
+    lists = {
+        key: None if row.get(key, ()) is None else tuple(row.get(key, ()))
+        for key in ("offers", "money", "prices")
+    }
+    return row | numbers | lists
 
 
 def years_in_words(years: Sequence[int]) -> str:

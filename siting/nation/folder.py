@@ -1,4 +1,4 @@
-"""A nation's folder: tables, a page, each city's run below it; checked when it is read."""
+"""A nation's folder: tables, a page, each city's run below it, and a list of all by hash."""
 
 from __future__ import annotations
 
@@ -11,37 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from siting import __version__, export
 from siting.engine.proof import is_far
-from siting.errors import Fault, InputError, VerifyError
 from siting.files import read_layer
+from siting.manifest import sealed_below
 from siting.nation import city as asking
-from siting.nation.certificate import (
-    Pot,
-    added_up,
-    added_up_by_year,
-    corners,
-    price_columns,
-    sloped,
-)
+from siting.nation.basis import write_basis
 from siting.nation.earlier import write_answers
 from siting.nation.page import write_page
 from siting.nation.plan import NationPlan, plan_of
+from siting.nation.reading import CITIES, FORMAT, MANIFEST
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
 from siting.writing import whole_folder, write_plain_csv
-
-CITIES = "cities"
-# What sums of written figures may differ by: kWh/day, PKR.
-NEAR_KWH, NEAR_PKR = 1e-3, 1.0
-# What is served may be above a bound by this share, a solver's own arithmetic.
-NEAR_SHARE = 1e-5
-# What the sum of weights may differ from 1 by: written numbers are not exact.
-NEAR_ONE = 1e-9
-TABLES = ("cities", "splits", "frontier", "bounds", "certificate")
 
 
 def write_nation(
@@ -70,27 +54,35 @@ def write_nation(
             if row["error"]:
                 nation.failed[names[i]] = row["error"]
         plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
-        tables = {
-            "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
-            "bounds": plan.asks, "certificate": plan.terms,
-        }  # fmt: skip
-        for name, table in tables.items():
-            write_plain_csv(table, folder / f"{name}.csv")
-        export.write_json(_facts(nation, plan, now), folder / "nation.json")
-        write_answers(folder, nation.studies, nation.rows)
-        _write_layers(folder, plan)
-        write_page(plan, folder)
+        write_basis(folder, nation, chosen, written, plan.seconds)
+        write_files(nation, plan, folder, folder, now.isoformat(timespec="seconds"))
+        record = {"format": FORMAT, "siting": __version__}
+        export.write_json(sealed_below(record, folder, (MANIFEST,)), folder / MANIFEST)
     return plan
 
 
-def _facts(nation: Rounds, plan: NationPlan, now: datetime) -> dict[str, Any]:
+def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
+    """Write all of a nation's folder but the runs, which stand in `runs`, and what it rests on."""
+    tables = {
+        "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
+        "bounds": plan.asks, "certificate": plan.terms,
+    }  # fmt: skip
+    for name, table in tables.items():
+        write_plain_csv(table, folder / f"{name}.csv")
+    export.write_json(_facts(nation, plan, written), folder / "nation.json")
+    write_answers(folder, nation.studies, nation.rows)
+    _write_layers(folder, plan, runs)
+    write_page(plan, folder, runs)
+
+
+def _facts(nation: Rounds, plan: NationPlan, written: str) -> dict[str, Any]:
     config = plan.config
     return {
         "siting": __version__,
         "name": config.name,
         "title": config.title,
         "note": config.note,
-        "written": now.isoformat(timespec="seconds"),
+        "written": written,
         "year": next(iter(nation.studies.values())).year,
         "years": list(nation.years),
         "carry_over": nation.carry_over,
@@ -119,11 +111,11 @@ def _facts(nation: Rounds, plan: NationPlan, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_layers(folder: Path, plan: NationPlan) -> None:
+def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
     """Write all stations, and the cities, as GeoJSON and GeoPackage in lon/lat."""
     parts = []
     for name in plan.cities["city"]:
-        path = folder / CITIES / name / "sites.geojson"
+        path = runs / CITIES / name / "sites.geojson"
         if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["features"]:
             layer = read_layer(path)
             columns = [c for c in layer.columns if c not in ("id", "geometry")]
@@ -140,167 +132,3 @@ def _write_layers(folder: Path, plan: NationPlan) -> None:
         export.write_geojson(layer, folder / f"{name}.geojson", note=plan.config.note,
                              key=keys[name])  # fmt: skip
     export.write_geopackage(folder / "nation.gpkg", layers)
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
-def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Return facts and tables of a nation's folder, its certificate added up again.
-
-    Parameters
-    ----------
-    folder
-        What `siting nation` wrote.
-
-    Raises
-    ------
-    InputError
-        If it is no such folder.
-    VerifyError
-        If it is not what it says it is: the bound does not add up from the bounds of the cities, a
-        city draws more than it is granted, more is granted than there is, or a run says otherwise.
-    """
-    folder = Path(folder)
-    try:
-        facts: dict[str, Any] = {"years": [], "carry_over": False}
-        facts |= json.loads((folder / "nation.json").read_text(encoding="utf-8"))
-        tables = {name: pd.read_csv(folder / f"{name}.csv") for name in TABLES}
-    except (OSError, ValueError) as err:
-        what = f"is no folder of a nation's plan: {err}"
-        raise InputError(Fault(str(folder), what, "name what siting nation wrote")) from err
-    faults = [*_bound_faults(facts, tables), *_money_faults(facts, tables["cities"])]
-    for row in tables["cities"].to_dict("records"):
-        faults += _run_faults(folder, row, facts)
-    if faults:
-        raise VerifyError(faults)
-    return facts, tables
-
-
-def _pots(facts: Mapping[str, Any]) -> list[Pot]:
-    return [
-        Pot(p["name"], tuple(p["cities"]), p["at_least_pkr"],
-            math.inf if p["at_most_pkr"] is None else p["at_most_pkr"],
-            tuple(facts["years"].index(y) for y in p.get("years", [])) or (0,))
-        for p in facts["pots"]
-    ]  # fmt: skip
-
-
-def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
-    bounds, said = tables["bounds"], tables["certificate"]
-    faults = []
-    years = facts["years"]
-    drawn = [f"subsidy_{year}_pkr" for year in years] or ["subsidy_pkr"]
-    prices = bounds[price_columns(years)].fillna(0.0).to_numpy(float)
-    net = bounds["served_kwh_day"] - (prices * bounds[drawn].to_numpy(float)).sum(axis=1)
-    over = bounds[net > bounds["bound_kwh_day"] + NEAR_KWH]
-    if len(over):
-        names = tuple(over["city"].astype(str))
-        faults.append(Fault("bounds.csv", "a plan is above its own bound", "", names))
-    again = _added_up_again(facts, bounds, dict(zip(said["name"], said["price"], strict=True)))
-    faults += _weight_faults(facts, bounds)
-    whole = math.fsum(again["term_kwh_day"])
-    if whole < facts["served_kwh_day"] * (1 - NEAR_SHARE) - NEAR_KWH:
-        what = f"adds up to {whole:,.3f} kWh/day, and {facts['served_kwh_day']:,.3f} are served"
-        faults.append(Fault("certificate.csv", what))
-    whole = max(whole, facts["served_kwh_day"])
-    if abs(whole - facts["bound_kwh_day"]) > NEAR_KWH:
-        what = f"says {facts['bound_kwh_day']:,.3f} kWh/day, the bounds add up to {whole:,.3f}"
-        faults.append(Fault("nation.json, bound_kwh_day", what))
-    served = math.fsum(tables["cities"]["served_kwh_day"])
-    if abs(served - facts["served_kwh_day"]) > NEAR_KWH:
-        what = f"says {facts['served_kwh_day']:,.3f} kWh/day, cities.csv {served:,.3f}"
-        faults.append(Fault("nation.json, served_kwh_day", what))
-    return faults
-
-
-def _added_up_again(
-    facts: Mapping[str, Any], bounds: pd.DataFrame, prices: Mapping[str, float]
-) -> pd.DataFrame:
-    years, pots = facts["years"], _pots(facts)
-    names = [name for name in facts["limits_pkr"] if name not in facts["unknown"]]
-    if years:
-        most = {name: np.array(facts["most_by_year_pkr"][name]) for name in names}
-        return added_up_by_year(bounds, most, pots, prices, years)
-    limits = facts["limits_pkr"]
-    cities = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in names}
-    return added_up(cities, pots, prices)
-
-
-def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> list[Fault]:
-    """Return where the bounds of a city do not have weights that prove something."""
-    if not facts["years"]:
-        return []
-    known = sloped(bounds, facts["years"])
-    weights = bounds["weight"].where(bounds.index.isin(known.index), 0.0)
-    whole = weights.groupby(bounds["city"]).sum().drop(facts["unknown"], errors="ignore")
-    wrong = whole.index[(whole - 1).abs() > NEAR_ONE].union(
-        bounds.loc[bounds["weight"] < 0, "city"]
-    )
-    if wrong.empty:
-        return []
-    what = "weights are not 0 or more, with the sum 1 for each city"
-    return [Fault("bounds.csv, weight", what, "", tuple(wrong.astype(str)))]
-
-
-def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> list[Fault]:
-    columns = [f"granted_{year}_pkr" for year in facts["years"]] or ["granted_pkr"]
-    granted = cities.set_index("city")[columns]
-    faults = []
-    for pot in _pots(facts):
-        whole = math.fsum(granted.iloc[:, list(pot.years)].loc[list(pot.cities)].to_numpy().ravel())
-        least = -math.inf if set(pot.cities) & set(facts["failed"]) else pot.at_least
-        if not least - NEAR_PKR <= whole <= pot.at_most + NEAR_PKR:
-            faults.append(Fault(f"cities.csv, {pot.name}", f"grants PKR {whole:,.0f} in all"))
-    return faults
-
-
-def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return where a city's run says other than the nation does."""
-    where = f"{CITIES}/{row['city']}/run.json"
-    if row["status"] == "failed":
-        return []
-    try:
-        run = json.loads((folder / where).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        return [Fault(where, f"cannot be read: {err}")]
-    faults = _by_year_faults(folder, row, facts) if facts["years"] else []
-    said = row[f"served_{facts['years'][-1]}_kwh_day"] if facts["years"] else row["served_kwh_day"]
-    if abs(run["objective_kwh_day"] - said) > NEAR_KWH:
-        what = f"serves {run['objective_kwh_day']:,.3f} kWh/day, not {said:,.3f}"
-        faults.append(Fault(where, what))
-    if run["subsidy_pkr"] > row["granted_pkr"] + NEAR_PKR:
-        what = f"draws PKR {run['subsidy_pkr']:,.0f}, granted are {row['granted_pkr']:,.0f}"
-        faults.append(Fault(where, what))
-    return faults
-
-
-def _by_year_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return where the years of a city's run are other than the nation's, or do not add up."""
-    where = f"{CITIES}/{row['city']}/years.csv"
-    try:
-        run = pd.read_csv(folder / where).set_index("year")
-        served = run["served_kwh_day"].reindex(facts["years"]).to_numpy(float)
-        spent = run["spent_pkr"].reindex(facts["years"]).to_numpy(float)
-    except (OSError, ValueError, KeyError) as err:
-        return [Fault(where, f"cannot be read: {err}")]
-    faults = []
-    said = np.array([row[f"served_{year}_kwh_day"] for year in facts["years"]])
-    granted = np.array([row[f"granted_{year}_pkr"] for year in facts["years"]])
-    if not (abs(served - said) <= NEAR_KWH).all():
-        what = ", ".join(f"{kwh:,.3f}" for kwh in served)
-        faults.append(Fault(where, f"serves {what} kWh/day by year, cities.csv says otherwise"))
-    weights = np.array(facts["weights"])
-    mean = float(weights @ said) / weights.sum()
-    if abs(mean - row["served_kwh_day"]) > NEAR_KWH:
-        what = f"the mean over the years is {mean:,.3f} kWh/day, not {row['served_kwh_day']:,.3f}"
-        faults.append(Fault(f"cities.csv, {row['city']}", what))
-    if abs(granted.sum() - row["granted_pkr"]) > NEAR_PKR:
-        what = f"the years are granted PKR {granted.sum():,.0f}, not {row['granted_pkr']:,.0f}"
-        faults.append(Fault(f"cities.csv, {row['city']}", what))
-    if facts["carry_over"]:
-        spent, granted = spent.cumsum(), granted.cumsum()
-    if not (spent <= granted + NEAR_PKR).all():
-        what = ", ".join(f"{pkr:,.0f}" for pkr in spent)
-        faults.append(Fault(where, f"draws PKR {what} by year, more than is granted"))
-    return faults

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
+from siting.config import load_nation
+from siting.nation.earlier import read_answers
 from siting.nation.folder import write_nation
 from siting.nation.plan import NationPlan, plan_of
-from siting.nation.rounds import Rounds
+from siting.nation.rounds import Report, Rounds
 
 
 class Nation(Rounds):
@@ -36,6 +40,22 @@ class Nation(Rounds):
     >>> plan = nation.solve("runs/nation")  # doctest: +SKIP
     >>> plan.cities[["city", "granted_pkr", "served_kwh_day"]]  # doctest: +SKIP
     """
+
+    def __init__(
+        self,
+        config: Path | str,
+        overrides: Sequence[str] = (),
+        *,
+        workers: int | None = None,
+        dask: str | None = None,
+        progress: Report | None = None,
+        today: date | None = None,
+        earlier: Path | str | None = None,
+    ) -> None:
+        asked = load_nation(Path(config), overrides, today)
+        super().__init__(*asked, workers=workers, dask=dask, progress=progress)
+        if earlier is not None:
+            self.rows = read_answers(Path(earlier), self.studies)
 
     def solve(self, out: Path | str | None = None) -> NationPlan:
         """Return the plan of the nation, written to a folder if one is named.

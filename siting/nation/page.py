@@ -33,9 +33,12 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 """
 
 
-def write_page(plan: NationPlan, out: Path) -> None:
-    """Write ``index.html`` into a nation's folder, whole or not at all; it fetches nothing."""
-    text = render(plan, out)
+def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
+    """Write ``index.html`` into a nation's folder, whole or not at all; it fetches nothing.
+
+    `runs` is the folder with the cities' runs; by default the same.
+    """
+    text = render(plan, runs or out)
     write_whole(
         out / "index.html", lambda path: path.write_text(text, encoding="utf-8", newline="\n")
     )

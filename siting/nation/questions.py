@@ -11,7 +11,7 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.nation.certificate import MILLION, price_columns
 from siting.nation.earlier import years_in_words
-from siting.nation.folder import read_nation
+from siting.nation.reading import read_nation
 
 CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from siting.config import load_nation
+from siting.config import Config, NationConfig
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.nation import city as asking
 from siting.nation.certificate import (
@@ -26,7 +24,6 @@ from siting.nation.certificate import (
     price_columns,
 )
 from siting.nation.city import Ask, Row, covers, same
-from siting.nation.earlier import read_answers
 from siting.nation.overlap import overlaps
 from siting.nation.shared_money import SPLITS, SharedMoney
 from siting.nation.workers import Workers
@@ -51,24 +48,25 @@ BY_YEAR = {
 class Rounds(SharedMoney):
     """The cities of a nation, what each was asked and answered, and what follows for all.
 
-    Parameters are as for `siting.Nation`.
+    `config`, `cities` and `provinces` are as `siting.config.load_nation` returns them, `rows` what
+    the cities answered before; the rest is as for `siting.Nation`.
     """
 
     def __init__(
         self,
-        config: Path | str,
-        overrides: Sequence[str] = (),
+        config: NationConfig,
+        cities: Sequence[Config],
+        provinces: Sequence[str],
         *,
+        rows: Sequence[Row] = (),
         workers: int | None = None,
         dask: str | None = None,
         progress: Report | None = None,
-        today: date | None = None,
-        earlier: Path | str | None = None,
     ) -> None:
-        super().__init__(*load_nation(Path(config), overrides, today))
+        super().__init__(config, cities, provinces)
         self.progress = progress
         self.workers = Workers(workers, dask)
-        self.rows = [] if earlier is None else read_answers(Path(earlier), self.studies)
+        self.rows = list(rows)
 
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,25 +12,48 @@ from typing import Any
 import pandas as pd
 
 from siting.errors import ConfigError, DownloadError, Fault, InputError, SitingError
-from siting.manifest import FOLDER, REPORT, read_manifest
+from siting.export import json_text
+from siting.export.values import plain
+from siting.manifest import (
+    FOLDER,
+    MANIFEST,
+    REPORT,
+    SEAL,
+    as_form,
+    read_json,
+    read_manifest,
+    strange,
+)
+from siting.report import page_of
 from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
+from siting.review.told import (
+    MENDED,
+    OfTheMoment,
+    Replanned,
+    input_faults,
+    of_the_moment_faults,
+    outcome_faults,
+    said_by_a_replan,
+    same_table,
+)
+from siting.review.written_again import NOT_SO, file_faults, json_faults, set_faults
 from siting.study.depends import STAGES
+from siting.study.people import read_people
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
-from siting.study.runs import write_run
+from siting.study.runs import NO_REPORT, write_run
 from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
 from siting.verify import BOUND, certified
 from siting.verify.ledger import above, differs, shown
 
-# Of run.json, what differs however often the same is written.
-_OF_THE_MOMENT = ("seconds", "peak_memory_mb", "python", "platform", "packages", "siting")
 # Tables that are worked out again from other tables of the run; the rest is read from inputs.
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
-# Columns of a GeoPackage that hold when it was written.
-_WHEN = ("last_change", "update_time")
-MENDED = "files were edited together: make the run again with `siting run`"
+# What only a replan writes: it compares with another run.
+_CHANGES, _REPLANNED = "changes.csv", "replanned_from"
+# How people may be read so that a run has notes of it.
+_WITH_NOTES = ("streets", "zones")
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,12 @@ class Verified:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
             return None
+        except Exception as err:
+            # Files edited at will lead readers astray anywhere: whatever it is, it does not hold.
+            self.held[what] = "does not hold"
+            said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
+            self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
+            return None
         self.held[what] = words
         return result
 
@@ -79,19 +105,24 @@ class Verified:
         }
 
 
-def verify_run(folder: Path | str, *, progress: Report | None = None) -> Verified:
+def verify_run(
+    folder: Path | str, *, frontier: Path | str | None = None, progress: Report | None = None
+) -> Verified:
     """Return whether a stored run is what it says, from its files alone.
 
     Its files are held against their hashes and each other; the plan is recounted; every table that
     follows from other tables of the run is worked out again; and the run folder is written again
-    from its tables and compared with what stands there. So an edit shows, even where the hashes
-    were mended, unless it changes what was read from inputs: against these `siting rerun` holds a
-    run. A bound on what any plan reaches is proven anew from the prices that the run stored.
+    from its tables and compared with what stands there, the page too. So an edit shows, even where
+    the hashes were mended, unless it changes what was read from inputs: against these
+    `siting rerun` holds a run. A bound on what any plan reaches is proven anew from the prices that
+    the run stored. `Verified.notes` names what is the run's own word.
 
     Parameters
     ----------
     folder
         What `siting run` wrote.
+    frontier
+        The folder of `siting frontier` whose curve is in the run's page, if one is.
     progress
         Called with an `Event` when a check is done.
 
@@ -120,17 +151,17 @@ def verify_run(folder: Path | str, *, progress: Report | None = None) -> Verifie
         return verified
     step("bound", lambda: _bound(study, verified.notes))
     step("tables", lambda: _tables(study, verified.notes))
-    step("written", lambda: _written(study, folder, record, verified.notes))
+    curve = None if frontier is None else Path(frontier)
+    step("written", lambda: _written(study, folder, record, curve, verified.notes))
     return verified
 
 
 def _files(folder: Path) -> tuple[str, dict[str, Any]]:
     record, _ = read_manifest(folder)
-    known = {*record["of_the_run"], REPORT, FOLDER}
-    odd = tuple(sorted(path.name for path in folder.iterdir() if path.name not in known))
-    if odd:
-        what = "not a file that the run wrote"
-        raise InputError(Fault(str(folder), what, "move it elsewhere", odd))
+    faults = strange(folder, [*record["of_the_run"], REPORT, FOLDER])
+    faults += strange(folder / FOLDER, [*record["sha256"], MANIFEST])
+    if faults:
+        raise InputError(faults)
     count = len(record["of_the_run"]) + len(record["sha256"])
     return f"{count:,} files as their hashes say", record
 
@@ -199,90 +230,148 @@ def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
             try:
                 anew = getattr(Study(config, tables=others), name)
             except (InputError, ConfigError, DownloadError) as err:
-                # What an input held is not in the folder; `siting rerun` is for that.
-                notes.append(f"{name} was not worked out again: {err.faults[0]}")
+                faults += _input_gone(name, err)
                 continue
-            if _same(stored[name], anew):
+            if same_table(stored[name], anew):
                 again.append(name)
             else:
                 what = "is not what the run's other tables give"
                 faults.append(Fault(f"{FOLDER}, table {name}", what, MENDED))
+        try:
+            noted = config.demand.people.kind in _WITH_NOTES
+            people_notes = read_people(config, study.network).notes if noted else ()
+            if study.people_notes != people_notes:
+                where = f"{FOLDER}/{MANIFEST}, key people_notes"
+                faults.append(Fault(where, "is not what reading the people gives", MENDED))
+        except (InputError, ConfigError, DownloadError) as err:
+            faults += _input_gone("what is noted of people", err)
+        try:
+            given = {k: t for k, t in stored.items() if k != "outcome"}
+            figures = Study(config, tables=given).sourced_figures
+            if _records(study.sourced_figures) != _records(figures):
+                what = "are not those of the tables they name"
+                faults.append(Fault("run.json, key assumptions", what, MENDED))
+        except (InputError, ConfigError, DownloadError) as err:
+            faults += _input_gone("the list of figures", err)
+    faults += input_faults(study)
+    told, rests = outcome_faults(study)
+    faults += told
+    if rests:
+        notes.append(f"rests on other solves, not done again: {', '.join(rests)}")
     if faults:
         raise InputError(faults)
     return f"worked out again from each other: {', '.join(again)}", None
 
 
-def _same(stored: Any, anew: Any) -> bool:
-    if not isinstance(stored, pd.DataFrame):
-        return bool(stored == anew)
-    try:
-        pd.testing.assert_frame_equal(
-            pd.DataFrame(stored), pd.DataFrame(anew), check_dtype=False, rtol=1e-9, atol=1e-9
-        )
-    except AssertionError:
-        return False
-    return True
+def _records(table: pd.DataFrame) -> list[str]:
+    """Return the rows of a table as texts, in an order that does not rest on its own."""
+    return sorted(json_text(row) for row in plain(table.to_dict("records")))
+
+
+def _input_gone(what: str, err: SitingError) -> list[Fault]:
+    """Return what an input that cannot be read leaves unproven."""
+    return [
+        Fault(one.where, f"{what} cannot be worked out again: {one.what}", "put the file back")
+        for one in err.faults
+    ]
 
 
 def _written(
-    study: Study, folder: Path, record: dict[str, Any], notes: list[str]
+    study: Study, folder: Path, record: dict[str, Any], curve: Path | None, notes: list[str]
 ) -> tuple[str, None]:
     """Write the run again from its tables, and hold each file against the one that is there."""
-    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    faults: list[Fault] = []
+    path = folder / "run.json"
+    facts = read_json(path)
+    moment = as_form(OfTheMoment, facts, str(path), MENDED)
+    told = {made.told for made in STAGES.values() if made.told}
+    faults = json_faults(path, facts) + of_the_moment_faults(moment, str(path), sorted(told))
+    if faults:
+        raise InputError(faults)
     with tempfile.TemporaryDirectory(prefix="siting-") as place:
         other = Path(place, "run")
         try:
-            write_run(study, other, datetime.fromisoformat(facts["written"]))
+            write_run(study, other, datetime.fromisoformat(moment.written))
         except (InputError, ConfigError, DownloadError) as err:
-            notes.append(f"the run was not written again: {err.faults[0]}")
-            return "not written again", None
-        names = [*record["of_the_run"], *([REPORT] if (folder / REPORT).is_file() else [])]
-        alone = [name for name in names if not (other / name).is_file()]
-        for name in (n for n in names if n not in alone):
-            one, two = folder / name, other / name
-            if name == "run.json":
-                faults += _fact_faults(facts, json.loads(two.read_text(encoding="utf-8")), one)
-            elif name == REPORT:
-                if one.read_bytes() != two.read_bytes():
-                    notes.append(f"{name} is not the run's own page: with a curve, or edited")
-            elif name.endswith(".gpkg"):
-                if _rows(one) != _rows(two):
-                    faults.append(_not_as_written(one))
-            elif one.read_bytes() != two.read_bytes():
-                faults.append(_not_as_written(one))
-    if alone:
-        notes.append(f"held against their hashes only: {', '.join(alone)}")
+            raise InputError(_input_gone("the run", err)) from err
+        again = read_json(other / FOLDER / MANIFEST)
+        replanned = [_CHANGES] if _REPLANNED in facts else []
+        faults += set_faults(folder, record["of_the_run"], [*again["of_the_run"], *replanned])
+        faults += set_faults(folder / FOLDER, record["sha256"], again["sha256"])
+        named = [name for name in again["of_the_run"] if name in record["of_the_run"]]
+        faults += file_faults(folder, other, [name for name in named if name != "run.json"])
+        faults += _fact_faults(facts, read_json(other / "run.json"), path, notes)
+        faults += _record_faults(record, again, moment)
+    page, words = _page(folder, facts, curve)
+    faults += page
     if faults:
         raise InputError(faults)
-    return f"{len(names) - len(alone):,} files come out of the tables as they are", None
+    notes.append(
+        f"the run's own word, which nothing in it proves: written {moment.written}, seconds, "
+        f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
+        "SHA-256 of inputs, which siting rerun holds against the files"
+    )
+    return f"{len(named):,} files come out of the tables as they are{words}", None
 
 
-def _not_as_written(path: Path) -> Fault:
-    return Fault(str(path), "is not what the run's tables give", MENDED)
+def _fact_faults(
+    said: dict[str, Any], anew: dict[str, Any], path: Path, notes: list[str]
+) -> list[Fault]:
+    """Return the keys of ``run.json`` that are not as its tables give them."""
+    told = dict(said)
+    replanned = told.pop(_REPLANNED, None)
+    own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
+    for facts in (told, anew):  # the page may have been written, or lost its packages, since
+        facts["warnings"] = [line for line in facts["warnings"] if line != NO_REPORT]
+    told["warnings"] = told["warnings"][len(own) :]
+    keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
+    return [
+        Fault(f"{path}, key {key}", NOT_SO, MENDED)
+        for key in keys
+        if key not in told or key not in anew or told[key] != anew[key]
+    ]
 
 
-def _fact_faults(said: dict[str, Any], anew: dict[str, Any], path: Path) -> list[Fault]:
-    faults = []
-    for key in (key for key in anew if key not in _OF_THE_MOMENT):
-        stored, again = said.get(key), anew[key]
-        if key == "warnings" and isinstance(stored, list):
-            stored = stored[len(stored) - len(again) :]  # what another verb adds stands first
-        if stored != again:
-            faults.append(Fault(f"{path}, key {key}", "is not what the run's tables give", MENDED))
+def _replan_words(
+    told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
+) -> list[str]:
+    """Return the warnings that a replan put first, and note what rests on the run before."""
+    where = f"{path}, key {_REPLANNED}"
+    before = as_form(Replanned, replanned, where, MENDED)
+    more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
+    own: list[str] = [line for line in told["warnings"][:more] if said_by_a_replan(line)]
+    words = [f"{_CHANGES} and {_REPLANNED} ({before.run!r})", *(f"“{line}”" for line in own)]
+    notes.append(f"told of the run before, which is not here: {'; '.join(words)}")
+    return own
+
+
+def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
+    """Return the keys of the list of hashes, but for these, that are not as a run writes them."""
+    hashes = ("sha256", "of_the_run", SEAL, "siting")
+    odd = tuple(
+        key for key in dict.fromkeys([*anew, *said])
+        if key not in hashes and said.get(key) != anew.get(key)
+    )  # fmt: skip
+    faults = (
+        [Fault(f"{FOLDER}/{MANIFEST}", "has other keys than a run", MENDED, odd)] if odd else []
+    )
+    if said.get("siting") != moment.siting:
+        what = "names another version than run.json"
+        faults.append(Fault(f"{FOLDER}/{MANIFEST}, key siting", what, MENDED))
     return faults
 
 
-def _rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the rows of every table of a GeoPackage, without when they were written."""
-    rows = {}
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
-            tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            for (name,) in tables:
-                columns = [row[1] for row in base.execute(f'PRAGMA table_info("{name}")')]
-                kept = ", ".join(f'"{column}"' for column in columns if column not in _WHEN)
-                rows[name] = base.execute(f'SELECT {kept} FROM "{name}"').fetchall()
-    except sqlite3.Error as err:
-        raise InputError(Fault(str(path), f"cannot be read: {err}", MENDED)) from err
-    return rows
+def _page(folder: Path, facts: dict[str, Any], curve: Path | None) -> tuple[list[Fault], str]:
+    """Return what is wrong with the run's page, which is written again; and how it was written."""
+    path = folder / REPORT
+    fix = f"write it again with siting report {folder}"
+    if not path.is_file():
+        if NO_REPORT in facts["warnings"]:
+            return [], f"; no {REPORT} was written"
+        return [Fault(str(path), "is missing", fix)], ""
+    stands = path.read_bytes()
+    for language in (None, "en", "ur"):
+        if page_of(folder, curve, language).encode() == stands:
+            words = {"en": ", in English", "ur": ", in Urdu"}.get(language or "", "")
+            return [], f"; so does {REPORT}{words}{', with its curve' * (curve is not None)}"
+    more = "" if curve else "; if it has a budget curve, name that folder with --frontier"
+    return [Fault(str(path), "is not the page of this run", fix + more)], ""

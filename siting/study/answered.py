@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from siting.study.ask import MILLION, aim_in_words, aims_of, blocks_of, zones_na
 from siting.study.asked import Asked
 from siting.study.limits import limits_used
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
-from siting.study.yearly import built_by_year, cells_by_year, count_by_year, money_by_year
+from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import gini, zone_table
 
 NOT_FOUND = "not found in time"
@@ -152,34 +153,10 @@ class _Told:
     ) -> None:
         """Tell what stands, is served and is spent in each year."""
         program, asked = self.answer.program, self.asked
-        built = built_by_year(outcome, program)
-        money = money_by_year(outcome.money, program)
-        weights = outcome.slices.drop_duplicates("year").set_index("year")["weight"]
         wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
-        fresh = built[built["built_year"] == built["year"]]
-        first = ~fresh.duplicated("site_id")
-        before = set(
-            program.instance.site_ids[program.instance.offer_site][program.instance.offer_existing]
-        )
-        new = first & ~fresh["site_id"].isin(before)
-        table = pd.DataFrame(
-            {
-                "year": money["year"],
-                "weight": money["year"].map(weights).astype(float),
-                "demand_kwh_day": [wanted[y] for y in money["year"]],
-                "served_kwh_day": [served[y] for y in money["year"]],
-                "served_share": [served[y] / max(wanted[y], 1e-12) for y in money["year"]],
-                "stations": count_by_year(built, money["year"]),
-                "new_stations": count_by_year(fresh[new], money["year"]),
-                "upgraded_stations": count_by_year(fresh[~new], money["year"]),
-            }
-        )
+        table, built, money = years_table(outcome, program, wanted, served)
         for row in table.itertuples():
-            text = (
-                f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
-                f"({row.served_share:.1%}), {row.new_stations:,} new stations"
-            )
-            self.lines.append((f"In {row.year}", text))
+            self.lines.append((f"In {row.year}", year_text(row)))
         alone = asked.config.program.scenarios is None and asked.need is None
         if alone and aims_of(asked.config)[0] == "most_worth":
             self._foresight(table)
@@ -359,6 +336,14 @@ class _Told:
             subsidy_share=(money / sites["cost_pkr"].where(sites["cost_pkr"] > 0)).fillna(0.0),
         )
         self.tables["viability"] = sites
+
+
+def year_text(row: Any) -> str:
+    """Return what a row of the table of years says, as one line of the headline."""
+    return (
+        f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
+        f"({row.served_share:.1%}), {row.new_stations:,} new stations"
+    )
 
 
 def _worth_of(answer: Answer) -> float:

@@ -28,9 +28,8 @@ def known_inputs() -> dict[str, dict[str, Any]]:
     return {}
 
 
-@stage(*EVERY_KEY)
-def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """One record an input: key, file with its date and SHA-256, source and licence."""
+def sections_of_inputs(config: Config) -> dict[str, Any]:
+    """Return the sections of a configuration that name an input with source and licence, by key."""
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
         "demand.people": config.demand.people,
@@ -44,8 +43,15 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
         about[f"candidates.sources.{i}"] = source
     for i, area in enumerate(config.candidates.exclude):
         about[f"candidates.exclude.{i}"] = area
+    return about
+
+
+@stage(*EVERY_KEY)
+def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record an input: key, file with its date and SHA-256, source and licence."""
+    about = sections_of_inputs(config)
     by_key = {
-        key: dict(known_inputs[key]) if key in known_inputs else _record(key, section)
+        key: dict(known_inputs[key]) if key in known_inputs else input_record(key, section)
         for key, section in about.items()
     }
     records = list(by_key.values())
@@ -62,7 +68,8 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
     return records + [dict(known) for key, known in known_inputs.items() if key not in said]
 
 
-def _record(key: str, section: Any) -> dict[str, Any]:
+def input_record(key: str, section: Any) -> dict[str, Any]:
+    """Return what a section says of its input: kind, source and licence."""
     record: dict[str, Any] = {"key": key, "kind": getattr(section, "kind", "layer")}
     record |= {n: getattr(section, n) for n in ("query", "basis") if hasattr(section, n)}
     credit = getattr(section, "source", "") or getattr(section, "attribution", "")

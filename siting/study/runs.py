@@ -34,6 +34,9 @@ ROBUST = (
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
+# A run's warning where its page could not be written.
+NO_REPORT = 'no report.html was written: it needs another package, pip install "siting[report]"'
+
 
 @dataclass
 class CheckReport:
@@ -196,9 +199,7 @@ def write_run(
         kept = to_yaml(copied(study.config, folder))
         (folder / "config.yaml").write_text(kept, encoding="utf-8")
         if not has_report():
-            plan.facts["warnings"].append(
-                'no report.html was written: it needs another package, pip install "siting[report]"'
-            )
+            plan.facts["warnings"].append(NO_REPORT)
         write_json(plan.facts, folder / "run.json")
         write_stages(study, folder)
         if has_report():

@@ -51,6 +51,39 @@ def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def years_table(
+    outcome: Outcome,
+    program: Program,
+    wanted: Mapping[int | None, float],
+    served: Mapping[int | None, float],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return what stands and is served in each year; what is built; and the money.
+
+    `wanted` and `served` are kWh/day by year, of the configuration's own demand.
+    """
+    built = built_by_year(outcome, program)
+    money = money_by_year(outcome.money, program)
+    weights = outcome.slices.drop_duplicates("year").set_index("year")["weight"]
+    fresh = built[built["built_year"] == built["year"]]
+    first = ~fresh.duplicated("site_id")
+    instance = program.instance
+    before = set(instance.site_ids[instance.offer_site][instance.offer_existing])
+    new = first & ~fresh["site_id"].isin(before)
+    table = pd.DataFrame(
+        {
+            "year": money["year"],
+            "weight": money["year"].map(weights).astype(float),
+            "demand_kwh_day": [wanted[y] for y in money["year"]],
+            "served_kwh_day": [served[y] for y in money["year"]],
+            "served_share": [served[y] / max(wanted[y], 1e-12) for y in money["year"]],
+            "stations": count_by_year(built, money["year"]),
+            "new_stations": count_by_year(fresh[new], money["year"]),
+            "upgraded_stations": count_by_year(fresh[~new], money["year"]),
+        }
+    )
+    return table, built, money
+
+
 def cells_by_year(
     demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
 ) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from batch_driver import Inline
+from reseal import reseal, reseal_nation
 from town import write_nation_of
 from typer.testing import CliRunner
 
@@ -115,6 +116,9 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
         text = (copy / name).read_text(encoding="utf-8")
         assert old in text
         (copy / name).write_text(text.replace(old, new), encoding="utf-8")
+        for folder in (copy / "cities").iterdir():
+            reseal(folder)
+        reseal_nation(copy)
         return faults(lambda: read_nation(copy))
 
     bound = f'"bound_kwh_day": {facts["bound_kwh_day"]}'

@@ -9,7 +9,7 @@ from test_contract import PROGRAMS
 from town import write_town
 
 import siting
-from siting.review import explain_plan, explain_site, frontier, replan
+from siting.review import explain_plan, explain_site, frontier, replan, verify_run
 from siting.review.explained_run import Explained
 from siting.study import Study
 
@@ -56,6 +56,11 @@ def run(request, tmp_path_factory):
         change(path, section="solver", method="greedy")
     siting.run(path, out=folder / "run")
     return request.param, path, folder / "run"
+
+
+def test_it_is_verified(run):
+    """What its solves told is in the form that they tell it in, its tables worked out again."""
+    assert verify_run(run[2]).faults == []
 
 
 def test_a_station_and_an_empty_place_are_explained(run):

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import geopandas as gpd
@@ -15,8 +17,12 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InputError
-from siting.review import replan, rerun, verify_run
+from siting.export import json_text
+from siting.report import write_report
+from siting.review import frontier_to_folder, replan, rerun, verify_run
 from siting.study import plan_from_run
+
+OWN_WORD = "the run's own word, which nothing in it proves"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +39,8 @@ def run(stored, tmp_path):
 
 def test_a_run_as_it_was_written_holds(run):
     found = verify_run(run)
-    assert found.faults == found.notes == []
+    assert found.faults == []
+    assert [note.split(":")[0] for note in found.notes] == [OWN_WORD]
     assert list(found.held) == ["files", "layers", "recount", "bound", "tables", "written"]
     assert "demand" in found.held["tables"]
     proven = "the certificate proves 12 kWh/day (in fractions), the run says 12: proven"
@@ -93,7 +100,7 @@ def fact(key, change):
     def edit(run):
         facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
         facts[key] = change(facts[key])
-        (run / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+        (run / "run.json").write_text(json_text(facts), encoding="utf-8")
 
     return edit
 
@@ -173,16 +180,117 @@ def test_prices_that_are_none_are_a_fault(run):
     assert any("no prices" in fault.what for fault in verify_run(run).faults)
 
 
-def test_an_input_that_is_gone_is_a_note_and_no_fault(stored, tmp_path):
+def test_an_input_that_is_gone_leaves_the_run_unproven(stored, tmp_path):
+    """Else a path that leads nowhere would be all it takes to have nothing written again."""
     town = write_town(tmp_path / "town")
     siting.run(town, out=tmp_path / "run")
     (tmp_path / "town" / "fleet.csv").unlink()
-    found = verify_run(tmp_path / "run")
-    assert found.faults == []
-    assert any("fleet.csv" in note for note in found.notes)
+    faults = verify_run(tmp_path / "run").faults
+    assert all("fleet.csv" in fault.where and fault.fix == "put the file back" for fault in faults)
+    assert any("the run cannot be worked out again" in fault.what for fault in faults)
 
 
 def test_a_run_made_again_with_other_wishes_holds(run, tmp_path):
     replan(run, drop=["s0001"], out=tmp_path / "again", now=datetime(2026, 1, 1, tzinfo=UTC))
     found = verify_run(tmp_path / "again")
     assert found.faults == []
+    assert any("s0001" not in note and "changes.csv" in note for note in found.notes)
+    forged = fact("warnings", lambda v: ["signed off by the auditor", *v])
+    forged(tmp_path / "again")
+    reseal(tmp_path / "again")
+    assert any("key warnings" in fault.where for fault in verify_run(tmp_path / "again").faults)
+
+
+# --- what a person signs -------------------------------------------------------------------------
+
+
+def on_the_page(run):
+    page = run / "report.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("</h1>", " (approved)</h1>", 1),
+                    encoding="utf-8")  # fmt: skip
+
+
+def in_the_geopackage(sql):
+    def edit(run):
+        with closing(sqlite3.connect(run / "plan.gpkg")) as base:
+            base.execute(sql)
+            base.commit()
+
+    return edit
+
+
+def told_by_the_solver(key, value):
+    """Edit what the manifest keeps of the outcome, the summary, and write the page anew."""
+
+    def edit(run):
+        path = run / "stages" / "stages.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["outcome"][key] = value
+        path.write_text(json_text(record), encoding="utf-8")
+        if key == "lines":
+            fact("headline", lambda v: {**v, **dict(value)})(run)
+        reseal(run)
+        write_report(run)
+
+    return edit
+
+
+SIGNED = {
+    "the page": on_the_page,
+    "no page": lambda run: (run / "report.html").unlink(),
+    "a file in stages": lambda run: (run / "stages" / "x.csv").write_text("a", encoding="utf-8"),
+    "a file beside": lambda run: (run / "approval.csv").write_text("a", encoding="utf-8"),
+    "a warning first": fact("warnings", lambda v: ["signed off by the auditor", *v]),
+    "a warning last": fact("warnings", lambda v: [*v, "signed off by the auditor"]),
+    "no warnings": fact("warnings", lambda v: []),
+    "written": fact("written", lambda v: "signed off by the auditor"),
+    "written without a zone": fact("written", lambda v: v[:19]),
+    "written in years": fact("written", lambda v: "2999-01-01T00:00:00+00:00"),
+    "a platform": fact("platform", lambda v: "signed off by the auditor"),
+    "a package": fact("packages", lambda v: {**v, "approval": "1"}),
+    "a stage's time": fact("seconds", lambda v: {**v, "signed off by the auditor": 1.0}),
+    "a trigger": in_the_geopackage(
+        "CREATE TRIGGER t AFTER INSERT ON gpkg_contents BEGIN DELETE FROM sites; END"
+    ),
+    "a view": in_the_geopackage("CREATE VIEW approved AS SELECT 1 AS signed"),
+    "a table": in_the_geopackage("CREATE TABLE approved (signed TEXT)"),
+    "a layer's description": in_the_geopackage("UPDATE gpkg_contents SET description = 'x'"),
+    "a headline": told_by_the_solver("lines", [["Approved", "by the auditor"]]),
+    "an aim": told_by_the_solver("aim", "what the auditor approved"),
+    "a guarantee": told_by_the_solver("guarantee", "the auditor's"),
+    "a solver": told_by_the_solver("solver", "approved"),
+}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [pytest.param(edit, id=name, marks=[] if n % 3 == 0 else pytest.mark.slow)
+     for n, (name, edit) in enumerate(SIGNED.items())],
+)  # fmt: skip
+def test_what_a_person_signs_is_worked_out_again(run, edit):
+    edit(run)
+    reseal(run)
+    assert verify_run(run).faults
+    assert CliRunner().invoke(app, ["verify", str(run), "-q"]).exit_code == 1
+
+
+def test_a_key_that_stands_twice_is_a_fault(run):
+    """Readers differ in which of the two they take."""
+    path = run / "run.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("{", '{\n  "warnings": ["approved"],', 1), encoding="utf-8")
+    reseal(run)
+    assert "form in which it was written" in str(verify_run(run).faults[0])
+
+
+def test_a_page_in_urdu_or_with_a_curve_is_the_run_s_too(run, tmp_path):
+    write_report(run, language="ur")
+    assert verify_run(run).held["written"].endswith("report.html, in Urdu")
+    curve = tmp_path / "curve"
+    now = datetime.now(UTC)
+    frontier_to_folder(run / "config.yaml", [2000.0, 5000.0], out=curve, now=now)
+    write_report(run, frontier=curve)
+    assert "name that folder with --frontier" in verify_run(run).faults[0].fix
+    assert verify_run(run, frontier=curve).faults == []
+    asked = ["verify", str(run), "-q", "--frontier", str(curve)]
+    assert CliRunner().invoke(app, asked).exit_code == 0

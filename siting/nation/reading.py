@@ -1,0 +1,349 @@
+"""A nation's folder read: each file as its hash says, each value of its form, its sums added up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from siting.errors import Fault, InputError, VerifyError, first_line
+from siting.files import read_csv
+from siting.manifest import as_form, changed, read_json, unsealed
+from siting.nation.certificate import (
+    Pot,
+    added_up,
+    added_up_by_year,
+    corners,
+    price_columns,
+    sloped,
+)
+
+CITIES = "cities"
+MANIFEST = "manifest.json"
+# Raise it when what is stored changes.
+FORMAT = 1
+AGAIN = "make the plan again with `siting nation`"
+# What sums of written figures may differ by: kWh/day, PKR.
+NEAR_KWH, NEAR_PKR = 1e-3, 1.0
+# What is served may be above a bound by this share, a solver's own arithmetic.
+NEAR_SHARE = 1e-5
+# What the sum of weights may differ from 1 by: written numbers are not exact.
+NEAR_ONE = 1e-9
+# The tables, and columns of texts in them; all others that are asked for are numbers.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "cities": ("city", "title", "status"),
+    "splits": ("split",),
+    "frontier": (),
+    "bounds": ("city", "purpose"),
+    "certificate": ("row", "name"),
+}
+_NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "cities": ("granted_pkr", "subsidy_pkr", "new_stations", "served_kwh_day", "demand_kwh_day",
+               "drives_min"),
+    "splits": ("served_kwh_day", "less_kwh_day", "gini"),
+    "frontier": ("budget_pkr", "served_kwh_day", "bound_kwh_day"),
+    "bounds": ("budget_pkr", "bound_kwh_day", "served_kwh_day", "subsidy_pkr"),
+    "certificate": ("price", "money_pkr", "term_kwh_day"),
+}  # fmt: skip
+# Numbers of cities.csv that may not be blank.
+_THERE = ("granted_pkr", "subsidy_pkr", "new_stations")
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
+Year = Annotated[int, Field(ge=1900, le=2200)]
+
+
+class PotTold(BaseModel):
+    """Money that cities share, as ``nation.json`` tells of it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: str
+    cities: list[str]
+    at_least_pkr: Number
+    at_most_pkr: Number | None
+    years: list[Year]
+
+
+class NationFacts(BaseModel):
+    """What ``nation.json`` says."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    siting: str
+    name: str
+    title: str
+    note: str
+    written: str
+    year: Year
+    years: list[Year]
+    carry_over: bool
+    budgets_pkr: dict[str, Number]
+    weights: Annotated[list[Number], Field(min_length=1)]
+    budget_pkr: Number
+    granted_pkr: Number
+    subsidy_pkr: Number
+    served_kwh_day: Number
+    bound_kwh_day: Number
+    gap: Number
+    floors_cost_kwh_day: Number | None
+    floors_cost_pkr: Number | None
+    failed: dict[str, str]
+    unknown: list[str]
+    pots: list[PotTold]
+    limits_pkr: dict[str, Annotated[list[Number], Field(min_length=2, max_length=2)]]
+    most_by_year_pkr: dict[str, list[Number]]
+    seconds: Number
+
+
+def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Return facts and tables of a nation's folder, its certificate added up again.
+
+    Every file, those of the cities' runs too, is held against its hash, every value against its
+    form. What an editor mends the hashes of too `siting.nation.verify_nation` finds.
+
+    Parameters
+    ----------
+    folder
+        What `siting nation` wrote.
+
+    Raises
+    ------
+    InputError
+        If it is no such folder, a file is missing or was changed, or a value is of another form.
+    VerifyError
+        If it is not what it says it is: the bound does not add up from the bounds of the cities, a
+        city draws more than it is granted, more is granted than there is, or a run says otherwise.
+    """
+    folder = Path(folder)
+    read_nation_manifest(folder)
+    facts = read_json(folder / "nation.json")
+    as_form(NationFacts, facts, str(folder / "nation.json"), AGAIN)
+    tables = {name: _table(folder / f"{name}.csv", name, facts["years"]) for name in TABLES}
+    faults = _name_faults(folder, facts, tables)
+    if faults:
+        raise InputError(faults)
+    try:
+        faults = [*_bound_faults(facts, tables), *_money_faults(facts, tables["cities"])]
+        for row in tables["cities"].to_dict("records"):
+            faults += _run_faults(folder, row, facts)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as err:
+        what = f"its files do not fit together: {first_line(err)}"
+        raise InputError(Fault(str(folder), what, AGAIN)) from err
+    if faults:
+        raise VerifyError(faults)
+    return facts, tables
+
+
+def read_nation_manifest(folder: Path) -> dict[str, str]:
+    """Return the hash of every file of a nation's folder, each of which is as it says."""
+    path = folder / MANIFEST
+    if not (folder / "nation.json").is_file():
+        what = "is no folder of a nation's plan: it has no nation.json"
+        raise InputError(Fault(str(folder), what, "name what siting nation wrote"))
+    if not path.is_file():
+        what = "is missing: an earlier version wrote the folder, or it is incomplete"
+        raise InputError(Fault(str(path), what, AGAIN))
+    manifest = read_json(path)
+    hashes: dict[str, str] | None = manifest.get("sha256")
+    if manifest.get("format") != FORMAT or not isinstance(hashes, dict):
+        raise InputError(Fault(str(path), f"is not a list of files of format {FORMAT}", AGAIN))
+    faults = unsealed(path, manifest) or changed(folder, hashes, AGAIN)
+    if faults:
+        raise InputError(faults)
+    return hashes
+
+
+def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
+    """Return a table of the folder, its numbers as numbers."""
+    table = read_csv(path, keep_default_na=True)
+    numbers = [*_NUMBERS[name]]
+    if name == "cities":
+        numbers += [f"{what}_{year}_{unit}" for year in years
+                    for what, unit in (("granted", "pkr"), ("served", "kwh_day"))]  # fmt: skip
+    if name == "bounds":
+        numbers += price_columns(years) + [f"subsidy_{year}_pkr" for year in years]
+        numbers += ["weight"] if years else []
+    faults = []
+    for column in [*TABLES[name], *numbers]:
+        where = f"{path}, column {column}"
+        if column not in table.columns:
+            faults.append(Fault(where, "is missing", AGAIN))
+            continue
+        if column in TABLES[name]:
+            bad = table[column].isna()
+            table[column] = table[column].astype(str)
+        else:
+            values = pd.to_numeric(table[column], errors="coerce").astype(float)
+            must = table[column].notna() | (name == "cities" and column in _THERE)
+            bad = must & ~np.isfinite(values)
+            table[column] = values
+        if bad.any():
+            lines = tuple(str(i + 2) for i in np.flatnonzero(bad))
+            faults.append(Fault(where, "lines that are blank or no number", AGAIN, lines))
+    if faults:
+        raise InputError(faults)
+    return table
+
+
+def _name_faults(
+    folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> list[Fault]:
+    """Return where cities and years are named that are none of the nation's, or not all are."""
+    names = list(facts["limits_pkr"])
+    where = folder / "nation.json"
+    faults = []
+
+    def check(key: str, said: Sequence[Any], known: Sequence[Any], *, all_of: bool = False) -> None:
+        odd = tuple(str(one) for one in said if one not in known)
+        if odd or (all_of and list(said) != list(known)):
+            what = "are not the cities of the plan" if known is names else "are not its years"
+            faults.append(Fault(f"{where}, key {key}", what, AGAIN, odd))
+
+    years = facts["years"]
+    for pot in facts["pots"]:
+        check("pots", pot["cities"], names)
+        check("pots", pot["years"], years)
+    check("failed", list(facts["failed"]), names)
+    check("unknown", facts["unknown"], names)
+    check("most_by_year_pkr", list(facts["most_by_year_pkr"]), names if years else [], all_of=True)
+    if any(len(money) != len(years) for money in facts["most_by_year_pkr"].values()):
+        faults.append(Fault(f"{where}, key most_by_year_pkr", "has not one sum a year", AGAIN))
+    if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
+        faults.append(Fault(f"{where}, key weights", "has not one weight a year", AGAIN))
+    if tables["cities"]["city"].to_list() != names:
+        what = "are not the cities of nation.json"
+        faults.append(Fault(f"{folder / 'cities.csv'}, column city", what, AGAIN))
+    return faults
+
+
+def _pots(facts: Mapping[str, Any]) -> list[Pot]:
+    return [
+        Pot(p["name"], tuple(p["cities"]), p["at_least_pkr"],
+            math.inf if p["at_most_pkr"] is None else p["at_most_pkr"],
+            tuple(facts["years"].index(y) for y in p.get("years", [])) or (0,))
+        for p in facts["pots"]
+    ]  # fmt: skip
+
+
+def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
+    bounds, said = tables["bounds"], tables["certificate"]
+    faults = []
+    years = facts["years"]
+    drawn = [f"subsidy_{year}_pkr" for year in years] or ["subsidy_pkr"]
+    prices = bounds[price_columns(years)].fillna(0.0).to_numpy(float)
+    net = bounds["served_kwh_day"] - (prices * bounds[drawn].to_numpy(float)).sum(axis=1)
+    over = bounds[net > bounds["bound_kwh_day"] + NEAR_KWH]
+    if len(over):
+        names = tuple(over["city"].astype(str))
+        faults.append(Fault("bounds.csv", "a plan is above its own bound", "", names))
+    again = _added_up_again(facts, bounds, dict(zip(said["name"], said["price"], strict=True)))
+    faults += _weight_faults(facts, bounds)
+    whole = math.fsum(again["term_kwh_day"])
+    if whole < facts["served_kwh_day"] * (1 - NEAR_SHARE) - NEAR_KWH:
+        what = f"adds up to {whole:,.3f} kWh/day, and {facts['served_kwh_day']:,.3f} are served"
+        faults.append(Fault("certificate.csv", what))
+    whole = max(whole, facts["served_kwh_day"])
+    if abs(whole - facts["bound_kwh_day"]) > NEAR_KWH:
+        what = f"says {facts['bound_kwh_day']:,.3f} kWh/day, the bounds add up to {whole:,.3f}"
+        faults.append(Fault("nation.json, bound_kwh_day", what))
+    served = math.fsum(tables["cities"]["served_kwh_day"])
+    if abs(served - facts["served_kwh_day"]) > NEAR_KWH:
+        what = f"says {facts['served_kwh_day']:,.3f} kWh/day, cities.csv {served:,.3f}"
+        faults.append(Fault("nation.json, served_kwh_day", what))
+    return faults
+
+
+def _added_up_again(
+    facts: Mapping[str, Any], bounds: pd.DataFrame, prices: Mapping[str, float]
+) -> pd.DataFrame:
+    years, pots = facts["years"], _pots(facts)
+    names = [name for name in facts["limits_pkr"] if name not in facts["unknown"]]
+    if years:
+        most = {name: np.array(facts["most_by_year_pkr"][name]) for name in names}
+        return added_up_by_year(bounds, most, pots, prices, years)
+    limits = facts["limits_pkr"]
+    cities = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in names}
+    return added_up(cities, pots, prices)
+
+
+def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> list[Fault]:
+    """Return where the bounds of a city do not have weights that prove something."""
+    if not facts["years"]:
+        return []
+    known = sloped(bounds, facts["years"])
+    weights = bounds["weight"].where(bounds.index.isin(known.index), 0.0)
+    whole = weights.groupby(bounds["city"]).sum().drop(facts["unknown"], errors="ignore")
+    wrong = whole.index[(whole - 1).abs() > NEAR_ONE].union(
+        bounds.loc[bounds["weight"] < 0, "city"]
+    )
+    if wrong.empty:
+        return []
+    what = "weights are not 0 or more, with the sum 1 for each city"
+    return [Fault("bounds.csv, weight", what, "", tuple(wrong.astype(str)))]
+
+
+def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> list[Fault]:
+    columns = [f"granted_{year}_pkr" for year in facts["years"]] or ["granted_pkr"]
+    granted = cities.set_index("city")[columns]
+    faults = []
+    for pot in _pots(facts):
+        whole = math.fsum(granted.iloc[:, list(pot.years)].loc[list(pot.cities)].to_numpy().ravel())
+        least = -math.inf if set(pot.cities) & set(facts["failed"]) else pot.at_least
+        if not least - NEAR_PKR <= whole <= pot.at_most + NEAR_PKR:
+            faults.append(Fault(f"cities.csv, {pot.name}", f"grants PKR {whole:,.0f} in all"))
+    return faults
+
+
+def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
+    """Return where a city's run says other than the nation does."""
+    where = f"{CITIES}/{row['city']}/run.json"
+    if row["status"] == "failed":
+        return []
+    run = read_json(folder / where)
+    numbers = [run.get(key) for key in ("objective_kwh_day", "subsidy_pkr")]
+    if not all(isinstance(one, int | float) for one in numbers):
+        return [Fault(where, "has no objective_kwh_day or subsidy_pkr", AGAIN)]
+    faults = _by_year_faults(folder, row, facts) if facts["years"] else []
+    said = row[f"served_{facts['years'][-1]}_kwh_day"] if facts["years"] else row["served_kwh_day"]
+    if abs(run["objective_kwh_day"] - said) > NEAR_KWH:
+        what = f"serves {run['objective_kwh_day']:,.3f} kWh/day, not {said:,.3f}"
+        faults.append(Fault(where, what))
+    if run["subsidy_pkr"] > row["granted_pkr"] + NEAR_PKR:
+        what = f"draws PKR {run['subsidy_pkr']:,.0f}, granted are {row['granted_pkr']:,.0f}"
+        faults.append(Fault(where, what))
+    return faults
+
+
+def _by_year_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
+    """Return where the years of a city's run are other than the nation's, or do not add up."""
+    where = f"{CITIES}/{row['city']}/years.csv"
+    try:
+        run = pd.read_csv(folder / where).set_index("year")
+        served = run["served_kwh_day"].reindex(facts["years"]).to_numpy(float)
+        spent = run["spent_pkr"].reindex(facts["years"]).to_numpy(float)
+    except (OSError, ValueError, KeyError) as err:
+        return [Fault(where, f"cannot be read: {err}")]
+    faults = []
+    said = np.array([row[f"served_{year}_kwh_day"] for year in facts["years"]])
+    granted = np.array([row[f"granted_{year}_pkr"] for year in facts["years"]])
+    if not (abs(served - said) <= NEAR_KWH).all():
+        what = ", ".join(f"{kwh:,.3f}" for kwh in served)
+        faults.append(Fault(where, f"serves {what} kWh/day by year, cities.csv says otherwise"))
+    weights = np.array(facts["weights"])
+    mean = float(weights @ said) / weights.sum()
+    if abs(mean - row["served_kwh_day"]) > NEAR_KWH:
+        what = f"the mean over the years is {mean:,.3f} kWh/day, not {row['served_kwh_day']:,.3f}"
+        faults.append(Fault(f"cities.csv, {row['city']}", what))
+    if abs(granted.sum() - row["granted_pkr"]) > NEAR_PKR:
+        what = f"the years are granted PKR {granted.sum():,.0f}, not {row['granted_pkr']:,.0f}"
+        faults.append(Fault(f"cities.csv, {row['city']}", what))
+    if facts["carry_over"]:
+        spent, granted = spent.cumsum(), granted.cumsum()
+    if not (spent <= granted + NEAR_PKR).all():
+        what = ", ".join(f"{pkr:,.0f}" for pkr in spent)
+        faults.append(Fault(where, f"draws PKR {what} by year, more than is granted"))
+    return faults

@@ -1,0 +1,226 @@
+"""A nation's folder checked from its files alone: hashes, sums, runs, and all written again."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siting import __version__
+from siting.config import Config, load
+from siting.errors import Fault, InputError
+from siting.manifest import REPORT, SEAL, files_below, read_json
+from siting.nation import city as asking
+from siting.nation.basis import BASIS, Basis, nation_again
+from siting.nation.city import Row, covers
+from siting.nation.earlier import ANSWERS
+from siting.nation.folder import write_files
+from siting.nation.plan import NationPlan
+from siting.nation.reading import (
+    AGAIN,
+    CITIES,
+    MANIFEST,
+    NEAR_KWH,
+    NEAR_SHARE,
+    read_nation,
+    read_nation_manifest,
+)
+from siting.nation.rounds import Rounds
+from siting.review import Verified, verify_run
+from siting.review.told import MENDED, time_faults
+from siting.review.written_again import file_faults, json_faults, set_faults
+from siting.study import Event, Study, plan_from_run
+
+# Of a city's facts and its written plan, what differs however often the same is worked out.
+_OF_THE_MOMENT = ("seconds", "cells")
+RELATIVE = 1e-9
+
+
+def verify_nation(
+    folder: Path | str, *, progress: Callable[[Event], None] | None = None
+) -> Verified:
+    """Return whether a nation's folder is what it says, from its files alone.
+
+    Every file is held against its hash; the sums are added up; each city's run is verified by
+    itself (`siting.review.verify_run`); what the nation says of each city is taken from its run
+    again; no bound is below a plan of the city; and tables, page and layers are written again.
+
+    Parameters
+    ----------
+    folder
+        What `siting nation` wrote.
+    progress
+        Called with an `Event` when a check is done.
+    """
+    folder = Path(folder)
+    verified = Verified(folder)
+
+    def step[T](what: str, check: Callable[[], tuple[str, T]]) -> T | None:
+        begun = datetime.now()
+        result = verified.attempt(what, check)
+        if progress is not None:
+            seconds = (datetime.now() - begun).total_seconds()
+            progress(Event(what, verified.held[what], seconds, done=True))
+        return result
+
+    if step("files", lambda: _files(folder)) is None:
+        return verified
+    if step("sums", lambda: _sums(folder)) is None:
+        return verified
+    again = step("plan", lambda: _again(folder))
+    if again is None:
+        return verified
+    nation, plan, basis = again
+    for name in (n for n in plan.cities["city"] if n in basis.written and n not in nation.failed):
+        step(name, partial(_city, folder, name, nation, basis, verified.notes))
+    step("bounds", lambda: _bounds(nation, basis))
+    step("written", lambda: _written(folder, nation, plan, verified.notes))
+    return verified
+
+
+def _files(folder: Path) -> tuple[str, bool]:
+    hashes = read_nation_manifest(folder)
+    record = read_json(folder / MANIFEST)
+    if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
+        what = f"has other keys than a plan, or is not of this version, siting {__version__}"
+        raise InputError(Fault(str(folder / MANIFEST), what, AGAIN))
+    runs = folder / CITIES
+    pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
+    there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]
+    faults = set_faults(folder, there, hashes)
+    if faults:
+        raise InputError(faults)
+    return f"{len(hashes):,} files as their hashes say", True
+
+
+def _sums(folder: Path) -> tuple[str, bool]:
+    facts, tables = read_nation(folder)
+    words = f"{facts['served_kwh_day']:,.0f} kWh/day served, at most {facts['bound_kwh_day']:,.0f}"
+    return f"{len(tables['cities']):,} cities, adds up: {words}", True
+
+
+def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
+    nation, plan, basis = nation_again(folder)
+    return f"from {len(nation.rows):,} answers of cities, and the money granted", (
+        nation, plan, basis
+    )  # fmt: skip
+
+
+def _city(
+    folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
+) -> tuple[str, None]:
+    """Verify the run of a city, and hold what the nation says of it against the run."""
+    run = folder / CITIES / name
+    found = verify_run(run)
+    notes.extend(f"{name}: {note}" for note in found.notes)
+    faults = list(found.faults)
+    if not faults:
+        plan = plan_from_run(run)
+        study: Study = plan.study
+        where = f"{folder / BASIS}, key"
+        for key, said, is_ in (
+            ("facts", basis.facts[name], asking.facts_of(study)),
+            ("written", basis.written[name], asking.written_row(study, plan)),
+        ):
+            odd = _differing(said, is_)
+            if odd:
+                what = "is not what the city's run gives"
+                faults.append(Fault(f"{where} {key}.{name}", what, MENDED, odd))
+        odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
+        if odd:
+            what = "is not the question that the nation asked of the city"
+            faults.append(Fault(str(run / "config.yaml"), what, MENDED, odd))
+    if faults:
+        raise InputError(faults)
+    return "its run holds, and says what the nation says of it", None
+
+
+def _differing(said: Row, is_: Row) -> tuple[str, ...]:
+    keys = [key for key in dict.fromkeys([*is_, *said]) if key not in _OF_THE_MOMENT]
+    return tuple(key for key in keys if not _same(said.get(key, math.nan), is_.get(key, math.nan)))
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Return whether two values are the same; sums may differ by the order they were added in."""
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        return list(one) == list(two) and all(_same(one[key], two[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(two, list | tuple):
+        return len(one) == len(two) and all(map(_same, one, two))
+    if two is None or two != two:  # JSON has no word for a missing number
+        return one is None or one != one
+    if isinstance(one, bool) or isinstance(two, str | bool) or not isinstance(one, int | float):
+        return bool(one == two and type(one) is type(two))
+    return math.isclose(one, two, rel_tol=RELATIVE, abs_tol=RELATIVE)
+
+
+def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
+    """Return the sections in which a run's configuration is not what the nation asks of a city."""
+    money = np.array(basis.granted[name])
+    ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
+    limits = run.solver.time_limit_s, run.solver.threads
+    asked = asking.asked_of(nation.studies[name], ask, *limits)
+    said, is_ = (one.model_dump(mode="json") for one in (run, asked))
+    return tuple(key for key in is_ if said.get(key) != is_[key])
+
+
+def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
+    """Hold every bound that a city answered against every plan of the city that it is for."""
+    count, faults = 0, []
+    for number, row in enumerate(nation.rows):
+        bound, name = row.get("bound_kwh_day", math.nan), row["city"]
+        if not math.isfinite(bound):
+            continue
+        count += 1
+        prices = np.array(row["prices"] or [0.0] * len(row["money"]))
+        limit = bound + NEAR_SHARE * abs(bound) + NEAR_KWH
+        for served, drawn in _plans(nation, basis, name, free=bool(row["free"])):
+            if covers(row["money"], drawn) and served - prices @ drawn > limit:
+                what = f"a bound of {bound:,.3f} kWh/day, and a plan of {name} is above it"
+                faults.append(Fault(f"{ANSWERS}, answers.{number}", what, MENDED))
+                break
+    if faults:
+        raise InputError(faults)
+    return f"{count:,} bounds, none below a plan that is known", None
+
+
+def _plans(
+    nation: Rounds, basis: Basis, name: str, *, free: bool
+) -> Iterator[tuple[float, list[float]]]:
+    """Yield energy and money of each plan of a city; with floors those that keep to them."""
+    for plan in nation.plans(name, floors=not free):
+        yield plan["served_kwh_day"], plan["drawn_by_year"]
+    written = basis.written.get(name, {})
+    if "drawn_by_year" in written:
+        yield written["served_kwh_day"], written["drawn_by_year"]
+
+
+def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
+    """Write the folder again but for the runs, and hold each file against the one there."""
+    path = folder / "nation.json"
+    facts = read_json(path)
+    faults = json_faults(path, facts) + time_faults(facts["written"], str(path))
+    stands = [p.name for p in folder.iterdir() if p.name not in (CITIES, MANIFEST, BASIS)]
+    runs = [p.name for p in (folder / CITIES).iterdir()]
+    whole = plan.cities.loc[plan.cities["status"] != "failed", "city"]
+    faults += set_faults(folder / CITIES, runs, whole)
+    with tempfile.TemporaryDirectory(prefix="siting-") as place:
+        again = Path(place)
+        write_files(nation, plan, again, folder, facts["written"])
+        names = [p.name for p in again.iterdir()]
+        faults += set_faults(folder, stands, names)
+        faults += file_faults(folder, again, [name for name in names if name in stands])
+    if faults:
+        raise InputError(faults)
+    lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
+    notes.append(
+        f"the nation's own word, which nothing in it proves: its configuration, written "
+        f"{facts['written']}, seconds, and what cities answered to questions but the last "
+        f"({ANSWERS}): their bounds were not proven again{lost}"
+    )
+    return f"{len(names):,} files come out of the answers and the runs as they are", None

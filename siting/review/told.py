@@ -1,0 +1,305 @@
+"""What a run says of itself that no table gives: held to the form it is said in, and worked out
+again as far as the stored outcome goes.
+
+So no text of somebody else's can stand among what the solver told. Figures that rest on other
+solves are the run's own words; `Verified` names them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, get_args
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from siting.config import Program
+from siting.engine.answer import Method, TieBreak
+from siting.engine.greedy import BUDGETED, ONE_PRICE
+from siting.engine.proof import Proof
+from siting.errors import Fault
+from siting.export.values import plain
+from siting.manifest import FOLDER, MANIFEST
+from siting.outcome import Outcome
+from siting.study.answered import NOT_FOUND, year_text
+from siting.study.ask import MILLION, aim_in_words, blocks_of
+from siting.study.asked import Asked
+from siting.study.facts import PACKAGES
+from siting.study.pipeline import Study
+from siting.study.rests_on import input_record, sections_of_inputs
+from siting.study.yearly import cells_by_year, years_table
+from siting.study.zones import zone_table
+
+MENDED = "files were edited together: make the run again with `siting run`"
+# What clocks of two machines may differ by.
+CLOCKS_APART = timedelta(days=1)
+NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
+PKR = rf"PKR {NUMBER} m"
+# What is told from other solves, by the beginning of its label: the form of the text.
+FROM_SOLVES = {
+    "Worth of planning ahead": rf"(?:{NUMBER} {{unit}}, weighted|{NOT_FOUND})",
+    "Gini of shares served": rf"{NUMBER}(?:, without fairness {NUMBER})?",
+    "Price of fairness": rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?"
+    rf"|{NOT_FOUND})",
+    "Money left": rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
+    rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a plan "
+    rf"was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} kWh/day "
+    rf"more, and {NUMBER} a PKR m are asked for)",
+}
+# Tables of an outcome that rest on other solves too.
+OTHER_SOLVES = ("scenarios", "robust", "alternatives", "alternative_sites")
+
+Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+# What a replan puts before the warnings of a run (`siting.review.replan`).
+_OF_A_REPLAN = re.compile(
+    r"\S+ was required before and is dropped now"
+    r"|\S+ was dropped before and is required now"
+    rf"|an added place within {NUMBER} m of \S+ is that site and was not added again"
+    rf"|{NUMBER} added places are too far from a road and were left out"
+    rf"|{NUMBER} places added \(s\d+(?:, s\d+)*(?: …)?\); a `siting run` of config.yaml has them "
+    r"too, but numbers all sites anew"
+)
+
+
+def said_by_a_replan(line: str) -> bool:
+    """Return whether a warning is one that a replan puts before those of the run."""
+    return _OF_A_REPLAN.fullmatch(line) is not None
+
+
+class Replanned(BaseModel):
+    """What ``run.json`` says of the run that another was made from."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    run: Annotated[str, Field(max_length=255)]
+    written: str | None
+    drop: list[str]
+    require: list[str]
+    budget_pkr: float | None
+    add: str | None
+    set: list[str]
+    reused: list[str]
+
+
+class OfTheMoment(BaseModel):
+    """What ``run.json`` says that differs however often the same is written."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    siting: Version
+    written: Annotated[str, Field(max_length=40)]
+    seconds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z _-]{0,30}$")], Seconds]
+    peak_memory_mb: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    python: Version
+    platform: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+~_()-]{1,120}$")]
+    packages: dict[str, Version]
+
+
+def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
+    """Return where time, seconds or packages are not told as a run tells them."""
+    faults = time_faults(told.written, where)
+    odd = tuple(name for name in told.seconds if name not in stages)
+    if odd:
+        faults.append(Fault(f"{where}, key seconds", "are of no stage", MENDED, odd))
+    if list(told.packages) != list(PACKAGES):
+        faults.append(Fault(f"{where}, key packages", "are others than a run names", MENDED))
+    return faults
+
+
+def time_faults(told: str, where: str) -> list[Fault]:
+    """Return the fault of a time that is not as a run writes it, or is yet to come, if so."""
+    written, key = _time(told), f"{where}, key written"
+    if written is None:
+        return [Fault(key, f"{told!r} is not a time as a run writes it", MENDED)]
+    if written > datetime.now().astimezone() + CLOCKS_APART:
+        return [Fault(key, f"{told} is yet to come", MENDED)]
+    return []
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    as_written = time.tzinfo is not None and time.isoformat(timespec="seconds") == text
+    return time if as_written else None
+
+
+def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
+    """Return what the stored outcome does not say as a solve would, and what rests on solves."""
+    outcome, asked, config = study.outcome, study.asked, study.config
+    where = f"{FOLDER}/{MANIFEST}, key outcome"
+    unit = study.program.worth_unit
+    can_be = {
+        "model": (outcome.model, (config.program.model,)),
+        "aim": (outcome.aim, (aim_in_words(config),)),
+        "blocks": (list(outcome.blocks), (sorted(blocks_of(config)),)),
+        "method": (outcome.method, get_args(Method)),
+        "solver": (outcome.solver, ("HiGHS", config.solver.name)),
+        "tie_break": (outcome.tie_break, get_args(TieBreak)),
+        "guarantee": (outcome.guarantee, ("", ONE_PRICE, BUDGETED)),
+    }
+    faults = [
+        Fault(f"{where}.{key}", f"{said!r:.60} is not what this run can say", MENDED)
+        for key, (said, can) in can_be.items()
+        if said not in can
+    ]
+    if not re.fullmatch(r"[0-9A-Za-z.+_-]{0,40}", outcome.solver_version):
+        faults.append(Fault(f"{where}.solver_version", "is no version", MENDED))
+    for n, one in enumerate(outcome.proofs):
+        faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
+    faults += _line_faults(config.program, outcome, unit, where)
+    faults += _table_faults(study.program, asked, outcome)
+    labels = [label for label, _ in outcome.lines if label in FROM_SOLVES]
+    return faults, [*labels, *(f"{name}.csv" for name in OTHER_SOLVES if name in outcome.tables)]
+
+
+def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
+    try:
+        TypeAdapter(Proof).validate_python(vars(proof))
+    except ValidationError as err:
+        for one in err.errors(include_url=False):
+            key = ".".join(map(str, one["loc"]))
+            yield Fault(f"{where}.{key}", f"{one['input']!r:.60}: {one['msg'].lower()}", MENDED)
+        return
+    reached = proof.gap <= proof.gap_asked * (1 + 1e-9)
+    if proof.status != ("optimal" if reached and math.isfinite(proof.gap) else "feasible"):
+        yield Fault(f"{where}.status", f"{proof.status} at a gap of {proof.gap:.2%}", MENDED)
+    odd = tuple(n for n, s in proof.seconds.items() if not re.fullmatch(r"[a-z_ ]{1,20}", n)
+                or not 0 <= s < math.inf)  # fmt: skip
+    if odd:
+        yield Fault(f"{where}.seconds", "are of no phase", MENDED, odd)
+
+
+def _line_faults(keys: Program, outcome: Outcome, unit: str, where: str) -> list[Fault]:
+    forms = {label: text.format(unit=re.escape(unit)) for label, text in FROM_SOLVES.items()}
+    forms |= {label: re.escape(text) for label, text in _lines_again(keys, outcome, unit)}
+    faults = []
+    said = [label for label, _ in outcome.lines]
+    for label, text in outcome.lines:
+        if label not in forms or not re.fullmatch(forms[label], text):
+            what = f"{text!r:.80} is not what the run's tables give"
+            faults.append(Fault(f"{where}.lines, {label!r:.60}", what, MENDED))
+    lacking = tuple(label for label in forms if label not in FROM_SOLVES and label not in said)
+    if lacking or len(set(said)) < len(said):
+        faults.append(Fault(f"{where}.lines", "lacks lines, or has one twice", MENDED, lacking))
+    return faults
+
+
+def _lines_again(keys: Program, outcome: Outcome, unit: str) -> Iterator[tuple[str, str]]:
+    """Yield each headline figure that the outcome's own tables give."""
+    tables = outcome.tables
+    if outcome.guarantee:
+        yield "Guarantee", outcome.guarantee
+    if keys.objective != "energy" or keys.decay is not None:
+        weighed = outcome.served.merge(
+            outcome.slices[["slice", "weight", "probability"]], on="slice"
+        )
+        worth = float((weighed["worth"] * weighed["weight"] * weighed["probability"]).sum())
+        yield "Worth of the plan", f"{worth:,.0f} {unit}"
+    if "years" in tables:
+        yield from ((f"In {row.year}", year_text(row)) for row in tables["years"].itertuples())
+    if "scenarios" in tables:
+        told = tables["scenarios"]
+        for row in told.itertuples():
+            more = f"what it gives up was {NOT_FOUND}"
+            if "regret_share" in told.columns:
+                more = f"gives up at most {row.regret_share:.1%}"
+            what = f"If {row.scenario} (p {row.probability:g})"
+            yield what, f"{row.served_kwh_day:,.0f} kWh/day, {more}"
+        mean = float((told["probability"] * told["served_kwh_day"]).sum())
+        yield "Energy on average", f"{mean:,.0f} kWh/day"
+        count = f"{tables['robust']['robust'].sum():,}" if "robust" in tables else NOT_FOUND
+        yield "Sites in every scenario's plan", count
+    for one in outcome.proofs:
+        if one.aim == "best worst share" and keys.fairness == "max_min":
+            worst = tables["zones"].sort_values(["served_share", "zone"]).iloc[0]
+            yield "Worst-served zone", f"{worst['zone']} ({worst['served_share']:.1%})"
+            yield "Proven of the worst share", str(one.proof)
+        if one.aim == "least money" and keys.least_cost is not None:
+            public = keys.least_cost.money == "subsidy_pkr"
+            what = "public money" if public else "cost in all"
+            text = f"PKR {one.proof.objective / MILLION:,.2f} m, no plan needs less than "
+            yield f"Least {what}", f"{text}{one.proof.bound / MILLION:,.2f} m"
+    for one in outcome.proofs[1:]:
+        yield f"Then {one.aim}", str(one.proof)
+
+
+def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
+    """Return the tables of an outcome that do not follow from what stands and who is served."""
+    again: dict[str, pd.DataFrame] = {}
+    keys, last = asked.config.program, list(asked.own)[-1]
+    if asked.zones is not None:
+        again["zones"] = zone_table(
+            asked.zones, asked.own[last], outcome.service, asked.floors_of_zones
+        )
+    if len(outcome.floors):
+        again["floors"] = outcome.floors
+    if keys.years is not None:
+        # In scenarios who is served of the configuration's own demand is worked out by a solve.
+        alone = keys.scenarios is None
+        services = {year: _of_slice(outcome.services, str(year)) for year in asked.own}
+        served = {y: float(one["served_kwh_day"].sum()) for y, one in services.items()}
+        wanted = {y: float(one["demand_kwh_day"].sum()) for y, one in asked.own.items()}
+        table, again["built"], money = years_table(outcome, program, wanted, served)
+        columns = [c for c in table.columns if alone or not c.startswith("served_")]
+        again["years"] = table[columns].merge(money, on="year")
+        if alone:
+            again["year_cells"] = cells_by_year(asked.own, services)
+    there = outcome.tables
+    optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
+    faults = [
+        Fault(f"{FOLDER}, table_{name}", "is no table of such a run", MENDED)
+        for name in there
+        if name not in again and name not in optional
+    ]
+    for name, table in again.items():
+        if name not in there or not same_table(there[name].reindex(columns=table.columns), table):
+            faults.append(Fault(f"{FOLDER}, table_{name}", "is not what the plan gives", MENDED))
+    return faults
+
+
+def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    return rows[rows["slice"].astype(str) == name].drop(columns="slice")
+
+
+def input_faults(study: Study) -> Iterator[Fault]:
+    """Yield the records of inputs that are not as the configuration says, or no records of files.
+
+    Whether a file is the one that was read `siting rerun` finds.
+    """
+    known = {
+        key: input_record(key, section) for key, section in sections_of_inputs(study.config).items()
+    }
+    forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
+    for record in study.inputs:
+        key = str(record.get("key"))
+        table = {"key": key, "kind": "table", "source": "given by the user", "licence": ""}
+        said = {name: value for name, value in record.items() if name not in (*forms, "file")}
+        odd = tuple(
+            name for name, form in forms.items()
+            if name in record and not re.fullmatch(form, str(record[name]))
+        )  # fmt: skip
+        if odd or said != plain(known.get(key, table)):
+            what = "is not what the configuration says of it"
+            yield Fault(f"run.json, key inputs, {key:.60}", what, MENDED, odd)
+
+
+def same_table(stored: Any, anew: Any) -> bool:
+    """Return whether two tables, or what else a stage holds, are the same, notes included."""
+    if not isinstance(stored, pd.DataFrame):
+        return bool(stored == anew)
+    if (stored.attrs.get("notes") or []) != (anew.attrs.get("notes") or []):
+        return False
+    try:
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(stored), pd.DataFrame(anew), check_dtype=False, rtol=1e-9, atol=1e-9
+        )
+    except AssertionError:
+        return False
+    return True
