@@ -26,7 +26,7 @@ from siting.program.program import Program
 Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
-def plan_of(program: Program, offers: Standing) -> Answer:
+def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
     """Return the answer of a program if certain offers stand: whom they serve, nothing proven.
 
     Budget, limits, floors, distances and required sites do not count, so that a plan that breaks
@@ -40,11 +40,15 @@ def plan_of(program: Program, offers: Standing) -> Answer:
     offers
         Ids of the offers that stand, existing ones included, one a site at most; by year, or the
         same in every year.
+    within_budget
+        Whether the public money that fills viability gaps is held to its budget and caps.
 
     Raises
     ------
     InputError
         If an offer is unknown, or two are at one site.
+    SolveError
+        If these offers cannot be paid for within budget and caps, where they are held to them.
     """
     years = program.year_plan.years if program.year_plan else (0,)
     given = offers if isinstance(offers, Mapping) else dict.fromkeys(years, tuple(offers))
@@ -53,7 +57,7 @@ def plan_of(program: Program, offers: Standing) -> Answer:
     bare = replace(
         program,
         instance=only_offers(program.instance, all_),
-        budgeted=False,
+        budgeted=within_budget and program.budgeted and program.gap is not None,
         floors=tuple(replace(floor, share=0.0) for floor in program.floors),
         distances=(),
         aims=tuple(dict.fromkeys(_left_to_decide(program))),
@@ -66,7 +70,7 @@ def plan_of(program: Program, offers: Standing) -> Answer:
     try:
         return _answer(bare, choice)
     except SolveError:
-        if bare.gap is None:
+        if bare.gap is None or within_budget:
             raise
         # The gap of a station from outside may be wider than what public money may fill.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)

@@ -12,6 +12,18 @@ With several options to choose from at a site, limits beside the budget or requi
 holds, and nothing is claimed. The bound that comes with every plan says how good it is in fact,
 mostly far better.
 
+Taking what fits while money lasts is not monotone: with more money a dear option may be taken that
+leaves no room for two better ones. So the plan is the best of those that are taken for this sum of
+money and for every smaller one. They are listed from above: a plan that has spent at most ``C`` on
+its way is the plan of every sum from ``C`` to the one it was made for, and the next is that of just
+below ``C``. The order in which options are taken knows nothing of the sum, so that the plans of a
+sum are among those of any larger one, and **more money never makes the plan worse**. That holds for
+the most worth, or worth net of money, in one year, where choices are valued quickly or public money
+fills viability gaps, as long as the list comes to its end (time, `MOST_SUMS`); not where rows or
+required sites ask for some of something and what is taken does not meet them; and but for what
+``least_gain`` and later aims give up within the gap. Elsewhere the plan is that of the sower or of
+the relaxation, and nothing is claimed.
+
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
 budgeted maximum coverage problem. Information Processing Letters 70 (1999), 39-45. A. Krause,
@@ -21,10 +33,18 @@ University, CMU-CALD-05-103 (2005).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from siting.engine.clock import Clock
+from siting.engine.cuts import Cutter
+from siting.engine.frame import Frame
+from siting.engine.room import Room
+from siting.engine.search import filling
+from siting.engine.sow import Sower
 from siting.engine.valuer import State, Valuer
+from siting.program.instance import Flags, Ints
 
 ONE_PRICE = (
     "at least 1 - 1/e (63.2 %) of the most that new stations can add: all subsidies are the same "
@@ -34,6 +54,84 @@ BUDGETED = (
     "at least (1 - 1/e)/2 (31.6 %) of the most that new stations can add, by the better of greedy "
     "and best single offer (Khuller, Moss and Naor 1999; Krause and Guestrin 2005)"
 )
+
+# Plans for ever smaller sums of money that are looked at.
+MOST_SUMS = 1_000
+# What a rupee of a station's need counts where it is not public, of one that is.
+OWN_MONEY = (0.02, 0.2, 1.0)
+# Share by which sums of money differ from rounding.
+ROUNDING = 1e-9
+
+
+class Purse:
+    """A room with less money in it; what options take of it does not depend on how much there is.
+
+    Its `most` is the public money (PKR) that a choice must stay below.
+    """
+
+    def __init__(self, frame: Frame, room: Room) -> None:
+        self.room, self.most, self.site = room, np.inf, frame.site
+        self.money = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
+        self.price = self.money
+
+    def spent(self, choice: Ints) -> float:
+        """Return the public money that a choice draws (PKR)."""
+        return float(self.money[choice[choice >= 0]].sum())
+
+    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
+        """Return which changes of a choice are within every row and the money."""
+        out = self.room.fits(choice, begun=begun)
+        now = np.where(choice >= 0, self.money[choice], 0.0)
+        after = self.spent(choice) - now[self.site] + self.money
+        out[: len(after)] &= after < self.most * (1 - ROUNDING)
+        return out
+
+
+def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
+    """Yield the plans that are taken for the money there is and for every smaller sum.
+
+    By worth for each rupee, and by worth alone, as where the number of stations is scarce.
+    """
+    for alike in (False, True):
+        purse = Purse(valuer.frame, valuer.room)
+        if alike:
+            purse.price = np.ones(valuer.count)
+        yield from _for_less_and_less(valuer, purse, clock)
+
+
+def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[State]:
+    states = [valuer.at(valuer.frame.by_site(valuer.frame.kept))]
+    for _ in range(MOST_SUMS):
+        states += filling(valuer, purse, states[-1], clock)
+        yield states[-1]
+        spent = [purse.spent(state.choice) for state in states]
+        purse.most = max(spent)
+        # Up to where so much was spent the plan of less money is the same.
+        first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - ROUNDING))
+        if clock.over or not first or purse.most <= 0:
+            return
+        del states[first:]
+
+
+def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
+    """Yield the choices sown for the money there is and for every smaller sum that fills gaps.
+
+    By worth for each rupee of it, where a rupee of the stations' own counts little, or more. What
+    stations will lack is not known before it is worked out whom they serve, and mostly less than
+    the sower reckons: sums above the money there is come last.
+    """
+    there = cutter.frame.program.money_pkr
+    for most, least in ((there, 0.0), (np.inf, there)):
+        for own_money in OWN_MONEY:
+            below = most * (1 + ROUNDING)
+            for _ in range(MOST_SUMS):
+                sower = Sower(cutter, room)
+                sower.own_money = own_money
+                sower.granted = np.array([below * (1 - ROUNDING)])
+                yield sower.run(clock)
+                below = float(sower.paid[-1])
+                if clock.over or below <= least:
+                    break
 
 
 def guarantee(valuer: Valuer) -> str:

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from siting.engine.clock import Clock
-from siting.engine.greedy import best_single, guarantee
+from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
 from siting.engine.plans import ROUND_FROM
 from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.relax import solve_native
@@ -24,6 +24,7 @@ from siting.engine.search import fill, polish, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
+from siting.program.aims import MostWorth, NetWorth
 from siting.program.instance import Floats
 
 # Plans in a row that the cuts think better than they are, after which the tree takes over.
@@ -94,7 +95,10 @@ class Run(Root):
             return
         ends = START_ENDS if self.frame.program.gap is None else START_OF_GAP
         with self.clock.phase("start", self._until(ends)):
-            self._start()
+            if self.options.greedy and self._in_any_money:
+                self._start_greedily()
+            if self.choice is None or not self.options.greedy:
+                self._start()
 
     def _briefly(self) -> None:
         """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
@@ -111,8 +115,28 @@ class Run(Root):
             self._turn_of_windows(windows, LARGE_ROUNDS)
             turns += 1
 
+    @property
+    def _in_any_money(self) -> bool:
+        """Whether options can be taken for smaller sums of money too, to the same aim."""
+        first = not self.frame.reached and isinstance(self.frame.aim, MostWorth | NetWorth)
+        drawn = self.frame.program.gap is not None
+        one = self.frame.program.year_plan is None
+        return first and self.coarse and one and (drawn or self.valuer is not None)
+
+    def _start_greedily(self) -> None:
+        """Take the best of the plans for the money there is and for every smaller sum."""
+        if self.start is not None:
+            self._mended(self.start)
+        if self.valuer is not None:
+            for state in for_any_money(self.valuer, self.clock):
+                self._keep_state(state)
+            return
+        self.weighed(self.frame.kept)
+        for choice in sown_for_any_money(self.master.cutter, self.room, self.clock):
+            self.weighed(choice)
+
     def _greedily(self) -> None:
-        """Take the relaxation's bound and what rounding it gives; no more."""
+        """Take the bound of the relaxation; where options cannot be taken so, what it rounds to."""
         valuer = self.valuer
         if valuer is not None:
             words = guarantee(valuer)
@@ -122,7 +146,8 @@ class Run(Root):
             self.guarantee = "" if self.clock.over else words
         if not self.done:
             self._cut(ROOT_STALLED, ROOT_ENDS)
-        if self.done or self.root is None:
+        taken = self._in_any_money and self.choice is not None
+        if self.done or self.root is None or taken:
             return
         if valuer is None:
             self._relax()

@@ -7,11 +7,25 @@ ties go to the first option.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.valuer import State, Valuer
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Flags, Floats, Ints
+
+
+class Space(Protocol):
+    """What options must fit in, and what they take of it."""
+
+    price: Floats
+
+    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
+        """Return which changes of a choice fit."""
+        ...
+
 
 # Limits in counts, not seconds: two runs must try the same.
 TRIES_A_PASS = 300
@@ -26,27 +40,32 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     what stands come first. A gain can only shrink while others are added, so a gain found earlier
     bounds the gain now, and most need not be worked out again.
     """
-    price = valuer.room.price
+    for after in filling(valuer, valuer.room, state, clock):
+        state = after
+    return state
+
+
+def filling(valuer: Valuer, room: Space, state: State, clock: Clock) -> Iterator[State]:
+    """Yield the choice after each option added, or bettered, as `fill` does, within a room."""
+    price = room.price
     known = np.full(valuer.count, np.inf)
-    if not valuer.count:  # nothing can be built at all
-        return state
-    while not clock.over:
+    while valuer.count and not clock.over:  # else nothing can be built at all
         now = np.where(state.choice >= 0, price[state.choice], 0.0)
         more = price - now[valuer.site]
         gain = np.minimum(state.upper[: valuer.count] - state.value, known)
         open_ = gain > valuer.noise
         if open_.any():
-            open_ &= valuer.room.fits(state.choice, begun=True)[: valuer.count]
+            open_ &= room.fits(state.choice, begun=True)[: valuer.count]
         for group, paid in ((open_ & (more <= 0), 1.0), (open_ & (more > 0), more)):
             gains = np.where(group, gain, 0.0)
             best = _best_change(valuer, state, gains, known, paid, clock)
             if best is not None:
                 break
         else:
-            return state
+            return
         state, site = best
         known[valuer.site == site] = np.inf
-    return state
+        yield state
 
 
 def _best_change(

@@ -300,17 +300,21 @@ class _Solve:
         return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return aims reached with all the worth that the stations chosen in the end can serve."""
+        """Return aims reached with all the worth that the stations chosen in the end can serve.
+
+        Each is won back within what all the others keep, those after it too: the least money of a
+        hair less worth may not pay for the whole of it.
+        """
         assert self.choice is not None
-        out: list[Reached] = []
-        for one in reached:
-            if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
-                continue  # that much is left to decide
+        out = list(reached)
+        if isinstance(out[-1].aim, ShortestDrives):
+            out.pop()  # that much is left to decide
+        for n, one in enumerate(out):
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
-                frame, worth = self._frame(one.aim, [*out, *self._drives_proven()])
+                others = [*out[:n], *out[n + 1 :], *self._drives_proven()]
+                frame, worth = self._frame(one.aim, others)
                 if math.isfinite(worth):
-                    one = Reached(one.aim, frame.sign * worth)
-            out.append(one)
+                    out[n] = Reached(one.aim, frame.sign * worth)
         return out
 
     def _drives_proven(self) -> list[Reached]:

@@ -83,6 +83,7 @@ class Sower:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
         # Public money that fills gaps: what may be paid by each year, and what is.
+        self.own_money = OWN_MONEY
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
         self.paid = np.zeros(len(self.need))
@@ -117,7 +118,7 @@ class Sower:
         gain, sold = self._gain()
         by_year = self._paid(sold)
         paid = by_year[-1]
-        price = paid if self.gap is None else paid + OWN_MONEY * self.need[-1] + 1e-9
+        price = paid if self.gap is None else paid + self.own_money * self.need[-1] + 1e-9
         empty = self.choice[self.frame.site] < 0
         fits = empty & self.room.fits(self.choice, begun=True)[: self.frame.count]
         open_ = fits & (gain > 0) & np.isfinite(paid)

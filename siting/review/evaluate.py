@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
@@ -15,9 +16,8 @@ import pandas as pd
 
 from siting import export
 from siting.config import to_yaml
-from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
-from siting.errors import InfeasibleError, SitingError
+from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.export import comparison_pictures
 from siting.files import sha256
 from siting.outcome import Outcome
@@ -158,7 +158,9 @@ def evaluate(
     if aside:
         also = ", ".join(aside)
         notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
-    theirs, broken = as_drawn(drawn.study, drawn.chosen)
+    # A study that was not asked for its plan yet need not be solved to judge another.
+    own = study.plan if study.has("outcome") else None
+    theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
     scores = {"theirs": score(plans["theirs"], waiting)}
     spent = plans["theirs"].outcome.subsidy_pkr
@@ -199,12 +201,13 @@ def evaluate(
 
 
 def as_drawn(
-    study: Study, chosen: Collection[str], budget_pkr: float | None = None
+    study: Study, chosen: Collection[str], budget_pkr: float | None = None, own: Plan | None = None
 ) -> tuple[Plan, list[str]]:
     """Return a plan of certain offers, recounted, and the rules of the study that it breaks.
 
-    It serves the most energy that they can in the last year. Broken rules do not keep it from being
-    worked out; rules on single offers are not looked at.
+    It serves the most energy that they can in the last year, within the public money there is if
+    they can be paid for with it, and draws no more than that needs. Broken rules do not keep it
+    from being worked out; rules on single offers are not looked at.
 
     Parameters
     ----------
@@ -214,37 +217,54 @@ def as_drawn(
         Ids of the offers that stand, existing ones included, one a site at most.
     budget_pkr
         Public money it is held to (PKR); by default the study's.
+    own
+        The study's own plan, if it is known: of its own offers it is the answer, as it stands.
     """
-    asked = as_it_stands(study.asked, chosen)
-    program = program_of(asked)
-    answer = plan_of(program, chosen)
-    broken = []
-    if asked.need is not None and program.gap != answer.program.gap:
-        broken.append("viability gap: public money would have to pay more of a station than it may")
-        asked = replace(asked, need=replace(asked.need, cap=1.0))
-    result, _ = bare_outcome(asked, answer)
-    plan = _recounted(study, asked, result)
-    drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))
     keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
     if budget_pkr is not None:
         limits = with_more_money(limits, budget_pkr - money_of(study.config))
         budget = budget_pkr
+    if own is not None and set(own.outcome.offers) == set(chosen):
+        plan, broken = own, _under_floors(study.program, own.outcome.floors)
+    else:
+        plan, broken = _valued(study, chosen, budget)
+    drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))
     broken = [
-        *over_budget(result.subsidy_pkr, budget),
+        *over_budget(plan.outcome.subsidy_pkr, budget),
         *over_limits(limits, study.offers, drawn, keys.limits.spacing_m),
         *broken,
-        *_under_floors(program, answer),
     ]
     return plan, broken
 
 
-def _under_floors(program: Program, answer: Answer) -> list[str]:
-    shares = dict(zip(answer.floor_table["floor"], answer.floor_table["served_share"], strict=True))
+def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:
+    """Return the plan of certain offers and the caps and floors that it breaks."""
+    broken, answer = [], None
+    if study.asked.need is not None and math.isfinite(budget_pkr):
+        asked = as_it_stands(study.asked, chosen, budget_pkr)
+        program = program_of(asked)
+        # What cannot be paid for with the money there is breaks the rules, and is valued without.
+        with suppress(SolveError):
+            answer = plan_of(program, chosen, within_budget=True)
+    if answer is None:
+        asked = as_it_stands(study.asked, chosen)
+        program = program_of(asked)
+        answer = plan_of(program, chosen)
+    if asked.need is not None and program.gap != answer.program.gap:
+        broken.append("viability gap: public money would have to pay more of a station than it may")
+        asked = replace(asked, need=replace(asked.need, cap=1.0))
+    plan = _recounted(study, asked, bare_outcome(asked, answer)[0])
+    return plan, [*broken, *_under_floors(program, answer.floor_table)]
+
+
+def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
+    """Return the floors that are missed, in words; `served` has ``floor``, ``served_share``."""
+    shares = dict(zip(served["floor"], served["served_share"], strict=True))
     return [
         f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} asked for"
         for floor in program.floors
-        if shares[floor.name] < floor.share - 1e-6
+        if floor.share > 0 and shares[floor.name] < floor.share - 1e-6
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,11 +18,13 @@ import pandas as pd
 from siting import export
 from siting.config import Config, even_steps, to_yaml
 from siting.config.program import GridZones
+from siting.engine.answer import AimProof, Answer
+from siting.engine.proof import Proof
 from siting.engine.values import less_is_better
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.program.aims import LeastRegret
 from siting.review.record import folder_for, head_of
-from siting.review.solving import with_budget
+from siting.review.solving import better_by, with_budget
 from siting.study.answered import bare_outcome
 from siting.study.ask import program_of
 from siting.study.other_plans import Effort
@@ -71,9 +74,9 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return what the best plan for each budget serves and reaches, with its bound.
 
     Roads, demand, offers and reach are worked out once. Each plan is the first plan of the next
-    budget, so that more money is never worth less, and what is proven for a budget is proven for
-    every smaller one. In years each keeps its share of the money. Budgets for which no plan meets
-    what is asked are left out.
+    budget, and stays its plan where none better is found, so that more money is never worth less;
+    what is proven for a budget is proven for every smaller one. In years each keeps its share of
+    the money. Budgets for which no plan meets what is asked are left out.
 
     Parameters
     ----------
@@ -112,6 +115,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     zones, _ = zones_for(config, study.cells, demand)
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
+    last: Answer | None = None
     impossible: InfeasibleError | None = None
     regret = False
     for budget in sorted(budgets_pkr):
@@ -123,6 +127,11 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
             continue
+        # Regret is counted from what each budget could do in each scenario.
+        regret = isinstance(program.all_aims[0], LeastRegret)
+        if last is not None and not regret:
+            answer = _no_worse(answer, last)
+        last = answer
         outcome, _ = bare_outcome(given, answer)
         start, proof = outcome.offers, outcome.proof
         shares = zone_table(zones, demand, outcome.service, {})
@@ -139,7 +148,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "unit": proof.unit,
                 "gap": outcome.gap,
                 "status": outcome.status,
-                "new_stations": int((~program.instance.offer_existing[answer.standing]).sum()),
+                "new_stations": _new_stations(answer),
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
                 "worst_class_share": float((served.reindex(wanted.index).fillna(0) / wanted).min()),
@@ -148,8 +157,6 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             }
         )
         study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: {proof}")
-        # Regret is counted from what each budget could do in each scenario.
-        regret = isinstance(program.all_aims[0], LeastRegret)
     if impossible is not None and not rows:
         raise impossible
     if not regret:
@@ -213,6 +220,22 @@ def frontier_to_folder(
             folder / "frontier.json",
         )
     return table, out
+
+
+def _no_worse(answer: Answer, less: Answer) -> Answer:
+    """Return the answer for a budget; that for less money where it is better, newly proven."""
+    if better_by(answer.program, less.proof, answer.proof) <= 0:
+        return answer
+    now, aim = answer.proof, less.program.all_aims[0]
+    proof = Proof.of(
+        less.proof.objective, now.bound, gap_asked=now.gap_asked, stopped=now.stopped,
+        unit=now.unit, maximise=not less_is_better(aim), seconds=now.seconds,
+    )  # fmt: skip
+    return replace(less, proofs=(AimProof(aim.name, proof), *less.proofs[1:]))
+
+
+def _new_stations(answer: Answer) -> int:
+    return int((~answer.program.instance.offer_existing[answer.standing]).sum())
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:

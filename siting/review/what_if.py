@@ -44,7 +44,8 @@ SAME = "The same stations but for your wishes; nothing is decided anew."
 class WhatIf:
     """A plan, and what becomes of it by wishes.
 
-    Both are told as the most energy that their stations can serve in the last year.
+    The plan given is told as the run tells it, and another as the most energy that its stations
+    can serve in the last year for the public money there is.
 
     Parameters
     ----------
@@ -176,7 +177,7 @@ class WhatIf:
     def _value(self, stands: tuple[str, ...], budget_pkr: float | None) -> tuple[Plan, list[str]]:
         key = (frozenset(stands), budget_pkr)
         if key not in self._valued:
-            self._valued[key] = as_drawn(self.study, stands, budget_pkr)
+            self._valued[key] = as_drawn(self.study, stands, budget_pkr, self.study.plan)
         return self._valued[key]
 
     def _offer_at(self, site: str, stands: tuple[str, ...], budget_pkr: float | None) -> str | None:

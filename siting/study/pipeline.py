@@ -189,6 +189,11 @@ class Study:
         value: T = self._tables[name]
         return value
 
+    def has(self, name: str) -> bool:
+        """Return whether what came out of a stage, given by name, is there already."""
+        other, shared = self._shared or (self, frozenset())
+        return name in self._tables or (name in shared and other.has(name))
+
     def _made[T](self, stage: Stage[T]) -> T:
         if not stage.told:
             return stage.make(*self._arguments(stage))

@@ -50,12 +50,16 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     return with_program(end, **keys, budget_pkr=float(budget_pkr))
 
 
-def as_it_stands(asked: Asked, chosen: Collection[str]) -> Asked:
+def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
     """Return what is asked in the end if certain offers stand, whatever rules them out.
 
-    `chosen` are ids of the offers that stand, existing ones included.
+    The most energy, and where public money fills the viability gap then the least of it: many ways
+    to serve as much draw more. `chosen` are ids of the offers that stand, existing ones included;
+    `budget_pkr` is the public money there is (PKR).
     """
-    asked = in_the_end(asked, ENDLESS_PKR)
+    asked = in_the_end(asked, budget_pkr)
+    if asked.need is not None:
+        asked = with_program(asked, then=("least_money",))
     need = asked.need and replace(asked.need, offers=_open(asked.need.offers, chosen))
     offers = _open(asked.offers, chosen)
     return replace(asked, offers=offers, need=need, limits=(), required=(), forbidden=())

@@ -1,5 +1,7 @@
 """With limits and requirements the answer is still the best plan of all, or says why none is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from brute_force import COMPATIBILITY, best, served, town
@@ -8,6 +10,7 @@ from conftest import seeds
 from engine.test_run import hard_tables
 from limited_town import asked_of, instance_of, limited_town
 from plain_recount import verify
+from program_cases import case_of, program_of
 
 from siting.engine import assign
 from siting.engine import solve as solve_program
@@ -201,3 +204,49 @@ def test_a_plan_a_hair_over_a_limit_is_not_taken_for_one_within_it():
     assert len(answer.offers) == 1
     exactly = Limit("tight", "envelope", "PKR", 1e9 + 0.6, use)
     assert len(solve(Instance.from_tables(**tables, limits=[exactly]), gap=0.0).offers) == 2
+
+
+def greedily(case, budgets):
+    """Return what the greedy plan for each budget serves."""
+    programs = (program_of(replace(case, budget=float(pkr))) for pkr in budgets)
+    return [
+        solve_program(one, method="greedy", gap=0.0, threads=1).proof.objective for one in programs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("features", "seed"),
+    [
+        ((), 3),
+        (("number",), 2),
+        (("envelope",), 7),
+        (("tail served",), 2),
+        (("coverage",), 1),
+        (("extensions",), 4),
+        (("viability gap",), 3),
+        (("need",), 3),
+    ],
+    ids=str,
+)
+def test_more_money_never_makes_the_greedy_plan_worse(features, seed):
+    # Under the viability gap the plan of 2 served less than that of 1, and 7 less than 6.
+    case = case_of(features, seed, sites=6, cells=5)
+    served = greedily(case, (1, 2, 3, 3.5, 4, 5, 7, 9, 14, 20))
+    assert (np.diff(served) >= -1e-6 * max(served)).all()
+    assert served[-1] > 0
+
+
+MONOTONE = (
+    *((), ("number",), ("feeder", "number"), ("envelope",), ("expected",), ("tail served",)),
+    *(("coverage",), ("extensions",), ("viability gap",), ("need",), ("need", "envelope")),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", MONOTONE, ids=str)
+def test_more_money_never_makes_the_greedy_plan_worse_deeply(features):
+    for seed in range(100, 125):
+        case = case_of(features, seed, sites=6, cells=5)
+        budgets = np.sort(np.random.default_rng(seed).uniform(0.5, 18.0, 12)).round(2)
+        served = greedily(case, budgets)
+        assert (np.diff(served) >= -1e-6 * max(1.0, *served)).all(), (seed, budgets, served)
