@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from siting.engine.proof import gap_in_words
+from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
 
 REPORT_EVERY_S = 0.2
-DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,14 @@ class Clock:
         """Take the first Ctrl-C of the block as a wish to stop, and let the second end it.
 
         A handler of the caller's own stays, and so it is off the main thread, which hears none.
+        Where a plan is at stake already (`siting.interrupts`), an earlier wish to stop holds.
         """
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        if not takes_ctrl_c():
             yield
             return
+        before = signal.getsignal(signal.SIGINT)
+        wish = before if isinstance(before, Wish) else None
+        self.interrupted = wish is not None and wish.heard
 
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
@@ -129,8 +131,10 @@ class Clock:
         signal.signal(signal.SIGINT, hear)
         try:
             yield
+            if wish is not None and wish.by_solve:
+                wish.at_stake = True
         finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, before)
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:

@@ -307,7 +307,7 @@ def _write(
     """Return what a city's run folder says, once it stands."""
     asked = replace(ask, prices=None, shorten=True)
     study = _asked(config, asked, limit_s, threads, start)
-    plan = write_run(study, out, datetime.now().astimezone())
+    plan, _ = write_run(study, out, datetime.now().astimezone())
     return {
         "status": plan.outcome.status,
         "error": "",

@@ -31,7 +31,7 @@ from siting.nation.page import write_page
 from siting.nation.plan import NationPlan, plan_of
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
-from siting.writing import whole_folder, write_plain_csv
+from siting.writing import write_plain_csv
 
 CITIES = "cities"
 # What sums of written figures may differ by: kWh/day, PKR.
@@ -44,41 +44,40 @@ TABLES = ("cities", "splits", "frontier", "bounds", "certificate")
 
 
 def write_nation(
-    nation: Rounds, chosen: Mapping[str, tuple[Floats, dict[str, Any]]], out: Path, begun: float
+    nation: Rounds, chosen: Mapping[str, tuple[Floats, dict[str, Any]]], folder: Path, begun: float
 ) -> NationPlan:
-    """Return the plan of a nation, written to a folder that appears whole or not at all.
+    """Return the plan of a nation, written to an empty folder.
 
     `chosen` is the money granted (PKR) and the plan of each city, `begun` by `time.perf_counter`.
     """
     now = datetime.now().astimezone()
-    with whole_folder(out) as folder:
-        (folder / CITIES).mkdir()
-        names = list(chosen)
-        workers, tasks = nation.workers, []
-        for name in names:
-            granted, row = chosen[name]
-            ask = nation.ask(name, "granted", granted, free=False)
-            start, path = tuple(row["offers"]), folder / CITIES / name
-            args = (nation.studies[name], ask, start, nation.limit_s(name), workers.threads, path)
-            tasks.append((asking.write, args))
-        written = {}
-        for i, row in workers.each(tasks):
-            written[names[i]] = row
-            nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
-                        else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
-            if row["error"]:
-                nation.failed[names[i]] = row["error"]
-        plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
-        tables = {
-            "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
-            "bounds": plan.asks, "certificate": plan.terms,
-        }  # fmt: skip
-        for name, table in tables.items():
-            write_plain_csv(table, folder / f"{name}.csv")
-        export.write_json(_facts(nation, plan, now), folder / "nation.json")
-        write_answers(folder, nation.studies, nation.rows)
-        _write_layers(folder, plan)
-        write_page(plan, folder)
+    (folder / CITIES).mkdir()
+    names = list(chosen)
+    workers, tasks = nation.workers, []
+    for name in names:
+        granted, row = chosen[name]
+        ask = nation.ask(name, "granted", granted, free=False)
+        start, path = tuple(row["offers"]), folder / CITIES / name
+        args = (nation.studies[name], ask, start, nation.limit_s(name), workers.threads, path)
+        tasks.append((asking.write, args))
+    written = {}
+    for i, row in workers.each(tasks):
+        written[names[i]] = row
+        nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
+                    else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
+        if row["error"]:
+            nation.failed[names[i]] = row["error"]
+    plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
+    tables = {
+        "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
+        "bounds": plan.asks, "certificate": plan.terms,
+    }  # fmt: skip
+    for name, table in tables.items():
+        write_plain_csv(table, folder / f"{name}.csv")
+    export.write_json(_facts(nation, plan, now), folder / "nation.json")
+    write_answers(folder, nation.studies, nation.rows)
+    _write_layers(folder, plan)
+    write_page(plan, folder)
     return plan
 
 
