@@ -101,7 +101,7 @@ def require_free(path: Path) -> None:
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
-        if place.exists() or place.is_symlink():
+        if place.exists():
             what = "is there already"
             if not place.is_file():
                 what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
