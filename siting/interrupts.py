@@ -57,6 +57,12 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
         signal.signal(signal.SIGINT, before)
 
 
+def stop_wished() -> bool:
+    """Return whether Ctrl-C waits for something to be written: nothing more is begun then."""
+    handler = signal.getsignal(signal.SIGINT)
+    return isinstance(handler, Wish) and handler.heard
+
+
 def takes_ctrl_c() -> bool:
     """Return whether Ctrl-C is Python's own here, or heard by a `Wish`, and not by the caller."""
     if threading.current_thread() is not threading.main_thread():

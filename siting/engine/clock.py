@@ -114,14 +114,12 @@ class Clock:
         """Take the first Ctrl-C of the block as a wish to stop, and let the second end it.
 
         A handler of the caller's own stays, and so it is off the main thread, which hears none.
-        Where a plan is at stake already (`siting.interrupts`), an earlier wish to stop holds.
         """
         if not takes_ctrl_c():
             yield
             return
         before = signal.getsignal(signal.SIGINT)
         wish = before if isinstance(before, Wish) else None
-        self.interrupted = wish is not None and wish.heard
 
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
