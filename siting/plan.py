@@ -216,14 +216,14 @@ class Plan(Asking):
         Parameters
         ----------
         folder
-            Where to; it is made if it is missing, and pictures of the same name are replaced.
+            Where to; it is made if it is missing. A picture that is there is not replaced.
         formats
             Any of ``png``, ``svg`` and ``pdf``.
 
         Raises
         ------
         InputError
-            If a format is not known.
+            If a format is not known, or one of the files is there already.
         MissingExtraError
             If Matplotlib is not installed (``pip install "siting[map]"``).
         """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import re
+import secrets
 import shutil
 import sqlite3
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ import shapely
 from pyproj.exceptions import ProjError
 
 from siting.errors import Fault, InputError, OutputError, SitingError, first_line
-from siting.locks import hold
+from siting.locks import hold, holder
 
 # What the libraries of layers raise.
 GEO_ERRORS = (
@@ -44,10 +47,16 @@ FIXES = {
 }
 # What a spreadsheet takes for the beginning of a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# In the name of a folder while it is filled, and the file in it that its writer holds.
-PART, WRITER = "-part-", ".writer"
-# A living writer leaves its half folder without a lock for an instant, at the start and the end.
-INSTANT_S = 60.0
+# This program's own mark. A file is filled as `.siting-part-RANDOM`; a folder NAME as PART beside
+# a file PART.lock, which its writer holds and says who it is. What has no such lock beside it is
+# somebody else's, whatever it is called.
+PART_FILE = ".siting-part-"
+PART, LOCK = "-siting-part", ".lock"
+_PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
+# Who clears up beside a writer may hold its lock for so long, s.
+MOMENT_S = 0.5
+# What a stored run, and a nation's plan, have in their folders.
+_WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 
 
 def cell_text(value: Any) -> Any:
@@ -61,8 +70,10 @@ def cell_text(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
-    """Write a table as CSV, whole or not at all, in which no text is a formula (`cell_text`).
+def write_plain_csv(
+    frame: pd.DataFrame, path: Path, *, replace: bool = False, **writing: Any
+) -> None:
+    """Write a table as CSV, as `write_whole` does, in which no text is a formula (`cell_text`).
 
     The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes. A carriage
     return is written as a line break: Python 3.12 does not quote it, so that a row would end there.
@@ -78,24 +89,54 @@ def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
         if not pd.api.types.is_numeric_dtype(frame[name])
     }
     safe = frame.assign(**texts)
-    write_whole(path, lambda part: safe.to_csv(part, index=False, **writing))
+    write_whole(path, lambda part: safe.to_csv(part, index=False, **writing), replace=replace)
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
+def require_free(path: Path) -> None:
+    """Raise `InputError` where a file may not be written: something is there, or it is in a run.
 
-    The folder of `path` is made where it is missing; a symbolic link is followed. Raises
-    `InputError` if a folder, a device or a pipe is there, `OutputError` if the system lets nothing
-    be written there, or the disk is full.
+    It is the one place that decides this. Nothing that is there is replaced: it may be an input of
+    the study, or be another's, and what siting wrote may have been worked on since. The folder of
+    a stored run, or of a nation's plan, stays as it was written.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
-        if place.exists() and not place.is_file():
+        if place.exists():
+            what = "is there already"
+            if not place.is_file():
+                what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
+            fix = "name another file, or take it away first"
+            raise InputError(Fault(str(path), what, fix))
+        _require_outside_runs(path, place)
+
+
+def _require_outside_runs(path: Path, place: Path) -> None:
+    for folder in place.parents:
+        if folder.name.endswith(PART) and _is_ours(_lock_of(folder)):
+            return  # it is being filled
+        if any(all((folder / name).is_file() for name in names) for names in _WRITTEN):
+            what = f"is in {folder}, which stays as siting wrote it"
+            raise InputError(Fault(str(path), what, "name a place outside it"))
+
+
+def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
+    """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
+
+    The folder of `path` is made where it is missing; a symbolic link is followed. What is there is
+    replaced only with `replace`, for a place that is this program's own. Raises `InputError` if a
+    folder, a device or a pipe is there, or else as `require_free`; `OutputError` if the system
+    lets nothing be written there, or the disk is full.
+    """
+    with _refused_in_words(path, NO_PLACE):
+        place = path.resolve()
+        if not replace:
+            require_free(path)
+        elif place.exists() and not place.is_file():
             what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
             raise InputError(Fault(str(path), what, "name a file"))
         place.parent.mkdir(parents=True, exist_ok=True)
         ending = "".join(place.suffixes)
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix=ending, dir=place.parent)
+        handle, name = tempfile.mkstemp(prefix=PART_FILE, suffix=ending, dir=place.parent)
         os.close(handle)
     part = Path(name)
     try:
@@ -103,53 +144,137 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             part.unlink()  # some writers refuse, or append to, a file that is there
             write(part)
             part.chmod(0o644)
+            if not replace:  # another may have come meanwhile
+                require_free(path)
             part.replace(place)
     finally:
         part.unlink(missing_ok=True)
+
+
+def clear_part_files(folder: Path) -> None:
+    """Delete the half files that killed writers have left in a folder of this program's own."""
+    for part in folder.glob(f"{PART_FILE}*"):
+        if _PART_FILE.fullmatch(part.name):
+            part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that nobody else writes to for the while: its place, and the one to fill for it."""
+
+    place: Path
+    part: Path
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
 
-    What writers that were killed have left beside it goes first. An empty folder there is replaced;
-    a symbolic link is followed. Raises `InputError` if `path` is no folder, or one that holds
-    something; `OutputError`, before anything is done, if the system lets nothing be written there,
-    or if the disk fills up on the way.
+    The place is claimed before anything is done. What writers that were killed have left beside it
+    goes first. An empty folder there is replaced; a symbolic link is followed. Raises `InputError`
+    if `path` is no folder, one that holds something or that another is writing, or is in a stored
+    run; `OutputError` if the system lets nothing be written there, or the disk fills up on the way.
     """
+    with claimed_folder(path) as claim:
+        yield claim.part
+
+
+@contextmanager
+def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
+    """Yield the claim on a folder, as `whole_folder`: on `path`, or on the first that is free.
+
+    Where no `path` is named it is `usual`, or ``usual-2``, ``usual-3`` … so that two at once get
+    two.
+    """
+    with ExitStack() as held:
+        if path is not None:
+            place, part = path, held.enter_context(_claimed(path))
+        else:
+            assert usual is not None
+            for n in itertools.count(1):
+                place = usual if n == 1 else usual.with_name(f"{usual.name}-{n}")
+                try:
+                    part = held.enter_context(_claimed(place))
+                except _TakenError:
+                    continue
+                break
+        yield Claim(place, part)
+
+
+class _TakenError(InputError):
+    """A place that something stands in, or that another is writing."""
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[Path]:
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
-        if place.exists() and not place.is_dir():
-            what = "is there already and is no folder"
-            raise InputError(Fault(str(path), what, "name another folder"))
-        if place.exists() and any(place.iterdir()):
-            what = "is there already and not empty"
-            raise InputError(Fault(str(path), what, "name another folder"))
+        _require_empty(path, place)
+        _require_outside_runs(path, place)
         place.parent.mkdir(parents=True, exist_ok=True)
         _clear_dead_parts(place.parent)
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}{PART}", dir=place.parent))
-    try:
-        with _refused_in_words(path, WRITERS), hold(part / WRITER) or nullcontext():
+        part = place.with_name(f".{place.name}{PART}")
+        dead = _is_ours(_lock_of(part))
+        lock = hold(_lock_of(part), MOMENT_S) if dead or not _lock_of(part).exists() else None
+        if lock is None:
+            what = f"{holder(_lock_of(part))} is writing it"
+            raise _TakenError(Fault(str(path), what, "name another folder, or wait"))
+    with lock, _refused_in_words(path, WRITERS):
+        _require_empty(path, place)  # whoever held the lock before may have put it there
+        if dead and lock.sure:
+            shutil.rmtree(part, ignore_errors=True)
+        if part.exists() or not lock.sure:  # another's, or a living writer's
+            part = part.with_name(f".{place.name}-{secrets.token_hex(4)}{PART}")
+        part.mkdir()
+        try:
             yield part
-        with _refused_in_words(path):
-            part.chmod(0o755)
-            if place.exists():
-                place.rmdir()
-            part.replace(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+            _put(part, place, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _require_empty(path: Path, place: Path) -> None:
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        what = "is there already and " + ("not empty" if place.is_dir() else "is no folder")
+        raise _TakenError(Fault(str(path), what, "name another folder"))
+
+
+def _put(part: Path, place: Path, path: Path) -> None:
+    """Give a folder that is filled its name; where that was taken meanwhile, the next free one."""
+    try:
+        if place.exists():
+            place.rmdir()
+        part.replace(place)
+    except OSError as err:
+        for n in itertools.count(2):
+            aside = place.with_name(f"{place.name}-{n}")
+            if not aside.exists():
+                break
+        part.replace(aside)
+        what = f"another program put something there meanwhile ({err.strerror})"
+        raise OutputError(Fault(str(path), what, f"what was made is whole, in {aside}")) from err
+
+
+def _lock_of(part: Path) -> Path:
+    return part.with_name(part.name + LOCK)
+
+
+def _is_ours(lock: Path) -> bool:
+    """Return whether a file is the lock of a writer of this program's, dead or alive."""
+    try:
+        text = lock.read_bytes()[:200]
+    except OSError:
+        return False
+    # Its writer may have been killed before it could say who it is.
+    return not text or text.startswith(b"process ")
 
 
 def _clear_dead_parts(folder: Path) -> None:
     """Delete the half folders of writers that are gone: the system has freed their locks."""
-    for part in folder.glob(f".*{PART}*"):
-        if not (part / WRITER).is_file():
-            with suppress(FileNotFoundError):  # its writer has just given it its name
-                if time.time() - part.stat().st_mtime > INSTANT_S:
-                    shutil.rmtree(part, ignore_errors=True)
-        elif lock := hold(part / WRITER):
+    for path in folder.glob(f".*{PART}{LOCK}"):
+        if _is_ours(path) and (lock := hold(path)):
             if lock.sure:
-                shutil.rmtree(part, ignore_errors=True)
+                shutil.rmtree(path.with_name(path.name.removesuffix(LOCK)), ignore_errors=True)
             lock.release()
 
 

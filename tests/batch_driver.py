@@ -3,11 +3,14 @@
 import multiprocessing
 import os
 import shutil
+import signal
+import sys
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import siting
 from siting.batch import list_studies, run_batch
+from siting.cli import main
 
 BUDGETS = {"program.budget_pkr": [1000, 2000], "demand.figures.two_wheeler.km_day": [1, 2]}
 
@@ -52,6 +55,16 @@ def fetch_here(config, cache=None):
         shutil.rmtree(cache, ignore_errors=True)
     os.environ["NO_PROXY"] = "127.0.0.1"
     siting.fetch(config)
+
+
+def cli_to(log, *words):
+    """Run a verb as a program of its own does, what it says going to a file; exit as it does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with Path(log).open("wb", buffering=0) as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.argv = ["siting", *map(str, words)]
+    main()
 
 
 def warm_up(patience_s):

@@ -31,7 +31,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_whole(target, fails)
+        write_whole(target, fails, replace=True)
     assert target.read_text() == "new"
     assert list(target.parent.iterdir()) == [target]
 

@@ -11,6 +11,7 @@ ROOMS = [
     "errors",
     "tables",
     "locks",
+    "interrupts",
     "writing",
     "files",
     "embedded",

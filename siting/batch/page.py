@@ -15,6 +15,7 @@ from siting.batch.studies import value_words
 from siting.batch.table import swept_of
 from siting.writing import write_whole
 
+PAGE = "index.html"
 # Nothing is fetched and no script is run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
@@ -28,7 +29,9 @@ def write_page(table: pd.DataFrame, out: Path) -> None:
     """
     text = render(table, out)
     write_whole(
-        out / "index.html", lambda path: path.write_text(text, encoding="utf-8", newline="\n")
+        out / PAGE,
+        lambda path: path.write_text(text, encoding="utf-8", newline="\n"),
+        replace=True,
     )
 
 

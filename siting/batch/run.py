@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import time
@@ -16,15 +17,17 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.batch.page import write_page
+from siting.batch.page import PAGE, write_page
 from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
-from siting.batch.table import results_table, write_table
+from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.errors import Fault, InputError
 from siting.locks import hold, holder
-from siting.writing import write_whole
+from siting.writing import clear_part_files, require_free, write_whole
 
+# What workers have in the folder of their work, by the study's key: its lock and its half folder.
+_STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # How often progress is told where nothing is done, s.
 TICK_S = 1.0
 # How often the table is written while the batch goes on, s.
@@ -120,7 +123,8 @@ def run_batch(
     Raises
     ------
     InputError
-        If another batch is at work in the folder, or there are no studies.
+        If there are no studies, another batch is at work in the folder, or files that are no
+        batch's stand where a batch writes.
 
     Examples
     --------
@@ -130,6 +134,7 @@ def run_batch(
     if not studies:
         raise InputError(Fault("batch", "there are no studies", "name a configuration"))
     out = Path(out).absolute()
+    _require_ours(out)
     lock = hold(out / WORK / "batch.lock")
     if lock is None:
         who = holder(out / WORK / "batch.lock")
@@ -140,6 +145,7 @@ def run_batch(
     try:
         _clear(out)
         batch.find_finished(retry=retry)
+        batch.write()
         todo = batch.todo()
         if executor is not None:
             left = batch.drain(executor, todo, threads)
@@ -194,7 +200,11 @@ class _Batch:
         self.token = secrets.token_hex(8)
         self.done = 0
         self.written = time.monotonic()
-        write_whole(out / WORK / TOKEN, lambda path: path.write_text(self.token, encoding="utf-8"))
+        write_whole(
+            out / WORK / TOKEN,
+            lambda path: path.write_text(self.token, encoding="utf-8"),
+            replace=True,
+        )
 
     def find_finished(self, *, retry: bool) -> None:
         """Take in what cannot be read, and what an earlier start has finished."""
@@ -313,12 +323,25 @@ class _Batch:
         return table
 
 
+def _require_ours(out: Path) -> None:
+    """Refuse a folder in which a batch would replace what no batch has written."""
+    if made_by_batch(out):
+        return
+    files = (PAGE, TABLE, TABLE_CSV)
+    taken = [name for name in files if (out / name).exists()]
+    taken += [n for n in (RUNS, FAILED, WORK) if (out / n).exists() and not (out / n).is_dir()]
+    if taken:
+        what = "no batch has written what stands there under the names of a batch's files"
+        raise InputError(Fault(str(out), what, "name another --out", tuple(taken)))
+    require_free(out / PAGE)
+
+
 def _clear(out: Path) -> None:
     """Delete what was left half-written by processes that are gone, and nothing of the living."""
     for part in (out / WORK).iterdir():
-        key = part.name.rpartition("~")[0]
-        if not key and (part.suffix != ".lock" or part.name == "batch.lock"):
+        if not _STUDYS.fullmatch(part.name):
             continue
+        key = part.name.rpartition("~")[0]
         lock = hold(out / WORK / f"{key}.lock" if key else part)
         if lock is None:
             continue
@@ -326,5 +349,4 @@ def _clear(out: Path) -> None:
             shutil.rmtree(part, ignore_errors=True)
         lock.release()
     for folder in (out, out / FAILED, out / WORK):
-        for part in folder.glob(".part-*"):
-            part.unlink(missing_ok=True)
+        clear_part_files(folder)

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from siting.batch.studies import BatchStudy
 from siting.writing import write_plain_csv, write_whole
 
+TABLE, TABLE_CSV = "results.parquet", "results.csv"
+MADE_BY = {"made_by": "siting batch"}
 NUMBERS: dict[str, Any] = {
     "served_share": float,
     "served_kwh_day": float,
@@ -84,6 +87,17 @@ def _word(value: Any) -> Any:
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:
-    """Write ``results.csv`` and ``results.parquet``, each whole or not at all."""
-    write_plain_csv(table, out / "results.csv")
-    write_whole(out / "results.parquet", lambda path: table.to_parquet(path, index=False))
+    """Write ``results.parquet`` and ``results.csv``, each whole or not at all."""
+    marked = table.copy(deep=False)
+    marked.attrs.update(MADE_BY)
+    # It comes first: it is what tells that the other files are a batch's.
+    write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
+    write_plain_csv(table, out / TABLE_CSV, replace=True)
+
+
+def made_by_batch(out: Path) -> bool:
+    """Return whether a folder has a batch's table of results, as `write_table` marks it."""
+    try:
+        return pd.read_parquet(out / TABLE, columns=[]).attrs == MADE_BY
+    except (OSError, ValueError, pa.ArrowException):
+        return False

@@ -113,7 +113,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
     except LASTING as err:
         row = failure(err, time.perf_counter() - start)
         text = json.dumps(row, indent=1, ensure_ascii=False)
-        write_whole(record, lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(record, lambda path: path.write_text(text, encoding="utf-8"), replace=True)
         return row
     finally:
         shutil.rmtree(part, ignore_errors=True)

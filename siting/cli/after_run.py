@@ -83,7 +83,9 @@ def report(
     *,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="By default report.html in the folder."),
+        typer.Option(
+            "--out", metavar="FILE", help="A new file; by default report.html in the run."
+        ),
     ] = None,
     frontier: Annotated[
         Path | None,
@@ -195,7 +197,7 @@ def export(
     to: Annotated[
         Path,
         typer.Option("--to", metavar="FILE",
-                     help="Ends in .parquet, .fgb, .kml, .geojson or .xlsx."),
+                     help="A new file, ending in .parquet, .fgb, .kml, .geojson or .xlsx."),
     ],
     layers: Annotated[
         list[str] | None,

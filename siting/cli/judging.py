@@ -113,8 +113,7 @@ def compare(
 
         now = datetime.now(UTC).astimezone()
         folders = [run_folder(run) for run in runs]
-        folder = out or folders[0].resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
-        comparison = compare_to_folder(folders, out=folder, now=now)
+        comparison, folder = compare_to_folder(folders, out=out, now=now)
         if as_json:
             print_facts(comparison.facts)
         elif not quiet:
@@ -149,10 +148,9 @@ def simulate(
 
         now = datetime.now(UTC).astimezone()
         rules = Rules(days, seed, balk_min, spread)
-        run = run_folder(run)
-        place = run.resolve()
-        folder = out or place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
-        simulated_day = simulate_to_folder(run, rules, out=folder, now=now, progress=progress)
+        simulated_day, folder = simulate_to_folder(
+            run_folder(run), rules, out=out, now=now, progress=progress
+        )
         if as_json:
             print_facts(simulated_day.facts)
         elif not quiet:

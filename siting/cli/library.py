@@ -126,13 +126,10 @@ def new(
     """Write a commented configuration for a city or a tehsil, ready for `siting check`."""
     with errors_explained():
         from siting.cities import new_config
-        from siting.errors import Fault, InputError
         from siting.writing import write_whole
 
         text = new_config(city)
         path = out or Path(f"{city.strip().lower().replace(' ', '-')}.yaml")
-        if path.exists():
-            raise InputError(Fault(str(path), "is there already", "name another file with --out"))
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
         if as_json:
             print_json({"written": str(path)})

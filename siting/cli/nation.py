@@ -133,8 +133,7 @@ def plan_nation(
         today=now.date(),
         earlier=earlier,
     )
-    folder = out or asked.config.output.runs_dir / f"{asked.config.name}-{now:%Y%m%d-%H%M%S}"
-    plan = asked.solve(folder)
+    plan, folder = asked.to_folder(out, now=now)
     if as_json:
         print_json(json.loads((folder / "nation.json").read_text(encoding="utf-8")))
     elif not quiet:

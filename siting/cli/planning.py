@@ -45,7 +45,9 @@ def run(
     write_lp: Annotated[
         Path | None,
         typer.Option(
-            "--write-lp", metavar="FILE", help="Write the whole program as an .lp file, then solve."
+            "--write-lp",
+            metavar="FILE",
+            help="Write the whole program as a new .lp file, then solve.",
         ),
     ] = None,
     robust: Annotated[

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from siting.engine.proof import gap_in_words
+from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
 
 REPORT_EVERY_S = 0.2
-DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 @dataclass(frozen=True)
@@ -120,10 +119,11 @@ class Clock:
 
         A handler of the caller's own stays, and so it is off the main thread, which hears none.
         """
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        if not takes_ctrl_c():
             yield
             return
+        before = signal.getsignal(signal.SIGINT)
+        wish = before if isinstance(before, Wish) else None
 
         def hear(_number: int, _frame: object) -> None:
             if self.interrupted:
@@ -133,8 +133,10 @@ class Clock:
         signal.signal(signal.SIGINT, hear)
         try:
             yield
+            if wish is not None and wish.by_solve:
+                wish.at_stake = True
         finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, before)
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:

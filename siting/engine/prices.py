@@ -42,12 +42,14 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     if len(program.service().site) * len(program.slices) > MOST_PAIRS:
         return None
     frame = Frame(program, aim)
-    relaxation = Relaxation(frame, Clock(limit_s), seed=seed)
+    clock = Clock(limit_s)
+    relaxation = Relaxation(frame, clock, seed=seed)
     if frame.matrix.a.shape[1] <= SIMPLEX:
         relaxation.model.setOptionValue("solver", "simplex")
     else:  # rough prices prove nearly as much
         relaxation.model.setOptionValue("run_crossover", "off")
-    relaxation.solve()
+    with clock.listening():
+        relaxation.solve()
     answer = relaxation.found
     if answer is None or not answer.optimal or not len(answer.price):
         return None

@@ -15,7 +15,7 @@ from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable
 from siting.export.lonlat import to_lonlat
 from siting.export.values import rounded
-from siting.writing import write_whole
+from siting.writing import require_free, write_whole
 
 # Layers that a file of one layer, and of several, has where none are named.
 ONE, DRAWN = ("sites",), ("sites", "demand")
@@ -38,10 +38,10 @@ def write_exchange(
     layers
         Layers and tables of a plan by name, as `siting.Plan.layers` has them.
     path
-        The file; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb`` (FlatGeobuf)
-        and ``.geojson`` hold one layer; ``.kml`` several; ``.xlsx`` a sheet a table, shapes as
-        columns ``lon`` and ``lat`` (of areas and lines a point on them), with a first sheet
-        ``readme`` and a last one that says what each column means.
+        The file, a new one; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb``
+        (FlatGeobuf) and ``.geojson`` hold one layer; ``.kml`` several; ``.xlsx`` a sheet a table,
+        shapes as columns ``lon`` and ``lat`` (of areas and lines a point on them), with a first
+        sheet ``readme`` and a last one that says what each column means.
     names
         Which layers; by default ``sites``, for KML ``sites`` and ``demand``, for a workbook all but
         the roads.
@@ -67,6 +67,7 @@ def write_exchange(
     if suffix not in forms:
         fix = f"use one of {', '.join(forms)}"
         raise InputError(Fault(str(path), f"ending {suffix or '(none)'} is not known", fix))
+    require_free(path)
     write, usual = forms[suffix]
     wanted = list(names) or list(usual)
     faults = []

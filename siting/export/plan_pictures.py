@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from siting.export.figure import FORMATS, save_figure
 from siting.export.frontier_picture import frontier_figure
 from siting.export.layers import demand_layer
 from siting.export.picture import plan_figure
+from siting.writing import require_free
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,14 +112,14 @@ def save_plan_pictures(
     plan
         The plan.
     folder
-        Where to; it is made if it is missing, and pictures of the same name are replaced.
+        Where to; it is made if it is missing. A picture that is there is not replaced.
     formats
         Any of ``png``, ``svg`` and ``pdf``.
 
     Raises
     ------
     InputError
-        If a format is not known.
+        If a format is not known, or one of the files is there already.
     MissingExtraError
         If Matplotlib is not installed.
     """
@@ -126,15 +128,18 @@ def save_plan_pictures(
     if odd:
         raise InputError(Fault("formats", "not known", f"use {', '.join(FORMATS)}", odd))
     folder = Path(folder)
-    written = []
-    for what, (_, needed) in PICTURES.items():
-        if needed and needed not in plan.tables:
-            continue
+    files = {
+        what: [folder / f"{what}.{ending}" for ending in given]
+        for what, (_, needed) in PICTURES.items()
+        if not needed or needed in plan.tables
+    }
+    written = list(itertools.chain(*files.values()))
+    for path in written:
+        require_free(path)
+    for what, paths in files.items():
         figure = plot_plan(plan, what)
-        folder.mkdir(parents=True, exist_ok=True)
-        for ending in given:
-            save_figure(figure, folder / f"{what}.{ending}")
-            written.append(folder / f"{what}.{ending}")
+        for path in paths:
+            save_figure(figure, path)
     return written
 
 

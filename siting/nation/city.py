@@ -322,7 +322,8 @@ def _write(
 ) -> Row:
     """Return what a city's run folder says, once it stands."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
-    return written_row(study, write_run(study, out, datetime.now().astimezone()))
+    plan, _ = write_run(study, out, datetime.now().astimezone())
+    return written_row(study, plan)
 
 
 def written_row(study: Study, plan: Plan) -> Row:

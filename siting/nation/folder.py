@@ -25,39 +25,38 @@ from siting.nation.plan import NationPlan, plan_of
 from siting.nation.reading import CITIES, FORMAT, MANIFEST
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
-from siting.writing import whole_folder, write_plain_csv
+from siting.writing import write_plain_csv
 
 
 def write_nation(
-    nation: Rounds, chosen: Mapping[str, tuple[Floats, dict[str, Any]]], out: Path, begun: float
+    nation: Rounds, chosen: Mapping[str, tuple[Floats, dict[str, Any]]], folder: Path, begun: float
 ) -> NationPlan:
-    """Return the plan of a nation, written to a folder that appears whole or not at all.
+    """Return the plan of a nation, written to an empty folder.
 
     `chosen` is the money granted (PKR) and the plan of each city, `begun` by `time.perf_counter`.
     """
     now = datetime.now().astimezone()
-    with whole_folder(out) as folder:
-        (folder / CITIES).mkdir()
-        names = list(chosen)
-        workers, tasks = nation.workers, []
-        for name in names:
-            granted, row = chosen[name]
-            ask = nation.ask(name, "granted", granted, free=False)
-            start, path = tuple(row["offers"]), folder / CITIES / name
-            args = (nation.studies[name], ask, start, nation.limit_s(name), workers.threads, path)
-            tasks.append((asking.write, args))
-        written = {}
-        for i, row in workers.each(tasks):
-            written[names[i]] = row
-            nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
-                        else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
-            if row["error"]:
-                nation.failed[names[i]] = row["error"]
-        plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
-        write_basis(folder, nation, chosen, written, plan.seconds)
-        write_files(nation, plan, folder, folder, now.isoformat(timespec="seconds"))
-        record = {"format": FORMAT, "siting": __version__}
-        export.write_json(sealed_below(record, folder, (MANIFEST,)), folder / MANIFEST)
+    (folder / CITIES).mkdir()
+    names = list(chosen)
+    workers, tasks = nation.workers, []
+    for name in names:
+        granted, row = chosen[name]
+        ask = nation.ask(name, "granted", granted, free=False)
+        start, path = tuple(row["offers"]), folder / CITIES / name
+        args = (nation.studies[name], ask, start, nation.limit_s(name), workers.threads, path)
+        tasks.append((asking.write, args))
+    written = {}
+    for i, row in workers.each(tasks):
+        written[names[i]] = row
+        nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
+                    else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
+        if row["error"]:
+            nation.failed[names[i]] = row["error"]
+    plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
+    write_basis(folder, nation, chosen, written, plan.seconds)
+    write_files(nation, plan, folder, folder, now.isoformat(timespec="seconds"))
+    record = {"format": FORMAT, "siting": __version__}
+    export.write_json(sealed_below(record, folder, (MANIFEST,)), folder / MANIFEST)
     return plan
 
 

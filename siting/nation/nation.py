@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from siting.config import load_nation
+from siting.interrupts import seen_through
 from siting.nation.earlier import read_answers
 from siting.nation.folder import write_nation
 from siting.nation.plan import NationPlan, plan_of
 from siting.nation.rounds import Report, Rounds
+from siting.program.instance import Floats
+from siting.writing import claimed_folder
 
 
 class Nation(Rounds):
@@ -72,11 +76,42 @@ class Nation(Rounds):
         InfeasibleError
             If no division keeps to all floors.
         """
+        if out is not None:
+            return self.to_folder(Path(out))[0]
         begun = time.perf_counter()
         with self.workers:
-            self.prepare()
-            self.ask_all()
-            chosen = self.chosen()
-            if out is None:
-                return plan_of(self, chosen, {}, time.perf_counter() - begun)
-            return write_nation(self, chosen, Path(out), begun)
+            return plan_of(self, self._found(), {}, time.perf_counter() - begun)
+
+    def to_folder(
+        self, out: Path | None = None, *, now: datetime | None = None
+    ) -> tuple[NationPlan, Path]:
+        """Return the plan of the nation and its folder, claimed before the cities are asked.
+
+        Ctrl-C after the money is divided waits for the folder; a second ends it.
+
+        Parameters
+        ----------
+        out
+            The folder: new, or empty; by default ``runs_dir/NAME-TIME``.
+        now
+            The time, for the folder's name.
+
+        Raises
+        ------
+        InputError, InfeasibleError
+            As `solve`.
+        """
+        begun = time.perf_counter()
+        now = now or datetime.now().astimezone()
+        usual = self.config.output.runs_dir / f"{self.config.name}-{now:%Y%m%d-%H%M%S}"
+        with seen_through() as wish, claimed_folder(out, usual) as claim, self.workers:
+            chosen = self._found()
+            wish.at_stake = True
+            plan = write_nation(self, chosen, claim.part, begun)
+        return plan, claim.place
+
+    def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
+        """Return the money and the plan of each city, all cities asked."""
+        self.prepare()
+        self.ask_all()
+        return self.chosen()

@@ -36,6 +36,7 @@ from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Service, service_of
 from siting.program.slices import Scenarios, Slice, Years, slices_of
+from siting.writing import write_whole
 
 MODELS = ("capacitated", "coverage")
 Demand = Mapping[Any, "pd.Series[float]"]
@@ -271,8 +272,8 @@ class Blocks:
         return pulp_problem(self.matrix(aim, reached), self.model)
 
     def write_lp(self, path: Path | str) -> None:
-        """Write the program for its first aim to a file in LP format."""
-        self.to_pulp().writeLP(str(path))
+        """Write the program for its first aim to a new file in LP format."""
+        write_whole(Path(path), lambda part: self.to_pulp().writeLP(str(part)))
 
     def _usable(self) -> Flags:
         """Return whether any demand in any slice could use each offer."""

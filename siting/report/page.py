@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, InputError, MissingExtraError
+from siting.manifest import REPORT
 from siting.report import basis, beside, content
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.consistency import require_agreement
@@ -25,7 +26,7 @@ from siting.report.mapdata import live_map_data, map_data
 from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.report.yearly import year_rows
-from siting.writing import write_whole
+from siting.writing import require_free, write_whole
 
 # Where the map's online tiles come from, if the reader asks for them.
 TILES = "https://tile.openstreetmap.org"
@@ -50,7 +51,7 @@ def write_report(
     folder
         A run folder, as `siting run` wrote it.
     out
-        The file to write; by default ``report.html`` in the folder. It appears whole or not at all.
+        The file to write, a new one; by default ``report.html`` in the folder, which is replaced.
     frontier
         A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
     language
@@ -68,9 +69,14 @@ def write_report(
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
     """
+    path = folder / REPORT if out is None else out
+    own = path.resolve() == (folder / REPORT).resolve()
+    if not own:
+        require_free(path)
     text = page_of(folder, frontier, language)
-    path = folder / "report.html" if out is None else out
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+    write_whole(
+        path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=own
+    )
     return path
 
 

@@ -17,6 +17,7 @@ from siting import __version__, export
 from siting.errors import Fault, InputError
 from siting.export import comparison_pictures
 from siting.files import extent
+from siting.interrupts import seen_through
 from siting.report import has_report
 from siting.report.consistency import require_agreement
 from siting.report.differences import render_differences
@@ -25,7 +26,7 @@ from siting.review.explained_run import folders_of
 from siting.review.places import match_places
 from siting.review.score import mean_drive_min
 from siting.study.stored_run import Source
-from siting.writing import whole_folder, write_whole
+from siting.writing import claimed_folder, write_whole
 
 MOST_RUNS = 12
 # Keys that say where files are and how a run is told of, not what is planned.
@@ -306,22 +307,28 @@ def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> 
 # --- the folder ----------------------------------------------------------------------------------
 
 
-def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> Comparison:
-    """Return a comparison, and write its tables, layer and map into a folder.
+def compare_to_folder(
+    folders: Sequence[Path], *, out: Path | None, now: datetime
+) -> tuple[Comparison, Path]:
+    """Return a comparison, and the folder with its tables, layer and map.
 
     Parameters
     ----------
     folders
         As in `compare`.
     out
-        The folder, new or empty: ``figures.csv``, ``settings.csv``, ``sites.csv``,
-        ``differences.geojson``, ``compare.json``, ``differences.png`` where Matplotlib is
-        installed, and ``compare.html`` where the packages of reports are.
+        The folder, new or empty; by default ``compare-TIME`` beside the first. It gets
+        ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``, ``compare.json``,
+        ``differences.png`` where Matplotlib is installed, and ``compare.html`` where the packages
+        of reports are.
     now
         The time, for the record.
     """
-    with whole_folder(out) as folder:
+    usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
+    with seen_through() as wish, claimed_folder(out, usual) as claim:
+        folder = claim.part
         comparison = compare(folders)
+        wish.at_stake = True
         note = " ".join(comparison.notes)
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
@@ -358,4 +365,4 @@ def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> C
                 folder / "compare.html",
                 lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
             )
-    return comparison
+    return comparison, claim.place

@@ -20,6 +20,7 @@ from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.export import comparison_pictures
 from siting.files import sha256
+from siting.interrupts import seen_through
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import number, with_more_money
@@ -41,7 +42,7 @@ from siting.study.revalue import as_it_stands, in_the_end
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.verify import recount
-from siting.writing import whole_folder
+from siting.writing import claimed_folder
 
 # What a plan from outside cannot be asked for, and is not judged by.
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
@@ -328,9 +329,11 @@ def evaluate_to_folder(
         Called with an `Event` when a stage is done.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
-    out = out or folder_for(study.config, "evaluate", now)
-    with whole_folder(out) as folder:
+    usual = folder_for(study.config, "evaluate", now)
+    with seen_through() as wish, claimed_folder(out, usual) as claim:
+        folder = claim.part
         evaluation = evaluate(study, sites, names=names, same_stations=same_stations)
+        wish.at_stake = True
         write_evaluation(evaluation, folder)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
         facts = {
@@ -342,7 +345,7 @@ def evaluate_to_folder(
             "inputs": study.inputs,
         }
         export.write_json(facts, folder / "evaluation.json")
-    return replace(evaluation, facts=facts), out
+    return replace(evaluation, facts=facts), claim.place
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:

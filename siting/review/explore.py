@@ -44,7 +44,7 @@ class PlanMap:
         )
 
     def save(self, path: Path | str) -> Path:
-        """Write the map as one HTML file that needs no network; return the file."""
+        """Write the map as a new HTML file that needs no network; return the file."""
         text = self.page
         write_whole(Path(path), lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
         return Path(path)

@@ -22,6 +22,7 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
 from siting.engine.values import less_is_better
 from siting.errors import Fault, InfeasibleError, InputError
+from siting.interrupts import seen_through
 from siting.program.aims import LeastRegret
 from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
@@ -32,7 +33,7 @@ from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
-from siting.writing import whole_folder
+from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
 
@@ -195,9 +196,11 @@ def frontier_to_folder(
         Called with an `Event` when a stage is done, and for each budget.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
-    out = out or folder_for(study.config, "frontier", now)
-    with whole_folder(out) as folder:
+    usual = folder_for(study.config, "frontier", now)
+    with seen_through() as wish, claimed_folder(out, usual) as claim:
+        folder = claim.part
         table = frontier(study, budgets_pkr)
+        wish.at_stake = True
         note = study.config.note
         export.write_csv(table, folder / "frontier.csv", note=note)
         if find_spec("matplotlib") is not None:
@@ -219,7 +222,7 @@ def frontier_to_folder(
             },
             folder / "frontier.json",
         )
-    return table, out
+    return table, claim.place
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:

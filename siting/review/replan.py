@@ -141,8 +141,6 @@ def replan(
             raise InputError(Fault("--add", "cannot go with a change of the candidates", fix))
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
-    if out is None and folder is not None:
-        out = folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
     before = first.plan if folder is None else plan_of(first, folder)
     made: list[pd.DataFrame] = []
 
@@ -161,15 +159,18 @@ def replan(
         "reused": list(study.reused),
     }
     facts = {"replanned_from": record}
-    if out is None:
+    written = None if out is None else Path(out)
+    if out is None and folder is None:
         after = study.plan
         made.append(changes_between(before, after))
     else:
-        after = write_run(study, Path(out), now, facts=facts, warnings=notes, also=changes)
+        usual = folder and folder.parent / f"{folder.name}-replan-{now:%Y%m%d-%H%M%S}"
+        after, written = write_run(
+            study, written, now, usual=usual, facts=facts, warnings=notes, also=changes
+        )
     classes = before.classes.merge(
         after.classes, on="vehicle_class", how="outer", suffixes=("_before", "_after"), sort=False
     )
-    written = None if out is None else Path(out)
     return Replan(before, after, with_units(made[0]), with_units(classes), tuple(notes), written)
 
 

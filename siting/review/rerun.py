@@ -141,7 +141,7 @@ def rerun(
             plan = study.plan
             plan = plan.with_facts(run_facts(study, plan, written))
         else:
-            plan = write_run(study, Path(out), datetime.now().astimezone())
+            plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
         # Most likely one for the other.
         changed = [Fault("changed since the first run", line) for line in inputs.differences]

@@ -16,13 +16,14 @@ from siting import export
 from siting import simulation as room
 from siting.errors import Fault, InputError
 from siting.export import simulation_picture
+from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
-from siting.writing import whole_folder
+from siting.writing import claimed_folder
 
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
@@ -180,9 +181,14 @@ def _stations(
 
 
 def simulate_to_folder(
-    run: Path, rules: Rules, *, out: Path, now: datetime, progress: Report | None = None
-) -> SimulatedDay:
-    """Return a stored run's simulated days, and write them into a folder.
+    run: Path,
+    rules: Rules,
+    *,
+    out: Path | None,
+    now: datetime,
+    progress: Report | None = None,
+) -> tuple[SimulatedDay, Path]:
+    """Return a stored run's simulated days, and the folder they were written to.
 
     Parameters
     ----------
@@ -191,16 +197,20 @@ def simulate_to_folder(
     rules
         Days, seed, patience and spread.
     out
-        The folder, new or empty: ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``,
-        ``use_by_hour.csv``, ``simulation.json``, and ``simulation.png`` where Matplotlib is
-        installed.
+        The folder, new or empty; by default ``RUN-simulate-TIME`` beside the run. It gets
+        ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
+        ``simulation.json``, and ``simulation.png`` where Matplotlib is installed.
     now
         The time, for the record.
     progress
         Called with an `Event` for each case.
     """
-    with whole_folder(out) as folder:
+    place = run.resolve()
+    usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
+    with seen_through() as wish, claimed_folder(out, usual) as claim:
+        folder = claim.part
         simulated_day = simulate(study_from_run(run, progress=progress), rules)
+        wish.at_stake = True
         for name, table in (("simulation", simulated_day.stations), ("hours", simulated_day.hours),
                             ("classes", simulated_day.classes)):  # fmt: skip
             export.write_csv(table, folder / f"{name}.csv", note=simulated_day.note)
@@ -215,4 +225,4 @@ def simulate_to_folder(
                 title=f"{simulated_day.title}: a simulated day",
                 note=simulated_day.note,
             )
-    return simulated_day
+    return simulated_day, claim.place

@@ -12,6 +12,7 @@ import pyogrio.errors
 
 from siting.errors import Fault, InputError
 from siting.roads.network import EDGE_COLUMNS, Network
+from siting.writing import write_whole
 
 # Where a street's first node is, in the table's own coordinates.
 AT = ("u_x_m", "u_y_m")
@@ -26,7 +27,7 @@ def write_edge_table(network: Network, path: Path) -> None:
     at = network.nodes.geometry.loc[network.edges.index.get_level_values("u")]
     table = network.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
     table.attrs = {_REPORT: network.report}
-    table.to_parquet(path, compression="zstd")
+    write_whole(path, lambda part: table.to_parquet(part, compression="zstd"))
 
 
 def read_edge_table(path: Path, source: dict[str, Any]) -> Network:

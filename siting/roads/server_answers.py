@@ -200,7 +200,7 @@ class Answers:
     def _write(self, path: Path, answer: Any) -> None:
         text = json.dumps(answer)
         try:
-            write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+            write_whole(path, lambda part: part.write_text(text, encoding="utf-8"), replace=True)
         except OSError as err:
             logger.warning("an answer could not be kept in %s: %s", path, err)
         else:

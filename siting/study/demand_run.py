@@ -12,12 +12,13 @@ import pandas as pd
 
 from siting import __version__, demand, export
 from siting.config import Demand, to_yaml
+from siting.interrupts import seen_through
 from siting.study.beside import DRAWS
 from siting.study.figures_listed import all_figures
 from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.to_demand import spread
-from siting.writing import whole_folder
+from siting.writing import claimed_folder
 
 LAST_YEAR = demand.PROJECTED_AFTER
 
@@ -89,12 +90,13 @@ def demand_to_folder(
         A child of it, with every fault found.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
-    if out is None:
-        out = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"
-    with whole_folder(out) as folder:
+    usual = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"
+    with seen_through() as wish, claimed_folder(out, usual) as claim:
+        folder = claim.part
         demand_run = _demand_run(study, sensitivity=sensitivity, draws=draws, seed=seed)
+        wish.at_stake = True
         _write(study, demand_run, folder, now, draws, seed)
-    return demand_run, out
+    return demand_run, claim.place
 
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:

@@ -7,6 +7,7 @@ folder. So it is checked by the readers of files, hashed like them, and kept in 
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from siting.errors import Fault, InputError, SitingError
 from siting.files import read_layer, sha256
 from siting.roads import Network, require_osmnx_form
 from siting.study.own_tables import PLACE
-from siting.writing import write_whole
+from siting.writing import PART_FILE, write_whole
 
 GIVEN = "given"
 # How a message names a file that was a table: by its key, without the endings that paths have.
@@ -47,9 +48,9 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
         write(part)
         laid_down.append(folder / sha256(part)[:16] / f"{name}{suffix}")
         if not laid_down[0].is_file():
-            write_whole(laid_down[0], lambda copy: shutil.copyfile(part, copy))
+            write_whole(laid_down[0], lambda copy: shutil.copyfile(part, copy), replace=True)
 
-    scratch = folder / f"scratch{suffix}"
+    scratch = folder / f"{PART_FILE}{secrets.token_hex(4)}{suffix}"
     try:
         write_whole(scratch, keep)
     finally:

@@ -18,6 +18,7 @@ from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SolveError
+from siting.interrupts import stop_wished
 from siting.program.program import Program
 from siting.study.ask import answer_of, counted, instance_of, program_of
 from siting.study.asked import Asked
@@ -49,7 +50,7 @@ class Effort:
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
         """Return the same; none if there is no plan, or none was found in time."""
-        if self.over or self.left_s <= 0:
+        if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
             return self.solve(program, share, start)

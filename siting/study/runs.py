@@ -13,6 +13,7 @@ from siting import sites
 from siting.config import Config, load, to_yaml
 from siting.errors import Fault, InputError, SitingError, SolveError
 from siting.export import write_csv, write_json, write_run_tables
+from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
@@ -26,7 +27,7 @@ from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored_run import study_of, write_stages
 from siting.study.zones import with_zones
-from siting.writing import whole_folder, write_plain_csv, write_whole
+from siting.writing import claimed_folder, require_free, write_plain_csv, write_whole
 
 # Sales slower and faster than planned; how likely they are is an assumption.
 ROBUST = (
@@ -92,7 +93,7 @@ def run(
             write_program(study, Path(write_lp))
         plan = study.plan
         return plan.with_facts(run_facts(study, plan, now))
-    return write_run(study, Path(out), now, write_lp=write_lp)
+    return write_run(study, Path(out), now, write_lp=write_lp)[0]
 
 
 def robust_override(config: Config) -> str:
@@ -116,6 +117,7 @@ def write_program(study: Study, path: Path) -> None:
     Regret counts from the best of each scenario, which is worked out first. Raises `SolveError` if
     the scenarios of a least regret could not be solved in time.
     """
+    require_free(path)
     if not path.parent.is_dir():
         raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
     program = study.program
@@ -146,32 +148,39 @@ def run_to_folder(
     if robust:
         overrides = [*overrides, robust_override(load(config, overrides, now.date()))]
     study = Study(config, overrides, progress=progress, today=now.date())
-    if out is None:
-        out = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
-    return write_run(study, out, now, write_lp=write_lp), out
+    usual = study.config.output.runs_dir / f"{study.config.name}-{now:%Y%m%d-%H%M%S}"
+    return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
 def write_run(
     study: Study,
-    out: Path,
+    out: Path | None,
     now: datetime,
     *,
+    usual: Path | None = None,
     write_lp: Path | str | None = None,
     facts: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     also: Callable[[Path, Plan], None] | None = None,
-) -> Plan:
-    """Return a study's plan, written to a run folder that appears whole or not at all.
+) -> tuple[Plan, Path]:
+    """Return a study's plan and its run folder, which appears whole or not at all.
 
-    `out` is new, or empty. The whole program goes to `write_lp`, in LP format, before it is solved;
-    `facts` is what else ``run.json`` shall say, `warnings` what a reader must know besides; `also`
-    is called with the folder and the plan to write further files.
+    `out` is new, or empty; without it the folder is `usual`, or the first free of ``usual-2``,
+    ``usual-3`` … Ctrl-C after the plan was found waits for the folder; a second ends it. The whole
+    program goes to `write_lp`, in LP format, before it is solved; `facts` is what else ``run.json``
+    shall say, `warnings` what a reader must know besides; `also` is called with the folder and the
+    plan to write further files.
     """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
-    with whole_folder(out) as folder:
+    if write_lp is not None:
+        require_free(Path(write_lp))
+    with seen_through(by_solve=True) as wish, claimed_folder(out, usual) as claim:
+        folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
+        wish.at_stake = False  # what was solved for the program's file is no plan
         plan = study.plan
+        wish.at_stake = True
         plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
         plan.facts["warnings"][:0] = warnings
         if also is not None:
@@ -204,7 +213,7 @@ def write_run(
         write_stages(study, folder)
         if has_report():
             write_report(folder)
-    return plan
+    return plan, claim.place
 
 
 def check(

@@ -11,6 +11,7 @@ from siting import economics, roads, sites
 from siting.config import Config
 from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
+from siting.interrupts import stop_wished
 from siting.outcome import Outcome
 from siting.plan import Plan
 from siting.program.instance import Instance
@@ -321,7 +322,7 @@ def certificate(config: Config, program: Program, outcome: Outcome) -> Table | N
 
     None where nothing was proven, the solve was interrupted, or prices were not found in time.
     """
-    if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted":
+    if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None
     limit_s = max(LEAST_PRICES_S, PRICES_SHARE * config.solver.time_limit_s)
     prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)

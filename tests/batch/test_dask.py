@@ -10,14 +10,14 @@ import threading
 import time
 
 import pytest
-from batch_driver import contents
+from batch_driver import cli_to, contents, start_call
 from conftest import ROOT
 from pandas.testing import assert_frame_equal
 from town import write_nation_of, write_town
 
 from siting.batch import dask_pool, list_studies, run_batch
 from siting.errors import InputError, SitingError
-from siting.nation import Nation
+from siting.nation import Nation, read_nation
 
 pytest.importorskip("distributed")
 PATIENCE_S = 300
@@ -193,13 +193,19 @@ def test_a_worker_and_then_the_scheduler_are_killed(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_a_nation_whose_worker_and_then_scheduler_are_killed_ends_with_the_truth(tmp_path):
+@pytest.mark.parametrize("lines", [1, 4, 8])
+@pytest.mark.parametrize("scheduler_too", [False, True])
+def test_a_nation_whose_worker_or_scheduler_is_killed_ends_with_the_truth(
+    tmp_path, lines, scheduler_too
+):
+    """Killed once so many lines were told: what cannot be answered for is named."""
     path = write_nation_of(tmp_path)
     ended, told, begun = [], [], threading.Event()
 
     def hear(line):
         told.append(line)
-        begun.set()
+        if len(told) == lines:
+            begun.set()
 
     with cluster(tmp_path, 2) as (address, scheduler, workers):
 
@@ -212,7 +218,7 @@ def test_a_nation_whose_worker_and_then_scheduler_are_killed_ends_with_the_truth
         nation = threading.Thread(target=drive, daemon=True)
         nation.start()
         assert begun.wait(PATIENCE_S)
-        for process in (workers[0], scheduler):
+        for process in (workers[0], scheduler) if scheduler_too else (workers[0],):
             process.kill()
             process.wait(20)
         nation.join(PATIENCE_S)
@@ -222,5 +228,33 @@ def test_a_nation_whose_worker_and_then_scheduler_are_killed_ends_with_the_truth
     # A city that was not answered for is named, and the bound is then that of the others.
     assert refused or found.unknown or found.bound_kwh_day >= 16 - 1e-6, told
     assert (tmp_path / "cut").exists() is not refused
+    assert refused or read_nation(tmp_path / "cut")
+    assert list(tmp_path.glob(".*")) == []
     again = Nation(path, workers=1).solve(tmp_path / "whole")
     assert again.served_kwh_day == pytest.approx(16)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_batch_that_is_killed_goes_on_on_the_same_cluster(tmp_path, number):
+    """Who asked is killed, its workers live on: the next start takes in what they finish."""
+    town, out, log = write_town(tmp_path / "town"), tmp_path / "out", tmp_path / "log"
+    with cluster(tmp_path, 2) as (address, _, _):
+        words = ["batch", town, "--dask", address, "--out", out]
+        for key, values in SWEEP.items():
+            words += ["--sweep", f"{key}={values}".replace(" ", "")]
+        first = start_call(cli_to, log, *words)
+        wait_for(lambda: [*(out / ".work").glob("town-*.lock")])
+        os.kill(first.pid, number)
+        first.join(PATIENCE_S)
+        assert "Traceback" not in log.read_text()
+        done = {p: p.stat().st_mtime_ns for p in (out / "runs").glob("*/run.json")}
+        again = start_call(cli_to, log, *words)
+        again.join(PATIENCE_S)
+        assert again.exitcode == 0, log.read_text()
+    after = {p: p.stat().st_mtime_ns for p in (out / "runs").glob("*/run.json")}
+    assert done.items() <= after.items()
+    assert len(after) == len(SERVED)
+    assert list(out.rglob(".*")) == []

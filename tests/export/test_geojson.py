@@ -338,4 +338,6 @@ def test_neighbours_still_share_their_border() -> None:
 
 
 if __name__ == "__main__":
+    for old in GOLDEN.glob("*.geojson"):
+        old.unlink()
     write_golden(GOLDEN)

@@ -35,7 +35,7 @@ def share(pixels: np.ndarray, colour: np.ndarray) -> float:
 
 
 def test_served_is_green_and_unserved_orange(tmp_path: Path) -> None:
-    served, unserved = (draw(tmp_path / "a.png", share) for share in (1.0, 0.0))
+    served, unserved = (draw(tmp_path / f"{share}.png", share) for share in (1.0, 0.0))
     assert share(served, SERVED) > 0.2
     assert share(served, UNSERVED) < 0.01
     assert share(unserved, UNSERVED) > 0.2
@@ -44,7 +44,8 @@ def test_served_is_green_and_unserved_orange(tmp_path: Path) -> None:
 
 def test_new_and_existing_stations_are_told_apart(tmp_path: Path) -> None:
     both, new, existing = (
-        draw(tmp_path / "a.png", sites=rows) for rows in (slice(None), slice(0, 1), slice(1, 2))
+        draw(tmp_path / f"{n}.png", sites=rows)
+        for n, rows in enumerate((slice(None), slice(0, 1), slice(1, 2)))
     )
     assert share(both, NEW) > 1e-4
     assert share(both, EXISTING) > 1e-4

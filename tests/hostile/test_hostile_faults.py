@@ -17,7 +17,6 @@ from town import write_place, write_town
 from typer.testing import CliRunner
 
 import siting
-from siting import writing
 from siting.cli import app
 from siting.cli.app import errors_explained
 from siting.engine.clock import Clock
@@ -25,7 +24,7 @@ from siting.errors import InputError
 from siting.report import write_report
 from siting.review import verify_run
 from siting.roads import travel
-from siting.writing import whole_folder
+from siting.writing import LOCK, PART, whole_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals of Unix")
 PATIENCE_S = 300
@@ -49,6 +48,11 @@ def hidden(folder):
     return sorted(path.name for path in folder.glob(".*"))
 
 
+def pair(name):
+    """Return what a writer has beside a folder while it fills it."""
+    return [f".{name}{PART}", f".{name}{PART}{LOCK}"]
+
+
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_what_a_killed_writer_left_goes_and_what_a_living_one_fills_stays(tmp_path):
     context = multiprocessing.get_context("fork")
@@ -56,14 +60,13 @@ def test_what_a_killed_writer_left_goes_and_what_a_living_one_fills_stays(tmp_pa
     dead = started(tmp_path / "dead", ready, kept)
     os.kill(dead.pid, signal.SIGKILL)
     dead.join(PATIENCE_S)
-    assert len(hidden(tmp_path)) == 1
+    assert hidden(tmp_path) == pair("dead")
     # A killed waiter may leave its event as it was: each has its own.
     ready, kept = context.Event(), context.Event()
     living = started(tmp_path / "living", ready, kept)
-    assert [name.startswith(".living-part-") for name in hidden(tmp_path)] == [True]
-    with whole_folder(tmp_path / "mine") as part:
-        assert (part / ".writer").is_file()
-        assert len(hidden(tmp_path)) == 2
+    assert hidden(tmp_path) == pair("living")
+    with whole_folder(tmp_path / "mine"):
+        assert hidden(tmp_path) == [*pair("living"), *pair("mine")]
     kept.set()
     living.join(PATIENCE_S)
     assert hidden(tmp_path) == []
@@ -75,7 +78,7 @@ def town(tmp_path_factory):
     return write_town(tmp_path_factory.mktemp("town"))
 
 
-def kill_runs(town, folder, kills, seed, monkeypatch):
+def kill_runs(town, folder, kills, seed):
     """Kill so many runs at random moments; return how many were met, how many came out whole."""
     warm_up(PATIENCE_S)
     begun = time.monotonic()
@@ -92,21 +95,20 @@ def kill_runs(town, folder, kills, seed, monkeypatch):
         if out.exists():
             whole += 1
             assert siting.plan_from_run(out).outcome.served_kwh_day == pytest.approx(12)
-    monkeypatch.setattr(writing, "INSTANT_S", 0.0)  # none of them lives
     with whole_folder(folder / "last"):
         pass
     assert hidden(folder) == []
     return met, whole
 
 
-def test_killed_runs_are_whole_or_not_there(town, tmp_path, monkeypatch):
-    met, whole = kill_runs(town, tmp_path, 3, 5, monkeypatch)
+def test_killed_runs_are_whole_or_not_there(town, tmp_path):
+    met, whole = kill_runs(town, tmp_path, 3, 5)
     assert met + whole >= 3
 
 
 @pytest.mark.slow
-def test_many_killed_runs(town, tmp_path, monkeypatch):
-    met, whole = kill_runs(town, tmp_path, 40, 6, monkeypatch)
+def test_many_killed_runs(town, tmp_path):
+    met, whole = kill_runs(town, tmp_path, 40, 6)
     assert met >= 20
     assert met + whole >= 40
 

@@ -14,7 +14,7 @@ from town import write_town
 from siting import Study
 from siting.study import table_cache
 from siting.study.table_cache import content_sha256, kept_table
-from siting.writing import PART, WRITER
+from siting.writing import LOCK, PART
 
 
 def frame(**changes):
@@ -127,8 +127,8 @@ def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
     build = Builder(plain_frame())
     kept_table(tmp_path, "reach", (1,), build)
     (entry,) = tmp_path.iterdir()
-    part = entry.rename(tmp_path / f".{entry.name}{PART}abcd")
-    (part / WRITER).touch()
+    part = entry.rename(tmp_path / f".{entry.name}{PART}")
+    part.with_name(part.name + LOCK).touch()
     kept_table(tmp_path, "reach", (1,), build)
     assert list(tmp_path.iterdir()) == [entry]
 
