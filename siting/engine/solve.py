@@ -29,6 +29,7 @@ from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError
 from siting.program.aims import (
     Aim,
+    Drives,
     LeastMoney,
     LeastRegret,
     MostWorth,
@@ -189,7 +190,7 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
-            if left and isinstance(aims[n + 1], ShortestDrives):
+            if left and isinstance(aims[n + 1], Drives):
                 reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)
@@ -234,7 +235,7 @@ class _Solve:
         assert self.choice is not None
         out: list[Reached] = []
         for one in reached:
-            if isinstance(one.aim, ShortestDrives) and one is reached[-1]:
+            if isinstance(one.aim, Drives) and one is reached[-1]:
                 continue  # that much is left to decide
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
                 frame, worth = self._frame(one.aim, out)
@@ -311,7 +312,7 @@ class _Solve:
 
     def _gap_of(self, aim: Aim) -> float:
         """Return the gap asked of an aim: of drives as strict as of the rest where that is 0."""
-        drives = isinstance(aim, ShortestDrives) and self.effort.gap > 0
+        drives = isinstance(aim, Drives) and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _run(

@@ -160,12 +160,14 @@ class Layout:
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
         return out
 
-    def drives(self) -> tuple[Ints, Floats]:
-        """Return kilowatt-hours x minutes, by column."""
-        parts = []
+    def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
+        """Return kilowatt-hours x minutes, by column; `by_class` is what each counts, else 1."""
+        parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
-            minutes = slice_.weight * slice_.probability * self.service.minutes[pairs]
+            minutes = slice_.weight * slice_.probability * service.minutes[pairs]
+            if by_class is not None:
+                minutes *= by_class[service.vehicle_class[service.row[pairs]]]
             parts.append((column, minutes * self.energy_unit))
         column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
         return column, value
