@@ -40,7 +40,7 @@ DOUBTFUL = ("ASSUMPTION", "L")
 
 def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
     """Return what stations, drivers' time and both cost in a year; none where it is no aim."""
-    return None if parts is None else parts.set_index("part")["pkr_year"].to_dict()
+    return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
 
 
 def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
