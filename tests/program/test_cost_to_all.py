@@ -1,8 +1,8 @@
 """Least cost to all on a town solved by hand: one cheap station far off, or two near ones.
 
-c1 and c2 want 10 kWh/day of cars each. ``mid`` stands 6 min from both and costs 100 a year; ``west``
-and ``east`` stand a minute from one each and cost 80. Whoever is served by ``mid`` alone drives 120
-kWh min/day, by the other two 20: with a minute at 0.6 a year both ways cost 172.
+c1 and c2 want 10 kWh/day of cars each. ``mid`` stands 6 min from both and costs 100 a year;
+``west`` and ``east`` stand a minute from one each and cost 80. By ``mid`` alone 120 kWh min/day are
+driven, by the other two 20: with a minute at 0.6 a year either costs 172.
 """
 
 import pandas as pd
@@ -36,7 +36,8 @@ def program(existing=(), classes=("car", "car")):
         [
             {
                 "offer_id": o, "site_id": o[:-2], "configuration": "a", "chargers": "1 x ac_22",
-                "existing": o in existing, "power_kw": 22.0, "grid_cost_pkr": 0.0, "fee_cost_pkr": 0.0,
+                "existing": o in existing, "power_kw": 22.0,
+                "grid_cost_pkr": 0.0, "fee_cost_pkr": 0.0,
                 **dict.fromkeys(COSTS, float(o not in existing)),
                 "capacity_ac_kwh_day": 20.0, "reason": "",
             }
