@@ -42,6 +42,7 @@ class Asked:
     ``aims``: ``("most_worth",)``, ``("net_worth", gain, "subsidy_pkr" | "cost_pkr")`` (a gain, or
     one a year),
     ``("least_money", "subsidy_pkr" | "cost_pkr")``,
+    ``("least_cost_to_all", yearly cost by offer, cost of a minute by class)``,
     ``("worst_share", of, when)``, ``("least_regret",)``, ``("tail", alpha, of)`` and
     ``("shortest_drives",)``. ``demand_of`` and a ``worth`` that is a dict go by year, by scenario
     or by (year, scenario). A budget of None is all the money there is. ``distances`` are offers of

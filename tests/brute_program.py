@@ -196,6 +196,25 @@ class Trial(Plans):
                 {f[0]: self.weight[f[2]] * self.chance[f[3]] * f[7] for f in self.flows},
                 0.0,
             )
+        if kind == "least_cost_to_all":
+            yearly, minute = rest
+
+            def stands(plan):
+                return sum(
+                    self.weight[t] * yearly[o]
+                    for course in plan.values()
+                    for t, o in enumerate(course)
+                    if o is not None and not self.offers[o]["existing"]
+                )
+
+            return (
+                -1.0,
+                {
+                    f[0]: self.weight[f[2]] * self.chance[f[3]] * f[7] * minute[self.kind[f[4]]]
+                    for f in self.flows
+                },
+                stands,
+            )
         if kind == "least_money":
             return self.money(*rest)
         if kind == "worst_share":

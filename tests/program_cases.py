@@ -240,6 +240,21 @@ def _late(case):
     return replace(case, aims=(*(case.aims or (("most_worth",),)), ("shortest_drives",)))
 
 
+def _cost_to_all(case, rng):
+    """Return the case with the least cost to all as its next aim; costs are no sum of money."""
+    yearly = {o: float(rng.integers(0, 60)) for o in case.offers["offer_id"]}
+    minute = {k: float(rng.choice([0.0, 0.25, 0.5, 1.0])) for k in CLASSES}
+    return _aim(case, "least_cost_to_all", yearly, minute)
+
+
+def _cost_to_all_first(case, rng):
+    return _cost_to_all(_with_need(case, rng), rng)
+
+
+def _then_cost_to_all(case, rng):
+    return _cost_to_all(replace(case, aims=case.aims or (("most_worth",),)), rng)
+
+
 # In the order in which they are laid on: blocks first, then aims, the drives last.
 FEATURES = {
     "extensions": _extensions,
@@ -269,7 +284,9 @@ FEATURES = {
     "net of cost": _net_of_cost,
     "least subsidy": _least_subsidy,
     "least cost": _least_cost,
+    "cost to all": _cost_to_all_first,
     "shortest drives": _drives,
+    "then cost to all": _then_cost_to_all,
 }
 # Each pair of these is one block named twice, not two blocks together.
 SAME_BLOCK = (

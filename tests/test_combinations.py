@@ -65,6 +65,7 @@ BLOCKS = {
         "offers": {"existing_policy": "extend"},
     },
     "shortest drives": {"program": {"then": ["shortest_drives"]}},
+    "cost to all": {"program": {"then": ["least_cost_to_all"]}},
 }
 FIRST = {"fairness", "least_cost", "least_cost of reach", "regret", "cvar"}
 # Two settings of one key.
@@ -75,6 +76,7 @@ SAME = [
     {"expected", "cvar"},
     {"regret", "cvar"},
     {"milp", "greedy"},
+    {"shortest drives", "cost to all"},
 ]
 PAIRS = [set(p) for p in itertools.combinations(BLOCKS, 2) if set(p) not in SAME]
 # In every run of the tests; the others are slow ones.
@@ -89,6 +91,8 @@ OFTEN = [
     {"shortest drives", "sessions"},
     {"least_gain", "years"},
     {"density", "extend"},
+    {"cost to all", "years"},
+    {"cost to all", "regret"},
 ]
 
 

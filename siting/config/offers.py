@@ -25,6 +25,7 @@ from siting.config.fields import (
 # Stations in service become offers of this name, so no configuration may bear it.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
+RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
 
 
@@ -266,6 +267,9 @@ def choices_of(offers: Offers) -> Choices:
 Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
 
 
+ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a driver's time, PKR/h")]
+
+
 class Money(Section):
     """Prices and rates of a station's business case; none: the package's figure."""
 
@@ -305,6 +309,11 @@ class Money(Section):
     )
     full_after_years: int | None = Field(
         None, ge=1, le=40, description="year of operation from which sales are full"
+    )
+    value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field(
+        {},
+        description="what an hour of a driver is worth by vehicle class, PKR, for "
+        "least_cost_to_all; classes not named: the package's figure",
     )
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ def _whole(value: Any) -> Any:
 
 
 FirstAim = Literal["fairness", "least_cost", "scenarios"]
-LaterAim = Literal["most_worth", "least_money", "shortest_drives"]
+LaterAim = Literal["most_worth", "least_money", "shortest_drives", "least_cost_to_all"]
 MinutesKey = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=240)]
 YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
@@ -286,7 +286,8 @@ class Program(Section):
             None,
             description="what is best next, among plans as good so far, to a fifth of solver.gap: "
             "most_worth (the objective), least_money (public money), shortest_drives (for no more "
-            "public money than the plan before draws, unless least_gain is 0); none: "
+            "public money than the plan before draws, unless least_gain is 0), least_cost_to_all "
+            "(yearly cost of stations and drivers' time, for no more public money either); none: "
             "shortest_drives, but nothing where decay counts drives already or the method is "
             "greedy",
         )

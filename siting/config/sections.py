@@ -159,7 +159,7 @@ class Solver(Section):
         0.05,
         ge=0,
         lt=1,
-        description="the same for the shortest drives, where they come after another aim; as "
+        description="the same for shortest_drives and least_cost_to_all; as "
         "strict as gap where that is 0",
     )
     time_limit_s: Seconds = Field(
@@ -241,10 +241,14 @@ class Config(Section):
                 (("program", "years", "budgets_pkr"), what, "set year to its last year")
             )
         known = self.demand.vehicle_classes
-        for name in program.class_floors:
-            if name not in known:
-                what = "no class of demand.vehicle_classes"
-                fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
-                refusals.append((("program", "class_floors", name), what, fix))
+        for key, names in (
+            (("program", "class_floors"), program.class_floors),
+            (("money", "value_of_time_pkr_h"), self.money.value_of_time_pkr_h),
+        ):
+            for name in names:
+                if name not in known:
+                    what = "no class of demand.vehicle_classes"
+                    fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
+                    refusals.append(((*key, name), what, fix))
         refuse([*refusals, *clashes(self)])
         return self

@@ -43,13 +43,16 @@ from siting.economics.rules import (
     ramp,
     require_prices,
 )
+from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, yearly_costs
 
 __all__ = [
     "ITEMS",
     "PRICE",
     "BusinessRules",
+    "CostToAll",
     "business_case",
     "business_rules",
+    "cost_to_all",
     "gap_terms",
     "margin_pkr_kwh",
     "money_figures",
@@ -57,5 +60,7 @@ __all__ = [
     "present_value_factor",
     "ramp",
     "require_prices",
+    "values_of_time",
     "worth_pkr_kwh_day",
+    "yearly_costs",
 ]

@@ -108,7 +108,7 @@ class CoarseLayout(Layout):
             self._energy[f, s] = self._measure("energy", f, most, s)
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
-    def drives(self) -> tuple[Ints, Floats]:
+    def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
         """Return nothing: drives have no measure, and no bound but 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 

@@ -21,7 +21,7 @@ from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
 from siting.engine.proof import Stopped
 from siting.engine.result import Result
-from siting.program.aims import Aim, MostWorth, NetWorth, ShortestDrives
+from siting.program.aims import Aim, Drives, MostWorth, NetWorth
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
@@ -30,8 +30,9 @@ from siting.program.service import Service
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
     """Return whether whoever can be served is served whole by the nearest, as aims have it."""
-    most = any(isinstance(aim, MostWorth | NetWorth) for aim in aims)
-    return not program.capacitated and most and not isinstance(aims[0], ShortestDrives)
+    decides = (aim for aim in aims if isinstance(aim, MostWorth | NetWorth | Drives))
+    first = next(decides, None)
+    return not program.capacitated and isinstance(first, MostWorth | NetWorth)
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:

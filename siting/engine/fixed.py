@@ -17,7 +17,7 @@ from siting.engine.proof import Proof
 from siting.engine.served import worked_out
 from siting.engine.values import less_is_better, unit_of, value_of
 from siting.errors import SolveError
-from siting.program.aims import Aim, LeastMoney, LeastRegret, MostWorth, Tail
+from siting.program.aims import Aim, Drives, LeastMoney, LeastRegret, MostWorth, Tail
 from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
@@ -77,14 +77,19 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def _left_to_decide(program: Program) -> list[Aim]:
-    """Return the aims that differ between ways to serve from the same stations."""
+    """Return the aims that differ between ways to serve from the same stations.
+
+    Nothing has to be served of them, so that drives, which are shortest of nothing, come last.
+    """
     out: list[Aim] = []
     for aim in program.all_aims:
         if isinstance(aim, LeastRegret | Tail):
             out.append(MostWorth())  # each scenario is served as well as it can be
         elif not isinstance(aim, LeastMoney) or program.gap is not None:
             out.append(aim)
-    return out or [MostWorth()]
+    drives = [aim for aim in out if isinstance(aim, Drives)]
+    others = [aim for aim in out if not isinstance(aim, Drives)]
+    return [*(others or [MostWorth()]), *drives]
 
 
 def _answer(program: Program, choice: Ints) -> Answer:

@@ -22,7 +22,7 @@ from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.soften import viable
 from siting.engine.sow import Sower
 from siting.engine.valuer import State, Valuer, is_quick
-from siting.program.aims import LeastMoney, MostWorth, NetWorth, ShortestDrives
+from siting.program.aims import Drives, LeastMoney, MostWorth, NetWorth
 from siting.program.instance import Floats, Ints
 
 # Pairs, over all slices, times sites from which plans are sown, not filled and exchanged.
@@ -92,7 +92,7 @@ class Plans:
         """Write the coarse program, and look whether choices can be valued quickly."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the coarse program.
-        self.coarse = not any(isinstance(aim, ShortestDrives) for aim in drives)
+        self.coarse = not any(isinstance(aim, Drives) for aim in drives)
         self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads

@@ -11,17 +11,22 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.engine.room import Room
+from siting.program.aims import Drives
 from siting.program.instance import Floats, Ints
 
 # Share of the scarcest resource that one step of a dive takes.
 STEP = 0.05
 WHOLE = 0.9
 STEPS = 600
+# Rounds of links at most, the violation (scaled) from which one is added, and the gain of the bound
+# below which they end.
+LINK_ROUNDS, LINK_FROM, LINK_STALLED = 20, 1e-6, 1e-3
 
 
 def solve_native(
@@ -62,7 +67,48 @@ class Relaxation:
             return -math.inf
         if not self.found.optimal:
             return math.inf
+        if isinstance(self.frame.aim, Drives) and self.frame.program.capacitated:
+            self._link()
         return self.frame.signed(self.found.bound)
+
+    def _link(self) -> None:
+        """Add, where it is broken, that a pair is served only as far as its station is taken.
+
+        Rows of capacity imply it once options are whole; before, a part of a large station serves
+        whoever is near whole, and fixed costs hardly count.
+        """
+        for _ in range(LINK_ROUNDS):
+            assert self.found is not None
+            before = self.found.bound
+            links = self._broken(self.found.point)
+            if not links.shape[0] or self.clock.over:
+                return
+            count = links.shape[0]
+            self.model.addRows(
+                count, np.full(count, -np.inf), np.zeros(count), links.nnz,
+                links.indptr[:-1].astype(np.int32), links.indices.astype(np.int32), links.data,
+            )  # fmt: skip
+            self.model.setOptionValue("solver", "simplex")
+            answer = run_model(self.model, self.clock)
+            if not answer.optimal:
+                return  # no time: what was found before holds
+            self.found = answer
+            if before - answer.bound <= LINK_STALLED * abs(before):
+                return
+
+    def _broken(self, point: Floats) -> sparse.csr_array:
+        """Return the links that a point breaks, as rows that must be at most 0."""
+        layout, parts = self.frame.layout, []
+        for s in range(len(self.frame.program.slices)):
+            column = layout.pair_column[:, s]
+            pairs = np.flatnonzero((column >= 0) & (np.where(column >= 0, point[column], 0) > 0))
+            pair, option, most = layout.most_by_option(s, pairs)
+            rows = np.concatenate([np.arange(len(pairs)), pair])
+            at = np.concatenate([column[pairs], option])
+            value = np.concatenate([np.ones(len(pairs)), -most])
+            links = sparse.csr_array((value, (rows, at)), shape=(len(pairs), len(point)))
+            parts.append(links[links @ point > LINK_FROM])
+        return sparse.csr_array(sparse.vstack(parts))
 
     @property
     def taken(self) -> Floats:

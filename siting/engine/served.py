@@ -14,7 +14,7 @@ from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, model_of, run_model
 from siting.engine.values import less_is_better
 from siting.errors import Fault, SolveError
-from siting.program.aims import ShortestDrives
+from siting.program.aims import Drives, ShortestDrives
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.money import caps_of
@@ -39,10 +39,13 @@ def worked_out(
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
+    # Drives as they are asked for; in kilowatt-hours x minutes where they are not.
+    asked = [aim for aim in program.all_aims if isinstance(aim, Drives)]
+    drives = asked[-1] if asked else ShortestDrives()
     for loss in LOSSES:
         # What a solver reaches by its tolerances, row by row, cannot always be reached again.
         kept = [lowered(one, loss) for one in reached]
-        frame = Frame(program, ShortestDrives(), kept, by_cell=True)
+        frame = Frame(program, drives, kept, by_cell=True)
         served = frame.serve(choice, Clock(math.inf))
         if served.found:
             energy = energies(frame, served.point)

@@ -31,6 +31,7 @@ from siting.errors import Fault, InfeasibleError
 from siting.program import options as program_options
 from siting.program.aims import (
     Aim,
+    Drives,
     LeastMoney,
     LeastRegret,
     MostWorth,
@@ -196,7 +197,7 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
-            if left and isinstance(aims[n + 1], ShortestDrives):
+            if left and isinstance(aims[n + 1], Drives):
                 reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)
@@ -307,7 +308,7 @@ class _Solve:
         """
         assert self.choice is not None
         out = list(reached)
-        if isinstance(out[-1].aim, ShortestDrives):
+        if isinstance(out[-1].aim, Drives):
             out.pop()  # that much is left to decide
         for n, one in enumerate(out):
             if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
@@ -322,7 +323,7 @@ class _Solve:
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
-        if not isinstance(aim, ShortestDrives) or not result.value <= longest:
+        if not isinstance(aim, Drives) or not result.value <= longest:
             return []
         # By a hair less than the gap: drives are worked out anew.
         return [Reached(aim, max(result.value, longest * (1 - ARITHMETIC)))]
@@ -395,7 +396,7 @@ class _Solve:
 
     def _gap_of(self, aim: Aim) -> float:
         """Return the gap asked of an aim: of drives as strict as of the rest where that is 0."""
-        drives = isinstance(aim, ShortestDrives) and self.effort.gap > 0
+        drives = isinstance(aim, Drives) and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _begun(self, frame: Frame) -> Result | None:

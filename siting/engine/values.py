@@ -9,16 +9,18 @@ import numpy as np
 from siting.engine.answer import Answer
 from siting.program.aims import (
     Aim,
+    Drives,
+    LeastCostToAll,
     LeastMoney,
     LeastRegret,
     MostWorth,
     NetWorth,
-    ShortestDrives,
     Tail,
     tail_mean,
 )
 from siting.program.instance import Floats
 from siting.program.program import Program
+from siting.program.slices import year_weights
 
 
 def value_of(answer: Answer, aim: Aim) -> float:
@@ -32,12 +34,10 @@ def value_of(answer: Answer, aim: Aim) -> float:
         return worth - _must_bring(answer, aim)
     if isinstance(aim, LeastMoney):
         return answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
-    if isinstance(aim, ShortestDrives):
-        minutes = answer.pairs.minutes
-        return math.fsum(
-            s.weight * s.probability * math.fsum(answer.energy[:, n] * minutes)
-            for n, s in enumerate(program.slices)
-        )
+    if isinstance(aim, LeastCostToAll):
+        return sum(cost_to_all(answer, aim))
+    if isinstance(aim, Drives):
+        return _over_slices(answer, answer.pairs.minutes)
     if isinstance(aim, LeastRegret):
         return float(max(0.0, (np.array(aim.best) - worth_of_scenarios(answer)).max()))
     if isinstance(aim, Tail):
@@ -54,6 +54,23 @@ def value_of(answer: Answer, aim: Aim) -> float:
             if wanted > 0:
                 shares.append(math.fsum(answer.energy[inside, s]) / wanted)
     return min([1.0, *shares])
+
+
+def cost_to_all(answer: Answer, aim: LeastCostToAll) -> tuple[float, float]:
+    """Return what stations and drivers' time cost (PKR a year), years weighted."""
+    program, pairs = answer.program, answer.pairs
+    amount = aim.of_offers(program.instance)
+    yearly = program.options.of_offers(amount)[answer.choice] @ year_weights(program.slices)
+    minute = aim.of_classes(program.instance)[pairs.vehicle_class[pairs.row]]
+    return math.fsum(yearly), _over_slices(answer, minute * pairs.minutes)
+
+
+def _over_slices(answer: Answer, each: Floats) -> float:
+    """Return what the energy of an answer counts, by an amount for each kWh of a pair."""
+    return math.fsum(
+        s.weight * s.probability * math.fsum(answer.energy[:, n] * each)
+        for n, s in enumerate(answer.program.slices)
+    )
 
 
 def _must_bring(answer: Answer, aim: NetWorth) -> float:
@@ -74,14 +91,16 @@ def less_is_better(aim: Aim) -> bool:
     """Return whether an aim's value is to be small."""
     if isinstance(aim, Tail):
         return aim.of == "unserved"
-    return isinstance(aim, LeastMoney | LeastRegret | ShortestDrives)
+    return isinstance(aim, LeastMoney | LeastRegret | Drives)
 
 
 def unit_of(program: Program, aim: Aim) -> str:
     """Return the unit of an aim's value."""
     if isinstance(aim, LeastMoney):
         return "PKR"
-    if isinstance(aim, ShortestDrives):
+    if isinstance(aim, LeastCostToAll):
+        return "PKR/year"
+    if isinstance(aim, Drives):
         return "kWh·min/day"
     if isinstance(aim, MostWorth | NetWorth | LeastRegret | Tail):
         return program.worth_unit

@@ -29,7 +29,7 @@ from siting.plan import Plan
 from siting.program.limits import Limit
 from siting.program.slices import Years
 from siting.study.answered import bare_outcome
-from siting.study.ask import MILLION, aims_of, program_of
+from siting.study.ask import DRIVES, MILLION, aims_of, program_of
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
@@ -38,7 +38,6 @@ from siting.study.runs import write_run
 MOST_KEPT = 4
 # Two budgets, or two prices, this near to each other are one question.
 NEAR = 2e-3
-SHORTEST = "shortest_drives"
 _kept: dict[str, Study] = {}
 # As in `siting.batch.worker`: a worker of several threads takes one question at a time.
 _one_at_a_time = threading.Lock()
@@ -99,7 +98,7 @@ class Ask:
         limits = limits.model_copy(update={"envelopes": {**limits.envelopes, **kept}})
         then = program.then
         if not self.shorten:
-            then = tuple(aim for aim in then or () if aim != SHORTEST)
+            then = tuple(aim for aim in then or () if aim not in DRIVES)
         more: dict[str, Any] = {
             "then": then,
             "budget_pkr": self.budget_pkr,
@@ -138,7 +137,7 @@ def covers(money: Iterable[float], other: Iterable[float]) -> bool:
 
 def given_up(config: Config) -> float:
     """Return the share of its energy that a city's written plan may give up for shorter drives."""
-    return KEPT * config.solver.gap if SHORTEST in aims_of(config) else 0.0
+    return KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
 def weights_of(config: Config) -> tuple[float, ...]:

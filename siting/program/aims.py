@@ -15,6 +15,9 @@
                    over the worst ``1 - a`` of outcomes, energy served (``c_k = 0``) or, as a
                    number to be small, unserved (``c_k`` what is wanted)
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
+`LeastCostToAll`   ``min  sum of w_t c_o over what stands  +  sum of w_s v_i minutes_ij x_ijs``:
+                   facility location proper (PKR a year), ``c_o`` the yearly cost of an offer,
+                   ``v_i`` what a minute's drive of each kWh/day of a class costs its drivers a year
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -22,18 +25,22 @@ Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. 
 Association 46 (1951), 55-67. W. Ogryczak: Inequality measures and equitable approaches to location
 problems. European Journal of Operational Research 122 (2000), 374-391. H. Everett: Generalized
 Lagrange multiplier method for solving problems of optimum allocation of resources. Operations
-Research 11 (1963), 399-417.
+Research 11 (1963), 399-417. M. Balinski: Integer programming: methods, uses, computation.
+Management Science 12 (1965), 253-313.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from siting.errors import Fault, InputError
 from siting.program.floors import Floor
-from siting.program.instance import Floats
+from siting.program.instance import Floats, Instance
 
 MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
 TailOf = Literal["unserved", "served"]
@@ -106,7 +113,62 @@ class ShortestDrives:
     name: str = "shortest drives"
 
 
-Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | ShortestDrives
+@dataclass(frozen=True, eq=False)
+class LeastCostToAll:
+    """The least yearly cost of stations and of their drivers' time together."""
+
+    # What each offer costs in a year that it stands (PKR), by ``offer_id``; 0 for what stands
+    # already, as its cost is sunk.
+    cost_pkr_year: Mapping[str, float]
+    # What a minute's drive of each kWh/day costs drivers in a year (PKR), by vehicle class.
+    pkr_kwh_min: Mapping[str, float]
+    name: str = "least cost to all"
+
+    def of_offers(self, instance: Instance) -> Floats:
+        """Return the yearly cost of each offer of an instance (PKR)."""
+        return np.array([self.cost_pkr_year[str(o)] for o in instance.offer_ids], dtype=float)
+
+    def of_classes(self, instance: Instance) -> Floats:
+        """Return what a minute costs by vehicle class of an instance (PKR a year, kWh/day)."""
+        return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
+
+
+# Aims by the drive of each cell: rows of different cells stay apart for them.
+Drives = ShortestDrives | LeastCostToAll
+Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | Drives
+
+
+def least_cost_to_all(
+    instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
+) -> LeastCostToAll:
+    """Return the aim for an instance; what stands there costs nothing more.
+
+    An `InputError` names offers and classes without a figure, and figures that cannot be right.
+    """
+    named, standing = instance.offer_ids.astype(str), instance.offer_existing
+    cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
+    cost |= dict.fromkeys(named[standing].tolist(), 0.0)
+    minute = {str(k): float(v) for k, v in pkr_kwh_min.items()}
+    wanted = [instance.class_names[k] for k in np.unique(instance.demand_class)]
+    faults = []
+    for name, each, given, needed in (
+        ("cost_pkr_year", "offers", cost, named.tolist()),
+        ("pkr_kwh_min", "vehicle classes", minute, wanted),
+    ):
+        where = f"least cost to all, {name}"
+        missing = tuple(one for one in needed if one not in given)
+        bad = tuple(one for one, pkr in given.items() if not 0 <= pkr < math.inf)
+        if missing:
+            faults.append(Fault(where, f"{each} without a figure", "give one for each", missing))
+        if bad:
+            faults.append(Fault(where, f"{each} without a number of 0 or more", "", bad))
+    unknown = tuple(sorted(set(minute) - set(instance.class_names)))
+    if unknown:
+        fix = f"use {', '.join(instance.class_names)}"
+        faults.append(Fault("least cost to all, pkr_kwh_min", "no such classes", fix, unknown))
+    if faults:
+        raise InputError(faults)
+    return LeastCostToAll(cost, minute)
 
 
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:

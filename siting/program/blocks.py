@@ -18,9 +18,10 @@ import pulp
 from siting.errors import Fault, InputError
 from siting.program.aims import (
     Aim,
+    Drives,
+    LeastCostToAll,
     MostWorth,
     NetWorth,
-    ShortestDrives,
     WorstShare,
 )
 from siting.program.floors import Floor
@@ -235,7 +236,14 @@ class Blocks:
             margin=margins_of(self.instance, self.gap) if self.gap else None,
             decay=self.objective.decay if self.objective else None,
             by_cell=by_cell,
+            apart=self._minutes_apart if by_cell else (),
         )
+
+    @cached_property
+    def _minutes_apart(self) -> tuple[Floats, ...]:
+        """What a minute costs by vehicle class, for each aim that asks."""
+        aims = (aim for aim in self.all_aims if isinstance(aim, LeastCostToAll))
+        return tuple(aim.of_classes(self.instance) for aim in aims)
 
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return the columns of the program; a new one each time, as aims add to it."""
@@ -264,7 +272,7 @@ class Blocks:
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         drives = [aim, *(r.aim for r in reached)]
-        by_cell |= any(isinstance(one, ShortestDrives) for one in drives)
+        by_cell |= any(isinstance(one, Drives) for one in drives)
         return Writer(self.layout(by_cell=by_cell), aim, reached).written()
 
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:

@@ -80,20 +80,12 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            upper = np.minimum(upper, self._most_of_pairs(s)[pairs] / self.energy_unit)
+            # The most that any option of the site could give.
+            most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
+            np.maximum.at(most, self.options.site, self.delivered(s))
+            of_pair = most[service.site, service.kind[service.row]]
+            upper = np.minimum(upper, of_pair[pairs] / self.energy_unit)
         self.pair_column[pairs, s] = self.columns.add(upper)
-
-    def _most_of_pairs(self, s: int) -> Floats:
-        """Return the most that any option could give each pair (kWh/day)."""
-        service = self.service
-        most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
-        offer = self.standing(s)
-        there = offer >= 0
-        for k, groups in enumerate(service.kinds):
-            able = self.instance.offer_capacity[offer[there]][:, list(groups)].sum(axis=1)
-            np.maximum.at(most[:, k], self.options.site[there], able)
-        out: Floats = most[service.site, service.kind[service.row]]
-        return out
 
     def _add_subsidies(self, rule: GapRule) -> None:
         need = self.instance.offer_cost
@@ -160,12 +152,14 @@ class Layout:
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
         return out
 
-    def drives(self) -> tuple[Ints, Floats]:
-        """Return kilowatt-hours x minutes, by column."""
-        parts = []
+    def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
+        """Return kilowatt-hours x minutes, by column; `by_class` is what each counts, else 1."""
+        parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
-            minutes = slice_.weight * slice_.probability * self.service.minutes[pairs]
+            minutes = slice_.weight * slice_.probability * service.minutes[pairs]
+            if by_class is not None:
+                minutes *= by_class[service.vehicle_class[service.row[pairs]]]
             parts.append((column, minutes * self.energy_unit))
         column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
         return column, value
@@ -293,18 +287,28 @@ class Layout:
 
     def able(self, s: int) -> Flags:
         """Return whether each option (row) can serve each kind of demand (column) in a slice."""
-        offer = self.standing(s)
-        out = np.zeros((len(offer), len(self.service.kinds)), dtype=bool)
-        for k, groups in enumerate(self.service.kinds):
-            has = (self.instance.offer_capacity[:, list(groups)] > 0).any(axis=1)
-            out[:, k] = (offer >= 0) & has[offer]
+        out: Flags = self.delivered(s) > 0
         return out
 
     def _write_cover(self, rows: Rows, s: int) -> None:
         """Write that a row, or a pair, is served only where something stands."""
-        service = self.service
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
-        able = self.able(s)
+        pair, option, most = self.most_by_option(s, pairs)
+        named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
+        rows.add(
+            "cover",
+            np.concatenate([np.arange(len(named)), place[pair]]),
+            np.concatenate([named, option]),
+            np.concatenate([np.ones(len(named)), -most]),
+            upper=np.zeros(len(named)),
+        )
+
+    def most_by_option(self, s: int, pairs: Ints) -> tuple[Ints, Ints, Floats]:
+        """Return the most that each option could give some pairs, scaled: position, option, most.
+
+        A pair is served no more than the sum of this over the options taken.
+        """
+        service = self.service
         order = np.argsort(self.options.site, kind="stable")
         edge = np.searchsorted(self.options.site[order], np.arange(len(self.must) + 1))
         site, kind = service.site[pairs], service.kind[service.row[pairs]]
@@ -312,18 +316,21 @@ class Layout:
         pair = np.repeat(np.arange(len(pairs)), length)
         at = np.repeat(edge[site] - np.cumsum(length) + length, length) + np.arange(length.sum())
         option = order[at]
-        keep = able[option, kind[pair]]
+        keep = self.able(s)[option, kind[pair]]
         pair, option = pair[keep], option[keep]
-        column = self.pair_column[pairs, s]
-        named, place = np.unique(column, return_inverse=True)
-        kwh = service.kwh[service.row[pairs], s] / self.energy_unit
-        rows.add(
-            "cover",
-            np.concatenate([np.arange(len(named)), place[pair]]),
-            np.concatenate([named, option]),
-            np.concatenate([np.ones(len(named)), -kwh[pair]]),
-            upper=np.zeros(len(named)),
-        )
+        most = service.kwh[service.row[pairs], s][pair]
+        if self.capacitated:
+            most = np.minimum(most, self.delivered(s)[option, kind[pair]])
+        return pair, option, most / self.energy_unit
+
+    def delivered(self, s: int) -> Floats:
+        """Return what each option (row) can deliver to each kind of demand (column) in a slice."""
+        offer = self.standing(s)
+        out = np.zeros((len(offer), len(self.service.kinds)))
+        for k, groups in enumerate(self.service.kinds):
+            able = self.instance.offer_capacity[:, list(groups)].sum(axis=1)
+            out[:, k] = np.where(offer >= 0, able[offer], 0.0)
+        return out
 
     def _write_floors(self, rows: Rows) -> None:
         for floor in self.floors:

@@ -23,6 +23,7 @@ from scipy import sparse
 from siting.errors import Fault, InputError
 from siting.program.aims import (
     Aim,
+    LeastCostToAll,
     LeastMoney,
     LeastRegret,
     MostWorth,
@@ -34,6 +35,7 @@ from siting.program.aims import (
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.layout import Layout
 from siting.program.rows import Rows
+from siting.program.slices import year_weights
 
 # Of an aim reached, so much may be lost to the aims after it: less than a solver can tell.
 KEPT = 1e-9
@@ -147,6 +149,11 @@ class Writer:
         elif isinstance(aim, ShortestDrives):
             out.sign = -1.0
             out.add(*layout.drives())
+        elif isinstance(aim, LeastCostToAll):
+            out.sign = -1.0
+            out.add(*layout.drives(aim.of_classes(layout.instance)))
+            yearly = layout.options.of_offers(aim.of_offers(layout.instance))
+            out.terms[: len(yearly)] += yearly @ year_weights(layout.slices)
         elif isinstance(aim, WorstShare):
             return self._worst_share(aim, prefix)
         elif isinstance(aim, LeastRegret):

@@ -8,6 +8,7 @@ import numpy as np
 
 from siting.program.aims import (
     Aim,
+    LeastCostToAll,
     LeastMoney,
     LeastRegret,
     MostWorth,
@@ -57,6 +58,9 @@ def _aim(aim: Aim, program: Blocks) -> tuple[str, str]:
             return r"\max \mathrm{CVaR}_{\alpha}", f"the best mean of the worst {1 - aim.alpha:.0%}"
         case ShortestDrives():
             return rf"\min {drives}", "the shortest drives, kWh min/day"
+        case LeastCostToAll():
+            both = r"\sum_n c_n y_n + \sum_{ijs} w_s\, v_i\, t_{ij}\, x_{ijs}"
+            return rf"\min {both}", "the least cost of stations and drivers' time, PKR a year"
     raise TypeError(f"no words for {type(aim).__name__}")
 
 

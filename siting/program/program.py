@@ -40,6 +40,7 @@ from siting.program.aims import (
     Tail,
     TailOf,
     WorstShare,
+    least_cost_to_all,
 )
 from siting.program.blocks import Blocks
 from siting.program.floors import Floor, When, floors_of, groups_of
@@ -296,6 +297,21 @@ class Program(Blocks):
     def shortest_drives(self) -> Program:
         """Return the program that aims, next, at the fewest kilowatt-hours x minutes."""
         return self.aim(ShortestDrives())
+
+    def least_cost_to_all(
+        self, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
+    ) -> Program:
+        """Return the program that aims, next, at the least cost of stations and drivers' time.
+
+        Parameters
+        ----------
+        cost_pkr_year
+            What each offer costs in a year (PKR), by ``offer_id``; what stands costs nothing more.
+        pkr_kwh_min
+            What a minute's drive of each kWh/day costs its drivers in a year (PKR), by vehicle
+            class: ``365 x PKR an hour / 60 / kWh of a session``.
+        """
+        return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
     def __repr__(self) -> str:
         """Return the blocks on a few lines."""

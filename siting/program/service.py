@@ -3,7 +3,8 @@
 Demand rows can be merged if they plug into the same chargers, reach the same sites, count the same
 at each of them in every slice, are in the same floors and earn the same margin: what their sum is
 served can be split between them in proportion to what they want, and nothing the program sees
-changes. Where drives matter (`minutes`), rows of different cells stay apart.
+changes. Where drives matter (`minutes`), rows of different cells stay apart, and so do vehicle
+classes whose minutes cost differently.
 
 A *pair* is a merged row and a site whose chargers it could use. Pairs are the same in every slice;
 what a row wants differs.
@@ -43,6 +44,7 @@ class Service:
     worth: Floats  # what a kWh/day of a row counts in each slice, served next door
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not ask.
     margin: Floats
+    vehicle_class: Ints  # position of a row's vehicle class; of the first demand row merged
     floor: Flags  # whether each row (column) counts for each floor (row)
     # start, site: row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, at least
     # one.
@@ -74,6 +76,7 @@ def service_of(
     margin: Floats | None = None,
     decay: Decay | None = None,
     by_cell: bool = False,
+    apart: tuple[Floats, ...] = (),
 ) -> Service:
     """Return the merged rows and pairs of a program.
 
@@ -81,7 +84,7 @@ def service_of(
     counts; `offers`: positions of the offers that could stand; `floors`: what must be told apart
     for them; `margin`: present value of a kWh/day by vehicle class (PKR); `decay`: how worth falls
     with the drive; `by_cell`: whether rows of different cells stay apart, so that drives can be
-    told.
+    told; `apart`: further figures by vehicle class that tell rows apart.
     """
     sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
     alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -90,6 +93,7 @@ def service_of(
     there = np.zeros((len(instance.site_ids), len(instance.group_names)), dtype=bool)
     np.logical_or.at(there, instance.offer_site[offers], instance.offer_capacity[offers] > 0)
     margin = np.zeros(len(instance.class_names)) if margin is None else margin
+    by_class = (margin, *apart)
 
     kind = kind_of_class[instance.demand_class]
     reach = np.full(len(instance.demand_ids), -1, dtype=np.int64)
@@ -101,19 +105,19 @@ def service_of(
         edge = np.concatenate([[0], np.cumsum(keep)])[instance.reach_start]
         site, minutes = instance.reach_site[keep], instance.reach_min[keep]
         factor = np.ones(len(site)) if decay is None else decay.factor(minutes)
-        apart = minutes if by_cell else factor
+        told_by = minutes if by_cell else factor
         cells, cell = np.unique(instance.demand_cell[rows], return_inverse=True)
         part = np.full(len(cells), -1, dtype=np.int64)
         first, last = edge[cells].tolist(), edge[cells + 1].tolist()
         for n, (a, b) in enumerate(zip(first, last, strict=True)):
             if a == b:
                 continue
-            told = apart[a:b].tobytes() if by_cell or decay is not None else b""
+            told = told_by[a:b].tobytes() if by_cell or decay is not None else b""
             part[n] = at = known.setdefault((k, site[a:b].tobytes(), told), len(known))
             if at == len(parts):
                 parts.append((site[a:b], factor[a:b], minutes[a:b]))
         reach[rows] = part[cell]
-    return _merged(instance, demand_kwh, worth, reach, parts, kind, kinds, margin, floors)
+    return _merged(instance, demand_kwh, worth, reach, parts, kind, kinds, by_class, floors)
 
 
 def _merged(
@@ -124,14 +128,15 @@ def _merged(
     parts: list[tuple[Ints, Floats, Floats]],
     kind: Ints,
     kinds: tuple[Groups, ...],
-    margin: Floats,
+    by_class: tuple[Floats, ...],
     floors: tuple[Floor, ...],
 ) -> Service:
     rows = np.flatnonzero(reach >= 0)
     member = np.array([floor.member[rows] for floor in floors], dtype=bool)
     member = member.reshape(len(floors), len(rows))
-    per_class = margin[instance.demand_class[rows]]
-    told = [reach[rows].astype(float), kind[rows].astype(float), per_class]
+    vehicle_class = instance.demand_class[rows]
+    told = [reach[rows].astype(float), kind[rows].astype(float)]
+    told += [figure[vehicle_class] for figure in by_class]
     told += list(worth[rows].T) + list(member.astype(float))
     # Numbered in the order of the first demand row of each.
     table = pd.DataFrame(dict(enumerate(told)))
@@ -150,7 +155,8 @@ def _merged(
         kind=kind[rows[first]],
         kinds=kinds,
         worth=worth[rows[first]],
-        margin=per_class[first],
+        margin=by_class[0][vehicle_class[first]],
+        vehicle_class=vehicle_class[first],
         floor=member[:, first],
         start=start,
         site=np.concatenate([none.astype(np.int64), *(part[0] for part in chosen)]),

@@ -11,7 +11,7 @@ first; one of scenario ``s`` counts its probability ``p_s``, where the aim is a 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -117,6 +117,12 @@ class Scenarios:
             tuple(str(name) for name in probabilities),
             tuple(p / total for p in probabilities.values()),
         )
+
+
+def year_weights(slices: Sequence[Slice]) -> Floats:
+    """Return what counts of each year, by its position."""
+    weight = {one.year: one.weight for one in slices}
+    return np.array([weight[t] for t in range(len(weight))])
 
 
 def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, ...]:

@@ -88,6 +88,7 @@ SUBJECTS = {
     "parking": Subject(("max_bays",), STATIONS),
     "time_utilisation": Subject(("charger_group",), STATIONS, columns=("use_share",)),
     "money": Subject(("item",), MONEY, "business case"),
+    "time_values": Subject(("vehicle_class",), MONEY, "value of time"),
     "splits": Subject(("split", "envelope"), MONEY, columns=("amount",)),
 }
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from siting.engine.answer import Answer
 from siting.engine.clock import Progress
-from siting.engine.values import worth_of_scenarios
+from siting.engine.values import cost_to_all, worth_of_scenarios
 from siting.outcome import Outcome, outcome_of
-from siting.program.aims import LeastMoney, MostWorth, NetWorth, WorstShare
+from siting.program.aims import LeastCostToAll, LeastMoney, MostWorth, NetWorth, WorstShare
 from siting.program.limits import limit_tables
 from siting.program.program import Program
 from siting.study.ask import MILLION, aim_in_words, aims_of, blocks_of, zones_named
@@ -129,6 +129,9 @@ class _Told:
             self._left(outcome)
         if asked.need is not None:
             self._viability(outcome, services[last])
+        for aim in answer.program.all_aims:
+            if isinstance(aim, LeastCostToAll):
+                self._to_all(aim)
         for aim_proof in outcome.proofs[1:]:
             self.lines.append((f"Then {aim_proof.aim}", str(aim_proof.proof)))
         if keys.alternatives is not None:
@@ -136,6 +139,28 @@ class _Told:
                 answer.program, answer, keys.alternatives, self.effort
             )
         return replace(outcome, lines=tuple(self.lines), tables=self.tables)
+
+    def _to_all(self, aim: LeastCostToAll) -> None:
+        """Tell what stations and drivers' time cost in a year, and what a minute is valued at."""
+        stations, drives = cost_to_all(self.answer, aim)
+        parts = {"stations": stations, "drivers' time": drives, "all": stations + drives}
+        self.tables["cost_to_all"] = pd.DataFrame(
+            {"part": list(parts), "pkr_year": list(parts.values())}
+        )
+        each = self.asked.to_all.value_pkr_h
+        minute = ", ".join(
+            f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in each.items()
+        )
+        over = ", summed over the years as they count" if self.answer.program.year_plan else ""
+        self.lines += [
+            (
+                "Cost to all",
+                f"PKR {parts['all'] / MILLION:,.2f} m a year{over}: "
+                f"{stations / MILLION:,.2f} m for new stations, {drives / MILLION:,.2f} m for "
+                "drivers' time to the charger",
+            ),
+            ("A driver's minute", f"is valued at PKR {minute}"),
+        ]
 
     def _worth(self, outcome: Outcome) -> None:
         table = outcome.served.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")

@@ -27,6 +27,8 @@ from siting.study.asked import Asked, subsidy_of
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
 MILLION = 1e6
+# Aims by the drive of each cell: the first is best next where a configuration does not say.
+DRIVES = ("shortest_drives", "least_cost_to_all")
 
 
 # --- the program ---------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def _decay(asked: Any) -> Decay:
 def aims_of(config: Config) -> list[str]:
     """Return what is to be best, one after the other: keys of the configuration, or aims."""
     program = config.program
-    then: tuple[str, ...] = ("shortest_drives",)
+    then: tuple[str, ...] = DRIVES[:1]
     if program.then is not None:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
@@ -182,6 +184,8 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
         least = keys.least_gain.a_rupee
         each = tuple(least[y] for y in sorted(least)) if isinstance(least, dict) else least
         return program.net_worth(each, keys.least_gain.money)
+    if aim == "least_cost_to_all":
+        return program.least_cost_to_all(asked.to_all.cost_pkr_year, asked.to_all.pkr_kwh_min)
     return {
         "most_worth": program.most_worth,
         "least_money": program.least_money,
@@ -199,6 +203,7 @@ def aim_in_words(config: Config) -> str:
         "most_worth": f"the most {most}",
         "least_money": "the least public money",
         "shortest_drives": "the shortest drives",
+        "least_cost_to_all": "the least cost of stations and drivers' time together",
     }
     if cheap is not None:
         money = "public money" if cheap.money == "subsidy_pkr" else "cost in all"

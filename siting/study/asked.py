@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,18 @@ class Asked:
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`
     need: Need | None  # the viability gap, where public money fills it
+    rules: economics.BusinessRules
+    time_values: pd.DataFrame  # what an hour of a driver is worth, by class
+    sessions: pd.DataFrame  # the energy of a session, by class
+
+    @cached_property
+    def to_all(self) -> economics.CostToAll:
+        """What offers and drives cost in a year."""
+        tables = (*self.demand.values(), *self.own.values())
+        classes = {str(k) for rows in tables for k in rows["vehicle_class"].unique()}
+        return economics.cost_to_all(
+            self.offers, self.rules, classes, self.time_values, self.sessions
+        )
 
     @property
     def floors_of_zones(self) -> dict[str, float]:
@@ -118,6 +131,7 @@ def asked_of(
     required: tuple[str, ...],
     forbidden: tuple[str, ...],
     rules: economics.BusinessRules,
+    time_values: pd.DataFrame,
 ) -> Asked:
     """Return what a configuration asks for, from the tables of its stages.
 
@@ -170,6 +184,9 @@ def asked_of(
         if worth is None
         else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
         _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
+        rules,
+        time_values,
+        sessions,
     )
 
 

@@ -39,6 +39,11 @@ PACKAGES = (
 DOUBTFUL = ("ASSUMPTION", "L")
 
 
+def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
+    """Return what stations, drivers' time and both cost in a year; none where it is no aim."""
+    return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
+
+
 def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
@@ -78,6 +83,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "budget_pkr": s.budget_pkr,
         "subsidy_pkr": s.subsidy_pkr,
         "cost_pkr": s.cost_pkr,
+        "cost_to_all_pkr_year": _to_all(s.tables.get("cost_to_all")),
         "public_money": plan.money,
         "new_stations": len(plan.new_sites),
         "existing_stations": int(plan.sites["existing"].sum()),

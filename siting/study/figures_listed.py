@@ -195,6 +195,9 @@ def money_figures(config: Config) -> list[Table]:
         ]
         columns = ["item", "value", "unit", "source", "confidence"]
         parts.append(listed("money", pd.DataFrame(stated, columns=columns)))
+    classes = list(config.demand.vehicle_classes)
+    time = economics.values_of_time(config.money.value_of_time_pkr_h)
+    parts.append(listed("time_values", time[time["vehicle_class"].isin(classes)]))
     heads = reference.table("country")
     parts.append(listed("country", heads[heads["item"] == "stations_2030"]))
     split = config.program.limits.split_like

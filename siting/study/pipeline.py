@@ -110,6 +110,7 @@ class Study:
     availability = to_plan.availability
     offers = to_plan.offers
     business_rules = to_plan.business_rules
+    time_values = to_plan.time_values
     # The program, what it decides, and the plan.
     reach = to_plan.reach
     cell_zones = to_plan.cell_zones

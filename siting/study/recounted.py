@@ -19,7 +19,7 @@ from siting.study.additional import public_money
 from siting.study.ask import REACHABLE, aims_of, zones_named
 from siting.study.asked import Asked
 from siting.tables import capacity_groups
-from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap, recount
+from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap, recount
 
 # Figures of the business case that a site of a plan shows.
 SHOWN = {
@@ -36,6 +36,7 @@ KINDS: Mapping[str, AimKind] = {
     "least regret": "least_regret",
     "best tail": "tail",
     "shortest drives": "shortest_drives",
+    "least cost to all": "least_cost_to_all",
 }
 
 
@@ -220,6 +221,8 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
             more["members"] = _members(asked, zones_only=True)
             if keys.floors_in == "every":
                 more["slices"] = outcome.slices["slice"].tolist()
+        elif kind == "least_cost_to_all":
+            more["to_all"] = ToAll(**vars(asked.to_all))
         elif kind == "tail":
             assert keys.scenarios is not None
             more |= {"of": keys.scenarios.cvar_of, "alpha": keys.scenarios.alpha}

@@ -168,10 +168,18 @@ def offers(
 @stage("money")
 def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
-    rules = economics.business_rules(**own_figures(config.money))
+    figures = own_figures(config.money)
+    figures.pop("value_of_time_pkr_h")
+    rules = economics.business_rules(**figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
     return rules
+
+
+@stage("money.value_of_time_pkr_h")
+def time_values(config: Config) -> Table:
+    """What an hour of a driver is worth by vehicle class, with the configuration's overrides."""
+    return economics.values_of_time(config.money.value_of_time_pkr_h)
 
 
 # --- program -------------------------------------------------------------------------------------
@@ -265,6 +273,7 @@ def asked(
     required_sites: tuple[str, ...],
     forbidden_sites: tuple[str, ...],
     business_rules: economics.BusinessRules,
+    time_values: Table,
 ) -> Asked:
     """The configuration with the tables that its program is made from."""
 
@@ -286,6 +295,7 @@ def asked(
         required=required_sites,
         forbidden=forbidden_sites,
         rules=business_rules,
+        time_values=time_values,
     )
 
 

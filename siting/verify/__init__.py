@@ -4,7 +4,7 @@
 own, and names all that does not hold. A plan that fails is never written.
 """
 
-from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ViabilityGap
+from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap
 from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
 from siting.verify.recount import recount
 
@@ -17,6 +17,7 @@ __all__ = [
     "Certified",
     "Decay",
     "OtherPlan",
+    "ToAll",
     "ViabilityGap",
     "certified",
     "recount",

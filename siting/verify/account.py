@@ -24,6 +24,7 @@ AimKind = Literal[
     "least_regret",
     "tail",
     "shortest_drives",
+    "least_cost_to_all",
 ]
 
 
@@ -69,6 +70,26 @@ class Decay:
 
 
 @dataclass(frozen=True, eq=False)
+class ToAll:
+    """What stations and drivers' time cost in a year.
+
+    Parameters
+    ----------
+    cost_pkr_year
+        Of each offer (PKR), by ``offer_id``; what stood before costs nothing more.
+    value_pkr_h, session_kwh
+        By vehicle class: what an hour of a driver is worth (PKR), and the energy of a session.
+    ways
+        Drives to the charger that count a session.
+    """
+
+    cost_pkr_year: Mapping[str, float]
+    value_pkr_h: Mapping[str, float]
+    session_kwh: Mapping[str, float]
+    ways: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Aim:
     """What a plan claims to have reached, and how good that is said to be proven.
 
@@ -80,7 +101,8 @@ class Aim:
         draws; ``least_money``:
         of what stands in the end; ``worst_share`` served of groups of demand; ``least_regret``: the
         largest over scenarios; ``tail``: the mean of the worst outcomes; ``shortest_drives``:
-        kWh/day times minutes.
+        kWh/day times minutes; ``least_cost_to_all``: what stations and drivers' time cost in a
+        year.
     value, bound, gap, unit
         What is claimed; bound and gap only where they are.
     of
@@ -96,6 +118,8 @@ class Aim:
     members, slices
         ``worst_share``: ``floor``, ``demand_id``, and where; by default those of the account, and
         the slices of the last year.
+    to_all
+        ``least_cost_to_all``: the costs.
     worst, gini, people
         ``worst_share``, if claimed: the group served worst; the Gini coefficient of the shares in
         the last slice, and its weights by group (demand by default).
@@ -115,6 +139,7 @@ class Aim:
     worst: str | None = None
     gini: float | None = None
     people: Mapping[str, float] | None = None
+    to_all: ToAll | None = None
 
 
 @dataclass(frozen=True, eq=False)

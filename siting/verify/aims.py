@@ -22,6 +22,7 @@ _WORDS = {
     "least_regret": "largest regret",
     "tail": "{aim.of} in the worst {share:.3g} of outcomes",
     "shortest_drives": "energy times drive",
+    "least_cost_to_all": "yearly cost of stations and drivers' time",
 }
 
 
@@ -51,6 +52,8 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
         by_slice = (rows["served_kwh_day"] * rows["travel_min"]).groupby(rows["slice"]).sum()
         counts = of_slice["weight"] * of_slice["probability"]
         return float((by_slice.reindex(counts.index).fillna(0.0) * counts).sum()), 0.0
+    if aim.kind == "least_cost_to_all":
+        return _to_all(book, aim), 0.0
     outcome = _by_scenario(book, worth_of(book, book.service, "served_kwh_day", drives=True))
     whole = _by_scenario(book, worth_of(book, book.demand, "demand_kwh_day", drives=False))
     chance = of_slice.groupby("scenario", sort=False)["probability"].first().to_numpy(dtype=float)
@@ -67,6 +70,40 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     # least over thresholds; the program sorts outcomes instead.
     mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
     return float(mean if aim.of == "unserved" else -mean), scale
+
+
+def _to_all(book: Book, aim: Aim) -> float:
+    """Return what stations and drives cost, slice by slice, weighted by year and chance.
+
+    What stands in a year costs once, whatever the scenario: chances of a year add up to 1.
+    """
+    costs = aim.to_all
+    if costs is None:
+        raise InputError(Fault("aims, least_cost_to_all", "needs to_all"))
+    lacks = [
+        ("cost_pkr_year", set(book.offers["offer_id"]) - set(costs.cost_pkr_year)),
+        ("value_pkr_h", set(book.service["vehicle_class"]) - set(costs.value_pkr_h)),
+        ("session_kwh", set(book.service["vehicle_class"]) - set(costs.session_kwh)),
+    ]
+    faults = [
+        Fault(f"aims, least_cost_to_all, {name}", "figures missing", "", tuple(sorted(missing)))
+        for name, missing in lacks
+        if missing
+    ]
+    if faults:
+        raise InputError(faults)
+    rows = book.service
+    sessions = 365 * rows["served_kwh_day"] / rows["vehicle_class"].map(dict(costs.session_kwh))
+    hours = sessions * costs.ways * rows["travel_min"] / 60
+    of_slice = (hours * rows["vehicle_class"].map(dict(costs.value_pkr_h))).groupby(rows["slice"])
+    drives = of_slice.sum()
+    whole = 0.0
+    for one in book.slices.to_dict("records"):
+        built = [o for o in book.by_year[one["year"]].values() if o not in book.kept.values()]
+        stations = sum(costs.cost_pkr_year[o] for o in built)
+        share = float(one["weight"]) * float(one["probability"])
+        whole += share * (stations + float(drives.get(one["slice"], 0.0)))
+    return whole
 
 
 def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:

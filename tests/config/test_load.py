@@ -189,7 +189,7 @@ money:
   years: 8, payment_share: 0.02,
   attendant_month_pkr: 40_000,
   attendants: 2, attendants_other: 0.5,
-  first_year_share: 0.5, full_after_years: 3}
+  first_year_share: 0.5, full_after_years: 3, value_of_time_pkr_h: {car: 600}}
 reach:
   cutoff_min: 7.5
   access_kmh: 20

@@ -12,6 +12,7 @@ from siting.economics import (
     BusinessRules,
     business_case,
     business_rules,
+    cost_to_all,
     gap_terms,
     margin_pkr_kwh,
     money_figures,
@@ -19,6 +20,8 @@ from siting.economics import (
     present_value_factor,
     ramp,
     require_prices,
+    values_of_time,
+    yearly_costs,
 )
 from siting.errors import InputError
 from siting.sites import (
@@ -384,3 +387,47 @@ def test_faults_of_an_own_table(tmp_path):
     assert [f.what for f in caught.value.faults] == [
         "has no horizon", "low, value and high are out of order",
     ]  # fmt: skip
+
+
+def test_a_year_of_an_offer_costs_its_annuity_and_what_it_takes_to_run():
+    # Three years at 10 %: the factor is 2.48685, of a million 402,115 a year; 100,000 to run it.
+    row = yearly_costs(offers(), PLAIN).iloc[0]
+    assert row["capital_pkr_year"] == pytest.approx(402_114.80, abs=0.01)
+    assert row["running_pkr_year"] == 100_000
+    assert row["replacement_pkr_year"] == 0
+    assert row["cost_pkr_year"] == pytest.approx(502_114.80, abs=0.01)
+    # Chargers of two years are bought again at the end of the second: 800,000 / 1.21 today.
+    again = yearly_costs(offers(charger_life_years=2.0), PLAIN).iloc[0]
+    assert again["replacement_pkr_year"] == pytest.approx(800_000 / 1.21 / 2.4868520, abs=0.01)
+    assert yearly_costs(offers(existing=True), PLAIN).iloc[0, 1:].eq(0).all()
+
+
+def test_before_tax_a_year_is_the_annuity_of_what_the_case_needs():
+    factor = float(present_value_factor(PLAIN.discount_rate, PLAIN.years))
+    some = offers(charger_life_years=2.0)
+    need = gap_terms(some, PLAIN, Subsidy(rule="gap"))["need_pkr"]
+    assert yearly_costs(some, PLAIN)["cost_pkr_year"][0] == pytest.approx(need[0] / factor)
+
+
+def test_a_minute_costs_what_its_driver_s_hour_is_worth_over_the_sessions_of_a_year():
+    sessions = pd.DataFrame({"vehicle_class": ["car", "tram"], "session_kwh": [25.0, 50.0]})
+    costs = cost_to_all(offers(), PLAIN, ["car"], values_of_time({"car": 600.0}), sessions)
+    # A kWh/day is 365 / 25 sessions a year, each of whose minutes is 10 rupees.
+    assert costs.pkr_kwh_min == {"car": pytest.approx(146.0)}
+    with pytest.raises(InputError, match=r"value_of_time_pkr_h: no value of time of .* \(tram\)"):
+        cost_to_all(offers(), PLAIN, ["tram"], values_of_time(), sessions)
+    with pytest.raises(InputError, match=r"session_kwh of vehicle classes \(van\)"):
+        cost_to_all(offers(), PLAIN, ["van"], values_of_time(), sessions)
+
+
+def test_a_value_of_time_below_nothing_is_refused():
+    with pytest.raises(InputError, match=r"not PKR an hour of at least 0 \(car\)"):
+        values_of_time({"car": -1.0})
+
+
+def test_every_value_of_time_has_a_range_and_says_what_it_rests_on():
+    rows = values_of_time()
+    assert (rows["low"] <= rows["value"]).all()
+    assert (rows["value"] <= rows["high"]).all()
+    assert (rows["confidence"] == "ASSUMPTION").all()
+    assert rows["source"].str.contains("208 h").all()

@@ -9,8 +9,10 @@ from brute_force import COMPATIBILITY, GROUPS, served, town
 from scipy.optimize import linprog
 
 from siting.engine import assign
+from siting.engine.fixed import plan_of
 from siting.errors import InputError
 from siting.program.instance import Instance
+from siting.program.program import Program
 from siting.tables import SERVICE, validate
 
 MODELS = ("capacitated", "coverage")
@@ -179,3 +181,11 @@ def test_a_city_is_assigned_in_seconds():
     service = assign(instance, names)
     assert perf_counter() - began < 30  # a second on an idle machine
     assert service["served_kwh_day"].sum() > 0.9 * sites * 130 * 0.9
+
+
+def test_drives_that_come_first_do_not_leave_stations_without_customers():
+    _, instance, chosen = built(3, cells=8)
+    most = plan_of(Program(instance), chosen)
+    assert most.served_kwh_day > 0
+    near = plan_of(Program(instance).shortest_drives(), chosen)
+    assert near.served_kwh_day == pytest.approx(most.served_kwh_day)

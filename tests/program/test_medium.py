@@ -71,7 +71,7 @@ def contradictions(features, kind, seed):
 def sense(case):
     """Return 1 where more of the first aim is better, else -1."""
     kind, *rest = case.aims[0]
-    less = kind in ("least_money", "least_regret", "shortest_drives")
+    less = kind in ("least_money", "least_regret", "shortest_drives", "least_cost_to_all")
     return -1 if less or rest[-1:] == ["unserved"] else 1
 
 
@@ -82,6 +82,8 @@ def size_of(case):
         return 1.0
     if kind == "least_money":
         return float(case.offers["cost_pkr"].max())
+    if kind == "least_cost_to_all":
+        return max(case.aims[0][1].values())
     return float(case.demand["demand_kwh_day"].sum())
 
 

@@ -87,8 +87,8 @@ def check(combinations, seeds, **how):
 
 
 def test_every_pair_is_there():
-    assert len(FEATURES) == 28
-    assert len(PAIRS) == 28 * 27 // 2 - len(SAME_BLOCK) - len(REFUSED) == 373
+    assert len(FEATURES) == 30
+    assert len(PAIRS) == 30 * 29 // 2 - len(SAME_BLOCK) - len(REFUSED) == 430
 
 
 @pytest.mark.parametrize("first", FEATURES)

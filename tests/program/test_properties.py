@@ -111,9 +111,16 @@ def in_other_units(case, kwh, pkr):
     def asked(gain):
         return tuple(map(asked, gain)) if isinstance(gain, tuple) else gain * times
 
-    aims = tuple(
-        (aim[0], asked(aim[1]), *aim[2:]) if aim[0] == "net_worth" else aim for aim in case.aims
-    )
+    def other_aim(kind, *rest):
+        if kind == "net_worth":
+            return kind, asked(rest[0]), *rest[1:]
+        if kind == "least_cost_to_all":
+            yearly, minute = rest
+            yearly = {o: one * pkr for o, one in yearly.items()}
+            return kind, yearly, {k: one * pkr / kwh for k, one in minute.items()}
+        return kind, *rest
+
+    aims = tuple(other_aim(*aim) for aim in case.aims)
     return replace(
         case,
         aims=aims,
@@ -130,7 +137,7 @@ def in_other_units(case, kwh, pkr):
 def factor_of(case, aim, kwh, pkr):
     """Return what an aim's value is multiplied by in other units."""
     kind = aim[0]
-    if kind == "least_money":
+    if kind in ("least_money", "least_cost_to_all"):
         return pkr
     if kind == "worst_share":
         return 1.0

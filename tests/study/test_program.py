@@ -493,3 +493,46 @@ def test_a_frontier_of_another_question_is_refused(town):
 
     with pytest.raises(InputError, match="least_cost"):
         frontier(Study(change(town, least_cost={"served_share": 0.5})), [0, 1000])
+
+
+def test_the_least_cost_to_all_is_told_with_what_a_minute_is_valued_at(town):
+    values = {"two_wheeler": 120.0}
+    path = change(change(town, "money", value_of_time_pkr_h=values), then=["least_cost_to_all"])
+    study = Study(path)
+    plan = study.plan
+    assert [one.aim for one in plan.outcome.proofs] == ["most worth", "least cost to all"]
+    proof = plan.outcome.proofs[1].proof
+    assert (proof.status, proof.unit) == ("optimal", "PKR/year")
+    told = dict(plan.headline())
+    assert told["Cost to all"].startswith(f"PKR {proof.objective / 1e6:,.2f} m a year: ")
+    assert told["A driver's minute"] == "is valued at PKR 2.00 (two wheeler)"
+    parts = plan.tables["cost_to_all"].set_index("part")["pkr_year"]
+    assert parts["all"] == pytest.approx(proof.objective)
+    # By hand: every kWh is a session of 1 / 1.2, each of whose minutes is 2 rupees.
+    service = plan.outcome.service
+    kwh_min = (service["served_kwh_day"] * service["travel_min"]).sum()
+    assert parts["drivers' time"] == pytest.approx(365 * 2 * kwh_min / 1.2)
+    rows = study.sourced_figures[study.sourced_figures["figure"] == "value of time"]
+    assert rows[["of", "value", "table"]].to_numpy().tolist() == [
+        ["two_wheeler", 120.0, "config.yaml"]
+    ]
+
+
+def test_the_least_cost_to_all_may_come_first(town):
+    path = change(town, then=["least_cost_to_all", "most_worth"], min_served_share=0.6)
+    plan = siting.run(path)
+    assert [one.aim for one in plan.outcome.proofs] == ["least cost to all", "most worth"]
+    assert built(plan) == ["West pump"]
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "words"),
+    [
+        ({"rocket": 100}, "money.value_of_time_pkr_h.rocket", "demand.vehicle_classes"),
+        ({"two_wheeler": -5}, "money.value_of_time_pkr_h.two_wheeler", "0"),
+    ],
+)
+def test_a_value_of_time_that_cannot_be_is_told_by_its_key(town, values, key, words):
+    (fault,) = check(change(town, "money", value_of_time_pkr_h=values)).faults
+    assert fault.where.endswith(key)
+    assert words in fault.what

@@ -23,8 +23,8 @@ from account_town import (
     years,
 )
 
-from siting.errors import InputError
-from siting.verify import Aim, Decay, ViabilityGap, recount
+from siting.errors import InputError, VerifyError
+from siting.verify import Aim, Decay, ToAll, ViabilityGap, recount
 
 MEMBERS = rows_of(
     "floor demand_id",
@@ -110,6 +110,46 @@ def test_money_and_drives_can_be_aims():
     ):
         lie = [replace(aim, **change) if k == n else aim for k, aim in enumerate(aims)]
         assert words in faults_of(aimed(plain(), *lie))
+
+
+def test_the_cost_to_all_can_be_an_aim():
+    # 300 a year for s1:mix. Of an hour at 60, a minute is 1: cars drive 365 x 6 / 3 x 5 = 3,650,
+    # motorcycles at half of it 365 x 4 / 2 x 5 / 2 = 1,825, buses 365 x 3 / 5 x 5 x 2 = 2,190.
+    costs = ToAll(
+        dict.fromkeys(OFFERS["offer_id"], 300.0),
+        {"car": 60.0, "two_wheeler": 30.0, "van_bus": 120.0},
+        {"car": 3.0, "two_wheeler": 2.0, "van_bus": 5.0},
+    )
+    aim = Aim("least_cost_to_all", 300.0 + 7_665.0, 7_965.0, 0.0, "PKR/year", to_all=costs)
+    passes(aimed(plain(), aim))
+    both_ways = replace(aim, value=300.0 + 2 * 7_665.0, bound=None, gap=None)
+    passes(aimed(plain(), replace(both_ways, to_all=replace(costs, ways=2.0))))
+    what = "yearly cost of stations and drivers' time, PKR/year"
+    for change, words in (
+        ({"value": 7_965.1}, f"{what}: 7,965.1 claimed, 7,965 recounted"),
+        ({"bound": 7_966.0}, "7,966 is above the value 7,965"),
+        ({"to_all": replace(costs, value_pkr_h={"car": 60.0})}, "value_pkr_h: figures missing"),
+        ({"to_all": None}, "needs to_all"),
+    ):
+        town = aimed(plain(), replace(aim, **change))
+        with pytest.raises((InputError, VerifyError), match=words):
+            recount(town)
+
+
+def test_what_stood_before_costs_nothing_more_and_years_count_by_weight():
+    free = dict.fromkeys(("car", "two_wheeler", "van_bus"), 0.0)
+    energy = dict.fromkeys(free, 1.0)
+    town = years()
+    costs = ToAll({o: float(n) for n, o in enumerate(town.offers["offer_id"], 1)}, free, energy)
+    stands_in = town.built.assign(pkr=town.built["offer_id"].map(costs.cost_pkr_year))
+    weight = town.slices.set_index("slice")["weight"]
+    value = float((stands_in["pkr"] * stands_in["slice"].map(weight)).sum())
+    passes(aimed(town, Aim("least_cost_to_all", value, to_all=costs)))
+    old = with_old_station()
+    kept = old.offers.loc[old.offers["existing"], "offer_id"]
+    new = [o for o in old.built["offer_id"] if o not in set(kept)]
+    costs = replace(costs, cost_pkr_year=dict.fromkeys(old.offers["offer_id"], 7.0))
+    passes(aimed(old, Aim("least_cost_to_all", 7.0 * len(new), to_all=costs)))
 
 
 def test_years_with_floors_and_decay():

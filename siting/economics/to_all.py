@@ -1,0 +1,176 @@
+"""What stations and the drivers' time to them cost in a year (PKR): what the plan costs to all.
+
+Formulation
+-----------
+An offer of cost K, with running costs R a year that do not depend on what it sells (operation and
+maintenance, fixed charges, staff, land lease, fees) and chargers and batteries bought again at the
+ends of the years ``t`` for ``Z_t``, costs in each of its ``n`` years, at the discount rate ``r``,
+
+    c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
+
+the annuity of its capital and of what is bought again, and its running costs: the parts of the
+business case (`siting.economics.case.gap_terms`), before income tax. Tax and subsidy pass from one
+to another and are no cost to all, and the power that is sold is bought wherever it is sold. What
+stands already is paid and costs nothing more.
+
+A kWh/day whose vehicles take ``e`` kWh a session charges ``1 / e`` times a day. With ``v`` PKR an
+hour for the driver's time and ``b`` drives to the charger a session, a minute of drive costs
+
+    m = 365 b v / (60 e)        PKR a year for each kWh/day
+
+One drive a session counts: to the charger. The way on from it is taken to be no longer than it
+would have been; where all drive back the way they came, b is 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from siting.economics.flows import (
+    fixed_costs,
+    present_value_factor,
+    replacements,
+    require_columns,
+)
+from siting.economics.rules import BusinessRules, money_figures
+from siting.errors import Fault, InputError
+from siting.reference import table
+
+DAYS, MINUTES = 365.0, 60.0
+WAYS = "ways_to_charger"  # the item of money.csv: drives to the charger a session
+VALUE_KEY = "money.value_of_time_pkr_h"
+
+
+@dataclass(frozen=True)
+class CostToAll:
+    """What offers and drives cost in a year."""
+
+    cost_pkr_year: Mapping[str, float]  # of each offer, 0 for what stands, by ``offer_id``
+    # By vehicle class: what an hour of a driver is worth (PKR), and the energy of a session (kWh).
+    value_pkr_h: Mapping[str, float]
+    session_kwh: Mapping[str, float]
+    ways: float  # drives to the charger a session
+
+    @property
+    def pkr_kwh_min(self) -> dict[str, float]:
+        """What a minute's drive of each kWh/day costs in a year (PKR), by vehicle class."""
+        each = self.value_pkr_h.items()
+        return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
+
+
+def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
+    """Return what each offer costs in a year (PKR), before tax.
+
+    Parameters
+    ----------
+    offers
+        As `siting.sites.make_offers` returns them; what stands costs nothing more.
+    rules
+        Prices and rates.
+
+    Returns
+    -------
+    DataFrame
+        ``offer_id``, ``capital_pkr_year`` (annuity of the cost), ``replacement_pkr_year``,
+        ``running_pkr_year``, ``cost_pkr_year`` (their sum), in the offers' order.
+    """
+    require_columns(offers)
+    factor = float(present_value_factor(rules.discount_rate, rules.years))
+    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+    new = ~offers["existing"].to_numpy(dtype=bool)
+    parts = {
+        "capital_pkr_year": offers["cost_pkr"].to_numpy(dtype=float) / factor,
+        "replacement_pkr_year": replacements(offers, rules.years) @ discount / factor,
+        "running_pkr_year": fixed_costs(offers, rules).sum(axis=1).to_numpy(),
+    }
+    parts = {name: np.where(new, pkr, 0.0) for name, pkr in parts.items()}
+    ids = offers["offer_id"].astype(str).to_numpy()
+    return pd.DataFrame({"offer_id": ids, **parts, "cost_pkr_year": sum(parts.values())})
+
+
+def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Return what an hour of a driver is worth by vehicle class (PKR), a user's own in place.
+
+    Parameters
+    ----------
+    own
+        PKR an hour by vehicle class, in place of the package's or beside it; at least 0.
+
+    Returns
+    -------
+    DataFrame
+        ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
+
+    Raises
+    ------
+    InputError
+        Naming each class whose value is below 0 or not a number.
+
+    Examples
+    --------
+    >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
+    >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
+    (120.0, 190.0)
+    """
+    given = dict(own or {})
+    bad = tuple(name for name, pkr in given.items() if not 0 <= pkr < np.inf)
+    if bad:
+        raise InputError(Fault(VALUE_KEY, "not PKR an hour of at least 0", "", bad))
+    rows = table("time_values")
+    stated = pd.DataFrame(
+        [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in given.items()],
+        columns=rows.columns,
+    )
+    rows = rows[~rows["vehicle_class"].isin(list(given))]
+    return pd.concat([rows, stated], ignore_index=True) if given else rows
+
+
+def cost_to_all(
+    offers: pd.DataFrame,
+    rules: BusinessRules,
+    classes: Iterable[str],
+    time_values: pd.DataFrame,
+    sessions: pd.DataFrame,
+) -> CostToAll:
+    """Return what offers and drives cost in a year.
+
+    Parameters
+    ----------
+    offers, rules
+        As `yearly_costs` takes them.
+    classes
+        The vehicle classes whose drivers count.
+    time_values
+        As `values_of_time` returns them.
+    sessions
+        ``vehicle_class``, ``session_kwh``.
+
+    Raises
+    ------
+    InputError
+        Naming the classes without a value of time or an energy of a session.
+    """
+    value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
+    energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()
+    wanted = sorted(set(classes))
+    faults = []
+    for where, known, what, fix in (
+        (VALUE_KEY, value, "no value of time of vehicle classes", "add PKR an hour for each"),
+        ("demand.profiles_csv", energy, "no session_kwh of vehicle classes", "add them"),
+    ):
+        missing = tuple(name for name in wanted if name not in known)
+        if missing:
+            faults.append(Fault(where, what, fix, missing))
+    if faults:
+        raise InputError(faults)
+    yearly = yearly_costs(offers, rules)
+    return CostToAll(
+        dict(zip(yearly["offer_id"], yearly["cost_pkr_year"].astype(float), strict=True)),
+        {name: value[name] for name in wanted},
+        {name: energy[name] for name in wanted},
+        float(money_figures().set_index("item")["value"][WAYS]),
+    )
