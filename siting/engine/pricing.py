@@ -13,9 +13,6 @@ site the largest) and of the other columns ``c``, and ``u`` their bounds. No pla
 ``L``, and none that takes option ``o`` more than ``at_most(o)``. So a program that has every option
 whose `at_most` is above the plan at hand has an optimum of the whole.
 
-Where stations cost and drives count, the relaxation opens a part of a station for each driver; the
-rows ``x_ij <= d_i (sum of options at j)`` are added where they are broken.
-
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
 routing problem based on the set partitioning formulation with additional cuts. Mathematical
@@ -25,7 +22,7 @@ Programming 115 (2008), 351-385 (the columns within the gap are enough).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -40,8 +37,6 @@ from siting.program.program import Program
 MANY_OFFERS = 12
 # Options of a site that come in at a time, and rounds at most.
 AT_ONCE, ROUNDS = 3, 30
-# Share of what it wants by which a row may be served where too little stands.
-BROKEN = 1e-3
 # Share of the bound below which a promised gain ends the rounds.
 PROMISE = 1e-6
 
@@ -68,10 +63,8 @@ class Pricing:
     `start`: the options of a plan at hand, which are in from the beginning; none if empty.
     """
 
-    def __init__(
-        self, frame: Frame, clock: Clock, *, start: Ints, seed: int, links: bool = False
-    ) -> None:
-        self.frame, self.clock, self.seed, self.links = frame, clock, seed, links
+    def __init__(self, frame: Frame, clock: Clock, *, start: Ints, seed: int) -> None:
+        self.frame, self.clock, self.seed = frame, clock, seed
         m = self.matrix = frame.matrix
         self.a = frame.by_column
         self.count = frame.count
@@ -84,18 +77,6 @@ class Pricing:
         self._read_caps()
         self.active = self._first(start)
         self.price = np.zeros(m.a.shape[0])
-        # Energies that only what stands at their site may serve, and the prices of these rows.
-        self.linked: Ints = np.zeros(0, dtype=np.int64)
-        self.link_price = np.zeros(0)
-        service = frame.service
-        # Of each energy: the door it is served through, a site and a kind of demand in a slice.
-        kinds_of = len(service.kinds)
-        pair = frame.energy_pair
-        self.door = (
-            frame.energy_slice * frame.sites + service.site[pair]
-        ) * kinds_of + service.kind[service.row[pair]]
-        self.doors = len(frame.program.slices) * frame.sites * kinds_of
-        self.through = self._through()
 
     def _read_caps(self) -> None:
         """Find, of the column of each subsidy, its row and its coefficient there."""
@@ -125,17 +106,6 @@ class Pricing:
         out[start] = True
         return out
 
-    def _through(self) -> sparse.csr_array:
-        """Return which doors (row) each option (column) opens."""
-        frame, kinds = self.frame, len(self.frame.service.kinds)
-        rows, columns = [], []
-        for s, able in enumerate(frame.able):
-            option, kind = np.nonzero(able)
-            rows.append((s * frame.sites + frame.site[option]) * kinds + kind)
-            columns.append(option)
-        row, column = np.concatenate(rows), np.concatenate(columns)
-        return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(self.doors, self.count))
-
     # --- the relaxation ----------------------------------------------------------------------
 
     def _columns(self) -> Ints:
@@ -157,49 +127,43 @@ class Pricing:
         rows[self.caps] = False
         rows[self.cap_row[columns[self.cap_row[columns] >= 0]]] = True
         at = np.flatnonzero(rows)
-        part = sparse.csr_array(self.a[:, columns])[at]
-        options = columns[columns < self.count]
-        energy = self.count + self.linked
-        doors, door = np.unique(self.door[self.linked], return_inverse=True)
-        place = np.full(m.a.shape[1], -1, dtype=np.int64)
-        place[columns] = np.arange(len(columns))
-        n, links = np.arange(len(energy)), len(energy)
-        # Each linked energy is within what its door may let through; a door is open as far as
-        # options that open it are taken.
-        within = sparse.csr_array((np.ones(links), (n, place[energy])), (links, len(columns)))
-        limits = sparse.csr_array((-m.upper[energy], (n, door)), (links, len(doors)))
-        opened = self.through[doors][:, options]
-        opened.resize((len(doors), len(columns)))
-        blocks: list[list[sparse.csr_array | None]] = [
-            [part, None], [within, limits], [-opened, sparse.eye_array(len(doors), format="csr")]
-        ]  # fmt: skip
-        a = sparse.csc_array(sparse.block_array(blocks)) if links else sparse.csc_array(part)
-        none, zero = np.full(links, -np.inf), np.zeros(len(doors))
+        part = sparse.csc_array(sparse.csr_array(self.a[:, columns])[at])
         model = model_of(
-            a,
-            np.concatenate([m.cost[columns], zero]),
-            np.concatenate([m.lower[columns], zero]),
-            np.concatenate([m.upper[columns], zero + 1.0]),
-            np.concatenate([m.row_lower[at], none, zero]),
-            np.concatenate([m.row_upper[at], np.zeros(links), zero]),
+            part, m.cost[columns], m.lower[columns], m.upper[columns],
+            m.row_lower[at], m.row_upper[at],
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
         )  # fmt: skip
         found = run_model(model, self.clock)
         self.price[:] = 0.0
         if found.optimal and len(found.price):
-            self.price[at] = found.price[: len(at)]
-            self.link_price = np.maximum(found.price[len(at) : len(at) + links], 0.0)
+            self.price[at] = found.price
         return found
 
-    def _broken(self, columns: Ints, point: Floats) -> Ints:
-        """Return energies beyond what their door lets through, as positions among energies."""
-        whole = np.zeros(self.matrix.a.shape[1])
-        whole[columns] = point[: len(columns)]
-        open_ = self.through @ whole[: self.count]
-        energies = slice(self.count, self.frame.layout.columns.energies)
-        over = whole[energies] - self.matrix.upper[energies] * np.minimum(open_[self.door], 1.0)
-        over[self.linked] = 0.0
-        return np.flatnonzero(over > BROKEN * np.maximum(self.matrix.upper[energies], 1e-12))
+    def again(self, price: Floats, allowed: Flags, open_: Flags) -> Floats | None:
+        """Return how much of each option is taken at a price, of those allowed; None if time ends.
+
+        `price`: of each option, in the scaled objective; `open_`: sites that must have a station.
+        """
+        m = self.matrix
+        cost, lower = m.cost.copy(), m.row_lower.copy()
+        cost[: self.count] -= price
+        one = m.family.get("one", slice(0, 0))
+        rows = m.a[one.start : one.stop].tocoo()
+        named = open_[self.frame.site[rows.col]]
+        lower[one.start + rows.row[named]] = m.row_upper[one.start + rows.row[named]]
+        whole, active = self.matrix, self.active
+        self.matrix, self.active = replace(m, cost=cost, row_lower=lower), active & allowed
+        try:
+            columns = self._columns()
+            found = self._solve(columns)
+        finally:
+            self.matrix, self.active = whole, active
+        if not found.optimal:
+            return None
+        out = np.zeros(self.count)
+        options = columns[columns < self.count]
+        out[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
+        return out
 
     def run(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
@@ -219,17 +183,15 @@ class Pricing:
             if not found.optimal:
                 return known
             bound, at_most, gain = self._bound()
-            broken = self._broken(columns, found.point) if self.links else self.linked[:0]
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
             known = Priced(self.active.copy(), taken, frame.signed(bound), self._signed(at_most))
             small = bound - found.objective <= max(PROMISE, 0.02 * gap) * abs(bound)
             new = self._promising(gain, bound)[: 0 if small else None]
-            if not len(new) and not len(broken):
+            if not len(new):
                 return known
             self.active[new] = True
-            self.linked = np.concatenate([self.linked, broken])
         return known
 
     def _signed(self, objective: Floats) -> Floats:
@@ -261,12 +223,6 @@ class Pricing:
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price
-        if len(self.link_price):
-            energy = self.linked[: len(self.link_price)]
-            reduced[self.count + energy] -= self.link_price
-            worth = self.link_price * m.upper[self.count + energy]
-            each = np.bincount(self.door[energy], worth, minlength=self.doors)
-            reduced[: self.count] += self.through.T @ each
         # What could be paid to an option that is not in: its own row takes all of the gain.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
