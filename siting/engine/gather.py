@@ -63,6 +63,7 @@ class _Dive:
         self.shape = (frame.sites, self.has.shape[1])
         self.open = np.zeros(self.shape, dtype=bool)
         self.shut = np.zeros(self.shape, dtype=bool)
+        self.share = np.zeros(self.shape)
 
     def _share(self, taken: Floats) -> Floats:
         """Return how much of a station with each group (column) is taken at each site (row)."""
@@ -74,26 +75,50 @@ class _Dive:
         return out
 
     def run(self) -> Floats | None:
-        """Return how much of each option is taken once groups are decided; None if time ends."""
-        frame = self.frame
+        """Return how much of each option is taken once groups are decided; None if nothing is."""
+        found: Floats | None = None
+        step = np.zeros(self.shape, dtype=bool)
         for _ in range(ROUNDS):
-            mine, theirs = self.open[frame.site], self.shut[frame.site]
-            allowed = ~(mine & ~self.has).any(axis=1) & ~(theirs & self.has).any(axis=1)
-            found = self.pricing.again(self.price, allowed, self.open.any(axis=1))
-            if found is None:
-                return None
-            share = self._share(found)
+            after = self._again()
+            if after is None:
+                if self.pricing.clock.over or not step.any():
+                    break
+                step = self._step_back(step)
+                continue
+            found, share = after, self._share(after)
             left = ~self.open & ~self.shut & (share > AGAINST)
             if not left.any():
-                return found
+                break
             self.shut |= ~self.open & (share <= AGAINST)
-            sure = left & (share >= FOR)
+            step = left & (share >= FOR)
             most = max(1, math.ceil(AT_LEAST * int(left.sum())))
-            if sure.sum() < most:
-                least = np.partition(share[left], -most)[-most]
-                sure = left & (share >= least)
-            self.open |= sure
-        return None
+            if step.sum() < most:
+                step = left & (share >= np.partition(share[left], -most)[-most])
+            self.open |= step
+            self.share = share
+        return found
+
+    def _again(self) -> Floats | None:
+        mine, theirs = self.open[self.frame.site], self.shut[self.frame.site]
+        allowed = ~(mine & ~self.has).any(axis=1) & ~(theirs & self.has).any(axis=1)
+        return self.pricing.again(self.price, allowed, self.open.any(axis=1))
+
+    def _step_back(self, step: Flags) -> Flags:
+        """Decide for the better half of a step alone; against what is alone already."""
+        self.open &= ~step
+        count = int(step.sum())
+        if count == 1:
+            self.shut |= step
+            return step
+        half = np.partition(self.share[step], count // 2)[count // 2]
+        kept: Flags = step & (self.share >= half)
+        if kept.sum() == count:  # all alike
+            at = np.flatnonzero(kept.ravel())[: count // 2]
+            kept = np.zeros(kept.size, dtype=bool)
+            kept[at] = True
+            kept = kept.reshape(self.shape)
+        self.open |= kept
+        return kept
 
 
 def _rounded(frame: Frame, taken: Floats) -> Ints:

@@ -58,10 +58,11 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a relaxation of the whole program said: a bound, and how much of each option it took."""
+    """What a relaxation of the whole program said: a bound, what it took, and where that led."""
 
     bound: float
-    taken: Floats
+    taken: Floats  # how much of each option
+    choice: Ints | None = None  # options to begin with
 
 
 class Plans:
@@ -219,6 +220,8 @@ class Plans:
 
     def _start(self) -> None:
         valuer = self.valuer
+        if self.known is not None and self.known.choice is not None:
+            self._take(self.known.choice)
         if self.start is not None:
             self._mended(self.start)
         if self.choice is not None:
@@ -236,6 +239,14 @@ class Plans:
         self._sow()
         begun = self.frame.by_site(self.frame.kept if self.choice is None else self.choice)
         self._keep_state(fill(valuer, valuer.at(begun), self.clock))
+
+    def _take(self, choice: Ints) -> None:
+        """Weigh a choice; where public money fills gaps, what lacks some is made smaller or goes."""
+        value = self.weighed(choice)
+        if self.frame.program.gap is not None and not math.isfinite(value):
+            mended = viable(self.frame, choice, self.clock)
+            if mended is not None:
+                self.weighed(mended)
 
     def _sow(self) -> None:
         """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""

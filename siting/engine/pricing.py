@@ -140,7 +140,7 @@ class Pricing:
         return found
 
     def again(self, price: Floats, allowed: Flags, open_: Flags) -> Floats | None:
-        """Return how much of each option is taken at a price, of those allowed; None if time ends.
+        """Return how much of each option is taken at a price, of those allowed; None for no plan.
 
         `price`: of each option, in the scaled objective; `open_`: sites that must have a station.
         """

@@ -14,6 +14,7 @@ from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
+from siting.engine.gather import gathered
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
@@ -207,7 +208,7 @@ class _Solve:
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
-            priced = self._priced(aim, reached)
+            priced, led_to = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
         gap, options = self._gap_of(aim), self.whole.options
@@ -216,7 +217,7 @@ class _Solve:
             known = None
             if priced is not None:
                 taken = priced.taken[self._in_whole(np.arange(frame.count))]
-                known = Known(priced.bound, taken)
+                known = Known(priced.bound, taken, self._from_whole(led_to))
             result = self._solved(frame, known)
             if priced is None:
                 return replace(result, bound=frame.sign * math.inf)
@@ -234,21 +235,36 @@ class _Solve:
             self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
         return result
 
-    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> Priced | None:
-        """Price offers in for an aim, beside those that are in; None where time ran out."""
+    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, Ints | None]:
+        """Price offers in for an aim, beside those that are in; None where time ran out.
+
+        With it goes what the relaxation leads to: options of the program with all its offers.
+        """
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed)
         priced = pricing.run(self._gap_of(aim))
+        led_to = None
+        if priced is not None and not priced.infeasible:
+            led_to = gathered(pricing, priced, self._gap_of(aim))
         active = np.flatnonzero(pricing.active if priced is None else priced.active)
+        active = np.concatenate([active, start if led_to is None else led_to])
         kept = _offers_of(self.whole.options, active)
         self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
-        return priced
+        return priced, led_to
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the program with all its offers."""
         offer = self.program.options.offer[choice]
         return self.whole.options.find(np.where(offer >= 0, self.kept[offer], -1))
+
+    def _from_whole(self, choice: Ints | None) -> Ints | None:
+        """Return a choice of the program with all its offers as one of those that are in."""
+        if choice is None:
+            return None
+        place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
+        place[self.kept] = np.arange(len(self.kept))
+        return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
 
     def _narrow(self, kept: Ints) -> None:
         """Look at some offers alone; the choice so far is among them."""
