@@ -7,24 +7,12 @@ knows nothing of this package can still catch it sensibly.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from siting.texts import visible
+
 SHOWN_IDS = 5
-# What would move the cursor, colour the screen or turn the writing around, and half characters.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def visible(text: str) -> str:
-    """Return a text whose control characters are seen and do nothing.
-
-    Tabs and line ends stay.
-
-    >>> print(visible(chr(27) + "[31mred"))
-    \\x1b[31mred
-    """
-    return CONTROL.sub(lambda one: ascii(one[0])[1:-1], text)
 
 
 def first_line(err: BaseException) -> str:

@@ -21,6 +21,7 @@ from pyproj.exceptions import ProjError
 
 from siting.errors import Fault, InputError, OutputError, SitingError, first_line
 from siting.locks import hold
+from siting.texts import cell_text
 
 # What the libraries of layers raise.
 GEO_ERRORS = (
@@ -42,38 +43,19 @@ FIXES = {
     errno.ENAMETOOLONG: "name a shorter one",
     errno.ELOOP: "its links lead in a circle: name another place",
 }
-# What a spreadsheet takes for the beginning of a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # In the name of a folder while it is filled, and the file in it that its writer holds.
 PART, WRITER = "-part-", ".writer"
 # A living writer leaves its half folder without a lock for an instant, at the start and the end.
 INSTANT_S = 60.0
 
 
-def cell_text(value: Any) -> Any:
-    """Return a text as a spreadsheet shows it: one that it would work out as a formula is quoted.
-
-    Anything but text stays as it is.
-
-    >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
-    ("'=1+1", 'Pump', -2.5)
-    """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
 def write_plain_csv(frame: pd.DataFrame, path: Path, **writing: Any) -> None:
     """Write a table as CSV, whole or not at all, in which no text is a formula (`cell_text`).
 
-    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes. A carriage
-    return is written as a line break: Python 3.12 does not quote it, so that a row would end there.
+    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes.
     """
-
-    def in_cell(value: Any) -> Any:
-        text = cell_text(value)
-        return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
-
     texts = {
-        name: frame[name].map(in_cell, na_action="ignore")
+        name: frame[name].map(cell_text, na_action="ignore")
         for name in frame.columns
         if not pd.api.types.is_numeric_dtype(frame[name])
     }
@@ -102,7 +84,6 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         with _refused_in_words(path, WRITERS):
             part.unlink()  # some writers refuse, or append to, a file that is there
             write(part)
-            part.chmod(0o644)
             part.replace(place)
     finally:
         part.unlink(missing_ok=True)

@@ -19,7 +19,8 @@ import typer
 from typer.core import TyperGroup
 
 from siting.cli.run_folders import names_like
-from siting.errors import Fault, InfeasibleError, SitingError, visible
+from siting.errors import Fault, InfeasibleError, SitingError
+from siting.texts import visible
 
 if TYPE_CHECKING:
     from siting.study import Event
