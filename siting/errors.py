@@ -42,13 +42,19 @@ class Fault:
 
     def __str__(self) -> str:
         """Return the fault on one line."""
-        text = f"{self.where}: {self.what}" if self.where else self.what
+        where, what, fix = self.plain().values()
+        text = f"{where}: {what}" if where else what
+        return f"{text}; {fix}" if fix else text
+
+    def plain(self) -> dict[str, str]:
+        """Return the fault as JSON has it: ``where``, ``what`` with the first ids, ``fix``."""
+        what = self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
             # A blank id of a table is not a number, whatever its column is declared to hold.
             shown = ("(blank)" if i is None or i != i else str(i) for i in self.ids[:SHOWN_IDS])
-            text += f" ({', '.join(shown)}{more})"
-        return visible(f"{text}; {self.fix}" if self.fix else text)
+            what += f" ({', '.join(shown)}{more})"
+        return {"where": visible(self.where), "what": visible(what), "fix": visible(self.fix)}
 
 
 class SitingError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -43,6 +44,8 @@ FIXES = {
     errno.ENAMETOOLONG: "name a shorter one",
     errno.ELOOP: "its links lead in a circle: name another place",
 }
+# The disk, the quota, or the limit on the size of files.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # In the name of a folder while it is filled, and the file in it that its writer holds.
 PART, WRITER = "-part-", ".writer"
 # A living writer leaves its half folder without a lock for an instant, at the start and the end.
@@ -108,17 +111,41 @@ def whole_folder(path: Path) -> Iterator[Path]:
             raise InputError(Fault(str(path), what, "name another folder"))
         place.parent.mkdir(parents=True, exist_ok=True)
         _clear_dead_parts(place.parent)
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}{PART}", dir=place.parent))
+        # Not `tempfile.mkdtemp`: what others may do in the folder is for the umask to say.
+        part = place.parent / f".{place.name}{PART}{secrets.token_hex(6)}"
+        part.mkdir()
     try:
         with _refused_in_words(path, WRITERS), hold(part / WRITER) or nullcontext():
             yield part
         with _refused_in_words(path):
-            part.chmod(0o755)
             if place.exists():
                 place.rmdir()
             part.replace(place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a folder for the while, where the system keeps such (``TMPDIR``).
+
+    Raises `OutputError` that names it, and not what is worked on there, where there is no room.
+    """
+    place = ""
+    try:
+        place = tempfile.gettempdir()
+        with tempfile.TemporaryDirectory(prefix="siting-", ignore_cleanup_errors=True) as folder:
+            place = folder
+            yield Path(folder)
+    except (*WRITERS, OutputError) as err:
+        cause = err.__cause__ if isinstance(err, OutputError) and err.__cause__ else err
+        full = getattr(cause, "errno", None) in NO_ROOM
+        if not full and place not in str(getattr(err, "filename", None) or err):
+            raise
+        words = getattr(cause, "strerror", None) or first_line(cause)
+        fix = "make room there, or set TMPDIR to a folder that has room"
+        where = f"temporary files in {place}" if place else "temporary files"
+        raise OutputError(Fault(where, f"cannot be written: {words}", fix)) from err
 
 
 def _clear_dead_parts(folder: Path) -> None:

@@ -20,7 +20,7 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     items,
-    print_facts,
+    print_json,
     verb,
 )
 from siting.cli.run_folders import names_like, run_folder
@@ -83,7 +83,7 @@ def evaluate(
             progress=progress,
         )
         if as_json:
-            print_facts(evaluation.facts)
+            print_json(evaluation.facts)
         elif not quiet:
             print_evaluation(evaluation, folder)
 
@@ -116,7 +116,7 @@ def compare(
         folder = out or folders[0].resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
         comparison = compare_to_folder(folders, out=folder, now=now)
         if as_json:
-            print_facts(comparison.facts)
+            print_json(comparison.facts)
         elif not quiet:
             print_comparison(comparison, folder)
 
@@ -154,6 +154,6 @@ def simulate(
         folder = out or place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
         simulated_day = simulate_to_folder(run, rules, out=folder, now=now, progress=progress)
         if as_json:
-            print_facts(simulated_day.facts)
+            print_json(simulated_day.facts)
         elif not quiet:
             print_simulation(simulated_day, folder)

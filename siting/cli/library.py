@@ -19,7 +19,6 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
-    print_facts,
     print_json,
     verb,
 )
@@ -65,7 +64,7 @@ def demo(
                 progress=progress,
             )
             if as_json:
-                print_facts(plan.facts)
+                print_json(plan.facts)
             elif not quiet:
                 print_plan(plan, folder)
         if not (quiet or as_json):

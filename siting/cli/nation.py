@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,22 +79,21 @@ def nation(
             from siting.terminal.nation import print_changes, print_city
 
             facts, _ = read_nation(config)
+            said: dict[str, Any] = {}
             if explain is not None:
                 lines, plans = explain_city(config, explain)
-                if as_json:
-                    print_json({"lines": dict(lines), "plans": plans.to_dict("records")})
-                elif not quiet:
+                said |= {"lines": dict(lines), "plans": plans.to_dict("records")}
+                if not (as_json or quiet):
                     print_city(explain, lines, plans)
             if compare is not None:
                 changes = compare_nations(compare, config)
-                if as_json:
-                    print_json({"changes": changes.to_dict("records")})
-                elif not quiet:
+                said["changes"] = changes.to_dict("records")
+                if not (as_json or quiet):
                     print_changes(changes)
-            if explain is not None or compare is not None:
-                return
             if as_json:
-                print_json(facts)
+                print_json(said or facts)
+            elif said:
+                return
             elif not quiet:
                 typer.echo(
                     f"{config}: adds up; {facts['served_kwh_day']:,.0f} kWh/day served, at most "

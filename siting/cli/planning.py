@@ -21,10 +21,10 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
-    print_facts,
     print_json,
     verb,
 )
+from siting.texts import visible
 
 
 @verb(PLAN, "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60")
@@ -71,7 +71,7 @@ def run(
             progress=progress,
         )
         if as_json:
-            print_facts(plan.facts)
+            print_json(plan.facts)
         elif not quiet:
             print_plan(plan, folder)
 
@@ -139,10 +139,10 @@ def check(
                 progress=progress,
             )
             for fault in report.faults:
-                typer.echo(f"{path}: {fault}", err=True)
+                typer.echo(visible(f"{path}: {fault}"), err=True)
             if not (quiet or as_json):
                 for line in report.notes:
-                    typer.echo(f"{path}: {line}")
+                    typer.echo(visible(f"{path}: {line}"))
             failed = failed or bool(report.faults)
             faults = [str(fault) for fault in report.faults]
             said.append({"config": str(path), "faults": faults, "notes": report.notes})
@@ -201,6 +201,6 @@ def frontier(
             progress=progress,
         )
         if as_json:
-            print_facts(table.to_dict("records"))
+            print_json(table.to_dict("records"))
         elif not quiet:
             print_frontier(table, folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import ConfigError, DownloadError, Fault, InputError, SitingError
+from siting.errors import ConfigError, DownloadError, Fault, InputError, OutputError, SitingError
 from siting.manifest import FOLDER, REPORT, read_manifest
 from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
@@ -26,6 +25,7 @@ from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
 from siting.verify import BOUND, certified
 from siting.verify.ledger import above, differs, shown
+from siting.writing import scratch_folder
 
 # Of run.json, what differs however often the same is written.
 _OF_THE_MOMENT = ("seconds", "peak_memory_mb", "python", "platform", "packages", "siting")
@@ -61,6 +61,8 @@ class Verified:
         """Make a check that returns its words and a result; take down what it finds wrong."""
         try:
             words, result = check()
+        except OutputError:
+            raise  # of this machine, not of the run
         except SitingError as err:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
@@ -190,8 +192,8 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
     """Work out each table that follows from the others, and hold it against the stored one."""
     faults, again = [], []
-    with tempfile.TemporaryDirectory(prefix="siting-") as cache:
-        output = study.config.output.model_copy(update={"cache_dir": Path(cache)})
+    with scratch_folder() as cache:
+        output = study.config.output.model_copy(update={"cache_dir": cache})
         config = study.config.model_copy(update={"output": output})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
         for name in (n for n in stored if STAGES[n].stored in _FROM_TABLES):
@@ -230,8 +232,8 @@ def _written(
     """Write the run again from its tables, and hold each file against the one that is there."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     faults: list[Fault] = []
-    with tempfile.TemporaryDirectory(prefix="siting-") as place:
-        other = Path(place, "run")
+    with scratch_folder() as place:
+        other = place / "run"
         try:
             write_run(study, other, datetime.fromisoformat(facts["written"]))
         except (InputError, ConfigError, DownloadError) as err:
