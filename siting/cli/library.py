@@ -67,6 +67,8 @@ def demo(
                 print_json(plan.facts)
             elif not quiet:
                 print_plan(plan, folder)
+        elif as_json:
+            print_json({"written": str(config)})
         if not (quiet or as_json):
             verb = "nation" if nation else "run"
             typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")

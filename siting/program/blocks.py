@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,7 @@ from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
 from siting.program.service import Service, service_of
 from siting.program.slices import Scenarios, Slice, Years, slices_of
+from siting.writing import write_whole
 
 MODELS = ("capacitated", "coverage")
 Demand = Mapping[Any, "pd.Series[float]"]
@@ -270,9 +272,19 @@ class Blocks:
         """Return the whole program for one aim as a PuLP problem."""
         return pulp_problem(self.matrix(aim, reached), self.model)
 
-    def write_lp(self, path: Path | str) -> None:
-        """Write the program for its first aim to a file in LP format."""
-        self.to_pulp().writeLP(str(path))
+    def write_lp(self, path: Path | str, aim: Aim | None = None) -> None:
+        """Write the program for an aim, by default its first, to a file in LP format."""
+        problem = self.to_pulp(aim)
+
+        def write(part: Path) -> None:
+            try:
+                problem.writeLP(str(part))
+            except pulp.PulpError as err:
+                # PuLP tells of what the system refuses in words only, with the number among them.
+                number = re.search(r"os error (\d+)", str(err))
+                raise OSError(int(number[1]) if number else 0, str(err)) from err
+
+        write_whole(Path(path), write)
 
     def _usable(self) -> Flags:
         """Return whether any demand in any slice could use each offer."""

@@ -15,7 +15,7 @@ from siting.errors import Fault, InputError, SitingError, SolveError
 from siting.export import write_csv, write_json, write_run_tables
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
-from siting.report import has_report, write_report
+from siting.report import has_report, why_no_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.given import copied
@@ -26,7 +26,7 @@ from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored_run import study_of, write_stages
 from siting.study.zones import with_zones
-from siting.writing import whole_folder, write_plain_csv, write_whole
+from siting.writing import whole_folder, write_plain_csv
 
 # Sales slower and faster than planned; how likely they are is an assumption.
 ROBUST = (
@@ -123,7 +123,7 @@ def write_program(study: Study, path: Path) -> None:
             what = "the best plan of each scenario, which regret counts from, was not found in time"
             raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
         aim = LeastRegret(tuple(one.proof.objective for one in best_plans))
-    write_whole(path, lambda part: program.to_pulp(aim).writeLP(str(part)))
+    program.write_lp(path, aim)
 
 
 def run_to_folder(
@@ -196,9 +196,7 @@ def write_run(
         kept = to_yaml(copied(study.config, folder))
         (folder / "config.yaml").write_text(kept, encoding="utf-8")
         if not has_report():
-            plan.facts["warnings"].append(
-                'no report.html was written: it needs another package, pip install "siting[report]"'
-            )
+            plan.facts["warnings"].append(f"no report.html was written: {why_no_report()}")
         write_json(plan.facts, folder / "run.json")
         write_stages(study, folder)
         if has_report():
