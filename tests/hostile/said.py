@@ -6,11 +6,13 @@ no JSON, or another text than was given.
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import random
 import re
 import sqlite3
+import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -174,9 +176,9 @@ def python_word(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 @cache
 def _stored() -> Path:
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="siting-said-"))
+    kept = tempfile.TemporaryDirectory(prefix="siting-said-")
+    atexit.register(kept.cleanup)
+    folder = Path(kept.name)
     siting.run(write_town(folder / "town"), out=folder / "run")
     return folder
 
