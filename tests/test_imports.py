@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 
 ROOMS = [
+    "texts",
     "errors",
     "tables",
     "locks",
