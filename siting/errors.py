@@ -7,24 +7,12 @@ knows nothing of this package can still catch it sensibly.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from siting.texts import visible
+
 SHOWN_IDS = 5
-# What would move the cursor, colour the screen or turn the writing around, and half characters.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def visible(text: str) -> str:
-    """Return a text whose control characters are seen and do nothing.
-
-    Tabs and line ends stay.
-
-    >>> print(visible(chr(27) + "[31mred"))
-    \\x1b[31mred
-    """
-    return CONTROL.sub(lambda one: ascii(one[0])[1:-1], text)
 
 
 def first_line(err: BaseException) -> str:
@@ -54,13 +42,19 @@ class Fault:
 
     def __str__(self) -> str:
         """Return the fault on one line."""
-        text = f"{self.where}: {self.what}" if self.where else self.what
+        where, what, fix = self.plain().values()
+        text = f"{where}: {what}" if where else what
+        return f"{text}; {fix}" if fix else text
+
+    def plain(self) -> dict[str, str]:
+        """Return the fault as JSON has it: ``where``, ``what`` with the first ids, ``fix``."""
+        what = self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
             # A blank id of a table is not a number, whatever its column is declared to hold.
             shown = ("(blank)" if i is None or i != i else str(i) for i in self.ids[:SHOWN_IDS])
-            text += f" ({', '.join(shown)}{more})"
-        return visible(f"{text}; {self.fix}" if self.fix else text)
+            what += f" ({', '.join(shown)}{more})"
+        return {"where": visible(self.where), "what": visible(what), "fix": visible(self.fix)}
 
 
 class SitingError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from siting.errors import Fault, InputError
 from siting.export import geojson_of, plan_layers, plot_plan, save_plan_pictures, write_exchange
 from siting.outcome import Outcome
 from siting.tables import capacity_groups
+from siting.texts import html_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -283,7 +283,7 @@ class Plan(Asking):
         """Return the headline figures and who is served as HTML tables for notebooks."""
         left, right = "style='text-align:left'", "style='text-align:right'"
         rows = "".join(
-            f"<tr><th {left}>{html.escape(what)}</th><td {left}>{html.escape(value)}</td></tr>"
+            f"<tr><th {left}>{html_text(what)}</th><td {left}>{html_text(value)}</td></tr>"
             for what, value in self.headline()
         )
         names = ("vehicle class", "wanted kWh/day", "served kWh/day", "share")
@@ -291,14 +291,14 @@ class Plan(Asking):
         c = self.classes
         columns = (c["vehicle_class"], c["demand_kwh_day"], c["served_kwh_day"], c["served_share"])
         classes = "".join(
-            f"<tr><th {left}>{html.escape(str(name).replace('_', ' '))}</th>"
+            f"<tr><th {left}>{html_text(str(name).replace('_', ' '))}</th>"
             f"<td {right}>{wanted:,.0f}</td><td {right}>{served:,.0f}</td>"
             f"<td {right}>{'–' if math.isnan(share) else f'{share:.1%}'}</td></tr>"
             for name, wanted, served, share in zip(*columns, strict=True)
         )
-        note = f"<p><em>{html.escape(self.note)}</em></p>" if self.note else ""
+        note = f"<p><em>{html_text(self.note)}</em></p>" if self.note else ""
         return (
-            f"<h4>{html.escape(self.title)}</h4>{note}<table>{rows}</table>"
+            f"<h4>{html_text(self.title)}</h4>{note}<table>{rows}</table>"
             f"<table><tr>{heads}</tr>{classes}</table>"
         )
 

@@ -24,6 +24,7 @@ from pyproj.exceptions import ProjError
 
 from siting.errors import Fault, InputError, OutputError, SitingError, first_line
 from siting.locks import hold, holder
+from siting.texts import cell_text
 
 # What the libraries of layers raise.
 GEO_ERRORS = (
@@ -45,8 +46,8 @@ FIXES = {
     errno.ENAMETOOLONG: "name a shorter one",
     errno.ELOOP: "its links lead in a circle: name another place",
 }
-# What a spreadsheet takes for the beginning of a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The disk, the quota, or the limit on the size of files.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # This program's own mark. A file is filled as `.siting-part-RANDOM`; a folder NAME as PART beside
 # a file PART.lock, which its writer holds and says who it is. What has no such lock beside it is
 # somebody else's, whatever it is called.
@@ -59,32 +60,15 @@ MOMENT_S = 0.5
 _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 
 
-def cell_text(value: Any) -> Any:
-    """Return a text as a spreadsheet shows it: one that it would work out as a formula is quoted.
-
-    Anything but text stays as it is.
-
-    >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
-    ("'=1+1", 'Pump', -2.5)
-    """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
 def write_plain_csv(
     frame: pd.DataFrame, path: Path, *, replace: bool = False, **writing: Any
 ) -> None:
     """Write a table as CSV, as `write_whole` does, in which no text is a formula (`cell_text`).
 
-    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes. A carriage
-    return is written as a line break: Python 3.12 does not quote it, so that a row would end there.
+    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes.
     """
-
-    def in_cell(value: Any) -> Any:
-        text = cell_text(value)
-        return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
-
     texts = {
-        name: frame[name].map(in_cell, na_action="ignore")
+        name: frame[name].map(cell_text, na_action="ignore")
         for name in frame.columns
         if not pd.api.types.is_numeric_dtype(frame[name])
     }
@@ -143,7 +127,6 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
         with _refused_in_words(path, WRITERS):
             part.unlink()  # some writers refuse, or append to, a file that is there
             write(part)
-            part.chmod(0o644)
             if not replace:  # another may have come meanwhile
                 require_free(path)
             part.replace(place)
@@ -267,6 +250,29 @@ def _is_ours(lock: Path) -> bool:
         return False
     # Its writer may have been killed before it could say who it is.
     return not text or text.startswith(b"process ")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a folder for the while, where the system keeps such (``TMPDIR``).
+
+    Raises `OutputError` that names it, and not what is worked on there, where there is no room.
+    """
+    place = ""
+    try:
+        place = tempfile.gettempdir()
+        with tempfile.TemporaryDirectory(prefix="siting-", ignore_cleanup_errors=True) as folder:
+            place = folder
+            yield Path(folder)
+    except (*WRITERS, OutputError) as err:
+        cause = err.__cause__ if isinstance(err, OutputError) and err.__cause__ else err
+        full = getattr(cause, "errno", None) in NO_ROOM
+        if not full and place not in str(getattr(err, "filename", None) or err):
+            raise
+        words = getattr(cause, "strerror", None) or first_line(cause)
+        fix = "make room there, or set TMPDIR to a folder that has room"
+        where = f"temporary files in {place}" if place else "temporary files"
+        raise OutputError(Fault(where, f"cannot be written: {words}", fix)) from err
 
 
 def _clear_dead_parts(folder: Path) -> None:

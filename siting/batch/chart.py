@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siting.batch.studies import short_words, value_words
+from siting.texts import html_text
 
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 12, 46
@@ -114,9 +114,7 @@ def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
             parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
                          f"{short_words(float(value))}</text>")  # fmt: skip
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(
-        f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{html.escape(x)}</text>'
-    )
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{html_text(x)}</text>')
     for colour, (words, rows) in zip(COLOURS, lines.items(), strict=False):
         points = [(across(float(row[x])), _y(float(row["served_share"]), top), row)
                   for _, row in rows.iterrows()]  # fmt: skip
@@ -128,9 +126,9 @@ def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
                          f'stroke="{colour}"/>')  # fmt: skip
             text = f"{words}, {value_words(float(row[x]))}: {row['served_share']:.1%} served"
             dot = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4.5" fill="{colour}">'
-            parts.append(_linked(f"{dot}<title>{html.escape(text)}</title></circle>", row["link"]))
+            parts.append(_linked(f"{dot}<title>{html_text(text)}</title></circle>", row["link"]))
     key = "".join(
-        f'<span><i style="background:{colour}"></i>{html.escape(words)}</span>'
+        f'<span><i style="background:{colour}"></i>{html_text(words)}</span>'
         for colour, words in zip(COLOURS, lines, strict=False)
     )
     return _svg(parts, HEIGHT) + (f'<p class="key">{key}</p>' if len(lines) > 1 else "")
@@ -149,7 +147,7 @@ def _bars(table: pd.DataFrame, swept: Sequence[str]) -> str:
         scale = WIDTH - wide - 90
         width, limit = row["served_share"] * scale, _bound_share(row) * scale
         bar = (
-            f'<text x="{wide - 8}" y="{y + 15}" text-anchor="end">{html.escape(words)}</text>'
+            f'<text x="{wide - 8}" y="{y + 15}" text-anchor="end">{html_text(words)}</text>'
             f'<rect x="{wide}" y="{y + 3}" width="{width:.1f}" height="{line - 7}" '
             f'fill="{COLOURS[0]}"/>'
         )
@@ -165,7 +163,7 @@ def _bars(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _linked(shape: str, link: str) -> str:
-    return f'<a href="{html.escape(link)}">{shape}</a>' if link else shape
+    return f'<a href="{html_text(link)}">{shape}</a>' if link else shape
 
 
 def _svg(parts: Sequence[str], height: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from siting.batch.chart import chart_words, draw_chart
 from siting.batch.studies import value_words
 from siting.batch.table import swept_of
+from siting.texts import html_text
 from siting.writing import write_whole
 
 PAGE = "index.html"
@@ -42,13 +42,13 @@ def render(table: pd.DataFrame, out: Path) -> str:
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8")
     drawing = draw_chart(table, swept, links)
     figure = (
-        f'<figure>{drawing}<figcaption id="chart-words">{html.escape(chart_words(table, swept))} '
+        f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
         "A thin line ends at what no plan for the money can exceed.</figcaption></figure>"
         if drawing
         else ""
     )
     notes = "".join(
-        f'<p class="note"><b>{html.escape(name)}</b>: {html.escape(note)}</p>\n'
+        f'<p class="note"><b>{html_text(name)}</b>: {html_text(note)}</p>\n'
         for name, note in notes_of(table)
     )
     return f"""<!doctype html>
@@ -63,7 +63,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
 </head>
 <body>
 <h1>{_count(len(table), "study", "studies")}</h1>
-<p>{html.escape(status_words(table))}</p>
+<p>{html_text(status_words(table))}</p>
 {f"<h2>Share of the energy wanted that is served</h2>{figure}" if figure else ""}
 <h2>Results</h2>
 <div class="wide">
@@ -114,8 +114,8 @@ def _table(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> s
     titles = dict(zip((key.rpartition(".")[2] for key in swept), swept, strict=True))
     parts = ["<table><thead><tr>"]
     parts += [
-        f'<th class="{side}"' + (f' title="{html.escape(titles[name])}"' if name in titles else "")
-        + f">{html.escape(name)}</th>"
+        f'<th class="{side}"' + (f' title="{html_text(titles[name])}"' if name in titles else "")
+        + f">{html_text(name)}</th>"
         for name, side in heads
     ]  # fmt: skip
     parts.append("</tr></thead><tbody>")
@@ -129,16 +129,16 @@ def _side(values: pd.Series) -> str:
 
 
 def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str, columns: int) -> str:
-    name = html.escape(str(row["name"]))
-    cells = [("", f'<a href="{html.escape(link)}">{name}</a>' if link else name)]
+    name = html_text(str(row["name"]))
+    cells = [("", f'<a href="{html_text(link)}">{name}</a>' if link else name)]
     for key in swept:
         value = row[key]
         side = "n" if isinstance(value, float) else ""
-        cells.append((side, "" if pd.isna(value) else html.escape(value_words(value))))
+        cells.append((side, "" if pd.isna(value) else html_text(value_words(value))))
     status = _STATUS.get(str(row["status"]), str(row["status"]))
-    cells.append(("", html.escape(status)))
+    cells.append(("", html_text(status)))
     if row["error"]:
-        text = html.escape(f"{row['config']}\n{row['error']}" if not row["study"] else row["error"])
+        text = html_text(f"{row['config']}\n{row['error']}" if not row["study"] else row["error"])
         left = columns - len(cells)
         shown = "".join(f'<td class="{side}">{text_}</td>' for side, text_ in cells)
         return f'<tr class="failed">{shown}<td class="error" colspan="{left}">{text}</td></tr>'
@@ -153,7 +153,7 @@ def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str, columns: int) 
         ("n", _number(row["seconds"], "{:,.1f}")),
     ]
     shown = "".join(f'<td class="{side}">{text_}</td>' for side, text_ in cells)
-    return f'<tr class="{html.escape(str(row["status"]))}">{shown}</tr>'
+    return f'<tr class="{html_text(str(row["status"]))}">{shown}</tr>'
 
 
 def _number(value: Any, form: str, unit: float = 1.0) -> str:

@@ -4,6 +4,9 @@ Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 3 a pl
 written whose gap is above 100 %; 130 stopped by Ctrl-C before there was a plan.
 """
 
+import io
+import sys
+
 from siting.cli import library, planning, nation, batch, after_run, judging  # isort: skip  # their order is that of --help
 from siting.cli.app import app
 
@@ -12,4 +15,8 @@ __all__ = ["after_run", "app", "batch", "judging", "library", "main", "nation", 
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal has no sign for is written as its code, and stops nothing.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="siting")

@@ -20,7 +20,6 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     items,
-    print_facts,
     print_json,
     verb,
 )
@@ -40,12 +39,12 @@ def runs(
         folders = run_folders(here)
         if as_json:
             keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
-            rows = [{"run": str(r.path), **{k: r.facts.get(k) for k in keys}} for r in folders]
-            print_json(rows)
+            rows = [(run, run.facts or {}) for run in folders]
+            print_json([{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows])
         else:
             from siting.terminal.runs import print_runs
 
-            print_runs([(run.path.name, run.facts) for run in folders])
+            print_runs([(run.path.name, run.facts or {}) for run in folders])
 
 
 @verb(AFTER, "siting open @latest")
@@ -131,7 +130,7 @@ def verify(
 
         verified = verify_run(run_folder(folder), frontier=frontier, progress=progress)
         if as_json:
-            print_facts(verified.plain())
+            print_json(verified.plain())
         elif not quiet:
             print_verified(verified)
         if verified.faults:
@@ -185,7 +184,7 @@ def replan(
         )
         if as_json:
             said = {**replanned.after.facts, "changes": replanned.changes.to_dict("records")}
-            print_facts(said)
+            print_json(said)
         elif not quiet:
             print_replan(replanned)
 
@@ -250,7 +249,7 @@ def trace(
             run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario
         )
         if as_json:
-            print_facts(traced.to_dict())
+            print_json(traced.to_dict())
         elif not quiet:
             print_trace(traced, run.config.note)
 
@@ -304,4 +303,4 @@ def explain(
             if not (as_json or quiet):
                 print_site_reasons(why, run.plan)
         if as_json:
-            print_facts(said)
+            print_json(said)

@@ -11,7 +11,9 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +21,8 @@ import typer
 from typer.core import TyperGroup
 
 from siting.cli.run_folders import names_like
-from siting.errors import Fault, InfeasibleError, SitingError, visible
+from siting.errors import Fault, InfeasibleError, SitingError
+from siting.texts import visible
 
 if TYPE_CHECKING:
     from siting.study import Event
@@ -34,8 +37,33 @@ GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 FAR_FROM_PROVEN = 3
 
 
+@dataclass
+class Said:
+    """Whether JSON was asked for, and whether its one document stands on stdout already."""
+
+    asked: bool = False
+    done: bool = False
+
+
+# Of the verb that runs now. A fault must know it too, wherever it is found.
+_SAID: ContextVar[Said] = ContextVar("said")
+# Of all that can be wrong with the words of a command; typer names a child of it alone.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
 class Verbs(TyperGroup):
-    """The verbs, which ``--help`` lists by group."""
+    """The verbs, which ``--help`` lists by group; what is wrong with their words is JSON too."""
+
+    def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
+        """Begin a command, knowing whether it asks for JSON."""
+        _SAID.set(Said(asked="--json" in args))
+        with _usage_as_json():
+            return super().make_context(info_name, args, *more, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        with _usage_as_json():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the verbs with what they do, a section a group."""
@@ -146,15 +174,39 @@ def items(texts: Sequence[str] | None) -> list[str]:
 
 
 def print_json(facts: Any) -> None:
-    """Print plain values as JSON on stdout."""
-    typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    """Print the one document of a verb as JSON on stdout.
+
+    Numbers of NumPy, dates and what is not finite are made plain (``null``).
+    """
+    # A terminal of another encoding would write what it lacks in a way that is no JSON.
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    try:
+        text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)
+    except (TypeError, ValueError):
+        from siting.export.values import plain
+
+        text = json.dumps(plain(facts), indent=2, ensure_ascii=ascii_only, allow_nan=False)
+    _SAID.get(Said()).done = True
+    typer.echo(text)
 
 
-def print_facts(facts: Any) -> None:
-    """Print what a study or a review found as JSON on stdout, numbers and dates made plain."""
-    from siting.study import plain
+@contextmanager
+def _usage_as_json() -> Iterator[None]:
+    """Say what is wrong with the words of a command as JSON too, where that is asked for."""
+    try:
+        yield
+    except _UsageError as err:
+        fix = "siting VERB --help has the options of a verb"
+        _json_of([Fault("command line", err.format_message(), fix)])
+        raise
 
-    print_json(plain(facts))
+
+def _json_of(faults: Sequence[Fault]) -> None:
+    """Print faults as the verb's JSON where that is asked for, unless it has said something."""
+    said = _SAID.get(Said())
+    if said.asked and not said.done:
+        with suppress(OSError):  # stdout itself may be what failed; stderr has it in words
+            print_json({"error": [fault.plain() for fault in faults]})
 
 
 def _print_version(value: bool) -> None:
@@ -217,22 +269,27 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
-        _print_error("This cannot hold", err)
+        print_error("This cannot hold", err)
         raise typer.Exit(1) from err
     except SitingError as err:
-        _print_error("Error", err)
+        print_error("Error", err)
         raise typer.Exit(2) from err
     except OSError as err:
-        where = "" if err.filename is None else visible(str(err.filename))
-        _print_error("Error", SitingError(Fault(where, f"the system says: {err.strerror or err}")))
+        where = "" if err.filename is None else str(err.filename)
+        print_error("Error", SitingError(Fault(where, f"the system says: {err.strerror or err}")))
         raise typer.Exit(2) from err
     except MemoryError as err:
         what = "needs more memory than there is: ask for less, e.g. a smaller area or cutoff_min"
-        _print_error("Error", SitingError(Fault("", f"{what} ({err})" if str(err) else what)))
+        print_error("Error", SitingError(Fault("", f"{what} ({err})" if str(err) else what)))
         raise typer.Exit(2) from err
     except KeyboardInterrupt as err:
-        typer.echo(f"{str(err) or 'Stopped'}; nothing was written.", err=True)
-        raise typer.Exit(130) from None
+        raise stopped(f"{str(err) or 'Stopped'}; nothing was written.") from None
+    except typer.Exit:
+        raise
+    except Exception as err:
+        what = f"siting itself failed: {type(err).__name__}: {err}"
+        _json_of([Fault("", what, "report it, with what stands on stderr")])
+        raise
     finally:
         told()
 
@@ -261,7 +318,16 @@ def _listen_to_sigterm() -> Callable[[], None]:
     return as_before
 
 
-def _print_error(heading: str, err: SitingError) -> None:
+def stopped(text: str) -> typer.Exit:
+    """Say that a verb was stopped, and return what ends it."""
+    typer.echo(text, err=True)
+    _json_of([Fault("", text.strip())])
+    return typer.Exit(130)
+
+
+def print_error(heading: str, err: SitingError) -> None:
+    """Print an error on stderr, and as JSON on stdout where that is asked for."""
+    _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
     # A terminal breaks long lines inside words; what is piped stays a line a fault.

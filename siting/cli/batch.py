@@ -23,8 +23,9 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     exit_if_far,
-    print_facts,
+    print_error,
     print_json,
+    stopped,
     verb,
 )
 from siting.cli.run_folders import run_folder
@@ -95,7 +96,7 @@ def batch(
         if dry_run:
             if as_json:
                 keys = ("config", "name", "sweep", "key", "fault")
-                print_facts([{key: getattr(s, key) for key in keys} for s in studies])
+                print_json([{key: getattr(s, key) for key in keys} for s in studies])
             elif not quiet:
                 print_studies(studies, out)
             if any(study.fault for study in studies):
@@ -115,8 +116,8 @@ def batch(
                     progress=lines,
                 )
         except KeyboardInterrupt:
-            typer.echo("\nStopped. What is finished is kept; the same command goes on.", err=True)
-            raise typer.Exit(130) from None
+            kept = "\nStopped. What is finished is kept; the same command goes on."
+            raise stopped(kept) from None
         finally:
             if lines is not None:
                 lines.stop()
@@ -157,10 +158,10 @@ def rerun(
             repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress)
         except InfeasibleError as err:
             # The first run had a plan: that there is none now is a difference, and no bad input.
-            typer.echo(f"Differs: there was a plan, now there is none.\n  {err}", err=True)
+            print_error("Differs: there was a plan, now there is none", err)
             raise typer.Exit(1) from err
         if as_json:
-            print_facts(repetition.plain())
+            print_json(repetition.plain())
         elif not quiet:
             print_rerun(repetition)
         if not repetition.same:

@@ -20,7 +20,7 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     items,
-    print_facts,
+    print_json,
     verb,
 )
 from siting.cli.run_folders import names_like, run_folder
@@ -83,7 +83,7 @@ def evaluate(
             progress=progress,
         )
         if as_json:
-            print_facts(evaluation.facts)
+            print_json(evaluation.facts)
         elif not quiet:
             print_evaluation(evaluation, folder)
 
@@ -115,7 +115,7 @@ def compare(
         folders = [run_folder(run) for run in runs]
         comparison, folder = compare_to_folder(folders, out=out, now=now)
         if as_json:
-            print_facts(comparison.facts)
+            print_json(comparison.facts)
         elif not quiet:
             print_comparison(comparison, folder)
 
@@ -152,6 +152,6 @@ def simulate(
             run_folder(run), rules, out=out, now=now, progress=progress
         )
         if as_json:
-            print_facts(simulated_day.facts)
+            print_json(simulated_day.facts)
         elif not quiet:
             print_simulation(simulated_day, folder)

@@ -20,7 +20,6 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     exit_if_far,
-    print_facts,
     print_json,
     verb,
 )
@@ -68,9 +67,11 @@ def demo(
             )
             reached = plan.outcome.gap
             if as_json:
-                print_facts(plan.facts)
+                print_json(plan.facts)
             elif not quiet:
                 print_plan(plan, folder)
+        elif as_json:
+            print_json({"written": str(config)})
         if not (quiet or as_json):
             verb = "nation" if nation else "run"
             typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")

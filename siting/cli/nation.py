@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,6 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     exit_if_far,
-    print_facts,
     print_json,
     verb,
 )
@@ -80,26 +79,27 @@ def nation(
             from siting.nation import compare_nations, explain_city, read_nation, verify_nation
             from siting.terminal.nation import print_changes, print_city
 
+            said: dict[str, Any] = {}
             if explain is not None:
                 lines, plans = explain_city(config, explain)
-                if as_json:
-                    print_json({"lines": dict(lines), "plans": plans.to_dict("records")})
-                elif not quiet:
+                said |= {"lines": dict(lines), "plans": plans.to_dict("records")}
+                if not (as_json or quiet):
                     print_city(explain, lines, plans)
             if compare is not None:
                 changes = compare_nations(compare, config)
-                if as_json:
-                    print_json({"changes": changes.to_dict("records")})
-                elif not quiet:
+                said["changes"] = changes.to_dict("records")
+                if not (as_json or quiet):
                     print_changes(changes)
-            if explain is not None or compare is not None:
+            if said:
+                if as_json:
+                    print_json(said)
                 return
             from siting.terminal.verify import print_verified
 
             verified = verify_nation(config, progress=progress)
             if as_json:
                 facts = {} if verified.faults else read_nation(config)[0]
-                print_facts({**facts, **verified.plain()})
+                print_json({**facts, **verified.plain()})
             elif not quiet:
                 print_verified(verified)
             if verified.faults:

@@ -22,10 +22,10 @@ from siting.cli.app import (
     asked_of_solver,
     errors_explained,
     exit_if_far,
-    print_facts,
     print_json,
     verb,
 )
+from siting.texts import visible
 
 
 @verb(PLAN, "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60")
@@ -74,7 +74,7 @@ def run(
             progress=progress,
         )
         if as_json:
-            print_facts(plan.facts)
+            print_json(plan.facts)
         elif not quiet:
             print_plan(plan, folder)
         exit_if_far(plan.outcome.gap)
@@ -143,10 +143,10 @@ def check(
                 progress=progress,
             )
             for fault in report.faults:
-                typer.echo(f"{path}: {fault}", err=True)
+                typer.echo(visible(f"{path}: {fault}"), err=True)
             if not (quiet or as_json):
                 for line in report.notes:
-                    typer.echo(f"{path}: {line}")
+                    typer.echo(visible(f"{path}: {line}"))
             failed = failed or bool(report.faults)
             faults = [str(fault) for fault in report.faults]
             said.append({"config": str(path), "faults": faults, "notes": report.notes})
@@ -205,7 +205,7 @@ def frontier(
             progress=progress,
         )
         if as_json:
-            print_facts(table.to_dict("records"))
+            print_json(table.to_dict("records"))
         elif not quiet:
             print_frontier(table, folder)
         exit_if_far(*table["gap"])

@@ -4,21 +4,58 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from siting.errors import Fault, InputError
 
 LATEST = "@latest"
+# What is told of a run in a list; all of it stands in the first kilobytes of its run.json.
+LISTED = ("title", "written", "status", "gap", "subsidy_pkr", "new_stations", "served_share")
+HEAD_BYTES = 16_384
+# A value of the outermost object that stands on the line of its key.
+_LINE = re.compile(r'^  "(\w+)": (.*[^{\[,]),?$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder and what its ``run.json`` says."""
+    """A run folder and what its ``run.json`` says first."""
 
     path: Path
-    facts: dict[str, Any]
+
+    @cached_property
+    def facts(self) -> dict[str, Any] | None:
+        """The values of `LISTED` that are there; none where ``run.json`` cannot be read."""
+        try:
+            found = _head(self.path / "run.json")
+            if found is None:
+                found = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return {k: found[k] for k in LISTED if k in found} if isinstance(found, dict) else None
+
+    @property
+    def written(self) -> datetime:
+        """When the run was written; long ago where that is not said."""
+        try:
+            return datetime.fromisoformat(str((self.facts or {}).get("written"))).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return datetime.min.replace(tzinfo=UTC)
+
+
+def _head(path: Path) -> dict[str, Any] | None:
+    """Return the listed values of a file as a run writes it; none where they are not all there."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        file.seek(-min(2, len(head)), 2)
+        if file.read() != b"}\n":
+            return None
+    lines = dict(_LINE.findall(head.decode("utf-8", "ignore")))
+    return {k: json.loads(lines[k]) for k in LISTED} if lines.keys() >= set(LISTED) else None
 
 
 def run_folders(here: Path | None = None) -> list[RunFolder]:
@@ -26,21 +63,18 @@ def run_folders(here: Path | None = None) -> list[RunFolder]:
 
     `here` is the current folder by default. Folders without a readable ``run.json`` are left out.
     """
+    runs = [run for run in _all_folders(here) if run.facts is not None]
+    return sorted(runs, key=lambda run: (run.written, run.path.name), reverse=True)
+
+
+def _all_folders(here: Path | None) -> list[RunFolder]:
     here = Path() if here is None else here
     by_path: dict[Path, RunFolder] = {}
     for place in (here / "runs", here / ".." / "runs", *sorted(here.glob("*/runs"))):
         for path in sorted(place.glob("*/run.json")):
-            try:
-                facts = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if isinstance(facts, dict) and not path.parent.name.startswith("."):
-                by_path.setdefault(path.parent.resolve(), RunFolder(path.parent, facts))
-    return sorted(
-        by_path.values(),
-        key=lambda run: (str(run.facts.get("written")), run.path.name),
-        reverse=True,
-    )
+            if not path.parent.name.startswith("."):
+                by_path.setdefault(path.parent.resolve(), RunFolder(path.parent))
+    return list(by_path.values())
 
 
 def run_folder(wanted: Path, here: Path | None = None) -> Path:
@@ -52,12 +86,13 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
         return wanted
-    runs = run_folders(here)
     if word == LATEST:
+        runs = run_folders(here)
         if not runs:
             what = "there is no run in runs/, ../runs/ or */runs/"
             raise InputError(Fault(word, what, "make one with siting run, or name its folder"))
         return runs[0].path
+    runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
     named = named or [run for run in runs if run.path.name.startswith(word)]
     if len(named) == 1:
@@ -73,5 +108,5 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
 
 def names_like(incomplete: str) -> list[str]:
     """Return the names of runs that begin like a word, for the completion of the shell."""
-    names = [LATEST, *(run.path.name for run in run_folders())]
+    names = [LATEST, *(run.path.name for run in _all_folders(None))]
     return [name for name in names if name.startswith(incomplete)]

@@ -81,12 +81,25 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     if faults:
         raise ConfigError(faults)
     data = _over(BEGIN, change) if config is None else _merged(config, change)
-    cache_dir = Path(data["output"]["cache_dir"]).absolute()
+    cache_dir = _cache_dir(data)
     wrong: list[SitingError] = []
     data = _placed(data, (), lambda key, value: place(key, value, cache_dir), wrong)
     if wrong:
         raise type(wrong[0])([fault for err in wrong for fault in err.faults])
     return checked(data, Path.cwd())
+
+
+def _cache_dir(data: Mapping[str, Any]) -> Path:
+    """Return where tables are laid down; what is wrong with the section that says so is told."""
+    try:
+        return Path(data["output"]["cache_dir"]).absolute()
+    except (TypeError, ValueError, LookupError):
+        try:
+            checked({**BEGIN, "output": data["output"]}, Path.cwd())
+        except ConfigError as err:
+            faults = [fault for fault in err.faults if fault.where.startswith("output")]
+            raise ConfigError(faults or err.faults) from None
+        raise
 
 
 @cache
@@ -168,7 +181,9 @@ def _merged(standing: Any, change: Any) -> Any:
     out = plain(standing)
     if any(name in change and change[name] != out.get(name) for name in SELECTORS):
         return dict(change)
-    return out | {name: _merged(getattr(standing, name, None), v) for name, v in change.items()}
+    return out | {
+        name: _merged(getattr(standing, str(name), None), v) for name, v in change.items()
+    }
 
 
 def _placed(

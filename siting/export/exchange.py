@@ -15,6 +15,7 @@ from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable
 from siting.export.lonlat import to_lonlat
 from siting.export.values import rounded
+from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
 # Layers that a file of one layer, and of several, has where none are named.
@@ -110,6 +111,8 @@ def _geojson(layers: dict[str, pd.DataFrame], part: Path, note: str) -> None:
 def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
     for n, (name, layer) in enumerate(layers.items()):
         ready = _ready(name, layer)
+        for column in ready.select_dtypes(["object", "str"]).columns:
+            ready[column] = ready[column].map(kml_text, na_action="ignore")
         if "name" in ready.columns:  # what a globe writes beside the pin
             ready = ready.rename(columns={"name": "Name"})
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
@@ -129,7 +132,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     }
     sheets["dictionary"] = data_dictionary_of(fields_of(layers))
     for n, (name, table) in enumerate(sheets.items()):
-        pyogrio.write_dataframe(table, part, driver="XLSX", layer=name[:31], append=n > 0)
+        pyogrio.write_dataframe(storable(table), part, driver="XLSX", layer=name[:31], append=n > 0)
 
 
 def _sheet(name: str, table: pd.DataFrame) -> pd.DataFrame:

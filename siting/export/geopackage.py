@@ -14,6 +14,7 @@ from siting.export.dictionary import data_dictionary_of
 from siting.export.geopackage_styles import add_meanings, add_styles
 from siting.export.lonlat import to_lonlat
 from siting.export.styles import Style
+from siting.texts import visible
 from siting.writing import write_whole
 
 
@@ -57,7 +58,7 @@ def write_geopackage(
         for name, layer in layers.items():
             options: dict[str, Any] = {}
             if descriptions and name in descriptions:
-                options["DESCRIPTION"] = descriptions[name]
+                options["DESCRIPTION"] = visible(descriptions[name])
             if isinstance(layer, gpd.GeoDataFrame):
                 frame: pd.DataFrame = to_lonlat(layer, name)
                 if layer.empty and geometry_types and name in geometry_types:
@@ -78,32 +79,35 @@ def write_geopackage(
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with names and values as SQLite can hold them."""
+    """Return the table with names and values as SQLite, XML and the drivers of GDAL hold them.
+
+    A driver ends a text at a zero byte, and writes other control characters into XML as they are.
+    """
     table = frame.reset_index(drop=True)
     taken: set[str] = set()
     names = {}
     for column in table.columns:
         # SQLite holds "Name" and "name" for one column.
-        new, count = str(column), 1
+        new, count = visible(str(column)), 1
         while new.lower() in taken:
             count += 1
-            new = f"{column}_{count}"
+            new = f"{visible(str(column))}_{count}"
         taken.add(new.lower())
         names[column] = new
     table = table.rename(columns=names)
     for name in table.columns:
         if isinstance(table[name].dtype, pd.CategoricalDtype):
             table[name] = table[name].astype(table[name].cat.categories.dtype)
-        if table[name].dtype == object:
-            table[name] = pd.Series([_cell(v) for v in table[name]], dtype=object)
+        if pd.api.types.is_string_dtype(table[name]) or table[name].dtype == object:
+            table[name] = pd.Series([_cell(v) for v in table[name]], dtype=table[name].dtype)
     return table
 
 
 def _cell(value: Any) -> Any:
     """Return the items of a list as one text; OSM streets may have several names."""
     if isinstance(value, list | tuple):
-        return "; ".join(map(str, value))
-    return value
+        return _cell("; ".join(map(str, value)))
+    return visible(value) if isinstance(value, str) else value
 
 
 def _free_name(wanted: str, frame: pd.DataFrame) -> str:

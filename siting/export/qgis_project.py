@@ -15,8 +15,9 @@ import geopandas as gpd
 import pandas as pd
 from pyproj import CRS
 
-from siting.export.qml import QGIS_VERSION
+from siting.export.qml import QGIS_VERSION, qgis_xml
 from siting.export.styles import Style
+from siting.texts import qgis_label
 from siting.writing import write_whole
 
 # Layers that a reader switches on.
@@ -100,10 +101,7 @@ def _project(
     system = SubElement(properties, "SpatialRefSys")
     SubElement(system, "ProjectionsEnabled", type="int").text = "1"
     SubElement(SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
-    ET.indent(root, " ")
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(
-        root, encoding="unicode"
-    )
+    return qgis_xml(root)
 
 
 def _layer(name: str, layer: pd.DataFrame, style: Style, source: str) -> Element:
@@ -147,9 +145,9 @@ def _page(title: str, note: str, bounds: Sequence[float], layers: Iterable[str])
     chart.set("frame", "true")
     SubElement(chart, "Extent", dict(zip(("xmin", "ymin", "xmax", "ymax"),
                                          (f"{v:.3f}" for v in view), strict=True)))  # fmt: skip
-    heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=title, htmlState="0")
+    heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=qgis_label(title), htmlState="0")
     SubElement(heading, "text-style", fontSize="18", fontSizeUnit="Point", fontWeight="75")
-    below = _item(layout, _LABEL, (10, 193, 277, 12), labelText=note, htmlState="0")
+    below = _item(layout, _LABEL, (10, 193, 277, 12), labelText=qgis_label(note), htmlState="0")
     SubElement(below, "text-style", fontSize="8", fontSizeUnit="Point")
     legend = _item(layout, _LEGEND, (220, 24, 70, 140), linkedMap="{map}", map_uuid="{map}",
                    resizeToContents="1", symbolHeight="3", symbolWidth="5", boxSpace="1",

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element, SubElement
 
+from siting.texts import qgis_label, visible
+
 QGIS_VERSION = "3.22.0"
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 # Property kinds of QGIS: by a field, by an expression.
@@ -154,8 +156,8 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
     for i, (value, label, _) in enumerate(classes):
         kind = {bool: "bool", int: "integer"}.get(type(value), "string")
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        SubElement(categories, "category", value=text, type=kind, label=label, symbol=str(i),
-                   render="true")  # fmt: skip
+        SubElement(categories, "category", value=text, type=kind, label=qgis_label(label),
+                   symbol=str(i), render="true")  # fmt: skip
     renderer.insert(0, categories)
     if classes:
         _add_size_legend(renderer, size, classes[0].symbol)
@@ -169,8 +171,8 @@ def graduated(field: str, classes: Sequence[Class]) -> Element:
     ranges = Element("ranges")
     for i, (value, label, _) in enumerate(classes):
         low, high = value
-        SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}", label=label,
-                   symbol=str(i), render="true")  # fmt: skip
+        SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}",
+                   label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip
     renderer.insert(0, ranges)
     return renderer
 
@@ -181,8 +183,8 @@ def rules(rule_list: Sequence[Rule]) -> Element:
     renderer.set("symbollevels", "1")
     root = Element("rules", key="{root}")
     for i, rule in enumerate(rule_list):
-        made = SubElement(root, "rule", key=f"{{rule{i}}}", symbol=str(i), label=rule.label,
-                          filter=rule.where)  # fmt: skip
+        made = SubElement(root, "rule", key=f"{{rule{i}}}", symbol=str(i),
+                          label=qgis_label(rule.label), filter=rule.where)  # fmt: skip
         if rule.scale:
             made.set("scalemaxdenom", str(rule.scale))
             made.set("scalemindenom", "1")
@@ -268,8 +270,13 @@ def document(
         SubElement(named, "alias", index=str(i), field=field, name=words)
     if shown_by:
         SubElement(root, "previewExpression").text = shown_by
+    return qgis_xml(root) + "\n"
+
+
+def qgis_xml(root: Element) -> str:
+    """Return the text of a document of QGIS, with nothing in it that XML cannot hold."""
     ET.indent(root, " ")
-    return _DOCTYPE + ET.tostring(root, encoding="unicode") + "\n"
+    return _DOCTYPE + visible(ET.tostring(root, encoding="unicode"))
 
 
 def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from importlib.resources import files
@@ -11,6 +10,7 @@ from typing import Any
 
 from siting.nation.certificate import price_columns
 from siting.nation.plan import NationPlan
+from siting.texts import html_text
 from siting.writing import write_whole
 
 # Nothing is fetched and no script is run.
@@ -103,9 +103,9 @@ def _of_year(plan: NationPlan, year: int) -> str:
 def render(plan: NationPlan, out: Path) -> str:
     """Return the page of a nation as HTML text."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
-    title, note = html.escape(plan.config.title), html.escape(plan.config.note)
+    title, note = html_text(plan.config.title), html_text(plan.config.note)
     lines = "".join(
-        f"<tr><th>{html.escape(a)}</th><td style='white-space:normal'>{html.escape(b)}</td></tr>"
+        f"<tr><th>{html_text(a)}</th><td style='white-space:normal'>{html_text(b)}</td></tr>"
         for a, b in headline(plan)
     )
     each = ", by year" if plan.years else ""
@@ -202,7 +202,7 @@ def _cities_in(plan: NationPlan, year: int) -> str:
     for row in plan.cities.to_dict("records"):
         served, wanted = row[f"served_{year}_kwh_day"], row[f"wanted_{year}_kwh_day"]
         rows.append(
-            [html.escape(row["title"]), f"{row[f'granted_{year}_pkr'] / 1e6:,.1f}",
+            [html_text(row["title"]), f"{row[f'granted_{year}_pkr'] / 1e6:,.1f}",
              f"{row[f'subsidy_{year}_pkr'] / 1e6:,.1f}", f"{row[f'new_stations_{year}']:,.0f}",
              f"{served:,.0f}", _number(wanted),
              _number(served / wanted if wanted else 0.0, ".1%")]
@@ -224,14 +224,14 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
         kind = "city lost" if row["status"] == "failed" else "city"
         words = f"{row['title']}: PKR {row[column] / 1e6:,.1f} m"
         parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>'
-                     f"{html.escape(words)}</title></circle>")  # fmt: skip
+                     f"{html_text(words)}</title></circle>")  # fmt: skip
         left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
         while any(side == left and abs(line - there) < LINE for side, there in taken):
             line += LINE  # else the words of neighbours would run into each other
         taken.append((left, line))
         at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
         parts.append(
-            f'<text x="{at:.1f}" y="{line:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
+            f'<text x="{at:.1f}" y="{line:.1f}" text-anchor="{anchor}">{html_text(words)}</text>'
         )
     width, height = _xy(EAST, SOUTH)
     return (
@@ -263,17 +263,15 @@ def _cities(plan: NationPlan, out: Path) -> str:
     for row in plan.cities.to_dict("records"):
         folder = f"cities/{row['city']}"
         page = f"{folder}/report.html" if (out / folder / "report.html").is_file() else folder
-        name = html.escape(row["title"])
+        name = html_text(row["title"])
         if row["status"] == "failed":
-            name += (
-                f"<br><small>failed: {html.escape(' '.join(row['error'].split())[:160])}</small>"
-            )
+            name += f"<br><small>failed: {html_text(' '.join(row['error'].split())[:160])}</small>"
         else:
-            name = f'<a href="{html.escape(page)}">{name}</a>'
+            name = f'<a href="{html_text(page)}">{name}</a>'
         kinds.append("failed" if row["status"] == "failed" else "")
         share = row["served_kwh_day"] / row["demand_kwh_day"] if row["demand_kwh_day"] else 0.0
         rows.append(
-            [name, html.escape(row["province"]), f"{row['granted_pkr'] / 1e6:,.1f}",
+            [name, html_text(row["province"]), f"{row['granted_pkr'] / 1e6:,.1f}",
              f"{row['subsidy_pkr'] / 1e6:,.1f}", f"{row['cost_pkr'] / 1e6:,.1f}",
              f"{row['new_stations']:,.0f}", f"{row['served_kwh_day']:,.0f}", _number(share, ".1%"),
              _number(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
@@ -290,7 +288,7 @@ def _classes(plan: NationPlan) -> str:
         if column.startswith("wanted_") and column not in of_years
     ]
     rows = [
-        [html.escape(row["title"])]
+        [html_text(row["title"])]
         + [
             f"{_number(row[f'served_{n}'])} of {_number(row[f'wanted_{n}'])}"
             if math.isfinite(row[f"wanted_{n}"]) else "–"
@@ -304,7 +302,7 @@ def _classes(plan: NationPlan) -> str:
 def _splits(plan: NationPlan) -> str:
     cities = list(plan.cities["city"])
     titles = dict(zip(cities, plan.cities["title"], strict=True))
-    heads = ["Divided", *(f"{html.escape(titles[c])}, PKR m" for c in cities), "Served, kWh/day",
+    heads = ["Divided", *(f"{html_text(titles[c])}, PKR m" for c in cities), "Served, kWh/day",
              "Against this plan", "Worth, PKR m", "Drive, min", "Gini", "Gini a head"]  # fmt: skip
     rows = []
     for row in plan.splits.to_dict("records"):
@@ -332,7 +330,7 @@ def _terms(plan: NationPlan) -> str:
         words = " / ".join(f"{price * 1e6:,.2f}" for price in prices)
         rows.append(
             [
-                html.escape(r["name"]),
+                html_text(r["name"]),
                 f"{words} kWh/day a PKR m",
                 _number(r["money_pkr"] / 1e6, ",.1f"),
                 f"{r['term_kwh_day']:,.1f}",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -279,9 +280,19 @@ class Blocks:
         """Return the whole program for one aim as a PuLP problem."""
         return pulp_problem(self.matrix(aim, reached), self.model)
 
-    def write_lp(self, path: Path | str) -> None:
-        """Write the program for its first aim to a new file in LP format."""
-        write_whole(Path(path), lambda part: self.to_pulp().writeLP(str(part)))
+    def write_lp(self, path: Path | str, aim: Aim | None = None) -> None:
+        """Write the program for an aim, by default its first, to a file in LP format."""
+        problem = self.to_pulp(aim)
+
+        def write(part: Path) -> None:
+            try:
+                problem.writeLP(str(part))
+            except pulp.PulpError as err:
+                # PuLP tells of what the system refuses in words only, with the number among them.
+                number = re.search(r"os error (\d+)", str(err))
+                raise OSError(int(number[1]) if number else 0, str(err)) from err
+
+        write_whole(Path(path), write)
 
     def _usable(self) -> Flags:
         """Return whether any demand in any slice could use each offer."""

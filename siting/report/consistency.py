@@ -13,7 +13,7 @@ from siting.errors import Fault, InputError
 from siting.manifest import read_manifest
 from siting.report.folder import RunFolder
 from siting.report.reading import read_csv
-from siting.writing import cell_text
+from siting.texts import cell_text
 
 FIX = "a file was edited or comes from another run: make the run again with `siting run`"
 # Layers hold watt-hours and paisas; half of one may be lost a row.

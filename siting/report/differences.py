@@ -10,8 +10,9 @@ import pandas as pd
 
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import road_lines
-from siting.report.page import _asset, _environment, _json_text, _policy
+from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
+from siting.texts import json_in_page
 
 # Figures by name; the rest are told by their own words.
 _NAMES = {
@@ -135,7 +136,7 @@ def render_differences(
             leaflet=leaflet,
             page_style=_asset("page.css"),
             page_script=script,
-            data=_json_text(data),
+            data=json_in_page(data),
             version=version,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -12,6 +13,17 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
+# SHA-256 of script and style sheet of the versions this was tried with. The script runs in every
+# report: one that was changed after its release makes none.
+KNOWN = {
+    "1.9.3": (
+        "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
+        "90b693d86392a4779c861b28cf307e7e59c3fb35328c4d8b95f58f814d38c722",
+    ),
+}
+# Why no report can be made.
+_NEEDED = 'it needs another package, pip install "siting[report]"'
+_MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
 
 
 @dataclass(frozen=True)
@@ -21,32 +33,50 @@ class Leaflet:
     version: str
     script: str
     style: str
+    sha256: str  # of the script, as it was installed
+    known: bool  # whether it is the one that this version was released with
 
 
 def has_report() -> bool:
-    """Return whether the packages that a report needs are installed."""
+    """Return whether the packages that a report needs are installed, and as they were released."""
+    return not why_no_report()
+
+
+def why_no_report() -> str:
+    """Return what keeps a report from being made, in words; nothing where one can be."""
     if find_spec("jinja2") is None:
-        return False
+        return _NEEDED
     try:
-        distribution(_PACKAGE)
-    except PackageNotFoundError:
-        return False
-    return True
+        embedded_leaflet()
+    except MissingExtraError as err:
+        return str(err)
+    return ""
+
+
+def is_why_no_report(text: str) -> bool:
+    """Return whether a text is what `why_no_report` says, here or elsewhere."""
+    version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
+    return text in (_NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
 
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises `MissingExtraError` if the package that carries Leaflet is not installed.
+    Raises `MissingExtraError` if the package that carries Leaflet is not installed, or was changed
+    since its release. Of a version that is not known here there is nothing to hold it against.
     """
     try:
         package = distribution(_PACKAGE)
-        script = _file(package, "leaflet.js").read_text(encoding="utf-8")
-        style = _file(package, "leaflet.css").read_text(encoding="utf-8")
+        files = [_file(package, name).read_bytes() for name in ("leaflet.js", "leaflet.css")]
     except (PackageNotFoundError, FileNotFoundError) as err:
-        raise MissingExtraError(
-            Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
-        ) from err
+        raise MissingExtraError(_MISSING) from err
+
+    version = ".".join(package.version.split(".")[:3])
+    found = (hashlib.sha256(files[0]).hexdigest(), hashlib.sha256(files[1]).hexdigest())
+    if KNOWN.get(version, found) != found:
+        raise MissingExtraError(_changed(version))
+    # As Python reads a text: the package ends its lines in two ways.
+    script, style = (content.decode("utf-8").replace("\r\n", "\n") for content in files)
 
     def inline(match: re.Match[str]) -> str:
         data = base64.b64encode(_file(package, match[1]).read_bytes()).decode("ascii")
@@ -55,8 +85,13 @@ def embedded_leaflet() -> Leaflet:
     style = re.sub(r"url\(['\"]?(images/[\w.-]+\.png)['\"]?\)", inline, style)
     # A browser's developer tools would fetch the map of the script.
     script = re.sub(r"\n?//# sourceMappingURL=\S+", "", script)
-    version = ".".join(package.version.split(".")[:3])
-    return Leaflet(version, script, style)
+    return Leaflet(version, script, style, found[0], version in KNOWN)
+
+
+def _changed(version: str) -> Fault:
+    what = f"is not Leaflet {version} as it was released: its files were changed"
+    fix = "install it again: pip install --force-reinstall xstatic-leaflet"
+    return Fault("xstatic-leaflet", what, fix)
 
 
 def _file(package: Distribution, name: str) -> Path:

@@ -2,11 +2,13 @@
 (() => {
   const run = JSON.parse(document.getElementById("run-data").textContent);
   const shades = ["#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e"];
+  // A text can be called as what every object has: names are keys of maps alone.
+  const words = new Map(Object.entries(run.words));
   const byId = (id) => document.getElementById(id);
   // In another language texts are looked up by their English, numbers apart; a name (bdi) is none.
   const say = (text) => {
     const numbers = [], key = text.replace(/(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])/g, (n) => (numbers.push(n), "#"));
-    const found = run.words[key.trim().toLowerCase()];
+    const found = words.get(key.trim().toLowerCase());
     return found ? found.replace(/\{(\d)\}/g, (_, i) => numbers[i - 1]) : text;
   };
   const make = (tag, text, name = "") =>
@@ -32,7 +34,8 @@
   const corner = L.control({ position: "topright" });
   corner.onAdd = () => {
     const box = make("div", "", "map-title");
-    box.append(make("b", run.title), make("span", "N", "north"));
+    box.append(make("b", ""), make("span", "N", "north"));
+    box.firstChild.append(make("bdi", run.title));
     return box;
   };
   corner.addTo(map);

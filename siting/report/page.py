@@ -26,6 +26,7 @@ from siting.report.mapdata import live_map_data, map_data
 from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.report.yearly import year_rows
+from siting.texts import json_in_page, visible
 from siting.writing import require_free, write_whole
 
 # Where the map's online tiles come from, if the reader asks for them.
@@ -118,7 +119,7 @@ def render(
         leaflet=leaflet,
         page_style=_asset("page.css"),
         page_script=script,
-        data=_json_text(
+        data=json_in_page(
             {
                 **data,
                 "title": run.facts["title"],
@@ -169,10 +170,16 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_seen,
     )
     environment.tests["urdu"] = is_urdu
     environment.filters["exact"] = _exact
     return environment
+
+
+def _seen(value: Any) -> Any:
+    """Return what a template writes, texts with their control characters seen; markup as it is."""
+    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _asset(name: str) -> str:
@@ -193,14 +200,6 @@ def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         f"img-src {images}{font_rule}"
     )
-
-
-def _json_text(data: dict[str, Any]) -> str:
-    """Return JSON that cannot end the element it stands in."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
 
 
 def _exact(value: Any) -> str:

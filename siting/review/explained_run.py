@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -20,6 +19,7 @@ from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
 from siting.study.runs import write_run
 from siting.study.stored_run import Source, plan_of, study_of
+from siting.writing import scratch_folder
 
 NEAREST = 3
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
@@ -40,13 +40,13 @@ def opened(source: Source | Explained) -> Explained:
 @contextmanager
 def folders_of(sources: Mapping[str, Source]) -> Iterator[dict[str, Path]]:
     """Yield a run folder for each of some runs; those in memory are written for the while."""
-    with TemporaryDirectory(prefix="siting-") as scratch:
+    with scratch_folder() as scratch:
         folders = {}
         for name, source in sources.items():
             if isinstance(source, Path | str):
                 folders[name] = Path(source)
                 continue
-            folders[name] = Path(scratch, name)
+            folders[name] = scratch / name
             write_run(study_of(source), folders[name], datetime.now().astimezone())
         yield folders
 

@@ -9,9 +9,11 @@ those there are; their offers and drives are worked out for them alone and appen
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +229,9 @@ def wishes_of(
     if both:
         what = f"{_many(both)} both dropped and required"
         faults.append(Fault("--drop and --require", what, "leave each in one of them", both))
+    if budget_pkr is not None and not _is_money(budget_pkr):
+        what = f"{reprlib.repr(budget_pkr)} is no amount of money"
+        faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
     if faults:
         raise InputError(faults)
     limits = config.program.limits
@@ -250,6 +255,11 @@ def wishes_of(
             money = in_years(config.program.years.budgets_pkr, budget_pkr)
             keys["program.years.budgets_pkr"] = money
     return keys, notes
+
+
+def _is_money(value: Any) -> bool:
+    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else -1
+    return bool(0 <= number <= 1e14)
 
 
 def _many(names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import ConfigError, DownloadError, Fault, InputError, SitingError
+from siting.errors import ConfigError, DownloadError, Fault, InputError, OutputError, SitingError
 from siting.export import json_text
 from siting.export.values import plain
 from siting.manifest import (
@@ -24,7 +23,7 @@ from siting.manifest import (
     read_manifest,
     strange,
 )
-from siting.report import page_of
+from siting.report import is_why_no_report, page_of
 from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
 from siting.review.told import (
@@ -47,6 +46,7 @@ from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
 from siting.verify import BOUND, certified
 from siting.verify.ledger import above, differs, shown
+from siting.writing import scratch_folder
 
 # Tables that are worked out again from other tables of the run; the rest is read from inputs.
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
@@ -81,6 +81,8 @@ class Verified:
         """Make a check that returns its words and a result; take down what it finds wrong."""
         try:
             words, result = check()
+        except OutputError:
+            raise  # of this machine, not of the run
         except SitingError as err:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
@@ -221,8 +223,8 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
     """Work out each table that follows from the others, and hold it against the stored one."""
     faults, again = [], []
-    with tempfile.TemporaryDirectory(prefix="siting-") as cache:
-        output = study.config.output.model_copy(update={"cache_dir": Path(cache)})
+    with scratch_folder() as cache:
+        output = study.config.output.model_copy(update={"cache_dir": cache})
         config = study.config.model_copy(update={"output": output})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
         for name in (n for n in stored if STAGES[n].stored in _FROM_TABLES):
@@ -287,8 +289,8 @@ def _written(
     faults = json_faults(path, facts) + of_the_moment_faults(moment, str(path), sorted(told))
     if faults:
         raise InputError(faults)
-    with tempfile.TemporaryDirectory(prefix="siting-") as place:
-        other = Path(place, "run")
+    with scratch_folder() as place:
+        other = place / "run"
         try:
             write_run(study, other, datetime.fromisoformat(moment.written))
         except (InputError, ConfigError, DownloadError) as err:
@@ -321,7 +323,7 @@ def _fact_faults(
     replanned = told.pop(_REPLANNED, None)
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
     for facts in (told, anew):  # the page may have been written, or lost its packages, since
-        facts["warnings"] = [line for line in facts["warnings"] if line != NO_REPORT]
+        facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
     return [
@@ -329,6 +331,10 @@ def _fact_faults(
         for key in keys
         if key not in told or key not in anew or told[key] != anew[key]
     ]
+
+
+def _no_report(warning: str) -> bool:
+    return warning.startswith(NO_REPORT) and is_why_no_report(warning.removeprefix(NO_REPORT))
 
 
 def _replan_words(
@@ -365,7 +371,7 @@ def _page(folder: Path, facts: dict[str, Any], curve: Path | None) -> tuple[list
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
     if not path.is_file():
-        if NO_REPORT in facts["warnings"]:
+        if any(map(_no_report, facts["warnings"])):
             return [], f"; no {REPORT} was written"
         return [Fault(str(path), "is missing", fix)], ""
     stands = path.read_bytes()

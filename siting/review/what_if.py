@@ -8,6 +8,7 @@ that is asked for.
 from __future__ import annotations
 
 import math
+import reprlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from typing import Any, Self
 import pandas as pd
 
 from siting.engine.marginal import Marginal
-from siting.errors import Fault, MissingExtraError, SitingError
+from siting.errors import Fault, InputError, MissingExtraError, SitingError
 from siting.export import demand_layer
 from siting.plan import Plan, status_text
 from siting.program.program import Program
@@ -224,6 +225,10 @@ class Board:
         """Return the state that wishes lead to; ``solve`` decides anew, ``again`` starts over."""
         begun = time.perf_counter()
         try:
+            if not isinstance(wishes, Mapping):
+                what = f"{reprlib.repr(wishes)} is no section of drop, require and budget_pkr"
+                raise InputError(Fault("wishes", what))
+            wishes = {"drop": (), "require": (), "budget_pkr": None, **wishes}
             if wishes.get("again"):
                 self.asked.start_over()
             else:

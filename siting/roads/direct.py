@@ -62,7 +62,7 @@ def network_from_file(
         If a PBF file is given and pyosmium is not installed.
     """
     path = Path(path)
-    if path.suffix == EDGE_TABLE:
+    if path.suffix.lower() == EDGE_TABLE:
         return read_edge_table(path, dict(source or {}))
     if not is_osm(path):
         return build_network(read_file(path, clip), speeds, city, peak, source)

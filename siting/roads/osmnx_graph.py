@@ -6,7 +6,6 @@ handed to OSMnx as a smaller file; junctions with footways then do not split str
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -15,6 +14,7 @@ import networkx as nx
 
 from siting.roads.pieces import Pieces
 from siting.roads.settings import osmnx_settings
+from siting.writing import scratch_folder
 
 
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
@@ -22,8 +22,8 @@ def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
 
     ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
     """
-    with tempfile.TemporaryDirectory(prefix="siting-") as folder:
-        sifted = Path(folder) / "drive.osm"
+    with scratch_folder() as folder:
+        sifted = folder / "drive.osm"
         _write_xml(sifted, pieces)
         import osmnx as ox
 

@@ -6,7 +6,6 @@ import bz2
 import gzip
 import math
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from siting.roads.osmnx_graph import graph_from_pieces
 from siting.roads.pieces import Pieces, pieces_of
 from siting.roads.settings import osmnx_settings
 from siting.roads.ways import read_pbf, read_xml
+from siting.writing import NO_ROOM, scratch_folder
 
 OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
@@ -72,8 +72,8 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
         raise InputError(Fault(str(path), what, "read it with Network.from_parquet"))
     if suffix not in _GRAPHML:
         return graph_from_pieces(read_pieces(path, clip))
-    with tempfile.TemporaryDirectory(prefix="siting-") as folder:
-        plain = Path(folder) / "plain"
+    with scratch_folder() as folder:
+        plain = folder / "plain"
         with unpacked(path, suffix) as file, plain.open("wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
         return _graphml(plain, clip, path)
@@ -84,7 +84,7 @@ def is_osm(path: Path) -> bool:
 
     Raises `InputError` if the file is missing or has an ending this does not read.
     """
-    return _checked_suffix(path) not in _GRAPHML
+    return _checked_suffix(path) in (*OSM_XML, *_PBF)
 
 
 def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
@@ -199,6 +199,8 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
             with path.open("rb") as file:
                 yield file
     except (OSError, EOFError, zlib.error) as err:
+        if getattr(err, "errno", None) in NO_ROOM:  # where it is unpacked to, not the file
+            raise
         raise InputError(
             Fault(str(path), f"cannot be unpacked: {err}", "get the file again")
         ) from err

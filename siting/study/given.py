@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from siting.errors import Fault, InputError, SitingError
 from siting.files import read_layer, sha256
 from siting.roads import Network, require_osmnx_form
 from siting.study.own_tables import PLACE
-from siting.writing import PART_FILE, write_whole
+from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
 # How a message names a file that was a table: by its key, without the endings that paths have.
@@ -41,7 +42,6 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     name = ".".join(str(part) for part in key if part != "path")
     suffix, write = _writer(name, value)
     folder = cache_dir / GIVEN
-    folder.mkdir(parents=True, exist_ok=True)
     laid_down: list[Path] = []
 
     def keep(part: Path) -> None:
@@ -54,7 +54,8 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     try:
         write_whole(scratch, keep)
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(*NO_PLACE):  # told by what wrote it, if it could not be there
+            scratch.unlink(missing_ok=True)
     if isinstance(value, gpd.GeoDataFrame):
         try:
             read_layer(laid_down[0])

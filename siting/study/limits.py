@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -282,10 +283,16 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     Names are as the map has them; capitals do not matter. An `InputError` that names `key` tells
     every name that is no site's, or several sites'.
     """
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        what = f"{reprlib.repr(names)} is no list of sites"
+        raise InputError(Fault(key, what, "give ids or names in a list"))
     ids = candidates["site_id"].astype(str)
     called = candidates["name"].astype("str").str.strip().str.casefold()
     site_ids, faults = [], []
     for name in names:
+        if not isinstance(name, str):
+            faults.append(Fault(key, f"{reprlib.repr(name)} is no text", "give an id or a name"))
+            continue
         if name in set(ids):
             site_ids.append(name)
             continue

@@ -16,7 +16,7 @@ from siting.export import write_csv, write_json, write_run_tables
 from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
-from siting.report import has_report, write_report
+from siting.report import has_report, why_no_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.given import copied
@@ -27,7 +27,7 @@ from siting.study.pipeline import Study
 from siting.study.stages import Report
 from siting.study.stored_run import study_of, write_stages
 from siting.study.zones import with_zones
-from siting.writing import claimed_folder, require_free, write_plain_csv, write_whole
+from siting.writing import claimed_folder, require_free, write_plain_csv
 
 # Sales slower and faster than planned; how likely they are is an assumption.
 ROBUST = (
@@ -35,8 +35,8 @@ ROBUST = (
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# A run's warning where its page could not be written.
-NO_REPORT = 'no report.html was written: it needs another package, pip install "siting[report]"'
+# A run's warning where its page could not be written begins so; why follows.
+NO_REPORT = "no report.html was written: "
 
 
 @dataclass
@@ -128,7 +128,7 @@ def write_program(study: Study, path: Path) -> None:
             what = "the best plan of each scenario, which regret counts from, was not found in time"
             raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
         aim = LeastRegret(tuple(one.proof.objective for one in best_plans))
-    write_whole(path, lambda part: program.to_pulp(aim).writeLP(str(part)))
+    program.write_lp(path, aim)
 
 
 def run_to_folder(
@@ -208,7 +208,7 @@ def write_run(
         kept = to_yaml(copied(study.config, folder))
         (folder / "config.yaml").write_text(kept, encoding="utf-8")
         if not has_report():
-            plan.facts["warnings"].append(NO_REPORT)
+            plan.facts["warnings"].append(f"{NO_REPORT}{why_no_report()}")
         write_json(plan.facts, folder / "run.json")
         write_stages(study, folder)
         if has_report():

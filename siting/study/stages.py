@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, cast, overload
@@ -23,6 +22,7 @@ from pydantic import BaseModel
 from siting.config import Config
 from siting.engine.clock import Progress
 from siting.study.table_cache import kept_table
+from siting.texts import html_text
 
 type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
@@ -214,11 +214,11 @@ def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -
     """Return stages as an HTML table for notebooks: name, what it found, seconds, all as text."""
     left, right = "style='text-align:left'", "style='text-align:right'"
     rows = "".join(
-        f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(text)}</td>"
-        f"<td {right}>{escape(seconds)}</td></tr>"
+        f"<tr><th {left}>{html_text(name)}</th><td {left}>{html_text(text)}</td>"
+        f"<td {right}>{html_text(seconds)}</td></tr>"
         for name, text, seconds in stages
     )
     head = f"<tr><th {left}>stage</th><th {left}>what came out</th><th {right}>seconds</th></tr>"
-    caveat = f"<p><em>{escape(note)}</em></p>" if note else ""
-    heading = f"<h4>{escape(title)}</h4>" if title else ""
+    caveat = f"<p><em>{html_text(note)}</em></p>" if note else ""
+    heading = f"<h4>{html_text(title)}</h4>" if title else ""
     return f"{heading}{caveat}<table>{head}{rows}</table>"

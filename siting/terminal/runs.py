@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
             _shown(facts, "served_share", "{:.1%}"),
             _shown(facts, "gap", "{:.2%}"),
             _shown(facts, "subsidy_pkr", "{:,.1f}", 1e6),
-            _shown(facts, "new_stations", "{:,}"),
+            _shown(facts, "new_stations", "{:,.0f}"),
         )
     console.print(table)
     console.print("A verb takes a name, the start of one, or @latest: siting open @latest")
@@ -37,6 +38,8 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 def _shown(facts: Mapping[str, Any], key: str, form: str, unit: float = 1) -> str:
     value = facts.get(key)
-    if not isinstance(value, int | float):
-        return ""
-    return form.format(value if unit == 1 else value / unit)
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # a whole number with more digits than a run writes
+        number = math.nan
+    return form.format(number / unit) if math.isfinite(number) else ""

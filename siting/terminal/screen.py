@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from siting.engine.proof import far_in_words
-from siting.errors import visible
+from siting.texts import visible
 
 # Space about the columns of a table: so little, that ten columns fit 80 letters.
 NARROW = (0, 1, 0, 0)

@@ -16,10 +16,13 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsExpression,
     QgsExpressionContext,
+    QgsLayoutItemLabel,
+    QgsLayoutItemLegend,
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsProject,
     QgsRectangle,
+    QgsSymbolLegendNode,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QSize
@@ -65,7 +68,22 @@ def project(path):
         "tips": {n.name(): tip(n.layer()) for n in nodes if n.layer()},
         "pages": [one.name() for one in layouts],
         "items": sorted({type(i).__name__ for one in layouts for i in one.items()}),
+        "said": [i.currentText() for one in layouts for i in one.items()
+                 if isinstance(i, QgsLayoutItemLabel)],
+        "legend": [text for one in layouts for i in one.items()
+                   if isinstance(i, QgsLayoutItemLegend) for text in legend_texts(i)],
     }  # fmt: skip
+
+
+def legend_texts(legend):
+    """Return what the legend of a page says of each symbol, its expressions worked out."""
+    legend.adjustBoxSize()
+    model, texts = legend.model(), []
+    for node in model.rootGroup().findLayers():
+        for one in model.layerLegendNodes(node):
+            if isinstance(one, QgsSymbolLegendNode):
+                texts += [one.evaluateLabel(legend.createExpressionContext())]
+    return texts
 
 
 def tip(layer):

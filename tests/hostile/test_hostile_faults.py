@@ -1,5 +1,6 @@
 """Kills, signals and full disks: nothing is lost, nothing half, and what is left over goes."""
 
+import errno
 import multiprocessing
 import os
 import random
@@ -7,8 +8,10 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
+import pulp
 import pytest
 import typer
 from batch_driver import fetch_here, start_call, warm_up
@@ -20,11 +23,11 @@ import siting
 from siting.cli import app
 from siting.cli.app import errors_explained
 from siting.engine.clock import Clock
-from siting.errors import InputError
+from siting.errors import InputError, OutputError
 from siting.report import write_report
-from siting.review import verify_run
+from siting.review import verified, verify_run
 from siting.roads import travel
-from siting.writing import LOCK, PART, whole_folder
+from siting.writing import LOCK, PART, scratch_folder, whole_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals of Unix")
 PATIENCE_S = 300
@@ -201,6 +204,50 @@ def test_a_full_disk_is_an_error_in_words_and_nothing_is_left(town, tmp_path, li
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "runs").iterdir()) == []
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize("limit", [0, 100])
+def test_a_program_that_has_no_room_is_an_error_in_words(town, tmp_path, limit):
+    lp = tmp_path / "town.lp"
+    words = ["run", str(town), "--out", str(tmp_path / "runs" / "one"), "--write-lp", str(lp), "-q"]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(limit), *words], capture_output=True, text=True,
+        check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not lp.exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulp.LpProblem, "writeLP", no_room)
+        with pytest.raises(OutputError, match=r"town\.lp: cannot be written: .*limit on the size"):
+            siting.run(town, write_lp=lp)
+    assert not lp.exists()
+
+
+def no_room(*_args):
+    raise pulp.PulpError("File too large (os error 27)")
+
+
+def test_a_full_folder_for_temporary_files_is_no_fault_of_the_run(town, tmp_path, monkeypatch):
+    siting.run(town, out=tmp_path / "run")
+
+    def full(_study, out, _written):
+        raise OSError(errno.ENOSPC, "No space left on device", str(out / "plan.gpkg"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verified, "write_run", full)
+        with pytest.raises(OutputError, match=r"temporary files in .*: cannot be .*TMPDIR"):
+            verify_run(tmp_path / "run")
+        done = CliRunner().invoke(app, ["verify", str(tmp_path / "run")])
+    assert done.exit_code == 2
+    assert "temporary files" in done.stderr
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(town / "below"))
+        with pytest.raises(OutputError, match="temporary files"):
+            verify_run(tmp_path / "run")
+    with pytest.raises(ZeroDivisionError), scratch_folder():
+        _ = 1 / 0
+    assert verify_run(tmp_path / "run").faults == []
 
 
 def test_a_place_that_is_taken_costs_no_reading(town, tmp_path):

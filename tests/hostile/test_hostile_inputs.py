@@ -1,15 +1,40 @@
 """A thousand spoilt inputs, each answered by a result or a plain error; many more if asked."""
 
+import os
+
 import pytest
-from hostile.trials import escapes
+from hostile import said, trials
+
+# As many more as asked for, of both kinds: SITING_TRIALS=20000.
+MORE = int(os.environ.get("SITING_TRIALS", "0"))
 
 
-def of(seeds, folder):
-    return "\n".join(f"{e.kind} {e.seed}: {e.error} at {e.at}" for e in escapes(seeds, folder))
+def of(seeds, folder, kinds=trials.KINDS):
+    found = trials.escapes(seeds, folder, kinds)
+    return "\n".join(f"{e.kind} {e.seed}: {e.error} at {e.at}" for e in found)
 
 
 def test_a_thousand_inputs(tmp_path):
     assert of(range(1_000), tmp_path) == ""
+
+
+@pytest.mark.parametrize("kind", said.KINDS)
+def test_what_is_said_of_some(tmp_path, kind):
+    count = {"text": 160, "python": 80, "command": 40}[kind]
+    seeds = [n for n in range(1_000) if trials.kind_of(n, said.KINDS) == kind][:count]
+    assert of(seeds, tmp_path, said.KINDS) == ""
+
+
+@pytest.mark.skipif(not MORE, reason="say how many in SITING_TRIALS")
+@pytest.mark.parametrize("kinds", [trials.KINDS, said.KINDS], ids=["read", "said"])
+def test_as_many_as_asked_for(tmp_path, kinds):
+    assert of(range(20_000, 20_000 + MORE), tmp_path, kinds) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1_000, 20_000, 4_750))
+def test_nineteen_thousand_more_things_said(tmp_path, first):
+    assert of(range(first, first + 4_750), tmp_path, said.KINDS) == ""
 
 
 @pytest.mark.slow

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 import siting
 from siting.cli import app
-from siting.errors import Fault, visible
+from siting.errors import Fault
 from siting.review import compare_to_folder
 from siting.study.stages import stages_html
 from siting.terminal.screen import Screen
+from siting.texts import visible
 from siting.writing import write_plain_csv
 
 FORMULA = "=cmd()|'/c calc'!A0"

@@ -18,7 +18,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -476,22 +476,23 @@ def place_out(rng: random.Random, folder: Path) -> Callable[[], object]:
     return fill
 
 
-KINDS: dict[str, tuple[Callable[[random.Random, Path], Callable[[], object]], int]] = {
+Kinds = Mapping[str, tuple[Callable[[random.Random, Path], Callable[[], object]], int]]
+KINDS: Kinds = {
     "layer": (layer, 8), "hexagons": (hexagons, 1), "raster": (raster, 2), "roads": (road_file, 3),
     "table": (table, 2), "text": (yaml_text, 3), "setting": (setting, 3), "out": (place_out, 2),
 }  # fmt: skip
 
 
-def kind_of(seed: int) -> str:
+def kind_of(seed: int, kinds: Kinds = KINDS) -> str:
     """Return the kind of the trial of a seed."""
-    turns = [name for name, (_, share) in KINDS.items() for _ in range(share)]
+    turns = [name for name, (_, share) in kinds.items() for _ in range(share)]
     return turns[seed % len(turns)]
 
 
-def trial(seed: int, folder: Path) -> Escape | None:
+def trial(seed: int, folder: Path, kinds: Kinds = KINDS) -> Escape | None:
     """Make one trial; return what escaped, if anything did."""
-    kind = kind_of(seed)
-    attempt = KINDS[kind][0](random.Random(seed), folder)
+    kind = kind_of(seed, kinds)
+    attempt = kinds[kind][0](random.Random(seed), folder)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a warning is shown to a user, and stops nothing
@@ -515,12 +516,12 @@ def _escape(kind: str, seed: int, err: BaseException) -> Escape:
     return Escape(kind, seed, f"{type(err).__name__}: {first[:120]}", at)
 
 
-def escapes(seeds: range, folder: Path) -> Iterator[Escape]:
+def escapes(seeds: Iterable[int], folder: Path, kinds: Kinds = KINDS) -> Iterator[Escape]:
     """Make many trials, each in a folder of its own; yield what escaped."""
     for seed in seeds:
         own = folder / str(seed)
         own.mkdir()
-        found = trial(seed, own)
+        found = trial(seed, own, kinds)
         shutil.rmtree(own, ignore_errors=True)
         if found is not None:
             yield found
@@ -534,14 +535,14 @@ def town_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def main() -> None:
+def main(kinds: Kinds = KINDS) -> None:
     """Count what escapes of as many trials as asked for."""
     count, first = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        found = list(escapes(range(first, first + count), Path(folder)))
+        found = list(escapes(range(first, first + count), Path(folder), kinds))
     seconds = time.perf_counter() - begun
-    tried = Counter(kind_of(seed) for seed in range(first, first + count))
+    tried = Counter(kind_of(seed, kinds) for seed in range(first, first + count))
     print(f"{count:,} inputs in {seconds:,.0f} s; {len(found):,} escaped")
     for kind, number in tried.items():
         print(f"  {kind}: {number:,} tried, {sum(e.kind == kind for e in found):,} escaped")

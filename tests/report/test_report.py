@@ -12,6 +12,7 @@ from report_page import URDU, WILD, Page, edit_json, make_run
 
 from siting import report
 from siting.errors import MissingExtraError
+from siting.report import leaflet
 from siting.report.folder import READS_FORMAT, read_run
 from siting.report.mapdata import MOST_ROAD_CHARS, map_data
 from siting.report.shapes import SCALE
@@ -253,6 +254,23 @@ def test_the_extra_is_named_where_it_is_missing(stored, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"siting\[report\]"):
         report.write_report(stored, tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_leaflet_that_was_changed_makes_no_report(stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(leaflet, "KNOWN", {"1.9.3": ("0" * 64, "0" * 64)})
+    with pytest.raises(MissingExtraError, match=r"not Leaflet 1\.9\.3 as it was released"):
+        report.write_report(stored, tmp_path / "report.html")
+    assert "released" in leaflet.why_no_report()
+    assert not report.has_report()
+
+
+def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeypatch):
+    known = Page(report.write_report(stored, tmp_path / "a.html").read_text("utf-8"))
+    monkeypatch.setattr(leaflet, "KNOWN", {})
+    other = Page(report.write_report(stored, tmp_path / "b.html").read_text("utf-8"))
+    said = [" ".join(e["text"] for e in page.all("footer")) for page in (known, other)]
+    assert "does not know" not in said[0]
+    assert leaflet.embedded_leaflet().sha256 in said[1]
 
 
 def test_a_plan_that_builds_nothing_still_has_a_report(tmp_path):

@@ -82,6 +82,28 @@ def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(study):
 # --- shown ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("names", [5, "s0001", [5], [None], [["a"]], None, b"s", [b"s"], 3.5, [{}]])
+def test_wishes_of_another_form_are_told_in_words(study, names):
+    asked = WhatIf(study)
+    for wish in ({"drop": names}, {"require": names}):
+        with pytest.raises(InputError, match=r"is no (list of sites|text)"):
+            asked.wish(**wish)
+    assert asked.drop == asked.require == ()
+
+
+@pytest.mark.parametrize("money", ["x", "5", [], {}, True, float("nan"), float("inf"), -1, 10**400])
+def test_money_that_is_none_is_told_in_words(study, money):
+    with pytest.raises(InputError, match="is no amount of money"):
+        WhatIf(study).wish(budget_pkr=money)
+
+
+@pytest.mark.parametrize("wishes", [None, 5, [], "x", {"drop": 5}, {"require": [5]}, {"solve": 1}])
+def test_whatever_a_page_sends_is_answered(board, wishes):
+    state = board.follow(wishes)
+    assert state["told"]
+    board.follow({"again": True})
+
+
 @pytest.fixture(scope="module")
 def board(study):
     return Board(study)

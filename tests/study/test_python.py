@@ -3,6 +3,7 @@
 import inspect
 import shutil
 from datetime import datetime
+from pathlib import Path
 
 import geopandas as gpd
 import networkx as nx
@@ -15,7 +16,7 @@ from town import write_town
 import siting
 from siting import roads
 from siting.config import load
-from siting.errors import ConfigError, InputError, SitingError
+from siting.errors import ConfigError, InputError, OutputError, SitingError
 from siting.study.runs import write_run
 
 
@@ -490,3 +491,27 @@ def test_faults_of_ones_own_demand_are_told_together(town):
     years = {"budgets_pkr": {2030: 1_000, 2035: 1_000}}
     with pytest.raises(ConfigError, match="the table is of one year and one future"):
         study.with_(demand=near, program={"years": years})
+
+
+def test_a_network_of_ours_is_planned_like_the_file_it_came_from(town):
+    study = siting.Study(town)
+    again = study.with_(roads=study.network)
+    assert again.plan.outcome.offers == study.plan.outcome.offers
+    assert len(again.neighbourhoods) == 0
+
+
+ODD = [5, None, "x", [], 3.5, True, Path("/x"), np.zeros((2, 2)), {1: 2}, {"cache_dir": None},
+       {"cache_dir": 5}, {"cache_dir": []}, {"cache_dir": {}}, {"cache_dir": "a\0b"},
+       {"cache_dir": "/dev/null/x"}, {"cache_dir": "x" * 5000}, {"runs_dir": None}]  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ODD, ids=lambda v: str(v)[:20])
+@pytest.mark.parametrize("more", [{}, {"people": np.zeros((2, 2))}], ids=["alone", "with a table"])
+def test_an_odd_place_for_results_is_told_in_words(town, output, more):
+    with pytest.raises((ConfigError, InputError, OutputError)) as refused:
+        siting.Study(town, output=output, **more)
+    said = str(refused.value)
+    assert "output" in said or "cannot be written" in said
+    if not more:
+        with pytest.raises((ConfigError, InputError)):
+            siting.Study(town).with_(output=output)
