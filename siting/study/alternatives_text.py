@@ -33,7 +33,7 @@ from siting.study.stages import Context, Table, stage
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Of the time beside the plan, what the losses without each station may take; of the rest, where its
 # money would go instead.
-LOSSES_SHARE, REPLANS_SHARE = 0.3, 0.4
+LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
 # Of the stations, how many there must be time for after the first re-plan to go on.
 FEWEST_SHARE = 0.1
 # Told of how many stations are done so far.
@@ -58,14 +58,21 @@ class Cards:
     texts: Mapping[str, str]
 
     @property
-    def untold(self) -> int:
-        """How many stations of which something was not worked out."""
-        return sum(bool(_untold(site, self.lost, self.replanned)) for site in self.new)
+    def blank(self) -> str:
+        """What there was no time for, in words; blank where there was for all."""
+        lost = len(self.new) - len(self.lost)
+        replans = sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned)
+        parts = [
+            f"{what} {count:,} of them"
+            for what, count in (("what is lost without", lost), ("a re-plan without", replans))
+            if count
+        ]
+        return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
-        """Return for how many stations all was worked out."""
-        new = f"{len(self.new):,} new stations"
-        return f"{new}, {self.untold:,} of them {NOT_IN_TIME}" if self.untold else new
+        """Return of how many stations is told, and what there was no time for."""
+        new = f"{len(self.new):,} new station{'' if len(self.new) == 1 else 's'}"
+        return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
         """Return what is lost without each new station, blank where it was not worked out."""

@@ -131,12 +131,9 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
 
 def _untold(cards: Cards) -> list[str]:
     """Return a warning where cards had not the time they take; nothing else."""
-    if not cards.untold:
+    if not cards.blank:
         return []
-    what = (
-        f"what {cards.untold:,} of {len(cards.new):,} new stations bring was not worked out whole"
-    )
-    return [f"{what} in the time after the solve; siting explain RUN SITE does it for one"]
+    return [f"of {cards.in_words()}; siting explain RUN SITE does it for one"]
 
 
 def warnings_of(

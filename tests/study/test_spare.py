@@ -11,6 +11,7 @@ import siting
 from siting.report import write_report
 from siting.review import verify_run
 from siting.study import Study
+from siting.study.alternatives_text import Cards, Replanned
 from siting.study.spare import Spare
 
 
@@ -63,14 +64,16 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
         text = f"was not worked out in the time; siting explain RUN {site} does."
         assert text in facts["alternatives"][site]
         assert "Nearest other station" in facts["alternatives"][site]  # what takes no time is there
-    assert [line for line in facts["warnings"] if f"{len(new)} of {len(new)} new stations" in line]
+    late = "not worked out in the time"
+    stations = f"{len(new)} new station{'s' * (len(new) > 1)}"
+    blank = f"{stations}; {late}: what is lost without {len(new)} of them"
+    assert f"of {blank}; siting explain RUN SITE does it for one" in facts["warnings"]
     own, *others = facts["what_if"]
     assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert len(others) == 3
     assert {row["why_not"] for row in others} == {"not worked out in the time"}
     told = {event.stage: event.text for event in heard if event.done}
-    late = "not worked out in the time"
-    assert told["cards"] == f"{len(new)} new stations, {len(new)} of them {late}"
+    assert told["cards"] == blank
     assert told["what if"] == f"4 other circumstances, 3 of them {late}"
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"siting explain RUN {new[0]} does." in page
@@ -125,3 +128,15 @@ def test_a_run_that_had_no_time_is_verified_with_its_blanks(hurried, monkeypatch
     monkeypatch.undo()  # now there is time
     assert verify_run(folder).faults == []
     assert write_report(folder).read_bytes() == before
+
+
+def test_a_card_says_which_part_of_it_is_missing():
+    lost = {"s1": 4.0, "s2": 0.0, "s3": 2.0}
+    told = Cards(("s1", "s2", "s3", "s4"), lost, {"s1": Replanned(1.0, "s9:hub")}, {})
+    assert told.in_words() == (
+        "4 new stations; not worked out in the time: what is lost without 1 of them, "
+        "a re-plan without 1 of them"
+    )
+    assert told.facts()["s4"] == {"as_it_stands_kwh_day": None, "replanned_kwh_day": None}
+    assert told.facts()["s1"] == {"as_it_stands_kwh_day": 4.0, "replanned_kwh_day": 1.0}
+    assert Cards(("s2",), {"s2": 0.0}, {}, {}).in_words() == "1 new station"
