@@ -216,8 +216,11 @@ class Study:
     def timed(self, name: str) -> Iterator[list[str]]:
         """Count the seconds of a phase under its name, as a stage's, and report it when it is done.
 
-        What is put into the list it gives is what came out, in words; where nothing is, nothing is
-        reported and the seconds count as those of whatever asked for it.
+        Yields
+        ------
+        list of str
+            Takes what came out, in words; where nothing is put in, nothing is reported and the
+            seconds count as those of whatever asked for the phase.
         """
         # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
         begun, heard = time.perf_counter(), list[str]()
