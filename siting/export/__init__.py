@@ -7,7 +7,13 @@ from siting.export.flat import json_text, write_csv, write_json
 from siting.export.frontier_picture import draw_frontier, frontier_figure
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
-from siting.export.layers import demand_layer, outside_layer, service_layer, wanted_layer
+from siting.export.layers import (
+    demand_layer,
+    outside_layer,
+    road_layer,
+    service_layer,
+    wanted_layer,
+)
 from siting.export.lonlat import to_lonlat
 from siting.export.picture import draw_plan, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
@@ -31,6 +37,7 @@ __all__ = [
     "plan_figure",
     "plan_layers",
     "plot_plan",
+    "road_layer",
     "save_plan_pictures",
     "service_layer",
     "styles_of",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.export.lonlat import to_lonlat
@@ -90,16 +93,27 @@ def _collection(
 def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, Any]]:
     table = rounded(drawn.drop(columns="geometry"))
     names = [str(column) for column in table.columns]
-    columns = [table.iloc[:, i].tolist() for i in range(table.shape[1])]
+    columns = [_plain_column(table.iloc[:, i]) for i in range(table.shape[1])]
     # zip over no columns would end at once and lose the rows, hence the rows are counted.
     for row, shape in enumerate(drawn.geometry):
-        properties = {name: plain(column[row]) for name, column in zip(names, columns, strict=True)}
+        properties = {name: column[row] for name, column in zip(names, columns, strict=True)}
         feature: dict[str, Any] = {"type": "Feature"}
         if key is not None and properties[key] is not None:
             feature["id"] = properties[key]
         feature["properties"] = properties
         feature["geometry"] = None if shape is None else shape.__geo_interface__
         yield feature
+
+
+def _plain_column(column: pd.Series) -> list[Any]:
+    """Return the values of a column as JSON can hold them."""
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    values = column.tolist()
+    if kind in "biu" and kind:
+        return values
+    if kind == "f":
+        return [value if math.isfinite(value) else None for value in values]
+    return [plain(value) for value in values]
 
 
 def _dumps(value: Any) -> str:

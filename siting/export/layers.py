@@ -9,7 +9,14 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
+from siting.roads.strokes import strokes
 
+# Roads of a larger network are drawn joined: one row each would make a file of 110 MB for Karachi.
+MOST_ROADS = 100_000
+# How far a joined road may be drawn from where it is (m).
+DRAWN_WITHIN_M = 2.0
+# Joined are roads that agree in these.
+_ALIKE = ("name", "highway", "speed_kmh", "speed_source")
 _SERVICE_COLUMNS = (
     "demand_id",
     "cell_id",
@@ -199,6 +206,53 @@ def service_layer(
     lines = shapely.linestrings(np.stack([start, end], axis=1))
     table = service[list(_SERVICE_COLUMNS)].reset_index(drop=True)
     return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(lines, crs=cells.crs))
+
+
+def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the roads of a network as a map layer: one row each, or joined where there are many.
+
+    Parameters
+    ----------
+    edges
+        Roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
+
+    Returns
+    -------
+    GeoDataFrame
+        The roads; of more than `MOST_ROADS` those that lead on and have the same name, class and
+        speed are one line, both directions once, drawn within two metres. Such a line has its
+        length and driving time, in ``roads`` how many it stands for, and blank what it has no one
+        value of (``u``, ``v``, ``key`` …).
+    """
+    table = edges.reset_index()
+    if len(table) <= MOST_ROADS:
+        return table
+    metres = table.to_crs(table.estimate_utm_crs()) if table.crs.is_geographic else table
+    facts = pd.DataFrame(table.drop(columns=table.geometry.name))
+    alike = [name for name in _ALIKE if name in facts.columns]
+    kind = facts.groupby(alike, sort=False, dropna=False).ngroup()
+    lines, of = strokes(np.asarray(metres.geometry.array), np.asarray(kind, np.int64), 0.01)
+    # A road without length is on no line; it stays as it is.
+    alone = np.flatnonzero(of < 0)
+    of[alone] = len(lines) + np.arange(len(alone))
+    whole, drawn = (
+        shapely.transform(shape, lambda cm: cm / 100)
+        for shape in (lines, shapely.simplify(lines, 100 * DRAWN_WITHIN_M))
+    )
+    of_alone = np.asarray(metres.geometry.array)[alone]
+    groups = facts.groupby(of, sort=True)
+    sums = groups[["length_m", "travel_min"]].sum()
+    out = groups[alike].first()
+    out["length_m"] = shapely.length(np.concatenate([whole, of_alone]))
+    pace = (sums["travel_min"] / sums["length_m"]).where(sums["length_m"] > 0, 0.0)
+    out["travel_min"] = pace * out["length_m"]
+    for name in (n for n in facts.columns if n not in out.columns):
+        whole_number = pd.api.types.is_integer_dtype(facts[name].dtype)
+        out[name] = pd.Series(pd.NA, out.index, dtype="Int64" if whole_number else "str")
+    out["roads"] = groups.size()
+    columns = [*facts.columns, "roads"]
+    shapes = np.concatenate([drawn, of_alone])
+    return gpd.GeoDataFrame(out[columns].reset_index(drop=True), geometry=shapes, crs=metres.crs)
 
 
 def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -13,7 +13,13 @@ from siting.export.dictionary import data_dictionary_of, fields_of, with_units
 from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
-from siting.export.layers import demand_layer, service_layer, site_table_layer, zone_layer
+from siting.export.layers import (
+    demand_layer,
+    road_layer,
+    service_layer,
+    site_table_layer,
+    zone_layer,
+)
 from siting.export.qgis_project import write_qgis_project
 from siting.export.qml_files import write_qml
 from siting.export.styles import styles_of
@@ -140,6 +146,7 @@ def write_run_tables(
         neighbourhoods=neighbourhoods,
         isochrones=isochrones,
     )
+    layers["roads"] = road_layer(edges)
     layers["run"] = _fact_table({"title": title, "note": note, **(facts or {})})
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
     beside = {name: ["note"] for name in ("offers", *(tables or {}))} | _CSV_ONLY

@@ -82,7 +82,7 @@ _PUBLIC_MONEY: Kinds = {
     **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
     "subsidy_pkr_per_car": _MAYBE,
 }
-_LOST: Kinds = {"as_it_stands_kwh_day": _NUMBER, "replanned_kwh_day": _MAYBE}
+_LOST: Kinds = dict.fromkeys(("as_it_stands_kwh_day", "replanned_kwh_day"), _MAYBE)
 # How a plan fares beside what it was made for, where a run tells it.
 _DAY: Kinds = {"why_not": _TEXT, "wait_min": _NUMBER, "alpha": _NUMBER}
 _DAY_OF: Kinds = {

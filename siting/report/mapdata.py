@@ -19,12 +19,14 @@ from siting.export.styles import MINUTES
 from siting.report.areas import service_areas
 from siting.report.figure_text import percent
 from siting.report.folder import RunFolder
-from siting.report.shapes import SCALE, flat_line, polygons_of, utm_of
+from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all, utm_of
 from siting.roads import PLACE_KINDS
+from siting.roads.strokes import strokes
 
-# Above this many characters the roads are drawn more coarsely, and at last without the small ones.
-MOST_ROAD_CHARS = 3_000_000
-_TOLERANCES_DEG = (2e-5, 5e-5, 1.5e-4)
+# Above this many characters roads are drawn more coarsely, and at last without the shortest of the
+# small ones.
+MOST_ROAD_CHARS = 1_800_000
+_TOLERANCES_M = (2.0, 5.0, 10.0)  # in steps of the map's scale, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
@@ -151,39 +153,47 @@ def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return roads as whole numbers of the map's scale, and whether they were thinned for size."""
-    rank = [_rank(kind) for kind in roads["highway"]]
-    for tolerance in _TOLERANCES_DEG:
-        drawn = _road_lines(roads, rank, tolerance)
-        if len(json.dumps(drawn)) <= MOST_ROAD_CHARS:
+    """Return roads as whole numbers of the map's scale, and whether they were thinned for size.
+
+    Streets of a rank are joined into long lines, so that few points say where they are.
+    """
+    lines, rank = _strokes(roads, _ranks(roads), 1 / SCALE)
+    for tolerance_m in _TOLERANCES_M:
+        simple = shapely.simplify(lines, tolerance_m)
+        drawn = [flat_lines(simple[rank == r]) for r in range(3)]
+        chars = [_chars(lines_of_rank) for lines_of_rank in drawn]
+        if sum(map(sum, chars)) <= MOST_ROAD_CHARS:
             return drawn, False
-    return [*drawn[:2], []], True
+    left = MOST_ROAD_CHARS - sum(map(sum, chars[:2]))
+    longest = np.argsort(-shapely.length(simple[rank == 2]), kind="stable")
+    kept = longest[np.cumsum(np.array(chars[2])[longest]) <= left]
+    return [*drawn[:2], [drawn[2][i] for i in np.sort(kept).tolist()]], True
 
 
-def _road_lines(
-    roads: gpd.GeoDataFrame, rank: list[int], tolerance_deg: float
-) -> list[list[list[int]]]:
-    drawn: list[list[list[int]]] = [[], [], []]
-    seen: set[bytes] = set()
-    for row, line in zip(rank, shapely.simplify(roads.geometry, tolerance_deg), strict=True):
-        for part in shapely.get_parts(line):
-            points = shapely.get_coordinates(part)
-            if len(points) < 2:
-                continue
-            # A street with two directions is two edges; it is drawn once.
-            on_grid = np.rint(points * SCALE).astype(np.int64)
-            key = min(on_grid.tobytes(), on_grid[::-1].tobytes())
-            if key not in seen:
-                seen.add(key)
-                flat = flat_line(points)
-                if len(flat) > 2:
-                    drawn[row].append(flat)
-    return drawn
+def _strokes(
+    roads: gpd.GeoDataFrame | gpd.GeoSeries, kind: np.ndarray, grid: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the strokes of roads, and the kind of each."""
+    lines, of = strokes(np.asarray(roads.geometry.array), kind, grid)
+    out = np.zeros(len(lines), dtype=np.int64)
+    out[of[of >= 0]] = kind[of >= 0]
+    return lines, out
 
 
-def _rank(kind: Any) -> int:
+def _chars(lines: list[list[int]]) -> list[int]:
+    """Return how much of the page each line takes."""
+    return [len(json.dumps(line, separators=(",", ":"))) + 1 for line in lines]
+
+
+def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
     """Return 0 for main roads, 1 for middle ones, 2 for the rest; a list counts as its first."""
-    name = str(kind).strip("[]'\" ").split("'")[0].removesuffix("_link")
+    kinds = roads["highway"].astype(str)
+    rank = {kind: _rank(kind) for kind in kinds.unique()}
+    return np.asarray(kinds.map(rank), dtype=np.int64)
+
+
+def _rank(kind: str) -> int:
+    name = kind.strip("[]'\" ").split("'")[0].removesuffix("_link")
     return 0 if name in _MAIN else 1 if name in _MIDDLE else 2
 
 
@@ -197,33 +207,32 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     roads = roads[roads["name"].fillna("").astype(str).str.strip() != ""]
     if roads.empty:
         return []
-    metres = roads.to_crs(utm_of(roads))
-    ranks = pd.Series([_rank(kind) for kind in roads["highway"]], index=metres.index)
-    longest: list[tuple[int, float, str, Any]] = []
-    names = metres["name"].astype(str).str.strip()
-    for (name, rank), lines in metres.geometry.groupby([names, ranks]):
-        # Both directions of a street are the same line.
-        once = {min(a.wkb, a.reverse().wkb): a for a in map(shapely.normalize, lines)}
-        merged = shapely.line_merge(shapely.multilinestrings(list(once.values())))
-        long = max(shapely.get_parts(merged), key=lambda line: line.length)
-        if long.length >= LEAST_NAMED_M[int(str(rank))]:
-            longest.append((int(str(rank)), -long.length, str(name), long))
-    longest.sort(key=lambda row: row[:3])
-    small = [row for row in longest if row[0] == 2][:MOST_SMALL_NAMES]
-    rows: list[tuple[int, str, Any, float]] = []
-    for rank, length, name, line in [*(row for row in longest if row[0] < 2), *small]:
-        count = 1 if rank == 2 else max(1, round(-length / NAME_EVERY_M))
-        for i in range(count):
-            before, at, after = line.interpolate(
-                [(i + s) / count for s in (0.4, 0.5, 0.6)], normalized=True
-            )
-            angle = -np.degrees(np.arctan2(after.y - before.y, after.x - before.x))
-            rows.append((rank, name, at, float((angle + 90) % 180 - 90)))
-    spots = gpd.GeoSeries([row[2] for row in rows], crs=metres.crs).to_crs(4326)
-    return [
-        [name, round(spot.x * SCALE), round(spot.y * SCALE), round(angle), rank]
-        for (rank, name, _, angle), spot in zip(rows, spots, strict=True)
+    metres = roads.geometry.to_crs(utm_of(roads))
+    code, texts = pd.factorize(roads["name"].astype(str).str.strip())
+    # The longest line of each name and rank.
+    lines, kind = _strokes(metres, code * 3 + _ranks(roads), 1.0)
+    far_m = shapely.length(lines)
+    found = pd.DataFrame({"name": texts[kind // 3], "rank": kind % 3, "m": far_m, "line": lines})
+    found = found[far_m >= np.array(LEAST_NAMED_M)[found["rank"]]]
+    found = found.sort_values(["rank", "m", "name"], ascending=[True, False, True], kind="stable")
+    found = found.drop_duplicates(["name", "rank"])
+    found = found[(found["rank"] < 2) | (found.groupby("rank").cumcount() < MOST_SMALL_NAMES)]
+    often = np.where(found["rank"] == 2, 1, np.maximum(1, np.rint(found["m"] / NAME_EVERY_M)))
+    times = often.astype(int)
+    found = found.loc[found.index.repeat(times)].assign(of=np.repeat(times, times))
+    turn = found.groupby(["name", "rank"]).cumcount()
+    spots = [
+        shapely.line_interpolate_point(
+            found["line"].to_numpy(), (turn + share) / found["of"], normalized=True
+        )
+        for share in (0.4, 0.5, 0.6)
     ]
+    before, at, after = (shapely.get_coordinates(one) for one in spots)
+    angle = -np.degrees(np.arctan2(*(after - before).T[::-1]))
+    at = shapely.get_coordinates(gpd.GeoSeries(spots[1], crs=metres.crs).to_crs(4326).array)
+    columns = (found["name"], *np.rint(at * SCALE).astype(int).T.tolist())
+    flat = np.rint((angle + 90) % 180 - 90).astype(int).tolist()
+    return [list(row) for row in zip(*columns, flat, found["rank"].tolist(), strict=True)]
 
 
 def _parts(run: RunFolder) -> list[list[Any]]:
@@ -257,12 +266,13 @@ def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
     wanted = _by_class(layer, run.classes, "demand")
     served = _by_class(layer, run.classes, "served")
     cells: list[dict[str, Any]] = []
-    for i, (cell_id, shape) in enumerate(zip(layer["cell_id"], layer.geometry, strict=True)):
+    shapes = polygons_of_all(layer.geometry)
+    for i, (cell_id, shape) in enumerate(zip(layer["cell_id"], shapes, strict=True)):
         at = begins.get(str(cell_id), middle[i])
         cells.append(
             {
                 "id": str(cell_id),
-                "shape": polygons_of(shape),
+                "shape": shape,
                 "at": [round(float(v) * SCALE) for v in at],
                 "km2": round(float(area_km2[i]), 4),
                 "wanted": [_short(v) for v in wanted[i]],

@@ -233,18 +233,17 @@
     };
     for (const [name, value] of Object.entries({ viewBox: "0 0 300 150", role: "img", "aria-label": `Streets about ${site.name}` })) svg.setAttribute(name, value);
     const at = (px, py) => [(150 + ((px - x) * flat * 150) / wide).toFixed(1), (75 - ((py - y) * 150) / wide).toFixed(1)];
-    const near = (px, py) => Math.abs(px - x) * flat < 1.3 * wide && Math.abs(py - y) < 0.8 * wide;
+    // Whether a stretch from a to b may be seen: its ends, or the middle of a long one, may lie outside.
+    const seen = (a, b) => Math.min(a[0], b[0]) - x < 1.3 * wide / flat && x - Math.max(a[0], b[0]) < 1.3 * wide / flat &&
+      Math.min(a[1], b[1]) - y < 0.8 * wide && y - Math.max(a[1], b[1]) < 0.8 * wide;
     for (const [i, colour, weight] of [[2, "#b4bbc3", 1.6], [1, "#8d97a3", 3], [0, "#66717d", 5]]) {
       let path = "";
       for (const way of run.roads[i]) {
-        let px = way[0], py = way[1], on = false, before = null;
-        if (Math.abs(px - x) > 12 * wide || Math.abs(py - y) > 12 * wide) continue;
-        for (let n = 0; n < way.length; n += 2) {
-          if (n) { px += way[n]; py += way[n + 1]; }
-          const inside = near(px, py) || (before && near((px + before[0]) / 2, (py + before[1]) / 2));
-          if (n && (inside || on)) path += `M${at(...before)}L${at(px, py)}`;
-          on = inside;
-          before = [px, py];
+        let before = [way[0], way[1]];
+        for (let n = 2; n < way.length; n += 2) {
+          const now = [before[0] + way[n], before[1] + way[n + 1]];
+          if (seen(before, now)) path += `M${at(...before)}L${at(...now)}`;
+          before = now;
         }
       }
       add("path", { d: path || "M0 0", stroke: colour, "stroke-width": weight, fill: "none", "stroke-linecap": "round" });
@@ -262,16 +261,26 @@
     add("text", { x: 12, y: 135 }, "100 m");
     box.append(svg);
   };
-  for (const card of document.querySelectorAll("[data-card]"))
-    card.addEventListener("toggle", () => card.open && picture(card, markers.get(card.dataset.card).site));
-  // Whatever names a station goes to it on the map.
-  const known = new RegExp(`\\b(${run.sites.map((s) => s.id.replace(/[^\w-]/g, "\\$&")).join("|") || "$^"})\\b`);
-  for (const span of document.querySelectorAll(".why span")) {
-    const parts = span.textContent.split(known);
-    if (parts.length > 1)
-      span.replaceChildren(...parts.map((text, i) => (i % 2 ? Object.assign(make("button", text, "link"), { type: "button" }) : text)));
-    span.querySelectorAll("button").forEach((b) => (b.dataset.goto = b.textContent));
-  }
+  // Cards of many stations are packed: they are put in their place once the page stands.
+  const setUpCards = () => {
+    for (const card of document.querySelectorAll("[data-card]"))
+      card.addEventListener("toggle", () => card.open && picture(card, markers.get(card.dataset.card).site));
+    // Whatever names a station goes to it on the map.
+    const known = new RegExp(`\\b(${run.sites.map((s) => s.id.replace(/[^\w-]/g, "\\$&")).join("|") || "$^"})\\b`);
+    for (const span of document.querySelectorAll(".why span")) {
+      const parts = span.textContent.split(known);
+      if (parts.length > 1)
+        span.replaceChildren(...parts.map((text, i) => (i % 2 ? Object.assign(make("button", text, "link"), { type: "button" }) : text)));
+      span.querySelectorAll("button").forEach((b) => (b.dataset.goto = b.textContent));
+    }
+    openCard();
+    if (chosen) choose(chosen);
+  };
+  const unpack = async (text) => {
+    const packed = new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]).stream();
+    byId("card-list").innerHTML = await new Response(packed.pipeThrough(new DecompressionStream("deflate"))).text();
+    setUpCards();
+  };
   document.addEventListener("click", (event) => {
     const to = event.target.closest("[data-goto]");
     if (to && markers.has(to.dataset.goto)) choose(to.dataset.goto, true);
@@ -294,6 +303,7 @@
     }
     if (run.live) return void parent.postMessage({ site: id }, "*");
     const card = document.querySelector(`[data-card="${CSS.escape(id)}"]`);
+    if (!card) return; // still packed
     const heading = make("h2", ""), back = make("button", "Back to the plan in short", "link");
     heading.append(...[...card.querySelector("summary").childNodes].filter((n) => n.nodeName !== "SMALL").map((n) => n.cloneNode(true)));
     back.type = "button";
@@ -429,7 +439,8 @@
     map.once("resize", () => { frame(); shade(); });
   }
   if (run.years.length) showYear(); else { shade(); drawAreas(); }
-  openCard();
+  const packed = byId("packed-cards");
+  if (packed) unpack(packed.textContent.trim()); else setUpCards();
 
   // On paper: a summary of four pages, or with it the annex, where every card is open.
   let closed = [];

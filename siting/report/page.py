@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import zlib
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -31,6 +33,9 @@ from siting.writing import require_free, write_whole
 
 # Where the map's online tiles come from, if the reader asks for them.
 TILES = "https://tile.openstreetmap.org"
+# Cards of more stations than these stand packed in the page: unpacked they are 3 kB each.
+MOST_PLAIN_CARDS = 300
+_PACKED = "The cards of so many stations need this page's script; sites.csv has their figures."
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -153,7 +158,17 @@ def render(
         class_names=[row["name"] for row in content.classes(run)],
         coarse=data["coarse"],
     )
-    return page_in_urdu(text) if run.urdu else text
+    return _packed(page_in_urdu(text) if run.urdu else text, len(run.sites))
+
+
+def _packed(page: str, stations: int) -> str:
+    """Return a page with the cards of many stations deflated; its script puts them back."""
+    before, cards, after = re.split("<!--/?cards-->", page)
+    if stations > MOST_PLAIN_CARDS:
+        data = base64.b64encode(zlib.compress(cards.encode("utf-8"), 9)).decode("ascii")
+        cards = f'<script type="text/plain" id="packed-cards">{data}</script>'
+        cards += f"<noscript>{_PACKED}</noscript>"
+    return before + cards + after
 
 
 @cache

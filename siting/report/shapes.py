@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import geopandas as gpd
@@ -11,16 +13,20 @@ import shapely
 SCALE = 100_000
 
 
-def flat_line(points: np.ndarray) -> list[int]:
-    """Return a line in degrees as one flat list: its first point, then the step to each next.
+def flat_lines(lines: np.ndarray) -> list[list[int]]:
+    """Return lines on the page's grid as flat lists: the first point, then the step to each next.
 
-    >>> flat_line(np.array([[73.0, 33.0], [73.0, 33.00001], [73.00002, 33.00001]]))
-    [7300000, 3300000, 0, 1, 2, 0]
+    >>> flat_lines(shapely.linestrings([[[7300000, 3300000], [7300000, 3300001]]]))
+    [[7300000, 3300000, 0, 1]]
     """
-    on_grid = np.rint(np.asarray(points)[:, :2] * SCALE).astype(np.int64)
-    steps = np.diff(on_grid, axis=0)
-    steps = steps[(steps != 0).any(axis=1)]
-    return [*map(int, on_grid[0]), *map(int, steps.ravel())]
+    points, of = shapely.get_coordinates(lines, return_index=True)
+    on_grid = np.rint(points).astype(np.int64)
+    begins = np.diff(of, prepend=-1) != 0
+    steps = np.where(begins[:, None], on_grid, np.diff(on_grid, axis=0, prepend=0))
+    moves = begins | (steps != 0).any(axis=1)
+    values, first = steps[moves].ravel().tolist(), np.flatnonzero(begins[moves]) * 2
+    ends = [*first.tolist(), len(values)]
+    return [values[i:j] for i, j in pairwise(ends)]
 
 
 def utm_of(layer: gpd.GeoDataFrame) -> int:
@@ -36,8 +42,27 @@ def utm_of(layer: gpd.GeoDataFrame) -> int:
 
 def polygons_of(shape: Any) -> list[list[list[int]]]:
     """Return the polygons of a shape, each its outer ring and its holes; none for a point."""
-    return [
-        [flat_line(shapely.get_coordinates(ring)[:-1]) for ring in (part.exterior, *part.interiors)]
-        for part in shapely.get_parts(shape)
-        if part.geom_type == "Polygon"
-    ]
+    return polygons_of_all([shape])[0]
+
+
+def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
+    """Return `polygons_of` of each of many shapes.
+
+    >>> polygons_of_all([shapely.box(0, 0, 1e-5, 2e-5), shapely.Point(0, 0)])
+    [[[[1, 0, 0, 2, -1, 0, 0, -2]]], []]
+    """
+    parts, of_shape = shapely.get_parts(np.asarray(shapes, dtype=object), return_index=True)
+    areas = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    parts, of_shape = parts[areas], of_shape[areas]
+    rings, of_part = shapely.get_rings(parts, return_index=True)
+    points, of_ring = shapely.get_coordinates(rings, return_index=True)
+    # A ring's last point is its first again.
+    open_ = np.diff(of_ring, append=-1) == 0
+    lines = flat_lines(shapely.linestrings(points[open_] * SCALE, indices=of_ring[open_]))
+    out: list[list[list[list[int]]]] = [[] for _ in shapes]
+    polygons: list[list[list[int]]] = [[] for _ in parts]
+    for part, line in zip(of_part.tolist(), lines, strict=True):
+        polygons[part].append(line)
+    for shape, polygon in zip(of_shape.tolist(), polygons, strict=True):
+        out[shape].append(polygon)
+    return out

@@ -9,36 +9,35 @@ share of the station's energy that could drive there too.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.engine.marginal import Marginal, lost_without
+from siting.config import Config
+from siting.engine.choice import only_offers
+from siting.engine.marginal import Marginal
 from siting.plan import Plan
 from siting.program.instance import Instance
 from siting.program.program import Program
 from siting.study.ask import instance_of
 from siting.study.asked import Asked
 from siting.study.revalue import in_the_end
+from siting.study.spare import NOT_IN_TIME, Clock
+from siting.study.stages import Context, Table, stage
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Stations times pairs of a cell and a site: above this the flows take minutes and are left out.
-MOST_WORK = 40_000_000
-
-
-def losses_of(plan: Plan, instance: Instance, reach: pd.DataFrame) -> dict[str, float]:
-    """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
-
-    Empty where the plan is so large that it takes minutes.
-    """
-    new = plan.new_sites["site_id"].astype(str).tolist()
-    if not new or len(new) * len(reach) > MOST_WORK:
-        return {}
-    return lost_without(Program(instance, plan.outcome.model), plan.outcome.offers, new)
+# Of the time beside the plan, what the losses without each station may take; of the rest, where its
+# money would go instead.
+LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
+# Of the stations, how many there must be time for after the first re-plan to go on.
+FEWEST_SHARE = 0.1
+# Told of how many stations are done so far.
+Count = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,25 +48,124 @@ class Replanned:
     offer_id: str
 
 
-def replanned_of(plan: Plan, asked: Asked, lost: Mapping[str, float]) -> dict[str, Replanned]:
+@dataclass(frozen=True)
+class Cards:
+    """What is told of the new stations of a plan, by ``site_id``; what is not there had no time."""
+
+    new: tuple[str, ...]
+    lost: Mapping[str, float]  # energy lost without each, kWh/day
+    replanned: Mapping[str, Replanned]
+    texts: Mapping[str, str]
+
+    @property
+    def blank(self) -> str:
+        """What there was no time for, in words; blank where there was for all."""
+        lost = len(self.new) - len(self.lost)
+        replans = sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned)
+        parts = [
+            f"{what} {count:,} of them"
+            for what, count in (("what is lost without", lost), ("a re-plan without", replans))
+            if count
+        ]
+        return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
+
+    def in_words(self) -> str:
+        """Return of how many stations is told, and what there was no time for."""
+        new = f"{len(self.new):,} new station{'' if len(self.new) == 1 else 's'}"
+        return f"{new}; {self.blank}" if self.blank else new
+
+    def facts(self) -> dict[str, dict[str, float | None]]:
+        """Return what is lost without each new station, blank where it was not worked out."""
+        return {
+            site: {
+                "as_it_stands_kwh_day": self.lost.get(site),
+                "replanned_kwh_day": (
+                    self.replanned[site].kwh_day if site in self.replanned else None
+                ),
+            }
+            for site in self.new
+        }
+
+
+@stage("solver.time_limit_s", told="cards", found=lambda told: told.in_words())
+def cards(
+    config: Config,
+    context: Context,
+    study: Any,
+    plan: Plan,
+    instance: Instance,
+    asked: Asked,
+    reach: Table,
+    forbidden_sites: tuple[str, ...],
+) -> Cards:
+    """What is lost without each new station, and where else it could stand."""
+    count = context.count("stations")
+    limit_s = config.solver.time_limit_s
+    with study.spare.clock("losses", limit_s, LOSSES_SHARE) as clock:
+        lost = losses_of(plan, instance, clock, count)
+    with study.spare.clock("re-plans", limit_s, REPLANS_SHARE) as clock:
+        replanned = replanned_of(plan, asked, lost, clock, count)
+    texts = alternatives_of(plan, lost, replanned, reach, forbidden_sites)
+    return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
+
+
+def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
+    """Return new stations that are among some, the most public money first."""
+    new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
+    return [site for site in new["site_id"].astype(str) if site in sites]
+
+
+def losses_of(
+    plan: Plan, instance: Instance, clock: Clock, count: Count | None = None
+) -> dict[str, float]:
+    """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
+
+    Those that draw most public money come first; the others are left out once the time is up.
+    """
+    new = plan.new_sites["site_id"].astype(str).tolist()
+    if not new:
+        return {}
+    offers, lost = plan.outcome.offers, {}
+    standing = only_offers(instance, instance.positions_of(offers))
+    values = Marginal(Program(instance, plan.outcome.model), offers, standing)
+    for site in _by_money(plan, new):
+        if not clock.more():
+            break
+        lost[site] = values.loss(site)
+        if count is not None:
+            count(len(lost), len(new))
+    return {site: lost[site] for site in new if site in lost}
+
+
+def replanned_of(
+    plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count | None = None
+) -> dict[str, Replanned]:
     """Return what is lost at most without each station if its money goes elsewhere, by ``site_id``.
 
     The station that makes up for most is built in its place, or made larger, within the budget and
     the limits; all else stays. A whole re-plan may lose less still (`siting replan RUN --drop`).
-    `lost` is as `losses_of` returns it.
+    `lost` is as `losses_of` returns it; it stops like that.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
-    if not some or len(some) * len(asked.reach) > MOST_WORK:
+    if not some or clock.steps == 0:
         return {}
     end = in_the_end(asked, plan.outcome.budget_pkr)
     instance = instance_of(end, next(iter(end.own.values())))
     marginal = Marginal(Program(instance, plan.outcome.model), plan.outcome.offers)
-    out = {}
-    for site in some:
+    out: dict[str, Replanned] = {}
+    for site in _by_money(plan, some):
+        if not clock.more():
+            break
         best = marginal.best_elsewhere([site], count=1, larger=True)
         gain = 0.0 if best.empty else float(best["gain"].iloc[0])
         offer = "" if best.empty else str(best["offer_id"].iloc[0])
         out[site] = Replanned(max(lost[site] - gain, 0.0), offer)
+        if count is not None:
+            count(len(out), len(some))
+        if clock.steps is None and clock.limit_s < FEWEST_SHARE * len(some) * clock.taken_s / len(
+            out
+        ):
+            break  # each takes so long that most would stay blank: left to `siting explain`
     return out
 
 
@@ -96,11 +194,22 @@ def alternatives_of(
             [
                 *([_lost_text(float(served[name]), lost[name])] if name in lost else []),
                 *([_replanned_text(replanned[name], lost[name])] if name in replanned else []),
+                *_untold(name, lost, replanned),
                 *_place_texts(places.loc[name]),
             ]
         )
         for name in new
     }
+
+
+def _untold(site: str, lost: Mapping[str, float], replanned: Mapping[str, Replanned]) -> list[str]:
+    """Return in words what of a station was not worked out."""
+    ask = f"{NOT_IN_TIME}; siting explain RUN {site} does."
+    if site not in lost:
+        return [f"What would be lost without it was {ask}"]
+    if lost[site] > 0 and site not in replanned:
+        return [f"What its money would serve elsewhere was {ask}"]
+    return []
 
 
 def nearest_places(

@@ -25,7 +25,8 @@ from siting.roads import Network
 from siting.study.asked import Asked
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.revalue import served_by_class
-from siting.study.stages import Layer, Table, stage
+from siting.study.spare import NOT_IN_TIME
+from siting.study.stages import Context, Layer, Table, stage
 
 if TYPE_CHECKING:
     from siting.study.pipeline import Study
@@ -43,6 +44,8 @@ RULE_WORDS = {
     "rated_share": "capacity as a share of rated kW (rated_share)",
 }
 NO_STATION = "no station stands"
+# Of the time that is left beside the plan, what other circumstances may take.
+WHAT_IF_SHARE = 0.5
 # Bands of minutes of driving to the nearest station, beside the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
@@ -77,7 +80,11 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     return known | {case: _shares(days, standard.alpha) for case, days in days_by_case.items()}
 
 
-@stage("reach: cutoff_min access_kmh table_csv")
+@stage(
+    "reach: cutoff_min access_kmh table_csv",
+    told="isochrones",
+    found=lambda bands: f"{len(bands)} bands of minutes to the nearest station",
+)
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
 ) -> Layer:
@@ -149,10 +156,11 @@ def _number(value: Any) -> float:
     "offers.utilisation",
     "program.model",
     "demand: scenario case fleet_csv scenarios_csv table",
+    "solver.time_limit_s",
     told="what if",
-    found=lambda rows: f"{len(rows)} other circumstances",
+    found=lambda rows: _found(rows),
 )
-def what_if(study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
+def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
     """What the same stations serve under the other capacity rule, and under other demand.
 
     One record each: ``what`` (``capacity`` or ``demand``), ``key`` (the rule; ``case low``,
@@ -161,28 +169,40 @@ def what_if(study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
     """
     config: Config = study.config
     rows = [_record("plan", "plan", "as planned for", served_by_class(asked, outcome.offers))]
-
-    def attempt(what: str, key: str, text: str, table: str, other: Any) -> None:
-        # Tables of other circumstances may rest on files that the plan did without.
-        try:
-            served = served_by_class(asked, outcome.offers, **{table: getattr(other, table)})
-        except SitingError as err:
-            why = "; ".join(map(str, err.faults))
-            rows.append({"what": what, "key": key, "text": text, "why_not": why})
-            return
-        rows.append(_record(what, key, text, served))
-
+    others: list[tuple[str, str, str, str, Any]] = []
     if config.program.model != "coverage":
         rule = RULES[config.offers.service.rule]
         service = config.offers.service.model_copy(update={"rule": rule})
         other_offers = config.offers.model_copy(update={"service": service})
         other = study.with_stages({}, config.model_copy(update={"offers": other_offers}))
-        attempt("capacity", rule, RULE_WORDS[rule], "offers", other)
+        others.append(("capacity", rule, RULE_WORDS[rule], "offers", other))
     for key, value in _other_demands(config):
-        other = study.in_other(**{key: value})
-        name = f"{key} {value}"
-        attempt("demand", name, f"demand: {name}", "demand", other)
+        name, other = f"{key} {value}", study.in_other(**{key: value})
+        others.append(("demand", name, f"demand: {name}", "demand", other))
+    count = context.count("circumstances")
+    with study.spare.clock("what if", config.solver.time_limit_s, WHAT_IF_SHARE) as clock:
+        for done, (what, key, text, table, other) in enumerate(others, 1):
+            why = NOT_IN_TIME
+            # Tables of other circumstances may rest on files that the plan did without.
+            try:
+                if clock.more():
+                    made = {table: getattr(other, table)}
+                    rows.append(
+                        _record(what, key, text, served_by_class(asked, outcome.offers, **made))
+                    )
+                    continue
+            except SitingError as err:
+                why = "; ".join(map(str, err.faults))
+            rows.append({"what": what, "key": key, "text": text, "why_not": why})
+            if count is not None:
+                count(done, len(others))
     return rows
+
+
+def _found(rows: list[dict[str, Any]]) -> str:
+    """Return how many circumstances there are, and how many had no time."""
+    late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
+    return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:

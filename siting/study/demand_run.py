@@ -203,7 +203,7 @@ def _write(
     export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
     # A GIS that does not sort what it opens draws the first one on top.
-    layers = {"roads": study.network.edges.reset_index()}
+    layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones
     layers |= {"outside": outside, "demand": layer}

@@ -1,9 +1,9 @@
 """What follows from how the stages are declared: what a change makes stale, what a folder keeps.
 
 The stages are the functions of `siting.study.to_demand`, `siting.study.factors`,
-`siting.study.to_plan`, `siting.study.rests_on` and `siting.study.beside`. A change goes all the way
-down. A key that no stage declares feeds every stage, so that one added later cannot leave something
-stale.
+`siting.study.to_plan`, `siting.study.rests_on`, `siting.study.alternatives_text` and
+`siting.study.beside`. A change goes all the way down. A key that no stage declares feeds every
+stage, so that one added later cannot leave something stale.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from siting.config import Config
-from siting.study import beside, factors, rests_on, to_demand, to_plan
+from siting.study import alternatives_text, beside, factors, rests_on, to_demand, to_plan
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
 # All stages by name; each reads earlier ones only.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
-    for room in (to_demand, factors, to_plan, rests_on, beside)
+    for room in (to_demand, factors, to_plan, rests_on, alternatives_text, beside)
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }

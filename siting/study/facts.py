@@ -16,7 +16,7 @@ from siting import __version__
 from siting.config import Config
 from siting.engine.proof import far_in_words, is_far
 from siting.plan import Plan, status_text
-from siting.study.alternatives_text import alternatives_of, losses_of, replanned_of
+from siting.study.alternatives_text import Cards
 from siting.study.beside import lines_beside
 from siting.study.earning import earnings, earnings_in_words, power_per_ev
 from siting.study.pipeline import Study
@@ -49,9 +49,8 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
-    lost = losses_of(plan, study.instance, study.reach)
-    replanned = replanned_of(plan, study.asked, lost)
-    gain = earnings(config, plan, lost)
+    cards = study.cards
+    gain = earnings(config, plan, cards.lost)
     return {
         "format": FORMAT,
         "siting": __version__,
@@ -103,20 +102,17 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        "alternatives": alternatives_of(plan, lost, replanned, study.reach, study.forbidden_sites),
+        # How much of what is told beside the plan there was time for.
+        "in_time": dict(study.spare.done),
+        "alternatives": dict(cards.texts),
         # Energy lost without each new station, kWh/day: all else the same, and after a re-plan.
-        "lost_without": {
-            site: {
-                "as_it_stands_kwh_day": kwh,
-                "replanned_kwh_day": replanned[site].kwh_day if site in replanned else None,
-            }
-            for site, kwh in lost.items()
-        },
+        "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
         "warnings": [
             *filter(None, [far_in_words(s.gap)]),
             *earnings_in_words(gain),
+            *_untold(cards),
             *warnings_of(config, plan, study.demand_notes, study.network.report, study.assumptions),
         ],
         "checks": plan.checks.to_dict("records"),
@@ -140,6 +136,13 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": package_versions(),
     }
+
+
+def _untold(cards: Cards) -> list[str]:
+    """Return a warning where cards had not the time they take; nothing else."""
+    if not cards.blank:
+        return []
+    return [f"of {cards.in_words()}; siting explain RUN SITE does it for one"]
 
 
 def warnings_of(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from inspect import Parameter, signature
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any, Self
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
-from siting.study import beside, factors, rests_on, to_demand, to_plan
+from siting.study import alternatives_text, beside, factors, rests_on, to_demand, to_plan
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
+from siting.study.spare import Spare
 from siting.study.stages import Context, Event, Report, Stage, stages_html
 
 
@@ -50,6 +52,8 @@ class Study:
         Stages taken from a run folder instead of worked out.
     start
         Offers of that folder's plan, the first plan of another solve.
+    spare
+        What is left of the time for what is told of the plan beside it.
 
     Examples
     --------
@@ -134,6 +138,8 @@ class Study:
     sourced_figures = rests_on.sourced_figures
     settings = rests_on.settings
     assumptions = rests_on.assumptions
+    # What is told of each new station.
+    cards = alternatives_text.cards
     # How the plan fares beside what it was made for.
     day = beside.day
     isochrones = beside.isochrones
@@ -156,6 +162,7 @@ class Study:
         self.seconds: dict[str, float] = {}
         self.reused: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
+        self.spare = Spare()
         self.progress = progress
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
@@ -198,27 +205,43 @@ class Study:
     def _made[T](self, stage: Stage[T]) -> T:
         if not stage.told:
             return stage.make(*self._arguments(stage))
+        with self.timed(stage.told) as heard:
+            try:
+                value = stage.make(*self._arguments(stage))
+            except SitingError as err:
+                told = in_words(err)
+                if told is err:
+                    raise
+                raise told from None
+            said = stage.found(value) if stage.found else ""
+            if said is not None:
+                heard.append(said)
+        return value
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[list[str]]:
+        """Count the seconds of a phase under its name, as a stage's, and report it when it is done.
+
+        Yields
+        ------
+        list of str
+            Takes what came out, in words; where nothing is put in, nothing is reported and the
+            seconds count as those of whatever asked for the phase.
+        """
         # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
-        begun = time.perf_counter()
+        begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
-            value = stage.make(*self._arguments(stage))
-        except SitingError as err:
-            told = in_words(err)
-            if told is err:
-                raise
-            raise told from None
+            yield heard
         finally:
             elapsed = time.perf_counter() - begun
             own_s = elapsed - self._inner.pop()
             if self._inner:
-                self._inner[-1] += elapsed
-        said = stage.found(value) if stage.found else ""
-        if said is not None:
-            self.seconds[stage.told] = round(own_s, 3)
-            self._found[stage.told] = said
-            self._say(Event(stage.told, said, own_s, done=True))
-        return value
+                self._inner[-1] += elapsed if heard else elapsed - own_s
+        if heard:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + own_s, 3)
+            self._found[name] = heard[-1]
+            self._say(Event(name, heard[-1], own_s, done=True))
 
     def _arguments(self, stage: Stage[Any]) -> list[Any]:
         at_hand: dict[str, Callable[[], Any]] = {

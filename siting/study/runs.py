@@ -25,7 +25,7 @@ from siting.study.people import outline
 from siting.study.people_doubts import people_doubts
 from siting.study.pipeline import Study
 from siting.study.stages import Report
-from siting.study.stored_run import study_of, write_stages
+from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.zones import with_zones
 from siting.writing import claimed_folder, require_free, write_plain_csv
 
@@ -181,39 +181,58 @@ def write_run(
         wish.at_stake = False  # what was solved for the program's file is no plan
         plan = study.plan
         wish.at_stake = True
-        plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
-        plan.facts["warnings"][:0] = warnings
-        if also is not None:
-            also(folder, plan)
-        write_run_tables(
-            folder,
-            sites=plan.sites,
-            cells=with_zones(plan.cells, study.cell_zones),
-            demand=plan.demand,
-            service=plan.service,
-            candidates=plan.candidates,
-            dropped=plan.dropped,
-            offers=plan.offers,
-            edges=plan.edges,
-            title=plan.title,
-            note=plan.note,
-            tables=plan.tables,
-            zone_of_cells=study.cell_zones,
-            neighbourhoods=study.neighbourhoods,
-            isochrones=study.isochrones,
-        )
-        for name, table in plan.tables.items():
-            write_csv(table, folder / f"{name}.csv", note=plan.note)
-        write_plain_csv(study.assumptions, folder / "figures.csv")
-        kept = to_yaml(copied(study.config, folder))
-        (folder / "config.yaml").write_text(kept, encoding="utf-8")
-        if not has_report():
-            plan.facts["warnings"].append(f"{NO_REPORT}{why_no_report()}")
-        write_json(plan.facts, folder / "run.json")
-        write_stages(study, folder)
+        with study.timed("facts") as told:
+            plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
+            plan.facts["warnings"][:0] = warnings
+            told.append(f"{len(plan.facts['warnings'])} warnings")
+        with study.timed("files") as told:
+            if also is not None:
+                also(folder, plan)
+            _write_files(study, plan, folder)
+            told.append("layers and tables")
+            if not has_report():
+                plan.facts["warnings"].append(f"{NO_REPORT}{why_no_report()}")
+            _write_facts(study, plan, folder)
+            write_stages(study, folder)
         if has_report():
-            write_report(folder)
+            with study.timed("report") as told:
+                write_report(folder)
+                told.append("one page")
+        # The record of the seconds is whole once all is written.
+        _write_facts(study, plan, folder)
+        seal_again(folder)
     return plan, claim.place
+
+
+def _write_facts(study: Study, plan: Plan, folder: Path) -> None:
+    plan.facts["seconds"] = dict(study.seconds)
+    write_json(plan.facts, folder / "run.json")
+
+
+def _write_files(study: Study, plan: Plan, folder: Path) -> None:
+    """Write layers, tables and the configuration of a plan into a run folder."""
+    write_run_tables(
+        folder,
+        sites=plan.sites,
+        cells=with_zones(plan.cells, study.cell_zones),
+        demand=plan.demand,
+        service=plan.service,
+        candidates=plan.candidates,
+        dropped=plan.dropped,
+        offers=plan.offers,
+        edges=plan.edges,
+        title=plan.title,
+        note=plan.note,
+        tables=plan.tables,
+        zone_of_cells=study.cell_zones,
+        neighbourhoods=study.neighbourhoods,
+        isochrones=study.isochrones,
+    )
+    for name, table in plan.tables.items():
+        write_csv(table, folder / f"{name}.csv", note=plan.note)
+    write_plain_csv(study.assumptions, folder / "figures.csv")
+    kept = to_yaml(copied(study.config, folder))
+    (folder / "config.yaml").write_text(kept, encoding="utf-8")
 
 
 def check(

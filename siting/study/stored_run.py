@@ -22,7 +22,7 @@ from siting.config import Config, input_files, load
 from siting.errors import ConfigError, Fault, InputError
 from siting.export import write_json
 from siting.export.values import plain
-from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, read_manifest, sealed
+from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, SEAL, read_manifest, sealed
 from siting.outcome import FRAMES, Outcome
 from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
@@ -31,6 +31,7 @@ from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stal
 from siting.study.people import People
 from siting.study.pipeline import Study
 from siting.study.rests_on import SETTINGS
+from siting.study.spare import Spare
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
 
@@ -98,6 +99,14 @@ def write_stages(study: Study, folder: Path) -> None:
     write_json(sealed(plain(record), folder), stages / MANIFEST)
 
 
+def seal_again(folder: Path) -> None:
+    """Hash the files of a run folder anew, of which some were written again."""
+    path = folder / FOLDER / MANIFEST
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
+    write_json(sealed({name: v for name, v in record.items() if name != SEAL}, folder), path)
+
+
 def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:
     return [name for name, made in STAGES.items() if made.stored in groups]
 
@@ -153,6 +162,8 @@ def study_from_run(
     study = Study(config, progress=progress, tables=tables)
     study.reused = tuple(group for group in STORED if group not in groups)
     study.start = tuple(record["outcome"]["offers"])
+    if not changed:
+        study.spare = Spare(known=facts.get("in_time"))
     return study
 
 

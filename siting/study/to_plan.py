@@ -36,8 +36,8 @@ from siting.verify import BOUND
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
-# Seconds that the prices of a certificate may take, and as a share of what the solve may.
-LEAST_PRICES_S, PRICES_SHARE = 10.0, 0.25
+# Seconds that the prices of a certificate may take at least, whatever else is told of a plan.
+LEAST_PRICES_S = 6.0
 
 
 # --- sites ---------------------------------------------------------------------------------------
@@ -327,15 +327,16 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
     ),
     stored="outcome",
 )
-def certificate(config: Config, program: Program, outcome: Outcome) -> Table | None:
+def certificate(config: Config, study: Any, program: Program, outcome: Outcome) -> Table | None:
     """Prices that prove a bound on the first aim (`siting.verify.certified`), and the bound told.
 
     None where nothing was proven, the solve was interrupted, or prices were not found in time.
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None
-    limit_s = max(LEAST_PRICES_S, PRICES_SHARE * config.solver.time_limit_s)
-    prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
+    with study.spare.clock("certificate", config.solver.time_limit_s, 1.0) as clock:
+        limit_s = max(LEAST_PRICES_S, clock.limit_s)
+        prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:
         return None
     told = {"row": [BOUND], "name": [""], "slice": [""], "price": [outcome.proof.bound]}

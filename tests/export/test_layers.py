@@ -9,7 +9,7 @@ import pytest
 from shapely import LineString, Point, Polygon, box
 
 from siting.errors import InputError
-from siting.export import demand_layer, service_layer
+from siting.export import demand_layer, road_layer, service_layer
 from siting.tables import CANDIDATES, CELLS, DEMAND, OFFERS, SERVICE, validate
 
 UTM = 32643
@@ -251,3 +251,40 @@ def test_arguments_are_left_alone() -> None:
         pd.testing.assert_frame_equal(getattr(town, name), getattr(before, name))
     pd.testing.assert_frame_equal(town.demand, before.demand)
     pd.testing.assert_frame_equal(town.service, before.service)
+
+
+def test_roads_of_a_large_network_are_joined_and_nothing_of_them_is_lost(monkeypatch):
+    def edges_of(*rows):
+        columns = ["u", "v", "key", "name", "highway", "speed_kmh", "geometry"]
+        table = gpd.GeoDataFrame(rows, columns=columns, crs=UTM).set_index(["u", "v", "key"])
+        length_m = table.length
+        return table.assign(
+            length_m=length_m, speed_source="class",
+            travel_min=length_m / 1000 / table["speed_kmh"] * 60,
+        )  # fmt: skip
+
+    def street(*xs):
+        return LineString([(X + x, Y) for x in xs])
+
+    side = LineString([(X + 400, Y), (X + 400, Y + 90)])
+    edges = edges_of(
+        (1, 2, 0, "Mall", "primary", 30.0, street(0, 150, 400)),
+        (2, 1, 0, "Mall", "primary", 30.0, street(400, 150, 0)),
+        (2, 3, 0, "Mall", "primary", 30.0, street(400, 1000)),
+        (2, 4, 0, None, "residential", 20.0, side),
+        (4, 5, 0, None, "residential", 15.0, street(1000, 1300)),
+        (5, 5, 0, None, "residential", 15.0, street(1300, 1300)),  # of no length
+    )
+    assert road_layer(edges).equals(edges.reset_index())
+    monkeypatch.setattr("siting.export.layers.MOST_ROADS", 5)
+    drawn = road_layer(edges)
+    assert drawn["roads"].tolist() == [3, 1, 1, 1]
+    assert drawn["name"].fillna("").tolist() == ["Mall", "", "", ""]
+    assert drawn["length_m"].tolist() == pytest.approx([1000, 90, 300, 0])
+    assert drawn["travel_min"].tolist() == pytest.approx([2, 0.27, 1.2, 0])
+    assert list(drawn.columns.drop(["roads", "geometry"])) == list(
+        edges.reset_index().columns.drop("geometry")
+    )
+    assert drawn[["u", "v", "key"]].isna().all(axis=None)  # of no one road
+    assert drawn.geometry[0].equals(street(0, 1000))
+    assert drawn.crs == edges.crs

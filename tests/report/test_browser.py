@@ -17,7 +17,7 @@ from siting.report.page import render
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = in_chromium
 
-MOST_BYTES = 10_000_000
+MOST_BYTES = 5_000_000
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,17 @@ def test_layers_go_on_and_off(opened, plain):
         one.page.locator(f"[data-layer={name}]").click()
 
 
-def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, plain):
-    one = opened(plain)
+@pytest.fixture(scope="module")
+def packed(stored, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("siting.report.page.MOST_PLAIN_CARDS", 1)
+        return report.write_report(stored, tmp_path_factory.mktemp("packed") / "report.html")
+
+
+@pytest.mark.parametrize("kind", ["plain", "packed"])
+def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, request, kind):
+    one = opened(request.getfixturevalue(kind))
+    one.page.locator("#card-s0001").wait_for(state="attached")
     one.page.locator(".site.new").first.click()
     panel = one.text("#panel")
     assert "Build: 1 x socket" in panel

@@ -57,7 +57,9 @@ def test_a_study_shows_its_stages_as_they_come(study):
         "solve",
         "certificate",
         "plan",
+        "cards",
         "day",
+        "isochrones",
         "what if",
         "demand range",
     ]

@@ -1,0 +1,111 @@
+"""Roads as the few long lines that a pen would draw: for maps, not for driving.
+
+At each crossing the two streets that lead most straight on are one line. Cartography calls these
+lines strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
+organization applied to the generalization of road networks. Proceedings of the 19th International
+Cartographic Conference (1999), 1215-1223.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Lines = npt.NDArray[np.object_]
+
+# A position on the grid needs fewer bits than these: 10,000 km in centimetres.
+_BITS = 31
+# Two numbers of so many bits each tell the ends of lines apart, as fractions of a grid step.
+_MARK = 2**11
+
+
+def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
+    """Return lines as strokes: the same ground in fewer and longer lines.
+
+    Parameters
+    ----------
+    lines
+        Linestrings; what is there twice, as the two directions of a street are, counts once.
+    kind
+        A number each; lines of one kind only are joined.
+    grid
+        What coordinates are rounded to, in their unit. Those that come out are whole numbers of it.
+
+    Returns
+    -------
+    tuple
+        The strokes, and for each line the position of its stroke, -1 where it has no length.
+    """
+    xy, of = shapely.get_coordinates(lines, return_index=True)
+    on_grid = np.rint(xy / grid)
+    again = (np.diff(of, prepend=-1) == 0) & (np.diff(on_grid, axis=0, prepend=np.nan) == 0).all(1)
+    on_grid, of = on_grid[~again], of[~again]
+    long = np.bincount(of, minlength=len(lines)) > 1
+    there = long[of]
+    stroke = np.full(len(lines), -1)
+    if not there.any():
+        return np.empty(0, dtype=object), stroke
+    parts = shapely.linestrings(on_grid[there], indices=(np.cumsum(long) - 1)[of[there]])
+    parts = shapely.normalize(parts)
+    # Two of a kind on the same ground are one; of two kinds, each is drawn.
+    texts = pd.DataFrame({"wkb": shapely.to_wkb(parts), "kind": kind[long]})
+    part = texts.groupby(["wkb", "kind"], sort=False).ngroup().to_numpy()
+    _, first = np.unique(part, return_index=True)
+    joined, stroke_of_part = _joined(parts[first], kind[long][first])
+    stroke[long] = stroke_of_part[part]
+    return joined, stroke
+
+
+def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
+    """Return lines joined where two of a kind lead on, and the position of each one's stroke.
+
+    Coordinates are whole numbers, before and after.
+    """
+    xy, of = shapely.get_coordinates(parts, return_index=True)
+    first = np.flatnonzero(np.diff(of, prepend=-1))
+    last = np.append(first[1:], len(of)) - 1
+    ends, beside = np.concatenate([first, last]), np.concatenate([first + 1, last - 1])
+    mark = _marks(xy[ends], xy[beside] - xy[ends], np.tile(kind, 2))
+    # Ends that are one now share a place of their own, so that only they are joined.
+    xy[ends] += np.column_stack([mark // _MARK + 1, mark % _MARK + 1]) / (2 * _MARK)
+    apart = np.asarray(shapely.linestrings(xy, indices=of))
+    merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(apart)))
+    xy, of = shapely.get_coordinates(merged, return_index=True)
+    begins = xy[np.flatnonzero(np.diff(of, prepend=-1))]
+    high, low = np.rint((begins - np.floor(begins)) * 2 * _MARK).astype(np.int64).T - 1
+    count = len(parts)
+    links = sparse.coo_array((np.ones(2 * count), (np.arange(2 * count) % count, mark % count)))
+    _, group = connected_components(links, directed=False)
+    stroke = np.empty(len(merged), dtype=np.int64)
+    stroke[group[(high * _MARK + low) % count]] = np.arange(len(merged))
+    return np.asarray(shapely.linestrings(np.floor(xy), indices=of)), stroke[group]
+
+
+def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
+    """Return a number for each end of a line, the same for two that become one.
+
+    `at` is where each end is, `step` where its line goes from there.
+    """
+    x, y = at.astype(np.int64).T
+    place, _ = pd.factorize(x * 2**_BITS + y)
+    node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)
+    # Twice the angle: ends that lead straight on have the same. Counted from the first end of a
+    # node, so that what belongs together is not parted where the circle is cut.
+    twice = 2 * np.arctan2(step[:, 1], step[:, 0])
+    order = np.argsort(node, kind="stable")
+    begin = order[np.flatnonzero(np.diff(node[order], prepend=-1))]
+    turn = (twice - twice[begin[node]] + np.pi / 2) % (2 * np.pi)
+    order = np.lexsort((turn, node))
+    same = np.diff(node[order]) == 0
+    bend = np.where(same, np.diff(turn[order]), np.inf)
+    before, after = np.append(np.inf, bend[:-1]), np.append(bend[1:], np.inf)
+    pair = np.flatnonzero(same & (bend < before) & (bend <= after))
+    mark = np.arange(len(at))
+    mark[order[pair + 1]] = mark[order[pair]]
+    return mark
