@@ -241,7 +241,7 @@ class Plans:
         self._keep_state(fill(valuer, valuer.at(begun), self.clock))
 
     def _take(self, choice: Ints) -> None:
-        """Weigh a choice; where public money fills gaps, what lacks some is made smaller or goes."""
+        """Weigh a choice; under a viability gap what lacks money is made smaller or goes."""
         value = self.weighed(choice)
         if self.frame.program.gap is not None and not math.isfinite(value):
             mended = viable(self.frame, choice, self.clock)
