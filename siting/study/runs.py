@@ -16,7 +16,7 @@ from siting.export import write_csv, write_json, write_run_tables
 from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
-from siting.report import has_report, why_no_report, write_report
+from siting.report import why_no_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.given import copied
@@ -207,11 +207,12 @@ def write_run(
         write_plain_csv(study.assumptions, folder / "figures.csv")
         kept = to_yaml(copied(study.config, folder))
         (folder / "config.yaml").write_text(kept, encoding="utf-8")
-        if not has_report():
-            plan.facts["warnings"].append(f"{NO_REPORT}{why_no_report()}")
+        no_page = why_no_report()
+        if no_page:
+            plan.facts["warnings"].append(f"{NO_REPORT}{no_page}")
         write_json(plan.facts, folder / "run.json")
         write_stages(study, folder)
-        if has_report():
+        if not no_page:
             write_report(folder)
     return plan, claim.place
 
