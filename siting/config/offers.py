@@ -174,7 +174,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_180": (1, 2, 4),
 }
 # What may stand at a site where a configuration says neither.
-BY_DEFAULT = Choices(BUNDLES, {})
+BY_DEFAULT = Choices({}, SIZES)
 
 
 class Offers(Section):

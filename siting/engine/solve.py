@@ -245,7 +245,7 @@ class _Solve:
         pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed)
         priced = pricing.run(self._gap_of(aim))
         led_to = None
-        if priced is not None and not priced.infeasible:
+        if priced is not None and not priced.infeasible and self.choice is None:
             led_to = gathered(pricing, priced, self._gap_of(aim))
         active = np.flatnonzero(pricing.active if priced is None else priced.active)
         active = np.concatenate([active, start if led_to is None else led_to])

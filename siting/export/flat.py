@@ -56,7 +56,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     write_plain_csv(table, path, encoding="utf-8-sig", lineterminator="\n")
 
 
-def write_json(data: Mapping[str, Any], path: Path) -> None:
+def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
     """Write a mapping as JSON: UTF-8, keys in the order given, missing or infinite as ``null``.
 
     Parameters
@@ -66,6 +66,8 @@ def write_json(data: Mapping[str, Any], path: Path) -> None:
         pandas.
     path
         The file; it appears whole or not at all.
+    replace
+        Whether a file that is there is replaced.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def write_json(data: Mapping[str, Any], path: Path) -> None:
     def write(part: Path) -> None:
         part.write_text(text, encoding="utf-8", newline="\n")
 
-    write_whole(path, write)
+    write_whole(path, write, replace=replace)
 
 
 def json_text(data: Mapping[str, Any]) -> str:

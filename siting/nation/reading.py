@@ -89,6 +89,7 @@ class NationFacts(BaseModel):
     served_kwh_day: Number
     bound_kwh_day: Number
     gap: Number
+    far_from_proven: bool
     floors_cost_kwh_day: Number | None
     floors_cost_pkr: Number | None
     failed: dict[str, str]

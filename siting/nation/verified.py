@@ -35,7 +35,7 @@ from siting.review import Verified, verify_run
 from siting.review.told import MENDED, time_faults
 from siting.review.written_again import file_faults, json_faults, set_faults
 from siting.study import Event, Study, plan_from_run
-from siting.writing import scratch_folder
+from siting.writing import scratch_folder, whole_folder
 
 # Of a city's facts and its written plan, what differs however often the same is worked out.
 _OF_THE_MOMENT = ("seconds", "cells")
@@ -209,7 +209,7 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     runs = [p.name for p in (folder / CITIES).iterdir()]
     whole = plan.cities.loc[plan.cities["status"] != "failed", "city"]
     faults += set_faults(folder / CITIES, runs, whole)
-    with scratch_folder() as again:
+    with scratch_folder() as place, whole_folder(place / "again") as again:
         write_files(nation, plan, again, folder, facts["written"])
         names = [p.name for p in again.iterdir()]
         faults += set_faults(folder, stands, names)

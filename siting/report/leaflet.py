@@ -22,7 +22,7 @@ KNOWN = {
     ),
 }
 # Why no report can be made.
-_NEEDED = 'it needs another package, pip install "siting[report]"'
+NEEDED = 'it needs another package, pip install "siting[report]"'
 _MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
 
 
@@ -45,7 +45,7 @@ def has_report() -> bool:
 def why_no_report() -> str:
     """Return what keeps a report from being made, in words; nothing where one can be."""
     if find_spec("jinja2") is None:
-        return _NEEDED
+        return NEEDED
     try:
         embedded_leaflet()
     except MissingExtraError as err:
@@ -56,7 +56,7 @@ def why_no_report() -> str:
 def is_why_no_report(text: str) -> bool:
     """Return whether a text is what `why_no_report` says, here or elsewhere."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
-    return text in (_NEEDED, str(_MISSING), version and str(_changed(version[1])))
+    return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
 
 def embedded_leaflet() -> Leaflet:

@@ -158,7 +158,7 @@ def _decay(asked: Any) -> Decay:
 def aims_of(config: Config) -> list[str]:
     """Return what is to be best, one after the other: keys of the configuration, or aims."""
     program = config.program
-    then: tuple[str, ...] = DRIVES[:1]
+    then: tuple[str, ...] = DRIVES[1:]
     if program.then is not None:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":

@@ -16,7 +16,7 @@ from siting.export import write_csv, write_json, write_run_tables
 from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
-from siting.report import has_report, why_no_report, write_report
+from siting.report import why_no_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.given import copied
@@ -190,11 +190,12 @@ def write_run(
                 also(folder, plan)
             _write_files(study, plan, folder)
             told.append("layers and tables")
-            if not has_report():
-                plan.facts["warnings"].append(f"{NO_REPORT}{why_no_report()}")
+            no_page = why_no_report()
+            if no_page:
+                plan.facts["warnings"].append(f"{NO_REPORT}{no_page}")
             _write_facts(study, plan, folder)
             write_stages(study, folder)
-        if has_report():
+        if not no_page:
             with study.timed("report") as told:
                 write_report(folder)
                 told.append("one page")
@@ -206,7 +207,7 @@ def write_run(
 
 def _write_facts(study: Study, plan: Plan, folder: Path) -> None:
     plan.facts["seconds"] = dict(study.seconds)
-    write_json(plan.facts, folder / "run.json")
+    write_json(plan.facts, folder / "run.json", replace=True)
 
 
 def _write_files(study: Study, plan: Plan, folder: Path) -> None:

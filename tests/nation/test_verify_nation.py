@@ -13,13 +13,14 @@ from siting.cli import app
 from siting.errors import InputError, SitingError
 from siting.export import json_text
 from siting.nation import Nation, read_nation, verify_nation
+from siting.report.leaflet import NEEDED
 
 
 @pytest.fixture(scope="module", autouse=True)
 def here():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-        patch.setattr("siting.study.runs.has_report", lambda: False)  # they take seconds each
+        patch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
         yield
 
 

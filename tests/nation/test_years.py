@@ -13,6 +13,7 @@ import pytest
 from batch_driver import Inline
 from program.test_instance import small
 from program_cases import case_of, program_of
+from reseal import reseal_nation
 from town import write_nation_by_year
 from typer.testing import CliRunner
 
@@ -40,6 +41,7 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.money import GapRule
 from siting.program.program import Program
+from siting.report.leaflet import NEEDED
 
 YEARS = [2029, 2030]
 
@@ -48,7 +50,7 @@ YEARS = [2029, 2030]
 def here(monkeypatch):
     asking._kept.clear()
     monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-    monkeypatch.setattr("siting.study.runs.has_report", lambda: False)  # they take seconds each
+    monkeypatch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
 
 
 def faults(call):
@@ -110,6 +112,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
             table = json.loads((copy / name).read_text(encoding="utf-8"))
             change(table)
             (copy / name).write_text(json.dumps(table), encoding="utf-8")
+        reseal_nation(copy)
         return faults(lambda: read_nation(copy))
 
     def other_weights(table):

@@ -284,7 +284,10 @@ def test_a_leaflet_that_was_changed_makes_no_report(stored, tmp_path, monkeypatc
     monkeypatch.setattr(leaflet, "KNOWN", {"1.9.3": ("0" * 64, "0" * 64)})
     with pytest.raises(MissingExtraError, match=r"not Leaflet 1\.9\.3 as it was released"):
         report.write_report(stored, tmp_path / "report.html")
-    assert "released" in leaflet.why_no_report()
+    why = leaflet.why_no_report()
+    assert "released" in why
+    assert leaflet.is_why_no_report(why)
+    assert not leaflet.is_why_no_report(f"{why}; approved")
     assert not report.has_report()
 
 
