@@ -20,6 +20,7 @@ from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import ARITHMETIC, Proof
+from siting.engine.resize import bettered
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
 from siting.engine.served import LOSSES, lowered, worked_out
@@ -33,6 +34,7 @@ from siting.program import options as program_options
 from siting.program.aims import (
     Aim,
     Drives,
+    LeastCostToAll,
     LeastMoney,
     LeastRegret,
     MostWorth,
@@ -242,6 +244,8 @@ class _Solve:
         """
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
+        if self.choice is not None and isinstance(aim, LeastCostToAll):
+            start = bettered(frame, start, self.clock)
         pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed)
         priced = pricing.run(self._gap_of(aim))
         led_to = None
@@ -251,6 +255,8 @@ class _Solve:
         active = np.concatenate([active, start if led_to is None else led_to])
         kept = _offers_of(self.whole.options, active)
         self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
+        if self.choice is not None:
+            self.choice = self._from_whole(start)
         return priced, led_to
 
     def _in_whole(self, choice: Ints) -> Ints:
