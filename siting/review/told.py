@@ -24,7 +24,7 @@ from siting.errors import Fault
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Outcome
-from siting.study.answered import NOT_FOUND, year_text
+from siting.study.answered import DRIVERS_TIME, NOT_FOUND, cost_lines, year_text
 from siting.study.ask import MILLION, aim_in_words, blocks_of
 from siting.study.asked import Asked
 from siting.study.facts import PACKAGES
@@ -153,7 +153,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         faults.append(Fault(f"{where}.solver_version", "is no version", MENDED))
     for n, one in enumerate(outcome.proofs):
         faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
-    faults += _line_faults(config.program, outcome, unit, where)
+    faults += _line_faults(config.program, outcome, unit, where, asked)
     faults += _table_faults(study.program, asked, outcome)
     labels = [label for label, _ in outcome.lines if label in FROM_SOLVES]
     return faults, [*labels, *(f"{name}.csv" for name in OTHER_SOLVES if name in outcome.tables)]
@@ -176,9 +176,11 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}.seconds", "are of no phase", MENDED, odd)
 
 
-def _line_faults(keys: Program, outcome: Outcome, unit: str, where: str) -> list[Fault]:
+def _line_faults(
+    keys: Program, outcome: Outcome, unit: str, where: str, asked: Asked
+) -> list[Fault]:
     forms = {label: text.format(unit=re.escape(unit)) for label, text in FROM_SOLVES.items()}
-    forms |= {label: re.escape(text) for label, text in _lines_again(keys, outcome, unit)}
+    forms |= {label: re.escape(text) for label, text in _lines_again(keys, outcome, unit, asked)}
     faults = []
     said = [label for label, _ in outcome.lines]
     for label, text in outcome.lines:
@@ -191,7 +193,9 @@ def _line_faults(keys: Program, outcome: Outcome, unit: str, where: str) -> list
     return faults
 
 
-def _lines_again(keys: Program, outcome: Outcome, unit: str) -> Iterator[tuple[str, str]]:
+def _lines_again(
+    keys: Program, outcome: Outcome, unit: str, asked: Asked
+) -> Iterator[tuple[str, str]]:
     """Yield each headline figure that the outcome's own tables give."""
     tables = outcome.tables
     if outcome.guarantee:
@@ -226,6 +230,9 @@ def _lines_again(keys: Program, outcome: Outcome, unit: str) -> Iterator[tuple[s
             what = "public money" if public else "cost in all"
             text = f"PKR {one.proof.objective / MILLION:,.2f} m, no plan needs less than "
             yield f"Least {what}", f"{text}{one.proof.bound / MILLION:,.2f} m"
+    if "cost_to_all" in tables:
+        values = asked.to_all.value_pkr_h
+        yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
     for one in outcome.proofs[1:]:
         yield f"Then {one.aim}", str(one.proof)
 
@@ -251,6 +258,9 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         again["years"] = table[columns].merge(money, on="year")
         if alone:
             again["year_cells"] = cells_by_year(asked.own, services)
+    for one in outcome.proofs:
+        if one.aim == "least cost to all":
+            again["cost_to_all"] = _cost_to_all(asked, outcome, one.proof.objective)
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
@@ -262,6 +272,16 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         if name not in there or not same_table(there[name].reindex(columns=table.columns), table):
             faults.append(Fault(f"{FOLDER}, table_{name}", "is not what the plan gives", MENDED))
     return faults
+
+
+def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
+    """Return what stations and drivers cost, given both; the recount holds their sum."""
+    rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
+    minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min)
+    counts = rows["weight"] * rows["probability"] * minute
+    drives = float((rows["served_kwh_day"] * rows["travel_min"] * counts).sum())
+    parts = {"stations": pkr_year - drives, DRIVERS_TIME: drives, "all": pkr_year}
+    return pd.DataFrame({"part": list(parts), "pkr_year": list(parts.values())})
 
 
 def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,6 +89,10 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
 
 
 @dataclass
+# Of what a plan costs all in a year: the part of its drivers.
+DRIVERS_TIME = "drivers' time"
+
+
 class _Told:
     """What is told of an answer: tables and lines, gathered block by block."""
 
@@ -143,24 +148,14 @@ class _Told:
     def _to_all(self, aim: LeastCostToAll) -> None:
         """Tell what stations and drivers' time cost in a year, and what a minute is valued at."""
         stations, drives = cost_to_all(self.answer, aim)
-        parts = {"stations": stations, "drivers' time": drives, "all": stations + drives}
+        parts = {"stations": stations, DRIVERS_TIME: drives, "all": stations + drives}
         self.tables["cost_to_all"] = pd.DataFrame(
             {"part": list(parts), "pkr_year": list(parts.values())}
         )
-        each = self.asked.to_all.value_pkr_h
-        minute = ", ".join(
-            f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in each.items()
+        years = self.answer.program.year_plan is not None
+        self.lines += cost_lines(
+            self.tables["cost_to_all"], self.asked.to_all.value_pkr_h, years=years
         )
-        over = ", summed over the years as they count" if self.answer.program.year_plan else ""
-        self.lines += [
-            (
-                "Cost to all",
-                f"PKR {parts['all'] / MILLION:,.2f} m a year{over}: "
-                f"{stations / MILLION:,.2f} m for new stations, {drives / MILLION:,.2f} m for "
-                "drivers' time to the charger",
-            ),
-            ("A driver's minute", f"is valued at PKR {minute}"),
-        ]
 
     def _worth(self, outcome: Outcome) -> None:
         table = outcome.served.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
@@ -392,3 +387,22 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
             "robust": [count == len(best_plans) for count in times],
         }
     )
+
+
+def cost_lines(
+    table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool
+) -> list[tuple[str, str]]:
+    """Return what stations and drivers' time cost in a year, and what a minute is valued at."""
+    cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
+    minute = ", ".join(
+        f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in value_pkr_h.items()
+    )
+    over = ", summed over the years as they count" if years else ""
+    return [
+        (
+            "Cost to all",
+            f"PKR {cost['all']:,.2f} m a year{over}: {cost['stations']:,.2f} m for new stations, "
+            f"{cost[DRIVERS_TIME]:,.2f} m for drivers' time to the charger",
+        ),
+        ("A driver's minute", f"is valued at PKR {minute}"),
+    ]

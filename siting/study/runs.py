@@ -152,6 +152,10 @@ def run_to_folder(
     return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
+# Phases of writing a run that have seconds of their own beside those of the stages.
+PHASES = ("facts", "files", "report")
+
+
 def write_run(
     study: Study,
     out: Path | None,
