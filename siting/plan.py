@@ -170,7 +170,8 @@ class Plan(Asking):
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
         # Of a run: how the plan fares beside what it was made for, after what its blocks tell.
-        told = dict(s.lines) | self.facts.get("headline", {})
+        told = {one.label: one.text for one in s.lines}
+        told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
         if new.empty:
             cheapest = self._cheapest_new_pkr()

@@ -99,7 +99,11 @@ def aims(run: RunFolder) -> list[tuple[str, str]]:
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # What is told year by year has a table of its own.
-    told = [(k, v) for k, v in f.get("headline", {}).items() if not k.startswith("In 20")]
+    told = [
+        (line["label"], line["text"])
+        for field, line in f.get("headline", {}).items()
+        if not field.startswith("in_20")
+    ]
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
