@@ -192,6 +192,7 @@ def write_run(
             zone_of_cells=study.cell_zones,
             neighbourhoods=study.neighbourhoods,
             isochrones=study.isochrones,
+            credit=credit_of(study.inputs, now),
         )
         for name, table in plan.tables.items():
             write_csv(table, folder / f"{name}.csv", note=plan.note)
@@ -205,6 +206,21 @@ def write_run(
         if has_report():
             write_report(folder)
     return plan
+
+
+def credit_of(inputs: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    """Return whose data a run is made of, under which licence, and when it was made."""
+    owners: dict[str, str] = {}
+    for record in inputs:
+        source = str(record["source"])
+        if source not in ("", "not stated", "given by the user"):
+            owners.setdefault(source, str(record.get("licence") or "licence not stated"))
+    said = [
+        source if licence in source or licence == "not stated" else f"{source} ({licence})"
+        for source, licence in owners.items()
+    ]
+    made = f"Made on {now:%d %B %Y} with siting"
+    return f"Data: {'; '.join(said)}. {made}" if said else made
 
 
 def check(
