@@ -164,9 +164,9 @@ def _page(
                                          (f"{v:.3f}" for v in view), strict=True)))  # fmt: skip
     heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=title, htmlState="0")
     SubElement(heading, "text-style", fontSize="18", fontSizeUnit="Point", fontWeight="75")
-    for text, top, size in ((note, 191.0, "8"), (credit, 199.0, "7")):
+    for text, top, points in ((note, 191.0, "8"), (credit, 199.0, "7")):
         below = _item(layout, _LABEL, (10, top, 277, 8), labelText=text, htmlState="0")
-        SubElement(below, "text-style", fontSize=size, fontSizeUnit="Point")
+        SubElement(below, "text-style", fontSize=points, fontSizeUnit="Point")
     legend = _item(layout, _LEGEND, (220, 24, 70, 140), linkedMap="{map}", map_uuid="{map}",
                    resizeToContents="1", symbolHeight="3", symbolWidth="5", boxSpace="1",
                    columnSpace="2", legendFilterByAtlas="0")  # fmt: skip

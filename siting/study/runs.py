@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -91,7 +91,7 @@ def run(
         if write_lp is not None:
             write_program(study, Path(write_lp))
         plan = study.plan
-        return plan.with_facts(run_facts(study, plan, now))
+        return replace(plan, facts=run_facts(study, plan, now))
     return write_run(study, Path(out), now, write_lp=write_lp)
 
 
@@ -172,7 +172,7 @@ def write_run(
         if write_lp is not None:
             write_program(study, Path(write_lp))
         plan = study.plan
-        plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
+        plan = replace(plan, facts={**run_facts(study, plan, now), **(facts or {})})
         plan.facts["warnings"][:0] = warnings
         if also is not None:
             also(folder, plan)
