@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 from typer.core import TyperGroup
 
@@ -30,6 +31,8 @@ BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
+# Seconds after which a verb that has shown nothing yet says that it is at work.
+FIRST_LINE_S = 0.5
 # Exit code of a plan that is written and whose gap is above 100 %.
 FAR_FROM_PROVEN = 3
 
@@ -210,10 +213,18 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
     progress = None if quiet else Progress()
+    context = click.get_current_context(silent=True)
+    verb_name = (context.info_name if context else None) or ""
+    waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (verb_name, progress))
+    waiting.daemon = True
+    # What is piped is read by a program, which does not wonder.
+    if progress is not None and sys.stderr.isatty():
+        waiting.start()
     try:
         try:
             yield progress
         finally:
+            waiting.cancel()
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
@@ -235,6 +246,12 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         raise typer.Exit(130) from None
     finally:
         told()
+
+
+def _say_at_work(verb_name: str, progress: Progress | None) -> None:
+    """Say that a verb is at work, unless a stage has said so."""
+    if progress is None or progress.lines is None:
+        typer.echo(" ".join(filter(None, ("siting", verb_name, "is at work …"))), err=True)
 
 
 class _Notes(logging.Formatter):

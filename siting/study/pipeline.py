@@ -201,7 +201,9 @@ class Study:
         begun = time.perf_counter()
         self._inner.append(0.0)
         try:
-            value = stage.make(*self._arguments(stage))
+            arguments = self._arguments(stage)
+            self._say(Event(stage.told, "working", 0.0, done=False))
+            value = stage.make(*arguments)
         except SitingError as err:
             told = in_words(err)
             if told is err:
