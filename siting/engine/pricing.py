@@ -186,7 +186,10 @@ class Pricing:
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
-            known = Priced(self.active.copy(), taken, frame.signed(bound), self._signed(at_most))
+            limit, each = frame.signed(bound), self._signed(at_most)
+            if known is not None and known.bound < limit:  # an earlier round's prices say more
+                limit, each = known.bound, known.at_most
+            known = Priced(self.active.copy(), taken, limit, each)
             small = bound - found.objective <= max(PROMISE, 0.02 * gap) * abs(bound)
             new = self._promising(gain, bound)[: 0 if small else None]
             if not len(new):

@@ -224,7 +224,8 @@ class _Solve:
             if priced is None:
                 return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
-            there = np.isin(options.offer, [-1, *self.kept.tolist()]).all(axis=1)
+            there = np.zeros(len(options), dtype=bool)
+            there[self._there()] = True
             beyond = float(priced.at_most[~there].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
             result = replace(result, bound=frame.sign * max(bound, value))
@@ -246,7 +247,8 @@ class _Solve:
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and isinstance(aim, LeastCostToAll):
             start = bettered(frame, start, self.clock)
-        pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed)
+        first = start if self.program is self.whole else np.union1d(start, self._there())
+        pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed)
         priced = pricing.run(self._gap_of(aim))
         led_to = None
         if priced is not None and not priced.infeasible and self.choice is None:
@@ -258,6 +260,12 @@ class _Solve:
         if self.choice is not None:
             self.choice = self._from_whole(start)
         return priced, led_to
+
+    def _there(self) -> Ints:
+        """Return the options of the program with all its offers whose offers are in."""
+        known = np.zeros(len(self.whole.instance.offer_ids) + 1, dtype=bool)
+        known[self.kept] = known[-1] = True
+        return np.flatnonzero(known[self.whole.options.offer].all(axis=1))
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the program with all its offers."""
