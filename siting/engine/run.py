@@ -97,7 +97,8 @@ class Run(Root):
         with self.clock.phase("start", self._until(ends)):
             if self.options.greedy and self._in_any_money:
                 self._start_greedily()
-            if self.choice is None or not self.options.greedy:
+            # Short of time greedy may have taken nothing yet: a plan that builds something is sown.
+            if self.choice is None or not self.options.greedy or self.clock.over:
                 self._start()
 
     def _briefly(self) -> None:

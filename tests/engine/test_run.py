@@ -109,7 +109,8 @@ def test_without_money_what_stands_is_the_plan():
         assert answer.subsidy_pkr == 0
         alone = assign(instance, answer.offers)["served_kwh_day"].sum()
         assert answer.proof.objective == pytest.approx(alone)
-        assert answer.proof.bound == answer.proof.objective
+        assert answer.proof.bound == pytest.approx(answer.proof.objective)
+        assert answer.proof.gap == 0
 
 
 def test_nothing_stands_and_nothing_is_affordable():
