@@ -149,6 +149,7 @@ class Proof:
         """Return the proof on one line."""
 
         def show(value: float) -> str:
+            value += 0.0  # no "-0", whichever way the solver came to nothing
             return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
 
         if not math.isfinite(self.bound):

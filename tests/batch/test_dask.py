@@ -193,8 +193,7 @@ def test_a_worker_and_then_the_scheduler_are_killed(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-@pytest.mark.parametrize("lines", [1, 4, 8])
-@pytest.mark.parametrize("scheduler_too", [False, True])
+@pytest.mark.parametrize(("lines", "scheduler_too"), [(1, True), (4, False), (8, True)])
 def test_a_nation_whose_worker_or_scheduler_is_killed_ends_with_the_truth(
     tmp_path, lines, scheduler_too
 ):

@@ -6,7 +6,7 @@ import pytest
 from batch_driver import Inline
 from hostile.edits import edits_of, made, tried
 
-SEED, QUICK, DEEP = 28, 6, 400
+SEED, QUICK, DEEP = 28, 6, 60
 CHECKS = {"run": ["verify"], "nation": ["nation"]}
 
 

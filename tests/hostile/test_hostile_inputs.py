@@ -32,9 +32,9 @@ def test_as_many_as_asked_for(tmp_path, kinds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1_000, 20_000, 4_750))
-def test_nineteen_thousand_more_things_said(tmp_path, first):
-    assert of(range(first, first + 4_750), tmp_path, said.KINDS) == ""
+@pytest.mark.parametrize("first", [1_000, 3_000])
+def test_four_thousand_more_things_said(tmp_path, first):
+    assert of(range(first, first + 2_000), tmp_path, said.KINDS) == ""
 
 
 @pytest.mark.slow
