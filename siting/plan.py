@@ -15,7 +15,8 @@ import pandas as pd
 
 from siting.asking import Asking
 from siting.errors import Fault, InputError
-from siting.export import geojson_of, plan_layers, plot_plan, save_plan_pictures, write_exchange
+from siting.export import geojson_of, noted, plan_layers, plot_plan, save_plan_pictures
+from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
 from siting.tables import capacity_groups
 
@@ -133,14 +134,14 @@ class Plan(Asking):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
             fix = f"there are: {', '.join(drawn)}"
             raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
-        return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=self.note)
+        return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
         """Write some layers as parquet, fgb, kml, geojson or xlsx, by the ending; return the file.
 
         See `siting.export.write_exchange`.
         """
-        return write_exchange(self.layers, Path(path), layers, title=self.title, note=self.note)
+        return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
     # --- told ------------------------------------------------------------------------------------
 

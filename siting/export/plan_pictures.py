@@ -11,6 +11,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.export.charts import classes_figure, cost_figure, use_figure, years_figure
+from siting.export.credit import noted
 from siting.export.figure import FORMATS, save_figure
 from siting.export.frontier_picture import frontier_figure
 from siting.export.layers import demand_layer
@@ -37,6 +38,8 @@ class PlanTables(Protocol):
     def title(self) -> str: ...  # noqa: D102
     @property
     def note(self) -> str: ...  # noqa: D102
+    @property
+    def study(self) -> Any: ...  # noqa: D102
     @property
     def sites(self) -> gpd.GeoDataFrame: ...  # noqa: D102
     @property
@@ -84,7 +87,7 @@ def plot_plan(plan: PlanTables, what: str = "map") -> Figure:
         }[needed]
         raise InputError(Fault("plot", f"the plan has no table {needed} to draw", fix))
     title = plan.title if what == "map" else f"{plan.title}: {meaning}"
-    note = " ".join(filter(None, (plan.note, attribution(plan))))
+    note = noted(plan)
     if what == "map":
         layer = demand_layer(plan.cells, plan.demand)
         return plan_figure(
@@ -136,9 +139,3 @@ def save_plan_pictures(
             save_figure(figure, folder / f"{what}.{ending}")
             written.append(folder / f"{what}.{ending}")
     return written
-
-
-def attribution(plan: PlanTables) -> str:
-    """Return whose roads they are, as far as the plan's facts tell."""
-    source = plan.facts.get("roads", {}).get("source", {})
-    return str(source.get("attribution") or "")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, InputError, MissingExtraError
+from siting.export import owners_of
 from siting.report import basis, beside, content
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.consistency import require_agreement
@@ -100,7 +101,6 @@ def render(
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
     years = year_rows(run.years) if free is None else []
-    owners = [row["source"] for row in basis.sources(run) if row["source"] != "not stated"]
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
@@ -118,7 +118,7 @@ def render(
                 "title": run.facts["title"],
                 "districts": parts["shapes"],
                 "words": {e: u for e, u in glossary().items() if "*" not in e} if run.urdu else {},
-                "credits": list(dict.fromkeys(owners)),
+                "credits": owners_of(run.facts["inputs"]),
             }
         ),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),

@@ -153,8 +153,7 @@ def _compared(paths: list[Path], names: list[str]) -> Comparison:
 
 
 def _credits(runs: list[RunFolder]) -> list[str]:
-    owners = [str(row["source"]) for run in runs for row in run.facts["inputs"]]
-    return [owner for owner in dict.fromkeys(owners) if owner not in ("", "not stated")]
+    return export.owners_of(row for run in runs for row in run.facts["inputs"])
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -322,7 +321,7 @@ def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> C
     """
     with whole_folder(out) as folder:
         comparison = compare(folders)
-        note = " ".join(comparison.notes)
+        note = " ".join([*comparison.notes, f"Data: {'; '.join(comparison.credits)}."])
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
         export.write_csv(comparison.sites, folder / "sites.csv", note=note)
@@ -339,7 +338,7 @@ def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> C
                 sites=comparison.sites,
                 runs=comparison.runs,
                 title=f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ",
-                note=f"{note} Data: {'; '.join(comparison.credits)}".strip(),
+                note=note,
             )
         if has_report():
             page = render_differences(

@@ -198,7 +198,7 @@ def frontier_to_folder(
     out = out or folder_for(study.config, "frontier", now)
     with whole_folder(out) as folder:
         table = frontier(study, budgets_pkr)
-        note = study.config.note
+        note = " ".join(filter(None, (study.config.note, export.credit_line(study.inputs))))
         export.write_csv(table, folder / "frontier.csv", note=note)
         if find_spec("matplotlib") is not None:
             title = f"{study.config.title}: energy served for public money"

@@ -12,7 +12,7 @@ from typing import Any
 from siting import sites
 from siting.config import Config, load, to_yaml
 from siting.errors import Fault, InputError, SitingError, SolveError
-from siting.export import write_csv, write_json, write_run_tables
+from siting.export import noted, write_csv, write_json, write_run_tables
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
 from siting.report import has_report, write_report
@@ -187,14 +187,14 @@ def write_run(
             offers=plan.offers,
             edges=plan.edges,
             title=plan.title,
-            note=plan.note,
+            note=noted(plan),
             tables=plan.tables,
             zone_of_cells=study.cell_zones,
             neighbourhoods=study.neighbourhoods,
             isochrones=study.isochrones,
         )
         for name, table in plan.tables.items():
-            write_csv(table, folder / f"{name}.csv", note=plan.note)
+            write_csv(table, folder / f"{name}.csv", note=noted(plan))
         write_plain_csv(study.assumptions, folder / "figures.csv")
         kept = to_yaml(copied(study.config, folder))
         (folder / "config.yaml").write_text(kept, encoding="utf-8")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pydantic
 import pytest
+import yaml
 
 from siting.config import Config, load
 from siting.config.fields import LAYER_SUFFIXES, PAKISTAN_WSEN
@@ -446,6 +447,28 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "seed": 1,
     }
 
+
+@pytest.mark.parametrize(
+    ("name", "more", "whose"),
+    [
+        ("town.osm", "", ("ODbL 1.0", "© OpenStreetMap contributors")),
+        ("town.osm.pbf", ", licence: ODbL 1.0", ("ODbL 1.0", "© OpenStreetMap contributors")),
+        ("town.graphml", "", ("ODbL 1.0", "© OpenStreetMap contributors")),
+        ("town.osm", ", attribution: the town", ("", "the town")),
+        ("town.osm", ", licence: MIT", ("MIT", "")),
+        ("town.parquet", "", ("", "")),
+    ],
+)
+def test_a_road_file_of_openstreetmap_credits_it_unless_told(
+    tmp_path: Path, name: str, more: str, whose: tuple[str, str]
+) -> None:
+    path = write_study(tmp_path, MINIMAL)
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    given["roads"]["source"] = yaml.safe_load(f"{{kind: file, path: {name}{more}}}")
+    (path.parent / name).write_text("", encoding="utf-8")
+    path.write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
+    source = load(path).roads.source
+    assert (source.licence, source.attribution) == whose
 
 def test_every_key_can_be_set(tmp_path: Path) -> None:
     path = write_study(tmp_path, FULL)

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
 from datetime import date
 
 import geopandas as gpd
@@ -176,3 +179,34 @@ def test_row_order_of_the_inputs_changes_nothing(town):
     again = siting.run(town)
     assert first.outcome.offers == again.outcome.offers
     pd.testing.assert_frame_equal(first.service, again.service)
+
+
+def test_roads_of_openstreetmap_credit_it_in_every_output(town, tmp_path):
+    whose = ", licence: CC0, attribution: nobody"
+    text = town.read_text(encoding="utf-8")
+    assert whose in text
+    streets = "    - {kind: streets, spacing_m: 400}\noffers:"
+    town.write_text(text.replace(whose, "").replace("offers:", streets, 1), encoding="utf-8")
+    out = tmp_path / "out"
+    siting.run(town, out=out)
+    credit = "© OpenStreetMap contributors (ODbL 1.0, " + date.today().isoformat() + ")"
+    inputs = json.loads((out / "run.json").read_text(encoding="utf-8"))["inputs"]
+    for key in ("roads.source", "candidates.sources.1"):
+        of_it = next(record for record in inputs if record["key"] == key)
+        assert of_it["source"] == "© OpenStreetMap contributors"
+        assert of_it["licence"] == "ODbL 1.0"
+    for layer in ("sites", "demand", "service", "candidates"):
+        assert credit in json.loads((out / f"{layer}.geojson").read_text("utf-8"))["description"]
+    with closing(sqlite3.connect(out / "plan.gpkg")) as held:
+        told = dict(held.execute("select table_name, description from gpkg_contents"))
+    del told["layer_styles"]  # which QGIS reads for itself
+    assert not {name: text for name, text in told.items() if credit not in text}
+    with zipfile.ZipFile(out / "plan.qgz") as project:
+        layout = project.read("plan.qgs").decode("utf-8")
+    assert credit in layout[layout.index("<Layout ") :]
+    assert pd.read_csv(out / "sites.csv")["note"].str.contains(credit, regex=False).all()
+    stored = room.plan_from_run(out)
+    drawn = " ".join(text.get_text() for text in stored.plot().texts).replace("\n", " ")
+    assert credit in drawn
+    whole = siting.Study(town).plan.to_geojson()
+    assert credit in json.dumps(whole, ensure_ascii=False)
