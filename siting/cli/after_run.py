@@ -25,6 +25,11 @@ from siting.cli.app import (
     verb,
 )
 from siting.cli.run_folders import run_folder, run_folders
+from siting.errors import Fault, InputError
+
+# What can be written and read; the modules that know it take seconds to load. A test holds both.
+ENDINGS = (".parquet", ".fgb", ".geojson", ".kml", ".gpkg", ".shp", ".xlsx")
+LANGUAGES = ("en", "ur")
 
 
 @verb(AFTER, "siting runs")
@@ -102,6 +107,9 @@ def report(
 ) -> None:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
     with errors_explained(quiet=quiet):
+        if language not in (None, *LANGUAGES):  # before the run is opened, which takes seconds
+            what = f"{language!r} is not one of {', '.join(LANGUAGES)}"
+            raise InputError(Fault("--language", what))
         from siting.report import write_report
 
         path = write_report(run_folder(folder), out, frontier, language)
@@ -195,19 +203,22 @@ def export(
     to: Annotated[
         Path,
         typer.Option("--to", metavar="FILE",
-                     help="Ends in .parquet, .fgb, .kml, .geojson or .xlsx."),
+                     help="Ends in .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
     ],
     layers: Annotated[
         list[str] | None,
         typer.Option("--layer", metavar="NAME",
-                     help="A layer, or a list [A,B]. By default the stations; in .kml the "
-                     "demand too; in .xlsx all but the roads."),
+                     help="A layer, or a list [A,B]. By default the stations; in .kml and .gpkg "
+                     "the demand too; in .xlsx all but the roads."),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Write a stored run for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, a workbook."""
+    """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
     with errors_explained(quiet=quiet):
+        if to.suffix.lower() not in ENDINGS:  # before the run is opened, which takes seconds
+            what = f"ending {to.suffix or '(none)'} is not known"
+            raise InputError(Fault(f"--to {to}", what, f"use one of {', '.join(ENDINGS)}"))
         from siting.study import plan_from_run
 
         path = plan_from_run(run_folder(folder)).export(to, items(layers))

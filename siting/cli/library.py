@@ -117,20 +117,30 @@ def new(
         ),
     ],
     *,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like", metavar="CITY", help="Take power, speeds and vehicles a head from this city."
+        ),
+    ] = None,
+    people: Annotated[
+        int | None,
+        typer.Option("--people", metavar="N", min=1, help="How many live there; else the census."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a commented configuration for a city or a tehsil, ready for `siting check`."""
+    """Write a commented configuration for a city or any town, ready for `siting check`."""
     with errors_explained():
-        from siting.cities import new_config
+        from siting.cities import new_config, slug_of
         from siting.errors import Fault, InputError
         from siting.writing import write_whole
 
-        text = new_config(city)
-        path = out or Path(f"{city.strip().lower().replace(' ', '-')}.yaml")
+        text = new_config(city, like, people)
+        path = out or Path(f"{slug_of(city)}.yaml")
         if path.exists():
             raise InputError(Fault(str(path), "is there already", "name another file with --out"))
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))

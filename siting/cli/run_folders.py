@@ -46,8 +46,8 @@ def run_folders(here: Path | None = None) -> list[RunFolder]:
 def run_folder(wanted: Path, here: Path | None = None) -> Path:
     """Return the run folder that is meant: a path, a name or the start of one, or ``@latest``.
 
-    Raises `InputError` if no run, or more than one, is called so; a path is given back as it is,
-    whatever is there.
+    The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
+    than one, is called so; a path is given back as it is, whatever is there.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
@@ -59,6 +59,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
             raise InputError(Fault(word, what, "make one with siting run, or name its folder"))
         return runs[0].path
     named = [run for run in runs if run.path.name == word]
+    named = named or [run for run in runs if run.facts.get("name") == word][:1]
     named = named or [run for run in runs if run.path.name.startswith(word)]
     if len(named) == 1:
         return named[0].path

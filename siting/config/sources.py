@@ -343,6 +343,11 @@ class SitesLayer(Section):
     name_column: Text | None = Field(
         None, description="column with what people call the site; none: the sites have no names"
     )
+    id_column: Text | None = Field(
+        None,
+        description="column with your own ids, kept as user_id in every output; none: site_id or "
+        "id, where there is one",
+    )
     site_kind: Text = Field(
         "site", description="what the sites are (fuel, parking, mall …) where no column says it"
     )
@@ -365,6 +370,11 @@ class SitesParcels(Section):
     path: PolygonFile = Field(description="layer file with one polygon a parcel")
     name_column: Text | None = Field(
         None, description="column with what people call the parcel; none: name, else no names"
+    )
+    id_column: Text | None = Field(
+        None,
+        description="column with your own ids, kept as user_id in every output; none: site_id or "
+        "id, where there is one",
     )
     site_kind: Text = Field("parcel", description="what the parcels are, where no column says it")
     kind_column: Text | None = Field(

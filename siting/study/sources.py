@@ -14,10 +14,13 @@ from shapely import MultiPolygon, Polygon
 from siting import reference, roads, sites
 from siting.config import Config
 from siting.errors import Fault, InputError
+from siting.export.dictionary import is_own
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.people import outline
 
+# What GeoPackages call the columns of their own.
+RESERVED = {"fid", "geom", "geometry"}
 OUTSIDE, FAR = "outside the area", "too far from a road"
 
 
@@ -164,6 +167,7 @@ def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]
                     name_column=source.name_column,
                     kind=source.site_kind,
                     kind_column=source.kind_column,
+                    id_column=source.id_column,
                 )
             )
         elif source.kind == "parcels":
@@ -175,11 +179,28 @@ def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]
                     name_column=source.name_column,
                     kind=source.site_kind,
                     kind_column=source.kind_column,
+                    id_column=source.id_column,
                 )
             )
         else:
             layers.append(sites.candidates_from_streets(network, source.spacing_m))
     return layers
+
+
+def with_own_names(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return places with the columns of the user's layers under their own names.
+
+    Where a plan has a column of that name too the user's keeps the prefix ``user_``.
+    """
+    own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
+    bare = {name: name.removeprefix(sites.OWN) for name in own}
+    taken = {str(column).casefold() for column in places.columns}
+    free = {
+        name: short
+        for name, short in bare.items()
+        if is_own(short.casefold()) and short.casefold() not in taken | RESERVED
+    }
+    return places.rename(columns=free)
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:

@@ -21,10 +21,12 @@ from typer.testing import CliRunner
 
 from siting import batch as many
 from siting.cli import app
+from siting.cli.after_run import ENDINGS
 from siting.cli.app import FAR_FROM_PROVEN, GROUPS, items
 from siting.cli.run_folders import run_folder
 from siting.engine.proof import Proof
 from siting.errors import InputError
+from siting.export import write_exchange
 from siting.nation import NationPlan
 
 
@@ -381,3 +383,58 @@ def test_a_nation_says_so_too(tmp_path, monkeypatch):
     assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%")
     facts = json.loads((tmp_path / "out" / "nation.json").read_text(encoding="utf-8"))
     assert facts["far_from_proven"] is True
+
+
+def test_money_is_taken_as_planners_write_it(town, tmp_path):
+    for n, (text, pkr) in enumerate({"5m": 5e6, "0.2cr": 2e6, "3 lakh": 3e5, "1_000": 1e3}.items()):
+        done = here("run", town, "--budget", text, "--json", "--out", tmp_path / f"out{n}")
+        assert json.loads(done.stdout)["budget_pkr"] == pytest.approx(pkr), text
+    for text in ("5x", "-3", "much", "nan"):
+        done = here("run", town, "--budget", text, "--out", tmp_path / "none")
+        assert done.returncode == 2
+        assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):
+    done = here("run", town, "--set", "budget_pkr=5e6")
+    assert done.returncode == 2
+    assert "write program.budget_pkr" in done.stderr
+
+
+def test_runs_go_beside_the_configuration(town, monkeypatch):
+    monkeypatch.chdir(town.parent)
+    text = town.read_text(encoding="utf-8")
+    town.write_text(text.replace("output: {runs_dir: runs, cache_dir: cache}\n", ""), "utf-8")
+    assert here("run", town.name, "-q").returncode == 0
+    assert [path.name.startswith("town-2") for path in (town.parent / "runs").iterdir()] == [True]
+    assert sorted(path.name for path in town.parent.parent.iterdir()) == ["town"]
+
+
+def test_arguments_are_refused_before_a_run_is_opened():
+    assert tuple(sorted(ENDINGS)) == tuple(sorted(form for form in exchange_endings()))
+    done = here("export", "no-such-run", "--to", "plan.dwg")
+    assert done.returncode == 2
+    assert "use one of" in done.stderr
+    assert "run" not in done.stderr
+    done = here("report", "no-such-run", "--language", "fr")
+    assert done.returncode == 2
+    assert "'fr' is not one of en, ur" in done.stderr
+
+
+def exchange_endings():
+    with pytest.raises(InputError) as err:
+        write_exchange({}, Path("plan.dwg"))
+    return err.value.faults[0].fix.removeprefix("use one of ").split(", ")
+
+
+def test_the_name_of_a_study_means_its_newest_run(tmp_path, monkeypatch):
+    for name, day in (("haripur-1", 1), ("haripur-2", 2), ("haripur-east-1", 3)):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        facts = {"name": name[:-2], "written": f"2026-01-0{day}T10:00:00+05:00"}
+        (folder / "run.json").write_text(json.dumps(facts))
+    monkeypatch.chdir(tmp_path)
+    assert run_folder(Path("haripur")).name == "haripur-2"
+    assert run_folder(Path("haripur-east")).name == "haripur-east-1"
+    with pytest.raises(InputError, match="start of 3 runs"):
+        run_folder(Path("hari"))

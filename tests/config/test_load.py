@@ -67,6 +67,7 @@ demand:
     shape: h3
     resolution: 9
   city: town
+  like: quetta
   city_people: 1_000_000
   fleet_share:
     car: 0.01
@@ -125,6 +126,7 @@ candidates:
     - kind: layer
       path: sites.gpkg
       name_column: label
+      id_column: ref
       site_kind: shop
       kind_column: what
       tags:
@@ -134,7 +136,7 @@ candidates:
       licence: none
     - kind: streets
       spacing_m: 400
-    - {kind: parcels, path: parcels.gpkg, name_column: plot, site_kind: land,
+    - {kind: parcels, path: parcels.gpkg, name_column: plot, id_column: ref, site_kind: land,
        kind_column: use, min_area_m2: 90, source: the town, licence: none}
   existing:
     path: chargers.geojson
@@ -373,7 +375,7 @@ def changed(text: str, old: str, new: str) -> str:
 def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None:
     path = write_study(tmp_path, MINIMAL)
     config = load(path)
-    above = path.parent.resolve().parent
+    beside = path.parent.resolve()
     assert config.title == "town"
     assert (config.note, config.year) == ("", 2030)
     assert config.roads.source.licence == "ODbL 1.0"
@@ -382,8 +384,8 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert (config.download.timeout_s, config.download.retries) == (180, 3)
     assert config.download.overpass_url == "https://overpass-api.de/api"
     assert config.download.nominatim_url == "https://nominatim.openstreetmap.org/"
-    assert config.download.cache_dir == above / "cache" / "osmnx"
-    assert (config.output.runs_dir, config.output.cache_dir) == (above / "runs", above / "cache")
+    assert config.download.cache_dir == beside / "cache" / "osmnx"
+    assert (config.output.runs_dir, config.output.cache_dir) == (beside / "runs", beside / "cache")
     assert config.demand.cells.model_dump() == {"shape": "square", "size_m": 500}
     assert config.demand.vehicle_classes == (
         "two_wheeler",

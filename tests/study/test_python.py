@@ -2,7 +2,7 @@
 
 import inspect
 import shutil
-from datetime import datetime
+from datetime import UTC, datetime
 
 import geopandas as gpd
 import networkx as nx
@@ -490,3 +490,29 @@ def test_faults_of_ones_own_demand_are_told_together(town):
     years = {"budgets_pkr": {2030: 1_000, 2035: 1_000}}
     with pytest.raises(ConfigError, match="the table is of one year and one future"):
         study.with_(demand=near, program={"years": years})
+
+
+def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
+    places = gpd.GeoDataFrame(
+        {"name": ["West pump", "By it", "East pump"], "plot_no": [17, 18, 19],
+         "cost_pkr": [1.5, 2.5, 3.5], "Owner": ["PSO", None, "Shell"]},
+        geometry=gpd.points_from_xy([73.005, 73.0051, 73.045], [33.6, 33.6, 33.6]), crs=4326,
+        index=pd.MultiIndex.from_tuples([("node", 5), ("node", 6), ("way", 5)],
+                                        names=["element", "id"]),
+    )  # fmt: skip
+    study = siting.Study(town).with_(candidates=places)
+    plan = study.plan
+    rows = plan.sites.set_index("user_id")
+    assert set(rows.index) == {"node/6", "way/5"}
+    assert rows.loc["way/5", ["plot_no", "user_cost_pkr", "Owner"]].tolist() == [19, 3.5, "Shell"]
+    costs = plan.offers.set_index("offer_id")["cost_pkr"]
+    assert rows.loc["way/5", "cost_pkr"] == costs[rows.loc["way/5", "offer_id"]]
+    merged = plan.candidates.set_index("user_id").loc["node/6"]
+    assert (merged["merged_ids"], merged["plot_no"]) == ("node/5", 18)
+    write_run(study, tmp_path / "out", datetime(2026, 1, 1, tzinfo=UTC))
+    for name in ("sites", "candidates"):
+        written = gpd.read_file(tmp_path / "out" / f"{name}.geojson")
+        assert {"user_id", "plot_no", "user_cost_pkr", "Owner"} <= set(written.columns)
+        assert gpd.read_file(tmp_path / "out" / "plan.gpkg", layer=name)["plot_no"].notna().all()
+    again = siting.study.plan_from_run(tmp_path / "out").sites
+    assert again["plot_no"].to_list() == plan.sites["plot_no"].to_list()
