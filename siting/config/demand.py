@@ -256,7 +256,8 @@ class Demand(Section):
         refusals: list[Refusal] = []
         if self.like is not None and self.city_people is None:
             what = f"missing, but {self.city} is like {self.like}"
-            refusals.append((("city_people",), what, "its share of the fleet goes by its people: say how many live there"))
+            fix = "its share of the fleet goes by its people: say how many live there"
+            refusals.append((("city_people",), what, fix))
         of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (
             (("fleet_share",), self.fleet_share or {}),
             (("figures",), self.figures),

@@ -21,6 +21,7 @@ from siting.sites.offers import make_offers
 from siting.sites.places import (
     OWN,
     OWN_ID,
+    NoPlaceError,
     candidates_from_features,
     candidates_from_layer,
     candidates_from_pois,
@@ -44,6 +45,7 @@ __all__ = [
     "OWN_ID",
     "SMALL",
     "WORKS",
+    "NoPlaceError",
     "ServiceStandard",
     "SiteCosts",
     "Subsidy",

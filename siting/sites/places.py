@@ -33,6 +33,10 @@ SITE_FIGURES = {
 }
 
 
+class NoPlaceError(InputError):
+    """A source that can be read holds no place of the kind asked for."""
+
+
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file that carry certain OSM tags, as points in lon/lat (EPSG:4326).
 
@@ -198,7 +202,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
-        raise InputError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
+        raise NoPlaceError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
     picked = layer[chosen]
     _require_shapes(picked, Path(where))
     return _places(picked, "name", kind[chosen].astype(str), source)
@@ -218,7 +222,7 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
         try:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
-            raise InputError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
+            raise NoPlaceError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
 
 
 def _places(

@@ -516,3 +516,24 @@ def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
         assert gpd.read_file(tmp_path / "out" / "plan.gpkg", layer=name)["plot_no"].notna().all()
     again = siting.study.plan_from_run(tmp_path / "out").sites
     assert again["plot_no"].to_list() == plan.sites["plot_no"].to_list()
+
+
+def test_ids_of_ones_own_demand_are_kept_where_rows_stay_rows(town):
+    study = siting.Study(town)
+    rows = study.demand[["cell_id", "vehicle_class", "demand_kwh_day"]]
+    rows = rows.assign(demand_id=[f"ward {n}" for n in range(len(rows))])
+    plan = study.with_(demand=rows).plan
+    kept = plan.demand.set_index("demand_id")["cell_id"]
+    assert kept.to_dict() == rows.set_index("demand_id")["cell_id"].to_dict()
+    assert set(plan.service["demand_id"]) <= set(rows["demand_id"])
+    assert len(plan.checks)
+    halves = pd.concat([rows, rows.assign(demand_id="other")]).reset_index(drop=True)
+    assert study.with_(demand=halves).demand["demand_id"].str.fullmatch(r"d\d{5}").all()
+
+
+def test_a_town_of_ones_own_needs_no_other_name(town):
+    study = siting.Study(town).with_(city="Haripur", like="peshawar", city_people=150_000)
+    assert study.city["city"] == "Haripur"
+    assert study.city["disco"] == "PESCO"
+    assert study.city_people == 150_000
+    assert study.plan.new_sites["subsidy_pkr"].sum() > 0
