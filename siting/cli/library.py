@@ -91,9 +91,9 @@ def cities(*, as_json: Json = False) -> None:
 
     from siting.cities import library
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("City", "People 2023", "DISCO", "Grid up", "Speeds", "Census zones"):
-        right = name in ("People 2023", "Grid up", "Census zones")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("City", "People 2023", "DISCO", "Grid up", "Speeds", "Zones"):
+        right = name in ("People 2023", "Grid up", "Zones")
         table.add_column(name, justify="right" if right else "left")
     for row in library().itertuples(index=False):
         table.add_row(

@@ -165,11 +165,11 @@ def warnings_of(
     able = plan.offers.loc[~ruled_out & ~plan.offers["existing"].astype(bool), "site_id"]
     if len(plan.new_sites) and set(able) <= set(plan.sites["site_id"]):
         spacing = [s.spacing_m for s in config.candidates.sources if s.kind == "streets"]
-        closer = f"spacing_m: {min(spacing) / 3:,.0f}" if spacing else "spacing_m: 1000"
+        wanted_m = max(50, round(min(spacing) / 3, -1)) if spacing else 1000
         lines.append(
             f"every one of the {able.nunique():,} places where a station can be built has one: "
             "nothing was chosen among them, and more places may serve more; add some to "
-            f"candidates.sources, e.g. {{kind: streets, {closer}}}"
+            f"candidates.sources, e.g. {{kind: streets, spacing_m: {wanted_m:g}}}"
         )
     if config.program.model == "coverage":
         over = plan.sites[plan.sites["use_share"] > 1]

@@ -243,7 +243,7 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     again = here("new", "Multan", "--out", path)
     assert again.returncode == 2
     assert "is there already" in again.stderr
-    unknown = here("new", "Lahor", "--out", tmp_path / "x.yaml")
+    unknown = here("new", "Lahorr", "--out", tmp_path / "x.yaml")
     assert unknown.returncode == 2
     assert "Lahore" in unknown.stderr
 
@@ -332,7 +332,7 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     for words in (["report", out, "-q"], ["explain", out], ["trace", out, "c00001"], ["runs"],
-                  ["simulate", out, "--days", 2], ["compare", out, out], ["--help"],
+                  ["simulate", out, "--days", 2], ["compare", out, out], ["--help"], ["cities"],
                   ["frontier", town, "--budgets", "[1e3,5e6]", "--out", tmp_path / "front"],
                   ["run", town, "--budget", 5e6, "--time-limit", 5]):  # fmt: skip
         text = re.sub(r"\x1b\[[0-9;]*m", "", here(*words).stdout)
