@@ -220,6 +220,7 @@ def new_config(city: str, like: str | None = None, people: int | None = None) ->
         whole = f"""
   city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
     lent, like_line = "", ""
+    of = f", tehsil of {districts}" if districts and not in_library else ""
     if not in_library:
         like_line = f"\n  like: {lender.lower()}   # whose figures stand in for its own"
         lent = f"""\
@@ -227,7 +228,7 @@ def new_config(city: str, like: str | None = None, people: int | None = None) ->
 # {lender} (assumption; the countryside has fewer vehicles a head).
 """
     return f"""\
-# {name}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
+# {name}{of}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
 # Then offline: siting run {slug}.yaml
 #

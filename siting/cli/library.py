@@ -147,7 +147,8 @@ def new(
         if as_json:
             print_json({"written": str(path)})
         else:
-            typer.echo(f"Written to {path}. Next: siting check {path}")
+            what = text.partition(":")[0].removeprefix("# ")
+            typer.echo(f"{what}. Written to {path}. Next: siting check {path}")
 
 
 @verb(BEGIN, "siting schema > siting.schema.json")
