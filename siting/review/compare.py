@@ -321,7 +321,8 @@ def compare_to_folder(folders: Sequence[Path], *, out: Path, now: datetime) -> C
     """
     with whole_folder(out) as folder:
         comparison = compare(folders)
-        note = " ".join([*comparison.notes, f"Data: {'; '.join(comparison.credits)}."])
+        owners = "; ".join(comparison.credits)
+        note = " ".join([*comparison.notes, *([f"Data: {owners}."] if owners else [])])
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
         export.write_csv(comparison.sites, folder / "sites.csv", note=note)
