@@ -54,7 +54,7 @@ def test_a_workbook_has_a_sheet_a_table_and_says_what_it_is(plan, tmp_path):
 
 
 def test_faults_of_what_is_asked_come_at_once(plan, tmp_path):
-    with pytest.raises(InputError, match=r"use one of \.parquet"):
+    with pytest.raises(InputError, match=r"use one of \.gpkg, \.shp"):
         plan.export(tmp_path / "plan.dwg")
     with pytest.raises(InputError) as err:
         plan.export(tmp_path / "plan.fgb", ["sites", "sitez"])
