@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,16 +19,43 @@ SITE_SPACING_M = 3000
 # About a billion rupees for Lahore; nobody has published a figure for one city's chargers.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# Districts without a city of the library, and the city whose figures stand in: the nearest one,
-# supplied by the same company or its neighbour (assumption).
+# The city whose figures stand in for a town without its own: that of its district where there is
+# one, else by division the nearest one supplied by the same company or its neighbour (assumption).
 LENDERS = {
-    "Abbottabad": "Peshawar",
     "Bahawalpur": "Multan",
-    "Gwadar": "Quetta",
+    "Bannu": "Peshawar",
+    "Dera Ghazi Khan": "Multan",
+    "Dera Ismail Khan": "Peshawar",
+    "Faisalabad": "Faisalabad",
+    "Gujranwala": "Gujranwala",
+    "Hazara": "Peshawar",
+    "Hyderabad": "Hyderabad",
+    "Kalat": "Quetta",
+    "Kohat": "Peshawar",
+    "Lahore": "Lahore",
+    "Larkana": "Hyderabad",
+    "Loralai": "Quetta",
+    "Malakand": "Peshawar",
     "Mardan": "Peshawar",
+    "Mekran": "Quetta",
+    "Mirpur Khas": "Hyderabad",
+    "Multan": "Multan",
+    "Nasirabad": "Quetta",
+    "Peshawar": "Peshawar",
+    "Quetta": "Quetta",
+    "Rakhshan": "Quetta",
+    "Rawalpindi": "Rawalpindi",
+    "Sahiwal": "Multan",
     "Sargodha": "Faisalabad",
+    "Shaheed Benazirabad": "Hyderabad",
+    "Sibi": "Quetta",
     "Sukkur": "Hyderabad",
+    "Zhob": "Quetta",
 }
+
+
+# Words that YAML takes for something else.
+NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
 def library() -> pd.DataFrame:
@@ -61,8 +90,9 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 
     `city` is one of the library or a spare one of the table (Sargodha, Sukkur …), None for every
     zone; `whole_district` adds the other tehsils of its districts. Columns (blank: not given):
-    ``district``, ``tehsil``, ``city`` (blank: no city's), ``area_km2``, ``people_2023``,
-    ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
+    ``district``, ``division``, ``tehsil``, ``city`` (blank: no city's), ``area_km2``,
+    ``people_2023``, ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to
+    2023),
     ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
     ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings`` (residential),
     ``economic_structures``, ``source``, ``confidence``. Raises `InputError` if the table has no
@@ -135,21 +165,24 @@ def find_city(name: str) -> pd.Series[Any]:
     return cities[cities["city"] == wanted].iloc[0]
 
 
-def new_config(city: str) -> str:
+def new_config(city: str, like: str | None = None, people: int | None = None) -> str:
     """Return a commented configuration (YAML) to start a study of a city with.
 
     Roads come by place query where the library has one, else from its box; people are the census
     total spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap
     and a grid of street corners. A tehsil or city of the census that the library lacks borrows
-    the figures of the library's nearest city. Raises `InputError` if neither has such a town, or
-    several have; capitals do not matter.
+    the figures of the library's nearest city, or of the one that it is `like`. Any other town is
+    described by a city of the library that it is like and by its `people`, which also replace the
+    census's. Raises `InputError` if nothing is known of a town and it is not described so, or if
+    several have its name; capitals do not matter.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
     """
-    name, zones, lender, in_library = _town(city)
+    name, zones, lender, in_library = _town(city, like, people)
     row = find_city(lender)
-    slug = name.lower().replace(" ", "-")
+    given = people
+    slug, title = slug_of(name), _scalar(name)
     by_query = not in_library or bool(row["place_query"])
     # A place query answers with the whole administrative unit, the box with the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
@@ -161,12 +194,14 @@ def new_config(city: str) -> str:
             row["place_query"]
             if in_library
             else f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District, Pakistan"
+            if districts
+            else f"{name}, Pakistan"
         )
         check = (
             "" if in_library else "   # not tried: check it on openstreetmap.org, or give a bbox"
         )
         roads = f"""    kind: place
-    query: {query}{check}"""
+    query: {_scalar(str(query))}{check}"""
     else:
         basis = f"Census 2023, {name} municipality and cantonment (Pakistan Bureau of Statistics)"
         roads = f"""    kind: bbox              # recalled extent of the city: check it on a map
@@ -174,22 +209,26 @@ def new_config(city: str) -> str:
     south_deg: {row["south_deg"]}
     east_deg: {row["east_deg"]}
     north_deg: {row["north_deg"]}"""
+    if given is not None:
+        people, basis = given, "given with siting new; say where the figure comes from"
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
     # The city's share of the fleet belongs to the people counted here, whatever the census calls
     # the city proper.
     whole = ""
-    if in_library and people != int(row["people_2023"]):
+    if not in_library or people != int(row["people_2023"]):
         whole = f"""
   city_people: {people:_}   # the total above is the whole city for its share of the fleet"""
-    lent = ""
+    lent, like_line = "", ""
+    of = f", tehsil of {districts}" if districts and not in_library else ""
     if not in_library:
+        like_line = f"\n  like: {lender.lower()}   # whose figures stand in for its own"
         lent = f"""\
 # The package has no figures of {name} itself: power, speeds and vehicles a head are those of
 # {lender} (assumption; the countryside has fewer vehicles a head).
 """
     return f"""\
-# {name}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
+# {name}{of}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
 # Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
 # Then offline: siting run {slug}.yaml
 #
@@ -198,7 +237,7 @@ def new_config(city: str) -> str:
 # Census zones (2023; people, share of households that rent):
 {_zone_lines(zones)}
 name: {slug}
-title: {name}
+title: {title}
 note: >-
   People are a census total spread along residential streets: replace demand.people by a
   population layer where you have one.
@@ -209,7 +248,7 @@ roads:
 {roads}
 
 demand:
-  city: {lender.lower()}
+  city: {name.lower() if in_library else title}{like_line}
   people:
     kind: streets
     total: {people:_}
@@ -244,22 +283,48 @@ solver:
 """
 
 
-def _town(wanted: str) -> tuple[str, pd.DataFrame, str, bool]:
+def slug_of(name: str) -> str:
+    """Return what a study and its file are called after a town.
+
+    >>> slug_of("Golarchi (S.F. Rahu)"), slug_of("ٹوپی")
+    ('golarchi-s-f-rahu', 'town')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "town"
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML takes it for one, quoted where it must be."""
+    plain = re.fullmatch(r"[^\W\d_][\w ,.()/-]*", text) and text.lower() not in NO_TEXT
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
     """Return a town's name, its census zones, the city it has figures from, and if it is that."""
+    if not (wanted.strip() and wanted.isprintable()):
+        raise InputError(Fault("city", "is blank, or holds characters that cannot be printed"))
+    lender = None if like is None else str(find_city(like)["city"])
     cities = library()["city"].to_list()
     town, _, district = (part.strip().casefold() for part in wanted.partition(","))
     zones = tehsils()
     if district:
         zones = zones[zones["district"].str.casefold() == district]
     by_city = {city.casefold(): city for city in cities}
-    if town in by_city and not district:
+    if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
     # With its district a tehsil is meant, also where a city has its name.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
+    if rows.empty and lender is not None and people is not None:
+        return " ".join(wanted.split()), rows, lender, False
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
-        _match(wanted, [*cities, *spare, *zones["tehsil"]])  # which raises
+        try:
+            _match(wanted, [*cities, *spare, *zones["tehsil"]])
+        except InputError as err:
+            other = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
+            fault = err.faults[0]
+            fix = f"{fault.fix}; {other}" if fault.fix.startswith("did") else other
+            raise InputError(Fault(fault.where, f"{fault.what}, nor the census", fix)) from None
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"
@@ -268,11 +333,13 @@ def _town(wanted: str) -> tuple[str, pd.DataFrame, str, bool]:
     near = zones["city"][zones["district"].isin(districts) & zones["city"].isin(cities)]
     name = str(rows["city"].iloc[0] if len(rows) > 1 else rows["tehsil"].iloc[0])
     name = f"{name} Tehsil" if name in cities else name
-    return name, rows, str(near.iloc[0]) if len(near) else LENDERS[districts[0]], False
+    if lender is None:
+        lender = str(near.iloc[0]) if len(near) else LENDERS[str(rows["division"].iloc[0])]
+    return name, rows, lender, False
 
 
 def _zone_lines(zones: pd.DataFrame) -> str:
-    lines = []
+    lines = [] if len(zones) else ["#   none: the census has no tehsil of this name"]
     for zone in zones.to_dict("records"):
         renting = zone["renting_share"]
         share = f"{renting:.0%}" if pd.notna(renting) else "not given"

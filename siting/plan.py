@@ -14,7 +14,9 @@ import pandas as pd
 
 from siting.asking import Asking
 from siting.errors import Fault, InputError
-from siting.export import geojson_of, plan_layers, plot_plan, save_plan_pictures, write_exchange
+from siting.export import geojson_of, noted, plan_layers, plot_plan, save_plan_pictures
+from siting.export.dictionary import is_own
+from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
 from siting.tables import capacity_groups
 from siting.texts import html_text
@@ -138,14 +140,14 @@ class Plan(Asking):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
             fix = f"there are: {', '.join(drawn)}"
             raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
-        return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=self.note)
+        return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
-        """Write some layers as parquet, fgb, kml, geojson or xlsx, by the ending; return the file.
+        """Write some layers as a file for other programs, by its ending, and return it.
 
         See `siting.export.write_exchange`.
         """
-        return write_exchange(self.layers, Path(path), layers, title=self.title, note=self.note)
+        return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
     # --- told ------------------------------------------------------------------------------------
 
@@ -386,7 +388,9 @@ def _site_table(
         capacity_kwh_day=built[capacity].sum(axis=1)
     )
     told = [c for c in ("site_id", "name", "whereabouts", "kind") if c in candidates.columns]
-    places = candidates[[*told, "geometry"]]
+    own = ["user_id"] if "user_id" in candidates.columns else []
+    own += [str(c) for c in candidates.columns if c != "geometry" and is_own(str(c))]
+    places = candidates[[*told, *own, "geometry"]]
     sites = places.merge(built, on="site_id", how="inner", validate="one_to_one")
     sites.insert(len(told), "existing", sites.pop("existing").astype(bool))
     by_site = service.groupby("site_id")
@@ -402,5 +406,5 @@ def _site_table(
     sites["mean_travel_min"] = sites["site_id"].map(minutes / total).astype(float)
     cells = by_site["cell_id"].nunique()
     sites["cells_served"] = sites["site_id"].map(cells).fillna(0).astype(int)
-    last = [c for c in sites.columns if c != "geometry"] + ["geometry"]
+    last = [c for c in sites.columns if c not in (*own, "geometry")] + [*own, "geometry"]
     return sites[last].sort_values("site_id", ignore_index=True)

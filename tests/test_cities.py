@@ -7,6 +7,7 @@ import pytest
 
 from siting.cities import find_city, library, new_config, tehsils
 from siting.config import load
+from siting.demand import city_like, city_share
 from siting.errors import InputError
 from siting.files import PAKISTAN_WSEN
 from siting.reference import table
@@ -101,7 +102,7 @@ def test_capitals_do_not_matter_and_a_slip_is_told():
         with pytest.raises(InputError, match="did you mean Peshawar"):
             call("Peshawer")
     with pytest.raises(InputError, match="it has: Karachi, Lahore"):
-        new_config("Xyz")
+        find_city("Xyz")
     assert not difflib.get_close_matches("xyz", [c.lower() for c in CITIES])
 
 
@@ -121,7 +122,9 @@ def test_the_census_adds_up_to_its_published_totals():
 
 def test_every_zone_makes_sense():
     zones = tehsils()
-    assert len(zones) == 111
+    assert len(zones) == 589
+    assert zones["district"].nunique() == 136
+    assert zones["people_2023"].sum() == 240_812_426  # of 241.5 million; two rows are unreadable
     assert not zones[["district", "tehsil"]].duplicated().any()
     assert (zones["urban_people"] <= zones["people_2023"]).all()
     for column in ("renting_share", "rooms4_share", "grid_share"):
@@ -155,7 +158,8 @@ def test_every_tehsil_of_the_census_has_a_configuration(tmp_path):
         path.write_text(text, encoding="utf-8")
         config = load(path)
         assert config.demand.people.total == zone["people_2023"]
-        find_city(config.demand.city)
+        assert config.demand.city_people == zone["people_2023"]
+        find_city(config.demand.like)
     taxila = new_config("taxila")
     assert "those of\n# Rawalpindi (assumption" in taxila
     assert "query: Taxila Tehsil, Rawalpindi District, Pakistan" in taxila
@@ -163,3 +167,40 @@ def test_every_tehsil_of_the_census_has_a_configuration(tmp_path):
     assert "total: 623_581" in new_config("Sukkur")
     with pytest.raises(InputError, match=r"several districts \(Karachi South, Quetta\)"):
         new_config("Saddar")
+
+
+def test_a_town_of_the_census_is_found_and_borrows_what_is_not_known_of_it(tmp_path):
+    path = tmp_path / "haripur.yaml"
+    path.write_text(new_config("haripur"), encoding="utf-8")
+    config = load(path)
+    assert (config.demand.city, config.demand.like) == ("Haripur", "peshawar")
+    assert config.demand.people.total == config.demand.city_people == 836_058
+    assert config.roads.source.query == "Haripur Tehsil, Haripur District, Pakistan"
+    path.write_text(new_config("Haripur", "rawalpindi", 147_765), encoding="utf-8")
+    config = load(path)
+    assert config.demand.like == "rawalpindi"
+    assert config.demand.people.total == config.demand.city_people == 147_765
+
+
+@pytest.mark.parametrize("town", ["Gharo", "Yes", "New: Town #1", "ٹوپی", "Sector 'B\\n'"])
+def test_any_other_town_is_described_by_a_city_it_is_like(tmp_path, town):
+    with pytest.raises(InputError, match="--like CITY --people N"):
+        new_config(town)
+    path = tmp_path / "town.yaml"
+    path.write_text(new_config(town, like="Karachi", people=50_000), encoding="utf-8")
+    config = load(path)
+    assert (config.title, config.demand.city, config.demand.like) == (town, town, "karachi")
+    assert config.roads.source.query == f"{town}, Pakistan"
+    with pytest.raises(InputError, match="did you mean Karachi"):
+        new_config(town, like="Karachy", people=50_000)
+
+
+def test_a_city_like_another_has_its_supply_and_a_share_of_its_own_people():
+    row = city_like("lahore", "Kasur", 500_000)
+    assert (row["disco"], row["speed_group"]) == ("LESCO", "karachi_lahore")
+    share = city_share(pd.DataFrame([row]), "Kasur", ["car"])
+    same = city_share(pd.DataFrame([city_like("quetta", "Kasur", 500_000)]), "Kasur", ["car"])
+    assert share["city_share"].tolist() == same["city_share"].tolist()
+    quetta = city_share(table("cities"), "Quetta", ["car"]).loc[0, "city_share"]
+    people = find_city("quetta")["people_2023"]
+    assert share.loc[0, "city_share"] == pytest.approx(quetta * 500_000 / people)

@@ -196,22 +196,22 @@ def export(
     to: Annotated[
         Path,
         typer.Option("--to", metavar="FILE",
-                     help="A new file, ending in .parquet, .fgb, .kml, .geojson or .xlsx."),
+                     help="A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
     ],
     layers: Annotated[
         list[str] | None,
         typer.Option("--layer", metavar="NAME",
-                     help="A layer, or a list [A,B]. By default the stations; in .kml the "
-                     "demand too; in .xlsx all but the roads."),
+                     help="A layer, or a list [A,B]. By default the stations; in .kml and .gpkg "
+                     "the demand too; in .xlsx all but the roads."),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Write a stored run for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, a workbook."""
+    """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
     with errors_explained(quiet=quiet):
         from siting.export.exchange import require_ending
 
-        require_ending(to)
+        require_ending(to)  # before the run is opened, which takes seconds
         from siting.study import plan_from_run
 
         path = plan_from_run(run_folder(folder)).export(to, items(layers))

@@ -92,9 +92,9 @@ def cities(*, as_json: Json = False) -> None:
 
     from siting.cities import library
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("City", "People 2023", "DISCO", "Grid up", "Speeds", "Census zones"):
-        right = name in ("People 2023", "Grid up", "Census zones")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("City", "People 2023", "DISCO", "Grid up", "Speeds", "Zones"):
+        right = name in ("People 2023", "Grid up", "Zones")
         table.add_column(name, justify="right" if right else "left")
     for row in library().itertuples(index=False):
         table.add_row(
@@ -118,24 +118,35 @@ def new(
         ),
     ],
     *,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like", metavar="CITY", help="Take power, speeds and vehicles a head from this city."
+        ),
+    ] = None,
+    people: Annotated[
+        int | None,
+        typer.Option("--people", metavar="N", min=1, help="How many live there; else the census."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a commented configuration for a city or a tehsil, ready for `siting check`."""
+    """Write a commented configuration for a city or any town, ready for `siting check`."""
     with errors_explained():
-        from siting.cities import new_config
+        from siting.cities import new_config, slug_of
         from siting.writing import write_whole
 
-        text = new_config(city)
-        path = out or Path(f"{city.strip().lower().replace(' ', '-')}.yaml")
+        text = new_config(city, like, people)
+        path = out or Path(f"{slug_of(city)}.yaml")
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
         if as_json:
             print_json({"written": str(path)})
         else:
-            typer.echo(f"Written to {path}. Next: siting check {path}")
+            what = text.partition(":")[0].removeprefix("# ")
+            typer.echo(f"{what}. Written to {path}. Next: siting check {path}")
 
 
 @verb(BEGIN, "siting schema > siting.schema.json")

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from siting.errors import Fault, InputError
 
 LATEST = "@latest"
 # What is told of a run in a list; all of it stands in the first kilobytes of its run.json.
-LISTED = ("title", "written", "status", "gap", "subsidy_pkr", "new_stations", "served_share")
+LISTED = (
+    *("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations", "served_share"),
+)
 HEAD_BYTES = 16_384
 # A value of the outermost object that stands on the line of its key.
 _LINE = re.compile(r'^  "(\w+)": (.*[^{\[,]),?$', re.MULTILINE)
@@ -80,8 +83,8 @@ def _all_folders(here: Path | None) -> list[RunFolder]:
 def run_folder(wanted: Path, here: Path | None = None) -> Path:
     """Return the run folder that is meant: a path, a name or the start of one, or ``@latest``.
 
-    Raises `InputError` if no run, or more than one, is called so; a path is given back as it is,
-    whatever is there.
+    The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
+    than one, is called so; a path is given back as it is, whatever is there.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
@@ -94,6 +97,8 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
         return runs[0].path
     runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
+    of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
+    named = named or list(islice(of_study, 1))
     named = named or [run for run in runs if run.path.name.startswith(word)]
     if len(named) == 1:
         return named[0].path

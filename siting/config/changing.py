@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from siting.config.faults import SELECTORS, dotted, members
+from siting.config.faults import SELECTORS, dotted, keys_of
 from siting.config.fields import did_you_mean
 from siting.config.pages import plain
 from siting.config.reading import checked
@@ -117,17 +117,9 @@ def words() -> Mapping[str, Key]:
 @cache
 def _places() -> Mapping[str, list[Key]]:
     keys_by_word: dict[str, list[Key]] = {}
-    for key in _keys(Config, ()):
+    for key in keys_of(Config):
         keys_by_word.setdefault(str(key[-1]), []).append(key)
     return {word: [k for k in keys if len(k) == 1] or keys for word, keys in keys_by_word.items()}
-
-
-def _keys(section: type[BaseModel], above: Key) -> Iterator[Key]:
-    for name, info in section.model_fields.items():
-        yield (*above, name)
-        inner = list(members(info.annotation).values())
-        if len(inner) == 1:
-            yield from _keys(inner[0], (*above, name))
 
 
 def _key_of(word: str) -> Key:

@@ -161,7 +161,13 @@ class Demand(Section):
     people: PeopleSource = Field(discriminator="kind", description="where the people live")
     cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")
     city: Text = Field(
-        description="row of the city table: its people, share of the fleet and availability"
+        description="row of the city table: its people, share of the fleet and availability; any "
+        "name where like is given"
+    )
+    like: Text | None = Field(
+        None,
+        description="city of the city table whose power supply and speeds stand in for those of a "
+        "city that is not in it; goes with city_people, which gives its share of the fleet",
     )
     city_people: People | None = Field(
         None,
@@ -248,6 +254,10 @@ class Demand(Section):
     @model_validator(mode="after")
     def _overrides_are_for_listed_classes(self) -> Demand:
         refusals: list[Refusal] = []
+        if self.like is not None and self.city_people is None:
+            what = f"missing, but {self.city} is like {self.like}"
+            fix = "its share of the fleet goes by its people: say how many live there"
+            refusals.append((("city_people",), what, fix))
         of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (
             (("fleet_share",), self.fleet_share or {}),
             (("figures",), self.figures),

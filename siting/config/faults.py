@@ -262,10 +262,28 @@ def _default(spot: Spot) -> str:
 MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
+def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
+    """Yield every key of a section and of those in it, but for sections of several kinds."""
+    for name, info in section.model_fields.items():
+        yield (*above, name)
+        inner = list(members(info.annotation).values())
+        if len(inner) == 1:
+            yield from keys_of(inner[0], (*above, name))
+
+
 def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
     if spot.key in MOVED:
         return spot.key, f"has moved to {MOVED[spot.key]}", f"write {MOVED[spot.key]} instead"
     known = list(spot.model.model_fields) if spot.model else []
+    deeper = (
+        []
+        if spot.model is None
+        else [
+            dotted((*spot.key[:-1], *key)) for key in keys_of(spot.model) if key[-1] == spot.key[-1]
+        ]
+    )
+    if deeper:
+        return spot.key, "stands in a section", f"write {' or '.join(deeper)}"
     hint = did_you_mean(str(spot.key[-1]), known)
     what = f"unknown key; {hint}" if hint else "unknown key"
     return spot.key, what, f"keys here: {', '.join(known)}"

@@ -29,7 +29,8 @@ LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".sh
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf")
-ROAD_SUFFIXES = (*OSM_SUFFIXES, ".graphml", ".graphml.gz", ".parquet")
+GRAPHML_SUFFIXES = (".graphml", ".graphml.gz")
+ROAD_SUFFIXES = (*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")
 
 RUN_NAME = r"^[a-z0-9][a-z0-9-]*$"
 TABLE_NAME = r"^[a-z0-9][a-z0-9_]*$"

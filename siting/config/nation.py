@@ -102,7 +102,7 @@ class NationOutput(Section):
     """Where results are kept."""
 
     runs_dir: Folder = Field(
-        Path("../runs"), description="folder in which each plan of the nation gets one of its own"
+        Path("runs"), description="folder in which each plan of the nation gets one of its own"
     )
 
 
@@ -261,7 +261,7 @@ def _province_of(city: Config) -> str:
     from siting import cities as library
 
     try:
-        return str(library.find_city(city.demand.city)["province"])
+        return str(library.find_city(city.demand.like or city.demand.city)["province"])
     except ValueError:  # a city of the user's own
         return ""
 

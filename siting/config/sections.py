@@ -72,7 +72,7 @@ class Download(Section):
         3, ge=0, le=20, description="how often to try again after a failure that may pass"
     )
     cache_dir: Folder = Field(
-        Path("../cache/osmnx"), description="folder that keeps what was downloaded"
+        Path("cache/osmnx"), description="folder that keeps what was downloaded"
     )
 
 
@@ -175,10 +175,10 @@ class Output(Section):
     """Where results and intermediate results are kept."""
 
     runs_dir: Folder = Field(
-        Path("../runs"), description="folder in which each run gets a folder of its own"
+        Path("runs"), description="folder in which each run gets a folder of its own"
     )
     cache_dir: Folder = Field(
-        Path("../cache"), description="folder that keeps parsed road networks for the next run"
+        Path("cache"), description="folder that keeps parsed road networks for the next run"
     )
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from siting.config.fields import (
+    GRAPHML_SUFFIXES,
+    OSM_SUFFIXES,
     PAKISTAN_WSEN,
     Degrees,
     LayerFile,
@@ -106,6 +108,17 @@ class RoadsFile(Section):
     )
     licence: Licence = ""
     attribution: Attribution = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _osm_unless_told(cls, value: Any) -> Any:
+        """Credit OpenStreetMap for files of its forms, and graphs of OSMnx, that name nobody."""
+        if not isinstance(value, dict) or value.get("attribution"):
+            return value
+        ours = str(value.get("path", "")).lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES))
+        if not ours or value.get("licence") not in (None, "", OSM_LICENCE):
+            return value
+        return value | {"licence": OSM_LICENCE, "attribution": OSM_ATTRIBUTION}
 
     @model_validator(mode="after")
     def _a_network_is_not_clipped(self) -> RoadsFile:
@@ -330,6 +343,11 @@ class SitesLayer(Section):
     name_column: Text | None = Field(
         None, description="column with what people call the site; none: the sites have no names"
     )
+    id_column: Text | None = Field(
+        None,
+        description="column with your own ids, kept as user_id in every output; none: site_id or "
+        "id, where there is one",
+    )
     site_kind: Text = Field(
         "site", description="what the sites are (fuel, parking, mall …) where no column says it"
     )
@@ -352,6 +370,11 @@ class SitesParcels(Section):
     path: PolygonFile = Field(description="layer file with one polygon a parcel")
     name_column: Text | None = Field(
         None, description="column with what people call the parcel; none: name, else no names"
+    )
+    id_column: Text | None = Field(
+        None,
+        description="column with your own ids, kept as user_id in every output; none: site_id or "
+        "id, where there is one",
     )
     site_kind: Text = Field("parcel", description="what the parcels are, where no column says it")
     kind_column: Text | None = Field(

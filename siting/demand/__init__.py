@@ -13,7 +13,7 @@ from siting.demand.profiles import HOURS, hourly_profile, session_figures, sessi
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, fleet_swings, stock_of_figures
 from siting.demand.scenarios import PROJECTED_AFTER, scenario_names
-from siting.demand.shares import city_figures, city_share, national_stations
+from siting.demand.shares import city_figures, city_like, city_share, national_stations
 from siting.demand.spread import spread_demand, surface_weights
 from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
 from siting.demand.uncertainty import draw_energy, energy_quantiles, energy_scenarios, sensitivity
@@ -28,6 +28,7 @@ __all__ = [
     "cell_places",
     "city_energy",
     "city_figures",
+    "city_like",
     "city_share",
     "clip_zones",
     "demand_figures",

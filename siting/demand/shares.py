@@ -36,6 +36,21 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
     return _city_row(table("cities", path), city, str(path or "city table"))
 
 
+def city_like(like: str, city: str, people: float) -> pd.Series:
+    """Return the figures of a city that no table has: another's power supply and speeds.
+
+    Its share of the fleet goes by its `people`, whatever is known of the other city's.
+
+    >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
+    ['Haripur', 147765, 'PESCO']
+    """
+    row = city_figures(like)
+    own = {"city": city, "people_2023": people, "source": "stated in the configuration",
+           "confidence": "ASSUMPTION"}  # fmt: skip
+    unknown = {name: None for name in row.index if str(name).startswith("share_")}
+    return pd.Series({**row.to_dict(), **unknown, **own}, name=row.name)
+
+
 def city_share(
     cities: pd.DataFrame, city: str, classes: Sequence[str], path: Path | None = None
 ) -> pd.DataFrame:
@@ -182,5 +197,7 @@ def _city_row(cities: pd.DataFrame, city: str, where: str) -> pd.Series:
     matches = cities[names.str.casefold() == city.casefold()]
     if len(matches) != 1:
         what = f"{len(matches)} rows for {city}" if len(matches) else f"has no {city}"
-        raise InputError(Fault(f"{where}, column city", what, "it has: " + ", ".join(names)))
+        fix = f"it has: {', '.join(names)}; for any other, demand.like names one of these that "
+        fix += "it is like, and demand.city_people says how many live there"
+        raise InputError(Fault(f"{where}, column city", what, fix))
     return matches.iloc[0]

@@ -28,6 +28,8 @@ MOST_OVERLAP = 0.001
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
+# What zones have of themselves, so that a column of the user's of that name is called otherwise.
+RESERVED = ("zone_id", "name", "people", "renting_share", "high_rise_share", "area_share")
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 Shapes = npt.NDArray[np.object_]
@@ -61,7 +63,8 @@ def read_zones(
     -------
     GeoDataFrame
         ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share`` where
-        asked for (0 to 1, blank where not known), ``geometry``; in the file's order. The outcome of
+        asked for (0 to 1, blank where not known), the layer's other columns (with ``user_`` before
+        a name that zones have themselves), ``geometry``; in the file's order. The outcome of
         `zone_report` is in ``attrs["report"]``.
 
     Raises
@@ -108,6 +111,11 @@ def read_zones(
     for name, column in shares.items():
         if column is not None:
             columns[name] = pd.to_numeric(layer[column]).to_numpy(dtype=float, na_value=np.nan)
+    taken = (id_column, name_column, people_column, *shares.values())
+    for column in layer.columns[layer.dtypes != "geometry"]:
+        if column not in taken:
+            own = f"user_{column}" if column in RESERVED else str(column)
+            columns[own] = layer[column].array
     zones = gpd.GeoDataFrame(columns, geometry=layer.geometry.to_numpy(), crs=4326)
     report = zone_report(zones)
     if report["overlaps"]:

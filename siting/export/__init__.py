@@ -1,5 +1,6 @@
 """What a plan leaves behind: GeoJSON, a GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
+from siting.export.credit import credit_line, noted, owners_of
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
@@ -23,6 +24,7 @@ from siting.export.styles import styles_of
 
 __all__ = [
     "PICTURES",
+    "credit_line",
     "data_dictionary_of",
     "demand_layer",
     "draw_demand",
@@ -33,7 +35,9 @@ __all__ = [
     "geojson_of",
     "json_text",
     "layers_of",
+    "noted",
     "outside_layer",
+    "owners_of",
     "plan_figure",
     "plan_layers",
     "plot_plan",

@@ -119,6 +119,15 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     return "", UNEXPLAINED
 
 
+def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viability")) -> bool:
+    """Return whether a field is a user's, which none of the layers has by itself.
+
+    >>> [is_own(name) for name in ("plot_no", "user_cost_pkr", "cost_pkr")]
+    [True, True, False]
+    """
+    return all(explain(layer, field)[1] == UNEXPLAINED for layer in layers)
+
+
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 

@@ -1,7 +1,8 @@
-"""A plan for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, or one workbook."""
+"""A plan for other programs: GeoPackage, Shapefile, GeoParquet, KML and others, or a workbook."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pandas as pd
 import pyogrio
 
 from siting.errors import Fault, InputError
-from siting.export.dictionary import data_dictionary_of, fields_of
+from siting.export.dictionary import data_dictionary_of, fields_of, short_names
+from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
-from siting.export.geopackage import storable
+from siting.export.geopackage import storable, write_geopackage
 from siting.export.lonlat import to_lonlat
+from siting.export.styles import styles_of
 from siting.export.values import rounded
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
@@ -21,7 +24,9 @@ from siting.writing import require_free, write_whole
 # Layers that a file of one layer, and of several, has where none are named.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 # What `write_exchange` can write.
-ENDINGS = (".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
+ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
+# What a Shapefile consists of beside its ``.shp``.
+BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
 # Rows that a sheet can hold, its head among them.
 SHEET_ROWS = 1_048_576
 
@@ -50,12 +55,14 @@ def write_exchange(
         Layers and tables of a plan by name, as `siting.Plan.layers` has them.
     path
         The file, a new one; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb``
-        (FlatGeobuf) and ``.geojson`` hold one layer; ``.kml`` several; ``.xlsx`` a sheet a table,
-        shapes as columns ``lon`` and ``lat`` (of areas and lines a point on them), with a first
-        sheet ``readme`` and a last one that says what each column means.
+        (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
+        (GeoPackage) several. Names in a Shapefile have ten letters: ``NAME.fields.csv`` beside it
+        says which is which. ``.xlsx`` has a sheet a table, shapes as columns ``lon`` and ``lat``
+        (of areas and lines a point on them), with a first sheet ``readme`` and a last one that says
+        what each column means.
     names
-        Which layers; by default ``sites``, for KML ``sites`` and ``demand``, for a workbook all but
-        the roads.
+        Which layers; by default ``sites``, for KML and GeoPackage ``sites`` and ``demand``, for a
+        workbook all but the roads.
     title, note
         What the study is called, and what every reader must know.
 
@@ -70,13 +77,16 @@ def write_exchange(
         ".fgb": (_flatgeobuf, ONE),
         ".geojson": (lambda chosen, part: _geojson(chosen, part, note), ONE),
         ".kml": (_kml, DRAWN),
+        ".gpkg": (lambda chosen, part: _geopackage(chosen, part, title, note), DRAWN),
+        ".shp": (lambda chosen, part: _shapefile(chosen, part, path, note), ONE),
         ".xlsx": (
             lambda chosen, part: _workbook(chosen, part, title, note),
             [name for name in layers if name != "roads"],
         ),
     }
     require_ending(path)
-    require_free(path)
+    for one in (path, *map(path.with_suffix, BESIDE_SHP if suffix == ".shp" else ())):
+        require_free(one)
     write, usual = forms[suffix]
     wanted = list(names) or list(usual)
     faults = []
@@ -114,6 +124,34 @@ def _flatgeobuf(layers: dict[str, pd.DataFrame], part: Path) -> None:
 def _geojson(layers: dict[str, pd.DataFrame], part: Path, note: str) -> None:
     for name, layer in layers.items():
         write_geojson(gpd.GeoDataFrame(layer), part, name=name, note=note)
+
+
+def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
+    said = ". ".join(filter(None, (title, note)))
+    write_geopackage(
+        part,
+        layers,
+        descriptions=dict.fromkeys(layers, said),
+        styles={name: styles_of(name, layer) for name, layer in layers.items()},
+    )
+
+
+def _shapefile(layers: dict[str, pd.DataFrame], part: Path, path: Path, note: str) -> None:
+    """Write a layer and move it into place, the ``.shp`` itself as `part`, after all the others."""
+    for name, layer in layers.items():
+        ready = _ready(name, layer)
+        columns = [str(c) for c in ready.columns if c != "geometry"]
+        short = short_names(columns)
+        meant = data_dictionary_of({name: columns})
+        meant.insert(0, "short", meant["field"].map(short))
+        with tempfile.TemporaryDirectory(prefix=f".{path.stem}", dir=path.parent) as folder:
+            made = Path(folder, path.name)
+            pyogrio.write_dataframe(
+                ready.rename(columns=short), made, driver="ESRI Shapefile", encoding="UTF-8"
+            )
+            write_csv(meant, made.with_suffix(".fields.csv"), note=note)
+            for beside in sorted(Path(folder).iterdir()):
+                beside.replace(part if beside == made else path.parent / beside.name)
 
 
 def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.export.charts import classes_figure, cost_figure, use_figure, years_figure
+from siting.export.credit import noted
 from siting.export.figure import FORMATS, save_figure
 from siting.export.frontier_picture import frontier_figure
 from siting.export.layers import demand_layer
@@ -39,6 +40,8 @@ class PlanTables(Protocol):
     def title(self) -> str: ...  # noqa: D102
     @property
     def note(self) -> str: ...  # noqa: D102
+    @property
+    def study(self) -> Any: ...  # noqa: D102
     @property
     def sites(self) -> gpd.GeoDataFrame: ...  # noqa: D102
     @property
@@ -86,7 +89,7 @@ def plot_plan(plan: PlanTables, what: str = "map") -> Figure:
         }[needed]
         raise InputError(Fault("plot", f"the plan has no table {needed} to draw", fix))
     title = plan.title if what == "map" else f"{plan.title}: {meaning}"
-    note = " ".join(filter(None, (plan.note, attribution(plan))))
+    note = noted(plan)
     if what == "map":
         layer = demand_layer(plan.cells, plan.demand)
         return plan_figure(
@@ -141,9 +144,3 @@ def save_plan_pictures(
         for path in paths:
             save_figure(figure, path)
     return written
-
-
-def attribution(plan: PlanTables) -> str:
-    """Return whose roads they are, as far as the plan's facts tell."""
-    source = plan.facts.get("roads", {}).get("source", {})
-    return str(source.get("attribution") or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def write_run_tables(
     neighbourhoods: gpd.GeoDataFrame | None = None,
     isochrones: gpd.GeoDataFrame | None = None,
     credit: str = "",
+    made: date | None = None,
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
@@ -104,8 +106,7 @@ def write_run_tables(
     edges
         Roads of the network, indexed by (u, v, key).
     note
-        What every reader must know, e.g. that the city is schematic, and whose data it is. It is
-        in the description of every layer and in a column of the CSV files; may be empty.
+        What every reader must know, e.g. that the city is schematic; may be empty.
     title
         Name of the study, the first words of each layer's description.
     facts
@@ -120,7 +121,10 @@ def write_run_tables(
     isochrones
         Ground by minutes of driving to the nearest station; a layer where there is any.
     credit
-        Whose data it is made of, under which licence, and of what day, for the page to be printed.
+        Whose data it is made of, under which licence, and of what day (`credit_line`). With `note`
+        it is in the description of every layer and in a column of the CSV files.
+    made
+        The day, for the page to be printed.
 
     Returns
     -------
@@ -150,11 +154,12 @@ def write_run_tables(
         isochrones=isochrones,
     )
     layers["roads"] = road_layer(edges)
-    layers["run"] = _fact_table({"title": title, "note": note, **(facts or {})})
+    said = " ".join(filter(None, (note, credit)))
+    layers["run"] = _fact_table({"title": title, "note": said, **(facts or {})})
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
     beside = {name: ["note"] for name in ("offers", *(tables or {}))} | _CSV_ONLY
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
-    descriptions = {name: _describe(title, _LAYERS.get(name, ("", ""))[0], note) for name in layers}
+    descriptions = {name: _describe(title, _LAYERS.get(name, ("", ""))[0], said) for name in layers}
     layers = {name: layers[name] for name in sorted(layers, key=_place_in_drawing)}
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
     written = []
@@ -171,9 +176,11 @@ def write_run_tables(
         geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
         styles=styles,
     )
-    write_qgis_project(folder / "plan.qgz", layers, styles, title, note, credit)
-    write_csv(sites, folder / "sites.csv", note=note)
-    write_csv(offers, folder / "offers.csv", note=note)
+    printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
+    below = " ".join(filter(None, printed))
+    write_qgis_project(folder / "plan.qgz", layers, styles, title, note, below)
+    write_csv(sites, folder / "sites.csv", note=said)
+    write_csv(offers, folder / "offers.csv", note=said)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
     names = ("plan.gpkg", "plan.qgz", "sites.csv", "offers.csv", "dictionary.csv")
     return [*written, *(folder / name for name in names)]

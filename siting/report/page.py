@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, InputError, MissingExtraError
+from siting.export import owners_of
 from siting.manifest import REPORT
 from siting.report import basis, beside, content
 from siting.report.budgets import budget_bars, other_limits
@@ -114,7 +115,6 @@ def render(
     years = year_rows(run.years) if free is None else []
     # A name in Arabic letters is read on any system: their font is in the page.
     arabic = run.urdu or is_urdu(json_in_page(data))
-    owners = [row["source"] for row in basis.sources(run) if row["source"] != "not stated"]
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
@@ -133,7 +133,7 @@ def render(
                 "title": run.facts["title"],
                 "districts": parts["shapes"],
                 "words": {e: u for e, u in glossary().items() if "*" not in e} if run.urdu else {},
-                "credits": list(dict.fromkeys(owners)),
+                "credits": owners_of(run.facts["inputs"]),
             }
         ),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),

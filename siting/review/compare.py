@@ -184,8 +184,7 @@ def _compared(paths: list[Path], names: list[str]) -> Comparison:
 
 
 def _credits(runs: list[RunFolder]) -> list[str]:
-    owners = [str(row["source"]) for run in runs for row in run.facts["inputs"]]
-    return [owner for owner in dict.fromkeys(owners) if owner not in ("", "not stated")]
+    return export.owners_of(row for run in runs for row in run.facts["inputs"])
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -359,7 +358,8 @@ def compare_to_folder(
         folder = claim.part
         comparison = compare(folders)
         wish.at_stake = True
-        note = " ".join(comparison.notes)
+        owners = "; ".join(comparison.credits)
+        note = " ".join([*comparison.notes, *([f"Data: {owners}."] if owners else [])])
         export.write_csv(comparison.figures, folder / "figures.csv", note=note)
         export.write_csv(comparison.settings, folder / "settings.csv")
         export.write_csv(comparison.sites, folder / "sites.csv", note=note)
@@ -376,7 +376,7 @@ def compare_to_folder(
                 sites=comparison.sites,
                 runs=comparison.runs,
                 title=f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ",
-                note=f"{note} Data: {'; '.join(comparison.credits)}".strip(),
+                note=note,
             )
         if has_report():
             page = render_differences(

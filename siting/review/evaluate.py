@@ -363,7 +363,8 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson`` and the same of
     ``best``; ``evaluation.png`` where Matplotlib is installed.
     """
-    export.write_csv(evaluation.table, folder / "evaluation.csv", note=evaluation.note)
+    note = export.noted(evaluation.theirs)
+    export.write_csv(evaluation.table, folder / "evaluation.csv", note=note)
     plans = {"theirs": evaluation.theirs} | (
         {"best": evaluation.best} if evaluation.best is not None else {}
     )
@@ -372,7 +373,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
         for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
             file = f"{name}_{what}"
-            export.write_geojson(layer, folder / f"{file}.geojson", name=file, note=evaluation.note,
+            export.write_geojson(layer, folder / f"{file}.geojson", name=file, note=note,
                                  key=key)  # fmt: skip
         whose = "Theirs" if name == "theirs" else "Best for the same money"
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
@@ -384,5 +385,5 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
             panels=panels,
             title=evaluation.title,
             subtitle=evaluation.sentence,
-            note=evaluation.note,
+            note=note,
         )

@@ -201,7 +201,7 @@ def frontier_to_folder(
         folder = claim.part
         table = frontier(study, budgets_pkr)
         wish.at_stake = True
-        note = study.config.note
+        note = " ".join(filter(None, (study.config.note, export.credit_line(study.inputs))))
         export.write_csv(table, folder / "frontier.csv", note=note)
         if find_spec("matplotlib") is not None:
             title = f"{study.config.title}: energy served for public money"

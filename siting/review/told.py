@@ -37,7 +37,7 @@ from siting.study.ask import aim_in_words, blocks_of
 from siting.study.asked import Asked
 from siting.study.facts import PACKAGES
 from siting.study.pipeline import Study
-from siting.study.rests_on import input_record, sections_of_inputs
+from siting.study.rests_on import input_records
 from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import zone_table
 
@@ -308,9 +308,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
 
     Whether a file is the one that was read `siting rerun` finds.
     """
-    known = {
-        key: input_record(key, section) for key, section in sections_of_inputs(study.config).items()
-    }
+    known = input_records(study.config)
     forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
     for record in study.inputs:
         key = str(record.get("key"))

@@ -33,8 +33,8 @@ def write_edge_table(network: Network, path: Path) -> None:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
     """Return the network of a file that `write_edge_table` wrote; nothing is dropped or changed.
 
-    `source` takes the place of what its report says of that. An `InputError` names each column that
-    is missing or wrong.
+    `source` takes the place of what its report says of that, but for what it leaves blank. An
+    `InputError` names each column that is missing or wrong.
     """
     try:
         table = gpd.read_parquet(path)
@@ -67,6 +67,8 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
     if lost:
         what = "nodes that no street leads away from"
         raise InputError(Fault(str(path), what, "build it with siting.build_network", lost))
-    report = table.attrs.get(_REPORT, {}) | {"source": source}
+    report = table.attrs.get(_REPORT, {})
+    told = {key: value for key, value in source.items() if value}
+    report |= {"source": {**report.get("source", {}), **told}}
     table.attrs = {}
     return Network(nodes, table[list(EDGE_COLUMNS)], report)

@@ -19,6 +19,9 @@ from siting.sites.land import candidates_from_parcels, excluded_areas
 from siting.sites.merge import EXCLUDED, OUTSIDE, SMALL, merge_candidates
 from siting.sites.offers import make_offers
 from siting.sites.places import (
+    OWN,
+    OWN_ID,
+    NoPlaceError,
     candidates_from_features,
     candidates_from_layer,
     candidates_from_pois,
@@ -38,8 +41,11 @@ __all__ = [
     "COST_PARTS",
     "EXCLUDED",
     "OUTSIDE",
+    "OWN",
+    "OWN_ID",
     "SMALL",
     "WORKS",
+    "NoPlaceError",
     "ServiceStandard",
     "SiteCosts",
     "Subsidy",

@@ -25,6 +25,7 @@ def candidates_from_parcels(
     name_column: str | None = None,
     kind: str = "parcel",
     kind_column: str | None = None,
+    id_column: str | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the parcels of a layer as points where each is nearest to a road, lon/lat.
 
@@ -36,7 +37,7 @@ def candidates_from_parcels(
         The roads.
     min_area_m2
         Smaller parcels, m2, get a reason in the column ``unfit``.
-    name_column, kind, kind_column
+    name_column, kind, kind_column, id_column
         As for `siting.sites.candidates_from_layer`.
 
     Returns
@@ -50,7 +51,7 @@ def candidates_from_parcels(
         As that function; if rows are no polygons.
     """
     layer = _read_areas(path)
-    places = candidates_from_layer(path, name_column, kind, kind_column)
+    places = candidates_from_layer(path, name_column, kind, kind_column, id_column)
     local = layer.geometry.to_crs(network.crs)
     roads = network.edges.geometry.to_numpy()
     shapes = local.to_numpy()

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from siting.errors import Fault, InputError
 from siting.files import extent
 from siting.roads import Network, snap
+from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ def merge_candidates(
     layers
         Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability``, ``user_id`` and ``unfit`` (why a place is none).
+        ``bays``, ``availability``, ``user_id`` and ``unfit`` (why a place is none), and columns
+        of the user's own layer, whose names begin with ``user_``.
     network
         The roads.
     merge_within_m
@@ -63,11 +65,13 @@ def merge_candidates(
     candidates : GeoDataFrame
         ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
         ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (how many places
-        joined it) and ``merged_names``; the figures above and ``user_id`` where a layer has them.
+        joined it) and ``merged_names``; the figures above and the user's columns where a layer has
+        them, of the first of the user's rows that is or joined the site, and ``merged_ids``, the
+        ids of all other rows that joined it.
         The point is where the place is, in the network's coordinate reference system.
     dropped : GeoDataFrame
         ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
-        ``reason``, ``geometry``.
+        ``reason``, the user's columns, ``geometry``.
 
     Raises
     ------
@@ -160,14 +164,15 @@ def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
 
 
 def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
-    if "user_id" not in places.columns:
+    if OWN_ID not in places.columns:
         return []
-    ids = places["user_id"]
-    twice = ids.notna() & ids.duplicated(keep=False)
+    ids = places[OWN_ID]
+    # Two tables of the user's may each number their rows; `source` says which one it is.
+    twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
     if not twice.any():
         return []
     again = tuple(dict.fromkeys(ids[twice].astype(str)))
-    return [Fault("candidates, column user_id", "the same id for several places", "", again)]
+    return [Fault(f"candidates, column {OWN_ID}", "the same id for several places", "", again)]
 
 
 def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -213,8 +218,9 @@ def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Se
 def _dropped(
     far: gpd.GeoDataFrame, unfit: pd.Series[str], network: Network, max_snap_m: float
 ) -> gpd.GeoDataFrame:
-    columns = ["name", "kind", "existing", "source", "road_m", "geometry"]
-    dropped = far[columns].reset_index(drop=True)
+    columns = ["name", "kind", "existing", "source", "road_m"]
+    own = _own(far)
+    dropped = far[[*columns, *own, "geometry"]].reset_index(drop=True)
     inside = dropped.geometry.intersects(_area(network, max_snap_m))
     dropped["reason"] = [
         why
@@ -224,7 +230,12 @@ def _dropped(
         else f"{OUTSIDE}, {road_m / 1000:,.1f} km from the nearest road"
         for road_m, near, why in zip(dropped["road_m"], inside, unfit, strict=True)
     ]
-    return dropped[[*columns[:-1], "reason", "geometry"]]
+    return dropped[[*columns, "reason", *own, "geometry"]]
+
+
+def _own(places: gpd.GeoDataFrame) -> list[str]:
+    """Return the columns that a user's layer brought."""
+    return [str(column) for column in places.columns if str(column).startswith(OWN)]
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
@@ -258,8 +269,20 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
         if column in places.columns:
             sites[column] = places[column].groupby(into).first().reindex(sites.index)
             columns.append(column)
-    if "user_id" in places.columns:
-        columns.append("user_id")
+    own = _own(places)
+    if own:
+        # A site that several of the user's rows make is the first of them, in all its columns.
+        rows = np.flatnonzero(places[own].notna().any(axis=1))
+        first = pd.Series(rows).groupby(into[rows]).first()
+        for column in own:
+            values = places[column].loc[first].set_axis(first.index)
+            sites[column] = values.reindex(sites.index)
+        columns += own
+    if OWN_ID in own:
+        ids = places[OWN_ID].drop(first).dropna()
+        joined_ids = ids.groupby(into[ids.index]).agg("; ".join)
+        sites["merged_ids"] = joined_ids.reindex(sites.index).fillna("")
+        columns.append("merged_ids")
     y, x = (sites.geometry.y.round(ROUND_TO), sites.geometry.x.round(ROUND_TO))
     order = np.lexsort((sites.index, x, y))
     sites = sites.iloc[order].reset_index(drop=True)

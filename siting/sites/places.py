@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,11 @@ Tags = Mapping[str, bool | str | Sequence[str]]
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2")
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
+# Columns of a user's layer are carried under this prefix, so that they never meet ours.
+OWN = "user_"
+OWN_ID = f"{OWN}id"
+
+COORDINATES = ("lon", "lat", "longitude", "latitude")  # of a CSV; they are the points
 
 # What a layer may know of its sites: what it is, whether above 0 only, the most.
 SITE_FIGURES = {
@@ -25,6 +31,10 @@ SITE_FIGURES = {
     "bays": ("a number of at least 0", False, np.inf),
     "availability": ("a share above 0 and at most 1", True, 1.0),
 }
+
+
+class NoPlaceError(InputError):
+    """A source that can be read holds no place of the kind asked for."""
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
@@ -92,7 +102,11 @@ def candidates_from_features(
 
 
 def candidates_from_layer(
-    path: Path, name_column: str | None = None, kind: str = "site", kind_column: str | None = None
+    path: Path,
+    name_column: str | None = None,
+    kind: str = "site",
+    kind_column: str | None = None,
+    id_column: str | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the places of a user's layer, as points in lon/lat (EPSG:4326).
 
@@ -106,13 +120,16 @@ def candidates_from_layer(
         What to call the places.
     kind_column
         A column that says so row by row; `kind` is used where it is blank.
+    id_column
+        The column with the user's own ids; ``site_id`` or ``id`` if it has one.
 
     Returns
     -------
     GeoDataFrame
         ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
         (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time
-        there is power); ``user_id`` from a column ``site_id`` or ``id``.
+        there is power); ``user_id``, the user's own ids as text; every other column of the layer
+        under its name with ``user_`` before it.
 
     Raises
     ------
@@ -127,11 +144,11 @@ def candidates_from_layer(
             "missing",
             "it has: " + ", ".join(str(c) for c in layer.columns if c != "geometry"),
         )
-        for column in (name_column, kind_column)
+        for column in (name_column, kind_column, id_column)
         if column is not None and column not in layer.columns
     ]
-    id_column = next((c for c in ID_COLUMNS if c in layer.columns), None)
-    if id_column:
+    id_column = id_column or next((c for c in ID_COLUMNS if c in layer.columns), None)
+    if id_column in layer.columns:
         ids = layer[id_column]
         twice = ids.duplicated(keep=False) & ids.notna()
         if twice.any():
@@ -152,11 +169,22 @@ def candidates_from_layer(
     name = name_column or "name"
     places = _places(layer, name, kinds.astype(str), path.name)
     if id_column:
-        places["user_id"] = layer[id_column].astype("str").where(layer[id_column].notna()).array
+        places[OWN_ID] = layer[id_column].astype("str").where(layer[id_column].notna()).array
     for column in SITE_FIGURES:
         if column in layer.columns:
             places[column] = pd.to_numeric(layer[column]).astype(float).array
+    told = {name, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
+    for column in layer.columns[layer.dtypes != "geometry"]:
+        if column not in told and f"{OWN}{column}" not in places.columns:
+            places[f"{OWN}{column}"] = _plain(layer[column]).array
     return places
+
+
+def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column as numbers, flags or texts, which every kind of file holds."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    return column.astype("str").where(column.notna())
 
 
 def _require_tags(tags: Tags) -> None:
@@ -174,7 +202,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
-        raise InputError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
+        raise NoPlaceError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
     picked = layer[chosen]
     _require_shapes(picked, Path(where))
     return _places(picked, "name", kind[chosen].astype(str), source)
@@ -194,7 +222,7 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
         try:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
-            raise InputError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
+            raise NoPlaceError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
 
 
 def _places(

@@ -198,7 +198,8 @@ def _fleet_check(settings: Demand) -> pd.DataFrame:
 def _write(
     study: Study, demand_run: DemandRun, folder: Path, now: datetime, draws: int, seed: int
 ) -> None:
-    config, note = study.config, study.config.note
+    config = study.config
+    note = " ".join(filter(None, (config.note, export.credit_line(study.inputs))))
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
     export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
@@ -278,7 +279,7 @@ def _write(
             "siting": __version__,
             "name": config.name,
             "title": config.title,
-            "note": note,
+            "note": config.note,
             "year": config.year,
             "written": now.isoformat(timespec="seconds"),
             "demand": study.demand_facts,

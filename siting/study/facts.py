@@ -174,6 +174,15 @@ def warnings_of(
     ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
     if ruled_out.any():
         lines.append(f"{ruled_out.sum():,} offers were ruled out; offers.csv says why")
+    able = plan.offers.loc[~ruled_out & ~plan.offers["existing"].astype(bool), "site_id"]
+    if len(plan.new_sites) and set(able) <= set(plan.sites["site_id"]):
+        spacing = [s.spacing_m for s in config.candidates.sources if s.kind == "streets"]
+        wanted_m = max(50, round(min(spacing) / 3, -1)) if spacing else 1000
+        lines.append(
+            f"every one of the {able.nunique():,} places where a station can be built has one: "
+            "nothing was chosen among them, and more places may serve more; add some to "
+            f"candidates.sources, e.g. {{kind: streets, spacing_m: {wanted_m:g}}}"
+        )
     if config.program.model == "coverage":
         over = plan.sites[plan.sites["use_share"] > 1]
         if len(over):

@@ -112,7 +112,8 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         raise InputError(faults)
     match value:
         case gpd.GeoDataFrame():
-            return ".parquet", lambda part: _to_parquet(value, part, name)
+            layer = _with_labels(value, name)
+            return ".parquet", lambda part: _to_parquet(layer, part, name)
         case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
             # Clients by facilities: the index are cells, the columns sites.
             matrix = value.rename_axis("cell_id").reset_index()
@@ -130,6 +131,24 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
     what = f"a {type(value).__name__} is not something a study reads"
     fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
     raise InputError(Fault(name, what, fix))
+
+
+def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
+    """Return a layer of places or people with the labels of its index as a column.
+
+    They are its ``id`` where it has no ids, so that every output names rows as the user does.
+    """
+    numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
+    if not name.startswith(("candidates.sources", "demand.people")):
+        return layer
+    if numbered and not name.startswith("candidates"):
+        return layer
+    several = isinstance(layer.index, pd.MultiIndex)
+    labels = ["/".join(map(str, one)) for one in layer.index] if several else layer.index.to_numpy()
+    if {"site_id", "zone_id", "id"}.isdisjoint(layer.columns):
+        return layer.assign(id=labels)
+    column = str(layer.index.name or "index")
+    return layer if numbered or column in layer.columns else layer.assign(**{column: labels})
 
 
 def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:

@@ -26,12 +26,14 @@ def own_demand(
     """Return demand of the user's own (`siting.tables.DEMAND`), summed by cell and vehicle class.
 
     `path` is a CSV with ``cell_id``, or a layer whose rows go to the nearest cell within `most_m`;
-    both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``. An
+    both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``. Ids of
+    the user's, ``demand_id``, are kept where each row is a cell and class of its own. An
     `InputError` names every fault: columns, numbers, classes or cells that are not there, rows
     further from all cells.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
-        given = read_csv(path, dtype={"cell_id": "str", "vehicle_class": "str"})
+        texts = ("cell_id", "vehicle_class", "demand_id")
+        given = read_csv(path, dtype=dict.fromkeys(texts, "str"))
     else:
         given = read_layer(path)
     if "vehicle_class" not in given.columns and len(classes) == 1:
@@ -64,7 +66,13 @@ def own_demand(
     demand = demand.sort_values(
         ["cell_id", "vehicle_class"], key=lambda ids: ids.map(order), ignore_index=True
     )
-    demand.insert(0, "demand_id", [f"d{n:05d}" for n in range(1, len(demand) + 1)])
+    labels = [f"d{n:05d}" for n in range(1, len(demand) + 1)]
+    if "demand_id" in given.columns and len(summed) == len(given):
+        own = given.set_index(["cell_id", "vehicle_class"])["demand_id"]
+        own = own.loc[pd.MultiIndex.from_frame(demand[["cell_id", "vehicle_class"]])]
+        if own.notna().all() and own.is_unique:
+            labels = own.astype(str).to_list()
+    demand.insert(0, "demand_id", labels)
     demand.attrs["notes"] = []
     return demand
 

@@ -84,7 +84,8 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     notes = list(zones.attrs["report"]["warnings"])
     if census:
         where = f"{source.path}, column {source.name_column or 'name'}"
-        counts = census_zones(zones["name"].to_list(), config.demand.city, where)
+        near = config.demand.like or config.demand.city
+        counts = census_zones(zones["name"].to_list(), near, where)
         zones = zones.assign(
             people=counts["people"].to_numpy(), renting_share=counts["renting_share"].to_numpy()
         )

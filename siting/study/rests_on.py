@@ -49,10 +49,8 @@ def sections_of_inputs(config: Config) -> dict[str, Any]:
 @stage(*EVERY_KEY)
 def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """One record an input: key, file with its date and SHA-256, source and licence."""
-    about = sections_of_inputs(config)
     by_key = {
-        key: dict(known_inputs[key]) if key in known_inputs else input_record(key, section)
-        for key, section in about.items()
+        key: dict(known_inputs.get(key, record)) for key, record in input_records(config).items()
     }
     records = list(by_key.values())
     for key, path in input_files(config).items():
@@ -68,12 +66,25 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
     return records + [dict(known) for key, known in known_inputs.items() if key not in said]
 
 
+def input_records(config: Config) -> dict[str, dict[str, Any]]:
+    """Return what each section of a configuration that names an input says of it, by key."""
+    about = sections_of_inputs(config)
+    records = {key: input_record(key, section) for key, section in about.items()}
+    streets = records["roads.source"]
+    for key, record in records.items():
+        # Places along the streets are the owner's of the streets.
+        if key.startswith("candidates") and record["kind"] == "streets":
+            record |= {name: streets[name] for name in ("source", "licence")}
+    return records
+
+
 def input_record(key: str, section: Any) -> dict[str, Any]:
     """Return what a section says of its input: kind, source and licence."""
     record: dict[str, Any] = {"key": key, "kind": getattr(section, "kind", "layer")}
     record |= {n: getattr(section, n) for n in ("query", "basis") if hasattr(section, n)}
-    credit = getattr(section, "source", "") or getattr(section, "attribution", "")
-    record["source"] = credit or "not stated"
+    source, named = (getattr(section, key, "") for key in ("source", "attribution"))
+    parts = [named if source in named else source, named]
+    record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
     record["licence"] = getattr(section, "licence", "") or "not stated"
     return record
 

@@ -12,7 +12,7 @@ from typing import Any
 from siting import sites
 from siting.config import Config, load, to_yaml
 from siting.errors import Fault, InputError, SitingError, SolveError
-from siting.export import write_csv, write_json, write_run_tables
+from siting.export import credit_line, noted, write_csv, write_json, write_run_tables
 from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
@@ -232,28 +232,14 @@ def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
         zone_of_cells=study.cell_zones,
         neighbourhoods=study.neighbourhoods,
         isochrones=study.isochrones,
-        credit=credit_of(study.inputs, now),
+        credit=credit_line(study.inputs),
+        made=now.date(),
     )
     for name, table in plan.tables.items():
-        write_csv(table, folder / f"{name}.csv", note=plan.note)
+        write_csv(table, folder / f"{name}.csv", note=noted(plan))
     write_plain_csv(study.assumptions, folder / "figures.csv")
     kept = to_yaml(copied(study.config, folder))
     (folder / "config.yaml").write_text(kept, encoding="utf-8")
-
-
-def credit_of(inputs: Sequence[Mapping[str, Any]], now: datetime) -> str:
-    """Return whose data a run is made of, under which licence, and when it was made."""
-    owners: dict[str, str] = {}
-    for record in inputs:
-        source = str(record["source"])
-        if source not in ("", "not stated", "given by the user"):
-            owners.setdefault(source, str(record.get("licence") or "licence not stated"))
-    said = [
-        source if licence in source or licence == "not stated" else f"{source} ({licence})"
-        for source, licence in owners.items()
-    ]
-    made = f"Made on {now:%d %B %Y} with siting"
-    return f"Data: {'; '.join(said)}. {made}" if said else made
 
 
 def check(

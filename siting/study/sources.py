@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ from shapely import MultiPolygon, Polygon
 
 from siting import reference, roads, sites
 from siting.config import Config
+from siting.config.sources import SiteSource
 from siting.errors import Fault, InputError
+from siting.export.dictionary import is_own
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.people import outline
 
+log = logging.getLogger(__name__)
+
+# What GeoPackages call the columns of their own.
+RESERVED = {"fid", "geom", "geometry"}
 OUTSIDE, FAR = "outside the area", "too far from a road"
 
 
@@ -124,7 +131,11 @@ def read_destinations(
     source = surfaces.places
     if source.kind == "osm_download":
         return roads.download_features(_area_of(config, network), tags, download_settings(config))
-    places = sites.read_destinations(source.path, tags)
+    try:
+        places = sites.read_destinations(source.path, tags)
+    except sites.NoPlaceError as err:
+        fix = "leave demand.surfaces out: the demand is then where people live; or name a layer"
+        raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
     # A layer wider than the study would draw its energy to where no road is.
     area = outline(network, config.reach.max_snap_m)
     inside = places.geometry.representative_point().within(area)
@@ -143,43 +154,66 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
 
 
 def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:
-    """Return one layer a source of candidates, existing stations first, lon/lat."""
+    """Return one layer a source of candidates, existing stations first, lon/lat.
+
+    A source without a place is left out with a warning, unless all are.
+    """
     layers = []
     if config.candidates.existing is not None:
         layers.append(sites.existing_stations(config.candidates.existing.path))
-    for source in config.candidates.sources:
-        if source.kind == "osm_file":
-            layers.append(sites.candidates_from_pois(source.path, tags_of(source)))
-        elif source.kind == "osm_download":
-            features = roads.download_features(
-                _area_of(config, network), tags_of(source), download_settings(config)
-            )
-            layers.append(sites.candidates_from_features(features, tags_of(source)))
-        elif source.kind == "layer" and source.tags is not None:
-            layers.append(sites.candidates_from_pois(source.path, tags_of(source)))
-        elif source.kind == "layer":
-            layers.append(
-                sites.candidates_from_layer(
-                    source.path,
-                    name_column=source.name_column,
-                    kind=source.site_kind,
-                    kind_column=source.kind_column,
-                )
-            )
-        elif source.kind == "parcels":
-            layers.append(
-                sites.candidates_from_parcels(
-                    source.path,
-                    network,
-                    min_area_m2=source.min_area_m2,
-                    name_column=source.name_column,
-                    kind=source.site_kind,
-                    kind_column=source.kind_column,
-                )
-            )
-        else:
-            layers.append(sites.candidates_from_streets(network, source.spacing_m))
+    empty: list[sites.NoPlaceError] = []
+    for n, source in enumerate(config.candidates.sources):
+        try:
+            layers.append(_layer_of(config, network, source))
+        except sites.NoPlaceError as err:
+            log.warning("candidates.sources.%d gives no place: %s", n, err)
+            empty.append(err)
+    if empty and len(empty) == len(config.candidates.sources):
+        faults = [fault for err in empty for fault in err.faults]
+        fix = "add places along the streets: {kind: streets, spacing_m: 1000}"
+        raise InputError([*faults, Fault("candidates.sources", "none gives a place", fix)])
     return layers
+
+
+def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDataFrame:
+    if source.kind == "osm_file":
+        return sites.candidates_from_pois(source.path, tags_of(source))
+    if source.kind == "osm_download":
+        features = roads.download_features(
+            _area_of(config, network), tags_of(source), download_settings(config)
+        )
+        return sites.candidates_from_features(features, tags_of(source))
+    if source.kind == "streets":
+        return sites.candidates_from_streets(network, source.spacing_m)
+    if source.kind == "layer" and source.tags is not None:
+        return sites.candidates_from_pois(source.path, tags_of(source))
+    columns: dict[str, Any] = {
+        "name_column": source.name_column,
+        "kind": source.site_kind,
+        "kind_column": source.kind_column,
+        "id_column": source.id_column,
+    }
+    if source.kind == "layer":
+        return sites.candidates_from_layer(source.path, **columns)
+    return sites.candidates_from_parcels(
+        source.path, network, min_area_m2=source.min_area_m2, **columns
+    )
+
+
+def with_own_names(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return places with the columns of the user's layers under their own names.
+
+    Where a plan has a column of that name too the user's keeps the prefix ``user_``.
+    """
+    own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
+    bare = {name: name.removeprefix(sites.OWN) for name in own}
+    taken = {str(column).casefold() for column in places.columns}
+    free = {
+        name: short
+        for name, short in bare.items()
+        if is_own(short.casefold()) and short.casefold() not in taken | RESERVED
+    }
+    return places.rename(columns=free)
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:

@@ -30,10 +30,13 @@ def own_figures(section: Any) -> dict[str, Any]:
 # --- roads ---------------------------------------------------------------------------------------
 
 
-@stage("demand.city")
+@stage("demand: city like city_people")
 def city(config: Config) -> Row:
     """The row of the city table: people, DISCO, availability, speed group."""
-    return people_to_energy.city_figures(config.demand.city)
+    asked = config.demand
+    if asked.like is None or asked.city_people is None:
+        return people_to_energy.city_figures(asked.city)
+    return people_to_energy.city_like(asked.like, asked.city, asked.city_people)
 
 
 @stage(
@@ -57,7 +60,7 @@ def network_sha256(network: Network) -> str:
 
 
 @stage(
-    "demand: people city",
+    "demand: people city like",
     "reach.max_snap_m",
     told="people",
     found=lambda p: f"{p.rows['people'].sum():,.0f} people in {len(p.rows):,} rows",
@@ -234,11 +237,11 @@ def class_figures(config: Config) -> Table:
 
 
 @stage("demand.city", "demand.vehicle_classes", "demand.registrations_csv", "demand.fleet_share")
-def registered_share(config: Config) -> Table:
+def registered_share(config: Config, city: Row) -> Table:
     """The city's share of the country's electric vehicles, by class."""
     asked = config.demand
     shares = people_to_energy.city_share(
-        reference.table("cities"), asked.city, list(asked.vehicle_classes), asked.registrations_csv
+        pd.DataFrame([city]), asked.city, list(asked.vehicle_classes), asked.registrations_csv
     )
     overrides = asked.fleet_share or {}
     given = shares["vehicle_class"].isin(list(overrides))

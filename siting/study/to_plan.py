@@ -27,7 +27,13 @@ from siting.study.limits import limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
-from siting.study.sources import candidate_layers, left_out, neighbourhoods_of, on_the_grid
+from siting.study.sources import (
+    candidate_layers,
+    left_out,
+    neighbourhoods_of,
+    on_the_grid,
+    with_own_names,
+)
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.zones import zone_of_cells, zone_of_demand
@@ -71,7 +77,8 @@ def sites_found(
         max_snap_m=config.candidates.max_snap_m,
         excluded=sites.excluded_areas((a.path, a.name_column) for a in config.candidates.exclude),
     )
-    return on_the_grid(config, merged, site_costs.line_detour), dropped
+    merged = on_the_grid(config, merged, site_costs.line_detour)
+    return with_own_names(merged), with_own_names(dropped)
 
 
 @stage("roads.source", stored="neighbourhoods")

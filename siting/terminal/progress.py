@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from siting.study import Event
 from siting.study.stages import Report, stages_html
 from siting.terminal.screen import Screen
+
+INDENT = 12  # of what is said of a stage: its name and a space go before
 
 
 def show_progress() -> Report:
@@ -47,8 +50,15 @@ class LiveLine:
         self.progress: Progress | None = None
 
     def write(self, line: str) -> None:
-        """Write a line that stays, above the live one."""
-        self.console.print(line, soft_wrap=True)
+        """Write a line that stays, above the live one; a terminal gets it broken between words."""
+        lines = [line]
+        if self.console.is_terminal:
+            lines = textwrap.wrap(
+                line, self.console.width, subsequent_indent=" " * INDENT,
+                break_long_words=False, break_on_hyphens=False, drop_whitespace=True,
+            )  # fmt: skip
+        for part in lines:
+            self.console.print(part, soft_wrap=True)
 
     def show(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Show a text in the live line; nothing where stderr is no terminal."""
@@ -77,7 +87,7 @@ class StageLines(LiveLine):
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""
-        line = f"{event.stage:<11} {event.text}"
+        line = f"{event.stage:<{INDENT - 1}} {event.text}"
         if event.done:
             self.stop()
             self.write(f"{line}  {event.seconds:,.1f} s")

@@ -243,9 +243,11 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     again = here("new", "Multan", "--out", path)
     assert again.returncode == 2
     assert "is there already" in again.stderr
-    unknown = here("new", "Lahor", "--out", tmp_path / "x.yaml")
+    unknown = here("new", "Lahoree", "--out", tmp_path / "x.yaml")
     assert unknown.returncode == 2
-    assert "Lahore" in unknown.stderr
+    assert "did you mean Lahore" in unknown.stderr
+    # Not a slip of the pen, but a place of its own, which is said.
+    assert "Lahor, tehsil of Swabi" in here("new", "Lahor", "--out", tmp_path / "y.yaml").stdout
 
 
 VERBS = typer.main.get_command(app).commands
@@ -332,7 +334,7 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     for words in (["report", out, "-q"], ["explain", out], ["trace", out, "c00001"], ["runs"],
-                  ["simulate", out, "--days", 2], ["compare", out, out], ["--help"],
+                  ["simulate", out, "--days", 2], ["compare", out, out], ["--help"], ["cities"],
                   ["frontier", town, "--budgets", "[1e3,5e6]", "--out", tmp_path / "front"],
                   ["run", town, "--budget", 5e6, "--time-limit", 5]):  # fmt: skip
         text = re.sub(r"\x1b\[[0-9;]*m", "", here(*words).stdout)
@@ -423,3 +425,41 @@ def test_what_verbs_on_a_run_load_takes_two_seconds_of_cpu_at_most(module):
         for _ in range(2)
     ]  # fmt: skip
     assert min(took) <= 2.5
+
+
+def test_money_is_taken_as_planners_write_it(town, tmp_path):
+    for n, (text, pkr) in enumerate({"5m": 5e6, "0.2cr": 2e6, "3 lakh": 3e5, "1_000": 1e3}.items()):
+        done = here("run", town, "--budget", text, "--json", "--out", tmp_path / f"out{n}")
+        assert json.loads(done.stdout)["budget_pkr"] == pytest.approx(pkr), text
+    for text in ("5x", "-3", "much", "nan"):
+        done = here("run", town, "--budget", text, "--out", tmp_path / "none")
+        assert done.returncode == 2
+        assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):
+    done = here("run", town, "--set", "budget_pkr=5e6")
+    assert done.returncode == 2
+    assert "write program.budget_pkr" in done.stderr
+
+
+def test_runs_go_beside_the_configuration(town, monkeypatch):
+    monkeypatch.chdir(town.parent)
+    text = town.read_text(encoding="utf-8")
+    town.write_text(text.replace("output: {runs_dir: runs, cache_dir: cache}\n", ""), "utf-8")
+    assert here("run", town.name, "-q").returncode == 0
+    assert [path.name.startswith("town-2") for path in (town.parent / "runs").iterdir()] == [True]
+    assert sorted(path.name for path in town.parent.parent.iterdir()) == ["town"]
+
+
+def test_the_name_of_a_study_means_its_newest_run(tmp_path, monkeypatch):
+    for name, day in (("haripur-1", 1), ("haripur-2", 2), ("haripur-east-1", 3)):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        facts = {"name": name[:-2], "written": f"2026-01-0{day}T10:00:00+05:00"}
+        (folder / "run.json").write_text(json.dumps(facts))
+    monkeypatch.chdir(tmp_path)
+    assert run_folder(Path("haripur")).name == "haripur-2"
+    assert run_folder(Path("haripur-east")).name == "haripur-east-1"
+    with pytest.raises(InputError, match="start of 3 runs"):
+        run_folder(Path("hari"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pydantic
 import pytest
+import yaml
 
 from siting.config import Config, load
 from siting.config.fields import LAYER_SUFFIXES, PAKISTAN_WSEN
@@ -133,7 +134,7 @@ candidates:
       licence: none
     - kind: streets
       spacing_m: 400
-    - {kind: parcels, path: parcels.gpkg, name_column: plot, site_kind: land,
+    - {kind: parcels, path: parcels.gpkg, name_column: plot, id_column: ref, site_kind: land,
        kind_column: use, min_area_m2: 90, source: the town, licence: none}
   existing:
     path: chargers.geojson
@@ -372,7 +373,7 @@ def changed(text: str, old: str, new: str) -> str:
 def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None:
     path = write_study(tmp_path, MINIMAL)
     config = load(path)
-    above = path.parent.resolve().parent
+    beside = path.parent.resolve()
     assert config.title == "town"
     assert (config.note, config.year) == ("", 2030)
     assert config.roads.source.licence == "ODbL 1.0"
@@ -381,8 +382,8 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert (config.download.timeout_s, config.download.retries) == (180, 3)
     assert config.download.overpass_url == "https://overpass-api.de/api"
     assert config.download.nominatim_url == "https://nominatim.openstreetmap.org/"
-    assert config.download.cache_dir == above / "cache" / "osmnx"
-    assert (config.output.runs_dir, config.output.cache_dir) == (above / "runs", above / "cache")
+    assert config.download.cache_dir == beside / "cache" / "osmnx"
+    assert (config.output.runs_dir, config.output.cache_dir) == (beside / "runs", beside / "cache")
     assert config.demand.cells.model_dump() == {"shape": "square", "size_m": 500}
     assert config.demand.vehicle_classes == (
         "two_wheeler",
@@ -447,6 +448,29 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "whose"),
+    [
+        ("town.osm", "", ("ODbL 1.0", "© OpenStreetMap contributors")),
+        ("town.osm.pbf", ", licence: ODbL 1.0", ("ODbL 1.0", "© OpenStreetMap contributors")),
+        ("town.graphml", "", ("ODbL 1.0", "© OpenStreetMap contributors")),
+        ("town.osm", ", attribution: the town", ("", "the town")),
+        ("town.osm", ", licence: MIT", ("MIT", "")),
+        ("town.parquet", "", ("", "")),
+    ],
+)
+def test_a_road_file_of_openstreetmap_credits_it_unless_told(
+    tmp_path: Path, name: str, more: str, whose: tuple[str, str]
+) -> None:
+    path = write_study(tmp_path, MINIMAL)
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    given["roads"]["source"] = yaml.safe_load(f"{{kind: file, path: {name}{more}}}")
+    (path.parent / name).write_text("", encoding="utf-8")
+    path.write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
+    source = load(path).roads.source
+    assert (source.licence, source.attribution) == whose
+
+
 def test_every_key_can_be_set(tmp_path: Path) -> None:
     path = write_study(tmp_path, FULL)
     config = load(path, today=date(2031, 12, 31))
@@ -471,6 +495,8 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {f"{type(section).__name__}.{k}" for k in section.model_fields_set}
     found -= {f"SitesOsm{k}" for k in ("File.source", "File.licence", "File.attribution")}
     found -= {"Demand.fleet_csv"}  # goes with none of the keys of the fleet model
+    found -= {"Demand.like"}  # for a city that is in no table; tests/test_cities.py has it
+    found -= {"SitesLayer.id_column"}  # tests/study/test_python.py has it
     found -= {"Demand.table"}  # nor with years and scenarios; tests/study/test_python.py has it
     found -= {"Demand.fleets"}  # nor with shares of its classes; tests/demand/test_depots.py has it
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}

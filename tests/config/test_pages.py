@@ -194,7 +194,7 @@ def test_written_yaml_is_plain_and_complete() -> None:
     assert "\n  budget_pkr: 1000000\n" in text
     assert "\nnote: 'no'\n" in text
     assert "\n  name: '1e9'\n" in text
-    assert "\n  runs_dir: /runs\n" in text
+    assert "\n  runs_dir: /studies/runs\n" in text
     assert "\n    attribution: © OpenStreetMap contributors\n" in text
     assert re.findall(r"^(\w+):", text, re.M) == list(Config.model_fields)
     assert "!!" not in text

@@ -248,3 +248,13 @@ def test_union_councils_of_rawalpindi_are_refused_with_their_faults(shared_data,
     text = str(caught.value)
     assert "DHOK KALA KHAN" in text.upper()
     assert "not valid polygons" in text
+
+
+def test_columns_of_the_users_stay_with_their_zones(tmp_path):
+    frame = zones_of([box(0, 0, 500, 500), box(500, 0, 500, 500)], [7, 5], ["b", "a"]).assign(
+        ward=["W1", "W2"], renting_share=[0.3, 0.4]
+    )
+    zones = read_zones(written(tmp_path, frame))
+    assert zones.set_index("zone_id")["ward"].to_dict() == {"b": "W1", "a": "W2"}
+    assert zones["user_renting_share"].to_list() == [0.3, 0.4]
+    assert "renting_share" not in zones.columns  # it counts only where it is asked for

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.errors import InputError
+from siting.export.exchange import ENDINGS
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +18,10 @@ def plan(tmp_path_factory):
     return siting.Study(write_town(tmp_path_factory.mktemp("town"))).plan
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".fgb", ".geojson", ".kml"])
+@pytest.mark.parametrize("ending", [".parquet", ".fgb", ".geojson", ".kml", ".gpkg"])
 def test_a_layer_comes_back_in_lonlat(plan, tmp_path, ending):
     path = plan.export(tmp_path / f"sites{ending}", ["sites"])
-    back = gpd.read_parquet(path) if ending == ".parquet" else gpd.read_file(path)
+    back = gpd.read_parquet(path) if ending == ".parquet" else gpd.read_file(path, layer=0)
     assert back.crs.to_epsg() == 4326
     name = "Name" if ending == ".kml" else "name"
     back = back.set_index(name).loc[plan.sites["name"]]
@@ -53,7 +54,7 @@ def test_a_workbook_has_a_sheet_a_table_and_says_what_it_is(plan, tmp_path):
 
 
 def test_faults_of_what_is_asked_come_at_once(plan, tmp_path):
-    with pytest.raises(InputError, match=r"use one of \.parquet"):
+    with pytest.raises(InputError, match=r"use one of \.gpkg, \.shp"):
         plan.export(tmp_path / "plan.dwg")
     with pytest.raises(InputError) as err:
         plan.export(tmp_path / "plan.fgb", ["sites", "sitez"])
@@ -68,3 +69,33 @@ def test_the_verb_writes_a_stored_run(plan, tmp_path):
     done = CliRunner().invoke(app, ["export", str(run), "--to", str(tmp_path / "a.parquet")])
     assert done.exit_code == 0, done.output
     assert len(pd.read_parquet(tmp_path / "a.parquet")) == 2
+
+
+def test_a_shapefile_has_short_names_and_says_what_they_are(plan, tmp_path):
+    path = plan.export(tmp_path / "sites.shp")
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".cpg", ".csv", ".dbf", ".prj", ".shp",
+                                                            ".shx"]  # fmt: skip
+    back = gpd.read_file(path)
+    assert back.crs.to_epsg() == 4326
+    fields = pd.read_csv(tmp_path / "sites.fields.csv").set_index("field")["short"]
+    assert list(fields) == [c for c in back.columns if c != "geometry"]
+    assert fields.str.len().max() <= 10
+    assert back[fields["served_kwh_day"]].sum() == pytest.approx(12)
+    ids = back.set_index(fields["name"])[fields["site_id"]]
+    assert ids.to_dict() == plan.sites.set_index("name")["site_id"].to_dict()
+    with pytest.raises(InputError, match="holds one layer"):
+        plan.export(tmp_path / "both.shp", ["sites", "demand"])
+    path.unlink()  # what is left of a Shapefile is not written over either
+    with pytest.raises(InputError, match=r"sites\.shx"):
+        plan.export(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_ending_that_is_told_can_be_written(plan, tmp_path, ending):
+    assert plan.export(tmp_path / f"plan{ending}").stat().st_size > 0
+
+
+def test_a_geopackage_carries_both_layers_with_styles_and_whose_they_are(plan, tmp_path):
+    path = plan.export(tmp_path / "plan.gpkg")
+    assert {"sites", "demand", "layer_styles"} <= {str(n) for n in pyogrio.list_layers(path)[:, 0]}
+    assert "nobody (CC0" in pyogrio.read_info(path, layer="sites")["layer_metadata"]["DESCRIPTION"]

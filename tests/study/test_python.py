@@ -3,7 +3,7 @@
 import inspect
 import shutil
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -516,3 +516,50 @@ def test_an_odd_place_for_results_is_told_in_words(town, output, more):
     if not more:
         with pytest.raises((ConfigError, InputError)):
             siting.Study(town).with_(output=output)
+
+
+def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
+    places = gpd.GeoDataFrame(
+        {"name": ["West pump", "By it", "East pump"], "plot_no": [17, 18, 19],
+         "cost_pkr": [1.5, 2.5, 3.5], "Owner": ["PSO", None, "Shell"]},
+        geometry=gpd.points_from_xy([73.005, 73.0051, 73.045], [33.6, 33.6, 33.6]), crs=4326,
+        index=pd.MultiIndex.from_tuples([("node", 5), ("node", 6), ("way", 5)],
+                                        names=["element", "id"]),
+    )  # fmt: skip
+    study = siting.Study(town).with_(candidates=places)
+    plan = study.plan
+    rows = plan.sites.set_index("user_id")
+    assert set(rows.index) == {"node/6", "way/5"}
+    assert rows.loc["way/5", ["plot_no", "user_cost_pkr", "Owner"]].tolist() == [19, 3.5, "Shell"]
+    costs = plan.offers.set_index("offer_id")["cost_pkr"]
+    assert rows.loc["way/5", "cost_pkr"] == costs[rows.loc["way/5", "offer_id"]]
+    merged = plan.candidates.set_index("user_id").loc["node/6"]
+    assert (merged["merged_ids"], merged["plot_no"]) == ("node/5", 18)
+    write_run(study, tmp_path / "out", datetime(2026, 1, 1, tzinfo=UTC))
+    for name in ("sites", "candidates"):
+        written = gpd.read_file(tmp_path / "out" / f"{name}.geojson")
+        assert {"user_id", "plot_no", "user_cost_pkr", "Owner"} <= set(written.columns)
+        assert gpd.read_file(tmp_path / "out" / "plan.gpkg", layer=name)["plot_no"].notna().all()
+    again = siting.study.plan_from_run(tmp_path / "out").sites
+    assert again["plot_no"].to_list() == plan.sites["plot_no"].to_list()
+
+
+def test_ids_of_ones_own_demand_are_kept_where_rows_stay_rows(town):
+    study = siting.Study(town)
+    rows = study.demand[["cell_id", "vehicle_class", "demand_kwh_day"]]
+    rows = rows.assign(demand_id=[f"ward {n}" for n in range(len(rows))])
+    plan = study.with_(demand=rows).plan
+    kept = plan.demand.set_index("demand_id")["cell_id"]
+    assert kept.to_dict() == rows.set_index("demand_id")["cell_id"].to_dict()
+    assert set(plan.service["demand_id"]) <= set(rows["demand_id"])
+    assert len(plan.checks)
+    halves = pd.concat([rows, rows.assign(demand_id="other")]).reset_index(drop=True)
+    assert study.with_(demand=halves).demand["demand_id"].str.fullmatch(r"d\d{5}").all()
+
+
+def test_a_town_of_ones_own_needs_no_other_name(town):
+    study = siting.Study(town).with_(city="Haripur", like="peshawar", city_people=150_000)
+    assert study.city["city"] == "Haripur"
+    assert study.city["disco"] == "PESCO"
+    assert study.city_people == 150_000
+    assert study.plan.new_sites["subsidy_pkr"].sum() > 0

@@ -101,6 +101,9 @@ def read_keys(monkeypatch):
 # Keys that only another kind of source asks for.
 ONLY_OF_SOME = {
     ("people_read", "demand.city"),
+    ("people_read", "demand.like"),
+    # Of a city that is in no table.
+    ("city", "demand.city_people"),
     ("people_read", "reach.max_snap_m"),
     ("depots", "reach.max_snap_m"),
     # Named where the year is a projection.

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
 from datetime import date
 
 import geopandas as gpd
@@ -176,3 +179,92 @@ def test_row_order_of_the_inputs_changes_nothing(town):
     again = siting.run(town)
     assert first.outcome.offers == again.outcome.offers
     pd.testing.assert_frame_equal(first.service, again.service)
+
+
+def test_roads_of_openstreetmap_credit_it_in_every_output(town, tmp_path):
+    whose = ", licence: CC0, attribution: nobody"
+    text = town.read_text(encoding="utf-8")
+    assert whose in text
+    streets = "    - {kind: streets, spacing_m: 400}\noffers:"
+    town.write_text(text.replace(whose, "").replace("offers:", streets, 1), encoding="utf-8")
+    out = tmp_path / "out"
+    siting.run(town, out=out)
+    credit = "© OpenStreetMap contributors (ODbL 1.0, " + date.today().isoformat() + ")"
+    inputs = json.loads((out / "run.json").read_text(encoding="utf-8"))["inputs"]
+    for key in ("roads.source", "candidates.sources.1"):
+        of_it = next(record for record in inputs if record["key"] == key)
+        assert of_it["source"] == "© OpenStreetMap contributors"
+        assert of_it["licence"] == "ODbL 1.0"
+    for layer in ("sites", "demand", "service", "candidates"):
+        assert credit in json.loads((out / f"{layer}.geojson").read_text("utf-8"))["description"]
+    with closing(sqlite3.connect(out / "plan.gpkg")) as held:
+        told = dict(held.execute("select table_name, description from gpkg_contents"))
+    del told["layer_styles"]  # which QGIS reads for itself
+    assert not {name: text for name, text in told.items() if credit not in text}
+    with zipfile.ZipFile(out / "plan.qgz") as project:
+        layout = project.read("plan.qgs").decode("utf-8")
+    assert credit in layout[layout.index("<Layout ") :]
+    assert pd.read_csv(out / "sites.csv")["note"].str.contains(credit, regex=False).all()
+    stored = room.plan_from_run(out)
+    drawn = " ".join(text.get_text() for text in stored.plot().texts).replace("\n", " ")
+    assert credit in drawn
+    whole = siting.Study(town).plan.to_geojson()
+    assert credit in json.dumps(whole, ensure_ascii=False)
+
+
+ROADS_ONLY = """
+name: haripur
+roads: {source: {kind: file, path: roads.osm}}
+demand:
+  city: Haripur
+  like: peshawar
+  city_people: 150_000
+  people: {kind: streets, total: 150_000, basis: my estimate}
+candidates:
+  sources:
+    - {kind: osm_file, path: roads.osm, tags: {amenity: [fuel]}}
+    - {kind: streets, spacing_m: 900}
+program: {budget_pkr: 2_000_000_000}
+solver: {gap: 0.05, time_limit_s: 10}
+"""
+
+
+def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
+    text = (town.parent / "roads.osm").read_text(encoding="utf-8")
+    assert "amenity" not in text
+    path = town.parent / "haripur.yaml"
+    path.write_text(ROADS_ONLY, encoding="utf-8")
+    plan = siting.run(path, ["demand.fleet_csv=fleet.csv", "demand.vehicle_classes=[two_wheeler]"],
+                      out=town.parent / "out")  # fmt: skip
+    assert "candidates.sources.0 gives no place" in caplog.text
+    assert set(plan.candidates["kind"]) == {"street"}
+    facts = json.loads((town.parent / "out" / "run.json").read_text(encoding="utf-8"))
+    assert facts["demand"]["city"] == "Haripur"
+    used_up = [line for line in facts["warnings"] if "where a station can be built has one" in line]
+    assert bool(used_up) == (len(plan.new_sites) == len(plan.candidates))
+    path.write_text(ROADS_ONLY.replace("    - {kind: streets, spacing_m: 900}\n", ""), "utf-8")
+    with pytest.raises(InputError, match="none gives a place"):
+        _ = Study(path).candidates
+    path.write_text(
+        ROADS_ONLY.replace("  people:", "  surfaces: {places: {kind: osm_file, path: roads.osm}}\n"
+                                        "  people:"), "utf-8")  # fmt: skip
+    with pytest.raises(InputError, match=r"leave demand\.surfaces out"):
+        _ = Study(path).places
+
+
+def test_every_place_used_is_said_with_the_remedy(town):
+    plan = siting.run(town, ["program.budget_pkr=1e9"], out=town.parent / "all")
+    assert len(plan.new_sites) == len(plan.candidates) == 2
+    warned = json.loads((town.parent / "all" / "run.json").read_text("utf-8"))["warnings"]
+    assert any("every one of the 2 places" in line and "spacing_m" in line for line in warned)
+    siting.run(town, ["program.budget_pkr=1_000"], out=town.parent / "one")
+    warned = json.loads((town.parent / "one" / "run.json").read_text("utf-8"))["warnings"]
+    assert not any("every one of the" in line for line in warned)
+
+
+def test_a_city_that_is_like_another_needs_its_people(town):
+    asked = ["demand.city=Haripur", "demand.like=peshawar", "demand.city_people=null"]
+    with pytest.raises(ConfigError, match="city_people: missing, but Haripur is like peshawar"):
+        Study(town, asked)
+    with pytest.raises(InputError, match=r"demand\.like"):
+        _ = Study(town, ["demand.city=Haripur"]).city

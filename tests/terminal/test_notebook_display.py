@@ -1,6 +1,7 @@
 """What a person sees of a study and its parts, in a notebook and in a terminal."""
 
 import inspect
+import re
 import sys
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ import siting
 from siting.review.shown import Shown, block_of
 from siting.study import Event, Study
 from siting.terminal import progress
+from siting.terminal.progress import StageLines
 
 
 class Text(HTMLParser):
@@ -224,3 +226,17 @@ def test_only_the_kernel_of_a_notebook_counts_as_one(monkeypatch):
     assert cell() == 7
     monkeypatch.delitem(sys.modules, "IPython")
     assert progress._notebook() is None
+
+
+def test_stage_lines_break_between_words_in_a_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = "112 sites, 5 of them existing; 10 places outside the area, 0 places too far from a road"
+    StageLines()(Event("candidates", text, 1.25, True))
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err).splitlines()
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines).split() == f"candidates {text} 1.2 s".split()
+    monkeypatch.delenv("FORCE_COLOR")
+    StageLines()(Event("candidates", text, 1.25, True))
+    assert len(capsys.readouterr().err.splitlines()) == 1

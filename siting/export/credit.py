@@ -1,0 +1,44 @@
+"""Whose data a file is made from, in one line: owner, licence and date of each input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# What records of inputs say where nobody is to be named.
+NOBODY = ("", "not stated", "given by the user")
+
+
+def owners_of(inputs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return whom to name for the inputs of a run, each once, in the order of the inputs."""
+    return [one for one in dict.fromkeys(str(r["source"]) for r in inputs) if one not in NOBODY]
+
+
+def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
+    """Return the owners of a run's inputs, with licence and date; empty where none is stated.
+
+    >>> roads = {"source": "© OpenStreetMap contributors", "licence": "ODbL 1.0"}
+    >>> credit_line([roads | {"file_date": "2026-11-01"}, roads])
+    'Data: © OpenStreetMap contributors (ODbL 1.0, 2026-11-01).'
+    """
+    records = list(inputs)
+    parts = []
+    for owner in owners_of(records):
+        of_owner = [record for record in records if str(record["source"]) == owner]
+        licences = [str(record.get("licence") or "") for record in of_owner]
+        # Of several files the newest: what was drawn there is not older than it says.
+        dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
+        said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
+        parts.append(f"{owner} ({', '.join(said)})" if said else owner)
+    return f"Data: {'; '.join(parts)}." if parts else ""
+
+
+def noted(plan: Any) -> str:
+    """Return what every reader of a file made from a plan must know: its note and whose data it is.
+
+    `plan` is a `siting.Plan`, whose facts or else whose study know the inputs.
+    """
+    inputs = plan.facts.get("inputs")
+    if inputs is None:
+        inputs = plan.study.inputs if plan.study is not None else []
+    return " ".join(filter(None, (plan.note, credit_line(inputs))))
