@@ -220,7 +220,7 @@ def _write_files(study: Study, plan: Plan, folder: Path) -> None:
         service=plan.service,
         candidates=plan.candidates,
         dropped=plan.dropped,
-        offers=plan.offers,
+        offers=study.shown_offers,
         edges=plan.edges,
         title=plan.title,
         note=plan.note,
