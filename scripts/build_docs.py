@@ -149,6 +149,22 @@ TOPICS = {
 }
 
 
+# What nine tenths of the work needs: the name, and the page that has it.
+NINE = {
+    **{"Study": "study", "Study.with_": "study", "Study.plan": "study"},
+    **dict.fromkeys(("Plan.plot", "Plan.explore", "Plan.explain", "Plan.replan"), "plan"),
+    **{"side_by_side": "plan", "Plan.export": "plan"},
+}
+
+
+def _nine(name: str) -> str:
+    """Return what one of the nine names comes to, in the first line of its documentation."""
+    found: Any = siting
+    for part in name.split("."):
+        found = getattr(found, part)
+    return _first_line(found.__doc__)
+
+
 def api_pages() -> dict[str, str]:
     """Return the public names of the package as Markdown pages by topic, and the first page."""
     there = [name for name in siting.__all__ if not name.startswith("_")]
@@ -158,19 +174,30 @@ def api_pages() -> dict[str, str]:
         raise SystemExit(f"TOPICS in scripts/build_docs.py: once each, no other: {lost}")
     made = MADE.format("siting.__all__")
     first = [
-        *("# Python", "", made, "", "`import siting` gives these names; each loads on first use."),
-        "The rooms hold more, with the same kind of documentation: `help(siting.roads)`.",
-        *("", "```{toctree}", ":hidden:", ""),
+        *(
+            "# Python",
+            "",
+            made,
+            "",
+            "Most work needs these nine names; all are below.",
+        ),
+        *("", "| name | what it is |", "|---|---|"),
+        *(f"| [`{name}`](api/{page}.md) | {_nine(name)} |" for name, page in NINE.items()),
+        *("", "```{toctree}", ":maxdepth: 1", ""),
         *(f"api/{topic}" for topic in TOPICS),
-        "```",
+        *(
+            "```",
+            "",
+            "`import siting` gives these names; each loads on first use. Submodules",
+        ),
+        "have more: `help(siting.roads)`.",
     ]
     pages = {}
     for topic, (title, names) in TOPICS.items():
         table = ["| name | what it is |", "|---|---|"]
         table += [f"| {{py:obj}}`siting.{name}` | {_summary(name)} |" for name in names]
-        first += ["", f"## [{title}](api/{topic}.md)", "", *table]
         body = [line for name in names for line in _directive(name)]
-        lines = [f"# {title}", "", made, "", "```{eval-rst}", *body, "```"]
+        lines = [f"# {title}", "", made, "", *table, "", "```{eval-rst}", *body, "```"]
         if "Study" in names:
             lines += ["", "## Stages", "", "Each an attribute of a study, in this order.", ""]
             lines += ["| stage | what comes out | reads the stages |", "|---|---|---|"]

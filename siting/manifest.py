@@ -20,9 +20,9 @@ from siting.files import sha256
 from siting.outcome import FACTS
 
 # Raise it when what is stored changes.
-FORMAT = 4
+FORMAT = 5
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
-RUN_FORMAT = 2
+RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"

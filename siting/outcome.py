@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,14 @@ from siting.engine.proof import Proof
 from siting.program.aims import LeastRegret
 
 ENERGY_UNIT = "kWh/day"
+
+
+class Line(NamedTuple):
+    """A line of the headline: its field in ``run.json``, its label as printed, and what it says."""
+
+    field: str
+    label: str
+    text: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,7 +73,7 @@ class Outcome:
         What is used of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``,
         ``at_most``.
     lines
-        Headline figures, (what, value).
+        Headline figures: field, label, text.
     tables
         What else there is to tell, by name; each becomes a CSV file.
     """
@@ -96,7 +104,7 @@ class Outcome:
     floors: pd.DataFrame
     best: pd.DataFrame
     limits: tuple[dict[str, Any], ...] = ()
-    lines: tuple[tuple[str, str], ...] = ()
+    lines: tuple[Line, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
@@ -209,7 +217,7 @@ class Outcome:
             "blocks": tuple(facts["blocks"]),
             "offers": tuple(facts["offers"]),
             "limits": tuple(facts["limits"]),
-            "lines": tuple((str(what), str(value)) for what, value in facts["lines"]),
+            "lines": tuple(Line(*map(str, line)) for line in facts["lines"]),
         }
         parts: dict[str, Any] = plain | listed
         parts |= {name: frame(f"outcome_{name}") for name in FRAMES}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,25 +90,30 @@ class Plan(Asking):
         wanted = self.classes["demand_kwh_day"].sum()
         return float(self.classes["served_kwh_day"].sum() / wanted) if wanted else 0.0
 
-    def with_checks(self, checks: pd.DataFrame) -> Plan:
-        """Return the plan with what the independent recount found."""
-        return replace(self, checks=checks)
+    @property
+    def served_kwh_day(self) -> float:
+        """Energy served in the target year, kWh/day."""
+        return self.outcome.served_kwh_day
 
-    def with_tables(self, tables: dict[str, pd.DataFrame]) -> Plan:
-        """Return the plan with further tables to tell."""
-        return replace(self, tables={**self.tables, **tables})
+    @property
+    def subsidy_pkr(self) -> float:
+        """Public money it draws, PKR."""
+        return self.outcome.subsidy_pkr
 
-    def with_money(self, money: dict[str, Any]) -> Plan:
-        """Return the plan with what public money adds."""
-        return replace(self, money=money)
+    @property
+    def budget_pkr(self) -> float:
+        """Public money there is, PKR."""
+        return self.outcome.budget_pkr
 
-    def with_facts(self, facts: dict[str, Any]) -> Plan:
-        """Return the plan with what else belongs in ``run.json``."""
-        return replace(self, facts=facts)
+    @property
+    def cost_pkr(self) -> float:
+        """What it costs in all, subsidy included, PKR."""
+        return self.outcome.cost_pkr
 
-    def with_study(self, study: Any) -> Plan:
-        """Return the plan with the study that made it."""
-        return replace(self, study=study)
+    @property
+    def gap(self) -> float:
+        """Proven gap to the best plan for the first aim, 0 to 1."""
+        return self.outcome.gap
 
     @property
     def layers(self) -> dict[str, pd.DataFrame]:
@@ -171,7 +176,8 @@ class Plan(Asking):
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
         # Of a run: how the plan fares beside what it was made for, after what its blocks tell.
-        told = dict(s.lines) | self.facts.get("headline", {})
+        told = {one.label: one.text for one in s.lines}
+        told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
         if new.empty:
             cheapest = self._cheapest_new_pkr()

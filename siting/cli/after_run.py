@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -93,7 +93,7 @@ def report(
         ),
     ] = None,
     language: Annotated[
-        str | None,
+        Literal["en", "ur"] | None,
         typer.Option(
             "--language", metavar="LANG", help="en or ur (Urdu); by default report.language."
         ),
@@ -209,6 +209,9 @@ def export(
 ) -> None:  # fmt: skip
     """Write a stored run for other programs: GeoParquet, FlatGeobuf, KML, GeoJSON, a workbook."""
     with errors_explained(quiet=quiet):
+        from siting.export.exchange import require_ending
+
+        require_ending(to)
         from siting.study import plan_from_run
 
         path = plan_from_run(run_folder(folder)).export(to, items(layers))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 from typer.core import TyperGroup
 
@@ -33,6 +34,8 @@ BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
 GROUPS = (BEGIN, PLAN, AFTER, TRUST)
 
 
+# Seconds after which a verb that has shown nothing yet says that it is at work.
+FIRST_LINE_S = 0.5
 # Exit code of a plan that is written and whose gap is above 100 %.
 FAR_FROM_PROVEN = 3
 
@@ -262,10 +265,18 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
     progress = None if quiet else Progress()
+    context = click.get_current_context(silent=True)
+    verb_name = (context.info_name if context else None) or ""
+    waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (verb_name, progress))
+    waiting.daemon = True
+    # What is piped is read by a program, which does not wonder.
+    if progress is not None and sys.stderr.isatty():
+        waiting.start()
     try:
         try:
             yield progress
         finally:
+            waiting.cancel()
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
@@ -292,6 +303,12 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         raise
     finally:
         told()
+
+
+def _say_at_work(verb_name: str, progress: Progress | None) -> None:
+    """Say that a verb is at work, unless a stage has said so."""
+    if progress is None or progress.lines is None:
+        typer.echo(" ".join(filter(None, ("siting", verb_name, "is at work …"))), err=True)
 
 
 class _Notes(logging.Formatter):

@@ -1,7 +1,7 @@
 """What a plan leaves behind: GeoJSON, a GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
 from siting.export.demand_picture import draw_demand
-from siting.export.dictionary import data_dictionary_of, fields_of, with_units
+from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
 from siting.export.flat import json_text, write_csv, write_json
 from siting.export.frontier_picture import draw_frontier, frontier_figure
@@ -40,6 +40,7 @@ __all__ = [
     "road_layer",
     "save_plan_pictures",
     "service_layer",
+    "short_names",
     "styles_of",
     "to_lonlat",
     "wanted_layer",

@@ -152,6 +152,37 @@ def alias(field: str) -> str:
     return text[:1].upper() + text[1:] + (f", {unit}" if unit else "")
 
 
+def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
+    """Return a name of at most ten letters for each field, none twice, as a Shapefile takes.
+
+    Units at the end give way first, then words are cut evenly; `alias` has the field in full.
+
+    >>> short_names(["site_id", "served_two_wheeler_kwh_day", "capacity_lev_kwh_day"]).values()
+    dict_values(['site_id', 'se_two_whe', 'capaci_lev'])
+    """
+    short: dict[str, str] = {}
+    for name in fields:
+        cut = name
+        if len(cut) > most:
+            words = name.removesuffix(next((e for e, _ in _UNITS if name.endswith(e)), ""))
+            cut = _cut(words or name, most)
+        base, n = cut, 1
+        while cut.lower() in {one.lower() for one in short.values()}:
+            n += 1
+            cut = f"{base[: most - len(str(n))]}{n}"
+        short[name] = cut
+    return short
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a name with the longest of its words cut letter by letter until it is short enough."""
+    words = [word for word in text.split("_") if word]
+    while len("_".join(words)) > most and max(map(len, words)) > 1:
+        at = max(range(len(words)), key=lambda n: len(words[n]))
+        words[at] = words[at][:-1]
+    return "_".join(words)[:most]
+
+
 Known = tuple[tuple[re.Pattern[str], str, str], ...]
 
 

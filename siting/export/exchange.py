@@ -20,8 +20,18 @@ from siting.writing import require_free, write_whole
 
 # Layers that a file of one layer, and of several, has where none are named.
 ONE, DRAWN = ("sites",), ("sites", "demand")
+# What `write_exchange` can write.
+ENDINGS = (".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 # Rows that a sheet can hold, its head among them.
 SHEET_ROWS = 1_048_576
+
+
+def require_ending(path: Path) -> None:
+    """Raise `InputError` unless a file's ending is one that layers can be written as."""
+    suffix = path.suffix.lower()
+    if suffix not in ENDINGS:
+        fix = f"use one of {', '.join(ENDINGS)}"
+        raise InputError(Fault(str(path), f"ending {suffix or '(none)'} is not known", fix))
 
 
 def write_exchange(
@@ -65,9 +75,7 @@ def write_exchange(
             [name for name in layers if name != "roads"],
         ),
     }
-    if suffix not in forms:
-        fix = f"use one of {', '.join(forms)}"
-        raise InputError(Fault(str(path), f"ending {suffix or '(none)'} is not known", fix))
+    require_ending(path)
     require_free(path)
     write, usual = forms[suffix]
     wanted = list(names) or list(usual)

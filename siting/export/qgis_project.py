@@ -5,8 +5,9 @@ Only what differs from QGIS's own defaults is written, as in `siting.export.qml`
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element, SubElement
@@ -21,7 +22,7 @@ from siting.texts import qgis_label
 from siting.writing import write_whole
 
 # Layers that a reader switches on.
-_OFF = ("candidates", "dropped", "service", "viability", "alternative_sites", "isochrones")
+_OFF = ("candidates", "dropped", "service", "alternative_sites", "isochrones")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
 
@@ -44,6 +45,7 @@ _TIPS = {
 # Kinds of items of a page, as QGIS numbers them.
 _ID = "siting_plan_layer_"  # QGIS does not take short ids
 _NORTH = ":/images/north_arrows/layout_default_north_arrow.svg"
+_SCALE_WIDE_MM = 48.0  # what the scale bar may take of its 60 mm, figures beside it
 _PAGE, _MAP, _LABEL, _LEGEND, _SCALE_BAR, _PICTURE = 65638, 65639, 65641, 65642, 65646, 65640
 
 
@@ -53,14 +55,16 @@ def write_qgis_project(
     styles: Mapping[str, Sequence[Style]],
     title: str,
     note: str,
+    credit: str = "",
 ) -> None:
     """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
 
     Of `layers` the one to be drawn on top comes first, and tables are passed over; of a layer's
-    `styles` the first one is used. `title` and `note` stand on the page to be printed.
+    `styles` the first one is used. `title`, `note` and `credit` (whose data, which licence, which
+    day) stand on the page to be printed.
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
-    text = _project(shown, styles, title, note)
+    text = _project(shown, styles, title, note, credit)
 
     def write(part: Path) -> None:
         # The same plan is to give the same file: a fixed time for what is inside.
@@ -73,7 +77,11 @@ def write_qgis_project(
 
 
 def _project(
-    layers: Mapping[str, pd.DataFrame], styles: Mapping[str, Sequence[Style]], title: str, note: str
+    layers: Mapping[str, pd.DataFrame],
+    styles: Mapping[str, Sequence[Style]],
+    title: str,
+    note: str,
+    credit: str,
 ) -> str:
     root = Element("qgis", version=QGIS_VERSION, projectname=title)
     SubElement(root, "title").text = title
@@ -96,7 +104,9 @@ def _project(
         SubElement(canvas, "units").text = "meters"
         _extent(SubElement(canvas, "extent"), frame[1])
         _crs(SubElement(canvas, "destinationsrs"), frame[0])
-        SubElement(root, "Layouts").append(_page(title, note, frame[1], layers))
+        SubElement(root, "Layouts").append(
+            _page(title, note, credit, frame[1], {name: styles[name][0].name for name in layers})
+        )
     properties = SubElement(root, "properties")
     system = SubElement(properties, "SpatialRefSys")
     SubElement(system, "ProjectionsEnabled", type="int").text = "1"
@@ -131,8 +141,13 @@ def _extent(into: Element, bounds: Sequence[float]) -> None:
         SubElement(into, name).text = f"{value:.3f}"
 
 
-def _page(title: str, note: str, bounds: Sequence[float], layers: Iterable[str]) -> Element:
-    """Return a landscape page of A4: title, map, legend, scale, north and what must be known."""
+def _page(
+    title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
+) -> Element:
+    """Return a landscape page of A4: title, map, legend, scale, north and what must be known.
+
+    `heads` are what each layer is called in the legend.
+    """
     layout = Element("Layout", name="Plan, A4", units="mm", printResolution="200", worldFileMap="")
     pages = SubElement(layout, "PageCollection")
     _item(pages, _PAGE, (0, 0, 297, 210))
@@ -147,8 +162,10 @@ def _page(title: str, note: str, bounds: Sequence[float], layers: Iterable[str])
                                          (f"{v:.3f}" for v in view), strict=True)))  # fmt: skip
     heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=qgis_label(title), htmlState="0")
     SubElement(heading, "text-style", fontSize="18", fontSizeUnit="Point", fontWeight="75")
-    below = _item(layout, _LABEL, (10, 193, 277, 12), labelText=qgis_label(note), htmlState="0")
-    SubElement(below, "text-style", fontSize="8", fontSizeUnit="Point")
+    for text, top, points in ((note, 191.0, "8"), (credit, 199.0, "7")):
+        shown = qgis_label(text)
+        below = _item(layout, _LABEL, (10, top, 277, 8), labelText=shown, htmlState="0")
+        SubElement(below, "text-style", fontSize=points, fontSizeUnit="Point")
     legend = _item(layout, _LEGEND, (220, 24, 70, 140), linkedMap="{map}", map_uuid="{map}",
                    resizeToContents="1", symbolHeight="3", symbolWidth="5", boxSpace="1",
                    columnSpace="2", legendFilterByAtlas="0")  # fmt: skip
@@ -160,15 +177,30 @@ def _page(title: str, note: str, bounds: Sequence[float], layers: Iterable[str])
                            indent="0")  # fmt: skip
         SubElement(style, "text-style", fontSize=str(size), fontSizeUnit="Point")
     tree = SubElement(legend, "layer-tree-group")
-    for name in (name for name in layers if name in _IN_LEGEND):
-        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name, providerKey="ogr",
-                   source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
+    for name in (name for name in heads if name in _IN_LEGEND):
+        node = SubElement(tree, "layer-tree-layer", id=_ID + name, name=name, providerKey="ogr",
+                          source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
+        said = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
+        SubElement(said, "Option", name="legend/title-label", type="QString", value=heads[name])
+    piece_m = _piece_m(scale * _SCALE_WIDE_MM / 2)
+    unit, of_unit = ("km", 1000.0) if piece_m >= 1000 else ("m", 1.0)
     _item(layout, _SCALE_BAR, (220, 176, 60, 14), mapUuid="{map}", style="Single Box",
-          unitType="km", unitLabel="km", numMapUnitsPerScaleBarUnit="1", numUnitsPerSegment="2",
+          unitType={"km": "km", "m": "meters"}[unit], unitLabel=unit,
+          numMapUnitsPerScaleBarUnit="1", numUnitsPerSegment=f"{piece_m / of_unit:g}",
           numSegments="2", numSegmentsLeft="0", height="2")  # fmt: skip
     _item(layout, _PICTURE, (274, 8, 12, 12), file=_NORTH,
           mode="0", northMode="0", mapUuid="{map}")  # fmt: skip
     return layout
+
+
+def _piece_m(most_m: float) -> float:
+    """Return the longest round piece of a scale bar, 1, 2 or 5 times a power of ten, in metres.
+
+    >>> [_piece_m(m) for m in (999.0, 1000.0, 4800.0)]
+    [500.0, 1000.0, 2000.0]
+    """
+    power = 10.0 ** math.floor(math.log10(most_m))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= most_m)
 
 
 def _item(

@@ -42,7 +42,7 @@ _LAYERS = {
     "built": ("When each station is built or extended", "Point"),
     "alternative_sites": ("In how many near-best plans each place is built", "Point"),
     "robust": ("Which places every scenario's own plan builds", "Point"),
-    "viability": ("What the business case of each station lacks", "Point"),
+    "viability": ("What the business case of each station lacks", ""),
     "business": ("Business case of each new station", ""),
     "floors": ("Shares that must be served, and what is served of them", ""),
     "years": ("The plan year by year", ""),
@@ -51,7 +51,7 @@ _LAYERS = {
     "dictionary": ("What each field of each layer and table means, with its unit", ""),
 }
 # Tables that are drawn at their sites; others become tables of the GeoPackage.
-_AT_SITES = ("built", "alternative_sites", "robust", "viability")
+_AT_SITES = ("built", "alternative_sites", "robust")
 # A GIS that does not sort what it opens draws the first one on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
@@ -83,6 +83,7 @@ def write_run_tables(
     zone_of_cells: pd.Series | None = None,
     neighbourhoods: gpd.GeoDataFrame | None = None,
     isochrones: gpd.GeoDataFrame | None = None,
+    credit: str = "",
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
@@ -118,6 +119,8 @@ def write_run_tables(
         Names of parts of the city, points; a layer where there are any.
     isochrones
         Ground by minutes of driving to the nearest station; a layer where there is any.
+    credit
+        Whose data it is made of, under which licence, and of what day, for the page to be printed.
 
     Returns
     -------
@@ -168,7 +171,7 @@ def write_run_tables(
         geometry_types={name: kind for name, (_, kind) in _LAYERS.items() if kind},
         styles=styles,
     )
-    write_qgis_project(folder / "plan.qgz", layers, styles, title, note)
+    write_qgis_project(folder / "plan.qgz", layers, styles, title, note, credit)
     write_csv(sites, folder / "sites.csv", note=note)
     write_csv(offers, folder / "offers.csv", note=note)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
@@ -201,7 +204,7 @@ def layers_of(
     """
     places = _places(sites, candidates)
     layers: dict[str, pd.DataFrame] = {
-        "sites": sites,
+        "sites": _with_case(sites, (tables or {}).get("viability")),
         "demand": demand_layer(cells, demand),
         "service": service_layer(service, cells, places),
         "candidates": candidates,
@@ -265,6 +268,15 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
     if not points:
         return parts[0]
     return gpd.GeoDataFrame(pd.concat(points, ignore_index=True)).drop_duplicates("site_id")
+
+
+def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:
+    """Return the stations with what the business case of each earns and is paid."""
+    if viability is None:
+        return sites
+    more = [name for name in viability.columns if name not in sites.columns]
+    case = viability.set_index("site_id")[more].reindex(sites["site_id"])
+    return sites.assign(**{name: case[name].to_numpy() for name in more})
 
 
 def _describe(title: str, text: str, note: str) -> str:

@@ -174,7 +174,8 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
     standing_symbol = qml.marker(
         "diamond", EXISTING, 3.0, outline=EXISTING_RIM, outline_mm=0.3, size=size
     )
-    classes.append(Class("(standing)", "Existing station", standing_symbol))
+    if standing.any():
+        classes.append(Class("(standing)", "Existing station", standing_symbol))
     by = 'CASE WHEN "existing" THEN \'(standing)\' ELSE "kind" END'
     chargers = "coalesce(\"chargers\" || ', ', '') || " if "chargers" in layer else ""
     text = (
@@ -188,7 +189,9 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "labeling": qml.labels(text, scale=CLOSE, away_mm=1.0, priority=9),
         "shown_by": 'coalesce("name", "site_id")',
     }
-    return [("Stations", "kind of place by shape and colour, area by kW", how)]
+    drawn: Drawn = [("Stations", "kind of place by shape and colour, area by kW", how)]
+    # What public money fills of a business case is a column where it follows the case.
+    return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
 
 def _looks(kinds: list[str]) -> dict[str, tuple[str, str]]:
@@ -229,12 +232,16 @@ def _service(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _roads(layer: gpd.GeoDataFrame) -> Drawn:
+    known = layer["highway"].astype(str).str.lower()
+    there = [known.str.startswith(names) for _, names, *_ in _ROADS]
     rules = [
         Rule(" OR ".join(f"\"highway\" LIKE '{name}%'" for name in names), label,
              qml.line(hex_, width, level=level))
-        for label, names, width, hex_, level in _ROADS
+        for (label, names, width, hex_, level), found in zip(_ROADS, there, strict=True)
+        if found.any()
     ]  # fmt: skip
-    rules.append(Rule("ELSE", "Street", qml.line("#cfd3d8", 0.15), STREETS))
+    if not pd.concat(there, axis=1).any(axis=1).all():
+        rules.append(Rule("ELSE", "Street", qml.line("#cfd3d8", 0.15), STREETS))
     how: dict[str, Any] = {"renderer": qml.rules(rules), "shown_by": '"name"'}
     if "name" in layer:
         how["labeling"] = qml.labels('"name"', scale=8_000, size_pt=7, hex_="#6b7280",
@@ -335,7 +342,7 @@ def _robust(layer: gpd.GeoDataFrame) -> Drawn:
     return [("Robust sites", "whether every scenario would build there", how)]
 
 
-def _viability(layer: gpd.GeoDataFrame) -> Drawn:
+def _subsidies(layer: gpd.GeoDataFrame) -> Drawn:
     money = layer["subsidy_pkr"].to_numpy(dtype=float, na_value=np.nan)
     size = _size("subsidy_pkr", money / 1e6, "m PKR", "Subsidy")
     size = size._replace(most=size.most * 1e6,
@@ -369,5 +376,4 @@ _LAYERS: Mapping[str, Callable[[gpd.GeoDataFrame], Drawn]] = {
     "built": _built,
     "alternative_sites": _alternatives,
     "robust": _robust,
-    "viability": _viability,
 }

@@ -15,8 +15,8 @@ from siting.report.shapes import SCALE, polygons_of
 def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
     """Return the service areas of a run: one list a year of the plan, or one in all.
 
-    ``site`` is the position in the layer of sites, ``shape`` polygons of rings. Empty where the
-    cells are points.
+    ``site`` is the position in the layer of sites, ``shape`` polygons of rings, ``tint`` a number
+    that no area beside it has. Empty where the cells are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -58,11 +58,27 @@ def _areas(
             by_site.setdefault(site, []).append(shapes[cell])
     names = sorted(by_site)
     areas = [dissolved(by_site[name]) for name in names]
+    tints = _tints(areas)
     return [
-        {"site": position[name], "shape": polygons_of(area)}
-        for name, area in zip(names, areas, strict=True)
+        {"site": position[name], "shape": polygons_of(area), "tint": tint}
+        for name, area, tint in zip(names, areas, tints, strict=True)
         if not area.is_empty
     ]
+
+
+def _tints(areas: list[Any]) -> list[int]:
+    """Return a number of a colour for each area, such that none has that of a neighbour."""
+    near: list[set[int]] = [set() for _ in areas]
+    shapes = np.array(areas, dtype=object)
+    for a, b in shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist():
+        if a != b:
+            near[a].add(b)
+    tints: list[int] = [-1] * len(areas)
+    # The most crowded first: those need the fewest colours then.
+    for at in sorted(range(len(areas)), key=lambda n: (-len(near[n]), n)):
+        taken = {tints[other] for other in near[at]}
+        tints[at] = next(n for n in range(len(areas)) if n not in taken)
+    return tints
 
 
 def dissolved(shapes: list[Any]) -> Any:

@@ -94,12 +94,32 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
     return [Shown("Drive to the charger", mean, f"{number(mean, 1)} min", within)]
 
 
+def later_aims(run: RunFolder) -> list[tuple[str, bool]]:
+    """Return how near the best each aim after the first is, and whether that is as near as asked.
+
+    A badge for the first aim alone would speak for a plan whose other aims are far from proven.
+    """
+    said = []
+    for one in run.facts.get("proofs", [])[1:]:
+        gap, near = one.get("gap"), one.get("status") == "optimal"
+        text = "nothing is proven" if gap is None else (
+            f"within a proven gap of {percent(gap, 2)}" if near else
+            f"not proven, gap {percent(gap, 2)}"
+        )  # fmt: skip
+        said.append((f"then {one['aim']}: {text}", near))
+    return said
+
+
 def aims(run: RunFolder) -> list[tuple[str, str]]:
     """Return what the plan aimed at and what its blocks have to tell, in the run's own words."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # What is told year by year has a table of its own.
-    told = [(k, v) for k, v in f.get("headline", {}).items() if not k.startswith("In 20")]
+    told = [
+        (line["label"], line["text"])
+        for field, line in f.get("headline", {}).items()
+        if not field.startswith("in_20")
+    ]
     demand = f.get("demand")
     if "scenarios" in f["blocks"] and isinstance(demand, dict):
         which = f"fleet of {demand.get('fleet')}, case {demand.get('case')}"
@@ -246,13 +266,31 @@ def stations(run: RunFolder) -> list[dict[str, Any]]:
     order = run.sites.sort_values(
         ["existing", "served_kwh_day", "site_id"], ascending=[True, False, True]
     )
-    return [
+    cards = [
         _station(row, offers.loc[row["offer_id"]], run.classes, why)
         | {"weak": _weak(row, lost.get(str(row["site_id"]), {}))}
         for row in order.assign(lon=order.geometry.x, lat=order.geometry.y)
         .drop(columns="geometry")
         .to_dict("records")
     ]
+    return _alike(cards)
+
+
+def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return cards with those of stations alike told: the first of a kind lists the others.
+
+    Alike are stations of one make, cost, subsidy, energy and use as they are read. ``alike`` are
+    the ids of the others, on the first; ``told`` is the id of that first one on the others.
+    """
+    first: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for card in cards:
+        shown = ("existing", "configuration", "chargers", "weak", "day_use")
+        told = tuple(card[key].text for key in ("kw", "cost", "subsidy", "served", "use"))
+        leader = first.setdefault((*(card[key] for key in shown), *told), card)
+        card |= {"alike": [], "told": "" if leader is card else leader["id"]}
+        if leader is not card:
+            leader["alike"].append(card["id"])
+    return cards
 
 
 def _station(
@@ -281,6 +319,7 @@ def _station(
         "served": Shown("served", served, number(served, 1)),
         "capacity": number(row["capacity_kwh_day"], 1),
         "use": Shown("use", row["use_share"], percent(row["use_share"], 0)),
+        "day_use": _day_use(served, row["power_kw"]),
         "minutes": Shown("minutes", row["mean_travel_min"], number(row["mean_travel_min"], 1)),
         "cells": number(row["cells_served"]),
         "classes": by_class,
@@ -298,6 +337,17 @@ def _station(
         "built_year": _year(row.get("built_year")),
         "why": text.splitlines(),
     }
+
+
+def _day_use(served_kwh: float, power_kw: float) -> str:
+    """Return what is sold as a share of 24 hours at full power, or nothing where none is known.
+
+    >>> _day_use(57.3, 39.6)
+    '6 %'
+    """
+    if missing(power_kw) or not power_kw > 0 or missing(served_kwh):
+        return ""
+    return percent(served_kwh / (24 * power_kw), 0)
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:

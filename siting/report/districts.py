@@ -30,8 +30,8 @@ def districts(run: RunFolder) -> dict[str, Any]:
 
     Keys: ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``, ``subsidy``,
-    and ``little``), the worst served first and those that want little at the end; and ``shapes``,
-    polygons of rings in the order of the rows.
+    and ``little``), the worst served first and those that want little, or where nobody lives,
+    at the end; and ``shapes``, polygons of rings in the order of the rows.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -42,6 +42,8 @@ def districts(run: RunFolder) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
+    # Where people are counted, a part without any is nobody's district, however badly served.
+    peopled = bool(_people(layer)[0])
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
         wanted = float(part["demand_kwh_day"].sum())
@@ -62,7 +64,7 @@ def districts(run: RunFolder) -> dict[str, Any]:
                 "new": (len(new), number(len(new))),
                 "old": len(here) - len(new),
                 "subsidy": (float(new["subsidy_pkr"].sum()), rupees(new["subsidy_pkr"].sum())),
-                "little": wanted < LITTLE_SHARE * total,
+                "little": wanted < LITTLE_SHARE * total or (peopled and not _people(part)[0]),
                 "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
             }
         )

@@ -25,7 +25,7 @@ from siting.report.reading import (
 from siting.report.yearly import YearTables, read_years
 
 # The run folders this reads; `siting.study.facts` writes the number into run.json.
-READS_FORMAT = 2
+READS_FORMAT = 3
 
 FILES = (
     "run.json",
@@ -76,7 +76,7 @@ _MAYBE_RECORDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("at_least", "at_most"), _MAYBE),
     }
 }
-_MAYBE_TEXTS = ("alternatives", "headline")
+_TOLD: Kinds = {"label": _TEXT, "text": _TEXT}
 _PUBLIC_MONEY: Kinds = {
     **dict.fromkeys(("year_of_prices", "new_stations", "stations_without_need"), _WHOLE),
     **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
@@ -257,11 +257,14 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
         faults.append(Fault(where, "is no mapping", AGAIN))
     else:
         faults += _record_faults(where, list(lost.values()), _LOST)
-    for key in _MAYBE_TEXTS:
-        if not isinstance(facts.get(key, {}), dict) or not all(
-            isinstance(text, str) for text in facts.get(key, {}).values()
-        ):
-            faults.append(Fault(f"{path}, key {key}", "is no mapping to texts", AGAIN))
+    texts = facts.get("alternatives", {})
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        faults.append(Fault(f"{path}, key alternatives", "is no mapping to texts", AGAIN))
+    where, lines = f"{path}, key headline", facts.get("headline", {})
+    if isinstance(lines, dict):
+        faults += _record_faults(where, list(lines.values()), _TOLD)
+    else:
+        faults.append(Fault(where, "is no mapping", AGAIN))
     for key in ("aim", "proof_text"):
         if not isinstance(facts.get(key, ""), str):
             faults.append(Fault(f"{path}, key {key}", "is no text", AGAIN))

@@ -150,12 +150,13 @@
     if (chosen) mark(markers.get(chosen).marker.getElement(), true);
   };
 
-  // Service areas: an outline a station, in the year shown, with its id.
+  // Service areas: a tint a station that no area beside it has, in the year shown, with its id.
+  const TINTS = ["#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69", "#fccde5", "#ffed6f"];
   const drawAreas = () => {
     layers.areas.clearLayers();
-    for (const { site, shape } of run.areas[at] || [])
+    for (const { site, shape, tint } of run.areas[at] || [])
       if (shown(site))
-        L.polygon(shape.map((rings) => rings.map(line)), { renderer: tinted, pane: "areas", color: "#5b2a86", weight: 1.6, fillColor: "#fff", fillOpacity: 0.06 })
+        L.polygon(shape.map((rings) => rings.map(line)), { renderer: tinted, pane: "areas", color: "#5b2a86", weight: 1.6, fillColor: TINTS[tint % TINTS.length], fillOpacity: 0.45 })
           .on("click", () => choose(run.sites[site].id)).addTo(layers.areas);
     nameAll();
   };

@@ -112,14 +112,17 @@ def render(
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
     years = year_rows(run.years) if free is None else []
+    # A name in Arabic letters is read on any system: their font is in the page.
+    arabic = run.urdu or is_urdu(json_in_page(data))
     owners = [row["source"] for row in basis.sources(run) if row["source"] != "not stated"]
     text = page.render(
         facts=run.facts,
         written=_written(run.facts["written"]),
-        policy=_policy(leaflet.script, script, images=f"data: {TILES}", fonts=run.urdu),
+        policy=_policy(leaflet.script, script, images=f"data: {TILES}", fonts=arabic),
         urdu=run.urdu,
         urdu_note=NOTE,
-        font_style=font_style() if run.urdu else "",
+        font_style=font_style() if arabic else "",
+        arabic=arabic,
         tiles=TILES,
         leaflet=leaflet,
         page_style=_asset("page.css"),
@@ -135,6 +138,7 @@ def render(
         ),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
         summary=summary(run, parts),
+        later_aims=content.later_aims(run),
         aims=content.aims(run),
         years=years,
         districts=parts,

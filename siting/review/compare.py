@@ -20,11 +20,17 @@ from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import has_report
 from siting.report.consistency import require_agreement
-from siting.report.differences import render_differences
+from siting.report.differences import (
+    figure_name,
+    figure_text,
+    render_differences,
+    setting_text,
+)
 from siting.report.folder import RunFolder, read_run
 from siting.review.explained_run import folders_of
 from siting.review.places import match_places
 from siting.review.score import mean_drive_min
+from siting.review.shown import Block, Shown
 from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_whole
 
@@ -33,8 +39,8 @@ MOST_RUNS = 12
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
     """What several runs come to.
 
     Parameters
@@ -80,6 +86,12 @@ class Comparison:
             out[f"only in {name}"] = int(some[name])
         return out
 
+    def _title(self) -> tuple[str, str]:
+        return f"{self.titles[0]}: {len(self.runs)} runs", " ".join(self.notes)
+
+    def _blocks(self) -> list[Block]:
+        return _shown(self)
+
     @property
     def facts(self) -> dict[str, Any]:
         """What goes into ``compare.json``."""
@@ -93,6 +105,24 @@ class Comparison:
             "stations": self.counts,
             "sites": self.sites.drop(columns="geometry").to_dict("records"),
         }
+
+
+def _shown(comparison: Comparison) -> list[Block]:
+    """Return the figures of the runs, what was asked differently, and the stations by count."""
+    runs = comparison.runs
+    figures = [
+        [figure_name(str(row["figure"])), *(figure_text(str(row["figure"]), row[n]) for n in runs)]
+        for row in comparison.figures.to_dict("records")
+    ]
+    settings = [
+        [str(row["key"]), *(setting_text(row[n]) for n in runs)]
+        for row in comparison.settings.to_dict("records")
+    ]
+    counts = [[f"stations {name}", f"{count:,}"] for name, count in comparison.counts.items()]
+    blocks = [Block(("", *runs), figures, "figures"), Block((), counts)]
+    if settings:
+        blocks.insert(1, Block(("asked differently", *runs), settings, "settings"))
+    return blocks
 
 
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:

@@ -28,7 +28,8 @@ from siting.program.program import Program
 from siting.review.outside_layer import read_their_layer
 from siting.review.outside_plan import over_budget, over_limits, their_plan
 from siting.review.record import folder_for, head_of
-from siting.review.score import score, score_table
+from siting.review.score import score, score_table, scores_in_words
+from siting.review.shown import Block, Shown
 from siting.study.answered import bare_outcome
 from siting.study.ask import blocks_of, program_of
 from siting.study.asked import Asked, money_of
@@ -48,8 +49,8 @@ from siting.writing import claimed_folder
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Shown):
     """Their plan and the best one for the same money.
 
     Parameters
@@ -84,6 +85,14 @@ class Evaluation:
     def table(self) -> pd.DataFrame:
         """The figures side by side: ``figure``, ``unit``, ``theirs``, ``best``."""
         return score_table(self.scores)
+
+    def _title(self) -> tuple[str, str]:
+        return self.title, " ".join(filter(None, (self.note, self.sentence)))
+
+    def _blocks(self) -> list[Block]:
+        rows = [[what, *texts] for what, texts in scores_in_words(list(self.scores.values()))]
+        broken = [Block(("rules broken",), [[line] for line in self.broken], "broken")]
+        return [Block(("", *self.scores), rows, "table"), *(broken if self.broken else [])]
 
     @property
     def sentence(self) -> str:
@@ -297,7 +306,7 @@ def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
         outcome=outcome,
     )
     account = account_of(asked, outcome, plan.sites, pd.Series(dtype=float))
-    return plan.with_checks(recount(replace(account, headroom_kw=None)))
+    return replace(plan, checks=recount(replace(account, headroom_kw=None)))
 
 
 def evaluate_to_folder(

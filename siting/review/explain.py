@@ -17,6 +17,7 @@ from siting.engine.answer import Answer
 from siting.engine.fixed import assign
 from siting.errors import InfeasibleError, SolveError
 from siting.review.explained_run import Explained, opened
+from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import (
     DIFFER_BY,
     amount,
@@ -40,8 +41,8 @@ IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 
 
-@dataclass(eq=False)
-class SiteReasons:
+@dataclass(eq=False, repr=False)
+class SiteReasons(Shown):
     """Why a place gets what it gets.
 
     Parameters
@@ -72,6 +73,15 @@ class SiteReasons:
         """Add a reason, and figures."""
         self.reasons.append((what, words))
         self.figures.update(figures)
+
+    def _title(self) -> tuple[str, str]:
+        name = f" ({self.name})" if self.name else ""
+        return f"{self.site_id}{name}: {self.state}", ""
+
+    def _blocks(self) -> list[Block]:
+        offers = {"configuration": "could be built", "subsidy_pkr": "subsidy, PKR", "said": "plan"}
+        blocks = [Block((), self.reasons)]
+        return [*blocks, block_of(self.offers, offers, "offers")] if len(self.offers) else blocks
 
 
 def explain_site(

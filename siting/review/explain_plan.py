@@ -13,6 +13,7 @@ from siting.errors import SolveError
 from siting.review.explain import FULL_SHARE
 from siting.review.explained_run import Explained, opened
 from siting.review.rules import limit_uses
+from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
 from siting.study.ask import program_of
 from siting.study.stored_run import Source
@@ -21,8 +22,8 @@ MILLION = 1e6
 FINER = 5
 
 
-@dataclass(frozen=True, eq=False)
-class PlanReasons:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlanReasons(Shown):
     """What each station of a plan is worth, and what holds the plan.
 
     Parameters
@@ -41,6 +42,16 @@ class PlanReasons:
     stations: pd.DataFrame
     binding: list[tuple[str, str]]
     figures: dict[str, Any]
+
+    def _title(self) -> tuple[str, str]:
+        return "What the stations are worth", ""
+
+    def _blocks(self) -> list[Block]:
+        columns = {
+            "site_id": "site", "name": "name", "subsidy_pkr": "subsidy, PKR",
+            "served_kwh_day": "serves, kWh/day", "marginal_kwh_day": "lost without it",
+        }  # fmt: skip
+        return [Block((), self.binding), block_of(self.stations, columns, "stations")]
 
 
 def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:

@@ -28,6 +28,7 @@ from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
 from siting.review.places import study_of_sites, study_with_sites
+from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import in_years
 from siting.study.limits import sites_named
 from siting.study.pipeline import Study
@@ -42,8 +43,8 @@ CHANGES = ("built", "not built any more", "changed in kind", "serves more", "ser
 NOTICED_KWH = 1.0
 
 
-@dataclass(frozen=True, eq=False)
-class Replan:
+@dataclass(frozen=True, eq=False, repr=False)
+class Replan(Shown):
     """A plan made anew, and what it changes.
 
     Parameters
@@ -68,6 +69,23 @@ class Replan:
     classes: pd.DataFrame
     notes: tuple[str, ...]
     folder: Path | None
+
+    def _title(self) -> tuple[str, str]:
+        return f"{self.after.title}: planned again", " ".join(self.notes)
+
+    def _blocks(self) -> list[Block]:
+        told = [
+            (what, f"{getattr(self.before, key) / unit:,.{places}f}",
+             f"{getattr(self.after, key) / unit:,.{places}f}")
+            for what, key, unit, places in (
+                ("energy served, kWh/day", "served_kwh_day", 1, 0),
+                ("subsidy, PKR m", "subsidy_pkr", 1e6, 2),
+                ("cost in all, PKR m", "cost_pkr", 1e6, 2),
+            )
+        ]  # fmt: skip
+        columns = {"site_id": "site", "name": "name", "change": "change"}
+        figures = Block(("", "before", "after"), told)
+        return [figures, block_of(self.changes, columns, "changes")]
 
 
 def replan(

@@ -20,6 +20,7 @@ from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
+from siting.review.shown import Block, Shown, block_of
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
@@ -35,8 +36,8 @@ ASSUMPTIONS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class SimulatedDay:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulatedDay(Shown):
     """What the simulated days come to.
 
     Parameters
@@ -68,6 +69,18 @@ class SimulatedDay:
     use: pd.DataFrame
     lines: list[str]
     facts: dict[str, Any]
+
+    def _title(self) -> tuple[str, str]:
+        return f"{self.title}: a simulated day", self.note
+
+    def _blocks(self) -> list[Block]:
+        columns = {
+            "case": "drivers", "vehicle_class": "class", "arrivals_day": "a day",
+            "turned_away_share": "turned away", "late_share": "late", "wait_mean_min": "wait, min",
+            "delivered_kwh_day": "kWh/day",
+        }  # fmt: skip
+        classes = block_of(self.classes, columns, "classes")
+        return [classes, Block((), [[line] for line in self.lines])]
 
 
 def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:

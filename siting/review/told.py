@@ -23,9 +23,17 @@ from siting.engine.proof import Proof
 from siting.errors import Fault
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
-from siting.outcome import Outcome
-from siting.study.answered import NOT_FOUND, year_text
-from siting.study.ask import MILLION, aim_in_words, blocks_of
+from siting.outcome import Line, Outcome
+from siting.study.answered import (
+    DRIVERS_TIME,
+    NOT_FOUND,
+    cost_lines,
+    least_money_line,
+    scenario_line,
+    then_line,
+    year_line,
+)
+from siting.study.ask import aim_in_words, blocks_of
 from siting.study.asked import Asked
 from siting.study.facts import PACKAGES
 from siting.study.pipeline import Study
@@ -38,16 +46,24 @@ MENDED = "files were edited together: make the run again with `siting run`"
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
-# What is told from other solves, by the beginning of its label: the form of the text.
+# What is told from other solves, by its field: its label and the form of its text.
 FROM_SOLVES = {
-    "Worth of planning ahead": rf"(?:{NUMBER} {{unit}}, weighted|{NOT_FOUND})",
-    "Gini of shares served": rf"{NUMBER}(?:, without fairness {NUMBER})?",
-    "Price of fairness": rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?"
-    rf"|{NOT_FOUND})",
-    "Money left": rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
-    rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a plan "
-    rf"was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} kWh/day "
-    rf"more, and {NUMBER} a PKR m are asked for)",
+    "worth_of_foresight": (
+        "Worth of planning ahead",
+        rf"(?:{NUMBER} {{unit}}, weighted|{NOT_FOUND})",
+    ),
+    "gini": ("Gini of shares served", rf"{NUMBER}(?:, without fairness {NUMBER})?"),
+    "price_of_fairness": (
+        "Price of fairness",
+        rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?|{NOT_FOUND})",
+    ),
+    "money_left": (
+        "Money left",
+        rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
+        rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a "
+        rf"plan was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
+        rf"kWh/day more, and {NUMBER} a PKR m are asked for)",
+    ),
 }
 # Tables of an outcome that rest on other solves too.
 OTHER_SOLVES = ("scenarios", "robust", "alternatives", "alternative_sites")
@@ -153,9 +169,9 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         faults.append(Fault(f"{where}.solver_version", "is no version", MENDED))
     for n, one in enumerate(outcome.proofs):
         faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
-    faults += _line_faults(config.program, outcome, unit, where)
+    faults += _line_faults(config.program, outcome, unit, where, asked)
     faults += _table_faults(study.program, asked, outcome)
-    labels = [label for label, _ in outcome.lines if label in FROM_SOLVES]
+    labels = [one.label for one in outcome.lines if one.field in FROM_SOLVES]
     return faults, [*labels, *(f"{name}.csv" for name in OTHER_SOLVES if name in outcome.tables)]
 
 
@@ -176,58 +192,64 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}.seconds", "are of no phase", MENDED, odd)
 
 
-def _line_faults(keys: Program, outcome: Outcome, unit: str, where: str) -> list[Fault]:
-    forms = {label: text.format(unit=re.escape(unit)) for label, text in FROM_SOLVES.items()}
-    forms |= {label: re.escape(text) for label, text in _lines_again(keys, outcome, unit)}
+def _line_faults(
+    keys: Program, outcome: Outcome, unit: str, where: str, asked: Asked
+) -> list[Fault]:
+    forms = {
+        field: (label, text.format(unit=re.escape(unit)))
+        for field, (label, text) in FROM_SOLVES.items()
+    }
+    again = _lines_again(keys, outcome, unit, asked)
+    forms |= {one.field: (one.label, re.escape(one.text)) for one in again}
     faults = []
-    said = [label for label, _ in outcome.lines]
-    for label, text in outcome.lines:
-        if label not in forms or not re.fullmatch(forms[label], text):
-            what = f"{text!r:.80} is not what the run's tables give"
-            faults.append(Fault(f"{where}.lines, {label!r:.60}", what, MENDED))
-    lacking = tuple(label for label in forms if label not in FROM_SOLVES and label not in said)
+    said = [one.field for one in outcome.lines]
+    for one in outcome.lines:
+        label, form = forms.get(one.field, ("", ""))
+        if one.label != label or not re.fullmatch(form, one.text):
+            what = f"{one.text!r:.80} is not what the run's tables give"
+            faults.append(Fault(f"{where}.lines, {one.field!r:.60}", what, MENDED))
+    lacking = tuple(field for field in forms if field not in FROM_SOLVES and field not in said)
     if lacking or len(set(said)) < len(said):
         faults.append(Fault(f"{where}.lines", "lacks lines, or has one twice", MENDED, lacking))
     return faults
 
 
-def _lines_again(keys: Program, outcome: Outcome, unit: str) -> Iterator[tuple[str, str]]:
+def _lines_again(keys: Program, outcome: Outcome, unit: str, asked: Asked) -> Iterator[Line]:
     """Yield each headline figure that the outcome's own tables give."""
     tables = outcome.tables
     if outcome.guarantee:
-        yield "Guarantee", outcome.guarantee
+        yield Line("guarantee", "Guarantee", outcome.guarantee)
     if keys.objective != "energy" or keys.decay is not None:
         weighed = outcome.served.merge(
             outcome.slices[["slice", "weight", "probability"]], on="slice"
         )
         worth = float((weighed["worth"] * weighed["weight"] * weighed["probability"]).sum())
-        yield "Worth of the plan", f"{worth:,.0f} {unit}"
+        yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
     if "years" in tables:
-        yield from ((f"In {row.year}", year_text(row)) for row in tables["years"].itertuples())
+        yield from map(year_line, tables["years"].itertuples())
     if "scenarios" in tables:
         told = tables["scenarios"]
         for row in told.itertuples():
             more = f"what it gives up was {NOT_FOUND}"
             if "regret_share" in told.columns:
                 more = f"gives up at most {row.regret_share:.1%}"
-            what = f"If {row.scenario} (p {row.probability:g})"
-            yield what, f"{row.served_kwh_day:,.0f} kWh/day, {more}"
+            yield scenario_line(row, more)
         mean = float((told["probability"] * told["served_kwh_day"]).sum())
-        yield "Energy on average", f"{mean:,.0f} kWh/day"
+        yield Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day")
         count = f"{tables['robust']['robust'].sum():,}" if "robust" in tables else NOT_FOUND
-        yield "Sites in every scenario's plan", count
+        yield Line("robust_sites", "Sites in every scenario's plan", count)
     for one in outcome.proofs:
         if one.aim == "best worst share" and keys.fairness == "max_min":
             worst = tables["zones"].sort_values(["served_share", "zone"]).iloc[0]
-            yield "Worst-served zone", f"{worst['zone']} ({worst['served_share']:.1%})"
-            yield "Proven of the worst share", str(one.proof)
+            text = f"{worst['zone']} ({worst['served_share']:.1%})"
+            yield Line("worst_zone", "Worst-served zone", text)
+            yield Line("worst_share_proof", "Proven of the worst share", str(one.proof))
         if one.aim == "least money" and keys.least_cost is not None:
-            public = keys.least_cost.money == "subsidy_pkr"
-            what = "public money" if public else "cost in all"
-            text = f"PKR {one.proof.objective / MILLION:,.2f} m, no plan needs less than "
-            yield f"Least {what}", f"{text}{one.proof.bound / MILLION:,.2f} m"
-    for one in outcome.proofs[1:]:
-        yield f"Then {one.aim}", str(one.proof)
+            yield least_money_line(keys.least_cost.money, one.proof)
+    if "cost_to_all" in tables:
+        values = asked.to_all.value_pkr_h
+        yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
+    yield from map(then_line, outcome.proofs[1:])
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
@@ -251,6 +273,9 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         again["years"] = table[columns].merge(money, on="year")
         if alone:
             again["year_cells"] = cells_by_year(asked.own, services)
+    for one in outcome.proofs:
+        if one.aim == "least cost to all":
+            again["cost_to_all"] = _cost_to_all(asked, outcome, one.proof.objective)
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
@@ -262,6 +287,16 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         if name not in there or not same_table(there[name].reindex(columns=table.columns), table):
             faults.append(Fault(f"{FOLDER}, table_{name}", "is not what the plan gives", MENDED))
     return faults
+
+
+def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
+    """Return what stations and drivers cost, given both; the recount holds their sum."""
+    rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
+    minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min)
+    counts = rows["weight"] * rows["probability"] * minute
+    drives = float((rows["served_kwh_day"] * rows["travel_min"] * counts).sum())
+    parts = {"stations": pkr_year - drives, DRIVERS_TIME: drives, "all": pkr_year}
+    return pd.DataFrame({"part": list(parts), "pkr_year": list(parts.values())})
 
 
 def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -41,7 +41,7 @@ from siting.study.depends import STAGES
 from siting.study.people import read_people
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
-from siting.study.runs import NO_REPORT, write_run
+from siting.study.runs import NO_REPORT, PHASES, write_run
 from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
 from siting.verify import BOUND, certified
@@ -285,7 +285,7 @@ def _written(
     path = folder / "run.json"
     facts = read_json(path)
     moment = as_form(OfTheMoment, facts, str(path), MENDED)
-    told = {made.told for made in STAGES.values() if made.told}
+    told = {*PHASES, *(made.told for made in STAGES.values() if made.told)}
     faults = json_faults(path, facts) + of_the_moment_faults(moment, str(path), sorted(told))
     if faults:
         raise InputError(faults)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from siting.engine.answer import Answer
+from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
+from siting.engine.proof import Proof
 from siting.engine.values import cost_to_all, worth_of_scenarios
-from siting.outcome import Outcome, outcome_of
+from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import LeastCostToAll, LeastMoney, MostWorth, NetWorth, WorstShare
 from siting.program.limits import limit_tables
 from siting.program.program import Program
@@ -25,6 +26,8 @@ from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import gini, zone_table
 
 NOT_FOUND = "not found in time"
+# Of what a plan costs all in a year: the part of its drivers.
+DRIVERS_TIME = "drivers' time"
 # Money left is told of from this sum and share of the budget on.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
 
@@ -95,7 +98,7 @@ class _Told:
     answer: Answer
     effort: Effort
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    lines: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
     def outcome(self) -> Outcome:
         """Return the outcome with all of it."""
@@ -104,7 +107,7 @@ class _Told:
         last = list(asked.own)[-1]
         served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
         if outcome.guarantee:
-            self.lines.append(("Guarantee", outcome.guarantee))
+            self.lines.append(Line("guarantee", "Guarantee", outcome.guarantee))
         if keys.objective != "energy" or keys.decay is not None:
             self._worth(outcome)
         if keys.years is not None:
@@ -133,7 +136,7 @@ class _Told:
             if isinstance(aim, LeastCostToAll):
                 self._to_all(aim)
         for aim_proof in outcome.proofs[1:]:
-            self.lines.append((f"Then {aim_proof.aim}", str(aim_proof.proof)))
+            self.lines.append(then_line(aim_proof))
         if keys.alternatives is not None:
             _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort
@@ -143,30 +146,20 @@ class _Told:
     def _to_all(self, aim: LeastCostToAll) -> None:
         """Tell what stations and drivers' time cost in a year, and what a minute is valued at."""
         stations, drives = cost_to_all(self.answer, aim)
-        parts = {"stations": stations, "drivers' time": drives, "all": stations + drives}
+        parts = {"stations": stations, DRIVERS_TIME: drives, "all": stations + drives}
         self.tables["cost_to_all"] = pd.DataFrame(
             {"part": list(parts), "pkr_year": list(parts.values())}
         )
-        each = self.asked.to_all.value_pkr_h
-        minute = ", ".join(
-            f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in each.items()
+        years = self.answer.program.year_plan is not None
+        self.lines += cost_lines(
+            self.tables["cost_to_all"], self.asked.to_all.value_pkr_h, years=years
         )
-        over = ", summed over the years as they count" if self.answer.program.year_plan else ""
-        self.lines += [
-            (
-                "Cost to all",
-                f"PKR {parts['all'] / MILLION:,.2f} m a year{over}: "
-                f"{stations / MILLION:,.2f} m for new stations, {drives / MILLION:,.2f} m for "
-                "drivers' time to the charger",
-            ),
-            ("A driver's minute", f"is valued at PKR {minute}"),
-        ]
 
     def _worth(self, outcome: Outcome) -> None:
         table = outcome.served.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
         worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
         unit = self.answer.program.worth_unit
-        self.lines.append(("Worth of the plan", f"{worth:,.0f} {unit}"))
+        self.lines.append(Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}"))
 
     # --- years -----------------------------------------------------------------------------------
 
@@ -181,7 +174,7 @@ class _Told:
         wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
         table, built, money = years_table(outcome, program, wanted, served)
         for row in table.itertuples():
-            self.lines.append((f"In {row.year}", year_text(row)))
+            self.lines.append(year_line(row))
         alone = asked.config.program.scenarios is None and asked.need is None
         if alone and aims_of(asked.config)[0] == "most_worth":
             self._foresight(table)
@@ -201,7 +194,7 @@ class _Told:
             worth = float((weights * [plan.worth_in(0) for plan in alone]).sum())
             more = self.answer.proof.objective - worth
             text = f"{more:,.0f} {self.answer.program.worth_unit}, weighted"
-        self.lines.append(("Worth of planning ahead", text))
+        self.lines.append(Line("worth_of_foresight", "Worth of planning ahead", text))
 
     # --- scenarios -------------------------------------------------------------------------------
 
@@ -236,12 +229,11 @@ class _Told:
             self.tables["robust"] = _robust(answer, best_plans)
         self.tables["scenarios"] = table
         for row, text in zip(table.itertuples(), texts, strict=True):
-            what = f"If {row.scenario} (p {row.probability:g})"
-            self.lines.append((what, f"{row.served_kwh_day:,.0f} kWh/day, {text}"))
+            self.lines.append(scenario_line(row, text))
         mean = float((table["probability"] * table["served_kwh_day"]).sum())
-        self.lines.append(("Energy on average", f"{mean:,.0f} kWh/day"))
+        self.lines.append(Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day"))
         count = NOT_FOUND if best_plans is None else f"{self.tables['robust']['robust'].sum():,}"
-        self.lines.append(("Sites in every scenario's plan", count))
+        self.lines.append(Line("robust_sites", "Sites in every scenario's plan", count))
 
     # --- fairness, money -------------------------------------------------------------------------
 
@@ -259,26 +251,28 @@ class _Told:
             for one, aim in zip(answer.proofs, answer.program.aims, strict=True)
             if isinstance(aim, WorstShare)
         )
+        text = f"{worst['zone']} ({worst['served_share']:.1%})"
         self.lines += [
-            ("Worst-served zone", f"{worst['zone']} ({worst['served_share']:.1%})"),
-            ("Proven of the worst share", str(proof)),
+            Line("worst_zone", "Worst-served zone", text),
+            Line("worst_share_proof", "Proven of the worst share", str(proof)),
         ]
         program = replace(answer.program, aims=(MostWorth(),))
         usual = self.effort.attempt(program, 0.5, answer.offers)
         if usual is None:
-            self.lines.append(("Gini of shares served", f"{equal:.3f}"))
-            self.lines.append(("Price of fairness", NOT_FOUND))
+            self.lines.append(Line("gini", "Gini of shares served", f"{equal:.3f}"))
+            self.lines.append(Line("price_of_fairness", "Price of fairness", NOT_FOUND))
             return
         last = list(asked.own)[-1]
         shares = zone_table(asked.zones, asked.own[last], usual.service(), {})["served_share"]
         without = gini(shares.to_numpy(dtype=float), weight)
-        self.lines.append(("Gini of shares served", f"{equal:.3f}, without fairness {without:.3f}"))
+        text = f"{equal:.3f}, without fairness {without:.3f}"
+        self.lines.append(Line("gini", "Gini of shares served", text))
         fair = replace(answer, program=program)
         lost = max(usual.proof.objective - _worth_of(fair), 0.0)
         text = f"{lost:,.0f} {program.worth_unit}"
         if program.objective is None and len(program.slices) == 1 and program.gap is None:
             text += f", or {self._more_budget(usual, proof.objective)} more budget"
-        self.lines.append(("Price of fairness", text))
+        self.lines.append(Line("price_of_fairness", "Price of fairness", text))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
         """Return the money it takes to serve as much as the usual plan, no zone worse than now."""
@@ -301,7 +295,7 @@ class _Told:
             f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {count}: it would serve "
             f"{max(out.worth, 0.0):,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
         )
-        self.lines.append(("Money left", text))
+        self.lines.append(Line("money_left", "Money left", text))
 
     def _unspent(self, outcome: Outcome) -> None:
         """Tell of money that the most worth did not take, and what it could serve at most."""
@@ -310,7 +304,8 @@ class _Told:
             return
         more = math.ceil(max(proof.bound - proof.objective, 0.0))
         text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,} "
-        self.lines.append(("Money left", f"{text}{self.answer.program.worth_unit} more with it"))
+        text += f"{self.answer.program.worth_unit} more with it"
+        self.lines.append(Line("money_left", "Money left", text))
 
     def _left(self, outcome: Outcome) -> None:
         """Tell what is left of the money because it would bring too little, and how little."""
@@ -323,26 +318,25 @@ class _Told:
         money = f"PKR {left / MILLION:,.2f} m"
         usual = self.effort.attempt(spent, 0.5, answer.offers)
         if usual is None:
-            self.lines.append(("Money left", f"{money}; what it would serve was {NOT_FOUND}"))
+            text = f"{money}; what it would serve was {NOT_FOUND}"
+            self.lines.append(Line("money_left", "Money left", text))
             return
         before, proof = _worth_of(answer), usual.proofs[at].proof
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
         text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
         if most > more * 1.01 + 1e-6:
             text += f" as far as a plan was found, at most {most:,.4g}"
-        self.lines.append(("Money left", text))
+        self.lines.append(Line("money_left", "Money left", text))
 
     def _least_cost(self) -> None:
         cheap = self.asked.config.program.least_cost
         assert cheap is not None
-        what = "public money" if cheap.money == "subsidy_pkr" else "cost in all"
         proof = next(
             one.proof
             for one, aim in zip(self.answer.proofs, self.answer.program.aims, strict=True)
             if isinstance(aim, LeastMoney)
         )
-        text = f"PKR {proof.objective / 1e6:,.2f} m, no plan needs less than "
-        self.lines.append((f"Least {what}", f"{text}{proof.bound / 1e6:,.2f} m"))
+        self.lines.append(least_money_line(cheap.money, proof))
 
     def _viability(self, outcome: Outcome, service: pd.DataFrame) -> None:
         """Tell what the business case of each station needs, earns and is paid."""
@@ -363,12 +357,32 @@ class _Told:
         self.tables["viability"] = sites
 
 
-def year_text(row: Any) -> str:
+def year_line(row: Any) -> Line:
     """Return what a row of the table of years says, as one line of the headline."""
-    return (
+    text = (
         f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
         f"({row.served_share:.1%}), {row.new_stations:,} new stations"
     )
+    return Line(f"in_{row.year}", f"In {row.year}", text)
+
+
+def scenario_line(row: Any, gives_up: str) -> Line:
+    """Return what a row of the table of scenarios says, as one line of the headline."""
+    label = f"If {row.scenario} (p {row.probability:g})"
+    text = f"{row.served_kwh_day:,.0f} kWh/day, {gives_up}"
+    return Line(f"scenario_{row.scenario}", label, text)
+
+
+def least_money_line(money: str, proof: Proof) -> Line:
+    """Return the least money a plan takes, ``subsidy_pkr`` or cost, as one line of the headline."""
+    what = "public money" if money == "subsidy_pkr" else "cost in all"
+    text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
+    return Line(f"least_{money}", f"Least {what}", f"{text}{proof.bound / MILLION:,.2f} m")
+
+
+def then_line(one: AimProof) -> Line:
+    """Return what is proven of a later aim, as one line of the headline."""
+    return Line(f"then_{one.aim.replace(' ', '_')}", f"Then {one.aim}", str(one.proof))
 
 
 def _worth_of(answer: Answer) -> float:
@@ -392,3 +406,21 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
             "robust": [count == len(best_plans) for count in times],
         }
     )
+
+
+def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
+    """Return what stations and drivers' time cost in a year, and what a minute is valued at."""
+    cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
+    minute = ", ".join(
+        f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in value_pkr_h.items()
+    )
+    over = ", summed over the years as they count" if years else ""
+    return [
+        Line(
+            "cost_to_all",
+            "Cost to all",
+            f"PKR {cost['all']:,.2f} m a year{over}: {cost['stations']:,.2f} m for new stations, "
+            f"{cost[DRIVERS_TIME]:,.2f} m for drivers' time to the charger",
+        ),
+        Line("minute_value", "A driver's minute", f"is valued at PKR {minute}"),
+    ]

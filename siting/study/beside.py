@@ -19,7 +19,7 @@ from siting import roads
 from siting import simulation as room
 from siting.config import Config
 from siting.errors import SitingError
-from siting.outcome import Outcome
+from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
 from siting.study.asked import Asked
@@ -271,7 +271,7 @@ def demand_range(
 # --- words ---------------------------------------------------------------------------------------
 
 
-def lines_beside(study: Study) -> list[tuple[str, str]]:
+def lines_beside(study: Study) -> list[Line]:
     """Return how a study's plan fares beside what it was made for, as headline figures."""
     lines = _day_lines(study.day)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
@@ -279,30 +279,32 @@ def lines_beside(study: Study) -> list[tuple[str, str]]:
     low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
     if draws["draws"]:
         text = f"{low:,.0f} to {high:,.0f} kWh/day, {wanted:,.0f} planned for"
-        lines.append(("Demand, 5-95 %", text))
+        lines.append(Line("demand_range", "Demand, 5-95 %", text))
     for row in study.what_if:
         if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
-            lines.append((f"Under {row['key']}", f"{text}, {_by_kind(row['classes'])}"))
+            label, kinds = f"Under {row['key']}", _by_kind(row["classes"])
+            lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
     others = [row for row in study.what_if if row["what"] == "demand" and not row["why_not"]]
     texts = [
         f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}" for row in others
     ]
     if texts:
-        lines.append(("Under other demand", "; ".join(texts) + " kWh/day"))
+        text = "; ".join(texts) + " kWh/day"
+        lines.append(Line("under_other_demand", "Under other demand", text))
     return lines
 
 
-def _day_lines(day: dict[str, Any]) -> list[tuple[str, str]]:
+def _day_lines(day: dict[str, Any]) -> list[Line]:
     if day["why_not"]:
-        return [("Simulated day", f"none: {day['why_not']}")]
+        return [Line("day", "Simulated day", f"none: {day['why_not']}")]
     lines = []
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
         text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"
         if case == "free":
             text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
-        lines.append((f"Day, {words}", text))
+        lines.append(Line(f"day_{case}", f"Day, {words}", text))
     over = [words for case, words in (("planned", "as planned"), ("free", "where drivers choose"))
             if day[case]["exceeds"]]  # fmt: skip
     if over:
@@ -311,7 +313,7 @@ def _day_lines(day: dict[str, Any]) -> list[tuple[str, str]]:
             f"not kept {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
             f"over {day['wait_min']:g} min or are turned away, {day['alpha']:.0%} may"
         )
-        lines.append(("Service standard", text))
+        lines.append(Line("service_standard", "Service standard", text))
     return lines
 
 

@@ -22,7 +22,7 @@ from siting.study.earning import earnings, earnings_in_words, power_per_ev
 from siting.study.pipeline import Study
 from siting.study.sources import FAR, left_out
 
-FORMAT = 2
+FORMAT = 3
 PACKAGES = (
     "geopandas",
     "highspy",
@@ -68,7 +68,10 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "aim": s.aim,
         "proof": vars(s.proof),
         "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
-        "headline": dict([*s.lines, *lines_beside(study)]),
+        "headline": {
+            one.field: {"label": one.label, "text": one.text}
+            for one in (*s.lines, *lines_beside(study))
+        },
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,

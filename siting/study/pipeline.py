@@ -208,7 +208,9 @@ class Study:
             return stage.make(*self._arguments(stage))
         with self.timed(stage.told) as heard:
             try:
-                value = stage.make(*self._arguments(stage))
+                arguments = self._arguments(stage)
+                self._say(Event(stage.told, "working", 0.0, done=False))
+                value = stage.make(*arguments)
             except SitingError as err:
                 told = in_words(err)
                 if told is err:

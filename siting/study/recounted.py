@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -63,7 +64,7 @@ def recounted_plan(
         own_checks = recount(own_account(asked, outcome, plan.sites))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
-    return plan.with_checks(checks)
+    return replace(plan, checks=checks)
 
 
 def with_business(
@@ -89,7 +90,7 @@ def with_business(
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
     money = public_money(table, case, plan.classes, vehicles)
-    return plan.with_tables({"business": case}).with_money(money)
+    return replace(plan, tables={**plan.tables, "business": case}, money=money)
 
 
 def _sold_by_group(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,7 @@ def run(
         if write_lp is not None:
             write_program(study, Path(write_lp))
         plan = study.plan
-        return plan.with_facts(run_facts(study, plan, now))
+        return replace(plan, facts=run_facts(study, plan, now))
     return write_run(study, Path(out), now, write_lp=write_lp)[0]
 
 
@@ -152,6 +152,10 @@ def run_to_folder(
     return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
+# Phases of writing a run that have seconds of their own beside those of the stages.
+PHASES = ("facts", "files", "report")
+
+
 def write_run(
     study: Study,
     out: Path | None,
@@ -182,13 +186,13 @@ def write_run(
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
-            plan = plan.with_facts({**run_facts(study, plan, now), **(facts or {})})
+            plan = replace(plan, facts={**run_facts(study, plan, now), **(facts or {})})
             plan.facts["warnings"][:0] = warnings
             told.append(f"{len(plan.facts['warnings'])} warnings")
         with study.timed("files") as told:
             if also is not None:
                 also(folder, plan)
-            _write_files(study, plan, folder)
+            _write_files(study, plan, folder, now)
             told.append("layers and tables")
             no_page = why_no_report()
             if no_page:
@@ -210,7 +214,7 @@ def _write_facts(study: Study, plan: Plan, folder: Path) -> None:
     write_json(plan.facts, folder / "run.json", replace=True)
 
 
-def _write_files(study: Study, plan: Plan, folder: Path) -> None:
+def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
     """Write layers, tables and the configuration of a plan into a run folder."""
     write_run_tables(
         folder,
@@ -228,12 +232,28 @@ def _write_files(study: Study, plan: Plan, folder: Path) -> None:
         zone_of_cells=study.cell_zones,
         neighbourhoods=study.neighbourhoods,
         isochrones=study.isochrones,
+        credit=credit_of(study.inputs, now),
     )
     for name, table in plan.tables.items():
         write_csv(table, folder / f"{name}.csv", note=plan.note)
     write_plain_csv(study.assumptions, folder / "figures.csv")
     kept = to_yaml(copied(study.config, folder))
     (folder / "config.yaml").write_text(kept, encoding="utf-8")
+
+
+def credit_of(inputs: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    """Return whose data a run is made of, under which licence, and when it was made."""
+    owners: dict[str, str] = {}
+    for record in inputs:
+        source = str(record["source"])
+        if source not in ("", "not stated", "given by the user"):
+            owners.setdefault(source, str(record.get("licence") or "licence not stated"))
+    said = [
+        source if licence in source or licence == "not stated" else f"{source} ({licence})"
+        for source, licence in owners.items()
+    ]
+    made = f"Made on {now:%d %B %Y} with siting"
+    return f"Data: {'; '.join(said)}. {made}" if said else made
 
 
 def check(

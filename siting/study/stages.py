@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, cast, overload
@@ -75,7 +75,7 @@ class Context:
         report = self.report
         if report is None:
             return None
-        return lambda now: report(Event(self.stage, str(now), now.seconds, done=False))
+        return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 
     def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Return the stage's table made from `parts`, from the cache folder if it is there."""
@@ -198,6 +198,42 @@ class Part:
             deeper = isinstance(value, BaseModel)
             return Part(value, reader, keys, f"{key}.") if deeper else value
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
+
+
+# What a planner calls the phases of a solve; the solve itself has shorter names for them.
+PHASES = {
+    "": "working out who is served",
+    "aim": "next objective",
+    "alone": "who is served, year by year",
+    "build": "setting up the model",
+    "cuts": "proving a limit",
+    "dive": "looking for a first plan",
+    "exchanges": "exchanging stations",
+    "filter": "ruling out what cannot matter",
+    "floors": "meeting the minimum shares",
+    "interchange": "exchanging stations",
+    "kicks": "looking for a better plan",
+    "nearer": "shortening drives",
+    "prices": "proving a limit",
+    "pricing": "proving a limit",
+    "programs": "combining plans",
+    "reduction": "ruling out what cannot matter",
+    "relaxation": "proving a limit",
+    "rounding": "looking for a first plan",
+    "scenarios": "weighing the scenarios",
+    "search": "looking for a better plan",
+    "start": "looking for a first plan",
+    "ties": "choosing among equally good plans",
+    "tree": "closing the gap",
+    "viable": "making each station viable",
+    "whole": "solving the whole model",
+    "windows": "improving the plan part by part",
+}
+
+
+def solve_in_words(now: Progress) -> str:
+    """Return how far a solve is, on one line, its phase as a planner calls it."""
+    return str(replace(now, phase=PHASES.get(now.phase, now.phase)))
 
 
 def bar(done: int, of: int, width: int = 20) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +246,7 @@ def plan_from_run(folder: Path | str) -> Plan:
 def plan_of(study: Study, folder: Path) -> Plan:
     """Return the plan of a study opened from a folder without overrides, with the run's facts."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return study.plan.with_facts(facts)
+    return replace(study.plan, facts=facts)
 
 
 def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str]) -> None:

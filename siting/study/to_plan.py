@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -378,7 +379,7 @@ def plan(
     energy: Table,
 ) -> Plan:
     """The plan, recounted by `siting.verify.recount`."""
-    return recounted_plan(
+    plan = recounted_plan(
         config,
         asked,
         outcome,
@@ -392,4 +393,5 @@ def plan(
             "offers": offers,
             "edges": network.edges,
         },
-    ).with_study(study)
+    )
+    return replace(plan, study=study)

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from siting import batch as many
 from siting.cli import app
-from siting.cli.app import FAR_FROM_PROVEN, GROUPS, items
+from siting.cli.app import FAR_FROM_PROVEN, GROUPS, errors_explained, items
 from siting.cli.run_folders import run_folder
 from siting.engine.proof import Proof
 from siting.errors import InputError
@@ -383,3 +383,43 @@ def test_a_nation_says_so_too(tmp_path, monkeypatch):
     assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%")
     facts = json.loads((tmp_path / "out" / "nation.json").read_text(encoding="utf-8"))
     assert facts["far_from_proven"] is True
+
+
+def test_a_verb_says_within_a_second_that_it_is_at_work(monkeypatch, capsys):
+    monkeypatch.setattr(sys.modules["siting.cli.app"], "FIRST_LINE_S", 0.02)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with errors_explained():
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "siting is at work …\n"
+    with errors_explained(quiet=True):
+        time.sleep(0.3)
+    with errors_explained():
+        pass  # done before anybody wonders
+    time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+
+
+def test_arguments_are_checked_before_a_run_is_opened(tmp_path, monkeypatch):
+    def opened(*_args, **_keys):
+        raise AssertionError("the run was opened")
+
+    monkeypatch.setattr("siting.cli.after_run.run_folder", opened)
+    refused = CliRunner().invoke(app, ["report", str(tmp_path), "--language", "fr"])
+    assert refused.exit_code == 2
+    assert "'fr' is not one of 'en', 'ur'" in " ".join(refused.output.split())
+    refused = CliRunner().invoke(app, ["export", str(tmp_path), "--to", "plan.doc"])
+    assert refused.exit_code == 2
+    assert "ending .doc is not known" in refused.output
+    assert ".parquet" in refused.output
+
+
+@pytest.mark.parametrize("module", ["siting.review", "siting.report", "siting.study"])
+def test_what_verbs_on_a_run_load_takes_two_seconds_of_cpu_at_most(module):
+    # In CPU seconds, which another's load does not lengthen much; the best of two.
+    code = f"import time, {module}; print(time.process_time())"
+    took = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                             timeout=120, check=True).stdout)
+        for _ in range(2)
+    ]  # fmt: skip
+    assert min(took) <= 2.5

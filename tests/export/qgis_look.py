@@ -7,6 +7,7 @@ standard input, perhaps with ``"project": path``, and writes JSON to the standar
 import json
 import os
 import sys
+from pathlib import Path
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
@@ -16,6 +17,7 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsExpression,
     QgsExpressionContext,
+    QgsLayoutExporter,
     QgsLayoutItemLabel,
     QgsLayoutItemLegend,
     QgsMapRendererParallelJob,
@@ -72,6 +74,7 @@ def project(path):
                  if isinstance(i, QgsLayoutItemLabel)],
         "legend": [text for one in layouts for i in one.items()
                    if isinstance(i, QgsLayoutItemLegend) for text in legend_texts(i)],
+        "page": page(layouts[0], str(Path(path).with_name("page.png"))),
     }  # fmt: skip
 
 
@@ -84,6 +87,25 @@ def legend_texts(legend):
             if isinstance(one, QgsSymbolLegendNode):
                 texts += [one.evaluateLabel(legend.createExpressionContext())]
     return texts
+
+
+def page(layout, png):
+    """Print a page as a picture, and return how wide its scale bar is and what its texts are."""
+    kinds = {}
+    for item in layout.items():
+        kinds.setdefault(type(item).__name__, []).append(item)
+    exporter = QgsLayoutExporter(layout)
+    settings = QgsLayoutExporter.ImageExportSettings()
+    settings.dpi = 60
+    done = exporter.exportToImage(png, settings)
+    (bar,), (legend,) = kinds["QgsLayoutItemScaleBar"], kinds["QgsLayoutItemLegend"]
+    nodes = legend.model().rootGroup().findLayers()
+    return {
+        "printed": done == QgsLayoutExporter.Success,
+        "bar_ends_mm": bar.pagePos().x() + bar.rect().width(),
+        "heads": [node.customProperty("legend/title-label") for node in nodes],
+        "texts": [item.text() for item in kinds["QgsLayoutItemLabel"]],
+    }
 
 
 def tip(layer):

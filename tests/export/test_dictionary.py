@@ -12,7 +12,7 @@ from export.test_run import write_town as write_run
 from town import write_town
 
 from siting import study, tables
-from siting.export import data_dictionary_of, fields_of
+from siting.export import data_dictionary_of, fields_of, short_names
 from siting.export.dictionary import UNEXPLAINED, _known, alias, explain
 
 VARIANTS = {
@@ -151,3 +151,15 @@ def test_fields_of_leaves_geometry_out() -> None:
     assert found["sites"][-1] == "lon"
     assert found["extra"] == ["a"]
     assert len(data_dictionary_of(found)) == len(found["sites"]) + 1
+
+
+def test_a_shapefile_gets_names_of_ten_letters_none_twice():
+    classes = ("two_wheeler", "two_wheeler_delivery", "two_wheeler_private", "car", "bus")
+    fields = [f"{what}_{one}_kwh_day" for what in ("served", "demand") for one in classes]
+    fields += ["site_id", "Site_ID", "subsidy_pkr", "subsidy_share", "whereabouts", "a" * 30]
+    short = short_names(fields)
+    assert list(short) == fields
+    assert all(0 < len(name) <= 10 for name in short.values())
+    assert len({name.lower() for name in short.values()}) == len(fields)
+    assert (short["site_id"], short["subsidy_pkr"]) == ("site_id", "subsidy")
+    assert alias(fields[1]) == "Served two wheeler delivery, kWh/day"  # what it stands for, in full

@@ -29,10 +29,12 @@ from siting.export import (
     write_qml,
     write_run_tables,
 )
+from siting.export.qgis_project import _piece_m as piece_m
 from siting.export.styles import EXISTING, KINDS, NOTHING, OTHER_KINDS, UNSERVED, WANTED
 
 LOOK = Path(__file__).with_name("qgis_look.py")
 SIDE, STEP_M = 12, 500.0
+CREDIT = "Data: © OpenStreetMap contributors (ODbL 1.0). Made on 27 November 2026 with siting"
 URDU = "لاہور ریلوے اسٹیشن"
 
 
@@ -124,7 +126,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     band = {"over_min": [0.0], "within_min": [5.0], "people": [9.0], "people_share": [0.5]}
     ground = gpd.GeoDataFrame(band, geometry=[MultiPolygon([box(X, Y, X + 900, Y + 900)])], crs=UTM)
     city = grid_city()
-    write_run_tables(folder, **city, note="made up", title="Grid", isochrones=ground)
+    write_run_tables(folder, **city, note="made up", title="Grid", isochrones=ground, credit=CREDIT)
     return folder
 
 
@@ -220,6 +222,45 @@ def test_the_project_opens_with_its_layers_in_order_and_a_page_to_print(
     assert {f"QgsLayoutItem{what}" for what in wanted} <= set(project["items"])
 
 
+def test_the_page_to_print_fits_and_says_whose_data_it_shows(seen: dict[str, Any]) -> None:
+    page = seen["project"]["page"]
+    assert page["printed"]
+    assert 220 < page["bar_ends_mm"] <= 290  # of 297 mm
+    assert page["heads"] == ["Stations", "Roads by class", "Zones", "Energy not served"]
+    assert {"Grid", "made up", CREDIT} <= set(page["texts"])
+
+
+@pytest.mark.parametrize("extent_m", [300.0, 4_000.0, 70_000.0])
+def test_a_scale_bar_is_round_and_at_most_as_wide_as_its_place(extent_m: float) -> None:
+    for most in (extent_m, extent_m * 1.7, extent_m * 3.1):
+        piece = piece_m(most)
+        assert most / 2.5 < piece <= most
+        assert f"{piece:e}"[0] in "125"
+
+
+def test_the_legend_has_no_symbol_for_what_is_not_there() -> None:
+    city = grid_city()
+    new = city["sites"][~city["sites"]["existing"]]
+    assert "Existing station" not in styles_of("sites", new)[0].qml
+    assert "Existing station" in styles_of("sites", city["sites"])[0].qml
+    lanes = city["edges"].reset_index().iloc[[4]]
+    assert "Motorway" not in styles_of("roads", lanes)[0].qml
+    assert "Street" not in styles_of("roads", city["edges"].reset_index().iloc[:2])[0].qml
+
+
+def test_stations_are_one_layer_of_points_with_their_business_case(run_folder: Path) -> None:
+    sites = pyogrio.read_dataframe(run_folder / "plan.gpkg", layer="sites").set_index("site_id")
+    assert sites.loc["s0", ["earned_pkr", "subsidy_share"]].to_list() == [1e6, 0.8]
+    assert np.isnan(sites.loc["s2", "earned_pkr"])
+    kinds = dict(pyogrio.list_layers(run_folder / "plan.gpkg"))
+    assert kinds["viability"] is None
+    assert [s.name for s in styles_of("sites", city_with_case())] == ["Stations", "Subsidy"]
+
+
+def city_with_case() -> gpd.GeoDataFrame:
+    return grid_city()["sites"].assign(earned_pkr=1.0, subsidy_pkr=[4e6, 0.0, 1e6, 0.0])
+
+
 @pytest.mark.parametrize("name", ["plan/sites", "sites.geojson"])
 def test_stations_are_told_apart_by_kind_and_sized_by_power(
     seen: dict[str, Any], name: str
@@ -284,7 +325,7 @@ def test_variants_and_zones_have_styles_of_their_own(seen: dict[str, Any]) -> No
     kinds = {name: layer.get("renderer") for name, layer in seen["layers"].items()}
     assert kinds["plan/built"] == kinds["plan/robust"] == "categorizedSymbol"
     assert kinds["plan/alternative_sites"] == "graduatedSymbol"
-    assert kinds["plan/viability"] == kinds["plan/zones"] == "singleSymbol"
+    assert kinds["plan/zones"] == "singleSymbol"
     assert kinds["demand_run/outside"] == kinds["outside.geojson"] == "categorizedSymbol"
     assert seen["layers"]["plan/zones"]["labels"]
     assert set(seen["layers"]["plan/demand"]["styles"]) >= {

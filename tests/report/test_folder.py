@@ -47,10 +47,10 @@ def test_every_missing_file_is_named_at_once(run_copy):
 
 
 def test_another_format_is_the_only_fault_told(run_copy):
-    edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=3, siting="9.0")))
+    edit_json(run_copy / "run.json", lambda f: (f.clear(), f.update(format=99, siting="9.0")))
     assert refused(run_copy) == [
-        f"{run_copy / 'run.json'}, key format: format 3, written by siting 9.0; this version reads "
-        "format 2; make the run again with `siting run`"
+        f"{run_copy / 'run.json'}, key format: format 99, written by siting 9.0; this version "
+        "reads format 3; make the run again with `siting run`"
     ]
 
 
@@ -83,7 +83,9 @@ def test_a_broken_file_is_named(run_copy, name, text, said):
         ("limits", [{"limit": "a"}]),
         ("alternatives", ["s0001"]),
         ("alternatives", {"s0001": 5}),
-        ("headline", {"Aim": None}),
+        ("headline", {"aim": None}),
+        ("headline", {"aim": "most energy"}),
+        ("headline", {"aim": {"label": "Aim"}}),
         ("aim", 7),
         ("public_money", 5),
         ("public_money", {"new_stations": "many"}),

@@ -9,16 +9,20 @@ import pandas as pd
 import pytest
 import shapely
 from report_page import YEARS, edit_json, make_run, page_of
+from shapely import box
 
 from siting import report
 from siting.errors import InputError
 from siting.program.limits import Limit, limit_tables
-from siting.report.areas import dissolved, service_areas
+from siting.report import content
+from siting.report.areas import _tints, dissolved, service_areas
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.districts import districts
 from siting.report.folder import read_run
 from siting.report.mapdata import road_names
+from siting.report.page import render
 from siting.report.shapes import SCALE
+from siting.report.summary import summary
 from siting.study.limits import limits_used
 from siting.study.yearly import cells_by_year
 from siting.study.zones import with_zones
@@ -118,7 +122,72 @@ def test_with_no_demand_there_are_no_districts(stored):
     assert districts(run)["rows"] == []
 
 
+def test_a_part_where_nobody_lives_is_not_the_worst_served(stored):
+    run = read_run(stored)
+    run.demand["zone"] = ["homes", "fields"]
+    run.demand["people"] = [500.0, 0.0]
+    run.demand["demand_kwh_day"] = [1000.0, 900.0]
+    run.demand["served_kwh_day"] = [900.0, 0.0]
+    assert [row["name"] for row in districts(run)["rows"]] == ["homes", "fields"]
+    told = "".join(text for line in summary(run, districts(run)) for text, _ in line)
+    assert "the worst served is homes" in told
+    # Where nobody is counted anywhere, energy alone says who is served worst.
+    run.demand["people"] = 0.0
+    assert [row["name"] for row in districts(run)["rows"]] == ["fields", "homes"]
+
+
+# What a badge and a card say
+
+
+def test_a_badge_speaks_of_each_aim(stored):
+    run = read_run(stored)
+    first = run.facts["proofs"][0]
+    run.facts["proofs"] = [
+        first,
+        {**first, "aim": "shortest drives", "status": "feasible", "gap": 0.5904},
+        {**first, "aim": "least money", "status": "optimal", "gap": 0.001},
+        {**first, "aim": "least regret", "status": "feasible", "gap": None},
+    ]
+    assert content.later_aims(run) == [
+        ("then shortest drives: not proven, gap 59.04 %", False),
+        ("then least money: within a proven gap of 0.10 %", True),
+        ("then least regret: nothing is proven", False),
+    ]
+    page = render(run)
+    assert '<p class="status open">then shortest drives: not proven, gap 59.04' in page
+
+
+def test_stations_alike_have_one_card_and_use_of_time_stands_beside_that_of_capacity(tmp_path):
+    run = read_run(make_run(tmp_path / "town", program={"budget_pkr": 5000}))
+    new = ~run.sites["existing"].astype(bool)
+    same = {"served_kwh_day": 57.3, "power_kw": 39.6, "use_share": 1.0, "cost_pkr": 2e6}
+    run.sites.loc[new, list(same)] = list(same.values())
+    cards = content.stations(run)
+    built = [card for card in cards if not card["existing"]]
+    assert len(built) >= 2
+    assert [card["day_use"] for card in built] == ["6 %"] * len(built)
+    leaders = [card for card in built if not card["told"]]
+    assert [one["alike"] for one in leaders] == [[c["id"] for c in built if c is not leaders[0]]]
+    assert {card["told"] for card in built} == {"", leaders[0]["id"]}
+    page = render(run)
+    assert "<small>6 % of 24 h</small>" in page
+    assert page.count('class="card new told"') == len(built) - 1
+    # Another price, another card.
+    run.sites.loc[run.sites["site_id"] == built[1]["id"], "cost_pkr"] = 3e6
+    assert not any(card["told"] for card in content.stations(run) if not card["existing"])
+
+
 # Service areas
+
+
+def test_areas_side_by_side_have_different_tints():
+    squares = [box(x, y, x + 1, y + 1) for x in range(5) for y in range(4)]
+    tints = _tints(squares)
+    for a, one in enumerate(squares):
+        for b, other in enumerate(squares[:a]):
+            assert tints[a] != tints[b] or not one.intersects(other)
+    assert max(tints) <= 7  # as many as there are colours
+    assert _tints([]) == []
 
 
 def test_a_service_area_is_made_of_the_cells_served_mostly(stored):

@@ -1,6 +1,7 @@
 """The report of each variant of the program: the figures that stand first are those of the run."""
 
 import json
+import re
 
 import pytest
 from report_page import make_run, page_of
@@ -37,8 +38,9 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
     assert page.figure("Proven gap") == facts["gap"] == 0
     first = first_screen(page)
     assert "For PKR 1,000 of public money, 1 new station would serve 67 % of the 12" in first
-    for what, text in facts["headline"].items():
-        assert f"{what} {text}" in first
+    for field, line in facts["headline"].items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", field)
+        assert f"{line['label']} {line['text']}" in first
     assert facts["aim"] in first
     proven = {
         "least_cost": "no plan that serves as much needs less public money.",

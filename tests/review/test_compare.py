@@ -137,7 +137,7 @@ def test_runs_of_two_cities_are_refused(runs, tmp_path):
 def test_every_fault_of_every_folder_is_named(runs, tmp_path):
     shutil.copytree(runs / "two", tmp_path / "old")
     path = tmp_path / "old" / "run.json"
-    path.write_text(path.read_text().replace('"format": 2', '"format": 99'))
+    path.write_text(path.read_text().replace('"format": 3', '"format": 99'))
     shutil.copytree(runs / "two", tmp_path / "half")
     (tmp_path / "half" / "service.geojson").unlink()
     done = here("compare", tmp_path / "old", tmp_path / "half", tmp_path / "none", "--out",

@@ -176,7 +176,7 @@ def test_what_is_no_run(tmp_path, stored):
     edit(stored / "run" / "run.json", format=99)
     with pytest.raises(InputError, match="format 99, written by"):
         rerun(stored / "run")
-    (stored / "run" / "run.json").write_text('{"format": 2}')
+    (stored / "run" / "run.json").write_text('{"format": 3}')
     reseal(stored / "run")
     with pytest.raises(InputError, match="lacks keys"):
         rerun(stored / "run")

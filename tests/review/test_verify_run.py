@@ -128,7 +128,7 @@ FURTHER = {
     "the cutoff": text("config.yaml", "cutoff_min: 5", "cutoff_min: 4"),
     "subsidy told": fact("subsidy_pkr", lambda v: v - 100),
     "bound told": fact("bound_kwh_day", lambda v: v + 1),
-    "headline": fact("headline", lambda v: {**v, "Public money": "PKR 0.00 m"}),
+    "headline": fact("headline", lambda v: {**v, "money": {"label": "A", "text": "PKR 0.00 m"}}),
     "checks": fact("checks", lambda v: v[:-1]),
     "range": fact("demand_range", lambda v: None),
 }
@@ -228,7 +228,8 @@ def told_by_the_solver(key, value):
         record["outcome"][key] = value
         path.write_text(json_text(record), encoding="utf-8")
         if key == "lines":
-            fact("headline", lambda v: {**v, **dict(value)})(run)
+            lines = {field: {"label": label, "text": said} for field, label, said in value}
+            fact("headline", lambda v: {**v, **lines})(run)
         reseal(run)
         write_report(run)
 
@@ -255,7 +256,7 @@ SIGNED = {
     "a view": in_the_geopackage("CREATE VIEW approved AS SELECT 1 AS signed"),
     "a table": in_the_geopackage("CREATE TABLE approved (signed TEXT)"),
     "a layer's description": in_the_geopackage("UPDATE gpkg_contents SET description = 'x'"),
-    "a headline": told_by_the_solver("lines", [["Approved", "by the auditor"]]),
+    "a headline": told_by_the_solver("lines", [["approved", "Approved", "by the auditor"]]),
     "an aim": told_by_the_solver("aim", "what the auditor approved"),
     "a guarantee": told_by_the_solver("guarantee", "the auditor's"),
     "a solver": told_by_the_solver("solver", "approved"),

@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_land_in_memory_gives_candidates_and_takes_them_away(town):
     study = siting.Study(town).with_(exclude=ground.iloc[[0]])
     assert study.candidates["name"].to_list() == ["East pump"]
     assert study.dropped["reason"].to_list() == ["no station may be built in West pump"]
-    told = study.plan.with_facts({}).headline()
+    told = replace(study.plan, facts={}).headline()
     assert dict(told)["New stations"].startswith("1 ")
     plots = {"kind": "parcels", "path": ground.iloc[[0]], "site_kind": "plot"}
     plotted = siting.Study(town).with_(candidates={"sources": [plots]})
@@ -359,7 +360,7 @@ def test_layers_have_units_and_geojson_is_lonlat(town):
 
 
 def test_a_plan_that_no_study_made_says_so(town):
-    plan = siting.Study(town).plan.with_study(None)
+    plan = replace(siting.Study(town).plan, study=None)
     with pytest.raises(InputError, match="was not made by a study"):
         plan.explain()
 

@@ -1,5 +1,6 @@
 """The one stage graph: what each stage declares is what it reads, and the rest follows from it."""
 
+import re
 from dataclasses import replace
 
 import geopandas as gpd
@@ -10,12 +11,13 @@ from conftest import ROOT
 from town import write_town
 
 from siting.config import load
+from siting.engine.clock import Progress
 from siting.study import Study, stages
 from siting.study.answered import decide
 from siting.study.ask import program_of
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
 from siting.study.recounted import recounted_plan
-from siting.study.stages import AT_HAND, EVERY_KEY, INERT, Stage
+from siting.study.stages import AT_HAND, EVERY_KEY, INERT, PHASES, Stage, solve_in_words
 from siting.study.stored_run import FORMS
 
 
@@ -240,3 +242,29 @@ def test_another_configuration_shares_what_it_leaves_true(town):
 def test_stages_are_told_what_they_are_called_with():
     assert STAGES["reach"].reads == ("network", "network_sha256", "cells", "candidates")
     assert not set(AT_HAND) & set(STAGES)
+
+
+def test_phases_of_a_solve_have_names_a_planner_knows():
+    engine = ROOT / "siting" / "engine"
+    calls = re.compile(r'\.phase\(\s*"([^"]*)"')
+    used = {
+        name for path in engine.rglob("*.py") for name in calls.findall(path.read_text("utf-8"))
+    }
+    assert len(used) > 15
+    assert used <= set(PHASES)
+    now = Progress("nearer", 17_781.0, 20_000.0, 0.1, 3.0)
+    assert solve_in_words(now).startswith("shortening drives: 17,781 kWh/day")
+    # While who is served is worked out no phase is open: that has a name, too.
+    assert solve_in_words(replace(now, phase="")).startswith("working out who is served: 17,781")
+
+
+def test_a_stage_says_that_it_has_begun(tmp_path):
+    events = []
+    study = Study(write_town(tmp_path), progress=events.append)
+    assert len(study.offers) == 2
+    begun = [event.stage for event in events if not event.done]
+    done = [event.stage for event in events if event.done]
+    assert set(done) <= set(begun)
+    assert all(begun.index(name) < len(begun) for name in done)
+    first = {name: next(n for n, e in enumerate(events) if e.stage == name) for name in done}
+    assert all(not events[n].done for n in first.values())

@@ -1,12 +1,16 @@
 """What a person sees of a study and its parts, in a notebook and in a terminal."""
 
+import inspect
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 from town import write_town
 
 import siting
+from siting.review.shown import Shown, block_of
 from siting.study import Event, Study
 from siting.terminal import progress
 
@@ -77,6 +81,65 @@ def test_a_plan_shows_its_headline_and_who_is_served(study):
     assert ["vehicle class", "wanted kWh/day", "served kWh/day", "share"] in rows
     assert ["two wheeler", "12", "12", "100.0%"] in rows
     assert "Energy served           12 of 12 kWh/day (100.0%)" in repr(study.plan)
+
+
+def answers(study):
+    plan = study.plan
+    site = str(plan.sites["site_id"].iloc[0])
+    replanned = plan.replan(drop=[site])
+    return {
+        "a site explained": plan.explain(site, alternatives=0),
+        "a plan explained": plan.explain(),
+        "simulated": plan.simulate(),
+        "evaluated": plan.evaluate(plan.sites.to_crs(4326)),
+        "replanned": replanned,
+        "compared": plan.compare(replanned.after),
+    }
+
+
+def test_answers_are_short_tables_in_a_notebook_and_as_text(study):
+    for what, answer in answers(study).items():
+        text, page = repr(answer), answer._repr_html_()
+        assert "DataFrame" not in text, what
+        assert len(text) < 3_000, what
+        assert 3 <= text.count("\n") + 1 <= 45, what
+        assert len(page) < 12_000, what
+        rows = Text(page).rows
+        assert any(len(row) > 1 for row in rows), what
+        # Nothing of the user's is a tag.
+        assert "<b>town" not in page, what
+
+
+def test_an_answer_shows_sixteen_rows_and_says_where_the_rest_is():
+    frame = pd.DataFrame({"site": [f"s{n:04d}" for n in range(30)], "kwh": np.arange(30) * 1234.5})
+    block = block_of(frame, {"site": "site", "kwh": "kWh/day"}, "stations")
+
+    class Answer(Shown):
+        def _title(self):
+            return "All <stations>", ""
+
+        def _blocks(self):
+            return [block]
+
+    assert repr(Answer()).splitlines()[:4] == ["All <stations>", "", "site   kWh/day", "s0000  0"]
+    assert repr(Answer()).splitlines()[-1] == "… and 14 more: .stations has all"
+    assert "s0015" in Answer()._repr_html_()
+    assert "s0016" not in Answer()._repr_html_()
+
+
+def test_the_figures_of_a_plan_are_attributes_and_its_questions_have_typed_keys(study):
+    plan = study.plan
+    assert plan.served_kwh_day == pytest.approx(12)
+    assert plan.cost_pkr == pytest.approx(plan.sites["cost_pkr"].sum())
+    assert plan.subsidy_pkr == pytest.approx(plan.sites["subsidy_pkr"].sum())
+    assert (plan.budget_pkr, plan.gap) == (5_000, 0)
+    assert not [name for name in dir(plan) if name.startswith("with_")]
+    for name in ("explain", "replan", "evaluate", "simulate", "frontier", "compare", "what_if"):
+        keys = inspect.signature(getattr(type(plan), name)).parameters.values()
+        assert not [one for one in keys if one.kind is one.VAR_KEYWORD], name
+    asked = inspect.signature(type(plan).replan).parameters
+    there = inspect.signature(siting.replan).parameters
+    assert all(there[name].default == asked[name].default for name in asked if name != "self")
 
 
 def test_a_class_that_wants_nothing_has_no_share(study):

@@ -1,0 +1,100 @@
+"""Answers as a few short tables, in a notebook and as text: one way for all of them."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+# Rows of a table that are shown; the answer's own tables have all.
+MOST_ROWS = 16
+# Letters of a text in a cell or a line; a sentence is shown whole in a notebook.
+MOST_LETTERS = 60
+
+
+class Block(NamedTuple):
+    """A table of an answer: its heads (none: pairs need no heads), its rows, and where all are."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    all_in: str = ""
+
+
+class Shown:
+    """What shows an answer by `_title` and `_blocks`, which each answer has."""
+
+    def _title(self) -> tuple[str, str]:
+        """Return what it is called, and the caveat that goes with it; blank: none."""
+        raise NotImplementedError
+
+    def _blocks(self) -> list[Block]:
+        """Return its tables, the most important first."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Return the answer as text of a screen's height."""
+        title, note = self._title()
+        lines = [title, *([note] if note else [])]
+        for block in self._blocks():
+            rows = [list(block.heads)] if block.heads else []
+            rows += [list(row) for row in block.rows[:MOST_ROWS]]
+            # The last column is the one of sentences: it needs no width of its own.
+            wide = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+            wide = [min(width, MOST_LETTERS) for width in wide]
+            lines.append("")
+            for row in rows:
+                first = [text[:width].ljust(width) for text, width in zip(row, wide, strict=False)]
+                lines.append("  ".join([*first, row[-1]]).rstrip())
+            lines += _rest(block)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the answer as HTML tables for notebooks."""
+        title, note = self._title()
+        parts = [f"<h4>{html.escape(title)}</h4>"]
+        parts += [f"<p><em>{html.escape(note)}</em></p>"] if note else []
+        for block in self._blocks():
+            heads = "".join(_cell("th", text) for text in block.heads)
+            rows = "".join(
+                f"<tr>{''.join(_cell('td', text) for text in row)}</tr>"
+                for row in block.rows[:MOST_ROWS]
+            )
+            parts.append(f"<table>{f'<tr>{heads}</tr>' if heads else ''}{rows}</table>")
+            parts += [f"<p>{html.escape(text)}</p>" for text in _rest(block)]
+        return "".join(parts)
+
+
+def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block:
+    """Return a table with some columns of a frame, by the heads they are shown under."""
+    rows = [
+        [_text(row[name]) for name in columns]
+        for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
+    ]
+    # Rows beyond those shown are counted, not made.
+    rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
+    return Block(list(columns.values()), rows, all_in)
+
+
+def _rest(block: Block) -> list[str]:
+    more = len(block.rows) - MOST_ROWS
+    return [f"… and {more:,} more: .{block.all_in} has all"] if more > 0 else []
+
+
+def _cell(tag: str, text: str) -> str:
+    number = text.replace(",", "").replace(".", "").replace("%", "").replace("-", "").isdigit()
+    return f"<{tag} style='text-align:{'right' if number else 'left'}'>{html.escape(text)}</{tag}>"
+
+
+def _text(value: Any) -> str:
+    """Return a value as it is read in a table: figures to what a reader takes in."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
+        return ""
+    if isinstance(value, bool | str):
+        return str(value)
+    number = float(value)
+    if number == round(number) or abs(number) >= 100:
+        return f"{number:,.0f}"
+    return f"{number:,.3g}" if abs(number) < 1 else f"{number:,.1f}"
