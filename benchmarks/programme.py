@@ -209,7 +209,8 @@ def judge(finding: Finding, what: str, ours: dict[str, Any], theirs: dict[str, A
     for whose, plan in plans:
         finding.expect(f"{what}, {whose}: what the plan breaks", [], plan["broken"])
         off = abs(plan["claimed"] - plan["value"]) / plan["scale"]
-        finding.expect(f"{what}, {whose}: value recounted ({plan['value']})", True, off <= 1e-5)
+        told = f"{plan['value']}, {plan['claimed']} claimed"
+        finding.expect(f"{what}, {whose}: value recounted ({told})", True, off <= 1e-5)
         for bound_of, other in plans:
             if other["bound"] is None:
                 continue
