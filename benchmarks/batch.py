@@ -19,11 +19,12 @@ import time
 from pathlib import Path
 
 from benchmarks.dask_cluster import cluster
+from benchmarks.measure import same_offers
 from siting import Study
 from siting.batch import dask_pool, list_studies, run_batch
 
-# Capacities as the figures were first measured on, whatever the package's default is.
-SAME_QUESTION = ("offers.service.rule=rated_share",)
+# Capacities and offers as the figures were first measured on, whatever the defaults are.
+SAME_QUESTION = ("offers.service.rule=rated_share", same_offers())
 SHARED = ("roads", "surfaces", "reach")
 
 

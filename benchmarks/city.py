@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import made_city
 from benchmarks.asked import Asked, real_data
-from benchmarks.measure import ROOT, SAME_QUESTION, watch
+from benchmarks.measure import ROOT, SAME_DRIVES, SAME_QUESTION, same_offers, watch
 from benchmarks.record import Finding
 
 STAGES = (
@@ -99,6 +99,7 @@ def _real(asked: Asked, finding: Finding, limit_s: float) -> None:
             f"output.cache_dir={asked.folder / 'cache'}",
             f"solver.time_limit_s={limit_s:.0f}",
             "offers.subsidy.rule=share",
+            same_offers(),
         ]
         _run(asked, finding, f"real roads, {config.stem}", str(config), own)
 
@@ -160,7 +161,7 @@ def stages(config: str, overrides: list[str] | None = None, last: str = "plan") 
     from siting.study import Study
 
     each: dict[str, float] = {}
-    study = Study(config, [*SAME_QUESTION, *(overrides or [])])
+    study = Study(config, [*SAME_QUESTION, SAME_DRIVES, *(overrides or [])])
     with watch() as seen:
         for name in STAGES:
             with watch() as one:

@@ -31,7 +31,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 # Capacities as the goals were set on, whatever the package's default is.
 SAME_QUESTION = ("offers.service.rule=rated_share",)
+# The second aim that they were set on.
+SAME_DRIVES = "program.then=[shortest_drives]"
 NOT_MADE = 125  # what a child that could not import its package ends with
+
+
+def same_offers() -> str:
+    """Return the key of the six bundles that the goals were set on."""
+    from siting.config.offers import BUNDLES
+
+    return f"offers.configurations={json.dumps(BUNDLES)}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ command's, memory that of its largest process.
 
 from __future__ import annotations
 
+import json
 import math
 import resource
 from dataclasses import replace
@@ -19,7 +20,7 @@ import numpy as np
 from benchmarks import made_city
 from benchmarks.asked import Asked
 from benchmarks.dask_cluster import cluster
-from benchmarks.measure import ROOT, watch
+from benchmarks.measure import ROOT, SAME_DRIVES, same_offers, watch
 from benchmarks.record import Finding, Table
 
 MILLION = 1e6
@@ -43,9 +44,10 @@ candidates:
   sources:
     - {{kind: layer, path: places.csv, name_column: name, site_kind: fuel, source: made up}}
 offers:
+  configurations: {offers}
   subsidy: {{rule: share}}
 reach: {{cutoff_min: 8}}
-program: {{model: capacitated, budget_pkr: 100_000_000}}
+program: {{model: capacitated, budget_pkr: 100_000_000, then: [shortest_drives]}}
 output: {{runs_dir: runs, cache_dir: cache}}
 """
 
@@ -118,6 +120,7 @@ def _people(count: int) -> dict[str, float]:
 def prepare(folder: str, count: int, short: bool) -> dict[str, Any]:
     """Write the files of the cities, the largest first."""
     people = _people(count)
+    offers = same_offers().partition("=")[2]
     most, whole = max(people.values()), sum(people.values())
     for n, (name, own) in enumerate(people.items()):
         root = Path(folder) / name
@@ -128,7 +131,7 @@ def prepare(folder: str, count: int, short: bool) -> dict[str, Any]:
         shift = APART_M * np.array(divmod(n, 4), dtype=float)
         city = replace(city, x=city.x + shift[0], y=city.y + shift[1])
         _write(root, city, places, own if not short else own / 100, seed=4 + n)
-        (root / "city.yaml").write_text(CITY.format(name=name), encoding="utf-8")
+        (root / "city.yaml").write_text(CITY.format(name=name, offers=offers), encoding="utf-8")
     return {}
 
 
@@ -145,8 +148,11 @@ def on_dask(folder: str, short: bool, workers: int) -> dict[str, Any]:
 
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    asked = [f"output.cache_dir={place / 'cache'}"]
-    sets = [f"set={asked}", *(["solver.rounds=1", "solver.time_limit_s=1"] if short else [])]
+    asked = [f"output.cache_dir={place / 'cache'}", same_offers(), SAME_DRIVES]
+    sets = [
+        f"set={json.dumps(asked)}",
+        *(["solver.rounds=1", "solver.time_limit_s=1"] if short else []),
+    ]
     with cluster(workers, place) as address, watch() as seen:
         plan = Nation(ROOT / "configs" / "nation.yaml", sets, dask=address).solve()
     return {

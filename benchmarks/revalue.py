@@ -70,6 +70,8 @@ def flows_of(instance: Any, offers: np.ndarray) -> Flows:
 def most_served(instance: Any, offers: np.ndarray) -> float:
     """Return the most energy that offers can serve (kWh/day)."""
     flows = flows_of(instance, offers)
+    if not len(flows.demand):
+        return 0.0
     matrix, limits = flows.rows(instance.demand_kwh)
     found = linprog(-np.ones(len(flows.demand)), A_ub=matrix, b_ub=limits, method="highs")
     return -float(found.fun)
@@ -164,6 +166,9 @@ def _slice_value(program: Any, s: int, offers: np.ndarray) -> tuple[float, list[
     if program.gap is not None:
         matrix, limits, upper = _with_gap(program, offers, flows, matrix, limits)
         worth = np.r_[worth, np.zeros(len(offers))]
+    if not len(worth):  # nothing stands yet, or nobody is near what does
+        short = bool((limits < 0).any())
+        return 0.0, [f"{one.name or 'the plan'}: floors are not met"] * short
     bounds = np.c_[np.zeros(len(worth)), upper]
     found = linprog(-worth, A_ub=matrix, b_ub=limits, bounds=bounds, method="highs")
     if not found.success:

@@ -125,7 +125,8 @@ class Plan(Asking):
         """
         if self.study is None:
             return plan_layers(self)
-        return plan_layers(self, self.study.cell_zones, self.study.isochrones)
+        study = self.study
+        return plan_layers(self, study.cell_zones, study.isochrones, study.shown_offers)
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
         """Return a layer as a GeoJSON feature collection, lon/lat.

@@ -183,14 +183,15 @@ class Offers(Section):
     configurations: Configurations | None = Field(
         None,
         description="sets of chargers that can be built at a site, as they are: for each its name, "
-        "and how many of each charger type of the catalogue; none, and no sizes: lev_hub (12 "
-        "lev_3), neighbourhood (6 lev_3, 2 ac_22), fast (1 dc_60, 4 lev_3), fast_twin (2 dc_60), "
-        "hub (2 dc_120, 2 ac_22, 8 lev_3), trunk_hub (2 dc_180, 2 dc_60)",
+        "and how many of each charger type of the catalogue; none: no such set, the plan decides "
+        "by sizes",
     )
     sizes: Sizes | None = Field(
         None,
         description="by charger type the numbers of it that may stand at a site, in every "
-        "combination of one type a charger group, beside the configurations where both are given",
+        "combination of one type a charger group, beside the configurations where both are given; "
+        "none, and no configurations: lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, "
+        "4; dc_120 1, 2, 4; dc_180 1, 2, 4",
     )
     least_ports: int = Field(
         0, ge=0, le=1000, description="fewest ports of a station that sizes make; 0: any"

@@ -288,7 +288,7 @@ class Program(Section):
             "most_worth (the objective), least_money (public money), shortest_drives (for no more "
             "public money than the plan before draws, unless least_gain is 0), least_cost_to_all "
             "(yearly cost of stations and drivers' time, for no more public money either); none: "
-            "shortest_drives, but nothing where decay counts drives already or the method is "
+            "least_cost_to_all, but nothing where decay counts drives already or the method is "
             "greedy",
         )
     )

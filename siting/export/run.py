@@ -235,6 +235,7 @@ def plan_layers(
     plan: Any,
     zone_of_cells: pd.Series | None = None,
     isochrones: gpd.GeoDataFrame | None = None,
+    offers: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the layers and tables of a plan by name, units of the columns in ``attrs``.
 
@@ -244,10 +245,13 @@ def plan_layers(
         A `siting.Plan`.
     zone_of_cells, isochrones
         As for `write_run_tables`.
+    offers
+        Those of the plan's offers that are shown; none: all.
     """
-    parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "offers", "edges")
+    parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "edges")
     layers = layers_of(
         **{name: getattr(plan, name) for name in parts},
+        offers=plan.offers if offers is None else offers,
         tables=plan.tables,
         zone_of_cells=zone_of_cells,
         isochrones=isochrones,

@@ -53,7 +53,7 @@ def _counts(run: RunFolder) -> Iterator[Fault]:
         ("sites.geojson", "existing stations", int(existing.sum()), facts["existing_stations"]),
         ("demand.geojson", "cells", len(run.demand), sizes["cells"]),
         ("plan.gpkg", "roads", int(roads), sizes["edges"]),
-        ("offers.csv", "offers", len(run.offers), sizes["offers"]),
+        ("offers.csv", "offers", len(run.offers), sizes["offers_shown"]),
     ):
         if counted != said:
             yield _differs(run, file, what, f"{counted:,}", f"{said:,}")

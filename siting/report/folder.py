@@ -95,7 +95,7 @@ _WHAT_IF: Kinds = {
     **dict.fromkeys(("demand_kwh_day", "served_kwh_day", "served_share"), _MAYBE),
 }
 _RANGE: Kinds = {"draws": _WHOLE, "p05_kwh_day": _NUMBER, "p95_kwh_day": _NUMBER}
-_SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers"), _WHOLE)
+_SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers_shown"), _WHOLE)
 SITE_COLUMNS = (
     *("site_id", "name", "kind", "existing", "offer_id", "configuration", "chargers"),
     *("power_kw", "cost_pkr", "subsidy_pkr", "capacity_kwh_day", "served_kwh_day"),
@@ -121,7 +121,7 @@ class RunFolder:
     demand: gpd.GeoDataFrame  # cells
     service: gpd.GeoDataFrame  # lines from cells to stations
     roads: gpd.GeoDataFrame  # edges
-    offers: pd.DataFrame  # what could be built at each place, rows of offers.csv
+    offers: pd.DataFrame  # rows of offers.csv
     figures: pd.DataFrame  # the assumptions, rows of figures.csv
     places: gpd.GeoDataFrame  # points with a name, for telling where something is; may be empty
     parts: gpd.GeoDataFrame  # parts of the city, `name`, `kind` and points; may be empty

@@ -28,6 +28,7 @@ from siting.review.solving import (
     other_plans,
 )
 from siting.sites.chargers_text import told_as
+from siting.sites.shown import step_text
 from siting.study.ask import program_of
 from siting.study.asked import Asked
 from siting.study.stored_run import Source
@@ -49,9 +50,9 @@ class SiteReasons(Shown):
     site_id, name, state
         The place; ``built``, ``stands`` or ``not built``.
     offers
-        One row an offer at the place: ``configuration``, ``chargers``, ``subsidy_pkr``,
-        ``cost_pkr``, ``plan_kwh_day`` (what the plan would serve with it, all else the same;
-        missing where it cannot be built) and ``said`` in words.
+        One row an offer at the place that is shown (`Study.shown_offers`): ``configuration``,
+        ``chargers``, ``subsidy_pkr``, ``cost_pkr``, ``plan_kwh_day`` (what the plan would serve
+        with it, all else the same; missing where it cannot be built) and ``said`` in words.
     classes
         One row a vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
     reasons
@@ -354,12 +355,13 @@ def _again(run: Explained, given: Asked, limit_s: float) -> Again:
 
 
 def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
-    table = run.offers[run.offers["site_id"] == site]
+    table = run.shown_offers[run.shown_offers["site_id"] == site]
     known: Mapping[str, float] = {}
     if site in set(run.instance.site_ids):
         worth = run.marginal.offers_at(site)
         known = dict(zip(worth["offer_id"], worth["value"], strict=True))
     left = {str(o) for o in run.instance.offer_ids}
+    here = " + ".join(table.loc[table["offer_id"] == chosen, "chargers"].astype(str))
     spent_here = float(table.loc[table["offer_id"] == chosen, "subsidy_pkr"].sum())
     rows = []
     for offer in table.to_dict("records"):
@@ -375,6 +377,8 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
             said = "of use to nobody in reach, or more than a limit or the budget allows"
         else:
             said = f"{value - run.served_kwh_day:+,.0f} kWh/day"
+            step = step_text(here, str(offer["chargers"]))
+            said = f"{step}: {said}" if step and "," not in step else said
             if run.pays_by_offer:
                 pkr = float(offer["subsidy_pkr"]) - spent_here
                 lacks = pkr - run.left_pkr

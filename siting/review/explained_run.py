@@ -64,7 +64,8 @@ class Explained:
         study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        self.offers, self.reach = study.offers, study.reach
+        self.offers, self.shown_offers = study.offers, study.shown_offers
+        self.reach = study.reach
         self.compatibility, self.limits = study.compatibility, study.asked.limits
         self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
         # What one station is worth is told in energy of the last year, all else the same.

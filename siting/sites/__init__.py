@@ -26,6 +26,7 @@ from siting.sites.places import (
     candidates_from_layer,
     candidates_from_pois,
 )
+from siting.sites.shown import shown_offers
 from siting.sites.sizes import with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
 from siting.sites.streets import candidates_from_streets
@@ -73,6 +74,7 @@ __all__ = [
     "nearest_line_km",
     "parking_rule",
     "read_destinations",
+    "shown_offers",
     "site_costs",
     "subsidy_pkr",
     "time_utilisation",

@@ -99,6 +99,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             "demand_rows": len(study.demand),
             "candidates": len(study.candidates),
             "offers": len(study.offers),
+            "offers_shown": len(study.shown_offers),
             "reach_pairs": len(study.reach),
         },
         "limits": list(s.limits),

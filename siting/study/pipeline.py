@@ -126,6 +126,7 @@ class Study:
     program = to_plan.program
     instance = to_plan.instance
     outcome = to_plan.outcome
+    shown_offers = to_plan.shown_offers
     certificate = to_plan.certificate
     plan = to_plan.plan
     # What the plan rests on.

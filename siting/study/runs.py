@@ -224,7 +224,7 @@ def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
         service=plan.service,
         candidates=plan.candidates,
         dropped=plan.dropped,
-        offers=plan.offers,
+        offers=study.shown_offers,
         edges=plan.edges,
         title=plan.title,
         note=plan.note,

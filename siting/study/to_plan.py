@@ -325,6 +325,19 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
     return decide(asked, program, progress=context.solving, start=study.start)
 
 
+@stage("offers: configurations sizes table_csv")
+def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
+    """The offers that are written and listed: of those that sizes make, what is built and near it.
+
+    Those of a table of the user's own and of ``offers.configurations`` are all there.
+    """
+    asked = config.offers
+    if asked.table_csv is not None:
+        return offers
+    built = {*outcome.offers, *outcome.built["offer_id"].astype(str)}
+    return sites.shown_offers(offers, built, choices_of(asked).configurations)
+
+
 @stage(
     "solver",
     told="certificate",

@@ -93,9 +93,13 @@ def _to_all(book: Book, aim: Aim) -> float:
     if faults:
         raise InputError(faults)
     rows = book.service
-    sessions = 365 * rows["served_kwh_day"] / rows["vehicle_class"].map(dict(costs.session_kwh))
-    hours = sessions * costs.ways * rows["travel_min"] / 60
-    of_slice = (hours * rows["vehicle_class"].map(dict(costs.value_pkr_h))).groupby(rows["slice"])
+    # Where nobody is served there are no classes to name the type of what is mapped.
+    kwh, value = (
+        rows["vehicle_class"].map(dict(of)).astype(float)
+        for of in (costs.session_kwh, costs.value_pkr_h)
+    )
+    hours = 365 * rows["served_kwh_day"] / kwh * costs.ways * rows["travel_min"] / 60
+    of_slice = (hours * value).groupby(rows["slice"])
     drives = of_slice.sum()
     whole = 0.0
     for one in book.slices.to_dict("records"):

@@ -77,3 +77,13 @@ def test_what_a_plan_breaks_is_said(instance):
     assert recounted(replace(answer, program=poorer)).broken == ["more money than there is"]
     stricter = answer.program.floor(0.99)
     assert "floors or money are not met" in recounted(replace(answer, program=stricter)).broken[0]
+
+
+def test_nothing_that_stands_serves_nothing(instance):
+    none = instance.positions_of([])
+    assert most_served(instance, none) == 0
+    poor = solve(Program(replace(instance, budget_pkr=0.0)), gap=0.0)
+    assert recounted(poor).broken == []
+    assert recounted(poor).value == 0
+    program = poor.program.floor(0.1)
+    assert recounted(replace(poor, program=program)).broken == ["the plan: floors are not met"]

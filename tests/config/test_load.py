@@ -400,14 +400,13 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert config.candidates.existing is None
     assert (config.candidates.merge_within_m, config.candidates.max_snap_m) == (60, 250)
     assert (config.offers.configurations, config.offers.sizes) == (None, None)
-    assert choices_of(config.offers).sizes == {}
-    assert choices_of(config.offers).configurations == {
-        "lev_hub": {"lev_3": 12},
-        "neighbourhood": {"lev_3": 6, "ac_22": 2},
-        "fast": {"dc_60": 1, "lev_3": 4},
-        "fast_twin": {"dc_60": 2},
-        "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
-        "trunk_hub": {"dc_180": 2, "dc_60": 2},
+    assert choices_of(config.offers).configurations == {}
+    assert choices_of(config.offers).sizes == {
+        "lev_3": (4, 8, 12, 16, 24, 32, 48),
+        "ac_22": (2, 4),
+        "dc_60": (1, 2, 3, 4),
+        "dc_120": (1, 2, 4),
+        "dc_180": (1, 2, 4),
     }
     assert (config.offers.headroom_kw, config.offers.utilisation) == (800, 0.15)
     assert config.offers.availability is None

@@ -16,11 +16,13 @@ from siting.sites import (
     ServiceStandard,
     charger_catalogue,
     make_offers,
+    shown_offers,
     site_costs,
     time_utilisation,
     with_sizes,
 )
 from siting.sites.chargers_text import charger_counts, told_as
+from siting.sites.shown import step_text
 from siting.sites.sizes import MOST_SIZES
 from siting.sites.standards import group_capacity_kwh_day
 from siting.tables import OFFERS, validate
@@ -239,3 +241,66 @@ def test_what_ports_serve_is_worked_out_once_a_number_of_a_type(monkeypatch):
     assert len(offers) == 50 * 92
     # 7 numbers of sockets, 2 of AC, 10 of fast chargers.
     assert len(asked) == len(set(asked)) == 7 + 2 + 10
+
+
+def named(offers):
+    return offers.groupby("site_id", sort=False)["configuration"].agg(list).to_dict()
+
+
+def test_shown_are_what_is_built_one_step_from_it_and_single_types_where_nothing_is():
+    sizes = {"lev_3": [4, 8, 12], "dc_60": [1, 2], "dc_120": [1, 3]}
+    offers = make_offers(sites(None, None), {}, sizes=sizes, **TABLES)
+    shown = shown_offers(offers, ["s0001:8_lev_3__1_dc_60"])
+    assert named(shown) == {
+        # Four sockets fewer or more, a fast charger fewer or more; another type is two steps.
+        "s0001": ["8_lev_3", "4_lev_3__1_dc_60", "8_lev_3__1_dc_60", "12_lev_3__1_dc_60",
+                  "8_lev_3__2_dc_60"],
+        "s0002": ["4_lev_3", "8_lev_3", "12_lev_3", "1_dc_60", "2_dc_60", "1_dc_120", "3_dc_120"],
+    }  # fmt: skip
+    pd.testing.assert_frame_equal(
+        shown, offers[offers["offer_id"].isin(shown["offer_id"])].reset_index(drop=True)
+    )
+    # A type that is not there comes in with its smallest number.
+    beside = named(shown_offers(offers, ["s0001:12_lev_3"]))["s0001"]
+    assert beside == ["8_lev_3", "12_lev_3", "12_lev_3__1_dc_60", "12_lev_3__1_dc_120"]
+
+
+def test_shown_is_all_that_sizes_did_not_make():
+    bundles = {"mixed": {"lev_3": 6, "dc_60": 1}, "8_lev_3": {"lev_3": 8}}
+    sizes = {"lev_3": [4, 8, 12], "dc_60": [1]}
+    offers = make_offers(sites(None, None), bundles, sizes=sizes, **TABLES)
+    near = named(shown_offers(offers, ["s0001:mixed"], bundles))
+    # Six sockets lie between four and eight.
+    assert near["s0001"] == ["mixed", "8_lev_3", "4_lev_3__1_dc_60", "8_lev_3__1_dc_60"]
+    assert near["s0002"] == ["mixed", "8_lev_3", "4_lev_3", "12_lev_3", "1_dc_60"]
+    alone = make_offers(sites(None, 60.0), BUNDLES, existing_policy="extend", **TABLES)
+    assert len(shown_offers(alone, [], BUNDLES)) == len(alone)
+    mine = alone.assign(chargers="as in the contract")
+    assert len(shown_offers(mine, ["s0001:hub"])) == len(mine)
+    assert shown_offers(alone.iloc[:0], []).empty
+
+
+def test_shown_are_the_steps_of_what_extends_a_station_and_one_reason_a_site():
+    places = sites(60.0, 60.0, None, bays=[20, 20, 0])
+    offers = make_offers(places, {}, sizes=SOME, existing_policy="extend", **TABLES)
+    shown = named(shown_offers(offers, ["s0001:existing", "s0002:existing+4_lev_3"]))
+    single = ["existing+4_lev_3", "existing+8_lev_3", "existing+1_dc_60", "existing+2_dc_60"]
+    assert shown["s0001"] == ["existing", *single, "existing+1_dc_120"]
+    assert shown["s0002"] == [
+        "existing", "existing+4_lev_3", "existing+8_lev_3", "existing+4_lev_3__1_dc_60",
+        "existing+4_lev_3__1_dc_120",
+    ]  # fmt: skip
+    assert shown["s0003"] == ["4_lev_3"]
+    few = make_offers(sites(None, None), {}, sizes=SOME, **TABLES)
+    ruled_out = few.assign(reason=np.where(few["ports"] > 4, "too large", "no road"))
+    told = shown_offers(ruled_out, []).groupby("site_id")["reason"].agg(list).to_dict()
+    assert told == {"s0001": ["no road", "too large"], "s0002": ["no road", "too large"]}
+
+
+def test_a_step_is_told_as_chargers_more_or_fewer():
+    assert step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60") == "4 x lev_3 more"
+    assert step_text("8 x lev_3 + 1 x dc_60", "8 x lev_3") == "1 x dc_60 fewer"
+    assert step_text("1 x 60 kW (stands)", "1 x 60 kW (stands) + 2 x dc_60") == "2 x dc_60 more"
+    assert step_text("8 x lev_3", "8 x lev_3") == ""
+    assert step_text("8 x lev_3", "4 x lev_3 + 1 x dc_60") == "4 x lev_3 fewer, 1 x dc_60 more"
+    assert step_text("as in the contract", "8 x lev_3") == ""

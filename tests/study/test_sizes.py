@@ -1,5 +1,8 @@
 """A study whose numbers of chargers are decisions: from the keys to the limits and the report."""
 
+import json
+
+import geopandas
 import pandas as pd
 import pytest
 from town import LAT, LONS, write_town
@@ -11,6 +14,7 @@ from siting.errors import InputError
 from siting.export import styles_of
 from siting.review.evaluate import evaluate
 from siting.review.explain import explain_site
+from siting.review.verified import verify_run
 from siting.study.limits import power_for
 
 SIZES = "offers.sizes={socket: [1, 2, 3]}"
@@ -38,8 +42,22 @@ def test_the_plan_builds_as_many_as_each_end_needs(run):
     assert built["chargers"].to_dict() == {"West pump": "2 x socket", "East pump": "1 x socket"}
     assert built["configuration"].to_dict() == {"West pump": "2_socket", "East pump": "1_socket"}
     assert built["served_kwh_day"].to_dict() == {"West pump": 8, "East pump": 4}
+    # One step from what is built at each end; the run's own tables have all.
     offers = pd.read_csv(run / "offers.csv")
-    assert len(offers) == 2 * 3
+    assert offers["offer_id"].tolist() == [
+        *("s0001:1_socket", "s0001:2_socket"),
+        *("s0002:1_socket", "s0002:2_socket", "s0002:3_socket"),
+    ]
+    sizes = json.loads((run / "run.json").read_text())["sizes"]
+    assert (sizes["offers"], sizes["offers_shown"]) == (2 * 3, 5)
+    assert len(siting.study_from_run(run).plan.offers) == 2 * 3
+    assert len(siting.study_from_run(run).plan.layers["offers"]) == 5
+    drawn = geopandas.read_file(run / "plan.gpkg", layer="offers")
+    assert drawn["offer_id"].tolist() == offers["offer_id"].tolist()
+
+
+def test_what_is_shown_of_a_run_verifies(run):
+    assert verify_run(run).faults == []
 
 
 def test_people_read_chargers_and_no_code_names(run):
@@ -51,6 +69,9 @@ def test_people_read_chargers_and_no_code_names(run):
     assert "2_socket" not in told
     why = explain_site(run, "West pump", time_limit_s=10)
     assert why.offers["chargers"].tolist() == ["1 x socket", "2 x socket", "3 x socket"]
+    assert why.offers["said"].str.partition(":")[0].tolist()[::2] == [
+        "1 x socket fewer", "1 x socket more"
+    ]  # fmt: skip
     assert "_socket" not in str(why.reasons)
     again = CliRunner().invoke(app, ["replan", str(run), "--budget", "1000"]).output
     assert "2 x socket" in again

@@ -1,0 +1,124 @@
+"""Of the offers that sizes make, those that a reader wants to see: what is built, and what is near.
+
+Sizes make hundreds of offers a site. A plan is read by what stands, and by what one step more or
+fewer would change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from siting.sites.chargers_text import charger_counts, size_name
+from siting.sites.configurations import EXTENDED, UPGRADED
+
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+def shown_offers(
+    offers: pd.DataFrame, built: Collection[str], bundles: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return the offers worth showing: of those that sizes make a few a site, all others.
+
+    Of sizes there are: what is built; what has one step more or fewer of one charger type, a step
+    being from one of its numbers to the next, and from none to the smallest; where nothing is
+    built, the stations of one type; and of what is ruled out one a site and reason.
+
+    Parameters
+    ----------
+    offers
+        `siting.tables.OFFERS`.
+    built
+        Ids of the offers that a plan takes, at a site several if it is extended later.
+    bundles
+        Names of configurations, whose offers are all shown.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `offers`, in their order.
+    """
+    told = pd.DataFrame(
+        {
+            "bare": offers["configuration"].astype(str).str.removeprefix(EXTENDED),
+            "chargers": offers["chargers"].astype(str),
+        }
+    )
+    told["bare"] = told["bare"].str.removesuffix(UPGRADED)
+    of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
+    distinct = told.drop_duplicates()
+    counts = [_added(chargers) for chargers in distinct["chargers"]]
+    made = np.array(
+        [
+            bool(added) and name not in bundles and name == size_name(added)
+            for name, added in zip(distinct["bare"], counts, strict=True)
+        ],
+        dtype=bool,
+    )
+    sized, steps = made[of], _steps(counts, made)[of]
+    site = pd.factorize(offers["site_id"].astype(str))[0]
+    reason = offers["reason"].fillna("").astype(str).str.strip()
+    open_ = reason.eq("").to_numpy()
+    taken = offers["offer_id"].astype(str).isin(list(built)).to_numpy()
+    keep = ~sized | taken
+    keep[~open_] |= ~pd.DataFrame({"site": site, "reason": reason})[~open_].duplicated()
+    # What is near to what is built, at its site.
+    rows = pd.DataFrame({"site": site, "row": np.arange(len(offers))})
+    near = rows.merge(rows[taken], on="site", suffixes=("", "_built"))
+    apart = np.abs(steps[near["row"]] - steps[near["row_built"]]).sum(axis=1)
+    keep[near["row"][apart <= 1]] = True
+    # What stands and stays as it is has no chargers that were added, like a site with nothing.
+    has = np.isin(site, site[taken & (steps > 0).any(axis=1)])
+    keep |= ~has & open_ & ((steps > 0).sum(axis=1) == 1)
+    return offers[keep].reset_index(drop=True)
+
+
+def step_text(before: str, after: str) -> str:
+    """Return what chargers one station has more or fewer than another; blank for users' words.
+
+    >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
+    '4 x lev_3 more'
+    """
+    one, two = _added(before), _added(after)
+    if not (one or _stands(before)) or not (two or _stands(after)):
+        return ""
+    more = {name: two.get(name, 0) - one.get(name, 0) for name in {**one, **two}}
+    return ", ".join(
+        f"{abs(number)} x {name} {'more' if number > 0 else 'fewer'}"
+        for name, number in more.items()
+        if number
+    )
+
+
+def _added(chargers: str) -> dict[str, int]:
+    """Return the chargers that a text names, without what stands; none for a user's own words."""
+    try:
+        return charger_counts(chargers)[0]
+    except ValueError:
+        return {}
+
+
+def _stands(chargers: str) -> bool:
+    try:
+        return charger_counts(chargers)[1] is not None
+    except ValueError:
+        return False
+
+
+def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
+    """Return how many steps of its sizes each number is from none: a row each, a column a type.
+
+    `made`: which of them sizes made; a number between two sizes is half a step from each.
+    """
+    types = list(dict.fromkeys(charger for added in counts for charger in added))
+    rows = [[added.get(charger, 0) for charger in types] for added in counts]
+    numbers = np.array(rows, dtype=float).reshape(len(counts), len(types))
+    out = np.empty_like(numbers)
+    for column, every in enumerate(numbers.T):
+        steps = np.unique(np.append(every[made], 0.0))
+        out[:, column] = np.searchsorted(steps, every) - 0.5 * ~np.isin(every, steps)
+    return out
