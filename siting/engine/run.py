@@ -95,10 +95,11 @@ class Run(Root):
             return
         ends = START_ENDS if self.frame.program.gap is None else START_OF_GAP
         with self.clock.phase("start", self._until(ends)):
-            if self.options.greedy and self._in_any_money:
+            # With no time left a plan that builds something is sown, whatever the method.
+            greedy = self.options.greedy and self._in_any_money and not self.clock.over
+            if greedy:
                 self._start_greedily()
-            # Short of time greedy may have taken nothing yet: a plan that builds something is sown.
-            if self.choice is None or not self.options.greedy or self.clock.over:
+            if self.choice is None or not greedy:
                 self._start()
 
     def _briefly(self) -> None:
