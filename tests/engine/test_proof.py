@@ -45,3 +45,11 @@ def test_a_bound_stays_where_it_was_proven_and_never_on_the_wrong_side():
     assert (above.bound, above.gap, above.status) == (100 + 1e-8, 0.0, "optimal")
     assert proof(100, 100 - 1e-8).bound == 100
     assert proof(100, 100 + 1e-8, maximise=False).bound == 100
+
+
+@pytest.mark.parametrize("maximise", [True, False])
+def test_nothing_is_never_minus_nothing(maximise):
+    proof = Proof.of(
+        -0.0, -0.0, gap_asked=0.0, stopped="gap reached", unit="PKR", maximise=maximise
+    )
+    assert "-0" not in str(proof)
