@@ -122,7 +122,9 @@ class Proof:
         ... ).gap
         0.1
         """
-        bound = max(bound, objective) if maximise else min(bound, objective)
+        # Adding zero turns -0.0 into 0.0, which is what a file keeps of it.
+        objective += 0.0
+        bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)
         if short <= max(ARITHMETIC * abs(objective), noise):
             short = 0.0

@@ -292,7 +292,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
     """Return what stations and drivers cost, given both; the recount holds their sum."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
-    minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min)
+    minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
     drives = float((rows["served_kwh_day"] * rows["travel_min"] * counts).sum())
     parts = {"stations": pkr_year - drives, DRIVERS_TIME: drives, "all": pkr_year}

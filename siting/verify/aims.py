@@ -93,14 +93,14 @@ def _to_all(book: Book, aim: Aim) -> float:
     if faults:
         raise InputError(faults)
     rows = book.service
-    # Where nobody is served there are no classes to name the type of what is mapped.
-    kwh, value = (
-        rows["vehicle_class"].map(dict(of)).astype(float)
-        for of in (costs.session_kwh, costs.value_pkr_h)
+    # As numbers, since of no rows at all the classes stay texts.
+    session_kwh, value_pkr_h = (
+        rows["vehicle_class"].map(dict(by_class)).astype(float)
+        for by_class in (costs.session_kwh, costs.value_pkr_h)
     )
-    hours = 365 * rows["served_kwh_day"] / kwh * costs.ways * rows["travel_min"] / 60
-    of_slice = (hours * value).groupby(rows["slice"])
-    drives = of_slice.sum()
+    sessions = 365 * rows["served_kwh_day"] / session_kwh
+    hours = sessions * costs.ways * rows["travel_min"] / 60
+    drives = (hours * value_pkr_h).groupby(rows["slice"]).sum()
     whole = 0.0
     for one in book.slices.to_dict("records"):
         built = [o for o in book.by_year[one["year"]].values() if o not in book.kept.values()]

@@ -96,6 +96,8 @@ def test_set_overrides_a_key(town, tmp_path):
     assert done.returncode == 0
     assert "cheapest offer needs" in done.stdout
     assert json.loads((out / "run.json").read_text())["new_stations"] == 0
+    verified = here("verify", out)  # a plan of nothing is recounted too
+    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 def test_an_infeasible_program_is_exit_1_with_what_cannot_hold(town):

@@ -47,7 +47,9 @@ def test_a_bound_stays_where_it_was_proven_and_never_on_the_wrong_side():
     assert proof(100, 100 + 1e-8, maximise=False).bound == 100
 
 
-def test_nothing_is_told_without_a_sign():
-    """A run that is read again says 0 where a solver said -0: it would not be verified."""
-    proof = Proof.of(-0.0, -0.0, gap_asked=0.0, stopped="gap reached", unit="kWh/day")
+@pytest.mark.parametrize("maximise", [True, False])
+def test_nothing_is_never_minus_nothing(maximise):
+    proof = Proof.of(
+        -0.0, -0.0, gap_asked=0.0, stopped="gap reached", unit="PKR", maximise=maximise
+    )
     assert "-0" not in str(proof)
