@@ -97,9 +97,11 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
         return runs[0].path
     runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
-    of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
-    named = named or list(islice(of_study, 1))
-    named = named or [run for run in runs if run.path.name.startswith(word)]
+    begun = named or [run for run in runs if run.path.name.startswith(word)]
+    if not named and len(begun) != 1:  # the files are read only where names do not tell
+        of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
+        named = list(islice(of_study, 1))
+    named = named or begun
     if len(named) == 1:
         return named[0].path
     if named:

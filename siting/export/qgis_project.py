@@ -162,7 +162,8 @@ def _page(
                                          (f"{v:.3f}" for v in view), strict=True)))  # fmt: skip
     heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=qgis_label(title), htmlState="0")
     SubElement(heading, "text-style", fontSize="18", fontSizeUnit="Point", fontWeight="75")
-    for text, top, points in ((note, 191.0, "8"), (credit, 199.0, "7")):
+    below_map = ((note, 191.0, "8"), (credit, 199.0, "7"))
+    for text, top, points in (one for one in below_map if one[0]):
         shown = qgis_label(text)
         below = _item(layout, _LABEL, (10, top, 277, 8), labelText=shown, htmlState="0")
         SubElement(below, "text-style", fontSize=points, fontSizeUnit="Point")

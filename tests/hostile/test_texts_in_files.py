@@ -75,7 +75,9 @@ def worked_out(text):
 def test_the_project_of_qgis_is_xml_in_which_no_text_is_an_expression(run):
     root = ET.fromstring(project_of(run / "plan.qgz").split("\n", 1)[1])
     labels = [e.get("labelText") for e in root.iter("LayoutItem") if e.get("labelText")]
-    assert [worked_out(text) for text in labels] == [SEEN, SEEN]
+    title, note, credit = (worked_out(text) for text in labels)
+    assert title == note == SEEN
+    assert credit.startswith(f"Data: {SEEN} (")
     for path in sorted(run.glob("*.qml")):
         for one in ET.fromstring(path.read_text("utf-8").split("\n", 1)[1]).iter():
             worked_out(one.get("label") or "")
@@ -91,7 +93,9 @@ def test_qgis_itself_shows_the_texts(run, qgis_python):
     seen = json.loads(done.stdout)["project"]
     assert seen["read"]
     assert seen["title"] == SEEN
-    assert seen["said"] == [SEEN, SEEN]
+    credit, *others = sorted(seen["said"], key=lambda text: not text.startswith("Data: "))
+    assert others == [SEEN, SEEN]
+    assert credit.startswith(f"Data: {SEEN} (")
     assert [text for text in seen["legend"] if SEEN in text], seen["legend"]
     assert "<b>" not in seen["tips"]["sites"].replace("<b>", "", 1)
 
@@ -109,7 +113,8 @@ def test_layers_and_tables_hold_the_texts(run):
     for path in sorted(run.glob("*.csv")):
         assert not CONTROL.search(path.read_text("utf-8")), path.name
     note = pd.read_csv(run / "sites.csv", encoding="utf-8-sig")["note"]
-    assert set(note) == {cell_text(ODD)}
+    [said] = set(note)
+    assert said.startswith(f"{cell_text(ODD)} Data: ")
     assert json.loads((run / "run.json").read_text("utf-8"))["title"] == ODD
     for path in sorted(run.glob("*.geojson")):
         json.loads(path.read_text("utf-8"))

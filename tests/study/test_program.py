@@ -253,7 +253,7 @@ def test_two_things_cannot_both_be_best_until_one_comes_first(town):
         "best worst share",
         "least money",
         "most worth",
-        "shortest drives",
+        "least cost to all",
     ]
     cheap = siting.run(change(town, aims=["least_cost", "fairness"], budget_pkr=0))
     assert cheap.outcome.subsidy_pkr == 1000
