@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
@@ -74,7 +75,7 @@ def project(path):
                  if isinstance(i, QgsLayoutItemLabel)],
         "legend": [text for one in layouts for i in one.items()
                    if isinstance(i, QgsLayoutItemLegend) for text in legend_texts(i)],
-        "page": page(layouts[0], str(Path(path).with_name("page.png"))),
+        "page": page(layouts[0]),
     }  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def legend_texts(legend):
     return texts
 
 
-def page(layout, png):
+def page(layout):
     """Print a page as a picture, and return how wide its scale bar is and what its texts are."""
     kinds = {}
     for item in layout.items():
@@ -97,7 +98,8 @@ def page(layout, png):
     exporter = QgsLayoutExporter(layout)
     settings = QgsLayoutExporter.ImageExportSettings()
     settings.dpi = 60
-    done = exporter.exportToImage(png, settings)
+    with TemporaryDirectory() as place:
+        done = exporter.exportToImage(str(Path(place) / "page.png"), settings)
     (bar,), (legend,) = kinds["QgsLayoutItemScaleBar"], kinds["QgsLayoutItemLegend"]
     nodes = legend.model().rootGroup().findLayers()
     return {
