@@ -52,7 +52,7 @@ FIRST = 0.75
 KEPT = 0.2
 # Share of what is left of an aim's time in which offers are priced in; how often what may be better
 # still comes in after that, at most so many times the options that are in.
-PRICING, WIDENED, WIDER = 0.3, 4, 3.0
+PRICING, WIDENED, WIDER = 0.5, 4, 3.0
 
 
 def solve(
