@@ -225,6 +225,8 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
+        # Another mix of chargers may draw more and cost less: no more is drawn than it costs.
+        paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)
     return offers.assign(
