@@ -80,7 +80,8 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
     begins = xy[np.flatnonzero(np.diff(of, prepend=-1))]
     high, low = np.rint((begins - np.floor(begins)) * 2 * _MARK).astype(np.int64).T - 1
     count = len(parts)
-    links = sparse.coo_array((np.ones(2 * count), (np.arange(2 * count) % count, mark % count)))
+    at = np.arange(2 * count) % count, mark % count
+    links = sparse.coo_array((np.ones(2 * count), at), shape=(count, count))
     _, group = connected_components(links, directed=False)
     stroke = np.empty(len(merged), dtype=np.int64)
     stroke[group[(high * _MARK + low) % count]] = np.arange(len(merged))

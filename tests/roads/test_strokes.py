@@ -71,3 +71,9 @@ def test_the_ground_is_the_same_and_every_line_lies_on_its_own(seed):
         corners = {tuple(xy) for xy in shapely.get_coordinates(line)}
         assert corners <= {tuple(xy) for xy in shapely.get_coordinates(found[stroke])}
     assert len(found) < 0.7 * len(once)
+
+
+def test_the_last_line_may_be_joined_at_both_ends():
+    lines = shapely.linestrings([[[0, 0], [9, 0]], [[18, 0], [27, 0]], [[9, 0], [18, 0]]])
+    found, of = strokes(lines, np.zeros(3, int), 1.0)
+    assert (len(found), of.tolist()) == (1, [0, 0, 0])
