@@ -74,6 +74,6 @@ def test_the_ground_is_the_same_and_every_line_lies_on_its_own(seed):
 
 
 def test_the_last_line_may_be_joined_at_both_ends():
-    lines = shapely.linestrings([[[0, 0], [9, 0]], [[18, 0], [27, 0]], [[9, 0], [18, 0]]])
+    lines = shapely.linestrings([[[0, 0], [9, 18]], [[9, 27], [0, 0]], [[9, 18], [9, 27]]])
     found, of = strokes(lines, np.zeros(3, int), 1.0)
     assert (len(found), of.tolist()) == (1, [0, 0, 0])
