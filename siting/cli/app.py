@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -43,8 +42,9 @@ FAR_FROM_PROVEN = 3
 
 @dataclass
 class Said:
-    """Whether JSON was asked for, and whether its one document stands on stdout already."""
+    """The verb, whether JSON was asked for, and whether its one document stands on stdout."""
 
+    verb: str = ""
     asked: bool = False
     done: bool = False
 
@@ -60,7 +60,8 @@ class Verbs(TyperGroup):
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
         """Begin a command, knowing whether it asks for JSON."""
-        _SAID.set(Said(asked="--json" in args))
+        verb = next((word for word in args if word in self.commands), "")
+        _SAID.set(Said(verb, asked="--json" in args))
         with _usage_as_json():
             return super().make_context(info_name, args, *more, **named)
 
@@ -292,8 +293,8 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
     progress = None if quiet else Progress()
-    context = click.get_current_context(silent=True)
-    verb_name = (context.info_name if context else None) or ""
+    said = _SAID.get(None)
+    verb_name = said.verb if said else ""
     waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (verb_name, progress))
     waiting.daemon = True
     # What is piped is read by a program, which does not wonder.
