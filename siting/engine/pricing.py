@@ -134,6 +134,10 @@ class Pricing:
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
         )  # fmt: skip
         found = run_model(model, self.clock)
+        if not (found.optimal or found.infeasible or self.clock.over):
+            # The interior point method ends without an answer now and then.
+            model.setOptionValue("solver", "simplex")
+            found = run_model(model, self.clock)
         self.price[:] = 0.0
         if found.optimal and len(found.price):
             self.price[at] = found.price

@@ -228,6 +228,8 @@ class _Solve:
             there[self._there()] = True
             beyond = float(priced.at_most[~there].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
+            if bound - value <= ARITHMETIC * abs(value):  # by no more than prices are exact
+                bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, ARITHMETIC) * abs(value)
             # What could still be better than the gap allows comes in, where that can be solved.

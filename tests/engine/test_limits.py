@@ -237,7 +237,7 @@ def test_more_money_never_makes_the_greedy_plan_worse(features, seed):
 
 
 MONOTONE = (
-    *((), ("number",), ("feeder", "number"), ("envelope",), ("expected",), ("tail served",)),
+    *((), ("number",), ("feeder", "number"), ("envelope",), ("expected",)),
     *(("coverage",), ("extensions",), ("viability gap",), ("need",), ("need", "envelope")),
 )
 

@@ -67,14 +67,16 @@ def held_to_brute_force(case):
     assert energy.bound >= most - 1e-6
     assert most / 1.005 - 1e-6 <= energy.objective <= most + 1e-6
     assert answer.subsidy_pkr <= case.budget + 1e-6
-    # Its stations sell all that they can for the money, and no way to sell it drives less.
+    # Its stations sell what they can for the money, but for the fifth of the gap that the drives
+    # may cost, and no way to sell it drives less.
     stands = dict.fromkeys(Trial(case).at, (None,))
     site = case.offers.set_index("offer_id")["site_id"]
     stands |= {site[offer]: (offer,) for offer in answer.offers}
     paid = replace(case, budget=answer.subsidy_pkr + 1e-6)
     hair = 1e-7 * max(most, 1.0)
     sold = Trial(replace(paid, aims=(("most_worth",),))).value(stands)
-    assert energy.objective == pytest.approx(sold, rel=2e-5, abs=1e-6)
+    given_up = 0.2 * 0.005 + 2e-5
+    assert sold * (1 - given_up) - 1e-6 <= energy.objective <= sold * (1 + 2e-5) + 1e-6
     wanted = float(case.demand["demand_kwh_day"].sum())
     floor = Shares(None, {"city": max(energy.objective - hair, 0.0) / wanted})
     trial = Trial(replace(paid, aims=(("shortest_drives",),), floors=(floor,)))
