@@ -28,8 +28,11 @@ FOR, AGAINST, AT_LEAST, ROUNDS = 0.9, 0.02, 0.12, 25
 ENOUGH = 0.999
 
 
-def gathered(pricing: Pricing, priced: Priced, gap: float) -> Ints | None:
+def gathered(pricing: Pricing, priced: Priced, gap: float, *, paid: bool = True) -> Ints | None:
     """Return a choice that the relaxation leads to; None if it leads to none in time.
+
+    `paid`: whether public money may be paid; with little of it stations that live of their
+    customers alone are the better plan.
 
     It may be no plan: what stations lack, and what a floor misses, is not looked at again. Programs
     over years have no such plan.
@@ -38,7 +41,7 @@ def gathered(pricing: Pricing, priced: Priced, gap: float) -> Ints | None:
     if frame.options.offer.shape[1] > 1 or not len(priced.taken):
         return None
     price = _price(frame, priced, gap)
-    dive = _Dive(pricing, price)
+    dive = _Dive(pricing, price, paid=paid)
     taken = dive.run()
     return None if taken is None else _rounded(frame, taken)
 
@@ -55,8 +58,8 @@ def _price(frame: Frame, priced: Priced, gap: float) -> Floats:
 class _Dive:
     """Decides which groups stand at which sites."""
 
-    def __init__(self, pricing: Pricing, price: Floats) -> None:
-        self.pricing, self.price = pricing, price
+    def __init__(self, pricing: Pricing, price: Floats, *, paid: bool) -> None:
+        self.pricing, self.price, self.paid = pricing, price, paid
         self.frame = frame = pricing.frame
         capacity = frame.program.instance.offer_capacity[frame.options.last]
         self.has: Flags = capacity > 0  # whether each option (row) has each group (column)
@@ -101,7 +104,7 @@ class _Dive:
     def _again(self) -> Floats | None:
         mine, theirs = self.open[self.frame.site], self.shut[self.frame.site]
         allowed = ~(mine & ~self.has).any(axis=1) & ~(theirs & self.has).any(axis=1)
-        return self.pricing.again(self.price, allowed, self.open.any(axis=1))
+        return self.pricing.again(self.price, allowed, self.open.any(axis=1), paid=self.paid)
 
     def _step_back(self, step: Flags) -> Flags:
         """Decide for the better half of a step alone; against what is alone already."""

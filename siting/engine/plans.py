@@ -62,7 +62,7 @@ class Known:
 
     bound: float
     taken: Floats  # how much of each option
-    choice: Ints | None = None  # options to begin with
+    choices: tuple[Ints, ...] = ()  # plans to begin with
 
 
 class Plans:
@@ -220,8 +220,9 @@ class Plans:
 
     def _start(self) -> None:
         valuer = self.valuer
-        if self.known is not None and self.known.choice is not None:
-            self._take(self.known.choice)
+        for choice in () if self.known is None else self.known.choices:
+            if not self.done:
+                self._take(choice)
         if self.start is not None:
             self._mended(self.start)
         if self.choice is not None:

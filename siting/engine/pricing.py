@@ -143,10 +143,13 @@ class Pricing:
             self.price[at] = found.price
         return found
 
-    def again(self, price: Floats, allowed: Flags, open_: Flags) -> Floats | None:
+    def again(
+        self, price: Floats, allowed: Flags, open_: Flags, *, paid: bool = True
+    ) -> Floats | None:
         """Return how much of each option is taken at a price, of those allowed; None for no plan.
 
-        `price`: of each option, in the scaled objective; `open_`: sites that must have a station.
+        `price`: of each option, in the scaled objective; `open_`: sites that must have a station;
+        `paid`: whether public money may be paid.
         """
         m = self.matrix
         cost, lower = m.cost.copy(), m.row_lower.copy()
@@ -159,6 +162,8 @@ class Pricing:
         self.matrix, self.active = replace(m, cost=cost, row_lower=lower), active & allowed
         try:
             columns = self._columns()
+            if not paid:
+                columns = columns[~np.isin(columns, self.paid)]
             found = self._solve(columns)
         finally:
             self.matrix, self.active = whole, active

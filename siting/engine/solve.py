@@ -219,7 +219,7 @@ class _Solve:
             known = None
             if priced is not None:
                 taken = priced.taken[self._in_whole(np.arange(frame.count))]
-                known = Known(priced.bound, taken, self._from_whole(led_to))
+                known = Known(priced.bound, taken, tuple(map(self._from_whole, led_to)))
             result = self._solved(frame, known)
             if priced is None:
                 return replace(result, bound=frame.sign * math.inf)
@@ -240,7 +240,7 @@ class _Solve:
             self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
         return result
 
-    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, Ints | None]:
+    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, list[Ints]]:
         """Price offers in for an aim, beside those that are in; None where time ran out.
 
         With it goes what the relaxation leads to: options of the program with all its offers.
@@ -252,11 +252,13 @@ class _Solve:
         first = start if self.program is self.whole else np.union1d(start, self._there())
         pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed)
         priced = pricing.run(self._gap_of(aim))
-        led_to = None
+        led_to: list[Ints] = []
         if priced is not None and not priced.infeasible and self.choice is None:
-            led_to = gathered(pricing, priced, self._gap_of(aim))
+            for paid in (True, False) if self.whole.gap is not None else (True,):
+                found = gathered(pricing, priced, self._gap_of(aim), paid=paid)
+                led_to += [] if found is None else [found]
         active = np.flatnonzero(pricing.active if priced is None else priced.active)
-        active = np.concatenate([active, start if led_to is None else led_to])
+        active = np.concatenate([active, start, *led_to])
         kept = _offers_of(self.whole.options, active)
         self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
         if self.choice is not None:
@@ -274,10 +276,8 @@ class _Solve:
         offer = self.program.options.offer[choice]
         return self.whole.options.find(np.where(offer >= 0, self.kept[offer], -1))
 
-    def _from_whole(self, choice: Ints | None) -> Ints | None:
+    def _from_whole(self, choice: Ints) -> Ints:
         """Return a choice of the program with all its offers as one of those that are in."""
-        if choice is None:
-            return None
         place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
         place[self.kept] = np.arange(len(self.kept))
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
@@ -288,11 +288,7 @@ class _Solve:
         self.kept = kept
         self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
         if choice is not None:
-            place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
-            place[kept] = np.arange(len(kept))
-            self.choice = np.sort(
-                self.program.options.find(place[self.whole.options.offer[choice]])
-            )
+            self.choice = self._from_whole(choice)
 
     def _framed(self, aim: Aim, reached: Sequence[Reached]) -> Frame:
         return self._frame(aim, reached)[0] if reached else Frame(self.program, aim)
