@@ -30,7 +30,6 @@ from siting.engine.trim import trimmed
 from siting.engine.values import less_is_better, unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError
-from siting.program import options as program_options
 from siting.program.aims import (
     Aim,
     Drives,
@@ -43,6 +42,7 @@ from siting.program.aims import (
 )
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
+from siting.program.options import Options as Courses
 from siting.program.program import Program
 
 # Of several aims the first gets this share of the time, those after it the same of what is left.
@@ -493,7 +493,7 @@ class _Solve:
         return replace(answer, proofs=tuple(proofs))
 
 
-def _offers_of(options: program_options.Options, some: Ints) -> Ints:
+def _offers_of(courses: Courses, some: Ints) -> Ints:
     """Return the offers that some options are made of, in order."""
-    offer = np.unique(options.offer[some])
+    offer = np.unique(courses.offer[some])
     return offer[offer >= 0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
+
+from siting.texts import html_text
 
 # Rows of a table that are shown; the answer's own tables have all.
 MOST_ROWS = 16
@@ -23,16 +25,16 @@ class Block(NamedTuple):
     all_in: str = ""
 
 
-class Shown:
+class Shown(ABC):
     """What shows an answer by `_title` and `_blocks`, which each answer has."""
 
+    @abstractmethod
     def _title(self) -> tuple[str, str]:
         """Return what it is called, and the caveat that goes with it; blank: none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _blocks(self) -> list[Block]:
         """Return its tables, the most important first."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         """Return the answer as text of a screen's height."""
@@ -54,8 +56,8 @@ class Shown:
     def _repr_html_(self) -> str:
         """Return the answer as HTML tables for notebooks."""
         title, note = self._title()
-        parts = [f"<h4>{html.escape(title)}</h4>"]
-        parts += [f"<p><em>{html.escape(note)}</em></p>"] if note else []
+        parts = [f"<h4>{html_text(title)}</h4>"]
+        parts += [f"<p><em>{html_text(note)}</em></p>"] if note else []
         for block in self._blocks():
             heads = "".join(_cell("th", text) for text in block.heads)
             rows = "".join(
@@ -63,7 +65,7 @@ class Shown:
                 for row in block.rows[:MOST_ROWS]
             )
             parts.append(f"<table>{f'<tr>{heads}</tr>' if heads else ''}{rows}</table>")
-            parts += [f"<p>{html.escape(text)}</p>" for text in _rest(block)]
+            parts += [f"<p>{html_text(text)}</p>" for text in _rest(block)]
         return "".join(parts)
 
 
@@ -85,7 +87,7 @@ def _rest(block: Block) -> list[str]:
 
 def _cell(tag: str, text: str) -> str:
     number = text.replace(",", "").replace(".", "").replace("%", "").replace("-", "").isdigit()
-    return f"<{tag} style='text-align:{'right' if number else 'left'}'>{html.escape(text)}</{tag}>"
+    return f"<{tag} style='text-align:{'right' if number else 'left'}'>{html_text(text)}</{tag}>"
 
 
 def _text(value: Any) -> str:
