@@ -1,0 +1,244 @@
+"""Stations parted into connected lots of like value: grown, exchanged by annealing, bounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# Turns of each of the starts, and the heat that annealing begins and ends with.
+STARTS, TURNS_A_STATION, MOST_TURNS = 4, 1_500, 300_000
+HOT, COLD = 2.0, 2e-3
+# What counts: how far the lots are from alike, beyond what is allowed; the money they need; how
+# much their energy differs; how far their stations stand from each other.
+UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
+
+
+@dataclass(frozen=True)
+class Values:
+    """What counts of each station: what balances the lots, and the business case.
+
+    Parameters
+    ----------
+    energy_kwh_day
+        Served.
+    npv_pkr
+        Of the station's business case without public money.
+    xy
+        Where it stands (m).
+    """
+
+    energy_kwh_day: np.ndarray
+    npv_pkr: np.ndarray
+    xy: np.ndarray
+
+
+def spread(values: Sequence[float] | np.ndarray) -> float:
+    """Return by what share the largest value is above the smallest; 0 where all are 0.
+
+    >>> spread([100, 110, 105])
+    0.1
+    """
+    most, least = float(np.max(values)), float(np.min(values))
+    if most <= 0:
+        return 0.0
+    return round(most / least - 1, 12) if least > 0 else math.inf
+
+
+def least_spread(values: np.ndarray, lots: int) -> float:
+    """Return a spread that no parting into so many lots can be below, whatever is connected.
+
+    The largest lot holds the largest station, or two of the largest ``lots + 1``, or an even
+    share; the smallest has no more than an even share of the rest.
+
+    >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
+    1.0
+    """
+    total, largest = float(values.sum()), np.sort(values)[::-1]
+    if lots < 2 or total <= 0:
+        return 0.0
+    most = max(float(largest[0]), total / lots)
+    if len(values) > lots:
+        most = max(most, float(largest[lots - 1] + largest[lots]))
+    rest = (total - most) / (lots - 1)
+    return max(0.0, most / rest - 1) if rest > 0 else math.inf
+
+
+def part(values: Values, pairs: np.ndarray, lots: int, within: float, seed: int = 1) -> np.ndarray:
+    """Return the lot of each station, 0 to ``lots - 1``: each lot connected, as alike as found.
+
+    The same input gives the same lots: turns are counted, not timed.
+
+    Parameters
+    ----------
+    values
+        Of the stations.
+    pairs
+        Neighbours, two positions a row; together they connect all stations.
+    lots
+        How many; no more than there are stations.
+    within
+        How far the largest lot may be above the smallest, in energy and in the public money that
+        it needs as one (`need`).
+    seed
+        Of the choice of turns.
+    """
+    best: tuple[float, np.ndarray] | None = None
+    for start in range(STARTS):
+        search = _Search(values, pairs, lots, within, np.random.default_rng([seed, start]))
+        found = search.run()
+        if best is None or found[0] < best[0] - 1e-12:
+            best = found
+    assert best is not None
+    return best[1]
+
+
+def need(npv_pkr: float) -> float:
+    """Return the least public money with which stations of such a net present value pay (PKR)."""
+    return max(0.0, -npv_pkr)
+
+
+type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² + y²
+
+
+class _Search:
+    """One start: lots grown from stations far apart, then changed a station or two at a time."""
+
+    def __init__(
+        self, values: Values, pairs: np.ndarray, lots: int, within: float, rng: np.random.Generator
+    ) -> None:
+        count = len(values.energy_kwh_day)
+        self.energy = values.energy_kwh_day.tolist()
+        self.lots, self.within, self.rng = lots, within, rng
+        self.near: list[list[int]] = [[] for _ in range(count)]
+        for i, j in pairs.tolist():
+            self.near[i].append(j)
+            self.near[j].append(i)
+        centred = values.xy - values.xy.mean(axis=0)
+        centred /= max(float(np.hypot(*centred.T).max()), 1e-300)
+        x, y = centred.T
+        energy = values.energy_kwh_day / max(float(values.energy_kwh_day.mean()), 1e-300)
+        # A lot's share of energy, and of what the stations would need one by one, is 1.
+        money = values.npv_pkr / max(float(np.maximum(-values.npv_pkr, 0).sum()) / lots, 1e-300)
+        sums = np.column_stack([energy * lots / count, money, np.ones(count), x, y, x**2 + y**2])
+        self.sums = [tuple(row) for row in sums.tolist()]
+        self.lot = self._grown(values.xy)
+        self.members = [{i for i in range(count) if self.lot[i] == n} for n in range(lots)]
+        self.state = [self._summed(members) for members in self.members]
+
+    def _grown(self, xy: np.ndarray) -> list[int]:
+        count = len(self.energy)
+        seeds = [int(self.rng.integers(count))]
+        away = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+        while len(seeds) < self.lots:
+            far = away[seeds].min(axis=0)
+            far[seeds] = -1
+            seeds.append(int(np.argmax(far)))
+        lot = [-1] * count
+        held = [0.0] * self.lots
+        for n, i in enumerate(seeds):
+            lot[i], held[n] = n, self.energy[i]
+        for _ in range(count - self.lots):
+            for n in sorted(range(self.lots), key=held.__getitem__):
+                edge = [j for i in range(count) if lot[i] == n for j in self.near[i] if lot[j] < 0]
+                if edge:
+                    j = min(edge, key=lambda j: away[seeds[n], j])
+                    lot[j] = n
+                    held[n] += self.energy[j]
+                    break
+        return lot
+
+    def _summed(self, members: Iterable[int]) -> Sums:
+        return tuple(map(sum, zip(*(self.sums[i] for i in members), strict=True)))
+
+    def _score(self, state: Sequence[Sums]) -> float:
+        energy = [one[0] for one in state]
+        money = [need(one[1]) for one in state]
+        more = 1 + self.within
+        unlike = max(0.0, max(energy) - more * min(energy))
+        unlike += max(0.0, max(money) - more * min(money))
+        differ = sum((value - 1) ** 2 for value in energy)
+        apart = sum(square - (x * x + y * y) / n for _, _, n, x, y, square in state)
+        return UNLIKE * unlike + (MONEY * sum(money) + DIFFER * differ) / self.lots + APART * apart
+
+    def _connected(self, members: set[int]) -> bool:
+        seen = [next(iter(members))]
+        left = members - {seen[0]}
+        for i in seen:
+            for j in self.near[i]:
+                if j in left:
+                    left.discard(j)
+                    seen.append(j)
+        return not left
+
+    def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
+        """Return a lot in two connected parts: a spanning tree cut where energy is most even."""
+        order = sorted(members)
+        order = [order[turn % len(order)]]
+        parent = {order[0]: -1}
+        for i in order:
+            for j in self.near[i][turn % 2 :] + self.near[i][: turn % 2]:
+                if j in members and j not in parent:
+                    parent[j] = i
+                    order.append(j)
+        below = {i: self.energy[i] for i in order}
+        for i in order[:0:-1]:
+            below[parent[i]] += below[i]
+        half = below[order[0]] / 2
+        root = min(order[1:], key=lambda i: abs(below[i] - half))
+        two = {root}
+        for i in order:
+            if parent[i] in two:
+                two.add(i)
+        return members - two, two
+
+    def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
+        """Return the lots that a turn would change, with their stations; none: nothing fits."""
+        if turn % 40 == 0:  # two lots become one, and one becomes two: these, or one elsewhere
+            other = turn // 40 % (2 * self.lots)
+            both = self.members[a] | self.members[b]
+            if other in (a, b) or other >= self.lots or len(self.members[other]) < 2:
+                one, two = self._cut(both, turn // 40)
+                return {a: one, b: two}
+            one, two = self._cut(self.members[other], turn // 40)
+            return {b: both, a: one, other: two}
+        back: set[int] = set()
+        if turn % 2:  # a station comes for the one that goes
+            open_ = [k for k in self.members[b] if any(self.lot[m] == a for m in self.near[k])]
+            back = {open_[turn // 2 % len(open_)]}
+        one, two = (self.members[a] - {i}) | back, (self.members[b] - back) | {i}
+        fits = one and self._connected(one) and (not back or self._connected(two))
+        return {a: one, b: two} if fits else None
+
+    def run(self) -> tuple[float, np.ndarray]:
+        """Return the best parting met, and its score."""
+        count = len(self.energy)
+        turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
+        score = self._score(self.state)
+        best, best_lot = score, list(self.lot)
+        picks = self.rng.integers(2**31, size=(turns, 3)).tolist()
+        chances = self.rng.random(turns).tolist()
+        for turn, (pick, to, kind) in enumerate(picks):
+            i = pick % count
+            across = [j for j in self.near[i] if self.lot[j] != self.lot[i]]
+            if not across:
+                continue
+            moved = self._moved(kind, self.lot[i], self.lot[across[to % len(across)]], i)
+            if moved is None:
+                continue
+            state = list(self.state)
+            for n, members in moved.items():
+                state[n] = self._summed(members)
+            after = self._score(state)
+            heat = HOT * (COLD / HOT) ** (turn / turns)
+            if after <= score or chances[turn] < math.exp((score - after) / heat):
+                self.state, score = state, after
+                for n, members in moved.items():
+                    self.members[n] = members
+                    for k in members:
+                        self.lot[k] = n
+                if score < best - 1e-12:
+                    best, best_lot = score, list(self.lot)
+        return best, np.array(best_lot)
