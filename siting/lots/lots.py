@@ -254,7 +254,7 @@ def _alike(
             f", where {within:.0%} was asked and {least:.1%} is the least that any parting into "
             f"{count} has, connected or not: {largest['site_id']} alone serves "
             f"{largest['energy_kwh_day']:,.0f}, and an even share is {energy.mean():,.0f}; ask for "
-            f"{most} lots or fewer, or plan smaller stations (offers.sizes)"
+            f"fewer lots ({most} at most), or plan smaller stations (offers.sizes)"
         )
     else:
         text += f", where {within:.0%} was asked; that no parting is more alike is not proven"

@@ -73,12 +73,12 @@ def render(parted: Lots, roads: gpd.GeoDataFrame) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{html_text(parted.title)}: {facts["lots"]} lots</title>
+<title>{html_text(parted.title)}: {facts["lots"]} lot{"s" * (facts["lots"] > 1)}</title>
 <style>
 {style}</style>
 </head>
 <body>
-<h1>{html_text(parted.title)}: {facts["lots"]} lots</h1>
+<h1>{html_text(parted.title)}: {facts["lots"]} lot{"s" * (facts["lots"] > 1)}</h1>
 <p class="note">{html_text(parted.note)}</p>
 <ul>{notes}</ul>
 <figure>{_map(parted, roads)}<figcaption>Each lot is in one piece by road. Circles are the search

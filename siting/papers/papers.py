@@ -46,9 +46,9 @@ class _Run:
     plan: Plan
     stations: pd.DataFrame
 
-    def total(self, column: str) -> str:
+    def total(self, column: str, decimals: int = 0) -> str:
         """Return a sum over the new stations."""
-        return f"{self.stations[column].sum():,.0f}"
+        return f"{self.stations[column].sum():,.{decimals}f}"
 
 
 def write_paper(
@@ -230,8 +230,8 @@ def _pc1(word: Word, run: _Run) -> None:
          f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")
         for row in stations.to_dict("records")
     ]  # fmt: skip
-    rows.append(("all", "", "", run.total("power_kw"), f"{cost:,.0f}", f"{money:,.0f}",
-                 run.total("served_kwh_day")))  # fmt: skip
+    rows.append(("all", "", "", run.total("power_kw", 1), f"{cost:,.0f}", f"{money:,.0f}",
+                 run.total("served_kwh_day", 1)))  # fmt: skip
     heads = ("Station", "Place", "Chargers", "kW", "Cost, PKR", "Public money, PKR", "kWh/day")
     word.table(heads, rows)
 
@@ -260,8 +260,10 @@ def _load(word: Word, run: _Run) -> None:
         if measured and row["line_km"] == row["line_km"]:
             line = f"{row['line_km']:,.2f} km of line away, by the layer of 11 kV lines of the run"
         feeder = row.get("feeder_id")
-        room = f"{row['headroom_kw']:,.0f}"
-        room += "" if run.plan.study.config.offers.feeders else ", as the configuration assumes"
+        room: Text = Blank("spare power of the feeder")
+        if row["headroom_kw"] == row["headroom_kw"]:
+            known = run.plan.study.config.offers.feeders is not None
+            room = f"{row['headroom_kw']:,.0f}{'' if known else ', as the configuration assumes'}"
         _form(word, run, row, [
             ("applicant", Blank("name, CNIC or NTN, address, telephone")),
             ("purpose", "charging of electric vehicles"),

@@ -15,7 +15,7 @@ def print_lots(parted: Lots, folder: Path) -> None:
     """Print the lots, how alike they are, and where their folder is."""
     console = Screen()
     console.print()
-    console.say(f"{parted.title}: {parted.facts['lots']} lots", style="bold")
+    console.say(f"{parted.title}: lots ({parted.facts['lots']})", style="bold")
     if parted.note:
         console.print(parted.note, style="yellow")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
