@@ -1,4 +1,4 @@
-"""Streets in a grid with random minutes, one-ways and gaps: small towns to hold lots to."""
+"""Streets in a grid with random minutes: small towns to hold lots to."""
 
 import geopandas as gpd
 import numpy as np
@@ -10,8 +10,8 @@ from siting.roads import Network
 BLOCK_M = 400.0
 
 
-def street_grid(rng, side, *, gaps=0.0):
-    """Return a network of `side` by `side` junctions, of which some streets are missing."""
+def street_grid(rng, side):
+    """Return a network of `side` by `side` junctions."""
     ids = [100 + n for n in range(side * side)]
     points = [Point(320_000 + BLOCK_M * (n % side), 3_730_000 + BLOCK_M * (n // side))
               for n in range(side * side)]  # fmt: skip
@@ -20,8 +20,6 @@ def street_grid(rng, side, *, gaps=0.0):
         for m in ([n + 1] if n % side < side - 1 else []) + (
             [n + side] if n + side in range(side * side) else []
         ):
-            if rng.random() < gaps:
-                continue
             for u, v in ((n, m), (m, n)):
                 index.append((ids[u], ids[v], 0))
                 lines.append(LineString([points[u], points[v]]))

@@ -18,13 +18,15 @@ from siting.export import noted, write_csv, write_geojson, write_json
 from siting.lots.areas import with_areas
 from siting.lots.neighbours import ground_of
 from siting.lots.page import write_page
-from siting.lots.parting import Values, least_spread, need, part, spread
+from siting.lots.parting import least_spread, need, part, spread
 from siting.sites.chargers_text import added_up
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder
 
 # Largest radius of a search area by default (m): Germany's were 2 km, outside cities too.
 MOST_M = 1000.0
+# A circle is drawn no smaller than a station's own ground (m).
+LEAST_M = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,54 +102,45 @@ def part_into_lots(
     if lots > len(new):
         what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
         raise InputError(Fault("--lots", what, f"ask for {len(new)} or fewer"))
-    sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
-    business = plan.tables["business"].set_index("site_id").loc[new["site_id"]]
-    offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
-    npv = business["npv_pkr"].to_numpy(dtype=float)
-    xy = new.geometry.get_coordinates().to_numpy()
-    ground = ground_of(study.network, sites["node_id"].astype("int64").tolist(), xy)
-    values = Values(new["served_kwh_day"].to_numpy(dtype=float), npv, xy)
-    lot = _by_size(part(values, ground.pairs, lots, within), values)
-    built = plan.outcome.built
-    opened = built.assign(year=built["year"].fillna(study.config.year)).groupby("site_id")["year"]
-    stations = gpd.GeoDataFrame(
-        {
-            "lot": lot,
-            **{name: new[name].to_numpy() for name in ("site_id", "name", "whereabouts")},
-            "snap_m": sites["snap_m"].to_numpy(dtype=float),
-            "least_chargers": new["chargers"].to_numpy(),
-            "least_ports": offers["ports"].to_numpy(dtype=int),
-            "least_power_kw": new["power_kw"].to_numpy(dtype=float),
-            "bays_needed": offers["bays_needed"].to_numpy(dtype=float),
-            "open_by": [f"{opened.min()[site]:.0f}-01-01" for site in new["site_id"]],
-            "energy_kwh_day": values.energy_kwh_day,
-            "cost_pkr": new["cost_pkr"].to_numpy(dtype=float),
-            "npv_pkr": npv,
-            "plan_subsidy_pkr": new["subsidy_pkr"].to_numpy(dtype=float),
-        },
-        geometry=new.geometry.to_numpy(),
-        crs=new.crs,
-    ).sort_values(["lot", "site_id"], ignore_index=True)
     reach = study.config.reach
     if reach.table_csv is not None:
         what = "the drives are a table of your own, which says nothing of other places"
         raise InputError(Fault("reach.table_csv", what, "plan on drives over the roads"))
+    sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
+    offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
+    npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
+    ground, pairs = ground_of(study.network, sites["node_id"].astype("int64").tolist())
+    energy, xy = new["served_kwh_day"].to_numpy(dtype=float), new.get_coordinates().to_numpy()
+    lot = _from_north(part(energy, npv.to_numpy(dtype=float), xy, pairs, lots, within), xy)
+    years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
+    stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
+        lot=lot,
+        least_chargers=new["chargers"],
+        least_ports=offers["ports"].to_numpy(dtype=int),
+        least_power_kw=new["power_kw"],
+        bays_needed=offers["bays_needed"].to_numpy(dtype=float),
+        open_by=[f"{years[site]:.0f}-01-01" for site in new["site_id"]],
+        energy_kwh_day=energy,
+        cost_pkr=new["cost_pkr"],
+        npv_pkr=npv.to_numpy(dtype=float),
+        plan_subsidy_pkr=new["subsidy_pkr"],
+        snap_m=sites["snap_m"].to_numpy(dtype=float),
+    )
     stations = with_areas(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
-    ).drop(columns="snap_m")  # fmt: skip
-    table = _lots_of(stations, _ground(plan.cells, study.network, ground.of_node, lot))
-    facts, notes = _alike(values, lot, within, stations)
-    if ground.joined:
-        notes.append(f"{ground.joined} pairs of neighbours are joined by no road of the data")
-    written = plan.facts.get("written", "")
-    facts = {"siting": __version__, "name": study.config.name, "run_written": written,
-             "lots": lots, "within_share": within, "loss_share": loss, "most_radius_m": most_m,
-             **facts, "notes": notes}  # fmt: skip
-    centre = stations.geometry
-    areas = stations.set_geometry(centre.buffer(stations["radius_m"].clip(lower=25.0)))
-    at = centre.to_crs(4326)
-    areas = areas.assign(lon=at.x.round(7), lat=at.y.round(7)).to_crs(4326)
+    ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
+    # The ground of a lot: the cells whose junction its stations are nearest to.
+    cells = plan.cells[plan.cells["node_id"].notna()]
+    at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
+    table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
+    facts, notes = _alike(stations, lots, within)
+    facts = {"siting": __version__, "name": study.config.name,
+             "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
+             "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
+    centres = stations.geometry.to_crs(4326)
+    areas = stations.set_geometry(stations.buffer(stations["radius_m"].clip(lower=LEAST_M)))
+    areas = areas.assign(lon=centres.x.round(7), lat=centres.y.round(7)).to_crs(4326)
     return Lots(plan.title, noted(plan), table, areas, facts, tuple(notes))
 
 
@@ -190,96 +183,72 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
         raise InputError(faults)
 
 
-def _by_size(lot: np.ndarray, values: Values) -> np.ndarray:
+def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
     """Return lots numbered from 1, from north to south."""
-    north = [values.xy[lot == n, 1].mean() for n in range(lot.max() + 1)]
-    rank = np.empty(len(north), dtype=int)
-    rank[np.argsort([-y for y in north], kind="stable")] = np.arange(1, len(north) + 1)
-    return np.asarray(rank[lot])
+    north = [-xy[lot == n, 1].mean() for n in range(lot.max() + 1)]
+    return np.asarray(1 + np.argsort(np.argsort(north, kind="stable"))[lot])
 
 
-def _ground(
-    cells: gpd.GeoDataFrame, network: Any, of_node: np.ndarray, lot: np.ndarray
-) -> gpd.GeoSeries:
-    """Return the ground of each lot: the cells whose junction its stations are nearest to."""
-    near = cells[cells["node_id"].notna()]
-    station = of_node[network.nodes.index.get_indexer(near["node_id"].astype("int64"))]
-    return gpd.GeoSeries(near[station >= 0].dissolve(lot[station[station >= 0]]).geometry)
-
-
-def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoSeries) -> gpd.GeoDataFrame:
-    rows = []
-    for number, here in stations.groupby("lot"):
-        largest = here.loc[here["energy_kwh_day"].idxmax()]
-        rows.append(
-            {
-                "lot": number,
-                "about": largest["whereabouts"] or largest["name"],
-                "stations": len(here),
-                "weak_stations": int((here["npv_pkr"] < 0).sum()),
-                "least_chargers": added_up(here["least_chargers"]),
-                "least_ports": int(here["least_ports"].sum()),
-                "least_power_kw": here["least_power_kw"].sum(),
-                "open_from": here["open_by"].min(),
-                "open_by": here["open_by"].max(),
-                "energy_kwh_day": here["energy_kwh_day"].sum(),
-                "cost_pkr": here["cost_pkr"].sum(),
-                "npv_pkr": here["npv_pkr"].sum(),
-                "plan_subsidy_pkr": here["plan_subsidy_pkr"].sum(),
-                "ceiling_pkr": need(here["npv_pkr"].sum()),
-                "loss_kwh_day": float((here["loss_share"] * here["energy_kwh_day"]).sum()),
-            }
-        )
-    table = pd.DataFrame(rows)
-    shapes = ground.reindex(table["lot"]).to_numpy()
-    return gpd.GeoDataFrame(table, geometry=shapes, crs=ground.crs).to_crs(4326)
+def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return one row a lot."""
+    lost = stations["loss_share"] * stations["energy_kwh_day"]
+    by_lot = stations.assign(loss_kwh_day=lost, weak_stations=stations["npv_pkr"] < 0).groupby(
+        "lot"
+    )
+    largest = stations.loc[by_lot["energy_kwh_day"].idxmax()].set_index("lot")
+    summed = ["weak_stations", "least_ports", "least_power_kw", "energy_kwh_day", "cost_pkr",
+              "npv_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
+    table = by_lot[summed].sum()
+    table.insert(
+        0, "about", largest["whereabouts"].where(largest["whereabouts"] != "", largest["name"])
+    )
+    table.insert(1, "stations", by_lot.size())
+    table.insert(3, "least_chargers", by_lot["least_chargers"].agg(added_up))
+    table["ceiling_pkr"] = table["npv_pkr"].map(need)
+    table["open_from"], table["open_by"] = by_lot["open_by"].min(), by_lot["open_by"].max()
+    shapes = ground.geometry.reindex(table.index)
+    return gpd.GeoDataFrame(table.reset_index(), geometry=shapes.array, crs=ground.crs).to_crs(4326)
 
 
 def _alike(
-    values: Values, lot: np.ndarray, within: float, stations: gpd.GeoDataFrame
+    stations: gpd.GeoDataFrame, count: int, within: float
 ) -> tuple[dict[str, Any], list[str]]:
     """Return how alike the lots are, and what no parting can better, as facts and in words."""
-    count = int(lot.max())
-    energy = np.array([values.energy_kwh_day[lot == n].sum() for n in range(1, count + 1)])
-    money = np.array([need(values.npv_pkr[lot == n].sum()) for n in range(1, count + 1)])
-    least = least_spread(values.energy_kwh_day, count)
-    apart = spread(energy)
+    kwh, npv = stations["energy_kwh_day"].to_numpy(), stations["npv_pkr"].to_numpy()
+    energy = stations.groupby("lot")["energy_kwh_day"].sum().to_numpy()
+    money = stations.groupby("lot")["npv_pkr"].sum().map(need).to_numpy()
+    least, apart, paid_apart = least_spread(kwh, count), spread(energy), spread(money)
+    open_ = ", and that no parting is more alike is not proven"
     text = f"energy: {energy.min():,.0f} to {energy.max():,.0f} kWh/day a lot, {apart:.1%} apart"
-    if apart <= within + 1e-9:
-        text += f"; {within:.0%} was asked"
-    elif least > within:
-        most = max(n for n in range(1, count) if least_spread(values.energy_kwh_day, n) <= within)
+    text += f", where {within:.0%} was asked"
+    if apart > within and least > within:
+        most = max(n for n in range(1, count) if least_spread(kwh, n) <= within)
         largest = stations.loc[stations["energy_kwh_day"].idxmax()]
         text += (
-            f", where {within:.0%} was asked and {least:.1%} is the least that any parting into "
-            f"{count} has, connected or not: {largest['site_id']} alone serves "
-            f"{largest['energy_kwh_day']:,.0f}, and an even share is {energy.mean():,.0f}; ask for "
-            f"fewer lots ({most} at most), or plan smaller stations (offers.sizes)"
+            f" and {least:.1%} is the least that any parting into {count} has, connected or not: "
+            f"{largest['site_id']} alone serves {kwh.max():,.0f}, and an even share is "
+            f"{energy.mean():,.0f}; ask for fewer lots ({most} at most), or plan smaller stations "
+            "(offers.sizes)"
         )
-    else:
-        text += f", where {within:.0%} was asked; that no parting is more alike is not proven"
-    alone = float(np.maximum(-values.npv_pkr, 0).sum())
-    good = int((values.npv_pkr > 0).sum())
-    # Where few stations earn more than they cost, lots without one need money and others none.
-    must = count - good if (values.npv_pkr != 0).all() else 0
+    elif apart > within:
+        text += open_
+    good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
     said = f"public money: PKR {money.min() / 1e6:,.2f} to {money.max() / 1e6:,.2f} m a lot, "
     said += f"{money.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station"
-    if spread(money) > within:
+    if paid_apart > within:
         said += f"; that is more than {within:.0%} apart"
-        if must > 0 and values.npv_pkr.sum() >= 0:
-            said += (
-                f", as in any parting: {good} stations earn more than they cost, so that "
-                f"{must} lots or more hold none of them"
-            )
+        # Lots without a station that earns need money; all cannot, where all together do not.
+        if good < count and (npv != 0).all() and npv.sum() >= 0:
+            said += f", as in any parting: {good} stations earn more than they cost, so that "
+            said += f"{count - good} lots or more hold none of them"
         else:
-            said += ", and that no parting is more alike is not proven"
+            said += open_
     facts = {
         "energy": {"least_kwh_day": energy.min(), "most_kwh_day": energy.max(),
                    "spread_share": apart, "least_possible_share": least,
-                   "reached": bool(apart <= within + 1e-9)},
+                   "reached": bool(apart <= within)},
         "money": {"least_pkr": money.min(), "most_pkr": money.max(), "all_pkr": money.sum(),
-                  "station_by_station_pkr": alone,
-                  "spread_share": None if math.isinf(spread(money)) else spread(money),
-                  "reached": bool(spread(money) <= within + 1e-9)},
+                  "station_by_station_pkr": alone, "reached": bool(paid_apart <= within),
+                  "spread_share": paid_apart if math.isfinite(paid_apart) else None},
     }  # fmt: skip
     return facts, [text, said]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,25 +13,6 @@ HOT, COLD = 2.0, 2e-3
 # What counts: how far the lots are from alike, beyond what is allowed; the money they need; how
 # much their energy differs; how far their stations stand from each other.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-
-
-@dataclass(frozen=True)
-class Values:
-    """What counts of each station: what balances the lots, and the business case.
-
-    Parameters
-    ----------
-    energy_kwh_day
-        Served.
-    npv_pkr
-        Of the station's business case without public money.
-    xy
-        Where it stands (m).
-    """
-
-    energy_kwh_day: np.ndarray
-    npv_pkr: np.ndarray
-    xy: np.ndarray
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
@@ -66,15 +46,23 @@ def least_spread(values: np.ndarray, lots: int) -> float:
     return max(0.0, most / rest - 1) if rest > 0 else math.inf
 
 
-def part(values: Values, pairs: np.ndarray, lots: int, within: float, seed: int = 1) -> np.ndarray:
+def part(
+    energy_kwh_day: np.ndarray,
+    npv_pkr: np.ndarray,
+    xy: np.ndarray,
+    pairs: np.ndarray,
+    lots: int,
+    within: float,
+) -> np.ndarray:
     """Return the lot of each station, 0 to ``lots - 1``: each lot connected, as alike as found.
 
     The same input gives the same lots: turns are counted, not timed.
 
     Parameters
     ----------
-    values
-        Of the stations.
+    energy_kwh_day, npv_pkr, xy
+        Of each station: what it serves, what its business case is worth without public money, and
+        where it stands (m).
     pairs
         Neighbours, two positions a row; together they connect all stations.
     lots
@@ -82,17 +70,10 @@ def part(values: Values, pairs: np.ndarray, lots: int, within: float, seed: int 
     within
         How far the largest lot may be above the smallest, in energy and in the public money that
         it needs as one (`need`).
-    seed
-        Of the choice of turns.
     """
-    best: tuple[float, np.ndarray] | None = None
-    for start in range(STARTS):
-        search = _Search(values, pairs, lots, within, np.random.default_rng([seed, start]))
-        found = search.run()
-        if best is None or found[0] < best[0] - 1e-12:
-            best = found
-    assert best is not None
-    return best[1]
+    given = (energy_kwh_day, npv_pkr, xy, pairs, lots, within)
+    tried = (_Search(*given, np.random.default_rng([1, start])).run() for start in range(STARTS))
+    return min(tried, key=lambda one: one[0])[1]
 
 
 def need(npv_pkr: float) -> float:
@@ -107,24 +88,31 @@ class _Search:
     """One start: lots grown from stations far apart, then changed a station or two at a time."""
 
     def __init__(
-        self, values: Values, pairs: np.ndarray, lots: int, within: float, rng: np.random.Generator
+        self,
+        energy_kwh_day: np.ndarray,
+        npv_pkr: np.ndarray,
+        xy: np.ndarray,
+        pairs: np.ndarray,
+        lots: int,
+        within: float,
+        rng: np.random.Generator,
     ) -> None:
-        count = len(values.energy_kwh_day)
-        self.energy = values.energy_kwh_day.tolist()
+        count = len(energy_kwh_day)
+        self.energy = energy_kwh_day.tolist()
         self.lots, self.within, self.rng = lots, within, rng
         self.near: list[list[int]] = [[] for _ in range(count)]
         for i, j in pairs.tolist():
             self.near[i].append(j)
             self.near[j].append(i)
-        centred = values.xy - values.xy.mean(axis=0)
+        centred = xy - xy.mean(axis=0)
         centred /= max(float(np.hypot(*centred.T).max()), 1e-300)
         x, y = centred.T
-        energy = values.energy_kwh_day / max(float(values.energy_kwh_day.mean()), 1e-300)
+        energy = energy_kwh_day / max(float(energy_kwh_day.mean()), 1e-300)
         # A lot's share of energy, and of what the stations would need one by one, is 1.
-        money = values.npv_pkr / max(float(np.maximum(-values.npv_pkr, 0).sum()) / lots, 1e-300)
+        money = npv_pkr / max(float(np.maximum(-npv_pkr, 0).sum()) / lots, 1e-300)
         sums = np.column_stack([energy * lots / count, money, np.ones(count), x, y, x**2 + y**2])
         self.sums = [tuple(row) for row in sums.tolist()]
-        self.lot = self._grown(values.xy)
+        self.lot = self._grown(xy)
         self.members = [{i for i in range(count) if self.lot[i] == n} for n in range(lots)]
         self.state = [self._summed(members) for members in self.members]
 

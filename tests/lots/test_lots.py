@@ -150,9 +150,8 @@ def test_the_embedded_city_in_lots_within_a_tenth(which, tmp_path):
     new = plan.new_sites.set_index("site_id")
     at = plan.candidates.set_index("site_id")
     ids = sorted(new.index)
-    ground = ground_of(plan.study.network, at.loc[ids, "node_id"].astype(int).tolist(),
-                       new.loc[ids].geometry.get_coordinates().to_numpy())  # fmt: skip
-    graph = nx.Graph([(ids[i], ids[j]) for i, j in ground.pairs.tolist()])
+    _, pairs = ground_of(plan.study.network, at.loc[ids, "node_id"].astype(int).tolist())
+    graph = nx.Graph([(ids[i], ids[j]) for i, j in pairs.tolist()])
     graph.add_nodes_from(ids)
     for _, here_ in parted.areas.groupby("lot"):
         assert nx.is_connected(graph.subgraph(here_["site_id"]))
