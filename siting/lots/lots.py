@@ -17,11 +17,11 @@ from siting.errors import Fault, InputError
 from siting.export import noted, write_csv, write_geojson, write_json
 from siting.lots.areas import with_areas
 from siting.lots.neighbours import ground_of
-from siting.lots.page import write_page
+from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.sites.chargers_text import added_up
 from siting.study.stored_run import Source, plan_of, study_of
-from siting.writing import claimed_folder
+from siting.writing import claimed_folder, write_whole
 
 # Largest radius of a search area by default (m): Germany's were 2 km, outside cities too.
 MOST_M = 1000.0
@@ -166,7 +166,8 @@ def lots_to_folder(
             write_csv(table, claim.part / f"{name}.csv", note=parted.note)
         write_json(parted.facts, claim.part / "lots.json")
         roads = study_of(folder).network.edges.to_crs(4326)
-        write_page(parted, roads, claim.part / "lots.html")
+        page = page_of(parted, roads)
+        write_whole(claim.part / "lots.html", lambda part: part.write_text(page, encoding="utf-8"))
     return parted, claim.place
 
 

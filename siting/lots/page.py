@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -12,7 +11,6 @@ import numpy as np
 import shapely
 
 from siting.texts import html_text
-from siting.writing import write_whole
 
 if TYPE_CHECKING:
     from siting.lots.lots import Lots
@@ -22,42 +20,33 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
 # Roads that a reader knows the city by; smaller ones would be a grey sheet.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
-_LOTS = (
-    *(("Lot", "lot", ""), ("About", "about", ""), ("Stations", "stations", ",.0f")),
-    *(("of them weak", "weak_stations", ",.0f"), ("Energy, kWh/day", "energy_kwh_day", ",.0f")),
-    *(("Least power, kW", "least_power_kw", ",.0f"), ("Cost, PKR m", "cost_pkr", "m")),
-    *(
-        ("Worth without support, PKR m", "npv_pkr", "m"),
-        ("Ceiling of support, PKR m", "ceiling_pkr", "m"),
-    ),
-)
-_AREAS = (
-    *(
-        ("Station", "site_id", ""),
-        ("Place of the plan", "where", ""),
-        ("Radius, m", "radius_m", ",.0f"),
-    ),
-    *(("Least chargers", "least_chargers", ""), ("Least power, kW", "least_power_kw", ",.1f")),
-    *(("Bays", "bays_needed", ",.0f"), ("Open by", "open_by", "")),
-    *(("Energy, kWh/day", "energy_kwh_day", ",.0f"), ("Lost at most", "loss_share", ".1%")),
-)
+# Heads of the tables by column, with how a number is written (m: in millions).
+_LOTS = {
+    "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
+    "weak_stations": "of them weak,,.0f",
+    "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Least kW,,.0f",
+    "cost_pkr": "Cost (PKR m),m",
+    "npv_pkr": "Worth without support (PKR m),m", "ceiling_pkr": "Ceiling of support (PKR m),m",
+}  # fmt: skip
+_AREAS = {
+    "site_id": "Station", "where": "Place of the plan", "radius_m": "Radius (m),,.0f",
+    "least_chargers": "Least chargers", "least_power_kw": "Least kW,,.1f",
+    "bays_needed": "Bays,,.0f",
+    "open_by": "Open by", "energy_kwh_day": "kWh/day,,.0f", "loss_share": "Lost at most,.1%",
+}  # fmt: skip
 
 
-def write_page(parted: Lots, roads: gpd.GeoDataFrame, path: Path) -> None:
-    """Write the page, whole or not at all: it stands alone and fetches nothing.
+def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
+    """Return the page as HTML text that stands alone and fetches nothing.
 
     `roads` are the network's streets in lon/lat, of which the larger are drawn.
     """
-    text = render(parted, roads)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
-
-
-def render(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as HTML text; see `write_page`."""
     style = (files("siting.lots") / "page.css").read_text(encoding="utf-8")
     lots = parted.lots.drop(columns="geometry").to_dict("records")
-    areas = parted.areas.assign(where=_where(parted.areas)).drop(columns="geometry")
+    areas = parted.areas.drop(columns="geometry")
+    areas = areas.assign(where=areas["name"].fillna("") + ", " + areas["whereabouts"].fillna(""))
     facts = parted.facts
+    title = f"{html_text(parted.title)}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}"
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
         f"<p>{row['stations']} stations, {html_text(row['least_chargers'])} at least; "
@@ -73,12 +62,12 @@ def render(parted: Lots, roads: gpd.GeoDataFrame) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{html_text(parted.title)}: {facts["lots"]} lot{"s" * (facts["lots"] > 1)}</title>
+<title>{title}</title>
 <style>
 {style}</style>
 </head>
 <body>
-<h1>{html_text(parted.title)}: {facts["lots"]} lot{"s" * (facts["lots"] > 1)}</h1>
+<h1>{title}</h1>
 <p class="note">{html_text(parted.note)}</p>
 <ul>{notes}</ul>
 <figure>{_map(parted, roads)}<figcaption>Each lot is in one piece by road. Circles are the search
@@ -96,31 +85,21 @@ business. A weak station does not pay by itself.</p>
 """
 
 
-def _where(areas: gpd.GeoDataFrame) -> list[str]:
-    names = zip(areas["name"].fillna(""), areas["whereabouts"].fillna(""), strict=True)
-    return [name if where in ("", name) else f"{name}, {where}" for name, where in names]
-
-
-def _table(columns: Sequence[tuple[str, str, str]], rows: Iterable[dict[Any, Any]]) -> str:
+def _table(columns: dict[str, str], rows: Iterable[dict[Any, Any]]) -> str:
+    parts = {name: head.partition(",") for name, head in columns.items()}
+    side = {name: " class=n" if form else "" for name, (_, _, form) in parts.items()}
     heads = "".join(
-        f"<th{' class=n' if form else ''}>{html_text(head)}</th>" for head, _, form in columns
+        f"<th{side[name]}>{html_text(head)}</th>" for name, (head, _, _) in parts.items()
     )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{' class=n' if form else ''}>{html_text(_text(row[name], form))}</td>"
-            for _, name, form in columns
-        )
-        + "</tr>"
+    cells = (
+        "".join(f"<td{side[k]}>{html_text(_text(row[k], parts[k][2]))}</td>" for k in parts)
         for row in rows
     )
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide">{table}</div>'
+    body = "".join(f"<tr>{line}</tr>" for line in cells)
+    return f'<div class="wide"><table><thead><tr>{heads}</tr></thead>{body}</table></div>'
 
 
 def _text(value: Any, form: str) -> str:
-    if form and (value is None or value != value):
-        return ""
     return f"{value / 1e6:,.2f}" if form == "m" else format(value, form) if form else str(value)
 
 
@@ -134,43 +113,35 @@ def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
                 (HEIGHT - 2 * EDGE) / max(north - south, 1e-9))  # fmt: skip
     height = round((north - south) * scale) + 2 * EDGE
 
-    def drawn(shapes: Any) -> list[str]:
-        def moved(points: np.ndarray) -> np.ndarray:
-            x, y = points.T
-            return np.column_stack([(x - west) * narrow * scale + EDGE, (north - y) * scale + EDGE])
+    def on_page(points: np.ndarray) -> np.ndarray:
+        x, y = points.T
+        return np.column_stack([(x - west) * narrow * scale + EDGE, (north - y) * scale + EDGE])
 
-        moved_shapes = shapely.transform(np.asarray(shapes), moved)
-        return [_path(shape) for shape in shapely.simplify(moved_shapes, 0.6)]
-
-    kinds = roads["highway"].astype(str).str.removesuffix("_link")
-    lines = drawn(roads.geometry[kinds.isin(_DRAWN)].array)
-    ground = drawn(parted.lots.geometry.array)
-    circles = drawn(parted.areas.geometry.array)
-    # Colours go round by the golden angle, so that the next lots are unlike.
-    hues = {int(lot): round(137.508 * n) % 360 for n, lot in enumerate(parted.lots["lot"])}
-    parts = [
-        f'<path d="{d}" fill="hsl({hues[lot]} 55% 82%)" stroke="hsl({hues[lot]} 45% 45%)"/>'
-        for d, lot in zip(ground, parted.lots["lot"].astype(int), strict=True)
-    ]
-    parts.append(f'<path d="{" ".join(lines)}" fill="none" stroke="#777" stroke-width="0.7"/>')
-    parts += [
-        f'<path d="{d}" fill="hsl({hues[lot]} 60% 45%)" fill-opacity="0.16" '
-        f'stroke="hsl({hues[lot]} 60% 30%)"/>'
-        for d, lot in zip(circles, parted.areas["lot"].astype(int), strict=True)
-    ]
-    x = (parted.areas["lon"] - west) * narrow * scale + EDGE
-    y = (north - parted.areas["lat"]) * scale + EDGE
-    for at_x, at_y, lot, site in zip(
-        x, y, parted.areas["lot"], parted.areas["site_id"], strict=True
-    ):
-        parts.append(
-            f"<g><title>{html_text(str(site))}, lot {lot}</title>"
-            f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="8" fill="hsl({hues[int(lot)]} 60% 26%)"/>'
-            f'<text x="{at_x:.1f}" y="{at_y + 3.5:.1f}">{lot}</text></g>'
+    def drawn(shapes: gpd.GeoSeries, kind: str, lots: Iterable[int]) -> str:
+        # Colours go round by the golden angle, so that the next lots are unlike.
+        moved = shapely.simplify(shapely.transform(np.asarray(shapes), on_page), 0.6)
+        return "".join(
+            f'<path class="{kind}" style="--h: {round(137.508 * lot) % 360}" d="{_path(shape)}"/>'
+            for shape, lot in zip(moved, lots, strict=True)
         )
-    words = f"Map of {len(parted.lots)} lots with {len(parted.areas)} search areas."
-    head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{words}">'
-    return f"{head}{''.join(parts)}</svg>"
+
+    lots, areas = parted.lots, parted.areas
+    larger = roads.geometry[roads["highway"].astype(str).str.removesuffix("_link").isin(_DRAWN)]
+    marks = "".join(
+        f'<g style="--h: {round(137.508 * lot) % 360}"><title>{html_text(str(site))}, lot {lot}'
+        f'</title><circle cx="{x:.1f}" cy="{y:.1f}" r="8"/>'
+        f'<text x="{x:.1f}" y="{y + 3.5:.1f}">{lot}</text></g>'
+        for (x, y), lot, site in zip(
+            on_page(areas[["lon", "lat"]].to_numpy()), areas["lot"], areas["site_id"], strict=True
+        )
+    )
+    words = f"Map of {len(lots)} lots with {len(areas)} search areas."
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{words}">'
+        f"{drawn(lots.geometry, 'ground', lots['lot'])}"
+        f"{drawn(gpd.GeoSeries([larger.union_all()]), 'road', [0])}"
+        f"{drawn(areas.geometry, 'area', areas['lot'])}{marks}</svg>"
+    )
 
 
 def _path(shape: Any) -> str:

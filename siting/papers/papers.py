@@ -157,7 +157,7 @@ def _pc1(word: Word, run: _Run) -> None:
     word.head("6. Description, justification and technical parameters")
     word.say(f"The plan serves {facts['aim']}. Proof: {facts['proof_text']}.")
     word.say(f"{facts['existing_stations']} stations stand already. ", Blank("justification"))
-    if money >= 300e6:
+    if cost >= 300e6:
         word.say(Blank("feasibility study, enclosed from PKR 300 million"))
     word.head("7. Capital cost estimates")
     word.say(f"Prices of {facts['public_money'].get('year_of_prices', facts['year'])}, PKR.")
