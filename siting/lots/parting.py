@@ -1,4 +1,4 @@
-"""Stations parted into connected lots of like value: grown, exchanged by annealing, bounded."""
+"""Stations parted into connected lots of like value: cut, exchanged by annealing, bounded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-# Turns of each of the starts, and the heat that annealing begins and ends with.
-STARTS, TURNS_A_STATION, MOST_TURNS = 4, 1_500, 300_000
+# Starts at least, and at most while the lots are not alike; turns of each, and the heat that
+# annealing begins and ends with.
+STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
 # What counts: how far the lots are from alike, beyond what is allowed; the money they need; how
 # much their energy differs; how far their stations stand from each other.
@@ -71,9 +72,14 @@ def part(
         How far the largest lot may be above the smallest, in energy and in the public money that
         it needs as one (`need`).
     """
-    given = (energy_kwh_day, npv_pkr, xy, pairs, lots, within)
-    tried = (_Search(*given, np.random.default_rng([1, start])).run() for start in range(STARTS))
-    return min(tried, key=lambda one: one[0])[1]
+    sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
+    best = (math.inf, np.zeros(len(sums), dtype=int))
+    for start in range(MOST_STARTS):
+        best = min(best, _Search(sums, pairs, lots, within, start).run(), key=lambda one: one[0])
+        apart = spread(np.bincount(best[1], energy_kwh_day, lots))
+        if start + 1 >= STARTS and (apart <= within or least_spread(energy_kwh_day, lots) > within):
+            break
+    return best[1]
 
 
 def need(npv_pkr: float) -> float:
@@ -84,59 +90,35 @@ def need(npv_pkr: float) -> float:
 type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² + y²
 
 
+def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
+    """Return what adds up of each station, an even share of the energy and of all needs being 1."""
+    centred = xy - xy.mean(axis=0)
+    x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
+    energy = energy * lots / max(float(energy.sum()), 1e-300)
+    money = npv * lots / max(float(np.maximum(-npv, 0).sum()), 1e-300)
+    rows = np.column_stack([energy, money, np.ones(len(x)), x, y, x**2 + y**2])
+    return [tuple(row) for row in rows.tolist()]
+
+
 class _Search:
-    """One start: lots grown from stations far apart, then changed a station or two at a time."""
+    """One start: stations cut into lots, which then change by a station or two at a time."""
 
     def __init__(
-        self,
-        energy_kwh_day: np.ndarray,
-        npv_pkr: np.ndarray,
-        xy: np.ndarray,
-        pairs: np.ndarray,
-        lots: int,
-        within: float,
-        rng: np.random.Generator,
+        self, sums: list[Sums], pairs: np.ndarray, lots: int, within: float, start: int
     ) -> None:
-        count = len(energy_kwh_day)
-        self.energy = energy_kwh_day.tolist()
-        self.lots, self.within, self.rng = lots, within, rng
-        self.near: list[list[int]] = [[] for _ in range(count)]
+        self.sums, self.lots, self.within = sums, lots, within
+        self.rng = np.random.default_rng([1, start])
+        self.near: list[list[int]] = [[] for _ in sums]
         for i, j in pairs.tolist():
             self.near[i].append(j)
             self.near[j].append(i)
-        centred = xy - xy.mean(axis=0)
-        centred /= max(float(np.hypot(*centred.T).max()), 1e-300)
-        x, y = centred.T
-        energy = energy_kwh_day / max(float(energy_kwh_day.mean()), 1e-300)
-        # A lot's share of energy, and of what the stations would need one by one, is 1.
-        money = npv_pkr / max(float(np.maximum(-npv_pkr, 0).sum()) / lots, 1e-300)
-        sums = np.column_stack([energy * lots / count, money, np.ones(count), x, y, x**2 + y**2])
-        self.sums = [tuple(row) for row in sums.tolist()]
-        self.lot = self._grown(xy)
-        self.members = [{i for i in range(count) if self.lot[i] == n} for n in range(lots)]
+        self.members = [set(range(len(sums)))]
+        while len(self.members) < lots:
+            largest = max((m for m in self.members if len(m) > 1), key=lambda m: self._summed(m)[0])
+            self.members.remove(largest)
+            self.members += self._cut(largest, int(self.rng.integers(2**31)))
+        self.lot = [next(n for n, m in enumerate(self.members) if i in m) for i in range(len(sums))]
         self.state = [self._summed(members) for members in self.members]
-
-    def _grown(self, xy: np.ndarray) -> list[int]:
-        count = len(self.energy)
-        seeds = [int(self.rng.integers(count))]
-        away = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
-        while len(seeds) < self.lots:
-            far = away[seeds].min(axis=0)
-            far[seeds] = -1
-            seeds.append(int(np.argmax(far)))
-        lot = [-1] * count
-        held = [0.0] * self.lots
-        for n, i in enumerate(seeds):
-            lot[i], held[n] = n, self.energy[i]
-        for _ in range(count - self.lots):
-            for n in sorted(range(self.lots), key=held.__getitem__):
-                edge = [j for i in range(count) if lot[i] == n for j in self.near[i] if lot[j] < 0]
-                if edge:
-                    j = min(edge, key=lambda j: away[seeds[n], j])
-                    lot[j] = n
-                    held[n] += self.energy[j]
-                    break
-        return lot
 
     def _summed(self, members: Iterable[int]) -> Sums:
         return tuple(map(sum, zip(*(self.sums[i] for i in members), strict=True)))
@@ -162,7 +144,7 @@ class _Search:
         return not left
 
     def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
-        """Return a lot in two connected parts: a spanning tree cut where energy is most even."""
+        """Return a lot in two connected parts: a spanning tree is cut, mostly evenly."""
         order = sorted(members)
         order = [order[turn % len(order)]]
         parent = {order[0]: -1}
@@ -171,11 +153,13 @@ class _Search:
                 if j in members and j not in parent:
                     parent[j] = i
                     order.append(j)
-        below = {i: self.energy[i] for i in order}
+        below = {i: self.sums[i][0] for i in order}
         for i in order[:0:-1]:
             below[parent[i]] += below[i]
         half = below[order[0]] / 2
         root = min(order[1:], key=lambda i: abs(below[i] - half))
+        if turn % 3 == 0:
+            root = order[1 + turn // 3 % (len(order) - 1)]
         two = {root}
         for i in order:
             if parent[i] in two:
@@ -202,7 +186,7 @@ class _Search:
 
     def run(self) -> tuple[float, np.ndarray]:
         """Return the best parting met, and its score."""
-        count = len(self.energy)
+        count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
         score = self._score(self.state)
         best, best_lot = score, list(self.lot)
