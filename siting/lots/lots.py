@@ -19,6 +19,7 @@ from siting.lots.areas import with_areas
 from siting.lots.neighbours import ground_of
 from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
+from siting.plan import Plan
 from siting.sites.chargers_text import added_up
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_whole
@@ -94,7 +95,9 @@ def part_into_lots(
     """
     _require_sense(lots, within, loss, most_m)
     study = study_of(run)
-    plan = study.plan if not isinstance(run, Path | str) else plan_of(study, Path(run))
+    plan = run if isinstance(run, Plan) else study.plan
+    if isinstance(run, Path | str):
+        plan = plan_of(study, Path(run))
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
         what = "builds no new station, so that there is nothing to part"

@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.export import noted
-from siting.files import read_csv
+from siting.export import json_text, noted
+from siting.lots import part_into_lots
 from siting.papers.word import Blank, Text, Word
 from siting.plan import Plan
 from siting.study.stored_run import plan_from_run
@@ -307,17 +307,17 @@ def _form(word: Word, run: _Run, row: dict[Any, Any], lines: list[tuple[str, Tex
 
 
 def _tender(word: Word, run: _Run, folder: Path) -> None:
-    path = folder / "lots.json"
+    names = ("lots", "within_share", "loss_share", "most_radius_m")
+    fix = f"make it with siting lots {run.path}"
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        lots, areas = (read_csv(folder / f"{name}.csv") for name in ("lots", "areas"))
-        of_run = facts["run_written"] == run.plan.facts["written"]
-        of_run &= set(areas["site_id"]) == set(run.stations["site_id"])
+        told = json.loads((folder / "lots.json").read_text(encoding="utf-8"))
+        number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
-        what, fix = f"is no folder of lots: {err!r:.80}", "make it with siting lots"
-        raise InputError(Fault(str(folder), what, fix)) from err
-    if not of_run:
-        fix = f"make them anew with siting lots {run.path}"
+        raise InputError(Fault(str(folder), f"is no folder of lots: {err!r:.80}", fix)) from err
+    # Parted anew, so that each figure is the run's own, whatever was edited in the folder.
+    parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
+    facts, lots, areas = parted.facts, pd.DataFrame(parted.lots), pd.DataFrame(parted.areas)
+    if json.loads(json_text(facts)) != told:
         raise InputError(Fault(str(folder), f"has lots of another run than {run.path}", fix))
     service = run.plan.study.config.offers.service
     word.head("Conditions")

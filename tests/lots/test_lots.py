@@ -133,9 +133,10 @@ def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
     assert width <= page.ask("window.innerWidth")
 
 
-# The stations of the embedded city that are small enough for twelve lots, and as they are.
+# Stations of the embedded city that are small, and as they are by default. A busy machine plans
+# others, so that the lots are fewer than the benchmark parts it into.
 SMALL = "offers.sizes={lev_3: [12, 24], ac_22: [4], dc_60: [1]}"
-CITY = {"small": ([SMALL], 12), "default": ([], 10)}
+CITY = {"small": ([SMALL], 8), "default": ([], 6)}
 
 
 @pytest.mark.parametrize("which", often(list(CITY), []))

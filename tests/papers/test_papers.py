@@ -3,6 +3,7 @@
 import builtins
 import json
 import re
+import shutil
 
 import pytest
 from town import write_town
@@ -142,6 +143,13 @@ def test_a_tender_takes_its_lots_from_their_folder(run, tmp_path):
     annex = rows(document, "Lot")
     assert len(annex) == 1 + lots["lots"]
     assert sorted(number(row[5]) for row in annex[1:]) == [4, 8]
+    # What somebody wrote into the folder's table is not what the paper says.
+    edited = tmp_path / "edited"
+    shutil.copytree(run.with_name("lots"), edited)
+    (edited / "lots.csv").write_text("lot\n", encoding="utf-8")
+    words = ["--kind", "tender", "--lots", edited, "--out", tmp_path / "again.docx"]
+    assert here("papers", run, *words).exit_code == 0
+    assert rows(docx.Document(str(tmp_path / "again.docx")), "Lot") == annex
 
 
 def fault(*words):
