@@ -37,6 +37,8 @@ ROOMS = [
     "report",
     "study",
     "review",
+    "lots",
+    "papers",
     "batch",
     "nation",
     "terminal",
