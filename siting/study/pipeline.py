@@ -102,6 +102,7 @@ class Study:
     # What the demand of a cell is made of.
     cell_places = factors.cell_places
     energy_factors = factors.energy_factors
+    fleet_paces = factors.fleet_paces
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
