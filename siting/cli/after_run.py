@@ -167,7 +167,10 @@ def replan(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Plan a stored run again with other wishes, and show what changes. Exit 3: a gap over 100 %."""
+    """Plan a stored run again with other wishes, and show what changes.
+
+    Exit 3: a gap over 100 %.
+    """
     with errors_explained(quiet=quiet) as progress:
         from siting import review
         from siting.terminal.replan import print_replan

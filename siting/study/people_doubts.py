@@ -90,9 +90,9 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
         return []
     fit_m = math.floor(2 * COARSE * cutoff_min / 60 * drive_kmh * 10) * 100
     return [
-        f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' mean "
-        f"{drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so that drives "
-        f"from their centres say little; use cells of {fit_m:,.0f} m or less (demand.cells)"
+        f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' "
+        f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so that "
+        f"drives from their centres say little; use cells of {fit_m:,.0f} m or less (demand.cells)"
     ]
 
 

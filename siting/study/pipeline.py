@@ -13,7 +13,7 @@ from typing import Any, Self
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
-from siting.study import alternatives_text, beside, factors, rests_on, to_demand, to_plan
+from siting.study import alternatives_text, beside, binds, decides, factors, rests_on, to_demand, to_plan
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.spare import Spare
@@ -142,6 +142,13 @@ class Study:
     assumptions = rests_on.assumptions
     # What is told of each new station.
     cards = alternatives_text.cards
+    # What it comes to in places, and what keeps it from serving more.
+    places_used = binds.places_used
+    binding = binds.binding
+    # What decides it: break-evens, and what each figure moves.
+    station_accounts = decides.station_accounts
+    break_evens = decides.break_evens
+    figure_swings = decides.figure_swings
     # How the plan fares beside what it was made for.
     day = beside.day
     isochrones = beside.isochrones

@@ -317,7 +317,7 @@ def test_all_fleets_have_one_factor_with_slow_at_its_tenth_percentile():
     for column in [c for c in fixed[1].columns if c.endswith(("_low", "_high"))]:
         fixed[1][column] = fixed[1][column.rpartition("_")[0]]
     draws = draw_energy(20_000, 1, *fixed, paces=paces)
-    wide = draws.pivot(index="draw", columns="vehicle_class", values="demand_kwh_day")
+    wide = draws.pivot_table(index="draw", columns="vehicle_class", values="demand_kwh_day")
     planned = city_energy(*fixed).set_index("vehicle_class")["demand_kwh_day"]
     for name in planned.index:
         got = (wide[name] / planned[name]).quantile([0.1, 0.5, 0.9]).to_numpy()
