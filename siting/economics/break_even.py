@@ -39,6 +39,9 @@ _RULES = {
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
 # Of the cost: below this a lack is rounding.
 _NONE = 1e-6
+# A break-even beyond this many times a figure's value decides nothing.
+FAR = 5.0
+ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,10 @@ class Accounts:
             return replace(self, offers=offers.assign(land_pkr_year=offers["land_pkr_year"] + more))
         if figure in _COSTS:
             added = (value - 1.0) * offers[figure].astype(float)
-            columns: dict[str, Any] = {figure: offers[figure] + added, "cost_pkr": offers["cost_pkr"] + added}
+            columns: dict[str, Any] = {
+                figure: offers[figure] + added,
+                "cost_pkr": offers["cost_pkr"] + added,
+            }
             if figure == "charger_cost_pkr":
                 columns |= {c: offers[c] * value for c in ("battery_cost_pkr", "om_pkr_year")}
             return replace(self, offers=offers.assign(**columns))
@@ -120,7 +126,7 @@ class Accounts:
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
             levers[LEASE] = (self.land_bay_month_pkr, "PKR a bay and month")
         levers[SALES] = (1.0, SHARE)
-        return levers | {part: (1.0, SHARE) for part in _COSTS}
+        return levers | dict.fromkeys(_COSTS, (1.0, SHARE))
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
@@ -139,10 +145,11 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     DataFrame
         ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
         ``value``, ``unit``, ``stations`` (how many it is asked of), ``rising`` (whether more of it
-        helps them), ``no_money_at`` (from there on none needs public money),
-        ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station lacks more than
-        public money may pay). Blank where no value of at least 0 does so. Figures that move
-        nothing are left out. The nearest to its value comes first.
+        helps them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all,
+        need no public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every,
+        station lacks more than public money may pay). Blank where no value of at least 0, and at
+        most `FAR` times the figure's own, does so. Figures that decide nothing are left out. The
+        nearest to its value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -159,7 +166,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
         if not moves.any():
             continue
         rising = bool(np.sum(np.sign(free[0][moves])) > 0)
-        last, first = (np.nanmax, np.nanmin) if rising else (np.nanmin, np.nanmax)
+        last, first = (np.max, np.min) if rising else (np.min, np.max)
         moved = np.isfinite(carried[1])
         rows.append(
             {
@@ -168,23 +175,24 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
                 "unit": unit,
                 "stations": int(moves.sum()),
                 "rising": rising,
-                "no_money_at": float(last(free[1][moves])) if moves.all() else math.nan,
+                "half_no_money_at": float(np.median(free[1])) if moves.all() else math.nan,
+                "no_money_at": float(last(free[1])) if moves.all() else math.nan,
                 "first_lost_at": float(last(carried[1][moved])) if moved.any() else math.nan,
-                "all_lost_at": float(first(carried[1][moved])) if moved.all() else math.nan,
+                "all_lost_at": float(first(carried[1])) if moved.all() else math.nan,
             }
         )
-    columns = ["figure", "value", "unit", "stations", "rising"]
-    ends = ["no_money_at", "first_lost_at", "all_lost_at"]
-    table = pd.DataFrame(rows, columns=[*columns, *ends])
-    table[ends] = table[ends].where(table[ends] >= 0)
-    table = table[table[ends].notna().any(axis=1)]
-    # How far the nearest break-even is, as a share of the value; of 0 any step is far.
-    base = table["value"].where(table["value"] > 0, np.inf)
-    near = table[ends].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
-    near = near.where(np.isfinite(base), 1.0)
-    return table.assign(near=near).sort_values(
-        ["near", "figure"], ignore_index=True
-    ).drop(columns="near")  # fmt: skip
+    ends = list(ENDS)
+    table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
+    most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
+    table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
+    # How far the nearest break-even of all is, as a share of the value; of 0 any step is as far.
+    decides = [end for end in ends if end != "first_lost_at"]
+    base = table["value"].where(table["value"] > 0)
+    near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
+    near = near.where(base.notna(), 1.0)[table[decides].notna().any(axis=1)]
+    table = table.loc[near.index].assign(near=near)
+    table = table.sort_values(["near", "figure"], ignore_index=True)
+    return table.drop(columns="near")
 
 
 def swings(

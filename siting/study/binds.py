@@ -24,7 +24,7 @@ from siting.tables import capacity_groups
 PLACE_M = 300.0
 MILLION = 1e6
 # Energy too little to speak of, as a share of what is served; money, PKR.
-LITTLE, LITTLE_PKR = 0.005, 1.0
+LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 GROUPS = {
     "lev": "sockets for two- and three-wheelers",
     "ac": "AC chargers",
@@ -125,6 +125,48 @@ def binding(
         texts += _money(plan, outcome, certificate)
     texts += _cannot_pass(asked, business_rules)
     return texts + _without_money(plan, asked)
+
+
+@stage()
+def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
+    """What stations that stand today sell beside the new ones; empty where none stands.
+
+    ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
+    and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then
+    sell nothing).
+    """
+    standing = plan.offers[plan.offers["existing"].astype(bool)]
+    here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
+    if here.empty or plan.new_sites.empty:
+        return {}
+    alone = served_by_class(asked, list(standing["offer_id"])).iloc[-1]
+    return {
+        "stations": len(here),
+        "alone_kwh_day": float(alone["served_kwh_day"]),
+        "kwh_day": float(here["served_kwh_day"].sum()),
+        "idle": int((here["served_kwh_day"] <= IDLE_KWH).sum()),
+    }
+
+
+def standing_line(sales: dict[str, Any]) -> list[Line]:
+    """Return what standing stations lose, as a headline figure.
+
+    >>> standing_line({"stations": 5, "alone_kwh_day": 1337.0, "kwh_day": 59.0, "idle": 3})[0].text
+    'sell 59 kWh/day, 1,278 less than if nothing were built (1,337); 3 of 5 sell nothing'
+    """
+    if not sales:
+        return []
+    lost = sales["alone_kwh_day"] - sales["kwh_day"]
+    text = f"sell {sales['kwh_day']:,.0f} kWh/day, "
+    if abs(lost) < 1.0:
+        text += "as much as if nothing were built"
+    else:
+        text += f"{abs(lost):,.0f} {'less' if lost > 0 else 'more'} than if nothing were built "
+        text += f"({sales['alone_kwh_day']:,.0f})"
+    if sales["idle"]:
+        verb = "sell" if sales["idle"] > 1 else "sells"
+        text += f"; {sales['idle']:,} of {sales['stations']:,} {verb} nothing"
+    return [Line("standing_sales", "Standing stations", text)]
 
 
 def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:

@@ -17,6 +17,7 @@ from siting import demand as people_to_energy
 from siting import economics, reference, sites
 from siting.config import Config
 from siting.economics import PRICE, Accounts
+from siting.economics.break_even import SHARE
 from siting.plan import Plan
 from siting.sites.chargers_text import charger_counts
 from siting.study.asked import subsidy_of
@@ -90,10 +91,10 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     # Nobody sells more than the chargers deliver.
     able = of.offers[_capacities(of.offers)].sum(axis=1).to_numpy() - of.offers["standing_kwh_day"]
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
-    sales, at = table["figure"] == "sales", table["no_money_at"]
-    table["no_money_at"] = at.mask(sales & (at > most * (1 + 1e-6)))
-    ends = ["no_money_at", "first_lost_at", "all_lost_at"]
-    table = table[table[ends].notna().any(axis=1)].head(MOST).reset_index(drop=True)
+    for end in ("half_no_money_at", "no_money_at"):
+        beyond = (table["figure"] == "sales") & (table[end] > most * (1 + 1e-6))
+        table[end] = table[end].mask(beyond)
+    table = table.head(MOST)
     draw = bool(paid.any())
     return table.assign(draw=draw, text=[_sentence(row, draw) for row in table.to_dict("records")])
 
@@ -107,42 +108,46 @@ def _capacities(offers: pd.DataFrame) -> list[str]:
     return [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
 
 
-def _sentence(row: Mapping[str, Any], draw: bool) -> str:
+def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
     """Return a break-even in words.
 
     >>> row = {"figure": "price_lev", "value": 75.0, "unit": "PKR/kWh", "stations": 45,
-    ...     "rising": True, "no_money_at": 79.31, "first_lost_at": 70.0, "all_lost_at": 68.84}
+    ...     "rising": True, "half_no_money_at": 77.0, "no_money_at": 79.31,
+    ...     "first_lost_at": 75.0, "all_lost_at": 68.84}
     >>> _sentence(row, True)
-    'Price at sockets for two- and three-wheelers (PKR 75 a kWh in the plan): from 79.4 on no \
-public money is needed at the 45 stations that draw it; below 70 the first and below 68.8 every \
-one of them lacks more than may be paid'
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
+the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
+live on the most that may be paid'
     """
     rising, unit = bool(row["rising"]), str(row["unit"])
-    name = NAMES.get(str(row["figure"]), str(row["figure"]))
-    form = _UNITS.get(unit, "{} of what is planned" if unit.startswith("share") else "{}")
-    said = f"{name} ({form.format(_told(row['value'], unit, up=True))} in the plan)"
-    if row["figure"] in ("sales", "charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr"):
-        said = name
-    many = f"the {row['stations']:,} new stations"
-    if draw:
-        many = f"the {row['stations']:,} stations that draw it"
-    parts = []
-    if not math.isnan(row["no_money_at"]):
+
+    def at(end: str, *, up: bool) -> str:
         # Rounded to the side on which it holds.
-        at = _told(row["no_money_at"], unit, up=rising)
-        side = f"from {at} on" if rising else f"at {at} or less"
-        parts.append(f"{side} no public money is needed at {many}")
-    word = "below" if rising else "above"
-    first, last = (
-        "" if math.isnan(row[end]) else f"{word} {_told(row[end], unit, up=not rising)}"
-        for end in ("first_lost_at", "all_lost_at")
-    )
-    them = "them" if parts else many
-    if first and last and first != last:
-        parts.append(f"{first} the first and {last} every one of {them} lacks more than may be paid")
-    elif first or last:
-        which = "every one" if last else "the first"
-        parts.append(f"{last or first} {which} of {them} lacks more than may be paid")
+        return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
+
+    said = NAMES.get(str(row["figure"]), str(row["figure"]))
+    if unit != SHARE:
+        form = _UNITS.get(unit, "{}")
+        said += f", {form.format(_told(row['value'], unit, up=True))} in the plan"
+    many = f"the {row['stations']:,} " + ("stations that draw public money" if draw
+                                           else "new stations")  # fmt: skip
+    half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
+    first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
+    if first == _told(row["value"], unit, up=not rising):
+        first = ""  # it is paid the most that it may be
+    side = "from {} on" if rising else "at {} or less"
+    parts = []
+    if half and half != whole:
+        parts.append(f"{side.format(half)} half of {many} need none")
+        parts[-1] += f", {side.format(whole)} all" if whole else ""
+    elif whole:
+        parts.append(f"{side.format(whole)} none of {many} needs any")
+    word, of = "below" if rising else "above", "them" if parts else many
+    if first and first != last:
+        parts.append(f"{word} {first} the first of {of} cannot live on the most that may be paid")
+        of = "them"
+    if last:
+        parts.append(f"{word} {last} none of {of} can live on the most that may be paid")
     return f"{said}: {'; '.join(parts)}"
 
 

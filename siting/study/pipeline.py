@@ -13,7 +13,16 @@ from typing import Any, Self
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
-from siting.study import alternatives_text, beside, binds, decides, factors, rests_on, to_demand, to_plan
+from siting.study import (
+    alternatives_text,
+    beside,
+    binds,
+    decides,
+    factors,
+    rests_on,
+    to_demand,
+    to_plan,
+)
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.spare import Spare
@@ -145,6 +154,7 @@ class Study:
     # What it comes to in places, and what keeps it from serving more.
     places_used = binds.places_used
     binding = binds.binding
+    standing_sales = binds.standing_sales
     # What decides it: break-evens, and what each figure moves.
     station_accounts = decides.station_accounts
     break_evens = decides.break_evens
