@@ -145,3 +145,23 @@ def test_the_six_bundles_of_before_use_every_place_and_say_so():
     )
     assert study.places_used["new_places"] == 84  # as counted for the audit
     assert study.places_used["new_ports"] == {"lev": 161 * 12}
+
+
+def test_what_standing_stations_lose_to_new_ones(town):
+    # As if the western hub stood: it would sell 8 kWh/day alone, and keeps 8 beside the eastern.
+    study = Study(town)
+    plan = study.plan
+    west = plan.sites["served_kwh_day"].idxmax()
+    offer = str(plan.sites.loc[west, "offer_id"])
+    offers = plan.offers.assign(existing=plan.offers["offer_id"] == offer)
+    sites = plan.sites.assign(existing=plan.sites["offer_id"] == offer)
+    one = {"offers": offers, "sites": sites, "new_sites": sites[~sites["existing"]]}
+    sales = binds.standing_sales.make(type("Plan", (), one)(), study.asked)
+    assert sales["alone_kwh_day"] == pytest.approx(8)
+    assert (sales["kwh_day"], sales["stations"], sales["idle"]) == (pytest.approx(8), 1, 0)
+    assert binds.standing_line(sales)[0].text.endswith("as much as if nothing were built")
+    drained = sites.assign(served_kwh_day=sites["served_kwh_day"].where(~sites["existing"], 0.0))
+    left = binds.standing_sales.make(type("Plan", (), {**one, "sites": drained})(), study.asked)
+    assert left["idle"] == 1
+    said = binds.standing_line(left)[0].text
+    assert said == "sell 0 kWh/day, 8 less than if nothing were built (8); 1 of 1 sells nothing"
