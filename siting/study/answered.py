@@ -434,7 +434,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
             f"{cost[DRIVERS_TIME]:,.2f} m for drivers' time to the charger",
         ),
         Line("minute_value", "A driver's minute", f"is valued at PKR {minute}"),
-        Line("minute_otherwise", "At another value", _at_other_values(cost)),
+        Line("minute_otherwise", "At other values of it", _at_other_values(cost)),
     ]
 
 
@@ -442,7 +442,7 @@ def _at_other_values(cost: Mapping[str, float]) -> str:
     """Return what the stations as they are cost all where time is worth twice, or half, as much.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0, "all": 100.0})
-    "of a minute this plan costs PKR 110.00 m at twice (drivers' time 18% of it), PKR 95.00 m at \
+    "this plan costs all PKR 110.00 m a year at twice (drivers' time 18% of it), PKR 95.00 m at \
 half (5%), 10% as it is valued; a plan made for it may differ"
     """
     time, said = cost[DRIVERS_TIME], list[str]()
@@ -450,6 +450,6 @@ half (5%), 10% as it is valued; a plan made for it may differ"
         whole = cost["stations"] + factor * time
         share = f"{factor * time / whole if whole > 0 else 0.0:.0%}"
         share = share if said else f"drivers' time {share} of it"
-        said.append(f"PKR {whole:,.2f} m {words} ({share})")
+        said.append(f"PKR {whole:,.2f} m {'' if said else 'a year '}{words} ({share})")
     said.append(f"{time / cost['all'] if cost['all'] > 0 else 0.0:.0%} as it is valued")
-    return f"of a minute this plan costs {', '.join(said)}; a plan made for it may differ"
+    return f"this plan costs all {', '.join(said)}; a plan made for it may differ"

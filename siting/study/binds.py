@@ -25,6 +25,7 @@ PLACE_M = 300.0
 MILLION = 1e6
 # Energy too little to speak of, as a share of what is served; money, PKR.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
+TEN_TIMES = 10.0
 GROUPS = {
     "lev": "sockets for two- and three-wheelers",
     "ac": "AC chargers",
@@ -227,13 +228,13 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
     if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
         return []
     price = certificate.loc[certificate["row"] == "money", "price"].astype(float)
-    # Ten times as much money as there is.
-    more = 10 * float(price.sum()) * max(outcome.budget_pkr, MILLION)
+    added_pkr = TEN_TIMES * max(outcome.budget_pkr, MILLION)
+    more = float(price.sum()) * added_pkr
     if more > LITTLE * plan.served_kwh_day:
         return []
     return [
-        "money does not bind: by the prices of the proven limit ten times as much would raise it "
-        f"by {more:,.0f} kWh/day"
+        f"money does not bind: by the prices of the proven limit PKR {added_pkr / MILLION:,.0f} m "
+        f"more would raise it by {more:,.0f} kWh/day"
     ]
 
 

@@ -128,25 +128,31 @@ live on the most that may be paid'
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
     if unit != SHARE:
         form = _UNITS.get(unit, "{}")
-        said += f", {form.format(_told(row['value'], unit, up=True))} in the plan"
+        said += f", {form.format(format(row['value'], ',.6g'))} in the plan"
     many = f"the {row['stations']:,} " + ("stations that draw public money" if draw
                                            else "new stations")  # fmt: skip
-    half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
+    word, parts = "below" if rising else "above", list[str]()
+    if draw:
+        side = "from {} on" if rising else "at {} or less"
+        half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
+        if half and half != whole:
+            parts.append(f"{side.format(half)} half of {many} need none")
+            parts[-1] += f", {side.format(whole)} all" if whole else ""
+        elif whole:
+            parts.append(f"{side.format(whole)} none of {many} needs any")
+    else:
+        half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
+        if whole:
+            parts.append(f"{word} {whole} the first of {many} needs public money")
+            parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
         first = ""  # it is paid the most that it may be
-    side = "from {} on" if rising else "at {} or less"
-    parts = []
-    if half and half != whole:
-        parts.append(f"{side.format(half)} half of {many} need none")
-        parts[-1] += f", {side.format(whole)} all" if whole else ""
-    elif whole:
-        parts.append(f"{side.format(whole)} none of {many} needs any")
-    word, of = "below" if rising else "above", "them" if parts else many
     if first and first != last:
+        of = "them" if parts else many
         parts.append(f"{word} {first} the first of {of} cannot live on the most that may be paid")
-        of = "them"
     if last:
+        of = "them" if parts else many
         parts.append(f"{word} {last} none of {of} can live on the most that may be paid")
     return f"{said}: {'; '.join(parts)}"
 
@@ -159,7 +165,8 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    places = 2 - math.floor(math.log10(value)) if value > 0 else 0
+    # Less than a thousandth of a rupee, or of a person, is none.
+    places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -167,7 +174,9 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
     # What lies on the figure but for rounding is that figure.
-    return (math.ceil(value * scale - 1e-6) if up else math.floor(value * scale + 1e-6)) / scale
+    shown = value * scale
+    slack = 1e-6 * max(shown, 1.0)
+    return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
 
 
 # --- what each figure moves ----------------------------------------------------------------------
