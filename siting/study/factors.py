@@ -57,7 +57,7 @@ def energy_factors(
     return table[[*keys, *table.columns.drop(keys)]]
 
 
-@stage("demand: scenario fleet_csv scenarios_csv table", "year")
+@stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
     """How many vehicles other scenarios have for each of the plan's, by class and place in range.
 
