@@ -20,6 +20,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     items,
     print_json,
     verb,
@@ -167,7 +168,10 @@ def replan(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Plan a stored run again with other wishes, and show what changes."""
+    """Plan a stored run again with other wishes, and show what changes.
+
+    Exit 3: a gap over 100 %.
+    """
     with errors_explained(quiet=quiet) as progress:
         from siting import review
         from siting.terminal.replan import print_replan
@@ -188,6 +192,7 @@ def replan(
             print_json(said)
         elif not quiet:
             print_replan(replanned)
+        exit_if_far(replanned.after.outcome.gap)
 
 
 @verb(AFTER, "siting export @latest --to plan.xlsx")

@@ -191,7 +191,10 @@ def frontier(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Plan for many budgets: what more money serves, with bounds, and where it stops paying."""
+    """Plan for many budgets: what more money serves, with bounds, and where it stops paying.
+
+    Exit 3: a gap over 100 %.
+    """
     with errors_explained(quiet=quiet) as progress:
         from siting import review
         from siting.terminal import print_frontier

@@ -147,7 +147,12 @@ def business_case(
     return out
 
 
-def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
+def gap_terms(
+    offers: pd.DataFrame,
+    rules: BusinessRules,
+    subsidy: Subsidy,
+    by_group: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the viability gap of each offer as a straight line in what it sells (PKR).
 
     With q kWh/day sold in the target year, the business case lacks
@@ -161,6 +166,8 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
         Prices and rates.
     subsidy
         What may be paid at most (`siting.sites.subsidy_pkr`) counts.
+    by_group
+        As in `business_case`.
 
     Returns
     -------
@@ -177,7 +184,7 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     cost = offers["cost_pkr"].to_numpy(dtype=float)
     # The cost lowers what is taxed, in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
-    shares = sold_shares(offers)
+    shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
     return pd.DataFrame(
         {

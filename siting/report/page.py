@@ -156,6 +156,7 @@ def render(
         stations=content.stations(run),
         proof=basis.proof(run),
         sources=basis.sources(run),
+        decides=basis.decides(run),
         assumptions=basis.assumptions(run),
         checks=basis.checks(run),
         lacking=basis.lacking(run),

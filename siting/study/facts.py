@@ -18,9 +18,11 @@ from siting.engine.proof import far_in_words, is_far
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import Cards
 from siting.study.beside import lines_beside
-from siting.study.earning import earnings, earnings_in_words, power_per_ev
+from siting.study.binds import lines_that_bind, standing_line
+from siting.study.earning import earnings, earnings_in_words, power_line, power_per_ev
 from siting.study.pipeline import Study
 from siting.study.sources import FAR, left_out
+from siting.study.to_plan import CERTIFICATE
 
 FORMAT = 3
 PACKAGES = (
@@ -39,6 +41,12 @@ PACKAGES = (
 DOUBTFUL = ("ASSUMPTION", "L")
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table with None for what is blank, as they are read again."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
 def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
     """Return what stations, drivers' time and both cost in a year; none where it is no aim."""
     return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
@@ -51,6 +59,16 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
+    # The prices of the certificate, from which what binds is told, take what time is left.
+    beside = lines_beside(study)
+    power = power_per_ev(config, plan, study.compatibility, study.energy)
+    told = (
+        *s.lines,
+        *lines_that_bind(study.places_used, study.binding),
+        *power_line(power),
+        *standing_line(study.standing_sales),
+        *beside,
+    )
     return {
         "format": FORMAT,
         "siting": __version__,
@@ -68,10 +86,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "aim": s.aim,
         "proof": vars(s.proof),
         "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
-        "headline": {
-            one.field: {"label": one.label, "text": one.text}
-            for one in (*s.lines, *lines_beside(study))
-        },
+        "headline": {one.field: {"label": one.label, "text": one.text} for one in told},
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
@@ -90,6 +105,12 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "new_stations": len(plan.new_sites),
         "existing_stations": int(plan.sites["existing"].sum()),
         "served_share": plan.served_share,
+        "places": study.places_used,
+        "binding": study.binding,
+        "standing_sales": study.standing_sales,
+        # What decides it, the nearest first; and what each figure alone moves, the most first.
+        "break_evens": _records(study.break_evens),
+        "figure_swings": _records(study.figure_swings),
         "classes": plan.classes.to_dict("records"),
         "demand": study.demand_facts,
         "sizes": {
@@ -107,12 +128,12 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "what_if": study.what_if,
         "demand_range": study.demand_range,
         # How much of what is told beside the plan there was time for.
-        "in_time": dict(study.spare.done),
+        "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
         # Energy lost without each new station, kWh/day: all else the same, and after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
-        "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
+        "power_per_ev": power,
         "warnings": [
             *filter(None, [far_in_words(s.gap)]),
             *earnings_in_words(gain),

@@ -13,7 +13,16 @@ from typing import Any, Self
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
-from siting.study import alternatives_text, beside, factors, rests_on, to_demand, to_plan
+from siting.study import (
+    alternatives_text,
+    beside,
+    binds,
+    decides,
+    factors,
+    rests_on,
+    to_demand,
+    to_plan,
+)
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.spare import Spare
@@ -102,6 +111,7 @@ class Study:
     # What the demand of a cell is made of.
     cell_places = factors.cell_places
     energy_factors = factors.energy_factors
+    fleet_paces = factors.fleet_paces
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
@@ -141,6 +151,14 @@ class Study:
     assumptions = rests_on.assumptions
     # What is told of each new station.
     cards = alternatives_text.cards
+    # What it comes to in places, and what keeps it from serving more.
+    places_used = binds.places_used
+    binding = binds.binding
+    standing_sales = binds.standing_sales
+    # What decides it: break-evens, and what each figure moves.
+    station_accounts = decides.station_accounts
+    break_evens = decides.break_evens
+    figure_swings = decides.figure_swings
     # How the plan fares beside what it was made for.
     day = beside.day
     isochrones = beside.isochrones

@@ -79,7 +79,7 @@ def with_business(
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
     sold = table.set_index("site_id")["served_kwh_day"]
-    groups = _sold_by_group(plan, chosen, rules, compatibility)
+    groups = sold_by_group(plan, chosen, rules, compatibility)
     case = economics.business_case(chosen, sold, rules, by_group=groups)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
@@ -93,7 +93,7 @@ def with_business(
     return replace(plan, tables={**plan.tables, "business": case}, money=money)
 
 
-def _sold_by_group(
+def sold_by_group(
     plan: Plan, offers: pd.DataFrame, rules: economics.BusinessRules, compatibility: pd.DataFrame
 ) -> pd.DataFrame:
     """Return kWh/day by site and charger group, each class at the group there that earns least."""

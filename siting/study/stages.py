@@ -213,6 +213,7 @@ PHASES = {
     "floors": "meeting the minimum shares",
     "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
+    "last year": "planning the last year",
     "nearer": "shortening drives",
     "prices": "proving a limit",
     "pricing": "proving a limit",
@@ -228,6 +229,7 @@ PHASES = {
     "viable": "making each station viable",
     "whole": "solving the whole model",
     "windows": "improving the plan part by part",
+    "years": "deciding when each is built",
 }
 
 

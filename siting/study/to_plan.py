@@ -45,6 +45,7 @@ _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
 # Seconds that the prices of a certificate may take at least, whatever else is told of a plan.
 LEAST_PRICES_S = 6.0
+CERTIFICATE = "certificate"
 
 
 # --- sites ---------------------------------------------------------------------------------------
@@ -340,7 +341,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
 
 @stage(
     "solver",
-    told="certificate",
+    told=CERTIFICATE,
     found=lambda prices: (
         "none: the bound is claimed, and not to be proven from the run's files"
         if prices is None
@@ -355,7 +356,7 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None
-    with study.spare.clock("certificate", config.solver.time_limit_s, 1.0) as clock:
+    with study.spare.clock(CERTIFICATE, config.solver.time_limit_s, 1.0) as clock:
         limit_s = max(LEAST_PRICES_S, clock.limit_s)
         prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:

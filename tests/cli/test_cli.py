@@ -365,6 +365,27 @@ def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_pa
     assert "Exit 3" in here("run", "--help").stdout
 
 
+def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    assert here("run", town, "--out", run).returncode == 0
+    proven = Proof.of
+
+    def as_if_far(value, bound, **more):
+        return proven(value, value * 2.5 if more["unit"] == "kWh/day" else bound, **more)
+
+    monkeypatch.setattr(Proof, "of", as_if_far)
+    theirs = run / "sites.geojson"
+    for words in (
+        ["replan", run, "--budget", 3e6, "--out", tmp_path / "again"],
+        ["evaluate", town, "--sites", theirs, "--out", tmp_path / "theirs"],
+        ["frontier", town, "--budgets", "[1e6,5e6]", "--out", tmp_path / "front"],
+    ):
+        done = here(*words)
+        assert done.returncode == FAR_FROM_PROVEN, words
+        assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%"), words
+        assert "Exit 3" in here(words[0], "--help").stdout, words
+
+
 def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
     run_batch = many.run_batch
 
