@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
@@ -17,6 +16,9 @@ from siting.errors import Fault, InputError
 from siting.roads.drive import without_bus_only
 from siting.roads.network import Network, graph_tables, joined_names, tag_numbers, tag_values
 from siting.roads.speeds import class_speeds, edge_speeds
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 logger = logging.getLogger(__name__)
 

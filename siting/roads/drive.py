@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
+
 
 # What OSMnx 2.1 leaves out of its "drive" network, tag by tag. Overpass looks for these words
 # anywhere in the value, not for the whole value, and so does `is_drivable`; a test holds the two

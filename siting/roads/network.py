@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyproj
 
 from siting.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 EDGE_COLUMNS = (
     "name",

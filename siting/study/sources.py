@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
@@ -20,6 +19,9 @@ from siting.export.dictionary import is_own
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.people import outline
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 log = logging.getLogger(__name__)
 
