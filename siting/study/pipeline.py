@@ -171,6 +171,11 @@ class Study:
         # Another study that works out, or has, the tables of these stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
+    @property
+    def budget_pkr(self) -> float:
+        """Public money there is, PKR: ``program.budget_pkr`` of the configuration."""
+        return self.config.program.budget_pkr
+
     def __repr__(self) -> str:
         """Return the study's name and what has been computed so far."""
         done = ", ".join(self.seconds) or "nothing yet"

@@ -439,6 +439,21 @@ def test_money_is_taken_as_planners_write_it(town, tmp_path):
         assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
 
 
+def test_money_in_words_is_taken_wherever_rupees_are(town, tmp_path):
+    done = here("frontier", town, "--budgets", "1k,0.02 lakh", "--json", "--out", tmp_path / "f")
+    assert [row["budget_pkr"] for row in json.loads(done.stdout)] == [1e3, 2e3]
+    done = here("run", town, "--set", "program.budget_pkr=2k", "--json", "--out", tmp_path / "r")
+    assert json.loads(done.stdout)["budget_pkr"] == 2e3
+    done = here("batch", town, "--sweep", "program.budget_pkr=[1k,2000]", "--dry-run", "--json")
+    assert [one["sweep"] for one in json.loads(done.stdout)] == [
+        {"program.budget_pkr": 1e3},
+        {"program.budget_pkr": 2e3},
+    ]
+    done = here("run", town, "--set", "program.budget_pkr=much", "--out", tmp_path / "none")
+    assert done.returncode == 2
+    assert "program.budget_pkr" in done.stderr
+
+
 def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):
     done = here("run", town, "--set", "budget_pkr=5e6")
     assert done.returncode == 2

@@ -135,6 +135,10 @@ def test_the_figures_of_a_plan_are_attributes_and_its_questions_have_typed_keys(
     assert plan.cost_pkr == pytest.approx(plan.sites["cost_pkr"].sum())
     assert plan.subsidy_pkr == pytest.approx(plan.sites["subsidy_pkr"].sum())
     assert (plan.budget_pkr, plan.gap) == (5_000, 0)
+    assert plan.study.budget_pkr == 5_000
+    figures = plan.summary()
+    assert figures["served_kwh_day"] == pytest.approx(12)
+    assert (figures["stations"], figures["subsidy_pkr"]) == (2, plan.subsidy_pkr)
     assert not [name for name in dir(plan) if name.startswith("with_")]
     for name in ("explain", "replan", "evaluate", "simulate", "frontier", "compare", "what_if"):
         keys = inspect.signature(getattr(type(plan), name)).parameters.values()
