@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from siting.errors import Fault, InputError
 from siting.roads.drive import without_bus_only
-from siting.roads.network import Network, graph_tables, joined_names, tag_numbers, tag_values
+from siting.roads.network import Network, graph_tables, street_names, tag_numbers, tag_values
 from siting.roads.speeds import class_speeds, edge_speeds
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def build_network(
         index=edges.index,
         geometry=edges.geometry.to_numpy(),
         length_m=_length_m(edges),
-        name=joined_names(tag_values(edges, "name")),
+        name=street_names(edges),
         speed=edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes),
         bus_only=bus_only,
     )

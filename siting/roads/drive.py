@@ -27,7 +27,8 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only the tags named here; its own list lacks the last five, which tell buses apart.
+# OSMnx keeps only the tags named here; its own list lacks the English name, and the last five,
+# which tell buses apart.
 WAY_TAGS = [
     "access",
     "area",
@@ -37,6 +38,7 @@ WAY_TAGS = [
     "lanes",
     "maxspeed",
     "name",
+    "name:en",
     "oneway",
     "ref",
     "service",

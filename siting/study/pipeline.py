@@ -108,6 +108,7 @@ class Study:
     neighbourhoods = to_plan.neighbourhoods
     candidates = to_plan.candidates
     dropped = to_plan.dropped
+    empty_sources = to_plan.empty_sources
     compatibility = to_plan.compatibility
     service_standard = to_plan.service_standard
     chargers = to_plan.chargers

@@ -155,26 +155,32 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
     return neighbourhoods[neighbourhoods.geometry.within(outline(network))].reset_index(drop=True)
 
 
-def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:
-    """Return one layer a source of candidates, existing stations first, lon/lat.
+def candidate_layers(
+    config: Config, network: Network
+) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
+    """Return one layer a source of candidates, existing stations first, lon/lat; and empty sources.
 
-    A source without a place is left out with a warning, unless all are.
+    A source without a place is left out with a warning, ``key`` and ``what``, unless all are.
     """
     layers = []
     if config.candidates.existing is not None:
         layers.append(sites.existing_stations(config.candidates.existing.path))
-    empty: list[sites.NoPlaceError] = []
+    empty: dict[int, sites.NoPlaceError] = {}
     for n, source in enumerate(config.candidates.sources):
         try:
             layers.append(_layer_of(config, network, source))
         except sites.NoPlaceError as err:
             log.warning("candidates.sources.%d gives no place: %s", n, err)
-            empty.append(err)
+            empty[n] = err
     if empty and len(empty) == len(config.candidates.sources):
-        faults = [fault for err in empty for fault in err.faults]
+        faults = [fault for err in empty.values() for fault in err.faults]
         fix = "add places along the streets: {kind: streets, spacing_m: 1000}"
         raise InputError([*faults, Fault("candidates.sources", "none gives a place", fix)])
-    return layers
+    told = {
+        "key": [f"candidates.sources.{n}" for n in empty],
+        "what": ["; ".join(map(str, err.faults)) for err in empty.values()],
+    }
+    return layers, pd.DataFrame(told, dtype="str")
 
 
 def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDataFrame:
