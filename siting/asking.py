@@ -38,7 +38,7 @@ class Asking:
         --------
         >>> plan.summary()["served_kwh_day"]  # doctest: +SKIP
         """
-        figures: pd.Series = _ask("side_by_side", {self.title: self}).iloc[0]
+        figures: pd.Series = _ask("side_by_side", {"plan": self}).iloc[0]
         return figures
 
     def explore(self, height_px: int = 720) -> Any:

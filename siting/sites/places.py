@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels, unreadable_in_words
+from siting.files import plain_column, read_layer, row_labels, unreadable_in_words
 
 Tags = Mapping[str, bool | str | Sequence[str]]
 
@@ -178,15 +177,8 @@ def candidates_from_layer(
     told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
     for column in layer.columns[layer.dtypes != "geometry"]:
         if column not in told and f"{OWN}{column}" not in places.columns:
-            places[f"{OWN}{column}"] = _plain(layer[column]).array
+            places[f"{OWN}{column}"] = plain_column(layer[column]).array
     return places
-
-
-def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as numbers, flags or texts, which every kind of file holds."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return column
-    return column.astype("str").where(column.notna())
 
 
 def _require_tags(tags: Tags) -> None:

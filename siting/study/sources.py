@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from siting.config import Config
 from siting.config.sources import SiteSource
 from siting.errors import Fault, InputError
 from siting.export.dictionary import is_own
+from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.people import outline
@@ -208,8 +210,10 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
     )
 
 
-def with_own_names(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return places with the columns of the user's layers under their own names.
+def with_own_names(
+    places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
+) -> gpd.GeoDataFrame:
+    """Return places with the columns of the user's under their own names; `layers` will have them.
 
     Where a plan has a column of that name too the user's keeps the prefix ``user_``.
     """
@@ -219,9 +223,22 @@ def with_own_names(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     free = {
         name: short
         for name, short in bare.items()
-        if is_own(short.casefold()) and short.casefold() not in taken | RESERVED
+        if is_own(short.casefold(), layers) and short.casefold() not in taken | RESERVED
     }
     return places.rename(columns=free)
+
+
+def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return cells with the user's columns of the people in them, where all in a cell agree."""
+    own = [c for c in people.columns if str(c).startswith(sites.OWN)]
+    if not own:
+        return cells
+    at = people.to_crs(cells.crs)
+    at = at.set_geometry(at.representative_point())
+    inside = at.sjoin(cells[["cell_id", "geometry"]], predicate="within")
+    inside = inside[~inside.index.duplicated()]
+    told = one_each(pd.DataFrame(inside[own]), inside["cell_id"], cells["cell_id"])
+    return with_own_names(cells.join(told), ("demand",))
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
