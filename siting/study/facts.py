@@ -144,7 +144,8 @@ def _untold(cards: Cards) -> list[str]:
     """Return a warning where cards had not the time they take; nothing else."""
     if not cards.blank:
         return []
-    return [f"of {cards.in_words()}; siting explain RUN SITE does it for one"]
+    told = f"of the {len(cards.new):,} new stations, {cards.blank}"
+    return [f"{told}; siting explain RUN SITE does it for one"]
 
 
 def warnings_of(study: Study, plan: Plan) -> list[str]:
