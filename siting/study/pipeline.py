@@ -17,7 +17,7 @@ from siting.study import alternatives_text, beside, factors, rests_on, to_demand
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.spare import Spare
-from siting.study.stages import Context, Event, Report, Stage, stages_html
+from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
 
 
 class Study:
@@ -34,7 +34,7 @@ class Study:
         ``key.path=value`` texts that replace keys of the file.
     progress
         Called with an `Event` when a stage is done, and now and then while solving;
-        ``siting.show_progress()`` shows them.
+        ``siting.show_progress()`` shows them, as it does by itself in a notebook.
     today
         The day that dates in the configuration are held against.
     tables
@@ -45,7 +45,7 @@ class Study:
     Attributes
     ----------
     config, progress
-        The configuration, and who is told.
+        The configuration, and the progress callback.
     seconds
         What each stage took by itself.
     reused
@@ -165,6 +165,11 @@ class Study:
         self.reused: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
         self.spare = Spare()
+        if progress is None and tables is None and notebook() is not None:
+            # Nobody waits in silence.
+            import siting
+
+            progress = siting.show_progress()
         self.progress = progress
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}

@@ -164,7 +164,7 @@ def test_a_run_says_how_its_plan_fares(ran):
     }  # fmt: skip
     assert "not kept" in lines["Service standard"]
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "If it comes otherwise" in page
+    assert "If demand turns out differently" in page
     assert "Demand: case low" in page
 
 

@@ -198,6 +198,22 @@ class Display:
         return Handle()
 
 
+def test_a_study_in_a_notebook_shows_its_progress_by_itself(monkeypatch, study):
+    pytest.importorskip("IPython")
+    import IPython
+
+    assert siting.Study(study.config).progress is None
+    kernel = type("ZMQInteractiveShell", (), {"execution_count": 7})()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: kernel)
+    heard = []
+    monkeypatch.setattr(progress, "show_progress", lambda: heard.append)
+    shown = siting.Study(study.config)
+    assert shown.network is not None
+    assert [event.stage for event in heard if event.done] == ["roads"]
+    quiet = siting.Study(study.config, progress=lambda event: None)
+    assert quiet.progress is not heard.append
+
+
 def test_progress_in_a_notebook_is_one_table_a_cell(monkeypatch):
     display, shell = Display(), Shell()
     monkeypatch.setattr(progress, "_notebook", lambda: (display, lambda: shell.execution_count))
