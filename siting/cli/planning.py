@@ -177,7 +177,7 @@ def frontier(
     budgets: Annotated[
         str,
         typer.Option(
-            "--budgets", metavar="LIST", help="Budgets, PKR: [2e7,5e7,1e8], or 2e7:1e8:5 for five."
+            "--budgets", metavar="LIST", help="Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five."
         ),
     ],
     *,

@@ -203,11 +203,12 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
 
 
 def _holds(wanted: float, unserved: float, *, full: bool) -> str:
-    text = f"{wanted:,.0f} kWh/day wanted within reach, {unserved:,.0f} of it served nowhere"
+    text = f"{wanted:,.0f} kWh/day wanted within reach, {unserved:,.0f} of it not served anywhere"
     if full and unserved > LITTLE_KWH:
         return f"its own capacity: {text}"
     if unserved <= LITTLE_KWH:
-        return f"reach: {text}, so more chargers here would serve nobody new"
+        text = f"all {wanted:,.0f} kWh/day wanted within reach are served already"
+        return f"reach: {text}, so more chargers here would add nothing"
     return f"the classes its chargers fit: {text}, and it has capacity left"
 
 
@@ -258,7 +259,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
     wanted, unserved = _in_reach(run, site)
     reasons.say(
         "Demand there",
-        f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is served nowhere",
+        f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is not served anywhere",
         reach_kwh_day=wanted,
         unserved_kwh_day=unserved,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.config import Config
 from siting.engine.proof import far_in_words, is_far
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import Cards
@@ -138,7 +136,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
             *filter(None, [far_in_words(s.gap)]),
             *earnings_in_words(gain),
             *_untold(cards),
-            *warnings_of(config, plan, study.demand_notes, study.network.report, study.assumptions),
+            *warnings_of(study, plan),
         ],
         "checks": plan.checks.to_dict("records"),
         "assumptions": study.assumptions.to_dict("records"),
@@ -167,18 +165,18 @@ def _untold(cards: Cards) -> list[str]:
     """Return a warning where cards had not the time they take; nothing else."""
     if not cards.blank:
         return []
-    return [f"of {cards.in_words()}; siting explain RUN SITE does it for one"]
+    told = f"of the {len(cards.new):,} new stations, {cards.blank}"
+    return [f"{told}; siting explain RUN SITE does it for one"]
 
 
-def warnings_of(
-    config: Config,
-    plan: Plan,
-    demand_notes: list[str],
-    roads: Mapping[str, Any],
-    assumptions: pd.DataFrame,
-) -> list[str]:
+def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return in plain words what a reader of the plan must know before using it."""
-    lines = list(demand_notes)
+    config = study.config
+    lines = list(study.demand_notes)
+    lines += [
+        f"{key} gives no place and is left out: {what}"
+        for key, what in study.empty_sources.itertuples(index=False)
+    ]
     if config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
     by_share = config.offers.service.rule == "rated_share"
@@ -212,10 +210,10 @@ def warnings_of(
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
                 "model coverage has no capacity; use model capacitated to size them"
             )
-    share = roads.get("share_lost")
+    share = study.network.report.get("share_lost")
     if share and share > 0.02:
         lines.append(f"{share:.1%} of the street length was cut off from the rest and left out")
-    doubtful = int(assumptions["confidence"].isin(DOUBTFUL).sum())
+    doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
     lines.append(f"{doubtful} figures are assumptions or weakly sourced; run.json lists them")
     return lines
 

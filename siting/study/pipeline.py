@@ -26,7 +26,7 @@ from siting.study import (
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.spare import Spare
-from siting.study.stages import Context, Event, Report, Stage, stages_html
+from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
 
 
 class Study:
@@ -43,7 +43,7 @@ class Study:
         ``key.path=value`` texts that replace keys of the file.
     progress
         Called with an `Event` when a stage is done, and now and then while solving;
-        ``siting.show_progress()`` shows them.
+        ``siting.show_progress()`` shows them, as it does by itself in a notebook.
     today
         The day that dates in the configuration are held against.
     tables
@@ -54,7 +54,7 @@ class Study:
     Attributes
     ----------
     config, progress
-        The configuration, and who is told.
+        The configuration, and the progress callback.
     seconds
         What each stage took by itself.
     reused
@@ -118,6 +118,7 @@ class Study:
     neighbourhoods = to_plan.neighbourhoods
     candidates = to_plan.candidates
     dropped = to_plan.dropped
+    empty_sources = to_plan.empty_sources
     compatibility = to_plan.compatibility
     service_standard = to_plan.service_standard
     chargers = to_plan.chargers
@@ -182,12 +183,22 @@ class Study:
         self.reused: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
         self.spare = Spare()
+        if progress is None and tables is None and notebook() is not None:
+            # Nobody waits in silence.
+            import siting
+
+            progress = siting.show_progress()
         self.progress = progress
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
         # Another study that works out, or has, the tables of these stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
+
+    @property
+    def budget_pkr(self) -> float:
+        """Public money there is, PKR: ``program.budget_pkr`` of the configuration."""
+        return self.config.program.budget_pkr
 
     def __repr__(self) -> str:
         """Return the study's name and what has been computed so far."""

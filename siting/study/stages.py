@@ -8,6 +8,7 @@ the keys it declares, and it sees no others. What follows from a change is compu
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -202,6 +203,8 @@ class Part:
 
 # What a planner calls the phases of a solve; the solve itself has shorter names for them.
 PHASES = {
+    "last year": "planning the last year by itself",
+    "years": "planning year by year",
     "": "working out who is served",
     "aim": "next objective",
     "alone": "who is served, year by year",
@@ -246,6 +249,12 @@ def bar(done: int, of: int, width: int = 20) -> str:
     """
     full = width if of <= 0 else min(width * done // of, width)
     return "━" * full + "─" * (width - full)
+
+
+def notebook() -> Any:
+    """Return the shell of the notebook that runs; none elsewhere."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell if type(shell).__name__ == "ZMQInteractiveShell" else None
 
 
 def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:

@@ -69,17 +69,18 @@ def site_costs(config: Config) -> sites.SiteCosts:
 )
 def sites_found(
     config: Config, network: Network, site_costs: sites.SiteCosts
-) -> tuple[Layer, Layer]:
-    """Candidates, and places that are none."""
+) -> tuple[Layer, Layer, Table]:
+    """Candidates, places that are none, and sources that give none."""
+    layers, empty = candidate_layers(config, network)
     merged, dropped = sites.merge_candidates(
-        candidate_layers(config, network),
+        layers,
         network,
         merge_within_m=config.candidates.merge_within_m,
         max_snap_m=config.candidates.max_snap_m,
         excluded=sites.excluded_areas((a.path, a.name_column) for a in config.candidates.exclude),
     )
     merged = on_the_grid(config, merged, site_costs.line_detour)
-    return with_own_names(merged), with_own_names(dropped)
+    return with_own_names(merged), with_own_names(dropped), empty
 
 
 @stage("roads.source", stored="neighbourhoods")
@@ -89,15 +90,23 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
 
 
 @stage(stored="candidates")
-def candidates(sites_found: tuple[Layer, Layer], network: Network, neighbourhoods: Layer) -> Layer:
+def candidates(
+    sites_found: tuple[Layer, Layer, Table], network: Network, neighbourhoods: Layer
+) -> Layer:
     """Where a station could stand or stands (`siting.tables.CANDIDATES`), each with a name."""
     return sites.with_whereabouts(sites_found[0], network.edges, neighbourhoods)
 
 
 @stage(stored="candidates")
-def dropped(sites_found: tuple[Layer, Layer]) -> Layer:
+def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
     """Places that are no candidates, with the reason: too far from a road, excluded, too small."""
     return sites_found[1]
+
+
+@stage(stored="candidates")
+def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
+    """Sources of candidates without a place: ``key`` of each and ``what`` was not found."""
+    return sites_found[2]
 
 
 @stage(stored="offers")

@@ -65,7 +65,7 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.figures["marginal_kwh_day"] == pytest.approx(8)
     assert said["Lost without it"].startswith("8 kWh/day; its neighbours would take over 0")
     assert "125 rupees of subsidy a kWh/day served" in said["What it costs"]
-    assert said["What holds it"].startswith("reach: 8 kWh/day wanted within reach, 0 of it")
+    assert said["What holds it"].startswith("reach: all 8 kWh/day wanted within reach")
     assert "East pump" in said["Next best place"]
     assert "4 kWh/day less" in said["Next best place"]
     assert "serves 4 kWh/day less" in said["Planned without it"]
