@@ -203,8 +203,6 @@ class Part:
 
 # What a planner calls the phases of a solve; the solve itself has shorter names for them.
 PHASES = {
-    "last year": "planning the last year by itself",
-    "years": "planning year by year",
     "": "working out who is served",
     "aim": "next objective",
     "alone": "who is served, year by year",
