@@ -23,6 +23,9 @@ _COSTS = {
     "fee_cost_pkr": "Fees",
     "civil_cost_pkr": "Civil works",
     "land_cost_pkr": "Land",
+    "design_cost_pkr": "Design and permits",
+    "contingency_cost_pkr": "Contingency",
+    "deposit_cost_pkr": "Security deposit",
 }
 
 
@@ -374,6 +377,8 @@ def _grid(offer: pd.Series) -> list[tuple[str, str]]:
     lines = []
     if not missing(offer["grid_item"]):
         lines.append(("Connection", grid_item(str(offer["grid_item"]))))
+    if not missing(offer.get("load_kw")):
+        lines.append(("Load on the grid", f"{number(offer['load_kw'], 1)} kW"))
     if not missing(offer["line_km"]) and offer["line_km"] > 0:
         lines.append(("11 kV line", f"{figure(offer['line_km'])} km"))
     if not missing(offer["headroom_kw"]):

@@ -11,7 +11,7 @@ from siting.sites.catalogue import (
     time_utilisation,
 )
 from siting.sites.configurations import configuration_table
-from siting.sites.costs import COST_PARTS, WORKS, SiteCosts, Subsidy, site_costs, subsidy_pkr
+from siting.sites.costs import WORKS, SiteCosts, Subsidy, site_costs, subsidy_pkr
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
@@ -39,7 +39,6 @@ from siting.sites.waiting import (
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
-    "COST_PARTS",
     "EXCLUDED",
     "OUTSIDE",
     "OWN",

@@ -162,7 +162,11 @@ def station_figures(config: Config) -> list[Table]:
     taken = with_own(
         taken[taken["charger_group"].isin(groups)], use_shares, "charger_group", "use_share"
     )
-    works = with_own(reference.table("works"), _by_item(config.offers.costs, sites.WORKS))
+    preset = asked.costs.preset
+    works = with_own(
+        reference.at_preset(reference.table("works"), preset),
+        _by_item(config.offers.costs, sites.WORKS),
+    )
     # Bays that the configuration gives are those of every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
@@ -171,7 +175,7 @@ def station_figures(config: Config) -> list[Table]:
         ours("compatibility"),
         ours("charging_limits"),
         listed("grid", grid[~grid["item"].isin(unused)], file_of("grid", asked.grid_csv)),
-        listed("fees", reference.table("fees")),
+        listed("fees", reference.at_preset(reference.table("fees"), preset)),
         listed("works", works),
         ours("bays"),
         *by_kind,
@@ -183,7 +187,7 @@ def station_figures(config: Config) -> list[Table]:
 def money_figures(config: Config) -> list[Table]:
     """Return the figures of the business case, and those that public money is divided by."""
     prices = config.money.prices_pkr_kwh
-    money = economics.money_figures()
+    money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
     if prices is not None:
         money = money[~money["item"].str.startswith(economics.PRICE)]
     money = with_own(money, _by_item(config.money, economics.ITEMS))

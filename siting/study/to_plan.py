@@ -18,6 +18,7 @@ from siting.plan import Plan
 from siting.program.instance import Instance
 from siting.program.limits import Limit
 from siting.program.program import Program
+from siting.reference import at_preset
 from siting.roads import Network
 from siting.study.answered import decide
 from siting.study.ask import program_of
@@ -157,7 +158,7 @@ def offers(
         least_ports=asked.least_ports,
         chargers=sites.charger_catalogue(asked.chargers_csv),
         grid=sites.grid_figures(asked.grid_csv),
-        fees=sites.fee_figures(),
+        fees=at_preset(sites.fee_figures(), site_costs.preset),
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
@@ -173,12 +174,12 @@ def offers(
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
-@stage("money")
+@stage("money", "offers.costs.preset")
 def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     figures = own_figures(config.money)
     figures.pop("value_of_time_pkr_h")
-    rules = economics.business_rules(**figures)
+    rules = economics.business_rules(preset=config.offers.costs.preset, **figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
     return rules

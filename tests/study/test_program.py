@@ -325,7 +325,10 @@ def test_the_program_is_there_to_look_at(town):
 # ------------------------------------------------------------------------------------ money
 
 
-NO_LAND = {"land_bay_month_pkr": 0, "civil_bay_pkr": 0}
+NO_LAND = dict.fromkeys(
+    ("land_bay_month_pkr", "civil_bay_pkr", "contingency_share", "insurance_share", "design_share"),
+    0,
+)
 
 
 def test_each_new_station_has_its_business_case(town, tmp_path):
