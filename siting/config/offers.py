@@ -303,6 +303,13 @@ class Money(Section):
         description="what drivers pay by charger group, sales tax in, PKR/kWh; a price for each "
         "group of the configurations",
     )
+    pkr_per_usd: float | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        description="PKR to the US dollar: prices of chargers and swap batteries follow it by "
+        "their imported share; none: the catalogue's, 280",
+    )
     tariff_pkr_kwh: RupeesKwh | None = Field(
         None, gt=0, le=1000, description="what the station pays for its power, PKR/kWh"
     )

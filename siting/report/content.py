@@ -172,7 +172,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
-    year = f"prices of {m['year_of_prices']}, PKR {m['pkr_per_usd']:g} to the US dollar"
+    year = f"PKR {m['pkr_per_usd']:g} to the US dollar"
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
         Shown(f"Net present value without subsidy, {year}", npv, rupees(npv)),

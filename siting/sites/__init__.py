@@ -1,6 +1,7 @@
 """Sites: where a station could stand, and what could be built there."""
 
 from siting.sites.catalogue import (
+    at_exchange_rate,
     bay_figures,
     charger_catalogue,
     charging_limits,
@@ -50,6 +51,7 @@ __all__ = [
     "SiteCosts",
     "Subsidy",
     "assign_feeders",
+    "at_exchange_rate",
     "bay_figures",
     "candidates_from_features",
     "candidates_from_layer",

@@ -144,6 +144,7 @@ def station_figures(config: Config) -> list[Table]:
     """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
     chargers = reference.table("chargers", asked.chargers_csv)
+    chargers = sites.at_exchange_rate(chargers, config.money.pkr_per_usd)
     chargers = chargers[chargers["charger_id"].astype(str).isin(charger_types(asked))]
     groups, classes = set(chargers["charger_group"]), list(config.demand.vehicle_classes)
     grid = reference.table("grid", asked.grid_csv)
@@ -190,7 +191,8 @@ def money_figures(config: Config) -> list[Table]:
     money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
     if prices is not None:
         money = money[~money["item"].str.startswith(economics.PRICE)]
-    money = with_own(money, _by_item(config.money, economics.ITEMS))
+    items = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}
+    money = with_own(money, _by_item(config.money, items))
     parts = [listed("money", money)]
     if prices is not None:
         stated = [

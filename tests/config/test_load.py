@@ -184,7 +184,7 @@ offers:
   table_csv: offers.csv
 money:
   {prices_pkr_kwh: {lev: 60, ac: 100, dc: 100},
-  tariff_pkr_kwh: 40, fixed_pkr_kw_month: 500, sales_tax: 0.05, income_tax: 0.2,
+  tariff_pkr_kwh: 40, pkr_per_usd: 300, fixed_pkr_kw_month: 500, sales_tax: 0.05, income_tax: 0.2,
   discount_rate: 0.1,
   years: 8, payment_share: 0.02,
   attendant_month_pkr: 40_000,

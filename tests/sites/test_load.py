@@ -11,6 +11,7 @@ from siting.errors import InputError
 from siting.reference import at_preset, table
 from siting.sites import (
     ServiceStandard,
+    at_exchange_rate,
     charger_catalogue,
     charging_limits,
     compatibility,
@@ -120,3 +121,16 @@ def test_a_preset_that_is_none_is_refused():
     with pytest.raises(InputError, match=r"offers.costs.preset: 'cheap' is no preset of costs"):
         site_costs(preset="cheap")
     assert isinstance(at_preset(pd.DataFrame({"value": [1.0]}), "prudent"), pd.DataFrame)
+
+
+def test_a_dearer_dollar_moves_imported_parts_alone():
+    dear = TABLES | {"chargers": at_exchange_rate(charger_catalogue(), 350.0)}
+    before = configuration_table({"a": {"dc_60": 2, "swap_2w": 1}}, **TABLES).iloc[0]
+    after = configuration_table({"a": {"dc_60": 2, "swap_2w": 1}}, **dear).iloc[0]
+    # 70 % of a charger's price follows the dollar, a quarter dearer; cabinets' batteries too.
+    assert after["charger_cost_pkr"] == pytest.approx(before["charger_cost_pkr"] * 1.175)
+    assert after["battery_cost_pkr"] == pytest.approx(700_000 * 1.175)
+    for part in ("grid_cost_pkr", "civil_cost_pkr", "fee_cost_pkr"):
+        assert after[part] == before[part]
+    same = at_exchange_rate(charger_catalogue(), 280.0)
+    assert (same["capex_pkr"] == charger_catalogue()["capex_pkr"]).all()
