@@ -115,12 +115,13 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 
 
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
-    """Return the census row of each zone by its name: persons, and the share of households renting.
+    """Return the census row of each zone by its name: persons, households renting, ownership.
 
     Zones and districts of `city` are looked through first; capitals do not matter. Columns, in the
-    order of the names: ``people`` (2023) and ``renting_share`` (0 to 1, blank: not given). An
-    `InputError` that names `where` tells every name that the census table does not have, or has in
-    several districts.
+    order of the names: ``people`` (2023), ``renting_share`` (0 to 1, blank: not given) and, for
+    want of a count of vehicles, ``ownership``: households with four rooms or more. An `InputError`
+    that names `where` tells every name that the census table does not have, or has in several
+    districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -146,6 +147,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         {
             "people": table_["people_2023"].to_numpy(dtype=float),
             "renting_share": table_["renting_share"].to_numpy(dtype=float),
+            "ownership": table_["rooms4_share"].to_numpy(dtype=float),
         }
     )
 

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import demand_figures, figure_rows, figures_at, housing_weight, zone_kwh
+from siting.demand.energy import demand_figures, figure_rows, figures_at, zone_kwh, zone_weights
 from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError
@@ -49,7 +49,7 @@ class Case:
         self.classes = fleet["vehicle_class"].astype(str).to_list()
         self.zones = Housing.from_table(zones)
         self._rows = figure_rows(self.figures, self.classes)
-        self._weight = housing_weight(vehicles, self.classes)
+        self._weight = zone_weights(vehicles, self.classes)
         ends = self.figures[["low", "value", "high"]].to_numpy(dtype=float)
         wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
         if wrong.any():

@@ -61,6 +61,7 @@ def business_case(
         ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (what drivers pay),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
+        ``insurance_pkr_year``,
         ``income_tax_pkr_year`` (below 0 where a loss lowers other tax), ``net_pkr_year`` (after
         all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),

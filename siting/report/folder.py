@@ -81,7 +81,7 @@ _MAYBE_RECORDS: Mapping[str, Kinds] = {
 _PLACES: Kinds = {**dict.fromkeys(("places", "dc_places"), _WHOLE), "within_m": _NUMBER}
 _TOLD: Kinds = {"label": _TEXT, "text": _TEXT}
 _PUBLIC_MONEY: Kinds = {
-    **dict.fromkeys(("year_of_prices", "new_stations", "stations_without_need"), _WHOLE),
+    **dict.fromkeys(("new_stations", "stations_without_need"), _WHOLE),
     **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
     "subsidy_pkr_per_car": _MAYBE,
 }

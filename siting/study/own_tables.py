@@ -13,14 +13,12 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
-from siting.tables import DEMAND, REACH, Table, find_faults
+from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
 
 # What a matrix without ids calls its rows and columns.
 PLACE = "#{}"
 # Columns of a table of demand that are no columns of the user's.
 _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
-# What the cost of an offer is the sum of.
-PARTS = tuple(f"{part}_cost_pkr" for part in ("charger", "grid", "fee", "civil", "land"))
 
 
 def own_demand(
@@ -112,9 +110,9 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     that are not there.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
-    apart = (given[list(PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
+    apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
     if apart.any():
-        what = f"{apart.sum():,} are not the sum of {', '.join(PARTS)}"
+        what = f"{apart.sum():,} are not the sum of {', '.join(COST_PARTS)}"
         ids = tuple(given.loc[apart, "offer_id"].astype(str))
         raise InputError(Fault(f"{path}, column cost_pkr", what, "change a part with it", ids))
     # A CSV has one word for a blank text and for none.

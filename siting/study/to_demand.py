@@ -173,13 +173,13 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
     """People of each zone in the cells, with what is known of its housing; none without zones.
 
-    Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share`` and
-    ``high_rise_share``.
+    Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
+    ``high_rise_share`` and ``ownership``.
     """
     if zones is None:
         return None
     counts = cells.groupby("zone_id", sort=False)["people"].sum()
-    known = ["zone_id", "name", "renting_share", "high_rise_share"]
+    known = ["zone_id", "name", "renting_share", "high_rise_share", "ownership"]
     table = pd.DataFrame(zones[[c for c in known if c in zones.columns]])
     table = table[table["zone_id"].isin(counts.index)]
     table.insert(2, "people", counts.loc[table["zone_id"]].to_numpy())

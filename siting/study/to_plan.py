@@ -18,6 +18,7 @@ from siting.plan import Plan
 from siting.program.instance import Instance
 from siting.program.limits import Limit
 from siting.program.program import Program
+from siting.reference import at_preset
 from siting.roads import Network
 from siting.study.answered import decide
 from siting.study.ask import program_of
@@ -125,10 +126,11 @@ def service_standard(config: Config) -> sites.ServiceStandard:
     )
 
 
-@stage("offers: configurations sizes chargers_csv", stored="offers")
+@stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
 def chargers(config: Config) -> Table:
     """The chargers that the configurations are made of, rows of the catalogue."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
+    catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
     used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
     return catalogue[used].reset_index(drop=True)
 
@@ -142,6 +144,7 @@ def availability(config: Config, city: Row) -> float:
 @stage(
     "offers: configurations sizes least_ports chargers_csv grid_csv headroom_kw",
     "offers: existing_policy upgrade subsidy table_csv",
+    "money.pkr_per_usd",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     stored="offers",
@@ -165,9 +168,11 @@ def offers(
         may_stand.configurations,
         sizes=may_stand.sizes,
         least_ports=asked.least_ports,
-        chargers=sites.charger_catalogue(asked.chargers_csv),
+        chargers=sites.at_exchange_rate(
+            sites.charger_catalogue(asked.chargers_csv), config.money.pkr_per_usd
+        ),
         grid=sites.grid_figures(asked.grid_csv),
-        fees=sites.fee_figures(),
+        fees=at_preset(sites.fee_figures(), site_costs.preset),
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
@@ -183,12 +188,13 @@ def offers(
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
-@stage("money")
+@stage("money", "offers.costs.preset")
 def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     figures = own_figures(config.money)
     figures.pop("value_of_time_pkr_h")
-    rules = economics.business_rules(**figures)
+    figures.pop("pkr_per_usd", None)
+    rules = economics.business_rules(preset=config.offers.costs.preset, **figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
     return rules
