@@ -111,7 +111,7 @@ class Trial(Plans):
                 yield wanted, [f[0] for f in self.flows if f[1] == s and f[4] in ids]
 
     def write_gap(self):
-        asked, (margin, cap) = self.asked, self.asked.gap
+        asked, (margin, cap, hurdle) = self.asked, self.asked.gap
         paid = {
             (o, t): self.column()
             for offers in self.at.values()
@@ -131,7 +131,7 @@ class Trial(Plans):
                 terms = {paid[o, t]: -1.0 for o in offers}
                 for c, _, year, k, i, where, _, _, _ in self.flows:
                     if (year, where) == (t, site):
-                        terms[c] = -self.chance[k] * margin[self.kind[i]]
+                        terms[c] = -hurdle * self.chance[k] * margin[self.kind[i]]
                 self.row(terms, need(set(offers), t, -1.0))
                 if t:
                     terms = {paid[o, t - 1]: 1.0 for o in offers}

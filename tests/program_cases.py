@@ -199,7 +199,7 @@ def _differ_from(case, rng):
 
 def _gap(case, rng):
     margin = {k: float(rng.integers(1, 6)) / 10 for k in CLASSES}
-    return replace(case, gap=(margin, 0.75))
+    return replace(case, gap=(margin, 0.75, 1.0))
 
 
 def _need(case, rng):
@@ -211,7 +211,13 @@ def _need(case, rng):
             ["offer_id", "charger_cost_pkr", "cost_pkr"]
         ].to_numpy()
     }
-    return replace(case, gap=(case.gap[0], caps))
+    return replace(case, gap=(case.gap[0], caps, 1.0))
+
+
+def _hurdle(case, rng):
+    """Return the case with a gap in which a station must break even at a part of its sales."""
+    case = _need(case, rng)
+    return replace(case, gap=(*case.gap[:2], float(rng.choice([0.4, 0.7, 0.9]))))
 
 
 def _extensions(case, rng):
@@ -272,6 +278,7 @@ FEATURES = {
     "differ from": _differ_from,
     "viability gap": _gap,
     "need": _need,
+    "hurdle": _hurdle,
     "city floor": _city_floor,
     "zone floors": _zone_floors,
     "class floors": _class_floors,
@@ -293,8 +300,10 @@ SAME_BLOCK = (
     {"people", "sessions"},
     {"years", "years, carry, upgrades"},
     {"viability gap", "need"},
+    {"viability gap", "hurdle"},
+    {"need", "hurdle"},
 )
-REFUSED = ({"coverage", "viability gap"}, {"coverage", "need"})
+REFUSED = ({"coverage", "viability gap"}, {"coverage", "need"}, {"coverage", "hurdle"})
 
 
 def combine(features):

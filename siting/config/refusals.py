@@ -53,6 +53,16 @@ REFUSALS: tuple[Clash, ...] = (
         "the methods exact and greedy work on HiGHS; another solver gets the program whole",
         "add solver.method: milp, or leave the name out",
     ),
+    Clash(
+        "program.years: given",
+        "money.opening_year: given",
+        "the plan itself says in which year a station opens",
+    ),
+    Clash(
+        "money.sales_path: given",
+        "money.opening_year: given",
+        "the shares of each year are the user's own",
+    ),
     *(
         Clash(blocks, "demand.table: given", "the table is of one year and one future")
         for blocks in ("program.years: given", "program.scenarios: given")

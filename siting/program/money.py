@@ -3,20 +3,20 @@
 The subsidy of a site is a decision of the program, not a property of the offer::
 
     sum of u_ot over o in O_j  >=  sum of c_o z_ot over o in O_j
-                                   - sum of p_s v_i x_ijs over i, s in t     for each j, t   (gap)
+                                   - h sum of p_s v_i x_ijs over i, s in t   for each j, t   (gap)
     u_ot                       <=  cap_o z_ot                                for each o, t   (cap)
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
     sum of what is paid        <=  B, or B_t                                           (budget)
 
 where ``c_o`` is what offer ``o`` needs over its life (present value, PKR), ``u_ot`` the public
 money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin over the life on
-one kilowatt-hour a day sold to row ``i`` (PKR), and ``cap_o`` the most that may be paid to the
-offer from public money (PKR): a share of its need, or a sum of its own. A site whose case fails
-even at the cap cannot be built. In every year
-the case is reckoned at what is sold in it, so in the year of building at that year's sales; over
-scenarios at the mean. Money that lapses with its year may be paid ahead of what the case will lack
-later; in the end no more is paid than it ever lacked. What stands already needs nothing and draws
-nothing.
+one kilowatt-hour a day sold to row ``i`` (PKR), ``h`` the hurdle: the share of its planned sales at
+which a station must break even, which is a factor on the margin and nothing else; and ``cap_o`` the
+most that may be paid to the offer from public money (PKR): a share of its need, or a sum of its
+own. A site whose case fails even at the cap cannot be built. In every year the case is reckoned at
+what is sold in it, so in the year of building at that year's sales; over scenarios at the mean.
+Money that lapses with its year may be paid ahead of what the case will lack later; in the end no
+more is paid than it ever lacked. What stands already needs nothing and draws nothing.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -47,10 +47,13 @@ class GapRule:
     cap
         The most that public money may pay of an offer: a share of its need in (0, 1], the same for
         all, or PKR by ``offer_id``.
+    sales_share
+        The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     """
 
     margin_pkr: float | Mapping[str, float]
     cap: float | Mapping[str, float]
+    sales_share: float = 1.0
 
 
 def annuity(years: float, discount_rate: float) -> float:
@@ -112,7 +115,7 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 
 
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the present value of a kWh/day sold to each vehicle class (PKR).
+    """Return the present value of a kWh/day sold to each vehicle class (PKR), held to the hurdle.
 
     Raises
     ------
@@ -134,6 +137,8 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     bad = tuple(sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0)))
     if bad:
         faults.append(Fault("margin_pkr", "not a number of 0 or more", "give PKR", bad))
+    if not 0 < rule.sales_share <= 1:
+        faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, up to 1"))
     if faults:
         raise InputError(faults)
-    return np.array([float(by_class.get(name, 0.0)) for name in names])
+    return rule.sales_share * np.array([float(by_class.get(name, 0.0)) for name in names])

@@ -113,6 +113,7 @@ class Study:
     chargers = to_plan.chargers
     availability = to_plan.availability
     offers = to_plan.offers
+    sales_path = to_plan.sales_path
     business_rules = to_plan.business_rules
     time_values = to_plan.time_values
     # The program, what it decides, and the plan.

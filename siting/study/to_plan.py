@@ -161,7 +161,7 @@ def offers(
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
-        subsidy=sites.Subsidy(**own_figures(asked.subsidy)),
+        subsidy=sites.Subsidy(**own_figures(asked.subsidy) | {"hurdle": sites.Hurdle()}),
         service=service_standard,
         costs=site_costs,
         sessions=sessions,
@@ -173,11 +173,30 @@ def offers(
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
+@stage("year", "money: opening_year sales_path", "program.years", also=("energy",))
+def sales_path(config: Config, study: Any) -> tuple[float, ...]:
+    """Sales of each year of operation over those of the target year, by the fleet model.
+
+    Where the plan goes by year each case is reckoned at the sales of the year that a station opens.
+    """
+    if config.money.sales_path is not None or config.program.years is not None:
+        return config.money.sales_path or (1.0,)
+    last, opening = config.year, config.money.opening_year
+    spread = economics.opening_years(last) if opening is None else [opening]
+    years = range(min(spread), last + 1)
+    wanted = {y: float(study.in_other(year=y).energy["demand_kwh_day"].sum()) for y in years}
+    return economics.sales_path(wanted, last, spread)
+
+
 @stage("money")
-def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
+def business_rules(
+    config: Config, offers: Table, compatibility: Table, sales_path: tuple[float, ...]
+) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     figures = own_figures(config.money)
-    figures.pop("value_of_time_pkr_h")
+    for other in ("value_of_time_pkr_h", "opening_year"):
+        figures.pop(other, None)
+    figures["sales_path"] = sales_path
     rules = economics.business_rules(**figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())

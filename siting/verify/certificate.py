@@ -194,7 +194,7 @@ class _Bound:
         gap = self.account.gap
         if gap is None:
             return np.zeros(len(rows))
-        return rows["vehicle_class"].map(dict(gap.margin_pkr)).to_numpy(float) * chance
+        return rows["vehicle_class"].map(gap.counted_pkr).to_numpy(float) * chance
 
     def _demand(self) -> Any:
         total = sum((a["price"] @ a["kwh"] for a in self.arrays), start=self.numbers([0.0])[0])

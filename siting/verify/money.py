@@ -71,7 +71,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     Money that lapses with its year may be paid ahead of what a case will lack later.
     """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
-    margin = rows["vehicle_class"].map(pd.Series(dict(gap.margin_pkr))).astype(float)
+    margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
     rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
     sites = sorted(set().union(*book.by_year.values(), *book.drawn.values()))
     scale = largest(book.stands["cost_pkr"])
