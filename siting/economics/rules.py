@@ -192,8 +192,10 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
     return replace(rules, sales_share=rules.sales_share * hurdle.sales_share, discount_rate=rate)
 
 
-def opening_years(target_year: int) -> range:
+def opening_years(target_year: int, known_from: int = 0) -> range:
     """Return the years over which the stations of a plan open evenly, the target year the last.
+
+    None is before the year `known_from`, from which the demand is known.
 
     Examples
     --------
@@ -201,8 +203,8 @@ def opening_years(target_year: int) -> range:
     range(2027, 2031)
     """
     figures = money_figures().set_index("item")["value"].astype(float)
-    now = int(figures["year_of_prices"])
-    first = max(target_year + 1 - int(figures["opening_spread"]), now + 1)
+    next_year = int(figures["year_of_prices"]) + 1
+    first = max(target_year + 1 - int(figures["opening_spread"]), next_year, known_from)
     return range(min(first, target_year), target_year + 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting import economics, roads, sites
+from siting import economics, reference, roads, sites
 from siting.config import Config
 from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
@@ -173,16 +173,25 @@ def offers(
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
-@stage("year", "money: opening_year sales_path", "program.years", also=("energy",))
+@stage(
+    "year",
+    "money: opening_year sales_path",
+    "program.years",
+    "demand.fleet_csv",
+    also=("energy",),
+)
 def sales_path(config: Config, study: Any) -> tuple[float, ...]:
     """Sales of each year of operation over those of the target year, by the fleet model.
 
     Where the plan goes by year each case is reckoned at the sales of the year that a station opens.
+    Stations open in no year before the first of a fleet of the user's own.
     """
     if config.money.sales_path is not None or config.program.years is not None:
         return config.money.sales_path or (1.0,)
     last, opening = config.year, config.money.opening_year
-    spread = economics.opening_years(last) if opening is None else [opening]
+    own = config.demand.fleet_csv
+    first = 0 if own is None else int(reference.table("fleet", own)["year"].min())
+    spread = economics.opening_years(last, first) if opening is None else [opening]
     years = range(min(spread), last + 1)
     wanted = {y: float(study.in_other(year=y).energy["demand_kwh_day"].sum()) for y in years}
     return economics.sales_path(wanted, last, spread)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from siting.verify.account import ViabilityGap
 from siting.verify.book import Book
