@@ -81,10 +81,11 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
     soft = softened(frame)
     assert soft is not None  # there are rows of the gap
     rows, columns = soft
-    by_year = [sites for sites, _ in frame.layout.gap_rows]
-    sites = np.concatenate(by_year)
-    year = np.repeat(np.arange(len(by_year)), [len(one) for one in by_year])
-    gap = columns[-len(sites) :]
+    sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
+    by_year = [len(one) for one, _ in frame.layout.gap_rows]
+    year = np.repeat(np.arange(len(by_year)), by_year)
+    family = frame.matrix.family["gap"]
+    gap = columns[family.start - family.stop :][at]
     offer = frame.options.offer
     need = np.where(offer >= 0, frame.program.instance.offer_cost[offer], 0.0)
     kept: Ints | None = None

@@ -18,6 +18,10 @@ what is sold in it, so in the year of building at that year's sales; over scenar
 Money that lapses with its year may be paid ahead of what the case will lack later; in the end no
 more is paid than it ever lacked. What stands already needs nothing and draws nothing.
 
+Sites of one concession are one case: their gap rows are one, the sum over them, so that what one
+earns beyond its need carries what another lacks. Caps stay those of each offer, what stands is in
+no concession, and there is one year: a surplus is not paid back when another year needs it.
+
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
 are ours.
@@ -27,12 +31,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from siting.errors import Fault, InputError
-from siting.program.instance import Floats, Instance
+from siting.program.instance import Flags, Floats, Instance, Ints
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,14 @@ class GapRule:
         all, or PKR by ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
+    concessions
+        The concession of each site that is in one, by ``site_id``.
     """
 
     margin_pkr: float | Mapping[str, float]
     cap: float | Mapping[str, float]
     sales_share: float = 1.0
+    concessions: Mapping[str, str] = field(default_factory=dict)
 
 
 def annuity(years: float, discount_rate: float) -> float:
@@ -104,6 +111,25 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
         raise InputError(faults)
     capped: Floats = np.minimum(given, need)
     return capped
+
+
+def cases_of(instance: Instance, rule: GapRule) -> Ints:
+    """Return which case each site is in: its own, or that of its concession's first site."""
+    case = np.arange(len(instance.site_ids))
+    stands = np.zeros(len(case), dtype=bool)
+    stands[instance.offer_site[instance.offer_existing]] = True
+    first: dict[str, int] = {}
+    for j in np.flatnonzero(~stands).tolist() if rule.concessions else ():
+        name = rule.concessions.get(str(instance.site_ids[j]))
+        if name is not None:
+            case[j] = first.setdefault(name, j)
+    return case
+
+
+def is_shared(case: Ints) -> Flags:
+    """Return whether others are in the case of each site."""
+    out: Flags = np.bincount(case, minlength=len(case))[case] > 1
+    return out
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:

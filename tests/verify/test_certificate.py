@@ -24,6 +24,7 @@ ASKED = [
     ("coverage", "decay", "number"),
     ("viability gap",),
     ("hurdle",),
+    ("concessions",),
     ("need", "envelope"),
     ("need", "net of money"),
     ("net of cost", "feeder"),
@@ -88,7 +89,7 @@ def account_of(case, answer):
         worth=pd.concat(worth, ignore_index=True),
         decay=decay_of(case),
         gap=None if case.gap is None else ViabilityGap(
-            *case.gap[:2], found.paid, sales_share=case.gap[2]
+            *case.gap[:2], found.paid, sales_share=case.gap[2], concessions=case.gap[3]
         ),
         resource_use=use.rename(columns={"limit": "resource"}),
         resources=there.rename(columns={"limit": "resource"}),
