@@ -14,10 +14,12 @@ from siting.config.fields import (
     Metres,
     Minutes,
     PositiveShare,
+    Refusal,
     Rupees,
     Section,
     Share,
     TableName,
+    Text,
     no_repeat,
     refuse,
 )
@@ -122,6 +124,31 @@ class Hurdle(Section):
     )
 
 
+class Concessions(Section):
+    """Sites whose stations are one business case: what one earns too much carries the others."""
+
+    sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field(
+        {}, description="sites of each concession, by id or name"
+    )
+    column: Text | None = Field(
+        None,
+        description="column of the layers of sites with the concession of each, such as operator; "
+        "blank: in none",
+    )
+
+    @model_validator(mode="after")
+    def _has_members(self) -> Concessions:
+        what = "has no site"
+        empty = [name for name, sites in self.sites.items() if not sites]
+        refusals: list[Refusal] = [
+            (("sites", name), what, "name its sites, or leave it out") for name in empty
+        ]
+        if not self.sites and self.column is None:
+            refusals.append(((), "names no concession", "give sites, or a column"))
+        refuse(refusals)
+        return self
+
+
 class Subsidy(Section):
     """What the budget pays of a station; the rest is the investor's."""
 
@@ -162,6 +189,11 @@ class Subsidy(Section):
         Hurdle(),
         description="what a station must pass with public money under rules need and gap: with "
         "none it breaks even only if it sells all that is planned",
+    )
+    concessions: Concessions | None = Field(
+        None,
+        description="stations that are one business case under rules need and gap; none: each "
+        "station for itself",
     )
 
 

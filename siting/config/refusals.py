@@ -54,6 +54,22 @@ REFUSALS: tuple[Clash, ...] = (
         "add solver.method: milp, or leave the name out",
     ),
     Clash(
+        "offers.subsidy.rule: share or flat",
+        "offers.subsidy.concessions: given",
+        "every station is paid by itself, whatever its case lacks",
+        "leave it out, or take offers.subsidy.rule: need",
+    ),
+    *(
+        Clash(asked, "offers.subsidy.concessions: given", why)
+        for asked, why in (
+            (
+                "program.years: given",
+                "what one year earns too much is not paid back in a later one",
+            ),
+            ("program.model: coverage", "no station has sales to work a business case out from"),
+        )
+    ),
+    Clash(
         "program.years: given",
         "money.opening_year: given",
         "the plan itself says in which year a station opens",

@@ -18,14 +18,34 @@ from siting.economics import money_figures
 NONE = 1e-6
 
 
-def at_risk(case: pd.DataFrame) -> dict[str, Any]:
+def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
+    """Return what each concession is paid and is worth, of those with a new station.
+
+    ``concession``, ``stations``, ``cost_pkr``; ``lacking_pkr``: what its stations would lack each
+    for itself; ``subsidy_pkr``, ``npv_pkr`` without and ``npv_subsidised_pkr`` with it.
+    """
+    mine = case.assign(concession=case["site_id"].map(dict(concessions))).dropna(
+        subset=["concession"]
+    )
+    sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
+    by_lot = mine.groupby("concession", sort=True)
+    table = by_lot[sums].sum()
+    table.insert(0, "stations", by_lot.size())
+    return table.reset_index()
+
+
+def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
     """Return what of the new stations' money is lost, by their business cases as they come out.
+
+    The stations of a concession are one case.
 
     ``stations`` that are new; ``below_npv_0`` of them with what they were paid, and the public
     money in these, ``subsidy_below_npv_0_pkr``; ``losing`` cash in a usual year, and how much,
     ``loss_pkr_year``; ``npv_pkr`` of all with what they were paid.
     """
-    fails = case["npv_subsidised_pkr"] < -NONE * case["cost_pkr"]
+    ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
+    sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
+    fails = sums["npv_subsidised_pkr"] < -NONE * sums["cost_pkr"]
     loss = -case["net_pkr_year"]
     losing = loss > NONE * case["cost_pkr"]
     return {

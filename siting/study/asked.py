@@ -32,11 +32,12 @@ class Need:
     # The most of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # of the planned sales, at which a station must break even
+    concessions: Mapping[str, str]  # the concession of each site that is in one, by site_id
 
     @property
     def rule(self) -> GapRule:
         """The same as a rule of the program."""
-        return GapRule(self.margin_pkr, self.cap, self.sales_share)
+        return GapRule(self.margin_pkr, self.cap, self.sales_share, self.concessions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +118,8 @@ def subsidy_of(config: Config) -> sites.Subsidy:
     share, rate = asked.hurdle.sales_share, asked.hurdle.real_return
     usual = HURDLE_SHARE if rate is None else 1.0
     hurdle = sites.Hurdle(usual if share is None else share, rate)
-    given = {**asked.model_dump(), "rule": asked.rule or plain, "hurdle": hurdle}
-    return sites.Subsidy(**given)
+    given = {**asked.model_dump(exclude={"concessions"}), "rule": asked.rule or plain}
+    return sites.Subsidy(**{**given, "hurdle": hurdle})
 
 
 def with_rule(config: Config) -> Config:
@@ -144,6 +145,7 @@ def asked_of(
     forbidden: tuple[str, ...],
     rules: economics.BusinessRules,
     time_values: pd.DataFrame,
+    concessions: Mapping[str, str],
 ) -> Asked:
     """Return what a configuration asks for, from the tables of its stages.
 
@@ -195,7 +197,9 @@ def asked_of(
         None
         if worth is None
         else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
-        _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
+        _need(config, offers, compatibility, rules, concessions)
+        if subsidy_of(config).fills_gap
+        else None,
         rules,
         time_values,
         sessions,
@@ -241,6 +245,7 @@ def _need(
     offers: pd.DataFrame,
     compatibility: pd.DataFrame,
     rules: economics.BusinessRules,
+    concessions: Mapping[str, str],
 ) -> Need:
     """Return the viability gap of the offers.
 
@@ -272,7 +277,7 @@ def _need(
     # Public money is the program's own decision here, no property of an offer.
     needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
-    return Need(needing, margin, cap, subsidy.hurdle.sales_share)
+    return Need(needing, margin, cap, subsidy.hurdle.sales_share, concessions)
 
 
 def _require_passable(

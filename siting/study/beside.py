@@ -49,6 +49,8 @@ RULE_WORDS = {
     "rated_share": "capacity as a share of rated kW (rated_share)",
 }
 NO_STATION = "no station stands"
+# Concessions told in the headline; all are in the table of them.
+MOST_LOTS = 8
 # From this difference on the simulated day and the program are two answers.
 APART = 0.05
 # Of the time that is left beside the plan, what other circumstances may take.
@@ -168,7 +170,7 @@ def _number(value: Any) -> float:
     "demand: scenario case fleet_csv scenarios_csv table",
     "offers.subsidy",
     "solver.time_limit_s",
-    also=("business_rules", "compatibility"),
+    also=("business_rules", "compatibility", "concessions"),
     told="what if",
     found=lambda rows: _found(rows),
 )
@@ -265,7 +267,7 @@ class Stands:
             study.compatibility,
             subsidy_of(study.config).held_to,
         )
-        return by_class(asked, service, demand), at_risk(case)
+        return by_class(asked, service, demand), at_risk(case, study.concessions)
 
     def at_risk(self, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
         """Return what is lost of their money in a slower scenario (`slow_of`), as figures.
@@ -374,6 +376,14 @@ def lines_beside(study: Study) -> list[Line]:
         for row in others
         if row["key"].startswith("scenario") and row["money"]["stations"]
     ]
+    lots = study.plan.tables.get("concessions")
+    for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
+        text = (
+            f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
+            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m each for itself), NPV with it "
+            f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
+        )
+        lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
     if risks:
         lines.append(Line("money_at_risk", "Money at risk", "; ".join(risks)))
     return lines

@@ -123,6 +123,7 @@ class Study:
     limits = to_plan.limits
     required_sites = to_plan.required_sites
     forbidden_sites = to_plan.forbidden_sites
+    concessions = to_plan.concessions
     asked = to_plan.asked
     program = to_plan.program
     instance = to_plan.instance

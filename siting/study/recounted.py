@@ -17,7 +17,7 @@ from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
 from siting.sites import Hurdle
-from siting.study.additional import public_money
+from siting.study.additional import lots_of, public_money
 from siting.study.ask import REACHABLE, aims_of, zones_named
 from siting.study.asked import Asked, subsidy_of
 from siting.tables import capacity_groups
@@ -59,6 +59,9 @@ def recounted_plan(
     plan = make_plan(title=config.title, note=config.note, outcome=outcome, **tables)
     hurdle = subsidy_of(asked.config).held_to
     plan = with_business(plan, rules, asked.compatibility, vehicles, hurdle)
+    if asked.need is not None and asked.need.concessions:
+        lots = lots_of(plan.tables["business"], asked.need.concessions)
+        plan = replace(plan, tables={**plan.tables, "concessions": lots})
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, plan.sites, spare))
     if asked.config.program.scenarios is not None:
@@ -333,7 +336,13 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
     need = asked.need
-    return ViabilityGap(need.margin_pkr, need.cap, paid, sales_share=need.sales_share)
+    return ViabilityGap(
+        need.margin_pkr,
+        need.cap,
+        paid,
+        sales_share=need.sales_share,
+        concessions=need.concessions,
+    )
 
 
 def _others(asked: Asked, outcome: Outcome) -> list[OtherPlan]:

@@ -23,7 +23,7 @@ from siting.study.answered import decide
 from siting.study.ask import program_of
 from siting.study.asked import Asked, asked_of
 from siting.study.choices import charger_types
-from siting.study.limits import limits_of, sites_named
+from siting.study.limits import concessions_of, limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
@@ -161,7 +161,7 @@ def offers(
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
-        subsidy=sites.Subsidy(**own_figures(asked.subsidy) | {"hurdle": sites.Hurdle()}),
+        subsidy=_most(asked.subsidy),
         service=service_standard,
         costs=site_costs,
         sessions=sessions,
@@ -171,6 +171,12 @@ def offers(
     )
     table_csv = asked.table_csv
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
+
+
+def _most(asked: Any) -> sites.Subsidy:
+    """Return the rule by which an offer shows the most that it could draw."""
+    given = own_figures(asked)
+    return sites.Subsidy(**{k: v for k, v in given.items() if k not in ("hurdle", "concessions")})
 
 
 @stage(
@@ -288,6 +294,12 @@ def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
     return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
 
+@stage("offers.subsidy.concessions")
+def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
+    """The concession of each site that is in one, by ``site_id``."""
+    return concessions_of(config, candidates, offers)
+
+
 @stage(
     "program",
     "solver",
@@ -310,6 +322,7 @@ def asked(
     forbidden_sites: tuple[str, ...],
     business_rules: economics.BusinessRules,
     time_values: Table,
+    concessions: dict[str, str],
 ) -> Asked:
     """The configuration with the tables that its program is made from."""
 
@@ -332,6 +345,7 @@ def asked(
         forbidden=forbidden_sites,
         rules=business_rules,
         time_values=time_values,
+        concessions=concessions,
     )
 
 

@@ -421,6 +421,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,
         "hurdle": {"sales_share": None, "real_return": None},
+        "concessions": None,
     }
     assert config.reach.model_dump() == {
         "cutoff_min": 10,
@@ -499,6 +500,7 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {"SitesLayer.id_column"}  # tests/study/test_python.py has it
     found -= {"Demand.table"}  # nor with years and scenarios; tests/study/test_python.py has it
     found -= {"Money.opening_year"}  # nor with years; tests/study/test_money_at_risk.py has it
+    found -= {"Subsidy.concessions"}  # nor with years; tests/study/test_money_at_risk.py
     found -= {"Demand.fleets"}  # nor with shares of its classes; tests/demand/test_depots.py has it
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():

@@ -245,3 +245,77 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
     fields = [one.field for one in lines_beside(near.with_stages({"day": agreed}))]
     assert "drivers_served" in fields
     assert "money_hangs_on" not in fields
+
+
+# --- concessions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["exact", "milp"])
+def test_what_a_concession_s_good_station_earns_carries_its_poor_one(tmp_path, method):
+    # Over its need the west earns 283,772, the east lacks 288,504 to NPV 0 at its 4 kWh/day.
+    town = write_town(tmp_path)
+    rule = "offers.subsidy={rule: gap, gap_cap_share: 1.0, hurdle: {sales_share: 1}"
+    keys = ["offers.costs.land_bay_month_pkr=6_000", "program.budget_pkr=0"]
+    keys.append(f"solver.method={method}")
+    alone = siting.run(town, [f"{rule}}}", *keys])
+    assert alone.sites["site_id"].tolist() == ["s0002"]
+    lot = "concessions: {sites: {north: [West pump, s0001]}}"
+    bundled = siting.run(town, [f"{rule}, {lot}}}", *keys])
+    assert sorted(bundled.sites["site_id"]) == ["s0001", "s0002"]
+    assert bundled.outcome.subsidy_pkr == 0
+    assert bundled.served_share == 1
+    row = bundled.tables["concessions"].iloc[0]
+    assert (row["concession"], row["stations"], row["subsidy_pkr"]) == ("north", 2, 0)
+    case = bundled.tables["business"]
+    assert row["npv_pkr"] == pytest.approx(case["npv_pkr"].sum())
+    assert row["lacking_pkr"] == pytest.approx(case["lacking_pkr"].sum())
+    assert case["npv_pkr"].min() < 0 < row["npv_pkr"]
+    # Its stations are one case where money is at risk, too.
+    assert bundled.facts["what_if"][0]["money"]["below_npv_0"] == 0
+    assert "2 new stations" in dict(bundled.headline())["Concession north"]
+
+
+def test_members_are_named_by_a_column_of_the_layer_too(tmp_path):
+    town = write_town(tmp_path)
+    sites = (tmp_path / "sites.csv").read_text().splitlines()
+    lots = ["operator", "PSO", ""]
+    text = "\n".join(f"{line},{lot}" for line, lot in zip(sites, lots, strict=True))
+    (tmp_path / "sites.csv").write_text(text + "\n")
+    rule = "offers.subsidy={{rule: gap, concessions: {}}}"
+    assert Study(town, [rule.format("{column: operator}")]).concessions == {"s0002": "PSO"}
+    with pytest.raises(
+        InputError, match=r"column: no layer of sites has a column .owner."
+    ):
+        Study(town, [rule.format("{column: owner}")]).concessions  # noqa: B018
+    with pytest.raises(InputError, match=r"sites.north: s0002 is in PSO already"):
+        Study(town, [rule.format("{column: operator, sites: {north: [s0002]}}")]).asked  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (["offers.subsidy={rule: gap, concessions: {sites: {north: []}}}"],
+         r"concessions.sites.north: has no site"),
+        (["offers.subsidy={rule: gap, concessions: {}}"], r"concessions: names no concession"),
+        (["offers.subsidy={rule: share, concessions: {sites: {north: [s0001]}}}"],
+         r"offers.subsidy.concessions: cannot go with offers.subsidy.rule: share"),
+        (["offers.subsidy={rule: gap, concessions: {sites: {north: [s0001]}}}",
+          "program.years={budgets_pkr: {2030: 1e5}}"],
+         r"offers.subsidy.concessions: cannot go with program.years"),
+    ],
+)  # fmt: skip
+def test_a_concession_that_cannot_be_is_named(tmp_path, keys, message):
+    with pytest.raises(ConfigError, match=message):
+        load(write_town(tmp_path), keys)
+
+
+def test_a_concession_where_nothing_can_be_built_is_named(tmp_path):
+    town = write_town(tmp_path)
+    lots = "{north: [s0001], south: [s0002]}"
+    study = Study(town, [f"offers.subsidy={{rule: gap, concessions: {{sites: {lots}}}}}"])
+    offers = study.offers.copy()
+    offers.loc[offers["site_id"] == "s0002", "reason"] = "no room"
+    with pytest.raises(InputError, match=r"without a site where a new station .*\(south\)"):
+        study.with_stages({"offers": offers}).asked  # noqa: B018
+    with pytest.raises(InputError, match=r"sites.north: 'Nowhere' is no site"):
+        Study(town, ["offers.subsidy={rule: gap, concessions: {sites: {north: [Nowhere]}}}"]).asked  # noqa: B018
