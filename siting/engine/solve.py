@@ -478,9 +478,11 @@ class _Solve:
         )
         proofs = []
         for aim, result, seconds in self.results:
+            # Money, minutes and shares are never below zero, whatever arithmetic says of a bound.
+            bound = max(result.bound, 0.0) if less_is_better(aim) else result.bound
             proof = Proof.of(
                 value_of(answer, aim),
-                result.bound,
+                bound,
                 gap_asked=self._gap_of(aim),
                 stopped=result.stopped,
                 unit=unit_of(self.program, aim),
