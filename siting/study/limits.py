@@ -318,14 +318,13 @@ def concessions_of(
     """Return the concession of each site that is in one, by ``site_id``.
 
     An `InputError` tells every site that is none or in two, a column that no layer of sites has,
-    and every concession without a site where a new station could be built.
+    and every concession named without a site where a new station could be built.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:
         return {}
     key, faults = "offers.subsidy.concessions", []
     out: dict[str, str] = {}
-    named = set(asked.sites)
     if asked.column is not None:
         if asked.column not in candidates.columns:
             has = "there are: " + ", ".join(c for c in candidates.columns if c != "geometry")
@@ -333,9 +332,6 @@ def concessions_of(
             raise InputError(Fault(f"{key}.column", what, has))
         text = candidates[asked.column].astype("str").fillna("").str.strip()
         out = {s: c for s, c in zip(candidates["site_id"].astype(str), text, strict=True) if c}
-        named |= set(out.values())
-        if not out:
-            faults.append(Fault(f"{key}.column", f"{asked.column!r} names no concession", ""))
     for name, members in asked.sites.items():
         for site in sites_named(candidates, members, f"{key}.sites.{name}"):
             if out.setdefault(site, name) != name:
@@ -343,10 +339,14 @@ def concessions_of(
                 faults.append(Fault(f"{key}.sites.{name}", what, "a site is in one concession"))
     ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
     new = set(offers.loc[~ruled_out & ~offers["existing"].astype(bool), "site_id"].astype(str))
-    empty = sorted(named - {name for site, name in out.items() if site in new})
+    found = {name for site, name in out.items() if site in new}
+    empty = sorted(set(asked.sites) - found)
     if empty:
         what = "concessions without a site where a new station could be built"
         faults.append(Fault(key, what, "name other sites, or leave them out", tuple(empty)))
+    elif not found:
+        what = f"{asked.column!r} names no concession at a site where a new station could be built"
+        faults.append(Fault(f"{key}.column", what, "name another column"))
     if faults:
         raise InputError(faults)
     return out

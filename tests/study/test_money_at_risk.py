@@ -283,9 +283,7 @@ def test_members_are_named_by_a_column_of_the_layer_too(tmp_path):
     (tmp_path / "sites.csv").write_text(text + "\n")
     rule = "offers.subsidy={{rule: gap, concessions: {}}}"
     assert Study(town, [rule.format("{column: operator}")]).concessions == {"s0002": "PSO"}
-    with pytest.raises(
-        InputError, match=r"column: no layer of sites has a column .owner."
-    ):
+    with pytest.raises(InputError, match=r"column: no layer of sites has a column .owner."):
         Study(town, [rule.format("{column: owner}")]).concessions  # noqa: B018
     with pytest.raises(InputError, match=r"sites.north: s0002 is in PSO already"):
         Study(town, [rule.format("{column: operator, sites: {north: [s0002]}}")]).asked  # noqa: B018
@@ -317,5 +315,11 @@ def test_a_concession_where_nothing_can_be_built_is_named(tmp_path):
     offers.loc[offers["site_id"] == "s0002", "reason"] = "no room"
     with pytest.raises(InputError, match=r"without a site where a new station .*\(south\)"):
         study.with_stages({"offers": offers}).asked  # noqa: B018
+    # A column may name operators that only have what stands; not only such.
+    by_name = Study(town, ["offers.subsidy={rule: gap, concessions: {column: name}}"])
+    assert by_name.with_stages({"offers": offers}).concessions["s0001"] == "East pump"
+    offers["reason"] = "no room"
+    with pytest.raises(InputError, match=r"concessions.column: 'name' names no concession at a"):
+        by_name.with_stages({"offers": offers}).concessions  # noqa: B018
     with pytest.raises(InputError, match=r"sites.north: 'Nowhere' is no site"):
         Study(town, ["offers.subsidy={rule: gap, concessions: {sites: {north: [Nowhere]}}}"]).asked  # noqa: B018
