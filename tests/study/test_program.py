@@ -382,8 +382,9 @@ def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
 
 def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     subsidy = {"rule": "need", "charger_share": 1.0, "grid_share": 1.0}
+    subsidy |= {"hurdle": {"sales_share": 1.0}}
     change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
-    change(town, section="money", prices_pkr_kwh={"lev": 50})
+    change(town, section="money", prices_pkr_kwh={"lev": 50}, sales_path=[0.67, 0.78, 0.89, 1])
     plan = siting.run(change(town, budget_pkr=1_000_000))
     case = plan.tables["business"].set_index("site_id")
     most = plan.offers.set_index("site_id")["subsidy_pkr"]  # of the one offer a site
