@@ -185,33 +185,34 @@ def _most(asked: Any) -> sites.Subsidy:
     "program.years",
     "demand.fleet_csv",
     also=("energy",),
+    stored="sales",
 )
-def sales_path(config: Config, study: Any) -> tuple[float, ...]:
-    """Sales of each year of operation over those of the target year, by the fleet model.
+def sales_path(config: Config, study: Any) -> Table:
+    """Sales of each year of operation over those of the target year (``share``).
 
     Where the plan goes by year each case is reckoned at the sales of the year that a station opens.
     Stations open in no year before the first of a fleet of the user's own.
     """
     if config.money.sales_path is not None or config.program.years is not None:
-        return config.money.sales_path or (1.0,)
+        return pd.DataFrame({"share": config.money.sales_path or (1.0,)})
     last, opening = config.year, config.money.opening_year
     own = config.demand.fleet_csv
     first = 0 if own is None else int(reference.table("fleet", own)["year"].min())
     spread = economics.opening_years(last, first) if opening is None else [opening]
     years = range(min(spread), last + 1)
     wanted = {y: float(study.in_other(year=y).energy["demand_kwh_day"].sum()) for y in years}
-    return economics.sales_path(wanted, last, spread)
+    return pd.DataFrame({"share": economics.sales_path(wanted, last, spread)})
 
 
 @stage("money")
 def business_rules(
-    config: Config, offers: Table, compatibility: Table, sales_path: tuple[float, ...]
+    config: Config, offers: Table, compatibility: Table, sales_path: Table
 ) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     figures = own_figures(config.money)
     for other in ("value_of_time_pkr_h", "opening_year"):
         figures.pop(other, None)
-    figures["sales_path"] = sales_path
+    figures["sales_path"] = tuple(sales_path["share"].astype(float))
     rules = economics.business_rules(**figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())

@@ -111,10 +111,10 @@ def test_sales_follow_the_fleet_from_the_opening_year(growing):
     path = Study(growing, ["money.opening_year=2028"]).business_rules.sales_path
     assert path == pytest.approx((0.5, 0.75, 1.0))
     # Without one, stations open evenly from 2027 to 2030.
-    assert Study(growing).sales_path == pytest.approx((0.625, 0.8125, 0.9375, 1.0))
-    assert Study(growing, ["money.sales_path=[0.1, 1]"]).sales_path == (0.1, 1.0)
+    assert Study(growing).business_rules.sales_path == pytest.approx((0.625, 0.8125, 0.9375, 1.0))
+    assert Study(growing, ["money.sales_path=[0.1, 1]"]).business_rules.sales_path == (0.1, 1.0)
     years = "program.years={budgets_pkr: {2029: 1e5, 2030: 1e5}}"
-    assert Study(growing, [years]).sales_path == (1.0,)
+    assert Study(growing, [years]).business_rules.sales_path == (1.0,)
     plan = siting.run(growing, ["money.opening_year=2028"])
     found = plan.tables["business"].set_index("site_id")["npv_pkr"]
     assert found["s0002"] == pytest.approx(npv(8, (0.5, 0.75, 1.0)), abs=1)
@@ -122,7 +122,7 @@ def test_sales_follow_the_fleet_from_the_opening_year(growing):
 
 def test_no_year_before_a_fleet_of_the_user_s_own(tmp_path):
     town = write_town(tmp_path)
-    assert Study(town).sales_path == (1.0,)
+    assert Study(town).business_rules.sales_path == (1.0,)
     with pytest.raises(InputError, match=r"fleet.csv, column year: covers 2030 to 2030, not 2028"):
         Study(town, ["money.opening_year=2028"]).business_rules  # noqa: B018
 
@@ -178,7 +178,7 @@ def test_the_built_plan_s_money_is_valued_under_the_slow_fleet(slower):
         running = site.om_pkr_year + site.land_pkr_year
         net = 365 * MARGIN * sold - running
         flows = 365 * MARGIN * sold * np.ones(10)
-        path = other.sales_path
+        path = other.business_rules.sales_path
         flows[: len(path)] *= path
         worth = float((flows - running) @ 1.15 ** -np.arange(1.0, 11.0)) - site.cost_pkr
         if worth + site.subsidy_pkr < 0:
