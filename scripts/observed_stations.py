@@ -20,6 +20,9 @@ TARIFFS = {
     "as now": (None, None),
 }
 
+# Sales of each year over those of 2030, as the embedded city has them: stations open in 2027-2030.
+PATH = (0.544, 0.744, 0.904, 1.0)
+
 
 def observed() -> pd.DataFrame:
     """Return the case of a station with one dc_60 by tariff and kWh/day sold, PKR m."""
@@ -30,7 +33,7 @@ def observed() -> pd.DataFrame:
         fees=sites.fee_figures(),
         compatibility=sites.compatibility(),
     ).assign(offer_id="s1:dc", site_id="s1", existing=False)
-    plain = business_rules(first_year_share=1.0)
+    plain = business_rules()
     rows = []
     for when, (tariff, price) in TARIFFS.items():
         rules = plain
@@ -64,7 +67,7 @@ def socket_hub_price(kwh_day: float) -> float:
     ).assign(offer_id="s1:lev", site_id="s1", existing=False)
     found = []
     for price in (100.0, 200.0):
-        rules = business_rules(prices_pkr_kwh={"lev": price})
+        rules = business_rules(prices_pkr_kwh={"lev": price}, sales_path=PATH)
         case = business_case(built, pd.Series({"s1": kwh_day}), rules)
         found.append(float(case["npv_pkr"].iloc[0]))
     # It is a straight line in the price.

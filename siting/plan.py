@@ -21,6 +21,9 @@ from siting.outcome import Outcome
 from siting.tables import capacity_groups
 from siting.texts import html_text
 
+# Figures of the simulated day that stand before those of the program, by their labels.
+OF_ALL_DRIVERS = ("Drivers served", "The money hangs on")
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -180,6 +183,10 @@ class Plan(Asking):
         # Of a run: how the plan fares beside what it was made for, after what its blocks tell.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
+        # All drivers first: the program's share counts each station by its own capacity.
+        first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
+        at = [what for what, _ in lines].index("Energy served")
+        lines[at:at] = first
         lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
         if new.empty:
             cheapest = self._cheapest_new_pkr()

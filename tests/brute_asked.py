@@ -68,8 +68,9 @@ class Asked:
     limits: tuple[Scarce, ...] = ()
     required: tuple[str, ...] = ()
     distances: tuple[tuple[tuple[str, ...], int], ...] = ()
-    # Margin by class (PKR), and the most that is paid: a share of the cost, or PKR by offer.
-    gap: tuple[Mapping[str, float], float | Mapping[str, float]] | None = None
+    # Margin by class (PKR), the most that is paid: a share of the cost, or PKR by offer, and the
+    # share of its sales at which a station must break even; the concession of sites in one.
+    gap: tuple[Mapping[str, float], Any, float, Mapping[str, str]] | None = None
     aims: tuple[tuple, ...] = (("most_worth",),)
     compatibility: pd.DataFrame = field(default_factory=lambda: COMPATIBILITY)
 

@@ -111,7 +111,7 @@ class Trial(Plans):
                 yield wanted, [f[0] for f in self.flows if f[1] == s and f[4] in ids]
 
     def write_gap(self):
-        asked, (margin, cap) = self.asked, self.asked.gap
+        asked, (margin, cap, hurdle, concessions) = self.asked, self.asked.gap
         paid = {
             (o, t): self.column()
             for offers in self.at.values()
@@ -126,13 +126,20 @@ class Trial(Plans):
                 factor * sum(self.offers[c[t]]["cost_pkr"] for c in plan.values() if c[t] in offers)
             )
 
+        standing = {o for o, row in self.offers.items() if row["existing"]}
+        cases = {}
+        for site, offers in self.at.items():
+            own = site if standing & set(offers) else concessions.get(site, site)
+            cases.setdefault(own, []).append(site)
         for t in range(self.years):
-            for site, offers in self.at.items():
-                terms = {paid[o, t]: -1.0 for o in offers}
+            for sites in cases.values():
+                inside = {o for site in sites for o in self.at[site]}
+                terms = {paid[o, t]: -1.0 for o in inside}
                 for c, _, year, k, i, where, _, _, _ in self.flows:
-                    if (year, where) == (t, site):
-                        terms[c] = -self.chance[k] * margin[self.kind[i]]
-                self.row(terms, need(set(offers), t, -1.0))
+                    if year == t and where in sites:
+                        terms[c] = -hurdle * self.chance[k] * margin[self.kind[i]]
+                self.row(terms, need(inside, t, -1.0))
+            for offers in self.at.values():
                 if t:
                     terms = {paid[o, t - 1]: 1.0 for o in offers}
                     self.row(terms | {paid[o, t]: -1.0 for o in offers}, 0.0)

@@ -85,7 +85,7 @@ def medium_case(features, kind, seed):
     cost, kwh = offers["cost_pkr"].mean() or 1.0, demand["demand_kwh_day"].mean()
     if case.gap:
         margin = {k: v * cost / kwh / 2 for k, v in case.gap[0].items()}
-        case = replace(case, gap=(margin, case.gap[1]))
+        case = replace(case, gap=(margin, *case.gap[1:]))
     aims = [
         (kind, _scaled(rest[0], kwh / cost / 2), *rest[1:])
         if kind == "net_worth"

@@ -199,7 +199,7 @@ def _differ_from(case, rng):
 
 def _gap(case, rng):
     margin = {k: float(rng.integers(1, 6)) / 10 for k in CLASSES}
-    return replace(case, gap=(margin, 0.75))
+    return replace(case, gap=(margin, 0.75, 1.0, {}))
 
 
 def _need(case, rng):
@@ -211,7 +211,20 @@ def _need(case, rng):
             ["offer_id", "charger_cost_pkr", "cost_pkr"]
         ].to_numpy()
     }
-    return replace(case, gap=(case.gap[0], caps))
+    return replace(case, gap=(case.gap[0], caps, 1.0, {}))
+
+
+def _hurdle(case, rng):
+    """Return the case with a gap in which a station must break even at a part of its sales."""
+    case = _need(case, rng)
+    return replace(case, gap=(*case.gap[:2], float(rng.choice([0.4, 0.7, 0.9])), {}))
+
+
+def _concessions(case, rng):
+    """Return the case with a gap in which some sites are one case."""
+    case = _need(case, rng)
+    named = {s: str(rng.choice(["", "a", "a", "b"])) for s in sorted(set(case.offers["site_id"]))}
+    return replace(case, gap=(*case.gap[:3], {s: name for s, name in named.items() if name}))
 
 
 def _extensions(case, rng):
@@ -272,6 +285,8 @@ FEATURES = {
     "differ from": _differ_from,
     "viability gap": _gap,
     "need": _need,
+    "hurdle": _hurdle,
+    "concessions": _concessions,
     "city floor": _city_floor,
     "zone floors": _zone_floors,
     "class floors": _class_floors,
@@ -293,8 +308,20 @@ SAME_BLOCK = (
     {"people", "sessions"},
     {"years", "years, carry, upgrades"},
     {"viability gap", "need"},
+    {"viability gap", "hurdle"},
+    {"need", "hurdle"},
+    {"viability gap", "concessions"},
+    {"need", "concessions"},
+    {"hurdle", "concessions"},
 )
-REFUSED = ({"coverage", "viability gap"}, {"coverage", "need"})
+REFUSED = (
+    {"coverage", "viability gap"},
+    {"coverage", "need"},
+    {"coverage", "hurdle"},
+    {"coverage", "concessions"},
+    {"years", "concessions"},
+    {"years, carry, upgrades", "concessions"},
+)
 
 
 def combine(features):

@@ -18,7 +18,8 @@ from siting.review import Explained, WhatIf, compare, evaluate, frontier, replan
 
 SHARES = "charger_share: 1.0, grid_share: 1.0, fee_share: 1.0"
 NEED = [
-    f"offers.subsidy={{rule: need, {SHARES}}}",
+    f"offers.subsidy={{rule: need, {SHARES}, hurdle: {{sales_share: 1}}}}",
+    "money.sales_path=[0.67, 0.78, 0.89, 1]",
     "solver.gap=0.005",
     "reach.cutoff_min=40",
     "program.budget_pkr=60_000",
@@ -31,6 +32,8 @@ VARIANTS = {
     "years": ["program.years={budgets_pkr: {2029: 60_000, 2030: 60_000}}"],
     "sessions": ["program.objective=sessions"],
     "nearer": ["program.decay={kind: exponential, scale_min: 30}", "program.budget_pkr=200_000"],
+    "hurdle": ["offers.subsidy.hurdle.sales_share=0.9", "program.budget_pkr=200_000"],
+    "concession": ["offers.subsidy.concessions={sites: {north: [s0001, s0002]}}"],
     "share": ["offers.subsidy.rule=share", "program.budget_pkr=300_000"],
 }
 

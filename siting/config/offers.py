@@ -14,10 +14,12 @@ from siting.config.fields import (
     Metres,
     Minutes,
     PositiveShare,
+    Refusal,
     Rupees,
     Section,
     Share,
     TableName,
+    Text,
     no_repeat,
     refuse,
 )
@@ -128,6 +130,49 @@ class SiteCosts(Section):
     )
 
 
+# Where no hurdle is asked for: a station must break even at this share of its planned sales.
+HURDLE_SHARE = 0.7
+
+
+class Hurdle(Section):
+    """What a business case must pass before public money fills it, under rules need and gap."""
+
+    sales_share: PositiveShare | None = Field(
+        None,
+        description="share of its planned sales at which a station must break even; none: 0.7, or "
+        "1 where real_return is given; ASSUMPTION",
+    )
+    real_return: Share | None = Field(
+        None,
+        description="real return a year, after tax, that it must bring; none: money.discount_rate",
+    )
+
+
+class Concessions(Section):
+    """Sites whose stations are one business case: what one earns too much carries the others."""
+
+    sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field(
+        {}, description="sites of each concession, by id or name"
+    )
+    column: Text | None = Field(
+        None,
+        description="column of the layers of sites with the concession of each, such as operator; "
+        "blank: in none",
+    )
+
+    @model_validator(mode="after")
+    def _has_members(self) -> Concessions:
+        what = "has no site"
+        empty = [name for name, sites in self.sites.items() if not sites]
+        refusals: list[Refusal] = [
+            (("sites", name), what, "name its sites, or leave it out") for name in empty
+        ]
+        if not self.sites and self.column is None:
+            refusals.append(((), "names no concession", "give sites, or a column"))
+        refuse(refusals)
+        return self
+
+
 class Subsidy(Section):
     """What the budget pays of a station; the rest is the investor's."""
 
@@ -163,6 +208,16 @@ class Subsidy(Section):
     )
     cap_per_station_pkr: Rupees | None = Field(
         None, ge=0, description="most that the budget pays for one station, PKR; none: no cap"
+    )
+    hurdle: Hurdle = Field(
+        Hurdle(),
+        description="what a station must pass with public money under rules need and gap: with "
+        "none it breaks even only if it sells all that is planned",
+    )
+    concessions: Concessions | None = Field(
+        None,
+        description="stations that are one business case under rules need and gap; none: each "
+        "station for itself",
     )
 
 
@@ -339,17 +394,35 @@ class Money(Section):
     attendants_other: float | None = Field(
         None, ge=0, le=100, description="attendants of a new station without DC"
     )
-    first_year_share: Share | None = Field(
-        None, description="sales of the first year over those of the target year"
+    opening_year: int | None = Field(
+        None,
+        ge=2025,
+        le=2060,
+        description="year in which stations open; their sales follow the demand of the fleet model "
+        "up to those of the target year; none: spread evenly over the four years up to it",
+        json_schema_extra={"unit": "year"},
     )
-    full_after_years: int | None = Field(
-        None, ge=1, le=40, description="year of operation from which sales are full"
+    sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = Field(
+        None,
+        description="sales of each year of operation over those of the target year, in place of "
+        "the fleet model's; the last holds for the years after",
     )
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field(
         {},
         description="what an hour of a driver is worth by vehicle class, PKR, for "
         "least_cost_to_all; classes not named: the package's figure",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        old = ("first_year_share", "full_after_years")
+        what = "no longer there: sales follow the demand of the fleet model from opening_year"
+        fix = "leave it out, or give the shares of each year as sales_path"
+        there = given if isinstance(given, Mapping) else {}
+        there = given if isinstance(given, Mapping) else {}
+        refuse(((name,), what, fix) for name in old if name in there)
+        return given
 
     @model_validator(mode="after")
     def _price_above_tariff(self) -> Money:

@@ -53,6 +53,32 @@ REFUSALS: tuple[Clash, ...] = (
         "the methods exact and greedy work on HiGHS; another solver gets the program whole",
         "add solver.method: milp, or leave the name out",
     ),
+    Clash(
+        "offers.subsidy.rule: share or flat",
+        "offers.subsidy.concessions: given",
+        "every station is paid by itself, whatever its case lacks",
+        "leave it out, or take offers.subsidy.rule: need",
+    ),
+    *(
+        Clash(asked, "offers.subsidy.concessions: given", why)
+        for asked, why in (
+            (
+                "program.years: given",
+                "what one year earns too much is not paid back in a later one",
+            ),
+            ("program.model: coverage", "no station has sales to work a business case out from"),
+        )
+    ),
+    Clash(
+        "program.years: given",
+        "money.opening_year: given",
+        "the plan itself says in which year a station opens",
+    ),
+    Clash(
+        "money.sales_path: given",
+        "money.opening_year: given",
+        "the shares of each year are the user's own",
+    ),
     *(
         Clash(blocks, "demand.table: given", "the table is of one year and one future")
         for blocks in ("program.years: given", "program.scenarios: given")

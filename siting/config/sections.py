@@ -240,6 +240,11 @@ class Config(Section):
             refusals.append(
                 (("program", "years", "budgets_pkr"), what, "set year to its last year")
             )
+        opening = self.money.opening_year
+        if opening is not None and opening > self.year:
+            what = f"is {opening}, after the target year {self.year}"
+            fix = f"stations of the plan open by {self.year}; set it to that or earlier"
+            refusals.append((("money", "opening_year"), what, fix))
         known = self.demand.vehicle_classes
         for key, names in (
             (("program", "class_floors"), program.class_floors),

@@ -15,17 +15,19 @@ bought that is sold, f the share of revenue that payment and telecom take, and h
     payback   : the time from which the running total of the flows stays at or above 0, straight
                 within a year; none where that is not within n years
 
-The plan's energy is that of the target year: sales grow towards it from a share of it, evenly over
-the first years. Flows stand at the ends of years. Chargers and swap batteries are bought again, at
-today's price, at the last year's end before their life is over, while that is before the horizon;
-nothing is left of them at its end. Both err against the station. All is real: prices of one year,
-which do not rise, at a real discount rate. The cost is written off evenly over the horizon, and a
-loss lowers the tax on other income of the firm; both err for the station. A subsidy is not taxed.
+The plan's energy is that of the target year: before it, sales follow the demand of the fleet model
+from the opening year on (`sales_path`); after it, they stay, whatever more is wanted. Flows stand
+at the ends of years. Chargers and swap batteries are bought again, at today's price, at the last
+year's end before their life is over, while that is before the horizon; nothing is left of them at
+its end. Both err against the station. All is real: prices of one year, which do not rise, at a real
+discount rate. The cost is written off evenly over the horizon, and a loss lowers the tax on other
+income of the firm; both err for the station. A subsidy is not taxed.
 
 Linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x the
-sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)
-(F x fixed costs a year + replacements). `gap_terms` gives the two, for the rules `need` and `gap`
-as rows of an integer program.
+sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h) (F
+x fixed costs a year + replacements). A hurdle asks for NPV 0 at a share of q, or at a higher rate:
+worth is multiplied by the share, or both are worked out at that rate. `gap_terms` gives the two,
+for the rules `need` and `gap` as rows of an integer program.
 
 Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not
 found; the arithmetic is R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,
@@ -39,10 +41,13 @@ from siting.economics.rules import (
     ITEMS,
     PRICE,
     BusinessRules,
+    at_hurdle,
     business_rules,
     money_figures,
+    opening_years,
     ramp,
     require_prices,
+    sales_path,
 )
 from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, yearly_costs
 
@@ -52,6 +57,7 @@ __all__ = [
     "Accounts",
     "BusinessRules",
     "CostToAll",
+    "at_hurdle",
     "break_evens",
     "business_case",
     "business_rules",
@@ -59,10 +65,12 @@ __all__ = [
     "gap_terms",
     "margin_pkr_kwh",
     "money_figures",
+    "opening_years",
     "payback_years",
     "present_value_factor",
     "ramp",
     "require_prices",
+    "sales_path",
     "swings",
     "values_of_time",
     "worth_pkr_kwh_day",

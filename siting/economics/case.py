@@ -18,9 +18,9 @@ from siting.economics.flows import (
     require_columns,
     sold_shares,
 )
-from siting.economics.rules import BusinessRules, ramp
+from siting.economics.rules import BusinessRules, at_hurdle, ramp
 from siting.errors import Fault, InputError
-from siting.sites import Subsidy, subsidy_pkr
+from siting.sites import Hurdle, Subsidy, subsidy_pkr
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,6 +33,7 @@ def business_case(
     rules: BusinessRules,
     subsidy: Subsidy | None = None,
     by_group: pd.DataFrame | None = None,
+    hurdle: Hurdle | None = None,
 ) -> pd.DataFrame:
     """Return what each station earns, costs, is worth and lacks (PKR), with and without subsidy.
 
@@ -52,6 +53,9 @@ def business_case(
     by_group
         What of it is sold by charger group (`sold_shares`), each at its price; by default shares
         go by capacity.
+    hurdle
+        What the case must pass; what it lacks is reckoned at it, all else as planned. By default
+        that of the rule, else NPV 0 as planned.
 
     Returns
     -------
@@ -65,8 +69,8 @@ def business_case(
         ``income_tax_pkr_year`` (below 0 where a loss lowers other tax), ``net_pkr_year`` (after
         all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
-        ``lacking_pkr`` (what NPV lacks to 0), ``viability_gap_pkr`` (the same, capped),
-        ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
+        ``lacking_pkr`` (what NPV lacks to 0 at the hurdle), ``viability_gap_pkr`` (the same,
+        capped), ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
         ``discounted_payback_subsidised_years``.
 
     Raises
@@ -83,8 +87,8 @@ def business_case(
     ...     "battery_cost_pkr": [0.0], "om_pkr_year": [2e5], "land_pkr_year": [0.0],
     ...     "annual_fee_pkr": [0.0], "charger_life_years": [10.0],
     ...     "battery_life_years": [float("nan")], "capacity_dc_kwh_day": [200.0]})
-    >>> rules = business_rules(discount_rate=0.0, full_after_years=1, efficiency_dc=1.0,
-    ...     attendants=0.0, income_tax=0.0, prices_pkr_kwh={"dc": 120.0})
+    >>> rules = business_rules(discount_rate=0.0, efficiency_dc=1.0, attendants=0.0,
+    ...     income_tax=0.0, prices_pkr_kwh={"dc": 120.0})
     >>> case = business_case(offer, pd.Series({"s1": 50.0}), rules)
     >>> float(case["npv_pkr"].iloc[0])  # 10 (365 x 50 x 78.5 - 200,000) - 5 m
     7326250.0
@@ -97,12 +101,19 @@ def business_case(
     again = replacements(new_offers, rules.years)
     margin = _mean(shares, {g: margin_pkr_kwh(rules, g) for g in _used(shares)})
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
-    yearly = DAYS * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
-    tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
-    flows = yearly - again - tax
-    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+
+    def flows_of(share: float) -> tuple[Floats, Floats]:
+        """Return what each year leaves before and after tax, at a share of the sales (PKR)."""
+        yearly = DAYS * share * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
+        tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
+        return yearly, yearly - again - tax
+
+    yearly, flows = flows_of(1.0)
+    discount = _discount(rules)
     npv = flows @ discount - cost
-    lacking = np.maximum(0.0, -npv)
+    hurdle = hurdle or (Hurdle() if subsidy is None else subsidy.held_to)
+    held = at_hurdle(rules, hurdle)
+    lacking = np.maximum(0.0, cost - flows_of(hurdle.sales_share)[1] @ _discount(held))
     most = subsidy_pkr(new_offers, subsidy or Subsidy(rule="gap"))
     gap = np.minimum(lacking, most.to_numpy(dtype=float))
     if subsidy is None:
@@ -157,7 +168,8 @@ def gap_terms(
     """Return the viability gap of each offer as a straight line in what it sells (PKR).
 
     With q kWh/day sold in the target year, the business case lacks
-    ``need_pkr - worth_pkr_kwh_day x q`` where that is above 0, and is paid at most ``cap_pkr``.
+    ``need_pkr - worth_pkr_kwh_day x q`` where that is above 0, and is paid at most ``cap_pkr``. The
+    hurdle of the subsidy's rule is in both figures.
 
     Parameters
     ----------
@@ -177,11 +189,11 @@ def gap_terms(
         offer that extends a station counts what is sold above ``standing_kwh_day``.
     """
     require_columns(offers)
+    rules = at_hurdle(rules, subsidy.held_to)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
     kept = 1.0 - rules.income_tax
-    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
-    again = replacements(offers, rules.years) @ discount
+    again = replacements(offers, rules.years) @ _discount(rules)
     cost = offers["cost_pkr"].to_numpy(dtype=float)
     # The cost lowers what is taxed, in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
@@ -210,13 +222,18 @@ def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
     Examples
     --------
     >>> from siting.economics import business_rules
-    >>> flat = business_rules(discount_rate=0.0, first_year_share=1.0, income_tax=0.0)
+    >>> flat = business_rules(discount_rate=0.0, income_tax=0.0)
     >>> round(worth_pkr_kwh_day(flat, "dc"))  # 10 years x 365 days x 68.5785
     250311
     """
-    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
-    kept = DAYS * float(ramp(rules) @ discount) * (1.0 - rules.income_tax)
+    kept = DAYS * float(ramp(rules) @ _discount(rules)) * (1.0 - rules.income_tax)
     return kept * margin_pkr_kwh(rules, group)
+
+
+def _discount(rules: BusinessRules) -> Floats:
+    """Return today's worth of 1 PKR at the end of each year of the horizon."""
+    worth: Floats = (1.0 + rules.discount_rate) ** -np.arange(1.0, rules.years + 1)
+    return worth
 
 
 def _used(shares: pd.DataFrame) -> list[str]:
@@ -260,5 +277,6 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))
     above = np.maximum(by_site - stands.to_numpy(dtype=float)[:, None], 0.0)
-    sold: Floats = above * ramp(rules) if isinstance(served, pd.Series) else above * np.ones(years)
+    shares = ramp(rules) if isinstance(served, pd.Series) else np.full(years, rules.sales_share)
+    sold: Floats = above * shares
     return sold

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.reference import at_preset, table
+from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
 # Fields of `BusinessRules` and the item of money.csv each is filled from.
@@ -29,8 +30,6 @@ ITEMS = {
     "income_tax": "income_tax",
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
-    "first_year_share": "first_year_share",
-    "full_after_years": "full_after",
 }
 # Item of money.csv with what drivers pay at a charger group: this, then the group.
 PRICE = "price_"
@@ -65,9 +64,11 @@ class BusinessRules:
     efficiency_dc, efficiency_other
         Energy sold over energy bought: DC chargers and swap cabinets, and the others; above 0 and
         at most 1.
-    first_year_share, full_after_years
-        Sales of the first year over those of the target year, 0 to 1, and the year of operation
-        (1: the first) from which they are full; between, they grow evenly.
+    sales_path
+        Sales of each year of operation over those of the target year, 0 to 1; the last holds for
+        the years after.
+    sales_share
+        Share of all these sales that is counted on, above 0 and at most 1 (`at_hurdle`).
 
     Raises
     ------
@@ -84,8 +85,8 @@ class BusinessRules:
     attendants: float
     efficiency_dc: float
     efficiency_other: float
-    first_year_share: float
-    full_after_years: int
+    sales_path: tuple[float, ...] = (1.0,)
+    sales_share: float = 1.0
     attendants_other: float = 0.0
     fixed_pkr_kw_month: float = 0.0
     sales_tax: float = 0.0
@@ -111,10 +112,10 @@ class BusinessRules:
                 ("fixed_pkr_kw_month", 0 <= self.fixed_pkr_kw_month < np.inf, least),
                 ("sales_tax", 0 <= self.sales_tax <= 1, "a share of 0 to 1"),
                 ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
-                ("first_year_share", 0 <= self.first_year_share <= 1, "a share of 0 to 1"),
-                ("full_after_years",
-                 self.full_after_years >= 1 and float(self.full_after_years).is_integer(),
-                 "a whole number of at least 1"),
+                ("sales_path",
+                 bool(self.sales_path) and all(0 <= share <= 1 for share in self.sales_path),
+                 "shares of 0 to 1, one a year"),
+                ("sales_share", 0 < self.sales_share <= 1, efficient),
             )
             if not good
         ]  # fmt: skip
@@ -168,14 +169,77 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 
     Examples
     --------
-    >>> ramp(business_rules(years=5, first_year_share=0.4)).round(3).tolist()
-    [0.4, 0.6, 0.8, 1.0, 1.0]
+    >>> ramp(business_rules(years=5, sales_path=(0.4, 0.7))).tolist()
+    [0.4, 0.7, 0.7, 0.7, 0.7]
     """
-    year = np.arange(rules.years)
-    steps = rules.full_after_years - 1
-    grown = np.minimum(year / steps, 1.0) if steps else np.ones(rules.years)
-    share: npt.NDArray[np.float64] = rules.first_year_share + (1 - rules.first_year_share) * grown
+    path = np.asarray(rules.sales_path, dtype=float)
+    at = np.minimum(np.arange(rules.years), len(path) - 1)
+    share: npt.NDArray[np.float64] = rules.sales_share * path[at]
     return share
+
+
+def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
+    """Return the rules by which a case is worked out that must pass a hurdle.
+
+    Examples
+    --------
+    >>> from siting.sites import Hurdle
+    >>> held = at_hurdle(business_rules(), Hurdle(sales_share=0.7, real_return=0.12))
+    >>> held.sales_share, held.discount_rate
+    (0.7, 0.12)
+    """
+    rate = rules.discount_rate if hurdle.real_return is None else hurdle.real_return
+    return replace(rules, sales_share=rules.sales_share * hurdle.sales_share, discount_rate=rate)
+
+
+def opening_years(target_year: int, known_from: int = 0) -> range:
+    """Return the years over which the stations of a plan open evenly, the target year the last.
+
+    None is before the year `known_from`, from which the demand is known.
+
+    Examples
+    --------
+    >>> opening_years(2030)
+    range(2027, 2031)
+    """
+    figures = money_figures().set_index("item")["value"].astype(float)
+    next_year = int(figures["year_of_prices"]) + 1
+    first = max(target_year + 1 - int(figures["opening_spread"]), next_year, known_from)
+    return range(min(first, target_year), target_year + 1)
+
+
+def sales_path(
+    demand_kwh_day: Mapping[int, float], target_year: int, opening_years: Collection[int]
+) -> tuple[float, ...]:
+    """Return the sales of each year of operation over those of the target year, 0 to 1.
+
+    Sales follow the demand up to what is sold in the target year, which what is built then can
+    deliver. Of several opening years, each as likely, it is the mean.
+
+    Parameters
+    ----------
+    demand_kwh_day
+        What is wanted in each year, from the first opening year to the target year.
+    target_year
+        The year that sales are planned for.
+    opening_years
+        First years of operation, none after the target year.
+
+    Examples
+    --------
+    >>> demand = {2027: 20.0, 2028: 36.0, 2029: 60.0, 2030: 100.0}
+    >>> sales_path(demand, 2030, [2028])
+    (0.36, 0.6, 1.0)
+    >>> sales_path(demand, 2030, [2029, 2030])
+    (0.8, 1.0)
+    """
+    whole = demand_kwh_day[target_year]
+    share = {y: min(kwh / whole, 1.0) if whole > 0 else 1.0 for y, kwh in demand_kwh_day.items()}
+    longest = target_year - min(opening_years) + 1
+    return tuple(
+        float(np.mean([share[min(first + k, target_year)] for first in opening_years]))
+        for k in range(longest)
+    )
 
 
 def money_figures(path: Path | None = None) -> pd.DataFrame:
@@ -260,7 +324,6 @@ tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price what its dr
         if str(item).startswith(PRICE)
     }
     figures |= overrides
-    for name in ("years", "full_after_years"):
-        if float(figures[name]).is_integer():
-            figures[name] = int(figures[name])
+    if float(figures["years"]).is_integer():
+        figures["years"] = int(figures["years"])
     return BusinessRules(**figures)

@@ -185,9 +185,8 @@ class _Named:
         first = self.family["gap"].start if "gap" in self.family else 0
         of = self.program.instance.site_ids.astype(str)
         subsidy = np.unique(self.layout.subsidy_column)
-        for t, (sites, offset) in enumerate(self.layout.gap_rows):
-            for n, site in enumerate(sites.tolist()):
-                r = first + offset + n
+        for t, (sites, rows) in enumerate(self.layout.gap_rows):
+            for site, r in zip(sites.tolist(), (first + rows).tolist(), strict=True):
                 part = slice(self.a.indptr[r], self.a.indptr[r + 1])
                 paid = np.isin(self.a.indices[part], subsidy)
                 one = float(np.abs(self.a.data[part][paid]).max(initial=0.0))

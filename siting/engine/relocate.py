@@ -14,7 +14,7 @@ from scipy import sparse
 
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
-from siting.program.money import caps_of
+from siting.program.money import caps_of, cases_of, is_shared
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
@@ -55,6 +55,8 @@ def _kinds(frame: Frame) -> Ints:
     told = [instance.offer_cost, instance.offer_subsidy, *instance.offer_capacity.T]
     if frame.program.gap is not None:
         told.append(caps_of(instance, frame.program.gap))
+        case = cases_of(instance, frame.program.gap)
+        told.append(np.where(is_shared(case), case, -1)[instance.offer_site])
     each = np.stack(told, axis=1)[offer]
     each[offer < 0] = -1.0
     kinds: Ints = np.unique(each.reshape(len(offer), -1), axis=0, return_inverse=True)[1].ravel()

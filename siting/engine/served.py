@@ -17,7 +17,7 @@ from siting.errors import Fault, SolveError
 from siting.program.aims import Drives, ShortestDrives
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
-from siting.program.money import caps_of
+from siting.program.money import caps_of, cases_of
 from siting.program.program import Program
 from siting.program.service import Service
 
@@ -93,7 +93,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     offers = program.options.offer
     need, cap = program.instance.offer_cost, caps_of(program.instance, program.gap)
     due, most = np.zeros((frame.sites, offers.shape[1])), np.zeros((frame.sites, offers.shape[1]))
-    so_far = np.zeros(frame.sites)
+    so_far, case = np.zeros(frame.sites), cases_of(program.instance, program.gap)
     for t in range(offers.shape[1]):
         earned = np.zeros(frame.sites)
         for s, one in enumerate(program.slices):
@@ -103,7 +103,8 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         standing = offers[choice, t]
         standing = standing[standing >= 0]
         site = program.instance.offer_site[standing]
-        lacks = np.clip(need[standing] - earned[site], 0.0, cap[standing])
+        lacks = need[standing] - earned[site]
+        lacks = carried(lacks, cap[standing], case[site])
         lacks = np.where(lacks > ROUNDING * need[standing], lacks, 0.0)
         so_far[site] = np.maximum(so_far[site], lacks)
         due[:, t], most[site, t] = so_far, cap[standing]
@@ -116,6 +117,29 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         standing = standing[standing >= 0]
         paid[standing, t] = due[program.instance.offer_site[standing], t]
     return paid
+
+
+def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
+    """Return what is paid of what stations lack, below 0 where they earn more, case by case.
+
+    A case is paid the sum of what its stations lack and earn beyond their need. It goes to those
+    that lack, in proportion, and beyond their caps to the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> carried(np.array([5.0, -2.0, 3.0]), np.array([4.0, 9.0, 1.0]), np.array([0, 0, 2]))
+    array([3., 0., 1.])
+    """
+    _, place = np.unique(case, return_inverse=True)
+    due = np.maximum(np.bincount(place, lacks), 0.0)
+    first = np.clip(lacks, 0.0, cap)
+    share = np.bincount(place, first)
+    paid = first * np.minimum(due / np.where(share > 0, share, 1.0), 1.0)[place]
+    room, left = cap - first, np.maximum(due - share, 0.0)
+    there = np.bincount(place, room)
+    more: Floats = np.minimum(left / np.where(there > 0, there, 1.0), 1.0)[place]
+    return paid + room * more
 
 
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:

@@ -19,7 +19,7 @@ from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import first_of_each
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
-from siting.program.money import caps_of
+from siting.program.money import caps_of, cases_of, is_shared
 
 # Families of rows that say who can be served, and what a case lacks.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
@@ -324,6 +324,8 @@ class Shortfall:
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
+        # One price holds for all of a concession: only sites alone take the best of several.
+        shared = is_shared(cases_of(layout.instance, rule))[frame.site]
         for t in self.years:
             year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
@@ -353,13 +355,12 @@ class Shortfall:
                 at_site = tau[frame.site]
                 earned -= at_site * need
                 earned += np.maximum(at_site - rupee, 0.0) * cap
-                np.minimum(best, earned, out=best)
+                best = np.where(shared & np.isfinite(best), best, np.minimum(best, earned))
             coefficient += best
         return constant, coefficient
 
     def _gap_rows(self, t: int) -> tuple[Ints, Ints]:
         """Return the sites that have a gap in a year, and the rows that say so here."""
         first = self.frame.matrix.family["gap"].start
-        sites, offset = self.layout.gap_rows[t]
-        at = np.searchsorted(self.rows, first + offset + np.arange(len(sites)))
-        return sites, at
+        sites, rows = self.layout.gap_rows[t]
+        return sites, np.searchsorted(self.rows, first + rows)

@@ -17,6 +17,7 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
+from siting.program.money import cases_of, is_shared
 
 FAMILIES = ("floor", "kept", "gap")
 # What the whole of a row missed costs, beside the most that the aim can be worth.
@@ -81,12 +82,17 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
     soft = softened(frame)
     assert soft is not None  # there are rows of the gap
     rows, columns = soft
-    by_year = [sites for sites, _ in frame.layout.gap_rows]
-    sites = np.concatenate(by_year)
-    year = np.repeat(np.arange(len(by_year)), [len(one) for one in by_year])
-    gap = columns[-len(sites) :]
+    sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
+    by_year = [len(one) for one, _ in frame.layout.gap_rows]
+    year = np.repeat(np.arange(len(by_year)), by_year)
+    family = frame.matrix.family["gap"]
+    gap = columns[family.start - family.stop :][at]
     offer = frame.options.offer
     need = np.where(offer >= 0, frame.program.instance.offer_cost[offer], 0.0)
+    assert frame.program.gap is not None
+    shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
+    need_at = np.zeros(frame.sites)
+    np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
     kept: Ints | None = None
     serve_s = 0.0
     # What comes out is served once more, to be weighed.
@@ -98,6 +104,10 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
         if not served.found:
             break
         lacks = served.point[gap]
+        if shared.any():
+            # Of a concession that lacks something those go whose own case does.
+            own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
+            lacks = np.where(shared, np.where(lacks > LACKS, np.maximum(own, 0.0), 0.0), lacks)
         lacking = np.flatnonzero(lacks > LACKS)
         if not len(lacking):
             return choice
@@ -113,6 +123,20 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
             by_site[j] = less[need[less].sum(axis=1).argmax()] if len(less) else -1
         choice = by_site[by_site >= 0]
     return kept
+
+
+def _own_lacks(frame: Frame, point: Floats) -> Floats:
+    """Return what the case of each site lacks by itself (scaled), below 0 where it earns more."""
+    layout, family = frame.layout, frame.matrix.family["gap"]
+    rows = frame.matrix.a[family.start : family.stop].tocoo()
+    site = np.zeros(frame.matrix.a.shape[1], dtype=np.int64)
+    site[: frame.count] = frame.site
+    site[frame.count : layout.columns.energies] = frame.service.site[frame.energy_pair]
+    paid = layout.subsidy_column
+    for t in range(paid.shape[1]):
+        o = np.flatnonzero(paid[:, t] >= 0)
+        site[paid[o, t]] = layout.instance.offer_site[o]
+    return -np.bincount(site[rows.col], rows.data * point[rows.col], frame.sites)
 
 
 def short_of(point: Floats, columns: Ints) -> float:

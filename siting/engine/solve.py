@@ -30,7 +30,7 @@ from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.values import less_is_better, unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
-from siting.errors import Fault, InfeasibleError
+from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import (
     Aim,
     Drives,
@@ -56,6 +56,8 @@ KEPT = 0.2
 PRICING, WIDENED, WIDER = 0.5, 4, 3.0
 # Of a program over years: of what is left, shares for the last year alone, and to decide when.
 LAST_YEAR, YEARS = 0.4, 0.3
+# Share of the time in which a plan without concessions is found, to begin at.
+ALONE = 0.4
 
 
 def solve(
@@ -174,6 +176,8 @@ class _Solve:
         """Solve the aims and return what came out."""
         reached: list[Reached] = []
         aims = list(self.program.all_aims)
+        if self.choice is None:
+            self._begin_alone()
         for n, aim in enumerate(aims):
             left = len(aims) - n - 1
             share = 1.0 if not left else self.clock.share + FIRST * (1 - self.clock.share)
@@ -207,6 +211,22 @@ class _Solve:
                 reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)
+
+    def _begin_alone(self) -> None:
+        """Begin at a plan whose stations live each for itself: it is one with concessions too."""
+        gap, large = self.whole.gap, len(self.whole.service().site) > WHOLE_FIRST
+        if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
+            return
+        alone = replace(self.whole, gap=replace(gap, concessions={}))
+        mine = _Solve(alone, self.effort, self.clock, ())
+        try:
+            with self.clock.phase("start", self.clock.share + ALONE * (1 - self.clock.share)):
+                aim = mine._prepared(alone.all_aims[0])
+                result = mine._searched(aim, ())
+        except (InfeasibleError, SolveError):
+            return  # only together do they meet what is asked
+        offers = mine.whole.options.last[mine._in_whole(result.choice)]
+        self.choice = self._earliest(np.sort(offers))
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim, of many offers over those that are priced in."""

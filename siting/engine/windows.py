@@ -72,7 +72,8 @@ class Windows:
         m = frame.matrix
         # Windows whose rows turn to few sites may share stations outside: all rows are looked at.
         self._shared = np.full(m.a.shape[0], frame.service.near)
-        for family in SHARED:
+        pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
+        for family in (*SHARED, "gap") if pooled else SHARED:
             self._shared[m.family.get(family, slice(0, 0))] = True
         self._own_site = self._site_of_columns()
         self._reach_of_columns = self.frame.service.row[self.frame.energy_pair]

@@ -45,6 +45,7 @@ _LAYERS = {
     "robust": ("Which places every scenario's own plan builds", "Point"),
     "viability": ("What the business case of each station lacks", ""),
     "business": ("Business case of each new station", ""),
+    "concessions": ("What each concession is paid and is worth", ""),
     "floors": ("Shares that must be served, and what is served of them", ""),
     "years": ("The plan year by year", ""),
     "scenarios": ("The plan in each scenario", ""),

@@ -29,7 +29,7 @@ from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.layout import Layout
 from siting.program.matrix import Matrix, Reached, Writer
-from siting.program.money import GapRule, caps_of, margins_of
+from siting.program.money import GapRule, caps_of, cases_of, is_shared, margins_of
 from siting.program.objective import ENERGY_UNIT, Objective
 from siting.program.obligations import tolerance
 from siting.program.options import Options, options_of
@@ -78,6 +78,9 @@ class Blocks:
         if self.gap is not None and self.model == "coverage":
             what = "coverage does not say what a station sells, so no gap can be worked out"
             raise InputError(Fault("model", what, "use capacitated"))
+        if self.gap is not None and self.gap.concessions and self.year_plan is not None:
+            what = "go over one year: what a station earns too much is not paid back later"
+            raise InputError(Fault("concessions", what, "leave out the years"))
         if self.gap is not None and any(isinstance(a, NetWorth) and a.by_year for a in self.aims):
             what = "cannot differ by year where subsidies fill the gap: they would be paid early"
             raise InputError(Fault("least gain", what, "give one number"))
@@ -308,10 +311,14 @@ class Blocks:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return whether each offer's case could close if it sold all it can deliver."""
+        """Return whether each offer's case could close if it sold all it can deliver.
+
+        Others of a concession may carry it whatever it sells.
+        """
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)
         earned = instance.offer_capacity @ best if self.capacitated else np.inf
         lacks = instance.offer_cost - caps_of(instance, rule) - earned
-        out: Flags = lacks <= 1e-6 * instance.offer_cost
+        shared = is_shared(cases_of(instance, rule))[instance.offer_site]
+        out: Flags = shared | (lacks <= 1e-6 * instance.offer_cost)
         return out

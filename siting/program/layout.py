@@ -12,7 +12,7 @@ from siting.program.aims import MoneyKind
 from siting.program.columns import Columns
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
-from siting.program.money import GapRule, caps_of
+from siting.program.money import GapRule, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
 from siting.program.rows import Rows
@@ -63,8 +63,8 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # Of each year: the sites that have a gap row, and where among these the first stands.
-        self.gap_rows: list[tuple[Ints, int]] = []
+        # Of each year: the sites that have a gap row, and which of all gap rows each has.
+        self.gap_rows: list[tuple[Ints, Ints]] = []
         if gap is not None:
             self._add_subsidies(gap)
 
@@ -347,15 +347,17 @@ class Layout:
         need = self.instance.offer_cost / self.money_unit
         cap = caps_of(self.instance, rule) / self.money_unit
         years = self.options.offer.shape[1]
-        offer_site = self.instance.offer_site
+        offer_site, case = self.instance.offer_site, cases_of(self.instance, rule)
+        written = 0
         for t in range(years):
             offer = self.options.offer[:, t]
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            sites = np.unique(offer_site[o])
+            # Of a concession a site that needs nothing earns for the others too.
+            sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
-            place[sites] = np.arange(len(sites))
+            cases, place[sites] = np.unique(case[sites], return_inverse=True)
             row = [place[offer_site[o]], place[self.options.site[z]]]
             column, value = [paid[o], z], [np.ones(len(o)), -need[offer[z]]]
             for s, slice_ in enumerate(self.slices):
@@ -368,8 +370,9 @@ class Layout:
                 column.append(x[here])
                 value.append(sold * self.energy_unit / self.money_unit)
             parts = (np.concatenate(part) for part in (row, column, value))
-            self.gap_rows.append((sites, sum(len(s) for s, _ in self.gap_rows)))
-            rows.add("gap", *parts, lower=np.zeros(len(sites)))
+            self.gap_rows.append((sites, written + place[sites]))
+            written += len(cases)
+            rows.add("gap", *parts, lower=np.zeros(len(cases)))
             number = np.full(len(need), -1, dtype=np.int64)
             number[o] = np.arange(len(o))
             rows.add(
@@ -387,7 +390,7 @@ class Layout:
                     np.concatenate([at, at]),
                     np.concatenate([paid[o], before]),
                     np.concatenate([np.ones(len(o)), -np.ones(len(o))]),
-                    lower=np.zeros(len(sites)),
+                    lower=np.zeros(len(cases)),
                 )
         self._write_subsidies(rows)
 

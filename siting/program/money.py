@@ -3,20 +3,24 @@
 The subsidy of a site is a decision of the program, not a property of the offer::
 
     sum of u_ot over o in O_j  >=  sum of c_o z_ot over o in O_j
-                                   - sum of p_s v_i x_ijs over i, s in t     for each j, t   (gap)
+                                   - h sum of p_s v_i x_ijs over i, s in t   for each j, t   (gap)
     u_ot                       <=  cap_o z_ot                                for each o, t   (cap)
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
     sum of what is paid        <=  B, or B_t                                           (budget)
 
 where ``c_o`` is what offer ``o`` needs over its life (present value, PKR), ``u_ot`` the public
 money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin over the life on
-one kilowatt-hour a day sold to row ``i`` (PKR), and ``cap_o`` the most that may be paid to the
-offer from public money (PKR): a share of its need, or a sum of its own. A site whose case fails
-even at the cap cannot be built. In every year
-the case is reckoned at what is sold in it, so in the year of building at that year's sales; over
-scenarios at the mean. Money that lapses with its year may be paid ahead of what the case will lack
-later; in the end no more is paid than it ever lacked. What stands already needs nothing and draws
-nothing.
+one kilowatt-hour a day sold to row ``i`` (PKR), ``h`` the hurdle: the share of its planned sales at
+which a station must break even, which is a factor on the margin and nothing else; and ``cap_o`` the
+most that may be paid to the offer from public money (PKR): a share of its need, or a sum of its
+own. A site whose case fails even at the cap cannot be built. In every year the case is reckoned at
+what is sold in it, so in the year of building at that year's sales; over scenarios at the mean.
+Money that lapses with its year may be paid ahead of what the case will lack later; in the end no
+more is paid than it ever lacked. What stands already needs nothing and draws nothing.
+
+Sites of one concession are one case: their gap rows are one, the sum over them, so that what one
+earns beyond its need carries what another lacks. Caps stay those of each offer, what stands is in
+no concession, and there is one year: a surplus is not paid back when another year needs it.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -27,12 +31,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from siting.errors import Fault, InputError
-from siting.program.instance import Floats, Instance
+from siting.program.instance import Flags, Floats, Instance, Ints
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,16 @@ class GapRule:
     cap
         The most that public money may pay of an offer: a share of its need in (0, 1], the same for
         all, or PKR by ``offer_id``.
+    sales_share
+        The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
+    concessions
+        The concession of each site that is in one, by ``site_id``.
     """
 
     margin_pkr: float | Mapping[str, float]
     cap: float | Mapping[str, float]
+    sales_share: float = 1.0
+    concessions: Mapping[str, str] = field(default_factory=dict)
 
 
 def annuity(years: float, discount_rate: float) -> float:
@@ -103,6 +113,25 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
     return capped
 
 
+def cases_of(instance: Instance, rule: GapRule) -> Ints:
+    """Return which case each site is in: its own, or that of its concession's first site."""
+    case = np.arange(len(instance.site_ids))
+    stands = np.zeros(len(case), dtype=bool)
+    stands[instance.offer_site[instance.offer_existing]] = True
+    first: dict[str, int] = {}
+    for j in np.flatnonzero(~stands).tolist() if rule.concessions else ():
+        name = rule.concessions.get(str(instance.site_ids[j]))
+        if name is not None:
+            case[j] = first.setdefault(name, j)
+    return case
+
+
+def is_shared(case: Ints) -> Flags:
+    """Return whether others are in the case of each site."""
+    out: Flags = np.bincount(case, minlength=len(case))[case] > 1
+    return out
+
+
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
     """Return the rule with each cap higher by a share of what the offer needs."""
     if not isinstance(rule.cap, Mapping):
@@ -112,7 +141,7 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 
 
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the present value of a kWh/day sold to each vehicle class (PKR).
+    """Return the present value of a kWh/day sold to each vehicle class (PKR), held to the hurdle.
 
     Raises
     ------
@@ -134,6 +163,8 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     bad = tuple(sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0)))
     if bad:
         faults.append(Fault("margin_pkr", "not a number of 0 or more", "give PKR", bad))
+    if not 0 < rule.sales_share <= 1:
+        faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, up to 1"))
     if faults:
         raise InputError(faults)
-    return np.array([float(by_class.get(name, 0.0)) for name in names])
+    return rule.sales_share * np.array([float(by_class.get(name, 0.0)) for name in names])

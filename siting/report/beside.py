@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from siting.report.content import Shown
-from siting.report.figure_text import figure, label, number, percent
+from siting.report.figure_text import figure, label, number, percent, rupees
 from siting.report.folder import RunFolder
 
 _CASES = {"planned": "As planned: those the plan serves", "free": "All, each to the quickest"}
@@ -36,6 +36,7 @@ def beside(run: RunFolder) -> dict[str, Any] | None:
             for case, name in cases.items()
         ],
         "classes": [label(name) for name in rows[0]["classes"]],
+        "at_risk": any((row.get("money") or {}).get("stations") for row in rows),
         "rows": [
             {"name": label(row["text"]), "why_not": row["why_not"]}
             if row["why_not"]
@@ -47,6 +48,7 @@ def beside(run: RunFolder) -> dict[str, Any] | None:
                 "share": Shown("share", row["served_share"], percent(row["served_share"])),
                 # In another scenario a class may want nothing.
                 "classes": [percent(row["classes"].get(name)) for name in rows[0]["classes"]],
+                "money": _at_risk(row.get("money") or {}),
             }
             for row in rows
         ],
@@ -57,6 +59,19 @@ def beside(run: RunFolder) -> dict[str, Any] | None:
         "planned": _share(draws.get("planned_share")),
         "slow": _share(draws.get("slow_share")),
     }
+
+
+def _at_risk(money: dict[str, Any]) -> list[Shown]:
+    """Return stations below NPV 0, the public money in them, and what losing ones lose a year."""
+    if not money.get("stations"):
+        return []
+    below, paid = money["below_npv_0"], money["subsidy_below_npv_0_pkr"]
+    loss = money["loss_pkr_year"]
+    return [
+        Shown("stations", below, f"{number(below)} of {number(money['stations'])}"),
+        Shown("public money in them", paid, rupees(paid)),
+        Shown("losses a year", loss, rupees(loss)),
+    ]
 
 
 def _kwh(value: float) -> Shown:

@@ -78,6 +78,7 @@ def headline(run: RunFolder) -> list[Shown]:
             number(f["objective_kwh_day"]),
             f"kWh/day, of {number(wanted)} wanted in public in {run.year}",
         ),
+        *_on_the_day(f),
         Shown("Share served", f["served_share"], percent(f["served_share"]), f"in {run.year}"),
         *drives(f),
         Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
@@ -86,6 +87,16 @@ def headline(run: RunFolder) -> list[Shown]:
         Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"]), "subsidy included"),
         Shown("Proven gap", f["gap"], percent(f["gap"], 2), limit),
     ]
+
+
+def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
+    """Return the share of all drivers served on the simulated day, where there is one."""
+    day = (facts.get("day") or {}).get("free") or {}
+    share = day.get("served_share")
+    if share is None:
+        return []
+    of = f"of all {number(day['drivers_day'])}, on the simulated day"
+    return [Shown("Drivers served", share, percent(share), of)]
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:

@@ -101,6 +101,10 @@ _RANGE: Kinds = {
     "draws": _WHOLE,
     **dict.fromkeys(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), _NUMBER),
 }
+_AT_RISK: Kinds = {
+    **dict.fromkeys(("stations", "below_npv_0", "losing"), _WHOLE),
+    **dict.fromkeys(("subsidy_below_npv_0_pkr", "loss_pkr_year", "npv_pkr"), _NUMBER),
+}
 _SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers_shown"), _WHOLE)
 SITE_COLUMNS = (
     *("site_id", "name", "kind", "existing", "offer_id", "configuration", "chargers"),
@@ -295,6 +299,9 @@ def _beside_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
         wrong = _record_faults(where, rows, texts) or _record_faults(where, told, _WHAT_IF)
         if not wrong and any(not fits(v, _MAYBE) for r in told for v in r["classes"].values()):
             wrong = [Fault(where, "has shares of classes that are no numbers", AGAIN)]
+        # Runs of before do not say what is at risk.
+        risks = [r["money"] for r in told if isinstance(r, dict) and "money" in r]
+        wrong = wrong or _record_faults(f"{where}, money", risks, _AT_RISK)
         if not wrong and "classes" not in rows[0]:
             wrong = [Fault(where, "does not begin with the plan itself", AGAIN)]
         faults += wrong

@@ -9,6 +9,8 @@ from siting.report.folder import RunFolder
 
 # From this share on a district is as good as served whole.
 WHOLE_SHARE = 0.995
+# From this difference on the simulated day and the program are two answers.
+APART = 0.05
 
 
 Part = tuple[str, bool]
@@ -19,7 +21,7 @@ def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
 
     Names stand apart because they may be written from right to left.
     """
-    told = (_served(run), _additional(run), _vehicles(run))
+    told = (_served(run), _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
     if worst is not None and not worst["little"] and worst["share"][0] < WHOLE_SHARE:
@@ -83,6 +85,39 @@ def _additional(run: RunFolder) -> str:
     beyond = m["subsidy_beyond_need_pkr"]
     more = f" {rupees(beyond)} is paid beyond what stations lack." if beyond >= 1 else ""
     return f"{number(none)} of {number(of)} new stations would pay without public money.{more}"
+
+
+def _at_risk(run: RunFolder) -> str:
+    """Return what of the public money stands in stations that fail if fewer vehicles come."""
+    for row in run.facts.get("what_if") or []:
+        money = row.get("money") or {}
+        if not money.get("stations") or row["key"] != "scenario slow":
+            continue
+        below, of = money["below_npv_0"], money["stations"]
+        if not below:
+            return "If the fleet grows as in the scenario slow, no new station falls below NPV 0."
+        paid, loss = money["subsidy_below_npv_0_pkr"], money["loss_pkr_year"]
+        lost = f", and those that lose cash lose {rupees(loss)} a year" if loss >= 1 else ""
+        return (
+            f"If the fleet grows as in the scenario slow, {number(below)} of {number(of)} new "
+            f"stations fall below NPV 0, with {rupees(paid)} of public money in them{lost}."
+        )
+    return ""
+
+
+def _on_the_day(run: RunFolder) -> str:
+    """Return the share of all drivers served on the simulated day, and what the money hangs on."""
+    day = run.facts.get("day") or {}
+    if day.get("why_not", "none") or "served_share" not in day.get("free", {}):
+        return ""
+    share, planned = day["free"]["served_share"], run.facts["served_share"]
+    line = f"On the simulated day {percent(share, 0)} of all drivers are served."
+    if abs(share - planned) > APART:
+        line += (
+            f" The plan's {percent(planned, 0)} is of the energy, by the capacity of each station "
+            "alone; the money hangs on that figure, as each case is worked out from it."
+        )
+    return line
 
 
 def _vehicles(run: RunFolder) -> str:

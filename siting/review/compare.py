@@ -235,6 +235,19 @@ def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
     shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
     for name in dict.fromkeys(c for by_class in shares for c in by_class):
         add(f"served_{name}_share", "share", [by_class.get(name) for by_class in shares])
+    # A run of before does not tell of it.
+    told = [
+        {row["key"]: row["money"] for row in f.get("what_if") or [] if row.get("money")}
+        for f in facts
+    ]
+    for case in dict.fromkeys(key for one in told for key in one if key.startswith("scenario")):
+        name = case.removeprefix("scenario ")
+        for figure, key, unit in (
+            (f"below_npv_0_{name}_stations", "below_npv_0", "stations"),
+            (f"at_risk_{name}_pkr", "subsidy_below_npv_0_pkr", "PKR"),
+            (f"loss_a_year_{name}_pkr", "loss_pkr_year", "PKR a year"),
+        ):
+            add(figure, unit, [one.get(case, {}).get(key) for one in told])
     for key in ("new_stations", "existing_stations"):
         add(key, "stations", [f[key] for f in facts])
     new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]

@@ -33,6 +33,7 @@ from siting.review.shown import Block, Shown
 from siting.study.answered import bare_outcome
 from siting.study.ask import blocks_of, program_of
 from siting.study.asked import Asked, money_of
+from siting.study.beside import Stands, slow_of
 from siting.study.choices import configurations_of
 from siting.study.given import in_words, lay_down
 from siting.study.other_plans import Effort
@@ -172,14 +173,19 @@ def evaluate(
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
-    scores = {"theirs": score(plans["theirs"], waiting)}
+    slow = slow_of(drawn.study)
+
+    def scored(plan: Plan) -> dict[str, Any]:
+        return score(plan, waiting, Stands.of(plan.outcome).at_risk(drawn.study.asked, slow))
+
+    scores = {"theirs": scored(plans["theirs"])}
     spent = plans["theirs"].outcome.subsidy_pkr
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
         start = plans["theirs"].sites["offer_id"].astype(str).tolist()
         plans["best"] = _best(drawn.study, spent, most, start)
-        scores["best"] = score(plans["best"], waiting)
+        scores["best"] = scored(plans["best"])
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
     checks = pd.concat([p.checks.assign(plan=name) for name, p in plans.items()], ignore_index=True)

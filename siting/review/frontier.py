@@ -28,6 +28,7 @@ from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
 from siting.study.answered import bare_outcome
 from siting.study.ask import program_of
+from siting.study.beside import Stands, slow_of
 from siting.study.other_plans import Effort
 from siting.study.pipeline import Study
 from siting.study.stages import Report
@@ -92,7 +93,10 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         One row a budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
         ``bound_kwh_day`` (blank where energy is not what is aimed at), ``objective``, ``bound`` and
         ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``,
-        ``cost_pkr``, ``worst_class_share`` (served of the vehicle class served least),
+        ``cost_pkr``, ``risk_case``, ``risk_stations``, ``risk_subsidy_pkr`` and
+        ``risk_loss_pkr_year`` (new stations below NPV 0 in a slower scenario of the fleet, the
+        public money in them, and what losing stations lose a year), ``worst_class_share``
+        (served of the vehicle class served least),
         ``worst_zone_share`` and ``gini`` (of the shares served by zone, weighted by demand),
         ``pkr_per_kwh_day`` (more money over more energy than the budget before; blank where nothing
         more is served) and ``knee``, true at the budget beyond which another rupee serves least
@@ -118,7 +122,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     start: tuple[str, ...] = study.start
     last: Answer | None = None
     impossible: InfeasibleError | None = None
-    regret = False
+    regret, slow = False, slow_of(study)
     for budget in sorted(budgets_pkr):
         given = with_budget(asked, budget)
         try:
@@ -152,6 +156,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "new_stations": _new_stations(answer),
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
+                **Stands.of(outcome).at_risk(given, slow),
                 "worst_class_share": float((served.reindex(wanted.index).fillna(0) / wanted).min()),
                 "worst_zone_share": float(share.min()),
                 "gini": gini(share, weight),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ def mean_drive_min(service: pd.DataFrame) -> float | None:
     return minutes / float(kwh.sum()) if kwh.sum() > 0 else None
 
 
-def score(plan: Plan, waiting: Waiting) -> dict[str, Any]:
+def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the figures of a plan, JSON-ready, in the order a person reads them.
 
     Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one record a class), ``new_stations``,
@@ -30,7 +31,8 @@ def score(plan: Plan, waiting: Waiting) -> dict[str, Any]:
     ``mean_travel_min``; ``late_share`` (drivers who come in the busiest hour of their station and
     would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (where that is more than
     alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``, ``gini`` (of the
-    share served over cells, weighted by what they want: 0 is even).
+    share served over cells, weighted by what they want: 0 is even). Those of `risk` are what is
+    lost of the money in another case (`siting.study.beside.Stands.at_risk`), if it was looked at.
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -49,6 +51,7 @@ def score(plan: Plan, waiting: Waiting) -> dict[str, Any]:
         "subsidy_pkr": subsidy,
         "cost_pkr": float(plan.sites["cost_pkr"].sum()),
         "subsidy_pkr_per_kwh_day": subsidy / gained if gained > 0 else None,
+        **(risk or {}),
         "mean_travel_min": mean_drive_min(plan.service),
         **_late(waiting.expected(plan), waiting.standard),
         "worst_class": str(worst[0]["vehicle_class"]) if worst else "",
@@ -81,10 +84,12 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the figures of several plans as a table: ``figure``, ``unit``, one column a plan."""
     rows: list[dict[str, Any]] = []
+    first = next(iter(scores.values()))
     for key, unit in FIGURES.items():
+        if key not in first:
+            continue
         rows.append({"figure": key, "unit": unit, **{n: s[key] for n, s in scores.items()}})
         if key == "served_share":
-            first = next(iter(scores.values()))
             for i, row in enumerate(first["classes"]):
                 name = f"served_{row['vehicle_class']}_share"
                 shares = {n: s["classes"][i]["served_share"] for n, s in scores.items()}
@@ -106,12 +111,20 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
         name = str(row["vehicle_class"]).replace("_", " ")
         rows.append((f"  {name}", [_share(s["classes"][i]["served_share"]) for s in scores]))
     first = scores[0]
+    risk = []
+    if case := first.get("risk_case"):
+        risk = [
+            (f"Below NPV 0, {case}", each(lambda s: f"{s['risk_stations']:,}")),
+            ("  their subsidy, PKR m", each(lambda s: f"{s['risk_subsidy_pkr'] / 1e6:,.2f}")),
+            ("  loss a year, PKR m", each(lambda s: f"{s['risk_loss_pkr_year'] / 1e6:,.2f}")),
+        ]
     return [
         *rows,
         ("New stations", each(lambda s: f"{s['new_stations']:,} ({s['power_kw']:,.0f} kW)")),
         ("Subsidy, PKR m", each(lambda s: f"{s['subsidy_pkr'] / 1e6:,.2f}")),
         ("Cost in all, PKR m", each(lambda s: f"{s['cost_pkr'] / 1e6:,.2f}")),
         ("Subsidy a kWh/day, PKR", each(lambda s: _number(s["subsidy_pkr_per_kwh_day"]))),
+        *risk,
         ("Mean drive, min", each(lambda s: _number(s["mean_travel_min"], 1))),
         (
             f"Wait over {first['wait_min']:g} min at the busiest hour",
@@ -139,6 +152,10 @@ FIGURES = {
     "subsidy_pkr": "PKR",
     "cost_pkr": "PKR",
     "subsidy_pkr_per_kwh_day": "PKR per kWh/day of new stations",
+    "risk_case": "",
+    "risk_stations": "stations below NPV 0 in that case",
+    "risk_subsidy_pkr": "PKR",
+    "risk_loss_pkr_year": "PKR a year",
     "mean_travel_min": "min",
     "late_share": "share of drivers in the busiest hour",
     "late_stations": "stations",

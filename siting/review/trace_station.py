@@ -58,7 +58,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
         *_load(run, offer, counts),
         _cost(run, offer, counts),
         *_running(run, offer, business),
-        _subsidy(run, site, offer, at.year, earned[0].value if earned and one_year else None),
+        _subsidy(run, site, offer, at.year, _lacking(business) if one_year else None),
     ]
     chains += earned
     name = run.table("candidates").set_index("site_id")["name"].get(site)
@@ -378,9 +378,16 @@ def _subsidy(
             words += f", at most {rule.cap_per_station_pkr:,.0f}"
         return Chain(what, (Step("subsidy_pkr", words, value, "PKR", drawn, factors),))
     if rule.rule == "need" and not offer["existing"] and lacking is not None:
-        words = f"what its business case lacks: less its net present value of {lacking:,.0f}, "
-        words += "nothing where that is above 0"
-        value = max(0.0, -lacking)
+        words = "what its business case lacks"
+        if rule.hurdle.real_return is not None:
+            words += f" at a real return of {rule.hurdle.real_return:.0%}"
+        if rule.hurdle.sales_share < 1:
+            words += f" to break even at {rule.hurdle.sales_share:.0%} of its sales"
+        words += f": {lacking:,.0f}"
+        if run.config.offers.subsidy.concessions is not None:
+            words += ", in a concession shared with what its other stations lack and earn"
+            return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
+        value = lacking
         if abs(value - drawn) <= PAISA:  # to which the table of business cases is rounded
             return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", drawn, factors),))
         words += (
@@ -390,6 +397,12 @@ def _subsidy(
         return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
     words = "a station that stands draws none" if offer["existing"] else "as stored"
     return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
+
+
+def _lacking(business: pd.DataFrame) -> float | None:
+    """Return what the business case of a station lacks at the hurdle; none: not known."""
+    rows = business[business["figure"] == "lacking_pkr"] if len(business) else business
+    return float(rows["value"].iloc[0]) if len(rows) else None
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:

@@ -12,7 +12,7 @@ from siting.sites.catalogue import (
     time_utilisation,
 )
 from siting.sites.configurations import configuration_table
-from siting.sites.costs import WORKS, SiteCosts, Subsidy, site_costs, subsidy_pkr
+from siting.sites.costs import WORKS, Hurdle, SiteCosts, Subsidy, site_costs, subsidy_pkr
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
@@ -46,6 +46,7 @@ __all__ = [
     "OWN_ID",
     "SMALL",
     "WORKS",
+    "Hurdle",
     "NoPlaceError",
     "ServiceStandard",
     "SiteCosts",

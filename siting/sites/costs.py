@@ -186,6 +186,40 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
 
 
 @dataclass(frozen=True)
+class Hurdle:
+    """What a station's business case must pass with public money: NPV 0 under a harder test.
+
+    Parameters
+    ----------
+    sales_share
+        Share of its planned sales at which it must break even, above 0 and at most 1.
+    real_return
+        Real return a year that it must bring, 0 to 1; none: the discount rate.
+
+    Raises
+    ------
+    InputError
+        If a share is out of its range.
+    """
+
+    sales_share: float = 1.0
+    real_return: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse shares that cannot be right."""
+        faults = []
+        if not 0 < self.sales_share <= 1:
+            what = f"{self.sales_share} is not a share above 0 and at most 1"
+            faults.append(Fault("hurdle, sales_share", what))
+        if self.real_return is not None and not 0 <= self.real_return <= 1:
+            faults.append(
+                Fault("hurdle, real_return", f"{self.real_return} is not a share", "give 0 to 1")
+            )
+        if faults:
+            raise InputError(faults)
+
+
+@dataclass(frozen=True)
 class Subsidy:
     """What the public pays of one station: the rule, its shares and its limits.
 
@@ -207,6 +241,8 @@ class Subsidy:
         Rule ``flat``: PKR a station.
     gap_cap_share
         Rule ``gap``: the largest share of the cost, 0 to 1.
+    hurdle
+        What a business case must pass under ``need`` and ``gap``; by default NPV 0 as planned.
 
     Raises
     ------
@@ -228,6 +264,12 @@ class Subsidy:
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0
     gap_cap_share: float = 0.5
+    hurdle: Hurdle = Hurdle()
+
+    @property
+    def held_to(self) -> Hurdle:
+        """What a business case must pass: the hurdle where it fills the gap, else nothing more."""
+        return self.hurdle if self.fills_gap else Hurdle()
 
     @property
     def shares(self) -> dict[str, float]:

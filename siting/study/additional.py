@@ -1,7 +1,8 @@
 """What public money adds: which stations would stand without it, and what it costs a kWh and a car.
 
-A station needs no public money where its net present value without any is at least 0. Whatever a
-station is paid beyond what its business case lacks is not additional.
+A station needs no public money where its net present value without any is at least 0, at the hurdle
+of the rule where that fills the gap. Whatever a station is paid beyond what its business case lacks
+is not additional; what stands in stations that fail is lost.
 """
 
 from __future__ import annotations
@@ -15,6 +16,66 @@ from siting.economics import money_figures
 
 # Of the cost: below this a lack is rounding.
 NONE = 1e-6
+
+
+def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
+    """Return what each concession is paid and is worth, of those with a new station.
+
+    ``concession``, ``stations``, ``cost_pkr``; ``lacking_pkr``: what its stations would lack each
+    for itself; ``subsidy_pkr``, ``npv_pkr`` without and ``npv_subsidised_pkr`` with it.
+    """
+    mine = case.assign(concession=case["site_id"].map(dict(concessions))).dropna(
+        subset=["concession"]
+    )
+    sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
+    by_lot = mine.groupby("concession", sort=True)
+    table = by_lot[sums].sum()
+    table.insert(0, "stations", by_lot.size())
+    return table.reset_index()
+
+
+def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
+    """Return what of the new stations' money is lost, by their business cases as they come out.
+
+    The stations of a concession are one case.
+
+    ``stations`` that are new; ``below_npv_0`` of them with what they were paid, and the public
+    money in these, ``subsidy_below_npv_0_pkr``; ``losing`` cash in a usual year, and how much,
+    ``loss_pkr_year``; ``npv_pkr`` of all with what they were paid.
+    """
+    ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
+    sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
+    fails = sums["npv_subsidised_pkr"] < -NONE * sums["cost_pkr"]
+    loss = -case["net_pkr_year"]
+    losing = loss > NONE * case["cost_pkr"]
+    return {
+        "stations": len(case),
+        "below_npv_0": int(fails.sum()),
+        "subsidy_below_npv_0_pkr": float(case.loc[fails, "subsidy_pkr"].sum()),
+        "losing": int(losing.sum()),
+        "loss_pkr_year": float(loss[losing].sum()),
+        "npv_pkr": float(case["npv_subsidised_pkr"].sum()),
+    }
+
+
+def at_risk_in_words(risk: Mapping[str, Any]) -> str:
+    """Return what is lost of the money in new stations, in a few words.
+
+    >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
+    ...     "losing": 1, "loss_pkr_year": 4e5})
+    '2 of 5 new stations below NPV 0 with PKR 3.00 m of public money in them; 1 loses PKR 0.40 m \
+a year'
+    """
+    if not risk["below_npv_0"]:
+        return f"none of {risk['stations']:,} new stations below NPV 0"
+    text = (
+        f"{risk['below_npv_0']:,} of {risk['stations']:,} new stations below NPV 0 with PKR "
+        f"{risk['subsidy_below_npv_0_pkr'] / 1e6:,.2f} m of public money in them"
+    )
+    if risk["losing"]:
+        verb = "loses" if risk["losing"] == 1 else "lose"
+        text += f"; {risk['losing']:,} {verb} PKR {risk['loss_pkr_year'] / 1e6:,.2f} m a year"
+    return text
 
 
 def public_money(

@@ -19,7 +19,6 @@ from siting.engine.clock import Progress
 from siting.engine.solve import solve
 from siting.errors import Fault, InputError
 from siting.program.instance import Instance
-from siting.program.money import GapRule
 from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
 from siting.program.program import Program
 from siting.study.asked import Asked, subsidy_of
@@ -80,7 +79,7 @@ def program_of(asked: Asked) -> Program:
     made = counted(made, asked, asked.worth)
     made = _with_floors(made, asked)
     if asked.need is not None:
-        made = made.viability_gap(GapRule(asked.need.margin_pkr, asked.need.cap))
+        made = made.viability_gap(asked.need.rule)
     if not asked.budgeted:
         made = made.without_budget()
     for aim in aims_of(asked.config):

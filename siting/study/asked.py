@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,8 +12,10 @@ import pandas as pd
 
 from siting import economics, sites
 from siting.config import Config
+from siting.config.offers import HURDLE_SHARE
 from siting.errors import Fault, InputError
 from siting.program.limits import Limit, with_more_money
+from siting.program.money import GapRule
 from siting.tables import capacity_groups
 
 # Whatever one year in one scenario is called: None, a year, a scenario, or both.
@@ -29,6 +31,13 @@ class Need:
     margin_pkr: dict[str, float]
     # The most of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
+    sales_share: float  # of the planned sales, at which a station must break even
+    concessions: Mapping[str, str]  # the concession of each site that is in one, by site_id
+
+    @property
+    def rule(self) -> GapRule:
+        """The same as a rule of the program."""
+        return GapRule(self.margin_pkr, self.cap, self.sales_share, self.concessions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +115,11 @@ def subsidy_of(config: Config) -> sites.Subsidy:
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
-    return sites.Subsidy(**{**asked.model_dump(), "rule": asked.rule or plain})
+    share, rate = asked.hurdle.sales_share, asked.hurdle.real_return
+    usual = HURDLE_SHARE if rate is None else 1.0
+    hurdle = sites.Hurdle(usual if share is None else share, rate)
+    given = {**asked.model_dump(exclude={"concessions"}), "rule": asked.rule or plain}
+    return sites.Subsidy(**{**given, "hurdle": hurdle})
 
 
 def with_rule(config: Config) -> Config:
@@ -132,6 +145,7 @@ def asked_of(
     forbidden: tuple[str, ...],
     rules: economics.BusinessRules,
     time_values: pd.DataFrame,
+    concessions: Mapping[str, str],
 ) -> Asked:
     """Return what a configuration asks for, from the tables of its stages.
 
@@ -183,7 +197,9 @@ def asked_of(
         None
         if worth is None
         else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
-        _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
+        _need(config, offers, compatibility, rules, concessions)
+        if subsidy_of(config).fills_gap
+        else None,
         rules,
         time_values,
         sessions,
@@ -229,12 +245,14 @@ def _need(
     offers: pd.DataFrame,
     compatibility: pd.DataFrame,
     rules: economics.BusinessRules,
+    concessions: Mapping[str, str],
 ) -> Need:
     """Return the viability gap of the offers.
 
     A class's margin is the lowest of the chargers it can use, which errs against the station.
     """
-    terms = economics.gap_terms(offers, rules, subsidy_of(config))
+    subsidy = subsidy_of(config)
+    terms = economics.gap_terms(offers, rules, subsidy)
     need = terms["need_pkr"].to_numpy(dtype=float)
     existing = offers["existing"].to_numpy(dtype=bool)
     open_ = (offers["reason"].fillna("").astype(str).str.strip() == "").to_numpy() & ~existing
@@ -243,17 +261,48 @@ def _need(
         for group in capacity_groups(map(str, offers.columns))
         if (open_ & (offers[f"capacity_{group}_kwh_day"] > 0).to_numpy()).any()
     ]
+    at_rate = economics.at_hurdle(rules, replace(subsidy.hurdle, sales_share=1.0))
     margin = {}
     for name in config.demand.vehicle_classes:
         groups = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
-        worths = [economics.worth_pkr_kwh_day(rules, g) for g in groups if g in built]
+        worths = [economics.worth_pkr_kwh_day(at_rate, g) for g in groups if g in built]
         margin[name] = min(worths, default=0.0)
     lost = tuple(name for name, pkr in margin.items() if pkr < 0)
     if lost:
         what = "does not pay for the power of what these vehicle classes are sold"
         fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
         raise InputError(Fault("money.prices_pkr_kwh", what, fix, lost))
+    if open_.any():
+        _require_passable(offers[open_], rules, subsidy)
     # Public money is the program's own decision here, no property of an offer.
     needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
-    return Need(needing, margin, cap)
+    return Need(needing, margin, cap, subsidy.hurdle.sales_share, concessions)
+
+
+def _require_passable(
+    offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
+) -> None:
+    """Refuse a hurdle that no offer could pass sold out, where some would without it."""
+    could = [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
+    capacity = offers[could].sum(axis=1).to_numpy(dtype=float)
+
+    def share_needed(hurdle: sites.Hurdle) -> float:
+        """Return the share of what it can deliver at which the best offer breaks even."""
+        at = replace(subsidy, hurdle=replace(hurdle, sales_share=1.0))
+        terms = economics.gap_terms(offers, rules, at)
+        lacks = (terms["need_pkr"] - terms["cap_pkr"]).clip(lower=0.0).to_numpy(dtype=float)
+        earned = terms["worth_pkr_kwh_day"].to_numpy(dtype=float) * capacity
+        return float(
+            np.divide(lacks, earned, out=np.full_like(lacks, np.inf), where=earned > 0).min()
+        )
+
+    hurdle = subsidy.hurdle
+    least = share_needed(hurdle)
+    if least <= hurdle.sales_share or share_needed(sites.Hurdle()) > 1:
+        return
+    key = "sales_share" if least <= 1 else "real_return"
+    asked = hurdle.sales_share if least <= 1 else hurdle.real_return
+    what = f"is {asked:g}, which no station can pass, sold out and with all it may be paid"
+    fix = f"the best breaks even at {least:.1%} of its sales: ask for no less" if least <= 1 else ""
+    raise InputError(Fault(f"offers.subsidy.hurdle.{key}", what, fix or "lower it"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -19,13 +20,16 @@ from siting import demand as people_to_energy
 from siting import roads
 from siting import simulation as room
 from siting.config import Config
+from siting.economics import BusinessRules
 from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
-from siting.study.asked import Asked
+from siting.study.additional import at_risk, at_risk_in_words
+from siting.study.asked import Asked, subsidy_of
 from siting.study.queues import Rules, Waiting, simulated
-from siting.study.revalue import served_by_class
+from siting.study.recounted import business_of
+from siting.study.revalue import by_class, service_of
 from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
@@ -46,6 +50,10 @@ RULE_WORDS = {
     "rated_share": "capacity as a share of rated kW (rated_share)",
 }
 NO_STATION = "no station stands"
+# Concessions told in the headline; all are in the table of them.
+MOST_LOTS = 8
+# From this difference on the simulated day and the program are two answers.
+APART = 0.05
 # Of the time that is left beside the plan, what other circumstances may take.
 WHAT_IF_SHARE = 0.5
 # Bands of minutes of driving to the nearest station, beside the study's own cutoff.
@@ -62,10 +70,10 @@ BANDS_MIN = (5.0, 10.0, 15.0)
 def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     """The plan's day driver by driver, as planned and where drivers choose: shares of drivers.
 
-    ``turned_away_share``, ``late_share`` (turned away, or a wait of more than ``wait_min``) of
-    those with a station in reach, ``peak_late_share`` of those of the busiest hour;
-    ``out_of_reach_share`` of all; ``exceeds``: whether that is more than the standard allows in the
-    busiest hour. ``why_not``: why no day was simulated, else blank.
+    ``served_share`` and ``out_of_reach_share`` of all drivers; ``turned_away_share``,
+    ``late_share`` (turned away, or a wait of more than ``wait_min``) of those with a station in
+    reach, ``peak_late_share`` of those of the busiest hour; ``exceeds``: whether that is more than
+    the standard allows in the busiest hour. ``why_not``: why no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -137,10 +145,13 @@ def _shares(days: room.Days, alpha: float) -> dict[str, Any]:
     late = 0.0 if math.isnan(late) else late
     peak = float(hours["arrivals_day"].max()) * len(days.days)
     chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
+    away = float(row["out_of_reach_day"]) / asked if asked else 0.0
+    turned = _number(row["turned_away_share"])
     return {
         "drivers_day": asked,
-        "out_of_reach_share": float(row["out_of_reach_day"]) / asked if asked else 0.0,
-        "turned_away_share": _number(row["turned_away_share"]),
+        "served_share": (1.0 - away) * (1.0 - turned) if asked else 0.0,
+        "out_of_reach_share": away,
+        "turned_away_share": turned,
         "late_share": _number(row["late_share"]),
         "peak_late_share": late,
         "wait_mean_min": _number(row["wait_mean_min"]),
@@ -158,19 +169,23 @@ def _number(value: Any) -> float:
     "offers.utilisation",
     "program.model",
     "demand: scenario case fleet_csv scenarios_csv table",
+    "offers.subsidy",
     "solver.time_limit_s",
+    also=("business_rules", "compatibility", "concessions"),
     told="what if",
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """What the same stations serve under the other capacity rule, and under other demand.
+    """What the same stations serve and earn under the other capacity rule, and under other demand.
 
     One record each: ``what`` (``capacity`` or ``demand``), ``key`` (the rule; ``case low``,
     ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),
-    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and ``classes`` (shares served).
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and ``classes`` (shares served);
+    ``money`` (`siting.study.additional.at_risk`).
     """
     config: Config = study.config
-    rows = [_record("plan", "plan", "as planned for", served_by_class(asked, outcome.offers))]
+    stands = Stands.of(outcome)
+    rows = [_record("plan", "plan", "as planned for", *stands.revalued(study, asked))]
     others: list[tuple[str, str, str, str, Any]] = []
     if config.program.model != "coverage":
         rule = RULES[config.offers.service.rule]
@@ -189,9 +204,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
             try:
                 if clock.more():
                     made = {table: getattr(other, table)}
-                    rows.append(
-                        _record(what, key, text, served_by_class(asked, outcome.offers, **made))
-                    )
+                    found = stands.revalued(study, asked, other.business_rules, **made)
+                    rows.append(_record(what, key, text, *found))
                     continue
             except SitingError as err:
                 why = "; ".join(map(str, err.faults))
@@ -220,7 +234,70 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
     return changes
 
 
-def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Stands:
+    """The offers that stand, and the public money that each was paid (PKR), by ``offer_id``."""
+
+    drawn: Mapping[str, float]
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Stands:
+        """Return what stands in the end of an outcome."""
+        site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
+        return cls({o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers})
+
+    def revalued(
+        self,
+        study: Any,
+        asked: Asked,
+        rules: BusinessRules | None = None,
+        *,
+        demand: pd.DataFrame | None = None,
+        offers: pd.DataFrame | None = None,
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Return what they serve by class in other circumstances, and what of their money is lost.
+
+        What they were paid is what it was; sales follow `rules`, by default the study's.
+        """
+        service = service_of(asked, list(self.drawn), demand=demand, offers=offers)
+        case = business_of(
+            asked.offers if offers is None else offers,
+            pd.Series(self.drawn, dtype=float),
+            service,
+            study.business_rules if rules is None else rules,
+            study.compatibility,
+            subsidy_of(study.config).held_to,
+        )
+        return by_class(asked, service, demand), at_risk(case, study.concessions)
+
+    def at_risk(self, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
+        """Return what is lost of their money in a slower scenario (`slow_of`), as figures.
+
+        ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, None
+        where there is no such case.
+        """
+        case, other = slow
+        risk: dict[str, Any] = {}
+        if case:
+            rules, demand = other.business_rules, other.demand
+            risk = self.revalued(other, asked, rules, demand=demand)[1]
+        return {
+            "risk_case": case,
+            "risk_stations": risk.get("below_npv_0"),
+            "risk_subsidy_pkr": risk.get("subsidy_below_npv_0_pkr"),
+            "risk_loss_pkr_year": risk.get("loss_pkr_year"),
+        }
+
+
+def slow_of(study: Any) -> tuple[str, Any]:
+    """Return the least other scenario of the fleet, and the study in it; blank where none is."""
+    names = [name for key, name in _other_demands(study.config) if key == "scenario"]
+    return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
+
+
+def _record(
+    what: str, key: str, text: str, served: pd.DataFrame, money: dict[str, Any]
+) -> dict[str, Any]:
     table = served.set_index("vehicle_class")
     totals = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
     return {
@@ -230,6 +307,7 @@ def _record(what: str, key: str, text: str, served: pd.DataFrame) -> dict[str, A
         "why_not": "",
         **totals,
         "classes": table["served_share"].drop("all").astype(float).to_dict(),
+        "money": money,
     }
 
 
@@ -288,7 +366,7 @@ def demand_range(
 
 def lines_beside(study: Study) -> list[Line]:
     """Return how a study's plan fares beside what it was made for, as headline figures."""
-    lines = _day_lines(study.day)
+    lines = _day_lines(study.day, study.plan.served_share)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
     draws = study.demand_range
     low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
@@ -313,6 +391,21 @@ def lines_beside(study: Study) -> list[Line]:
     if texts:
         text = "; ".join(texts) + " kWh/day"
         lines.append(Line("under_other_demand", "Under other demand", text))
+    risks = [
+        f"{row['key']}: {at_risk_in_words(row['money'])}"
+        for row in others
+        if row["key"].startswith("scenario") and row["money"]["stations"]
+    ]
+    lots = study.plan.tables.get("concessions")
+    for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
+        text = (
+            f"{lot['stations']:,} new stations, PKR {lot['subsidy_pkr'] / 1e6:,.2f} m of public "
+            f"money ({lot['lacking_pkr'] / 1e6:,.2f} m each for itself), NPV with it "
+            f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
+        )
+        lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
+    if risks:
+        lines.append(Line("money_at_risk", "Money at risk", "; ".join(risks)))
     return lines
 
 
@@ -338,10 +431,18 @@ def stands_in_words(draws: Mapping[str, Any]) -> str:
     return f"more than in {draws['planned_share']:.0%} of the draws"
 
 
-def _day_lines(day: dict[str, Any]) -> list[Line]:
+def _day_lines(day: dict[str, Any], planned: float) -> list[Line]:
     if day["why_not"]:
         return [Line("day", "Simulated day", f"none: {day['why_not']}")]
-    lines = []
+    drivers, share = day["free"]["drivers_day"], day["free"]["served_share"]
+    text = f"{share:.1%} of all {drivers:,.0f} on the simulated day"
+    lines = [Line("drivers_served", "Drivers served", text)]
+    if abs(share - planned) > APART:
+        text = (
+            f"the program's {planned:.1%} of the energy, by the capacity of each station alone: "
+            f"cases and public money are worked out from it, not from the day's {share:.1%}"
+        )
+        lines.append(Line("money_hangs_on", "The money hangs on", text))
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
         text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"

@@ -71,7 +71,7 @@ def station_accounts(
         case["sold_kwh_day"].to_numpy(dtype=float),
         business_rules,
         subsidy_of(config),
-        sold_by_group(plan, offers, business_rules, compatibility),
+        sold_by_group(plan.service, offers, business_rules, compatibility),
         site_costs.land_bay_month_pkr if leased else None,
     )
 
@@ -87,6 +87,8 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         return pd.DataFrame()
     paid = (station_accounts.offers["subsidy_pkr"] > RUPEE).to_numpy()
     of = _only(station_accounts, paid) if paid.any() else station_accounts
+    # Public money pays what a case lacks that is held to the hurdle.
+    of = replace(of, rules=economics.at_hurdle(of.rules, of.subsidy.held_to))
     table = economics.break_evens(of)
     # Nobody sells more than the chargers deliver.
     able = of.offers[_capacities(of.offers)].sum(axis=1).to_numpy() - of.offers["standing_kwh_day"]
@@ -243,7 +245,7 @@ def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
             if item.startswith(PRICE):
                 return accounts.at(item, value)
             changed: dict[str, Any] = {fields[item]: value}
-            if fields[item] in ("years", "full_after_years"):
+            if fields[item] == "years":
                 changed = {fields[item]: round(value)}
             return replace(accounts, rules=replace(rules, **changed))
 

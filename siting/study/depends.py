@@ -92,7 +92,7 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')
     >>> stale(["year", "title"])
-    ('demand', 'factors', 'offers', 'limits', 'outcome')
+    ('demand', 'factors', 'offers', 'sales', 'limits', 'outcome')
     """
     groups = {STAGES[name].stored for name in gone(keys)}
     return tuple(group for group in STORED if group in groups)

@@ -315,6 +315,46 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     return tuple(site_ids)
 
 
+def concessions_of(
+    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
+) -> dict[str, str]:
+    """Return the concession of each site that is in one, by ``site_id``.
+
+    An `InputError` tells every site that is none or in two, a column that no layer of sites has,
+    and every concession named without a site where a new station could be built.
+    """
+    asked = config.offers.subsidy.concessions
+    if asked is None:
+        return {}
+    key, faults = "offers.subsidy.concessions", []
+    out: dict[str, str] = {}
+    if asked.column is not None:
+        if asked.column not in candidates.columns:
+            has = "there are: " + ", ".join(c for c in candidates.columns if c != "geometry")
+            what = f"no layer of sites has a column {asked.column!r}"
+            raise InputError(Fault(f"{key}.column", what, has))
+        text = candidates[asked.column].astype("str").fillna("").str.strip()
+        out = {s: c for s, c in zip(candidates["site_id"].astype(str), text, strict=True) if c}
+    for name, members in asked.sites.items():
+        for site in sites_named(candidates, members, f"{key}.sites.{name}"):
+            if out.setdefault(site, name) != name:
+                what = f"{site} is in {out[site]} already"
+                faults.append(Fault(f"{key}.sites.{name}", what, "a site is in one concession"))
+    ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
+    new = set(offers.loc[~ruled_out & ~offers["existing"].astype(bool), "site_id"].astype(str))
+    found = {name for site, name in out.items() if site in new}
+    empty = sorted(set(asked.sites) - found)
+    if empty:
+        what = "concessions without a site where a new station could be built"
+        faults.append(Fault(key, what, "name other sites, or leave them out", tuple(empty)))
+    elif not found:
+        what = f"{asked.column!r} names no concession at a site where a new station could be built"
+        faults.append(Fault(f"{key}.column", what, "name another column"))
+    if faults:
+        raise InputError(faults)
+    return out
+
+
 def limits_used(
     use: pd.DataFrame, limits: pd.DataFrame, drawn_pkr: Mapping[str, float]
 ) -> list[dict[str, Any]]:

@@ -124,6 +124,7 @@ class Study:
     chargers = to_plan.chargers
     availability = to_plan.availability
     offers = to_plan.offers
+    sales_path = to_plan.sales_path
     business_rules = to_plan.business_rules
     time_values = to_plan.time_values
     # The program, what it decides, and the plan.
@@ -133,6 +134,7 @@ class Study:
     limits = to_plan.limits
     required_sites = to_plan.required_sites
     forbidden_sites = to_plan.forbidden_sites
+    concessions = to_plan.concessions
     asked = to_plan.asked
     program = to_plan.program
     instance = to_plan.instance

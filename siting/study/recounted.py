@@ -16,9 +16,10 @@ from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
-from siting.study.additional import public_money
+from siting.sites import Hurdle
+from siting.study.additional import lots_of, public_money
 from siting.study.ask import REACHABLE, aims_of, zones_named
-from siting.study.asked import Asked
+from siting.study.asked import Asked, subsidy_of
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap, recount
 
@@ -57,7 +58,11 @@ def recounted_plan(
     """
     plan = make_plan(title=config.title, note=config.note, outcome=outcome, **tables)
     usd = asked.config.money.pkr_per_usd
-    plan = with_business(plan, rules, asked.compatibility, vehicles, usd)
+    hurdle = subsidy_of(asked.config).held_to
+    plan = with_business(plan, rules, asked.compatibility, vehicles, hurdle, usd)
+    if asked.need is not None and asked.need.concessions:
+        lots = lots_of(plan.tables["business"], asked.need.concessions)
+        plan = replace(plan, tables={**plan.tables, "concessions": lots})
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, plan.sites, spare))
     if asked.config.program.scenarios is not None:
@@ -73,16 +78,13 @@ def with_business(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
     vehicles: Mapping[str, float],
+    hurdle: Hurdle,
     pkr_per_usd: float | None = None,
 ) -> Plan:
-    """Return a plan with what each new station earns."""
-    table, offers = plan.sites, plan.offers
+    """Return a plan with what each new station earns; `hurdle` is what its case must pass."""
+    table = plan.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    chosen = offers[offers["offer_id"].isin(list(drawn.index))]
-    chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
-    sold = table.set_index("site_id")["served_kwh_day"]
-    groups = sold_by_group(plan, chosen, rules, compatibility)
-    case = economics.business_case(chosen, sold, rules, by_group=groups)
+    case = business_of(plan.offers, drawn, plan.service, rules, compatibility, hurdle)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
@@ -95,13 +97,35 @@ def with_business(
     return replace(plan, tables={**plan.tables, "business": case}, money=money)
 
 
+def business_of(
+    offers: pd.DataFrame,
+    drawn: pd.Series[float],
+    service: pd.DataFrame,
+    rules: economics.BusinessRules,
+    compatibility: pd.DataFrame,
+    hurdle: Hurdle,
+) -> pd.DataFrame:
+    """Return the business case of the new stations that stand, by whom they serve.
+
+    `drawn` is the public money of each (PKR) by ``offer_id``, existing stations included.
+    """
+    chosen = offers[offers["offer_id"].isin(list(drawn.index))]
+    chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
+    sold = service.groupby("site_id")["served_kwh_day"].sum()
+    groups = sold_by_group(service, chosen, rules, compatibility)
+    return economics.business_case(chosen, sold, rules, by_group=groups, hurdle=hurdle)
+
+
 def sold_by_group(
-    plan: Plan, offers: pd.DataFrame, rules: economics.BusinessRules, compatibility: pd.DataFrame
+    service: pd.DataFrame,
+    offers: pd.DataFrame,
+    rules: economics.BusinessRules,
+    compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return kWh/day by site and charger group, each class at the group there that earns least."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
-    sold = plan.service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
+    sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
     uses = compatibility.groupby("vehicle_class")["charger_group"].apply(set).to_dict()
     rank = sorted(able, key=lambda group: economics.margin_pkr_kwh(rules, group))
     out = pd.DataFrame(0.0, index=has.index.astype(str), columns=able)
@@ -313,7 +337,14 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
     paid = outcome.paid
     if asked.config.program.years is None:
         paid = paid.drop(columns="year")
-    return ViabilityGap(asked.need.margin_pkr, asked.need.cap, paid)
+    need = asked.need
+    return ViabilityGap(
+        need.margin_pkr,
+        need.cap,
+        paid,
+        sales_share=need.sales_share,
+        concessions=need.concessions,
+    )
 
 
 def _others(asked: Asked, outcome: Outcome) -> list[OtherPlan]:

@@ -78,6 +78,21 @@ def served_by_class(
     default those of `asked`. Columns: ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``,
     ``served_share`` (0 where nothing is wanted); the last row, ``all``, is the sum.
     """
+    return by_class(asked, service_of(asked, chosen, demand=demand, offers=offers), demand)
+
+
+def service_of(
+    asked: Asked,
+    chosen: Collection[str],
+    *,
+    demand: pd.DataFrame | None = None,
+    offers: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return whom certain offers serve in the end: the most energy, each as near as that allows.
+
+    ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among others; arguments as
+    `served_by_class` takes them.
+    """
     wanted = list(asked.own.values())[-1] if demand is None else demand
     stands = asked.offers if offers is None else offers
     # What is extended refers to what stood there.
@@ -88,11 +103,18 @@ def served_by_class(
     asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
     near = asked.reach[asked.reach["site_id"].isin(stands["site_id"])]
     asked = replace(asked, reach=near)
-    kwh = wanted.groupby("vehicle_class")["demand_kwh_day"].sum()
-    got = pd.Series(0.0, index=kwh.index)
     if _anybody(wanted, asked):
-        service = plan_of(program_of(asked), chosen).service()
-        got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
+        return plan_of(program_of(asked), chosen).service()
+    return pd.DataFrame({"site_id": [], "vehicle_class": [], "served_kwh_day": []})
+
+
+def by_class(
+    asked: Asked, service: pd.DataFrame, demand: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return what is wanted and served by vehicle class, as `served_by_class` does."""
+    wanted = list(asked.own.values())[-1] if demand is None else demand
+    kwh = wanted.groupby("vehicle_class")["demand_kwh_day"].sum()
+    got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
     out = pd.DataFrame({"demand_kwh_day": kwh, "served_kwh_day": got.fillna(0.0)})
     out.loc["all"] = out.sum()
     out["served_share"] = out["served_kwh_day"] / out["demand_kwh_day"].where(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting import economics, roads, sites
+from siting import economics, reference, roads, sites
 from siting.config import Config
 from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
@@ -24,7 +24,7 @@ from siting.study.answered import decide
 from siting.study.ask import program_of
 from siting.study.asked import Asked, asked_of
 from siting.study.choices import charger_types
-from siting.study.limits import limits_of, sites_named
+from siting.study.limits import concessions_of, limits_of, sites_named
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
@@ -176,7 +176,7 @@ def offers(
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
-        subsidy=sites.Subsidy(**own_figures(asked.subsidy)),
+        subsidy=_most(asked.subsidy),
         service=service_standard,
         costs=site_costs,
         sessions=sessions,
@@ -188,12 +188,46 @@ def offers(
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
+def _most(asked: Any) -> sites.Subsidy:
+    """Return the rule by which an offer shows the most that it could draw."""
+    given = own_figures(asked)
+    return sites.Subsidy(**{k: v for k, v in given.items() if k not in ("hurdle", "concessions")})
+
+
+@stage(
+    "year",
+    "money: opening_year sales_path",
+    "program.years",
+    "demand.fleet_csv",
+    also=("energy",),
+    stored="sales",
+)
+def sales_path(config: Config, study: Any) -> Table:
+    """Sales of each year of operation over those of the target year (``share``).
+
+    Where the plan goes by year each case is reckoned at the sales of the year that a station opens.
+    Stations open in no year before the first of a fleet of the user's own.
+    """
+    if config.money.sales_path is not None or config.program.years is not None:
+        return pd.DataFrame({"share": config.money.sales_path or (1.0,)})
+    last, opening = config.year, config.money.opening_year
+    own = config.demand.fleet_csv
+    first = 0 if own is None else int(reference.table("fleet", own)["year"].min())
+    spread = economics.opening_years(last, first) if opening is None else [opening]
+    years = range(min(spread), last + 1)
+    wanted = {y: float(study.in_other(year=y).energy["demand_kwh_day"].sum()) for y in years}
+    return pd.DataFrame({"share": economics.sales_path(wanted, last, spread)})
+
+
 @stage("money", "offers.costs.preset")
-def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
+def business_rules(
+    config: Config, offers: Table, compatibility: Table, sales_path: Table
+) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     figures = own_figures(config.money)
-    figures.pop("value_of_time_pkr_h")
-    figures.pop("pkr_per_usd", None)
+    for other in ("value_of_time_pkr_h", "opening_year", "pkr_per_usd"):
+        figures.pop(other, None)
+    figures["sales_path"] = tuple(sales_path["share"].astype(float))
     rules = economics.business_rules(preset=config.offers.costs.preset, **figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
@@ -276,6 +310,12 @@ def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
     return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
 
+@stage("offers.subsidy.concessions")
+def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
+    """The concession of each site that is in one, by ``site_id``."""
+    return concessions_of(config, candidates, offers)
+
+
 @stage(
     "program",
     "solver",
@@ -298,6 +338,7 @@ def asked(
     forbidden_sites: tuple[str, ...],
     business_rules: economics.BusinessRules,
     time_values: Table,
+    concessions: dict[str, str],
 ) -> Asked:
     """The configuration with the tables that its program is made from."""
 
@@ -320,6 +361,7 @@ def asked(
         forbidden=forbidden_sites,
         rules=business_rules,
         time_values=time_values,
+        concessions=concessions,
     )
 
 

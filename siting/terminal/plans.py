@@ -156,11 +156,22 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
     """Print what each budget serves, with its bound."""
     console = Screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    names = ("PKR m", "kWh/day", "Share", "At most", "Gap", "New", "PKR a kWh", "Worst", "Gini", "")
+    names = (
+        "PKR m",
+        "kWh/day",
+        "Share",
+        "At most",
+        "Gap",
+        "New",
+        "PKR a kWh",
+        "Worst",
+        "At risk",
+        "",
+    )
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for row in frontier.to_dict("records"):
-        more = row["pkr_per_kwh_day"]
+        more, lost = row["pkr_per_kwh_day"], row["risk_subsidy_pkr"]
         table.add_row(
             f"{row['budget_pkr'] / 1e6:,.1f}",
             f"{row['served_kwh_day']:,.0f}",
@@ -170,13 +181,16 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
             f"{row['new_stations']:,}",
             "" if pd.isna(more) else f"{more:,.0f}",
             f"{row['worst_zone_share']:.0%}",
-            f"{row['gini']:.2f}",
+            "" if pd.isna(lost) else f"{lost / 1e6:,.1f}",
             "knee" if row["knee"] else "",
         )
     console.warn_if_far(frontier["gap"].max(skipna=False))
     console.print(table)
     console.say(
         "PKR a kWh: more subsidy over more kWh/day than the budget before. Worst: share served in "
-        "the zone served least; Gini: of the shares served by zone, 0 where all have the same."
+        "the zone served least."
     )
+    case = next(iter(frontier["risk_case"]), "")
+    if case:
+        console.say(f"At risk: PKR m of public money in stations below NPV 0 in {case}.")
     console.print(f"Written to {folder!s}", soft_wrap=True)

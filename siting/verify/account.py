@@ -7,7 +7,7 @@ named ``""``, and tables need no column ``slice``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -158,12 +158,23 @@ class ViabilityGap:
         there. Sites without a row draw nothing.
     exact
         Whether a station may draw no more than its case lacks; else only no less.
+    sales_share
+        The share of its sales at which a station must break even.
+    concessions
+        The concession of each site that is in one, by ``site_id``: its stations' cases are one.
     """
 
     margin_pkr: Mapping[str, float]
     cap: float | Mapping[str, float]
     subsidies: pd.DataFrame
     exact: bool = True
+    sales_share: float = 1.0
+    concessions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def counted_pkr(self) -> dict[str, float]:
+        """What a kWh/day sold to each vehicle class counts in a station's case (PKR)."""
+        return {name: self.sales_share * pkr for name, pkr in self.margin_pkr.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,6 +172,14 @@ class Book:
         }
 
     @cached_property
+    def concession(self) -> dict[str, str]:
+        """Concession by site, of those in one where nothing stands."""
+        gap = self.account.gap
+        standing = set(self.offers.loc[self.offers["existing"], "site_id"].astype(str))
+        named = {} if gap is None else gap.concessions
+        return {str(site): name for site, name in named.items() if str(site) not in standing}
+
+    @cached_property
     def drawn(self) -> dict[int, dict[str, float]]:
         """Public money drawn up to the end of a year, by year and site (PKR)."""
         gap, pkr = self.account.gap, self.offer["subsidy_pkr"].to_dict()

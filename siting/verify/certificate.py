@@ -194,7 +194,7 @@ class _Bound:
         gap = self.account.gap
         if gap is None:
             return np.zeros(len(rows))
-        return rows["vehicle_class"].map(dict(gap.margin_pkr)).to_numpy(float) * chance
+        return rows["vehicle_class"].map(gap.counted_pkr).to_numpy(float) * chance
 
     def _demand(self) -> Any:
         total = sum((a["price"] @ a["kwh"] for a in self.arrays), start=self.numbers([0.0])[0])
@@ -356,6 +356,8 @@ class _Bound:
                 # What sells all it could and lacks more than may be paid has no case.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
                 lacking = (short > HAIR * self.cost[at]) & ~self.stands[at]
+                # Others of its concession may carry it.
+                lacking &= site not in self.book.concession
             self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
             out.append(np.where(np.asarray(lacking, dtype=bool), -math.inf, earned - fixed))
         return np.array(out)
@@ -365,8 +367,13 @@ class _Bound:
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
         top = max(float(c.max(initial=0)), 0.0)
+        tried = {site_price, *(share * top for share in GAP_PRICES)}
+        if (name := self.book.concession.get(site)) is not None:
+            # Its case is one: any price bounds, as long as all its sites have the same.
+            mine = [s for s, of in self.book.concession.items() if of == name]
+            tried = {max(self.price["gap"].get((s, when), 0.0) for s in mine)}
         earnings = []
-        for tau in self.numbers(sorted({site_price, *(share * top for share in GAP_PRICES)})):
+        for tau in self.numbers(sorted(tried)):
             owed, paid = tau * self.cost[at], np.maximum(tau - c, 0) * self.cap[at]
             earnings.append((self._intake(site, at, year, tau) - owed + paid, owed + paid))
         best = np.array([earned for earned, _ in earnings]).min(axis=0)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from siting.tables import COST_PARTS
 from siting.verify.account import ViabilityGap
@@ -67,10 +66,12 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     """Check that each station draws what its case lacks, year by year, within the cap.
 
+    The stations of a concession are one case.
+
     Money that lapses with its year may be paid ahead of what a case will lack later.
     """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
-    margin = rows["vehicle_class"].map(pd.Series(dict(gap.margin_pkr))).astype(float)
+    margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
     rows = rows.assign(earned=rows["served_kwh_day"] * margin * rows["probability"])
     sites = sorted(set().union(*book.by_year.values(), *book.drawn.values()))
     scale = largest(book.stands["cost_pkr"])
@@ -78,13 +79,22 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     def at_sites(values: Any) -> Any:
         return np.array([float(values.get(site, 0.0)) for site in sites])
 
-    costs, dues = [], [np.zeros(len(sites))]
+    names = [(site, "") if c is None else (c, c) for site in sites
+             for c in (book.concession.get(site),)]  # fmt: skip
+    cases = sorted(set(names))
+    case = np.array([cases.index(name) for name in names], dtype=np.int64)
+    called = [name for name, _ in cases]
+
+    def at_cases(values: Any) -> Any:
+        return np.bincount(case, values, len(cases))
+
+    costs, dues = [], [np.zeros(len(cases))]
     for year in book.years:
         now = book.by_year[year]
         costs.append(at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()}))
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
         # Nothing is paid back: what one year needed stays paid.
-        dues.append(np.maximum(costs[-1] - earned, dues[-1]))
+        dues.append(np.maximum(at_cases(costs[-1] - earned), dues[-1]))
     paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over
     for year, cost, due in zip(book.years, costs, dues[1:], strict=True):
         now = book.by_year[year]
@@ -92,11 +102,12 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         # A case is worked out from its cost, so it is as exact as that.
         slack = RELATIVE * np.maximum(cost, scale)
         where = "subsidies" if len(book.years) == 1 else f"subsidies, {year}"
-        wrong, what = ~(paid >= due - slack), "less than the business case lacks"
+        drawn, able = at_cases(paid), at_cases(slack)
+        wrong, what = ~(drawn >= due - able), "less than the business case lacks"
         if gap.exact:
             most = dues[-1] if ahead else due
-            wrong, what = wrong | ~(paid <= most + slack), "not what the business case lacks"
-        ledger.broken(where, what, sites, wrong)
+            wrong, what = wrong | ~(drawn <= most + able), "not what the business case lacks"
+        ledger.broken(where, what, called, wrong)
         if isinstance(gap.cap, Mapping):
             most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})
             what = "above what may be paid of the offer"

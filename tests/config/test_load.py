@@ -181,15 +181,15 @@ offers:
     flat_pkr: 1e6
     gap_cap_share: 0.6
     cap_per_station_pkr: 5e6
+    hurdle: {sales_share: 0.8, real_return: 0.15}
   table_csv: offers.csv
 money:
   {prices_pkr_kwh: {lev: 60, ac: 100, dc: 100},
   tariff_pkr_kwh: 40, pkr_per_usd: 300, fixed_pkr_kw_month: 500, sales_tax: 0.05, income_tax: 0.2,
   discount_rate: 0.1,
-  years: 8, payment_share: 0.02,
-  attendant_month_pkr: 40_000,
+  years: 8, payment_share: 0.02, attendant_month_pkr: 40_000,
   attendants: 2, attendants_other: 0.5,
-  first_year_share: 0.5, full_after_years: 3, value_of_time_pkr_h: {car: 600}}
+  sales_path: [0.5, 0.8, 1], value_of_time_pkr_h: {car: 600}}
 reach:
   cutoff_min: 7.5
   access_kmh: 20
@@ -419,6 +419,8 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
         "flat_pkr": 0.0,
         "gap_cap_share": 0.5,
         "cap_per_station_pkr": None,
+        "hurdle": {"sales_share": None, "real_return": None},
+        "concessions": None,
     }
     assert config.reach.model_dump() == {
         "cutoff_min": 10,
@@ -496,6 +498,8 @@ def _unset(section: pydantic.BaseModel) -> set[str]:
     found -= {"Demand.like"}  # for a city that is in no table; tests/test_cities.py has it
     found -= {"SitesLayer.id_column"}  # tests/study/test_python.py has it
     found -= {"Demand.table"}  # nor with years and scenarios; tests/study/test_python.py has it
+    found -= {"Money.opening_year"}  # nor with years; tests/study/test_money_at_risk.py has it
+    found -= {"Subsidy.concessions"}  # nor with years; tests/study/test_money_at_risk.py
     found -= {"Demand.fleets"}  # nor with shares of its classes; tests/demand/test_depots.py has it
     found -= {f"SitesOsmDownload.{k}" for k in ("source", "licence", "attribution")}
     for value in dict(section).values():

@@ -104,7 +104,7 @@ def in_other_units(case, kwh, pkr):
     if gap is not None:
         margin = {k: v * pkr / kwh for k, v in gap[0].items()}
         cap = {o: most * pkr for o, most in gap[1].items()} if isinstance(gap[1], dict) else gap[1]
-        gap = margin, cap
+        gap = margin, cap, *gap[2:]
     # What a rupee, or one of each year, has to bring, in what worth is counted in.
     times = (kwh if case.worth is None else 1.0) / pkr
 

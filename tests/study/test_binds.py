@@ -71,7 +71,7 @@ def test_money_that_does_not_bind_is_told_by_its_price(town):
 def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks(town):
     # 10 kWh/day at 0.01 PKR above the tariff are next to nothing; a cap of half of 1,000 rupees.
     rule = {"rule": "need", "charger_share": 0.5, "grid_share": 0.0}
-    money = {"prices_pkr_kwh": {"lev": 44.0}, "payment_share": 0.0, "first_year_share": 1.0}
+    money = {"prices_pkr_kwh": {"lev": 44.0}, "payment_share": 0.0, "sales_path": [1]}
     study = Study(town).with_(offers={"subsidy": rule}, money=money)
     need = study.asked.need
     offers = need.offers.iloc[0]

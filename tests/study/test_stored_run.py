@@ -109,7 +109,7 @@ def test_more_money_solves_anew_on_the_stages_of_the_run(run, monkeypatch, no_in
         ("program.budget_pkr=3_000", ("outcome",)),
         ("reach.cutoff_min=20", ("reach", "outcome")),
         ("demand.case=high", ("demand", "factors", "outcome")),
-        ("year=2031", ("demand", "factors", "offers", "limits", "outcome")),
+        ("year=2031", ("demand", "factors", "offers", "sales", "limits", "outcome")),
         ("offers.headroom_kw=50", ("offers", "limits", "outcome")),
         ("program.limits.most_new_stations=1", ("limits", "outcome")),
         ("roads.peak=false", STORED),

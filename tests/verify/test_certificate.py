@@ -23,6 +23,8 @@ ASKED = [
     ("people", "decay"),
     ("coverage", "decay", "number"),
     ("viability gap",),
+    ("hurdle",),
+    ("concessions",),
     ("need", "envelope"),
     ("need", "net of money"),
     ("net of cost", "feeder"),
@@ -86,7 +88,9 @@ def account_of(case, answer):
         members=pd.concat(members) if len(found.floors) else None,
         worth=pd.concat(worth, ignore_index=True),
         decay=decay_of(case),
-        gap=None if case.gap is None else ViabilityGap(*case.gap, found.paid),
+        gap=None if case.gap is None else ViabilityGap(
+            *case.gap[:2], found.paid, sales_share=case.gap[2], concessions=case.gap[3]
+        ),
         resource_use=use.rename(columns={"limit": "resource"}),
         resources=there.rename(columns={"limit": "resource"}),
         required_sites=case.required,
