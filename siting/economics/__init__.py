@@ -40,6 +40,7 @@ from siting.economics.flows import margin_pkr_kwh, payback_years, present_value_
 from siting.economics.rules import (
     ITEMS,
     PRICE,
+    PRICES_OF,
     BusinessRules,
     at_hurdle,
     business_rules,
@@ -54,6 +55,7 @@ from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, year
 __all__ = [
     "ITEMS",
     "PRICE",
+    "PRICES_OF",
     "Accounts",
     "BusinessRules",
     "CostToAll",

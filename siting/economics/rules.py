@@ -16,6 +16,8 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
+# Year of all prices and costs (PKR); no station of a plan opens before the next.
+PRICES_OF = 2026
 # Fields of `BusinessRules` and the item of money.csv each is filled from.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
@@ -203,8 +205,7 @@ def opening_years(target_year: int, known_from: int = 0) -> range:
     range(2027, 2031)
     """
     figures = money_figures().set_index("item")["value"].astype(float)
-    next_year = int(figures["year_of_prices"]) + 1
-    first = max(target_year + 1 - int(figures["opening_spread"]), next_year, known_from)
+    first = max(target_year + 1 - int(figures["opening_spread"]), PRICES_OF + 1, known_from)
     return range(min(first, target_year), target_year + 1)
 
 

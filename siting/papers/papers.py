@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting.economics import PRICES_OF
 from siting.errors import Fault, InputError
 from siting.export import json_text, noted
 from siting.lots import part_into_lots
@@ -160,7 +161,7 @@ def _pc1(word: Word, run: _Run) -> None:
     if cost >= 300e6:
         word.say(Blank("feasibility study, enclosed from PKR 300 million"))
     word.head("7. Capital cost estimates")
-    word.say(f"Prices of {facts['public_money'].get('year_of_prices', facts['year'])}, PKR.")
+    word.say(f"Prices of {PRICES_OF}, PKR.")
     word.table(
         ("Component", "PKR"),
         [*((name, run.total(part)) for part, name in PARTS.items() if stations[part].sum() > 0),
