@@ -306,6 +306,10 @@ solver:
   threads: 1
   seed: 0
 report: {language: ur}
+award:
+  caps: {each_bidder: {column: bidder, stations: 3}}
+  reserve_share: 0.8
+  reserve_pkr_kw: 90_000
 output:
   runs_dir: results
   cache_dir: kept/parsed
