@@ -45,6 +45,7 @@ class Asking:
         require: Sequence[str] = (),
         budget_pkr: float | None = None,
         add: Path | str | None = None,
+        answers: Path | str | None = None,
         out: Path | str | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
@@ -58,6 +59,8 @@ class Asking:
             Another budget (PKR).
         add
             A layer of further places where a station could stand.
+        answers
+            A CSV of what the power company and bidders answered.
         out
             A folder to write the new run to; none: nothing is written.
         progress
@@ -74,6 +77,7 @@ class Asking:
             require=require,
             budget_pkr=budget_pkr,
             add=add,
+            answers=answers,
             out=out,
             progress=progress,
         )

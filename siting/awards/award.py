@@ -24,6 +24,7 @@ from siting.export import with_units, write_csv, write_geojson
 from siting.files import sha256
 from siting.plan import Plan
 from siting.program.program import Program
+from siting.review.awarded import AWARD, BIDS
 from siting.review.record import folder_for
 from siting.review.shown import Block, Shown, block_of
 from siting.study.facts import run_facts
@@ -169,13 +170,13 @@ def award(
         write_geojson(won, folder / "winners.geojson", name="winners", note=note)
         lost = made.places[~made.places["won"]].drop(columns="won")
         write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
-        shutil.copyfile(path, folder / "bids.csv")
+        shutil.copyfile(path, folder / BIDS)
 
-    facts = {"award": {"bids": path.name, "sha256": sha256(path), "ties": TIES,
-                       "payments": made.payments.to_dict("records")}}  # fmt: skip
+    record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
+    facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
     plan, folder = write_run(
         judged, None if out is None else Path(out), now, usual=usual, facts=facts,
-        warnings=made.notes, also=write,
+        also=write,
     )  # fmt: skip
     return replace(made, plan=plan, folder=folder)
 

@@ -79,6 +79,10 @@ _OF_A_REPLAN = re.compile(
     rf"|{NUMBER} added places are too far from a road and were left out"
     rf"|{NUMBER} places added \(s\d+(?:, s\d+)*(?: …)?\); a `siting run` of config.yaml has them "
     r"too, but numbers all sites anew"
+    rf"|[^,\n]+\.csv: {NUMBER} (?:sanctioned|refused|withdrawn)"
+    rf"(?:, {NUMBER} (?:refused|withdrawn))*"
+    rf"|{NUMBER} stations stay as they were(?:; {NUMBER} more could not, for the money or a limit)?"
+    r"|no station needs to stay as it was"
 )
 
 
@@ -98,6 +102,7 @@ class Replanned(BaseModel):
     require: list[str]
     budget_pkr: float | None
     add: str | None
+    answers: str | None = None
     set: list[str]
     reused: list[str]
 
