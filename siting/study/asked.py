@@ -132,11 +132,13 @@ def asked_of(
     forbidden: tuple[str, ...],
     rules: economics.BusinessRules,
     time_values: pd.DataFrame,
+    unpaid: pd.Series[bool] | None = None,
 ) -> Asked:
     """Return what a configuration asks for, from the tables of its stages.
 
     `demand` is that of the configuration itself; `other_demand` is called with a year, a scenario
-    of the fleet and a case (None: the configuration's) for the demand of it.
+    of the fleet and a case (None: the configuration's) for the demand of it; `unpaid` are offers
+    that owners must build on money of their own.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -183,7 +185,9 @@ def asked_of(
         None
         if worth is None
         else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
-        _need(config, offers, compatibility, rules) if subsidy_of(config).fills_gap else None,
+        _need(config, offers, compatibility, rules, unpaid)
+        if subsidy_of(config).fills_gap
+        else None,
         rules,
         time_values,
         sessions,
@@ -229,6 +233,7 @@ def _need(
     offers: pd.DataFrame,
     compatibility: pd.DataFrame,
     rules: economics.BusinessRules,
+    unpaid: pd.Series[bool] | None,
 ) -> Need:
     """Return the viability gap of the offers.
 
@@ -254,6 +259,7 @@ def _need(
         fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
         raise InputError(Fault("money.prices_pkr_kwh", what, fix, lost))
     # Public money is the program's own decision here, no property of an offer.
-    needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
+    nothing = existing if unpaid is None else existing | unpaid.to_numpy(bool)
+    needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
     return Need(needing, margin, cap)
