@@ -38,6 +38,7 @@ ROWS = {
     "together": "benchmarks.blocks:together",
     "blocks": "benchmarks.blocks:alone",
     "nation": "benchmarks.nation:measure",
+    "award": "benchmarks.awards:measure",
     "large": "benchmarks.cover:large",
     "growth": "benchmarks.growth:coverage",
     "growth_capacity": "benchmarks.growth:capacitated",

@@ -101,6 +101,7 @@ def award(
     time_limit_s: float | None = None,
     asks_s: float | None = None,
     asked_of: int | None = None,
+    second_prices: bool = True,
     out: Path | str | None = None,
     usual: Path | None = None,
     now: datetime | None = None,
@@ -128,6 +129,8 @@ def award(
     asked_of
         Number of losers whose critical asks are worked out, those first that ask the least for a
         kilowatt-hour; none: all.
+    second_prices
+        Whether winners' critical asks are worked out too, in half of that time.
     out
         A run folder to write: new, or empty.
     usual
@@ -156,7 +159,8 @@ def award(
     bidding = bidding_of(study, path, gap=gap, time_limit_s=time_limit_s, progress=progress)
     judged = bidding.study
     limit_s = judged.config.solver.time_limit_s
-    asks = _Asks(bidding, 5 * limit_s if asks_s is None else asks_s, asked_of).asked()
+    asking = _Asks(bidding, 5 * limit_s if asks_s is None else asks_s, asked_of)
+    asks = asking.asked(WINNERS_S if second_prices else 0.0)
     made = _told(bidding, asks)
     if out is None and usual is None:
         plan = judged.plan
@@ -214,12 +218,12 @@ class _Asks:
         solver = self.study.config.solver
         self.effort = {"threads": solver.threads, "seed": solver.seed, "method": solver.method}
 
-    def asked(self) -> dict[str, Ask]:
-        """Return the critical asks by bid: of winners in half of the time, then of losers."""
+    def asked(self, share: float) -> dict[str, Ask]:
+        """Return the critical asks by bid: of winners in a share of the time, then of losers."""
         asks: dict[str, Ask] = {}
         begun = time.monotonic()
         for names, until in (
-            (self.won, begun + WINNERS_S * self.limit_s),
+            (self.won, begun + share * self.limit_s),
             (self.losers(), begun + self.limit_s),
         ):
             for n, name in enumerate(names):

@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from siting import roads, sites
 from siting.config import Config
 from siting.errors import Fault, InputError
-from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, read_csv, row_labels
+from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, read_csv, row_labels, texts_of
 from siting.review.outside_layer import Catalogue, counts_of
 from siting.review.outside_plan import own_sites, road_faults
 from siting.study.asked import money_of
@@ -73,18 +73,14 @@ def read_bids(path: Path, config: Config, chargers: pd.DataFrame) -> gpd.GeoData
     labels = row_labels(path, range(len(table)))
     rows = np.arange(len(table))
 
-    def text(name: str) -> pd.Series[str]:
-        given = table.get(name, pd.Series("", index=table.index))
-        return given.fillna("").astype(str).str.strip()
-
     def number(name: str, least: float, what: str) -> pd.Series[float]:
-        given = text(name)
+        given = texts_of(table, name)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
         faults.add(name, f"not {what}", "write a number, or leave it blank", rows[bad])
         return read.mask(bad)
 
-    out = pd.DataFrame({name: text(name) for name in [*TEXTS, *capped]})
+    out = pd.DataFrame({name: texts_of(table, name) for name in [*TEXTS, *capped]})
     faults.add("bidder", "blank", "say who bids", rows[out["bidder"] == ""])
     out["bid"] = out["bid"].where(out["bid"] != "", pd.Series(labels, index=out.index))
     of_two = out.groupby("bid")["bidder"].transform("nunique") > 1
@@ -94,7 +90,7 @@ def read_bids(path: Path, config: Config, chargers: pd.DataFrame) -> gpd.GeoData
     priced = (
         out["ask_pkr"].notna()
         | out["rent_pkr"].notna()
-        | (text("ask_pkr") + text("rent_pkr") != "")
+        | (texts_of(table, "ask_pkr") + texts_of(table, "rent_pkr") != "")
     )
     faults.add(
         "ask_pkr",
@@ -115,7 +111,9 @@ def read_bids(path: Path, config: Config, chargers: pd.DataFrame) -> gpd.GeoData
     out["year"] = _years(config, number("year", 0.0, "a year"), faults, rows)
     lon, lat = number("lon", -180.0, "degrees"), number("lat", -90.0, "degrees")
     for name in ("lon", "lat"):
-        faults.add(name, "blank", "give degrees with a decimal point", rows[text(name) == ""])
+        faults.add(
+            name, "blank", "give degrees with a decimal point", rows[texts_of(table, name) == ""]
+        )
     west, south, east, north = PAKISTAN_WSEN
     far = (lon.notna() & lat.notna()) & ~(lon.between(west, east) & lat.between(south, north))
     faults.add("lon, lat", "outside Pakistan (60-78 E, 23-38 N)", "lon is east, lat north",
@@ -165,7 +163,7 @@ def placed(
     faults = _Faults(path)
     faults.found = list(bids.attrs["faults"])
     settings, ours = study.config.candidates, study.candidates
-    rows = np.flatnonzero(~bids.geometry.is_empty.to_numpy())
+    rows = np.flatnonzero(np.isfinite(bids.geometry.x) & np.isfinite(bids.geometry.y))
     points = bids.iloc[rows].to_crs(study.network.crs)
     xy = points.geometry.get_coordinates().to_numpy()
     there = ours["site_id"].astype(str).to_numpy(object)
@@ -183,12 +181,14 @@ def placed(
     faults.add("bid", "a bundle with a place twice", "give its chargers on one line",
                np.flatnonzero(twice))  # fmt: skip
     said = new.assign(counts=new["counts"].map(lambda c: str(sorted(c.items()))))
-    again = known & ~twice & said.duplicated(["bidder", "site_id", "counts", "year"], keep=False)
-    fix = "leave one out, or name them in one bundle or one_of"
-    alone = again & (said.groupby(["bidder", "one_of"])["bid"].transform("nunique") > 0)
-    alone &= (said["one_of"] == "") & (said.groupby("bid")["bid"].transform("size") == 1)
-    faults.add("", "bids of one bidder for the same place, chargers and year", fix,
-               np.flatnonzero(alone))  # fmt: skip
+    alone = said[known & (said["one_of"] == "") & ~said["bid"].duplicated(keep=False)]
+    again = alone.duplicated(["bidder", "site_id", "counts", "year"], keep=False)
+    faults.add(
+        "",
+        "bids of one bidder for the same place, chargers and year",
+        "leave one out, or name them in one bundle or one_of",
+        alone.index[again],
+    )
     if faults.found:
         raise InputError(faults.found)
     first = lone.iloc[ids]

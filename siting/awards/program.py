@@ -13,6 +13,7 @@ from siting.awards.asks import Bid
 from siting.awards.bids import ZONE, placed, read_bids, zone_of_sites
 from siting.config import Config
 from siting.errors import ConfigError, Fault
+from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.review.places import study_of_sites, study_with_sites
 from siting.sites import charger_catalogue
@@ -188,7 +189,7 @@ def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     others = offers[~offers["site_id"].isin(taken)].drop_duplicates("site_id")
     parts = [offers[stands], bid, others.assign(reason=NO_BID)]
     out = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    out["bundle"] = out["bundle"].astype(object).where(out["bundle"].notna(), "").astype(str)
+    out["bundle"] = texts_of(out, "bundle")
     out["opens_year"] = out["opens_year"].fillna(0).astype(int)
     return out
 
@@ -203,7 +204,7 @@ def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
     budget = money_of(study.config)
     faults = []
     for name, cap in study.config.award.caps.items():
-        groups = dict(iter(places.groupby(places[cap.column].fillna("").astype(str))["offer_id"]))
+        groups = dict(iter(places.groupby(texts_of(places, cap.column))["offer_id"]))
         groups.pop("", None)
         if cap.value is not None and cap.value not in groups:
             fix = f"there are: {', '.join(sorted(groups))}"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from siting.engine.solve import chosen
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
-from siting.files import read_csv, row_labels
+from siting.files import read_csv, row_labels, texts_of
 from siting.program.limits import Limit
 from siting.sites import COST_PARTS, subsidy_pkr
 from siting.study.asked import subsidy_of
@@ -69,18 +69,20 @@ def answered(study: Study, path: Path) -> Answered:
             lines = tuple(np.array(labels, dtype=object)[bad])
             faults.append(Fault(f"{path}, column {column}", what, fix, lines))
 
-    def text(name: str) -> pd.Series[str]:
-        given = table.get(name, pd.Series("", index=table.index))
-        return given.astype(object).where(given.notna(), "").astype(str).str.strip()
-
-    site, bid, answer = text("site"), text("bid"), text("answer").str.casefold()
+    site, bid, answer = (
+        texts_of(table, "site"),
+        texts_of(table, "bid"),
+        texts_of(table, "answer").str.casefold(),
+    )
     add("answer", "is none of " + ", ".join(ANSWERS), "", ~answer.isin(ANSWERS).to_numpy())
     numbers = {}
     for name in ("kw", "pkr"):
-        read = pd.to_numeric(text(name).where(text(name) != ""), errors="coerce").astype(float)
-        bad = (text(name) != "") & ~(np.isfinite(read) & (read >= 0))
+        read = pd.to_numeric(
+            texts_of(table, name).where(texts_of(table, name) != ""), errors="coerce"
+        ).astype(float)
+        bad = (texts_of(table, name) != "") & ~(np.isfinite(read) & (read >= 0))
         add(name, "no number of 0 or more", "leave it blank where it is not known", bad.to_numpy())
-        extra = (text(name) != "") & (answer != SANCTIONED)
+        extra = (texts_of(table, name) != "") & (answer != SANCTIONED)
         add(name, f"is not {SANCTIONED}", "leave it blank", extra.to_numpy())
         numbers[name] = read
     both = (site != "") == (bid != "")

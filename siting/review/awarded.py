@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault
-from siting.files import read_csv, row_labels
+from siting.files import read_csv, row_labels, texts_of
 from siting.manifest import FOLDER
 from siting.review.answers import OF_BIDS, STAYS, bid_of
 from siting.review.told import MENDED, same_table
@@ -71,9 +71,8 @@ def own_faults(
 def _answered_sites(study: Study, folder: Path) -> set[str]:
     table = read_csv(folder / ANSWERS, dtype={"site": "str", "bid": "str"})
     offers, names = study.offers, study.candidates.set_index("name")["site_id"].astype(str)
-    named = table.get("site", pd.Series(dtype=str)).dropna().astype(str)
-    out = set(named) | set(names[names.index.isin(named)])
-    bids = set(table.get("bid", pd.Series(dtype=str)).dropna().astype(str))
+    named, bids = set(texts_of(table, "site")), set(texts_of(table, "bid")) - {""}
+    out = named | set(names[names.index.isin(named)])
     of = offers["offer_id"].astype(str).map(bid_of).str.replace(r"/\d+$", "", regex=True)
     return out | set(offers.loc[of.isin(bids), "site_id"].astype(str))
 
@@ -82,8 +81,7 @@ def _ask_faults(offers: pd.DataFrame, path: Path, where: str) -> list[Fault]:
     """Return the bids whose offers draw something else than the file of bids asks for."""
     table = read_csv(path, dtype={"bid": "str"})
     labels = pd.Series(row_labels(path, range(len(table))))
-    bid = table.get("bid", pd.Series("", index=table.index))
-    bid = bid.astype(object).where(bid.notna(), "").astype(str).str.strip()
+    bid = texts_of(table, "bid")
     bid = bid.where(bid != "", labels)
     asked = pd.to_numeric(table.get("ask_pkr", pd.Series(0.0, index=table.index)), errors="coerce")
     asked = asked.fillna(0.0).groupby(bid).sum()

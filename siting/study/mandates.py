@@ -16,6 +16,7 @@ from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.values import value_of
 from siting.errors import Fault, InputError
+from siting.files import texts_of
 from siting.outcome import Line
 from siting.program.aims import MostWorth
 from siting.program.limits import Limit
@@ -76,9 +77,7 @@ def _column(
         fix = f"the layers of candidates have: {', '.join(have) or 'no columns of their own'}"
         faults.append(Fault(key, f"no layer of candidates has a column {name!r}", fix))
         return None
-    given = candidates[column].astype(object)
-    text: pd.Series[str] = given.where(given.notna(), "").astype(str).str.strip()
-    return text
+    return texts_of(candidates, column)
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
