@@ -57,6 +57,25 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a short block that must not be cut in two; it counts then.
+
+    A process whose start is cut in two reads half of what it was sent, and tells of it.
+    """
+    if not takes_ctrl_c():
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
+
+
 def stop_wished() -> bool:
     """Return whether Ctrl-C waits for something to be written: nothing more is begun then."""
     handler = signal.getsignal(signal.SIGINT)

@@ -81,7 +81,8 @@ def medium_case(features, kind, seed):
             case = laid(case, rng)
     if case.budgets:
         case = replace(case, budgets=dict.fromkeys(case.budgets, money * 0.5))
-    cost, kwh = offers["cost_pkr"].mean(), demand["demand_kwh_day"].mean()
+    # Where all is free any price will do.
+    cost, kwh = offers["cost_pkr"].mean() or 1.0, demand["demand_kwh_day"].mean()
     if case.gap:
         margin = {k: v * cost / kwh / 2 for k, v in case.gap[0].items()}
         case = replace(case, gap=(margin, case.gap[1]))

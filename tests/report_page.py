@@ -176,7 +176,8 @@ def great_run(folder, small):
             "cost_pkr": float(sites["cost_pkr"].sum()),
             "alternatives": dict.fromkeys(ids, "Without it nothing would go unserved."),
         }
-        facts["sizes"] |= {"cells": count, "edges": len(roads), "offers": stations}
+        facts["sizes"] |= {"cells": count, "edges": len(roads)}
+        facts["sizes"] |= dict.fromkeys(("offers", "offers_shown"), stations)
 
     shutil.copy(small / "run.json", folder / "run.json")
     shutil.copytree(small / "stages", folder / "stages")

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from siting.engine.clock import Clock
-from siting.interrupts import DISCARDED, seen_through, stop_wished
+from siting.interrupts import DISCARDED, held, seen_through, stop_wished
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +82,22 @@ def test_a_handler_of_the_callers_own_stays_and_other_threads_hear_none():
     thread.start()
     thread.join()
     assert heard[1:] == [signal.default_int_handler]
+
+
+def test_a_held_block_is_not_cut_in_two_and_ctrl_c_counts_at_its_end():
+    done = []
+
+    def cut_in_two():
+        with held():
+            press()
+            done.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_in_two()
+    assert done == ["all of it"]
+    with seen_through() as wish:
+        wish.at_stake = True
+        with held():
+            press()
+            assert not wish.heard
+        assert wish.heard

@@ -23,6 +23,7 @@ from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.errors import Fault, InputError
+from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_whole
 
@@ -247,7 +248,8 @@ class _Batch:
             for study in todo:
                 its_threads = threads[study.key] if isinstance(threads, Mapping) else threads
                 try:
-                    futures[executor.submit(work, self._task(study, its_threads))] = study
+                    with held():
+                        futures[executor.submit(work, self._task(study, its_threads))] = study
                 except BrokenExecutor:
                     left.append(study)
             waiting = set(futures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,8 @@ KEPT = 0.2
 # Share of what is left of an aim's time in which offers are priced in; how often what may be better
 # still comes in after that, at most so many times the options that are in.
 PRICING, WIDENED, WIDER = 0.5, 4, 3.0
+# Of a program over years: of what is left, shares for the last year alone, and to decide when.
+LAST_YEAR, YEARS = 0.4, 0.3
 
 
 def solve(
@@ -253,6 +256,8 @@ class _Solve:
         """Return the result of one aim, of many offers over those that are priced in."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
+        if self.whole.year_plan is not None and self.choice is None and not reached:
+            self._schedule(aim)
         with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
             priced, led_to = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
@@ -298,9 +303,7 @@ class _Solve:
         priced = pricing.run(self._gap_of(aim))
         led_to: list[Ints] = []
         if priced is not None and not priced.infeasible and self.choice is None:
-            for paid in (True, False) if self.whole.gap is not None else (True,):
-                found = gathered(pricing, priced, self._gap_of(aim), paid=paid)
-                led_to += [] if found is None else [found]
+            led_to = self._led_to(pricing, priced, self._gap_of(aim))
         active = np.flatnonzero(pricing.active if priced is None else priced.active)
         active = np.concatenate([active, start, *led_to])
         kept = _offers_of(self.whole.options, active)
@@ -308,6 +311,35 @@ class _Solve:
         if self.choice is not None:
             self.choice = self._from_whole(start)
         return priced, led_to
+
+    def _led_to(self, pricing: Pricing, priced: Priced, gap: float) -> list[Ints]:
+        """Return the choices that a relaxation leads to, with public money and without."""
+        paid = (True, False) if pricing.frame.program.gap is not None else (True,)
+        found = (gathered(pricing, priced, gap, paid=one) for one in paid)
+        return [one for one in found if one is not None]
+
+    def _schedule(self, aim: Aim) -> None:
+        """Begin a plan over years with what the last year alone leads to, and decide when.
+
+        With all money granted by then, the last year has the stations of a good plan; over their
+        offers alone the program of all years is small.
+        """
+        gap, clock = self._gap_of(aim), self.clock
+        last = self.whole.only_last_year()
+        with clock.phase("last year", clock.share + LAST_YEAR * (1 - clock.share)):
+            none = np.zeros(0, dtype=np.int64)
+            pricing = Pricing(Frame(last, aim), clock, start=none, seed=self.effort.seed)
+            priced = pricing.run(gap)
+            led_to = [] if priced is None else self._led_to(pricing, priced, gap)
+        if not led_to:
+            return
+        instance = self.whole.instance
+        offers = [last.options.last[choice] for choice in led_to]
+        self.kept = np.unique(np.concatenate([*offers, np.flatnonzero(instance.offer_existing)]))
+        self.program = replace(self.whole, instance=instance.with_offers(self.kept))
+        in_time = clock.phase("years", clock.share + YEARS * (1 - clock.share))
+        with in_time, suppress(InfeasibleError):
+            self.choice = self._solved(Frame(self.program, aim)).choice
 
     def _there(self) -> Ints:
         """Return the options of the program with all its offers whose offers are in."""
@@ -525,9 +557,11 @@ class _Solve:
         )
         proofs = []
         for aim, result, seconds in self.results:
+            # Money, minutes and shares are never below zero, whatever arithmetic says of a bound.
+            bound = max(result.bound, 0.0) if less_is_better(aim) else result.bound
             proof = Proof.of(
                 value_of(answer, aim),
-                result.bound,
+                bound,
                 gap_asked=self._gap_of(aim),
                 stopped=result.stopped,
                 unit=unit_of(self.program, aim),

@@ -160,7 +160,7 @@ class Sower:
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
-        rows = np.flatnonzero(lack > 0)
+        rows = np.flatnonzero((lack > 0) & (self.least > 0))
         share = self.counts[rows].tocoo()
         out = np.zeros(self.frame.count)
         part = np.minimum(share.data, lack[rows][share.row]) / self.least[rows][share.row]

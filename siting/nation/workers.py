@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from siting.batch.pools import cores, dask_pool, local_pool, share_threads
+from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
 # Pools that are tried before each task gets one of its own.
@@ -59,7 +60,9 @@ class Workers:
             work, args = tasks[i]
             with local_pool(1) as alone:
                 try:
-                    row = alone.submit(work, *args).result()
+                    with held():
+                        future = alone.submit(work, *args)
+                    row = future.result()
                 except BrokenExecutor:
                     row = _lost(KILLED)
             yield i, row
@@ -72,8 +75,10 @@ class Workers:
         futures = {}
         for i in todo:
             work, args = tasks[i]
+            pool = self._begin()
             try:
-                futures[self._begin().submit(work, *args)] = i
+                with held():
+                    futures[pool.submit(work, *args)] = i
             except BrokenExecutor:
                 left.append(i)
         for future in as_completed(futures):

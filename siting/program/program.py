@@ -234,6 +234,22 @@ class Program(Blocks):
             aims=(MostWorth(),),
         )
 
+    def only_last_year(self) -> Program:
+        """Return the program of the last year alone, all money granted until then at hand."""
+        if self.year_plan is None:
+            return self
+        last = len(self.year_plan.years) - 1
+        mine = [n for n, one in enumerate(self.slices) if one.year == last]
+        worth = self.worth_by_slice
+        money = sum(self.year_plan.budgets_pkr)
+        return replace(
+            self,
+            instance=replace(self.instance, budget_pkr=money),
+            year_plan=None,
+            demand_by_slice=self.demand_kwh[:, mine],
+            worth_by_slice=None if worth is None else worth[:, mine],
+        )
+
     # --- aims --------------------------------------------------------------------------------
 
     def aim(self, aim: Aim) -> Program:

@@ -247,8 +247,11 @@ class Traced:
             return "cell", wanted
         if wanted in set(ids):
             return "station", wanted
-        called = sites["name"].astype("str").str.strip().str.casefold()
-        here = ids[(called == wanted.strip().casefold()).to_numpy()].tolist()
+        # Compared in Python: Arrow takes no text that UTF-8 cannot hold, and a user may write one.
+        asked = wanted.strip().casefold()
+        named = sites["name"].dropna()
+        here = [i for i, name in zip(ids[named.index], named, strict=True)
+                if name.strip().casefold() == asked]  # fmt: skip
         if len(here) == 1:
             return "station", str(here[0])
         if here:

@@ -1,5 +1,7 @@
 """Offers that are priced in: every program answers as if all of them had been looked at."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from program.test_pairs import FEATURES, PAIRS, check
@@ -31,6 +33,20 @@ def all_priced(monkeypatch):
 def test_blocks_in_pairs(first, all_priced):
     pairs = [pair for pair in PAIRS if pair[0] == first][1::6]
     check([(first,), *pairs], 1, **TOWN)
+
+
+def test_a_plan_over_years_begins_with_what_the_last_year_leads_to(all_priced, monkeypatch):
+    began, solve = [], import_module("siting.engine.solve")._Solve
+    schedule = solve._schedule
+
+    def noted(self, aim):
+        schedule(self, aim)
+        began.append(self.choice)
+
+    monkeypatch.setattr(solve, "_schedule", noted)
+    check([("years",)], 3, **TOWN)
+    assert began
+    assert any(choice is not None and len(choice) for choice in began)
 
 
 @pytest.mark.slow

@@ -38,7 +38,8 @@ HASHES = re.compile(r"^(sha256|of_the_run|sha256_of_this)\b")
 # in no traceback. How long it took, and how much memory; the nation's configuration, what its
 # cities answered to questions but the last.
 OWN_WORD = re.compile(
-    r"run\.json: (seconds|peak_memory_mb|inputs\.\d+\.(sha256|file|file_date)|packages\.|python)"
+    r"run\.json: ((without )?seconds|peak_memory_mb|inputs\.\d+\.(sha256|file|file_date))"
+    r"|run\.json: (packages\.|python)"
     r"|nation\.json: seconds|basis\.json: .*(seconds|config\.|cities\.)|answers\.json: "
 )
 TEXTS = (".csv", ".html", ".yaml", ".qml", ".geojson", ".svg")

@@ -186,11 +186,12 @@ def test_other_verbs_write_what_they_found(town, tmp_path, monkeypatch, words):
 # ------------------------------------------------------------- at random moments, from outside
 
 
-def struck(number, seed, turns, folder, *words):
+def struck(number, seed, turns, folder, *words, begun_by=None):
     """Start a verb so often and send it a signal at a random moment; yield what it left and said.
 
-    Each time the moment is in a later part of what the verb takes. ``{out}`` in `words` is a new
-    folder each time; at least half are met before they end.
+    Each time the moment is in a later part of what the verb takes; the last one is when there is a
+    file of the pattern `begun_by` in the folder. ``{out}`` in `words` is a new folder each time; at
+    least half are met before they end.
     """
     warm_up(PATIENCE_S)
 
@@ -207,7 +208,11 @@ def struck(number, seed, turns, folder, *words):
     for n in range(turns):
         begun = time.monotonic()
         out, log, process = start(n)
-        process.join((0.1 + 0.9 * (n + rng.random()) / turns) * seconds)
+        if begun_by is not None and n == turns - 1:
+            while process.exitcode is None and not any(out.glob(begun_by)):
+                process.join(0.02)
+        else:
+            process.join((0.1 + 0.9 * (n + rng.random()) / turns) * seconds)
         if process.exitcode is None:
             met += 1
             with suppress(ProcessLookupError):
@@ -253,7 +258,9 @@ def test_a_run_that_is_struck_loses_no_plan(town, tmp_path, number):
 def test_a_batch_that_is_struck_keeps_what_is_done_and_goes_on(town, tmp_path, number):
     words = ["batch", town, "--sweep", "program.budget_pkr=[1000,2000,3000]", "--workers", "1"]
     begun = 0
-    for out, said, _ in struck(number, 12, 3, tmp_path, *words, "--out", "{out}"):
+    first = "runs/*/run.json"
+    strikes = struck(number, 12, 3, tmp_path, *words, "--out", "{out}", begun_by=first)
+    for out, said, _ in strikes:
         assert "Traceback" not in said
         done = {p: p.stat().st_mtime_ns for p in out.glob("runs/*/*")}
         begun += bool(done)

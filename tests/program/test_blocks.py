@@ -126,3 +126,13 @@ def test_a_floor_of_next_to_nothing_is_refused_by_name():
     program = Program(Instance.from_tables(demand, offers(), REACH, PLUGS, 7.0))
     with pytest.raises(InputError, match="want next to nothing"):
         program.floor(0.5, of=pd.Series({"d6": "hamlet"})).matrix()
+
+
+def test_the_last_year_alone_has_its_demand_and_all_the_money_until_then():
+    last = years(asked()).scenarios({"slow": 0.25, "fast": 0.75}).only_last_year()
+    assert last.year_plan is None
+    assert [one.name for one in last.slices] == ["slow", "fast"]
+    assert last.demand_kwh.sum(axis=0).tolist() == [38.0, 38.0]
+    assert last.instance.budget_pkr == sum(years(asked()).year_plan.budgets_pkr)
+    one = asked()
+    assert one.only_last_year() is one
