@@ -16,6 +16,7 @@ from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.values import value_of
 from siting.errors import Fault, InputError
+from siting.export.dictionary import is_own
 from siting.files import texts_of
 from siting.outcome import Line
 from siting.program.aims import MostWorth
@@ -24,7 +25,6 @@ from siting.program.program import Program
 from siting.study.asked import Asked
 from siting.study.other_plans import Effort
 
-OWN = "user_"
 PUBLIC, OWNERS = "mandate", "mandate on the owner's money"
 NOT_FOUND = "not found in time"
 
@@ -71,13 +71,12 @@ def _limit(name: str, asked: Mandate, sites: set[str], offers: pd.DataFrame) -> 
 def _column(
     candidates: gpd.GeoDataFrame, name: str, key: str, faults: list[Fault]
 ) -> pd.Series[str] | None:
-    column = next((c for c in (f"{OWN}{name}", name) if c in candidates.columns), None)
-    if column is None:
-        have = [str(c).removeprefix(OWN) for c in candidates.columns if str(c).startswith(OWN)]
-        fix = f"the layers of candidates have: {', '.join(have) or 'no columns of their own'}"
+    if name not in candidates.columns or name == candidates.active_geometry_name:
+        have = ", ".join(str(c) for c in candidates.columns if is_own(str(c)))
+        fix = f"the layers of candidates have: {have or 'no columns of their own'}"
         faults.append(Fault(key, f"no layer of candidates has a column {name!r}", fix))
         return None
-    return texts_of(candidates, column)
+    return texts_of(candidates, name)
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
