@@ -297,6 +297,8 @@ program:
           - s1
           - s3
         stations: 2
+    mandates:
+      pumps: {column: brand, share: 0.1, by: province, pooled: true, money: owner}
 solver:
   name: CBC
   method: milp
