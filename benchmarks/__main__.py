@@ -39,6 +39,7 @@ ROWS = {
     "blocks": "benchmarks.blocks:alone",
     "nation": "benchmarks.nation:measure",
     "award": "benchmarks.awards:measure",
+    "lots": "benchmarks.lots:measure",
     "large": "benchmarks.cover:large",
     "growth": "benchmarks.growth:coverage",
     "growth_capacity": "benchmarks.growth:capacitated",

@@ -294,4 +294,16 @@ GOALS = (
             _most("award_asks_s", 660, "{} s"),
         ),
     ),
+    Goal(
+        "22",
+        "lots",
+        "12 lots of the embedded city and of Saddar, stations no larger than a lot's share",
+        "each in one piece, energy and public money within 10 %",
+        (
+            _most("lots_city_spread_pct", 10, "city {} %"),
+            _most("lots_saddar_spread_pct", 10, "Saddar {} %"),
+            _most("lots_torn", 0, "{} torn"),
+            _most("lots_money_apart", 0, "money farther apart in {}"),
+        ),
+    ),
 )

@@ -51,6 +51,7 @@ _HOMES = {
     "Network": "siting.roads",
     "Outcome": "siting.outcome",
     "outcome_of": "siting.outcome",
+    "part_into_lots": "siting.lots",
     "PlainInstance": "siting.classics",
     "Plan": "siting.plan",
     "plan_from_run": "siting.study",
@@ -78,6 +79,7 @@ _HOMES = {
     "validate": "siting.tables",
     "what_if": "siting.review",
     "why_not": "siting.engine",
+    "write_paper": "siting.papers",
 }
 
 # What a module calls otherwise: `load` would say too little.

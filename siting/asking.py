@@ -31,6 +31,16 @@ class Asking:
             return ask("explain_plan", self, **limit)
         return ask("explain_site", self, site, alternatives=alternatives, **limit)
 
+    def summary(self) -> pd.Series:
+        """Return the plan's main figures by name: its row of `siting.side_by_side`.
+
+        Examples
+        --------
+        >>> plan.summary()["served_kwh_day"]  # doctest: +SKIP
+        """
+        figures: pd.Series = ask("side_by_side", {"plan": self}).iloc[0]
+        return figures
+
     def explore(self, height_px: int = 720) -> Any:
         """Return the report's map to move about in, in a cell of this height: see `siting.explore`.
 

@@ -16,6 +16,8 @@ from siting.reference import table
 BIG_CITY_PEOPLE = 5_000_000
 # The 2019 policy named one fast station a 3 km x 3 km cell in all major cities.
 SITE_SPACING_M = 3000
+# In a town whose roads are a file, where the streets are most of the places.
+TOWN_SPACING_M = 500
 # About a billion rupees for Lahore; nobody has published a figure for one city's chargers.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
@@ -113,12 +115,13 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 
 
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
-    """Return the census row of each zone by its name: persons, and the share of households renting.
+    """Return the census row of each zone by its name: persons, households renting, ownership.
 
     Zones and districts of `city` are looked through first; capitals do not matter. Columns, in the
-    order of the names: ``people`` (2023) and ``renting_share`` (0 to 1, blank: not given). An
-    `InputError` that names `where` tells every name that the census table does not have, or has in
-    several districts.
+    order of the names: ``people`` (2023), ``renting_share`` (0 to 1, blank: not given) and, for
+    want of a count of vehicles, ``ownership``: households with four rooms or more. An `InputError`
+    that names `where` tells every name that the census table does not have, or has in several
+    districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -144,6 +147,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         {
             "people": table_["people_2023"].to_numpy(dtype=float),
             "renting_share": table_["renting_share"].to_numpy(dtype=float),
+            "ownership": table_["rooms4_share"].to_numpy(dtype=float),
         }
     )
 
@@ -165,7 +169,9 @@ def find_city(name: str) -> pd.Series[Any]:
     return cities[cities["city"] == wanted].iloc[0]
 
 
-def new_config(city: str, like: str | None = None, people: int | None = None) -> str:
+def new_config(
+    city: str, like: str | None = None, people: int | None = None, roads_file: str | None = None
+) -> str:
     """Return a commented configuration (YAML) to start a study of a city with.
 
     Roads come by place query where the library has one, else from its box; people are the census
@@ -173,8 +179,9 @@ def new_config(city: str, like: str | None = None, people: int | None = None) ->
     and a grid of street corners. A tehsil or city of the census that the library lacks borrows
     the figures of the library's nearest city, or of the one that it is `like`. Any other town is
     described by a city of the library that it is like and by its `people`, which also replace the
-    census's. Raises `InputError` if nothing is known of a town and it is not described so, or if
-    several have its name; capitals do not matter.
+    census's. With a `roads_file` nothing is downloaded: roads come from it, candidates from it and
+    from denser street corners, and demand is where people live. Raises `InputError` if nothing is
+    known of a town and it is not described so, or if several have its name; capitals do not matter.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -211,6 +218,32 @@ def new_config(city: str, like: str | None = None, people: int | None = None) ->
     north_deg: {row["north_deg"]}"""
     if given is not None:
         people, basis = given, "given with siting new; say where the figure comes from"
+    begin = f"""\
+# {{}}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
+# Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
+# Then offline: siting run {slug}.yaml"""
+    surfaces = """
+  surfaces:
+    places:
+      kind: osm_download      # markets, offices, hospitals …: where vehicles stand by day"""
+    sites, spacing_m = "    - kind: osm_download", SITE_SPACING_M
+    why = "one a 3 km x 3 km cell, the density the 2019 policy named"
+    if roads_file is not None:
+        at = json.dumps(roads_file, ensure_ascii=False)
+        begin = f"# {{}}: all from your road file; nothing is downloaded.\n# siting run {slug}.yaml"
+        roads = f"    kind: file\n    path: {at}"
+        surfaces = """
+  # Demand is where people live. An OpenStreetMap file with shops and offices can say more:
+  # surfaces: {places: {kind: osm_file, path: FILE}}"""
+        sites, spacing_m = f"    - kind: osm_file\n      path: {at}", TOWN_SPACING_M
+        why = "smaller gives more places to choose from"
+        if roads_file.lower().endswith((".graphml", ".graphml.gz", ".parquet")):
+            sites = ""  # streets only
+    tags = """
+      tags:
+        amenity: [fuel, parking]
+        shop: [mall]
+"""
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
     # The city's share of the fleet belongs to the people counted here, whatever the census calls
@@ -228,9 +261,7 @@ def new_config(city: str, like: str | None = None, people: int | None = None) ->
 # {lender} (assumption; the countryside has fewer vehicles a head).
 """
     return f"""\
-# {name}{of}: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
-# Once online:  siting fetch {slug}.yaml     (a big city takes some minutes)
-# Then offline: siting run {slug}.yaml
+{begin.format(name + of)}
 #
 {lent}# Supplied by {row["disco"]}; power there {row["availability"]:.0%} of the time \
 ({row["availability_low"]:.0%} to {row["availability_high"]:.0%}; assumption).
@@ -255,19 +286,12 @@ demand:
     basis: {basis}{whole}
   cells:
     shape: square
-    size_m: {size_m}
-  surfaces:
-    places:
-      kind: osm_download      # markets, offices, hospitals …: where vehicles stand by day
+    size_m: {size_m}{surfaces}
 
 candidates:
   sources:
-    - kind: osm_download
-      tags:
-        amenity: [fuel, parking]
-        shop: [mall]
-    - kind: streets
-      spacing_m: {SITE_SPACING_M}       # one a 3 km x 3 km cell, the density the 2019 policy named
+{sites + tags if sites else ""}    - kind: streets
+      spacing_m: {spacing_m}       # {why}
   merge_within_m: 150
 
 reach:

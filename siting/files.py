@@ -248,3 +248,10 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
 def file_date(path: Path) -> str:
     """Return the day a file was last written, as ISO text."""
     return date.fromtimestamp(path.stat().st_mtime).isoformat()
+
+
+def plain_column(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column as numbers, flags or texts, which every kind of file holds."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    return column.astype("str").where(column.notna())

@@ -259,7 +259,7 @@ class Plan(Asking):
             (
                 "Need no public money",
                 f"{m['stations_without_need']:,} of {m['new_stations']:,} new stations; {npv} "
-                f"(prices of {m['year_of_prices']})",
+                f"(PKR {m['pkr_per_usd']:g} to the US dollar)",
             )
         ]
         each = [

@@ -110,6 +110,17 @@ CANDIDATES = Table(
     geometry=("Point",),
 )
 
+# What the cost of an offer is the sum of.
+COST_PARTS = (
+    "charger_cost_pkr",
+    "grid_cost_pkr",
+    "fee_cost_pkr",
+    "civil_cost_pkr",
+    "land_cost_pkr",
+    "design_cost_pkr",
+    "contingency_cost_pkr",
+    "deposit_cost_pkr",
+)
 OFFERS = Table(
     "offers",
     "one row a site and configuration: what could be built there, at what cost, to serve how much",
@@ -119,7 +130,7 @@ OFFERS = Table(
         Column("configuration", "id", "", "which set of chargers"),
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
         Column("existing", "flag", "", "stands already: kept, costs nothing"),
-        Column("power_kw", "number", "kW", "grid power drawn with every charger in use", low=0),
+        Column("power_kw", "number", "kW", "rated power of the chargers", low=0),
         Column("charger_cost_pkr", "number", "PKR", "chargers, installed, taxes in", low=0),
         Column("grid_cost_pkr", "number", "PKR", "connection, transformer and 11 kV line", low=0),
         Column("fee_cost_pkr", "number", "PKR", "registration and application fees", low=0),
@@ -169,6 +180,11 @@ SERVICE = Table(
 )
 
 TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
+
+
+def load_kw(offers: pd.DataFrame) -> pd.Series[float]:
+    """Return the load of each offer on the grid (kW): ``load_kw``, else the chargers' power."""
+    return offers["load_kw" if "load_kw" in offers.columns else "power_kw"].astype(float)
 
 
 def capacity_groups(columns: Iterable[str]) -> list[str]:

@@ -24,6 +24,7 @@ EXTRAS = {
     "raster": ["rasterio"],
     "h3": ["h3"],
     "dask": ["distributed", "dask"],
+    "papers": ["docx"],
 }
 
 

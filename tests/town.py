@@ -49,7 +49,8 @@ reach: {cutoff_min: 5}
 program: {budget_pkr: 5_000}
 solver: {gap: 0.0, time_limit_s: 20}
 output: {runs_dir: runs, cache_dir: cache}
-money: {prices_pkr_kwh: {lev: 120, ac: 120, dc: 120}, discount_rate: 0.15, income_tax: 0}
+money: {prices_pkr_kwh: {lev: 120, ac: 120, dc: 120}, discount_rate: 0.15, income_tax: 0,
+        sales_tax: 0, fixed_pkr_kw_month: 0, attendants_other: 0}
 """
 
 

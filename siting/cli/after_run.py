@@ -1,4 +1,5 @@
-"""Verbs that work from stored runs: runs, open, report, verify, replan, export, trace, explain."""
+"""Verbs that work from stored runs: runs, open, report, verify, replan, export, trace, explain;
+lots and papers for those who let and build what it plans."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     items,
     print_json,
     verb,
@@ -174,7 +176,10 @@ def replan(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Plan a stored run again with other wishes, and show what changes."""
+    """Plan a stored run again with other wishes, and show what changes.
+
+    Exit 3: a gap over 100 %.
+    """
     with errors_explained(quiet=quiet) as progress:
         from siting import review
         from siting.terminal.replan import print_replan
@@ -196,6 +201,7 @@ def replan(
             print_json(said)
         elif not quiet:
             print_replan(replanned)
+        exit_if_far(replanned.after.outcome.gap)
 
 
 @verb(AFTER, "siting export @latest --to plan.xlsx")
@@ -316,3 +322,71 @@ def explain(
                 print_site_reasons(why, run.plan)
         if as_json:
             print_json(said)
+
+
+@verb(AFTER, "siting lots @latest --lots 12")
+def lots(
+    folder: Run,
+    *,
+    number: Annotated[int, typer.Option("--lots", metavar="N", help="How many lots.")],
+    within: Annotated[
+        float,
+        typer.Option(metavar="SHARE",
+                     help="How far the largest lot may be above the smallest, energy and money."),
+    ] = 0.10,
+    loss: Annotated[
+        float,
+        typer.Option(metavar="SHARE",
+                     help="What a station may lose of its energy anywhere in its search area."),
+    ] = 0.05,
+    radius: Annotated[
+        float, typer.Option(metavar="M", help="Largest radius of a search area, metres.")
+    ] = 1000.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="By default RUN-lots-TIME beside the run."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Part a run's new stations into connected lots of like value, for a tender: map and tables."""
+    with errors_explained(quiet=quiet):
+        from siting.lots import lots_to_folder
+        from siting.terminal.lots import print_lots
+
+        parted, written = lots_to_folder(
+            run_folder(folder), number, out=out, now=datetime.now(UTC).astimezone(),
+            within=within, loss=loss, most_m=radius,
+        )  # fmt: skip
+        if as_json:
+            print_json({"written": str(written), **parted.facts})
+        elif not quiet:
+            print_lots(parted, written)
+
+
+@verb(AFTER, "siting papers @latest --kind pc1")
+def papers(
+    folder: Run,
+    *,
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND",
+                                      help="pc1, load, licence or tender.")],
+    lots_folder: Annotated[
+        Path | None,
+        typer.Option("--lots", metavar="DIR", help="For a tender: a folder of `siting lots`."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="A new .docx; by default RUN-KIND.docx."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Write a paper from a run as .docx: PC-I, load applications, licence files, tender annexes."""
+    with errors_explained(quiet=quiet):
+        from siting.papers import write_paper
+
+        path = write_paper(run_folder(folder), kind, out, lots=lots_folder)
+        if as_json:
+            print_json({"written": str(path)})
+        elif not quiet:
+            typer.echo(f"Written to {path}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import re
 import shutil
 import signal
 import sys
@@ -102,25 +101,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else there.")
 ]
-# What rupees are counted in, in words and in short.
-RUPEES = {
-    "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
-    "million": 1e6, "cr": 1e7, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "arab": 1e9,
-}  # fmt: skip
 
 
-def rupees(text: str | float) -> float:
-    """Return a sum of money in rupees, from a number, perhaps with a word behind it.
+def _rupees(text: str) -> float:
+    from siting.config import rupees
 
-    >>> rupees("5m"), rupees("2cr"), rupees("3 lakh"), rupees("1.2e7"), rupees("12,500,000")
-    (5000000.0, 20000000.0, 300000.0, 12000000.0, 12500000.0)
-    """
-    found = re.fullmatch(r"([\d,_]*\.?\d+(?:e\+?\d+)?)\s*([a-z]*)", str(text).strip().lower())
-    if found is None or found[2] not in RUPEES:
-        raise typer.BadParameter(
-            f"{text!r} is not a sum of rupees; write 5000000, 5e6, 5m, 50 lakh or 2cr"
-        )
-    return float(found[1].replace(",", "").replace("_", "")) * RUPEES[found[2]]
+    try:
+        return rupees(text)
+    except ValueError as err:
+        raise typer.BadParameter(str(err)) from None
 
 
 Budget = Annotated[
@@ -128,7 +117,7 @@ Budget = Annotated[
     typer.Option(
         "--budget",
         metavar="PKR",
-        parser=rupees,
+        parser=_rupees,
         help="Public money, in place of the file's: 5e6, 5m, 50 lakh, 2cr.",
     ),
 ]

@@ -19,6 +19,7 @@ from siting.cli.app import (
     TimeLimit,
     asked_of_solver,
     errors_explained,
+    exit_if_far,
     items,
     print_json,
     verb,
@@ -67,7 +68,10 @@ def evaluate(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score a plan drawn by hand or by another tool beside the best for the same money."""
+    """Score a plan drawn by hand or by another tool beside the best for the same money.
+
+    Exit 3: a gap over 100 %.
+    """
     with errors_explained(quiet=quiet) as progress:
         from siting.review import evaluate_to_folder
         from siting.terminal.evaluate import print_evaluation
@@ -86,6 +90,8 @@ def evaluate(
             print_json(evaluation.facts)
         elif not quiet:
             print_evaluation(evaluation, folder)
+        if evaluation.best is not None:
+            exit_if_far(evaluation.best.outcome.gap)
 
 
 @verb(AFTER, "siting compare @latest islamabad-20261124-153000")

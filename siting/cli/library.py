@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -128,19 +129,25 @@ def new(
         int | None,
         typer.Option("--people", metavar="N", min=1, help="How many live there; else the census."),
     ] = None,
+    roads: Annotated[
+        Path | None,
+        typer.Option("--roads", metavar="FILE", exists=True, dir_okay=False,
+                     help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
     ] = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Write a commented configuration for a city or any town, ready for `siting check`."""
     with errors_explained():
         from siting.cities import new_config, slug_of
         from siting.writing import write_whole
 
-        text = new_config(city, like, people)
         path = out or Path(f"{slug_of(city)}.yaml")
+        at = None if roads is None else os.path.relpath(roads, path.parent)
+        text = new_config(city, like, people, at)
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
         if as_json:
             print_json({"written": str(path)})

@@ -233,7 +233,7 @@ def frontier(
     budgets: Annotated[
         str,
         typer.Option(
-            "--budgets", metavar="LIST", help="Budgets, PKR: [2e7,5e7,1e8], or 2e7:1e8:5 for five."
+            "--budgets", metavar="LIST", help="Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five."
         ),
     ],
     *,
@@ -247,7 +247,10 @@ def frontier(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Plan for many budgets: what more money serves, with bounds, and where it stops paying."""
+    """Plan for many budgets: what more money serves, with bounds, and where it stops paying.
+
+    Exit 3: a gap over 100 %.
+    """
     with errors_explained(quiet=quiet) as progress:
         from siting import review
         from siting.terminal import print_frontier

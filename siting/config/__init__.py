@@ -2,6 +2,7 @@
 
 from siting.config.changing import changed, words
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
+from siting.config.fields import rupees, rupees_of_word
 from siting.config.nation import NationConfig, load_nation
 from siting.config.offers import Money, Offers, Service, SiteCosts, Subsidy
 from siting.config.pages import (
@@ -93,6 +94,8 @@ __all__ = [
     "nation_reference",
     "parse_sweeps",
     "reference",
+    "rupees",
+    "rupees_of_word",
     "schema",
     "to_yaml",
     "with_files",

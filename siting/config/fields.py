@@ -8,7 +8,9 @@ reader hands in as the validation context ``{"folder": Path, "check_files": bool
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -47,6 +50,38 @@ PATTERN_WORDS = {
 }
 
 
+# What rupees are counted in, in words and in short.
+RUPEES = {
+    "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
+    "million": 1e6, "cr": 1e7, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "arab": 1e9,
+}  # fmt: skip
+
+
+def rupees(text: str) -> float:
+    """Return a sum of money in rupees, from a number, perhaps with a word behind it.
+
+    >>> rupees("5m"), rupees("2cr"), rupees("3 lakh"), rupees("1.2e7"), rupees("12,500,000")
+    (5000000.0, 20000000.0, 300000.0, 12000000.0, 12500000.0)
+    """
+    found = re.fullmatch(r"([\d,_]*\.?\d+(?:e\+?\d+)?)\s*([a-z]*)", text.strip().lower())
+    if found is None or found[2] not in RUPEES:
+        what = f"{text!r} is not a sum of rupees; write 5000000, 5e6, 5m, 50 lakh or 2cr"
+        raise ValueError(what)
+    return float(found[1].replace(",", "").replace("_", "")) * RUPEES[found[2]]
+
+
+def rupees_of_word(value: Any) -> Any:
+    """Return a text that ends with what rupees are counted in as rupees, all else as it is.
+
+    >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
+    (20000000.0, 'low', '12')
+    """
+    with suppress(ValueError):
+        if isinstance(value, str) and value.strip()[-1:].isalpha():
+            return rupees(value)
+    return value
+
+
 class Section(BaseModel):
     """Parent of every section: it cannot be changed, and knows only the keys it lists."""
 
@@ -60,6 +95,21 @@ class Section(BaseModel):
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _money_in_words(cls, given: Any) -> Any:
+        """Take sums of money as planners write them (``2 crore``) under keys that end in _pkr."""
+        if not isinstance(given, Mapping):
+            return given
+        return {
+            key: value
+            if not str(key).endswith("_pkr")
+            else {part: rupees_of_word(sum_) for part, sum_ in value.items()}
+            if isinstance(value, Mapping)
+            else rupees_of_word(value)
+            for key, value in given.items()
+        }
 
 
 Refusal = tuple[tuple[str | int, ...], str, str]

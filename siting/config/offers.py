@@ -26,6 +26,7 @@ from siting.config.fields import (
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
+RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
 
 
@@ -75,6 +76,12 @@ class Service(Section):
 class SiteCosts(Section):
     """What a station costs beside chargers, grid works and fees; none: the package's figure."""
 
+    preset: Literal["central", "prudent"] = Field(
+        "central",
+        description="where the package's costs stand in their range: central, or prudent, where a "
+        "careful lender would put them: load at the fastest vehicles and every port, contingency, "
+        "design, insurance, deposit, fixed charges, sales tax, staff at sockets, NEECA's fee",
+    )
     civil_bay_pkr: Rupees | None = Field(None, ge=0, description="civil works of a car bay, PKR")
     land: Literal["lease", "upfront"] = Field(
         "lease", description="whether land is leased (a running cost) or paid for at the start"
@@ -96,6 +103,23 @@ class SiteCosts(Section):
     )
     line_detour: float | None = Field(
         None, ge=1, le=10, description="length of an 11 kV line over the straight distance"
+    )
+    contingency_share: Share | None = Field(
+        None, description="contingency, share of chargers, grid works, civil works and design"
+    )
+    design_share: Share | None = Field(
+        None, description="design, survey and permits, share of grid and civil works"
+    )
+    insurance_share: Share | None = Field(
+        None, description="insurance a year, share of chargers, grid and civil works"
+    )
+    deposit_pkr_kw: RupeesKw | None = Field(
+        None, ge=0, le=1_000_000, description="DISCO's security deposit, PKR for each kW of load"
+    )
+    busy_share: PositiveShare | None = Field(
+        None,
+        description="share of the time in the busiest hour in which no more ports are taken than "
+        "the connection is for; 1: it is for all of them at once",
     )
     neeca_points: PointsRule = Field(
         "none",
@@ -279,11 +303,21 @@ class Money(Section):
         description="what drivers pay by charger group, sales tax in, PKR/kWh; a price for each "
         "group of the configurations",
     )
+    pkr_per_usd: float | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        description="PKR to the US dollar: prices of chargers and swap batteries follow it by "
+        "their imported share; none: the catalogue's, 280",
+    )
     tariff_pkr_kwh: RupeesKwh | None = Field(
         None, gt=0, le=1000, description="what the station pays for its power, PKR/kWh"
     )
     fixed_pkr_kw_month: RupeesMonth | None = Field(
-        None, ge=0, le=100_000, description="fixed and demand charges, PKR a month for each kW"
+        None,
+        ge=0,
+        le=100_000,
+        description="fixed and demand charges, PKR a month for each kW of load",
     )
     sales_tax: Share | None = Field(
         None, description="sales tax on what drivers pay, share of the price without it"

@@ -171,7 +171,8 @@ class PeopleZones(Section):
     counts: Literal["column", "census"] = Field(
         "column",
         description="column: people are counted in a column of the layer; census: the layer has "
-        "outlines only, people and renting shares are those of the census tehsil of that name",
+        "outlines only, people, renting and ownership (by rooms) are those of the census tehsil of "
+        "that name",
     )
     column: Text = Field("people", description="column that holds the number of people")
     id_column: Text | None = Field(
@@ -185,6 +186,11 @@ class PeopleZones(Section):
     )
     high_rise_column: Text | None = Field(
         None, description="column with the share of households in high-rises; none: not known"
+    )
+    ownership_column: Text | None = Field(
+        None,
+        description="column with vehicles a head, or what stands for it, of any unit: moves cars "
+        "to the zones that have more, the total stays; none: by people",
     )
     spread_by: Literal["streets", "buildings", "places"] = Field(
         "streets",
@@ -216,7 +222,7 @@ class PeopleZones(Section):
         if self.counts == "census":
             refusals += [
                 ((key,), "is not used where counts is census", "leave it out")
-                for key in ("renting_column",)
+                for key in ("renting_column", "ownership_column")
                 if getattr(self, key) is not None
             ]
         refuse(refusals)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from siting.config.fields import SweepKey, SweepValues
+from siting.config.fields import SweepKey, SweepValues, rupees_of_word
 from siting.config.yaml_text import BrokenYamlError, read, write
 from siting.errors import ConfigError, Fault
 
@@ -23,16 +23,17 @@ _LIKE = "e.g. --sweep program.budget_pkr=[4e7,6e7]"
 def even_steps(text: str) -> list[int | float] | None:
     """Return the numbers of a text ``low:high:count``, evenly apart; none if it is no such text.
 
-    Whole numbers come as such, so that years stay years.
+    Whole numbers come as such, so that years stay years. Ends may be money in words (``2cr``).
 
     Examples
     --------
-    >>> even_steps("2030:2040:3"), even_steps("0:1:5")
-    ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1])
+    >>> even_steps("2030:2040:3"), even_steps("0:1:5"), even_steps("1cr:2cr:2")
+    ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1], [10000000, 20000000])
     """
     try:
         low, high, count = text.split(":")
-        first, last, steps = float(low), float(high), int(count)
+        first, last = (float(rupees_of_word(end)) for end in (low, high))
+        steps = int(count)
     except ValueError:
         return None
     if not (math.isfinite(first) and math.isfinite(last) and 2 <= steps <= MOST_STEPS):
@@ -76,6 +77,8 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             elif key in values_by_key:
                 faults.append(Fault(where, "is given twice", "put all values in one list"))
             else:
+                if "pkr" in key.split("_"):
+                    listed = [rupees_of_word(one) for one in listed]
                 values_by_key[key] = _VALUES.validate_python(listed)
         except BrokenYamlError as err:
             faults.append(Fault(where, f"the list is not YAML that can be read: {err.what}"))

@@ -12,18 +12,27 @@ from siting.demand.people import people_on_streets, read_h3, read_people
 from siting.demand.profiles import HOURS, hourly_profile, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, fleet_swings, stock_of_figures
-from siting.demand.scenarios import PROJECTED_AFTER, scenario_names
+from siting.demand.scenarios import DEFAULT_SCENARIO, PROJECTED_AFTER, scenario_names
 from siting.demand.shares import city_figures, city_like, city_share, national_stations
 from siting.demand.spread import spread_demand, surface_weights
 from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
-from siting.demand.uncertainty import draw_energy, energy_quantiles, energy_scenarios, sensitivity
+from siting.demand.uncertainty import (
+    PACES,
+    draw_energy,
+    energy_quantiles,
+    energy_scenarios,
+    fleet_paces,
+    sensitivity,
+)
 from siting.demand.vehicles import vehicle_figures
 from siting.demand.zones import read_zones, spread_zones, zone_report
 
 __all__ = [
+    "DEFAULT_SCENARIO",
     "EFFECTS",
     "FACTORS",
     "HOURS",
+    "PACES",
     "PROJECTED_AFTER",
     "cell_places",
     "city_energy",
@@ -41,6 +50,7 @@ __all__ = [
     "fleet_check",
     "fleet_figures",
     "fleet_model",
+    "fleet_paces",
     "fleet_swings",
     "hourly_profile",
     "housing_effects",

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
 
 from siting.errors import Fault, InputError, MissingExtraError
 from siting.files import extent
@@ -211,6 +210,8 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
         return np.array([], dtype=np.intp)
     lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))
     alone = shapely.get_coordinates(shapely.centroid(shapes[empty]))
+    from scipy.spatial import cKDTree
+
     _, nearest = cKDTree(lived_in).query(alone)
     return np.asarray(key[nearest] % zones, dtype=np.intp)
 

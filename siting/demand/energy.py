@@ -45,7 +45,9 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
         / figures["charging_efficiency"]
     )
     return np.asarray(
-        whole[..., None, :] * zones.split[:, None] * (1 - home_shares(figures, zones))
+        whole[..., None, :]
+        * zones.split_by(figures["ownership_weight"])
+        * (1 - home_shares(figures, zones))
     )
 
 
@@ -140,7 +142,8 @@ def zone_energy(
     fleet, vehicles, city_share, area_share
         As in `city_energy`.
     zones, effects
-        As in `zone_public_share`; the vehicles of the area go by people. None: one zone, ``all``.
+        As in `zone_public_share`; the vehicles of the area go by people and
+        ``ownership`` (vehicles a head, or what stands for it). None: one zone, ``all``.
 
     Returns
     -------
@@ -172,11 +175,13 @@ def zone_energy(
     figures = figures_at(
         listed["value"].to_numpy(dtype=float),
         figure_rows(listed, classes),
-        housing_weight(vehicles, classes),
+        zone_weights(vehicles, classes),
     )
     energy = zone_class(checked.ids, classes)
     repeat = len(checked.ids)
-    energy["vehicles"] = np.outer(checked.split, whole["vehicles"]).ravel()
+    energy["vehicles"] = (
+        checked.split_by(figures["ownership_weight"]) * whole["vehicles"].to_numpy()
+    ).ravel()
     energy["home_share"] = home_shares(figures, checked).ravel()
     energy["public_share"] = 1 - energy["home_share"]
     energy["demand_kwh_day"] = zone_kwh(figures, checked).ravel()
@@ -276,20 +281,24 @@ def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints
     }
 
 
-def housing_weight(vehicles: pd.DataFrame, classes: Sequence[str]) -> Array:
-    """Return how much each class's charging at home follows housing (share)."""
-    weights = vehicles.set_index("vehicle_class")["housing_weight"]
-    return weights.loc[list(classes)].to_numpy(dtype=float)
+def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Array]:
+    """Return how far each class follows the housing and the ownership of zones (shares)."""
+    rows = vehicles.set_index("vehicle_class").reindex(list(classes))
+    rows = rows.reindex(columns=["housing_weight", "ownership_weight"])
+    return {str(name): rows[name].fillna(0.0).to_numpy(dtype=float) for name in rows.columns}
 
 
-def figures_at(values: Array, rows: Mapping[str, Ints], weight: Array) -> dict[str, Array]:
+def figures_at(
+    values: Array, rows: Mapping[str, Ints], weights: Mapping[str, Array]
+) -> dict[str, Array]:
     """Return each figure by class, for `zone_kwh`, where the figures' rows stand at some values.
 
     `values` has one entry a row along its last axis.
     """
-    none = np.zeros(len(weight))
-    defaults = {"housing_weight": weight} | dict.fromkeys(EFFECTS, none)
-    return defaults | {name: values[..., at] for name, at in rows.items()}
+    none = np.zeros(len(weights["housing_weight"]))
+    return {**dict.fromkeys(EFFECTS, none), **weights} | {
+        name: values[..., at] for name, at in rows.items()
+    }
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

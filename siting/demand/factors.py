@@ -66,7 +66,7 @@ def energy_factors(
     rows = zone_class(given.zones.ids, given.classes)
     home = home_shares(figures, given.zones).ravel()
     zone_factors = {
-        "zone_share": np.repeat(given.zones.split, len(given.classes)),
+        "zone_share": given.zones.split_by(figures["ownership_weight"]).ravel(),
         "public_share": 1 - home,
     }
     for name in FACTORS:

@@ -1,4 +1,11 @@
-"""How a zone's housing moves what its vehicles charge at home, and so the public share.
+"""How a zone's ownership moves vehicles to it, and its housing what they charge at home.
+
+A zone of p people with o vehicles a head, or what stands for it (the share of households with four
+rooms or more), has of the area's vehicles of a class the share
+
+    p o^a / sum over the zones of p o^a        a the class's ``ownership_weight``, 0: by people
+
+so that ownership moves the map and not the total.
 
 A class's ``home_share`` H comes from a survey whose households rent too, a share r0 of them. So a
 zone where as many rent has H itself; fewer tenants give more, more tenants less. For a class of
@@ -35,13 +42,24 @@ Array = npt.NDArray[np.float64]
 class Housing:
     """The zones of a study area as arrays: names, people's shares, renting and high-rise shares.
 
-    NaN where a share is not known.
+    NaN where a share is not known. Ownership is over its mean; 1 where it is not known.
     """
 
     ids: tuple[str, ...]
     split: Array
     renting: Array
     high_rise: Array
+    ownership: Array
+
+    def split_by(self, weight: Array) -> Array:
+        """Return each zone's share of the vehicles by class (column), of these ownership weights.
+
+        >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
+        >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()
+        [[0.75, 0.5], [0.25, 0.5]]
+        """
+        drawn = self.split[:, None] * self.ownership[:, None] ** weight
+        return np.asarray(drawn / drawn.sum(axis=0))
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
@@ -67,6 +85,14 @@ class Housing:
                 what = "not blank and not a share of at least 0 and at most 1"
                 faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[bad])))
             shares[column] = values
+        given = zones.get("ownership", pd.Series(1.0, index=zones.index))
+        owned = _numbers(given)
+        bad = given.notna().to_numpy() & ~(np.isfinite(owned) & (owned >= 0))
+        if bad.any():
+            what = "not blank and not a number of at least 0"
+            faults.append(Fault("zones, column ownership", what, "", tuple(ids[bad])))
+        elif not np.nansum(owned * people) > 0 and not np.isnan(owned).all():
+            faults.append(Fault("zones, column ownership", "nobody owns a vehicle in any zone"))
         bad = ~(np.isfinite(people) & (people >= 0))
         if bad.any():
             what = "not a number of at least 0"
@@ -79,8 +105,15 @@ class Housing:
             faults.append(Fault("zones, column zone_id", "missing or given twice", "", twice))
         if faults:
             raise InputError(faults)
+        known = ~np.isnan(owned)
+        there = (people * known).sum()
+        mean = np.nansum(owned * people) / there if there > 0 else 1.0
         return cls(
-            tuple(ids), people / people.sum(), shares["renting_share"], shares["high_rise_share"]
+            tuple(ids),
+            people / people.sum(),
+            shares["renting_share"],
+            shares["high_rise_share"],
+            np.where(known, owned / mean, 1.0),
         )
 
 

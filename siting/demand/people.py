@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +15,15 @@ import pyarrow.parquet
 import shapely
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import PAKISTAN_WSEN, read_csv, read_layer, row_labels, unreadable_in_words
+from siting.files import (
+    LONLAT_ALIASES,
+    PAKISTAN_WSEN,
+    plain_column,
+    read_csv,
+    read_layer,
+    row_labels,
+    unreadable_in_words,
+)
 from siting.roads import Network
 
 ID_COLUMNS = ("id", "zone_id", "cell_id")
@@ -47,7 +56,7 @@ def read_people(
     -------
     GeoDataFrame
         ``people`` (persons) and ``geometry``, one row a row of the file, in its order; ``h3`` for
-        a table of hexagons.
+        a table of hexagons; other columns of the file as ``user_NAME``.
 
     Raises
     ------
@@ -73,7 +82,15 @@ def read_people(
         x, y, half = geometry.x.to_numpy(), geometry.y.to_numpy(), raster_deg / 2
         geometry = gpd.GeoSeries(shapely.box(x - half, y - half, x + half, y + half), crs=4326)
     people = pd.to_numeric(layer[column]).to_numpy(dtype=float)
-    return gpd.GeoDataFrame({"people": people}, geometry=geometry.to_numpy(), crs=4326)
+    own = {} if raster_deg is not None else _own(layer, (column,))
+    return gpd.GeoDataFrame({"people": people} | own, geometry=geometry.to_numpy(), crs=4326)
+
+
+def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
+    """Return the columns of a user's that nothing is made of, as ``user_NAME``."""
+    known = {*told, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
+    own = [c for c in layer.columns if c not in known and layer[c].dtype != "geometry"]
+    return {f"user_{column}": plain_column(layer[column]).array for column in own}
 
 
 def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
@@ -89,7 +106,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the file.
+        ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the file;
+        other columns as ``user_NAME``.
         `siting.demand.make_cells` takes hexagons of the wanted or a finer resolution over by their
         names, without cutting them.
 
@@ -145,7 +163,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
         raise InputError(faults)
     hexagons = [shapely.Polygon([at[::-1] for at in h3.cell_to_boundary(c)]) for c in cells]
     people = pd.to_numeric(frame[column]).to_numpy(dtype=float)
-    return gpd.GeoDataFrame({"h3": cells, "people": people}, geometry=hexagons, crs=4326)
+    own = _own(frame, (name, column))
+    return gpd.GeoDataFrame({"h3": cells, "people": people} | own, geometry=hexagons, crs=4326)
 
 
 def people_on_streets(

@@ -31,7 +31,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
     Examples
     --------
     >>> int(city_figures("islamabad")["people_2023"])
-    1108872
+    2363863
     """
     return _city_row(table("cities", path), city, str(path or "city table"))
 

@@ -3,7 +3,8 @@
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. A figure is
 taken to know nothing of the others, but for a city's shares: those of one source are one figure,
 and move together from their low to their high ends. What moves all of a country's classes alike
-(a policy that fails) is not in the ranges: compare the scenarios of `fleet_model` for that.
+(a policy that fails, or goes faster) is one factor more, common to all: `fleet_paces` takes it from
+the scenarios of `fleet_model`, with ``slow`` at its tenth percentile and ``fast`` at its ninetieth.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+from scipy.special import ndtri
 
-from siting.demand.energy import demand_figures, figure_rows, figures_at, housing_weight, zone_kwh
+from siting.demand.energy import demand_figures, figure_rows, figures_at, zone_kwh, zone_weights
 from siting.demand.housing import SURVEYED, Array, Housing, zone_class
+from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError
 
 # More of these is less energy in public.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
+# Where in the range of fleets that may come each scenario is taken to stand; ASSUMPTION: no
+# forecast of Pakistan's sales with a range was found.
+PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 _CHUNK = 256  # draws at once: bounds the memory with many zones
 
 
@@ -43,7 +49,7 @@ class Case:
         self.classes = fleet["vehicle_class"].astype(str).to_list()
         self.zones = Housing.from_table(zones)
         self._rows = figure_rows(self.figures, self.classes)
-        self._weight = housing_weight(vehicles, self.classes)
+        self._weight = zone_weights(vehicles, self.classes)
         ends = self.figures[["low", "value", "high"]].to_numpy(dtype=float)
         wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
         if wrong.any():
@@ -135,6 +141,7 @@ def draw_energy(
     zones: pd.DataFrame | None = None,
     area_share: float = 1.0,
     effects: Mapping[str, float] | None = None,
+    paces: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
@@ -152,6 +159,9 @@ def draw_energy(
         Any whole number from 0.
     fleet, vehicles, city_share, zones, area_share, effects
         As in `siting.demand.zone_energy`.
+    paces
+        Of all fleets together, as `fleet_paces` returns them; none: each class's number of vehicles
+        goes by its own range alone.
 
     Returns
     -------
@@ -190,6 +200,10 @@ def draw_energy(
         ],
         axis=1,
     )
+    if paces is not None:
+        at = (case.figures["figure"] == "country_vehicles").to_numpy()
+        of = case.figures.loc[at, "vehicle_class"].astype(str)
+        drawn[:, at] *= _common_factors(_uniform("fleet pace", seed, n), paces.reindex(of))
     energy = np.concatenate(
         [case.kwh(drawn[i : i + _CHUNK]).sum(axis=-2) for i in range(0, n, _CHUNK)]
     )
@@ -200,6 +214,43 @@ def draw_energy(
             "demand_kwh_day": energy.ravel(),
         }
     )
+
+
+def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """Return how many vehicles the scenarios of `PACES` have for each one of a fleet.
+
+    Parameters
+    ----------
+    fleet
+        Vehicles of the country by class, as in `city_energy`.
+    others
+        The same under other scenarios, by name.
+
+    Returns
+    -------
+    DataFrame or None
+        By ``vehicle_class``, a column for each scenario's place in the range (0 to 1), rising; 1
+        where the vehicles are the study area's own. None where fewer than two scenarios are given.
+
+    Examples
+    --------
+    >>> from siting.demand import national_fleet
+    >>> names = ("slow", "nev-2025-30", "fast")
+    >>> paces = fleet_paces(national_fleet(2030), {n: national_fleet(2030, n) for n in names})
+    >>> paces.loc["car"].round(2).to_dict()
+    {0.1: 0.41, 0.5: 1.0, 0.9: 1.81}
+    """
+    known = {at: others[name] for name, at in PACES.items() if name in others}
+    if len(known) < 2:
+        return None
+    own = fleet.set_index("vehicle_class")
+    ours = own["vehicles"].astype(float)
+    kept = own["in_area"].astype(bool) if "in_area" in own else ours.isna()
+    ratios = {}
+    for at, other in known.items():
+        ratio = other.set_index("vehicle_class")["vehicles"].reindex(ours.index) / ours
+        ratios[at] = ratio.where((ratio > 0) & np.isfinite(ratio) & ~kept, 1.0)
+    return pd.DataFrame(ratios)
 
 
 def energy_quantiles(
@@ -364,3 +415,17 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
     down = middle - (middle - low) * (1 - np.sqrt(2 * np.minimum(uniform, 0.5)))
     up = high - (high - middle) * np.sqrt(2 * np.minimum(1 - uniform, 0.5))
     return np.where(uniform < 0.5, down, up)
+
+
+def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
+    """Return by draw and class the factor on the vehicles that all classes have in common.
+
+    Its logarithm goes along straight lines through the scenarios, over the normal quantile, and on
+    beyond the first and the last.
+    """
+    at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
+    step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
+    logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T
+    slope = np.diff(logs, axis=0) / np.diff(at)[:, None]
+    factors: Array = np.exp(logs[step] + slope[step] * (z - at[step])[:, None])
+    return factors

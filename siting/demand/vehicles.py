@@ -17,6 +17,7 @@ VEHICLE_LIMITS = {
     "electric_km_share": Limits("share", most=1.0, default=1.0),
     "home_share": Limits("share", most=1.0),
     "housing_weight": Limits("share", most=1.0, default=0.0),
+    "ownership_weight": Limits("share", most=1.0, default=0.0),
 }
 
 
@@ -36,9 +37,9 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
         place of the package's rows for the same class and figure.
     overrides
         Single figures to change: class, then ``kwh_km``, ``km_day``, ``charging_efficiency``,
-        ``electric_km_share``, ``home_share``, ``housing_weight`` or ``public_share``. A
-        ``public_share`` is taken to hold in every zone, whatever its housing. A new class needs
-        ``kwh_km``, ``km_day`` and one of ``home_share`` and ``public_share``.
+        ``electric_km_share``, ``home_share``, ``housing_weight``, ``ownership_weight`` or
+        ``public_share``. A ``public_share`` is taken to hold in every zone, whatever its housing. A
+        new class needs ``kwh_km``, ``km_day`` and one of ``home_share`` and ``public_share``.
 
     Returns
     -------

@@ -29,7 +29,15 @@ LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
 # What zones have of themselves, so that a column of the user's of that name is called otherwise.
-RESERVED = ("zone_id", "name", "people", "renting_share", "high_rise_share", "area_share")
+RESERVED = (
+    "zone_id",
+    "name",
+    "people",
+    "renting_share",
+    "high_rise_share",
+    "ownership",
+    "area_share",
+)
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 Shapes = npt.NDArray[np.object_]
@@ -42,6 +50,7 @@ def read_zones(
     name_column: str | None = None,
     renting_column: str | None = None,
     high_rise_column: str | None = None,
+    ownership_column: str | None = None,
 ) -> gpd.GeoDataFrame:
     """Return zones with a head count, polygons in lon/lat (EPSG:4326), that fit together.
 
@@ -58,14 +67,16 @@ def read_zones(
     renting_column, high_rise_column
         Columns with the share of households that rent, and that live in high-rise buildings, 0 to
         1; none: not known.
+    ownership_column
+        Column with vehicles a head, or what stands for it, of any unit; none: not known.
 
     Returns
     -------
     GeoDataFrame
-        ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share`` where
-        asked for (0 to 1, blank where not known), the layer's other columns (with ``user_`` before
-        a name that zones have themselves), ``geometry``; in the file's order. The outcome of
-        `zone_report` is in ``attrs["report"]``.
+        ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share`` (0 to
+        1, blank where not known) and ``ownership`` where asked for, the layer's other columns (with
+        ``user_`` before a name that zones have themselves), ``geometry``; in the file's order. The
+        outcome of `zone_report` is in ``attrs["report"]``.
 
     Raises
     ------
@@ -83,7 +94,7 @@ def read_zones(
     shares = {"renting_share": renting_column, "high_rise_share": high_rise_column}
     faults = [] if people_column is None else count_faults(layer, path, people_column)
     have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-    for column in (id_column, name_column, *shares.values()):
+    for column in (id_column, name_column, ownership_column, *shares.values()):
         if column is not None and column not in layer.columns:
             faults.append(Fault(f"{path}, column {column}", "missing", f"it has: {have}"))
     faults += shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons")
@@ -95,6 +106,10 @@ def read_zones(
             share = pd.to_numeric(layer[column], errors="coerce")
             bad = layer[column].notna() & ~share.between(0, 1)
             faults += _mask_fault(bad, path, str(column), "are not a share of 0 to 1")
+    if ownership_column in layer.columns:
+        owned = pd.to_numeric(layer[ownership_column], errors="coerce")
+        bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
+        faults += _mask_fault(bad, path, str(ownership_column), "are not a number of at least 0")
     if faults:
         raise InputError(faults)
     ids = (
@@ -111,7 +126,10 @@ def read_zones(
     for name, column in shares.items():
         if column is not None:
             columns[name] = pd.to_numeric(layer[column]).to_numpy(dtype=float, na_value=np.nan)
-    taken = (id_column, name_column, people_column, *shares.values())
+    if ownership_column is not None:
+        owned = pd.to_numeric(layer[ownership_column])
+        columns["ownership"] = owned.to_numpy(dtype=float, na_value=np.nan)
+    taken = (id_column, name_column, people_column, ownership_column, *shares.values())
     for column in layer.columns[layer.dtypes != "geometry"]:
         if column not in taken:
             own = f"user_{column}" if column in RESERVED else str(column)

@@ -32,6 +32,7 @@ found; the arithmetic is R. A. Brealey, S. C. Myers, F. Allen, Principles of Cor
 chapters 2 and 5.
 """
 
+from siting.economics.break_even import Accounts, break_evens, swings
 from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
 from siting.economics.flows import margin_pkr_kwh, payback_years, present_value_factor
 from siting.economics.rules import (
@@ -48,8 +49,10 @@ from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, year
 __all__ = [
     "ITEMS",
     "PRICE",
+    "Accounts",
     "BusinessRules",
     "CostToAll",
+    "break_evens",
     "business_case",
     "business_rules",
     "cost_to_all",
@@ -60,6 +63,7 @@ __all__ = [
     "present_value_factor",
     "ramp",
     "require_prices",
+    "swings",
     "values_of_time",
     "worth_pkr_kwh_day",
     "yearly_costs",

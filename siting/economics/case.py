@@ -61,6 +61,7 @@ def business_case(
         ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (what drivers pay),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
+        ``insurance_pkr_year``,
         ``income_tax_pkr_year`` (below 0 where a loss lowers other tax), ``net_pkr_year`` (after
         all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
@@ -147,7 +148,12 @@ def business_case(
     return out
 
 
-def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
+def gap_terms(
+    offers: pd.DataFrame,
+    rules: BusinessRules,
+    subsidy: Subsidy,
+    by_group: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the viability gap of each offer as a straight line in what it sells (PKR).
 
     With q kWh/day sold in the target year, the business case lacks
@@ -161,6 +167,8 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
         Prices and rates.
     subsidy
         What may be paid at most (`siting.sites.subsidy_pkr`) counts.
+    by_group
+        As in `business_case`.
 
     Returns
     -------
@@ -177,7 +185,7 @@ def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> p
     cost = offers["cost_pkr"].to_numpy(dtype=float)
     # The cost lowers what is taxed, in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
-    shares = sold_shares(offers)
+    shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
     return pd.DataFrame(
         {

@@ -8,7 +8,7 @@ import pandas as pd
 
 from siting.economics.rules import BusinessRules
 from siting.errors import Fault, InputError
-from siting.tables import capacity_groups
+from siting.tables import capacity_groups, load_kw
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,7 +96,8 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     new = ~offers.get("extends", pd.Series(False, index=offers.index)).astype(bool)
     people = np.where(dc, rules.attendants, rules.attendants_other) * new.astype(float)
     none = pd.Series(0.0, index=offers.index)
-    added = offers.get("power_kw", none).astype(float) - offers.get("standing_kw", none)
+    drawn = load_kw(offers) if "power_kw" in offers.columns else none
+    added = drawn - offers.get("standing_kw", none)
     return pd.DataFrame(
         {
             "om_pkr_year": offers["om_pkr_year"].astype(float),
@@ -104,6 +105,7 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
             "staff_pkr_year": people * rules.attendant_month_pkr * MONTHS,
             "land_pkr_year": offers["land_pkr_year"].astype(float),
             "annual_fee_pkr": offers["annual_fee_pkr"].astype(float),
+            "insurance_pkr_year": offers.get("insurance_pkr_year", none).astype(float),
         }
     )
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.reference import table
+from siting.reference import at_preset, table
 from siting.tables import capacity_groups
 
 # Fields of `BusinessRules` and the item of money.csv each is filled from.
@@ -57,7 +57,7 @@ class BusinessRules:
     attendant_month_pkr, attendants, attendants_other
         Pay of one in PKR a month, and how many a new station with DC, and one without, has.
     fixed_pkr_kw_month
-        Fixed and demand charges, PKR a month for each kW that the station adds.
+        Fixed and demand charges, PKR a month for each kW of load that the station adds.
     sales_tax
         On what drivers pay, as a share of the price without it.
     income_tax
@@ -219,13 +219,17 @@ def money_figures(path: Path | None = None) -> pd.DataFrame:
     return rows
 
 
-def business_rules(path: Path | None = None, **overrides: Any) -> BusinessRules:
+def business_rules(
+    path: Path | None = None, *, preset: str = "central", **overrides: Any
+) -> BusinessRules:
     """Return the packaged prices and rates (PKR/kWh, shares), with a user's overrides.
 
     Parameters
     ----------
     path
         As in `money_figures`.
+    preset
+        Where the figures stand in their range (`siting.reference.PRESETS`).
     **overrides
         Fields of `BusinessRules`; prices that are given stand in place of all packaged ones.
 
@@ -243,7 +247,7 @@ def business_rules(path: Path | None = None, **overrides: Any) -> BusinessRules:
     siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh is not above \
 tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price what its drivers pay
     """
-    values = money_figures(path).set_index("item")["value"]
+    values = at_preset(money_figures(path), preset).set_index("item")["value"]
     known = [field.name for field in fields(BusinessRules)]
     unknown = [Fault(f"business rules, {name}", "no such figure", "use " + ", ".join(known))
                for name in overrides if name not in known]  # fmt: skip

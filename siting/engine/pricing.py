@@ -28,8 +28,10 @@ import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
+from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.linear import Answered, model_of, run_model
+from siting.program.aims import Drives
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
@@ -37,8 +39,10 @@ from siting.program.program import Program
 MANY_OFFERS = 12
 # Options of a site that come in at a time, and rounds at most.
 AT_ONCE, ROUNDS = 3, 30
-# Share of the bound below which a promised gain ends the rounds.
-PROMISE = 1e-6
+# Share of the bound below which a promised gain ends the rounds, and links no longer help.
+PROMISE, STALLED = 1e-6, 5e-3
+# How often a relaxation is solved again in a dive for energies that promise so much, all together.
+AGAIN, AGAIN_FOR = 3, 1e-3
 
 
 def is_many(program: Program) -> bool:
@@ -72,11 +76,16 @@ class Pricing:
         subsidies = frame.layout.subsidy_column
         self.paid = np.unique(subsidies[subsidies >= 0]) if subsidies.size else np.zeros(0, int)
         kinds[: self.count] = kinds[self.paid] = True
+        kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
+        self.flows = Flows(frame, frame.site[start])
+        self.links = isinstance(frame.aim, Drives)
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
         self.active = self._first(start)
         self.price = np.zeros(m.a.shape[0])
+        self.link_price = np.zeros(len(self.flows.site))
+        self.linked_at = math.inf  # the bound before links came in last
 
     def _read_caps(self) -> None:
         """Find, of the column of each subsidy, its row and its coefficient there."""
@@ -108,8 +117,8 @@ class Pricing:
 
     # --- the relaxation ----------------------------------------------------------------------
 
-    def _columns(self) -> Ints:
-        """Return the columns of the relaxation: options, what is paid to them, all others."""
+    def _columns(self, more: Flags | None = None) -> Ints:
+        """Return the columns: options, energies (and `more`), others, what is paid to options."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -118,7 +127,7 @@ class Pricing:
             parts = [column[offer[offer[:, t] >= 0, t], t] for t in range(offer.shape[1])]
             paid = np.unique(np.concatenate(parts))
             paid = paid[paid >= 0]
-        return np.concatenate([options, self.others, paid])
+        return np.concatenate([options, self.flows.columns(more), self.others, paid])
 
     def _solve(self, columns: Ints) -> Answered:
         """Solve the relaxation over some columns; the prices of all rows are kept."""
@@ -127,10 +136,13 @@ class Pricing:
         rows[self.caps] = False
         rows[self.cap_row[columns[self.cap_row[columns] >= 0]]] = True
         at = np.flatnonzero(rows)
-        part = sparse.csc_array(sparse.csr_array(self.a[:, columns])[at])
+        part = sparse.csr_array(self.a[:, columns])[at]
+        links, linked = self.flows.link_rows(columns)
         model = model_of(
-            part, m.cost[columns], m.lower[columns], m.upper[columns],
-            m.row_lower[at], m.row_upper[at],
+            sparse.csc_array(sparse.vstack([part, links])),
+            m.cost[columns], m.lower[columns], m.upper[columns],
+            np.concatenate([m.row_lower[at], np.full(len(linked), -math.inf)]),
+            np.concatenate([m.row_upper[at], np.zeros(len(linked))]),
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
         )  # fmt: skip
         found = run_model(model, self.clock)
@@ -138,9 +150,10 @@ class Pricing:
             # The interior point method ends without an answer now and then.
             model.setOptionValue("solver", "simplex")
             found = run_model(model, self.clock)
-        self.price[:] = 0.0
+        self.price[:], self.link_price[:] = 0.0, 0.0
         if found.optimal and len(found.price):
-            self.price[at] = found.price
+            self.price[at] = found.price[: len(at)]
+            self.link_price[linked] = np.maximum(found.price[len(at) :], 0.0)
         return found
 
     def again(
@@ -160,11 +173,19 @@ class Pricing:
         lower[one.start + rows.row[named]] = m.row_upper[one.start + rows.row[named]]
         whole, active = self.matrix, self.active
         self.matrix, self.active = replace(m, cost=cost, row_lower=lower), active & allowed
+        near = np.zeros(self.frame.sites, dtype=bool)
+        near[self.frame.site[self.active]] = True
         try:
-            columns = self._columns()
-            if not paid:
-                columns = columns[~np.isin(columns, self.paid)]
-            found = self._solve(columns)
+            more = self.flows.nearest(near)
+            for _ in range(AGAIN):
+                columns = self._columns(more)
+                if not paid:
+                    columns = columns[~np.isin(columns, self.paid)]
+                found = self._solve(columns)
+                if found.infeasible and not more.all():
+                    more = near[self.flows.site]  # as far as anyone would drive
+                elif not found.optimal or not self._more_flows(found, near):
+                    break
         finally:
             self.matrix, self.active = whole, active
         if not found.optimal:
@@ -173,6 +194,13 @@ class Pricing:
         options = columns[columns < self.count]
         out[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
         return out
+
+    def _more_flows(self, found: Answered, near: Flags) -> bool:
+        """Price in energies to some sites; return whether they promise enough to solve again."""
+        reduced = self.matrix.cost - self.a.T @ self.price
+        reduced -= self.flows.less_by_links(self.link_price)
+        least = AGAIN_FOR * abs(found.objective) / max(len(self.flows.site), 1)
+        return self.flows.price_in(reduced, least, near)
 
     def run(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
@@ -183,15 +211,17 @@ class Pricing:
         for _ in range(ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
-            if found.infeasible and not self.active.all():
-                self.active[:] = True
+            if found.infeasible and not (self.flows.inside.all() and self.active.all()):
+                # Of the nearest sites first all energies, then all options.
+                self.active[:] |= self.flows.inside.all()
+                self.flows.inside[:] = True
                 continue
             if found.infeasible:
                 none = np.full(self.count, -math.inf)
                 return Priced(self.active, none, -math.inf, none, infeasible=True)
             if not found.optimal:
                 return known
-            bound, at_most, gain = self._bound()
+            bound, at_most, reduced = self._bound()
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
@@ -199,12 +229,26 @@ class Pricing:
             if known is not None and known.bound < limit:  # an earlier round's prices say more
                 limit, each = known.bound, known.at_most
             known = Priced(self.active.copy(), taken, limit, each)
-            small = bound - found.objective <= max(PROMISE, 0.02 * gap) * abs(bound)
-            new = self._promising(gain, bound)[: 0 if small else None]
-            if not len(new):
+            if bound - found.objective > max(PROMISE, 0.02 * gap) * abs(bound):
+                new = self._promising(reduced[: self.count], bound)
+                self.active[new] = True
+                least = PROMISE * abs(bound) / max(len(self.flows.site), 1)
+                if self.flows.price_in(reduced, least) or len(new):
+                    continue
+            if not self._link(columns, taken, found.point, known.bound):
                 return known
-            self.active[new] = True
         return known
+
+    def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
+        """Link what the relaxation breaks, while that betters the bound; return whether it did."""
+        stalled = self.linked_at - bound <= STALLED * abs(bound)
+        self.linked_at = bound
+        if not self.links or stalled:
+            return False
+        energy = np.zeros(len(self.flows.site))
+        mine = (columns >= self.count) & (columns < self.count + len(energy))
+        energy[columns[mine] - self.count] = point[mine]
+        return self.flows.link_broken(taken, energy)
 
     def _signed(self, objective: Floats) -> Floats:
         m = self.matrix
@@ -224,7 +268,7 @@ class Pricing:
     # --- the bound ---------------------------------------------------------------------------
 
     def _bound(self) -> tuple[float, Floats, Floats]:
-        """Return the bound by the prices, that of each option, and reduced costs of options.
+        """Return the bound by the prices, that of each option, and reduced costs of all columns.
 
         Of the rows for one option a site no price is taken: the best option of a site counts.
         """
@@ -234,7 +278,7 @@ class Pricing:
         # A price has to have a side that it counts on.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
-        reduced = m.cost - self.a.T @ price
+        reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         # What could be paid to an option that is not in: its own row takes all of the gain.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
@@ -252,4 +296,4 @@ class Pricing:
         np.maximum.at(best, self.frame.site, gain)
         best[~np.isfinite(best)] = 0.0
         total += float(best.sum())
-        return total, total - best[self.frame.site] + gain, gain
+        return total, total - best[self.frame.site] + gain, reduced

@@ -247,7 +247,7 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
-            if left and isinstance(aims[n + 1], Drives):
+            if left and isinstance(aims[n + 1], ShortestDrives):
                 reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)

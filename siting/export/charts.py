@@ -35,6 +35,9 @@ _PARTS = {
     "grid_cost_pkr": "Grid works",
     "civil_cost_pkr": "Civil works",
     "land_cost_pkr": "Land",
+    "design_cost_pkr": "Design and permits",
+    "contingency_cost_pkr": "Contingency",
+    "deposit_cost_pkr": "Security deposit",
     "fee_cost_pkr": "Fees",
 }
 

@@ -9,7 +9,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
 
 from siting.errors import Fault, InputError
 
@@ -177,6 +176,8 @@ def _spacing_m(xy: Array) -> float:
     """Return the median distance from a point to its nearest other one, in metres."""
     if len(xy) < 2:
         return 0.0
+    from scipy.spatial import cKDTree
+
     return float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))
 
 

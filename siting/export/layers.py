@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
 from siting.roads.strokes import strokes
+from siting.tables import DEMAND
 
 # Roads of a larger network are drawn joined: one row each would make a file of 110 MB for Karachi.
 MOST_ROADS = 100_000
@@ -35,7 +39,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     cells
         `siting.tables.CELLS`; columns beside those of the specification are kept.
     demand
-        `siting.tables.DEMAND` with ``served_kwh_day``.
+        `siting.tables.DEMAND` with ``served_kwh_day``; columns beside those are the user's.
 
     Returns
     -------
@@ -44,7 +48,8 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
         where nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
         each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false where
-        the cell is too far from a road), other columns of the cells, ``geometry``.
+        the cell is too far from a road), other columns of the cells, those of the demand on which
+        a cell's rows agree (`one_each`), ``geometry``.
 
     Raises
     ------
@@ -92,7 +97,25 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     for name in cells.columns:
         if name not in skipped:
             columns[str(name)] = cells[name].array
+    known = {column.name for column in DEMAND.columns} | {*columns, "served_kwh_day"}
+    own = [c for c in demand.columns if c not in known]
+    for name, column in one_each(demand[own], demand["cell_id"], cells["cell_id"]).items():
+        columns[str(name)] = column.array
     return gpd.GeoDataFrame(columns, geometry=cells.geometry.array, crs=cells.crs)
+
+
+def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
+    """Return columns of rows by cell, on the order of `cells`: what all rows of a cell agree on.
+
+    Blank where they differ; a column on which no cell's rows agree is left out.
+
+    >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
+    >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
+    {'ward': ['a', 'b'], 'row': [nan, 3.0]}
+    """
+    by_cell = rows.groupby(np.array(list(cell_id), dtype=object))
+    agreed = by_cell.first().mask(by_cell.nunique(dropna=False).gt(1))
+    return agreed.dropna(axis="columns", how="all").reindex(cells.to_numpy()).reset_index(drop=True)
 
 
 def wanted_layer(

@@ -20,7 +20,7 @@ from siting.manifest import sealed_below
 from siting.nation import city as asking
 from siting.nation.basis import write_basis
 from siting.nation.earlier import write_answers
-from siting.nation.page import write_page
+from siting.nation.page import credit_of, write_page
 from siting.nation.plan import NationPlan, plan_of
 from siting.nation.reading import CITIES, FORMAT, MANIFEST
 from siting.nation.rounds import Rounds
@@ -127,7 +127,9 @@ def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
     if parts:
         layers["stations"] = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=4326)
     keys = {"cities": "city", "stations": "site_id"}
+    note = " ".join(filter(None, (plan.config.note, credit_of(plan, runs))))
     for name, layer in layers.items():
-        export.write_geojson(layer, folder / f"{name}.geojson", note=plan.config.note,
-                             key=keys[name])  # fmt: skip
-    export.write_geopackage(folder / "nation.gpkg", layers)
+        export.write_geojson(layer, folder / f"{name}.geojson", note=note, key=keys[name])
+    export.write_geopackage(
+        folder / "nation.gpkg", layers, descriptions=dict.fromkeys(layers, note)
+    )

@@ -8,8 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from siting.export.credit import credit_line
 from siting.nation.certificate import price_columns
 from siting.nation.plan import NationPlan
+from siting.nation.reading import CITIES
 from siting.texts import html_text
 from siting.writing import write_whole
 
@@ -100,6 +102,18 @@ def _of_year(plan: NationPlan, year: int) -> str:
     )
 
 
+def credit_of(plan: NationPlan, runs: Path) -> str:
+    """Return whose data the plans of the cities below `runs` are made from; empty if unknown."""
+    records = [runs / CITIES / name / "run.json" for name in plan.cities["city"]]
+    inputs = [
+        one
+        for path in records
+        if path.is_file()
+        for one in json.loads(path.read_text(encoding="utf-8"))["inputs"]
+    ]
+    return credit_line(inputs)
+
+
 def render(plan: NationPlan, out: Path) -> str:
     """Return the page of a nation as HTML text."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
@@ -153,6 +167,7 @@ limits every division. The bounds behind it are in <a href="bounds.csv">bounds.c
 <a href="nation.json">nation.json</a>; for a GIS: <a href="nation.gpkg">nation.gpkg</a>,
 <a href="stations.geojson">stations.geojson</a>, <a href="cities.geojson">cities.geojson</a>.
 {plan.seconds:,.0f} s in all.</p>
+<p class="quiet">{html_text(credit_of(plan, out))}</p>
 </body>
 </html>
 """

@@ -96,7 +96,7 @@ def _files(folder: Path) -> tuple[str, bool]:
     faults = set_faults(folder, there, hashes)
     if faults:
         raise InputError(faults)
-    return f"{len(hashes):,} files as their hashes say", True
+    return f"hashes match ({len(hashes):,} files)", True
 
 
 def _sums(folder: Path) -> tuple[str, bool]:

@@ -22,7 +22,6 @@ from collections.abc import Collection
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.spatial import KDTree
 
 from siting.errors import Fault, InputError
 from siting.program.limits import Limit, new_offers
@@ -54,6 +53,8 @@ def spacing(
     names = sites["site_id"].to_numpy(object)
     near_old = np.zeros(len(sites), dtype=bool)
     if old.any() and new.any():
+        from scipy.spatial import KDTree
+
         distance_m, _ = KDTree(xy[old]).query(xy[new])
         near_old[np.flatnonzero(new)[distance_m < min_m]] = True
     offers_at = _offers_by_site(offers)
@@ -79,6 +80,8 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
     """
     if len(xy_m) < 2:
         return []
+    from scipy.spatial import KDTree
+
     pairs = KDTree(xy_m).query_pairs(min_m, output_type="ndarray")
     distance_m = np.hypot(*(xy_m[pairs[:, 0]] - xy_m[pairs[:, 1]]).T)
     edges = sorted((int(min(p)), int(max(p))) for p in pairs[distance_m < min_m])

@@ -19,6 +19,8 @@ from siting.files import read_csv
 
 # The surest first. A definition cannot be wrong, so that what rests on it is as sure as the rest.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
+# Where a figure stands in its range: in the middle, or where a careful lender would put it.
+PRESETS = ("central", "prudent")
 
 
 @cache
@@ -93,3 +95,34 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if faults:
         raise InputError(faults)
     return user_table
+
+
+def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
+    """Return a table's rows with the figure of a preset in `column`.
+
+    Parameters
+    ----------
+    rows
+        A table, with a column ``prudent`` where it has figures for that preset.
+    preset
+        One of `PRESETS`.
+    column
+        The column of the figure.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset.
+
+    Examples
+    --------
+    >>> works = at_preset(table("works"), "prudent").set_index("item")
+    >>> float(works.loc["contingency_share", "value"]), float(works.loc["om_share", "value"])
+    (0.2, 0.05)
+    """
+    if preset not in PRESETS:
+        what = f"{preset!r} is no preset of costs"
+        raise InputError(Fault("offers.costs.preset", what, "use " + " or ".join(PRESETS)))
+    if preset == "central" or "prudent" not in rows.columns:
+        return rows
+    return rows.assign(**{column: rows["prudent"].fillna(rows[column])})

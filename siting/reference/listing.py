@@ -131,7 +131,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         str(column)
         for column in (subject.columns or rows.columns)
         if column in rows.columns
-        and column not in (*keys, *ranged.ends)
+        and column not in (*keys, *ranged.ends, "prudent")
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
     plain = pd.DataFrame(index=rows.index)

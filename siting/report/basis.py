@@ -69,8 +69,25 @@ def sources(run: RunFolder) -> list[dict[str, str]]:
     ]
 
 
+def decides(run: RunFolder) -> list[str]:
+    """Return what decides the plan: break-evens in the run's own words, the nearest first."""
+    return [str(row["text"]) for row in run.facts.get("break_evens", [])]
+
+
 def assumptions(run: RunFolder) -> list[dict[str, Any]]:
-    """Return every figure behind the plan: value, range, unit, source and confidence."""
+    """Return every figure behind the plan: value, range, unit, source and confidence.
+
+    Those that move the value of the new stations come first, the one that moves it most before all.
+    """
+    moved = {
+        (row["figure"], row["of"], row["table"]): row["swing_pkr"]
+        for row in run.facts.get("figure_swings", [])
+    }
+
+    def swing(row: dict[str, Any]) -> float:
+        of = "" if missing(row["of"]) else str(row["of"])
+        return float(moved.get((row["figure"], of, row["table"]), 0.0))
+
     return [
         {
             "figure": label(row["figure"]),
@@ -78,11 +95,12 @@ def assumptions(run: RunFolder) -> list[dict[str, Any]]:
             "value": Shown("value", row["value"], figure(row["value"])),
             "range": _range(row),
             "unit": "" if missing(row["unit"]) else str(row["unit"]),
+            "moves": number(swing(row) / 1e6, 1) if swing(row) else "",
             "confidence": confidence(row["confidence"]),
             "doubtful": row["confidence"] in _DOUBTFUL or missing(row["confidence"]),
             "source": _stated(row["source"]),
         }
-        for row in run.facts["assumptions"]
+        for row in sorted(run.facts["assumptions"], key=swing, reverse=True)
     ]
 
 

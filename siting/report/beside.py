@@ -52,9 +52,16 @@ def beside(run: RunFolder) -> dict[str, Any] | None:
         ],
         "draws": number(draws["draws"]),
         "low": _kwh(draws["p05_kwh_day"]),
+        "median": _kwh(draws["p50_kwh_day"]),
         "high": _kwh(draws["p95_kwh_day"]),
+        "planned": _share(draws.get("planned_share")),
+        "slow": _share(draws.get("slow_share")),
     }
 
 
 def _kwh(value: float) -> Shown:
     return Shown("kWh/day", value, number(value))
+
+
+def _share(value: float | None) -> Shown | None:
+    return None if value is None else Shown("share of the draws", value, percent(value, 0))

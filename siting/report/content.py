@@ -23,6 +23,9 @@ _COSTS = {
     "fee_cost_pkr": "Fees",
     "civil_cost_pkr": "Civil works",
     "land_cost_pkr": "Land",
+    "design_cost_pkr": "Design and permits",
+    "contingency_cost_pkr": "Contingency",
+    "deposit_cost_pkr": "Security deposit",
 }
 
 
@@ -169,7 +172,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
-    year = f"prices of {m['year_of_prices']}, PKR {m['pkr_per_usd']:g} to the US dollar"
+    year = f"PKR {m['pkr_per_usd']:g} to the US dollar"
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
         Shown(f"Net present value without subsidy, {year}", npv, rupees(npv)),
@@ -374,6 +377,8 @@ def _grid(offer: pd.Series) -> list[tuple[str, str]]:
     lines = []
     if not missing(offer["grid_item"]):
         lines.append(("Connection", grid_item(str(offer["grid_item"]))))
+    if not missing(offer.get("load_kw")):
+        lines.append(("Load on the grid", f"{number(offer['load_kw'], 1)} kW"))
     if not missing(offer["line_km"]) and offer["line_km"] > 0:
         lines.append(("11 kV line", f"{figure(offer['line_km'])} km"))
     if not missing(offer["headroom_kw"]):

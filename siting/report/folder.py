@@ -74,11 +74,14 @@ _MAYBE_RECORDS: Mapping[str, Kinds] = {
         **dict.fromkeys(("limit", "kind", "unit"), _TEXT),
         "used": _NUMBER,
         **dict.fromkeys(("at_least", "at_most"), _MAYBE),
-    }
+    },
+    "break_evens": {"text": _TEXT},
+    "figure_swings": {**dict.fromkeys(("figure", "of", "table"), _TEXT), "swing_pkr": _NUMBER},
 }
+_PLACES: Kinds = {**dict.fromkeys(("places", "dc_places"), _WHOLE), "within_m": _NUMBER}
 _TOLD: Kinds = {"label": _TEXT, "text": _TEXT}
 _PUBLIC_MONEY: Kinds = {
-    **dict.fromkeys(("year_of_prices", "new_stations", "stations_without_need"), _WHOLE),
+    **dict.fromkeys(("new_stations", "stations_without_need"), _WHOLE),
     **dict.fromkeys(("pkr_per_usd", "npv_without_subsidy_pkr", "subsidy_beyond_need_pkr"), _NUMBER),
     "subsidy_pkr_per_car": _MAYBE,
 }
@@ -94,7 +97,10 @@ _WHAT_IF: Kinds = {
     "classes": (dict,),
     **dict.fromkeys(("demand_kwh_day", "served_kwh_day", "served_share"), _MAYBE),
 }
-_RANGE: Kinds = {"draws": _WHOLE, "p05_kwh_day": _NUMBER, "p95_kwh_day": _NUMBER}
+_RANGE: Kinds = {
+    "draws": _WHOLE,
+    **dict.fromkeys(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), _NUMBER),
+}
 _SIZES: Kinds = dict.fromkeys(("edges", "cells", "offers_shown"), _WHOLE)
 SITE_COLUMNS = (
     *("site_id", "name", "kind", "existing", "offer_id", "configuration", "chargers"),
@@ -293,7 +299,13 @@ def _beside_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
             wrong = [Fault(where, "does not begin with the plan itself", AGAIN)]
         faults += wrong
     if draws:
-        faults += _record_faults(f"{path}, key demand_range", [draws], _RANGE)
+        where = f"{path}, key demand_range"
+        known: Kinds = dict.fromkeys(
+            set(draws if isinstance(draws, dict) else ()) & {"planned_share", "slow_share"}, _MAYBE
+        )
+        faults += _record_faults(where, [draws], {**_RANGE, **known})
+    if used := facts.get("places"):
+        faults += _record_faults(f"{path}, key places", [used], _PLACES)
     return faults
 
 

@@ -443,20 +443,20 @@
   const packed = byId("packed-cards");
   if (packed) unpack(packed.textContent.trim()); else setUpCards();
 
-  // On paper: a summary of four pages, or with it the annex, where every card is open.
+  // On paper: a summary of two pages, or with it the annex, where every card is open.
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = document.body.classList.contains("annex") ? [...document.querySelectorAll("main details:not([open])")] : [];
     for (const part of closed) part.open = true;
     for (const card of closed) if (card.dataset.card) picture(card, markers.get(card.dataset.card).site);
-    Object.assign(byId("map").style, { width: "180mm", height: "66mm" });
+    Object.assign(byId("map").style, { width: "180mm", height: "76mm", minHeight: "0" });
     map.invalidateSize({ animate: false });
     frame();
   });
   addEventListener("afterprint", () => {
     for (const part of closed) part.open = false;
     document.body.classList.remove("annex");
-    Object.assign(byId("map").style, { width: "", height: "" });
+    Object.assign(byId("map").style, { width: "", height: "", minHeight: "" });
     map.invalidateSize({ animate: false });
     frame();
   });

@@ -21,6 +21,7 @@ AGAIN = "make the run again with `siting run`"
 COST_COLUMNS = (
     *("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_cost_pkr"),
     *("upgrade_cost_pkr", "fee_cost_pkr", "civil_cost_pkr", "land_cost_pkr"),
+    *("design_cost_pkr", "contingency_cost_pkr", "deposit_cost_pkr"),
 )
 _NUMBERS = ("_kwh_day", "_pkr", "_kw", "_min", "_share", "_km", "_years", "cells_served")
 # Missing where a station serves nobody, or where no figure is known.

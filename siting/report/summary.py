@@ -59,12 +59,19 @@ def _national(run: RunFolder) -> str:
     known = run.facts.get("demand", {}).get("national")
     if not known:  # a run of before
         return ""
-    stand = run.facts["new_stations"] + run.facts["existing_stations"]
-    return (
+    text = (
         f"The policy wants {number(known['stations'])} public stations in the whole country by "
         f"{known['year']}; by its people this area's part of them is "
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
-        f"The plan has {number(stand)}."
+    )
+    used = run.facts.get("places")
+    if not used:  # a run of before
+        stand = run.facts["new_stations"] + run.facts["existing_stations"]
+        return text + f"The plan has {number(stand)}."
+    # The policy's are fast chargers: a bank of sockets is no station of its kind.
+    return text + (
+        f"The plan has fast chargers at {number(used['dc_places'])} of its "
+        f"{number(used['places'])} places (stations within {number(used['within_m'])} m are one)."
     )
 
 

@@ -7,12 +7,14 @@ For a place that gets nothing, the program is solved once more with a station re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from siting.economics import gap_terms
 from siting.engine.answer import Answer
 from siting.engine.fixed import assign
 from siting.errors import InfeasibleError, SolveError
@@ -30,8 +32,9 @@ from siting.review.solving import (
 from siting.sites.chargers_text import told_as
 from siting.sites.shown import step_text
 from siting.study.ask import program_of
-from siting.study.asked import Asked
+from siting.study.asked import Asked, subsidy_of
 from siting.study.stored_run import Source
+from siting.tables import capacity_groups
 
 # Energy too small to be spoken of (kWh/day), and use at which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
@@ -51,8 +54,10 @@ class SiteReasons(Shown):
         The place; ``built``, ``stands`` or ``not built``.
     offers
         One row an offer at the place that is shown (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr``, ``cost_pkr``, ``plan_kwh_day`` (what the plan would serve
-        with it, all else the same; missing where it cannot be built) and ``said`` in words.
+        ``chargers``, ``subsidy_pkr`` (the most it may be paid), ``least_pkr`` (what it would be
+        paid sold out), ``paid_pkr`` (what it is paid; missing where it is not built),
+        ``cost_pkr``, ``plan_kwh_day`` (what the plan would serve with it, all else the same;
+        missing where it cannot be built) and ``said`` in words.
     classes
         One row a vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
     reasons
@@ -79,7 +84,10 @@ class SiteReasons(Shown):
         return f"{self.site_id}{name}: {self.state}", ""
 
     def _blocks(self) -> list[Block]:
-        offers = {"configuration": "could be built", "subsidy_pkr": "subsidy, PKR", "said": "plan"}
+        offers = {
+            "configuration": "could be built", "paid_pkr": "is paid, PKR",
+            "least_pkr": "sold out, PKR", "subsidy_pkr": "at most, PKR", "said": "plan",
+        }  # fmt: skip
         blocks = [Block((), self.reasons)]
         return [*blocks, block_of(self.offers, offers, "offers")] if len(self.offers) else blocks
 
@@ -195,11 +203,12 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
 
 
 def _holds(wanted: float, unserved: float, *, full: bool) -> str:
-    text = f"{wanted:,.0f} kWh/day wanted within reach, {unserved:,.0f} of it served nowhere"
+    text = f"{wanted:,.0f} kWh/day wanted within reach, {unserved:,.0f} of it not served anywhere"
     if full and unserved > LITTLE_KWH:
         return f"its own capacity: {text}"
     if unserved <= LITTLE_KWH:
-        return f"reach: {text}, so more chargers here would serve nobody new"
+        text = f"all {wanted:,.0f} kWh/day wanted within reach are served already"
+        return f"reach: {text}, so more chargers here would add nothing"
     return f"the classes its chargers fit: {text}, and it has capacity left"
 
 
@@ -233,7 +242,7 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
     except SolveError:
         return NOT_IN_TIME.format(limit_s)
     figures["planned_without"] = again.figures
-    proven = f"no plan without it {again.proven}"
+    proven = again.proven("plan without it")
     if again.same:
         return f"another plan, with nothing here, {again.reaches} as much ({proven})"
     if again.more > 0:
@@ -250,7 +259,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
     wanted, unserved = _in_reach(run, site)
     reasons.say(
         "Demand there",
-        f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is served nowhere",
+        f"{wanted:,.0f} kWh/day wanted within reach; {unserved:,.0f} of it is not served anywhere",
         reach_kwh_day=wanted,
         unserved_kwh_day=unserved,
     )
@@ -286,7 +295,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     where = f"with {_told(run, standing[site])} here"
     where += f" and nothing at {', '.join(gone[:4])}" if gone else ""
     where += " …" if len(gone) > 4 else ""
-    proven = f"no plan with it {again.proven}"
+    proven = again.proven("plan with it")
     if again.same:
         return f"it could as well: a plan {where} {again.reaches} as much ({proven})"
     if again.more > 0:
@@ -327,11 +336,15 @@ class Again:
         aim = self.answer.proofs[0].aim
         return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
 
-    @property
-    def proven(self) -> str:
-        """What no plan with these wishes reaches, in words."""
-        bound = amount(self.answer.proof.bound, self.answer.proof.unit)
-        return f"serves more than {bound}" if self.energy else f"is better than {bound}"
+    def proven(self, which: str) -> str:
+        """Return what no plan of the kind reaches, in words; that nothing is proven where it is."""
+        proof = self.answer.proof
+        if not math.isfinite(proof.bound):
+            return f"in the time nothing is proven of a {which}"
+        bound = amount(proof.bound, proof.unit)
+        return f"no {which} " + (
+            f"serves more than {bound}" if self.energy else f"is better than {bound}"
+        )
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -340,9 +353,9 @@ class Again:
         return {
             "served_kwh_day": self.answer.served_kwh_day,
             "objective": proof.objective,
-            "bound": proof.bound,
+            "bound": proof.bound if math.isfinite(proof.bound) else None,
             "unit": proof.unit,
-            "gap": proof.gap,
+            "gap": proof.gap if math.isfinite(proof.gap) else None,
         }
 
 
@@ -384,9 +397,26 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
                 lacks = pkr - run.left_pkr
                 said += f" for PKR {pkr / 1e6:+,.2f} m"
                 said += f"; PKR {lacks / 1e6:,.2f} m too dear" if lacks > 0.5 else ""
-        rows.append({**offer, "plan_kwh_day": value, "said": said})
-    columns = ["configuration", "chargers", "subsidy_pkr", "cost_pkr", "plan_kwh_day", "said"]
-    return pd.DataFrame(rows, columns=columns).astype({"plan_kwh_day": float})
+        paid = run.found.subsidies.get(site, 0.0) if id_ == chosen else None
+        rows.append({**offer, "paid_pkr": paid, "plan_kwh_day": value, "said": said})
+    columns = ["configuration", "chargers", "paid_pkr", "least_pkr", "subsidy_pkr", "cost_pkr"]
+    made = pd.DataFrame(rows, columns=["offer_id", *columns, "plan_kwh_day", "said"])
+    made["least_pkr"] = _sold_out(run, table)
+    return made.drop(columns="offer_id").astype({"paid_pkr": float, "plan_kwh_day": float})
+
+
+def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
+    """Return what offers would be paid sold out (PKR), in their order; the least they can be."""
+    most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
+    if run.pays_by_offer or offers.empty:
+        return most
+    groups = capacity_groups(map(str, offers.columns))
+    able = offers[[f"capacity_{group}_kwh_day" for group in groups]].sum(axis=1).astype(float)
+    sold = (able - offers["standing_kwh_day"].astype(float)).reset_index(drop=True)
+    terms = gap_terms(offers, run.asked.rules, subsidy_of(run.asked.config))
+    lacks = terms["need_pkr"] - terms["worth_pkr_kwh_day"] * sold
+    least = lacks.clip(lower=0.0).clip(upper=most)
+    return least.where(~offers["existing"].to_numpy(dtype=bool), 0.0)
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:

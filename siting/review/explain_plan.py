@@ -104,18 +104,23 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
         return [("Budget", f"{text}; what more would do was not found in {limit_s:g} s")]
     gained = max(better_by(program, more, outcome.proof), 0.0)
     most = max(better_by(program, replace(more, objective=more.bound), outcome.proof), 0.0)
+    proven = math.isfinite(more.bound)
     energy, unit = outcome.bound_kwh_day is not None, more.unit
     kind = "_kwh_day" if energy else ""
-    figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most}
+    figures["one_more_million"] = {
+        f"gain{kind}": gained,
+        f"most{kind}": most if proven else None,
+    }
     if most <= little(unit):
         text += "; one more million rupees would "
         text += "serve nobody new" if energy else "better nothing"
         return [("Budget", f"{text}, which is proven")]
     verb, ending = ("serve", " more") if energy else ("better it by", "")
-    text += (
-        f"; one more million rupees would {verb} {amount(gained, unit)}{ending} as far as a plan "
-        f"was found, and no plan more than {amount(most, unit)}"
-    )
+    text += f"; one more million rupees would {verb} {amount(gained, unit)}{ending} as far as a "
+    if proven:
+        text += f"plan was found, and no plan more than {amount(most, unit)}"
+    else:
+        text += f"plan was found in {limit_s:g} s, in which nothing is proven"
     return [("Budget", text)]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from siting import export
-from siting.config import Config, even_steps, to_yaml
+from siting.config import Config, even_steps, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
@@ -39,7 +39,7 @@ MOST_BUDGETS = 200
 
 
 def budgets_of(text: str) -> list[float]:
-    """Return the budgets that a text names: ``low:high:count``, or a list ``[a,b]`` (PKR).
+    """Return the budgets that a text names: ``low:high:count``, or a list ``a,b`` (PKR).
 
     Raises
     ------
@@ -50,15 +50,15 @@ def budgets_of(text: str) -> list[float]:
     --------
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
-    >>> budgets_of("[5e6,1e6]")
-    [1000000.0, 5000000.0]
+    >>> budgets_of("[5e6,1e6]"), budgets_of("1cr, 5m"), budgets_of("10 lakh:3m:2")
+    ([1000000.0, 5000000.0], [5000000.0, 10000000.0], [1000000.0, 3000000.0])
     """
-    fix = "give low:high:count, such as 2e7:1e8:5, or a list such as [2e7,5e7]"
+    fix = "give low:high:count, such as 20m:100m:5, or a list such as 20m,50m"
     try:
         steps = even_steps(text)
         if steps is None:
             parts = text.strip().removeprefix("[").removesuffix("]").split(",")
-            steps = sorted({float(part) for part in parts})
+            steps = sorted({float(rupees_of_word(part)) for part in parts})
         budgets = [float(pkr) for pkr in steps]
     except ValueError as err:
         raise InputError(Fault("budgets", f"{text!r} is not a list of budgets", fix)) from err

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from siting.config import Config
 from siting.study.pipeline import Study
@@ -35,6 +34,8 @@ def match_places(
     out = np.full(len(ids), -1)
     if not len(ids) or not len(there_ids):
         return out
+    from scipy.spatial import cKDTree
+
     near = cKDTree(there_xy).query_ball_point(xy, max(within_m, SAME_M))
     pairs = []
     for i, close in enumerate(near):

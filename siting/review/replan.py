@@ -20,7 +20,6 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from siting import sites
 from siting.config import Config, SitesLayer, load
@@ -315,6 +314,8 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
         [layer], study.network, merge_within_m=config.merge_within_m, max_snap_m=config.max_snap_m
     )
     there = study.candidates
+    from scipy.spatial import cKDTree
+
     near = cKDTree(there.geometry.get_coordinates().to_numpy())
     away, which = near.query(added.geometry.get_coordinates().to_numpy())
     taken = away <= config.merge_within_m

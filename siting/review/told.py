@@ -259,7 +259,8 @@ def _lines_again(keys: Program, outcome: Outcome, unit: str, asked: Asked) -> It
     if "cost_to_all" in tables:
         values = asked.to_all.value_pkr_h
         yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
-    yield from map(then_line, outcome.proofs[1:])
+    for one in outcome.proofs[1:]:
+        yield then_line(one, outcome)
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:

@@ -217,7 +217,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
     unit = UNITS.get(name, "")
     if name == "zone_share":
         return Factor(name, zone or "all", value, unit, "stages/energy_factors.parquet",
-                      said="people of the zone over people of the area")  # fmt: skip
+                      said="people of the zone over the area's, cars by ownership too")  # fmt: skip
     if name != "public_share":
         return run.worked_out(name, vehicle_class, value, unit, "stages/energy_factors.parquet")
     home = run.figure("home_share", vehicle_class)

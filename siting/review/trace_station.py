@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import sites
+from siting import reference, sites
 from siting.errors import Fault, InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
+from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
 from siting.study.asked import subsidy_of
 from siting.study.choices import configurations_of
 from siting.study.to_plan import service_standard
+from siting.tables import COST_PARTS
 
 HOURS = 24.0
 PAISA = 0.01
@@ -53,7 +55,9 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     chains = [
         _service(run, site, served),
         *_capacity(run, offer, counts),
+        *_load(run, offer, counts),
         _cost(run, offer, counts),
+        *_running(run, offer, business),
         _subsidy(run, site, offer, at.year, earned[0].value if earned and one_year else None),
     ]
     chains += earned
@@ -121,7 +125,8 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
         factors += run.figures_of([str(name) for name in settings["figure"]], "")
         factors += run.figures_of(["service.time_utilisation"], group)
         for name in users:
-            factors += run.figures_of([*_SESSION, "limit_kw"], name)
+            factors += run.figures_of([*_SESSION], name)
+            factors += run.figures_of(["limit_kw"], f"{group} {name}")
         step = Step(what, f"{chargers}, rule {rule}, {availability:g} of the time", stored,
                     "kWh/day", None, tuple(factors))  # fmt: skip
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
@@ -200,8 +205,8 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     item = str(offer["grid_item"]) if not nothing else ""
     tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
     if tier is not None:
-        kw = float(offer["power_kw"] - offer["standing_kw"])
-        words, value, prices = f"{item}: carries {kw:g} kW", tier.value, [tier]
+        kw = float(offer["load_kw"] - offer["standing_kw"])
+        words, value, prices = f"{item}: carries {kw:g} kW of load", tier.value, [tier]
         by_kw = run.figure("grid works", f"{item}_kw")
         if by_kw is not None:
             words += f", {tier.value:,.0f} + {kw:g} kW x {by_kw.value:,.0f}"
@@ -233,14 +238,113 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
         words = f"{offer['bays_needed']:g} bays x {land.value:,.0f}"
         value = float(offer["bays_needed"]) * land.value
         steps.append(_part(offer, "land_cost_pkr", words, value, [land]))
+    steps += _soft(run, offer) if not nothing else []
     told = {step.what for step in steps}
     # What this chain does not know of, but for the sum of the grid's own parts.
-    others = [p for p in sites.COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
+    others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
     steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
     value = sum(step.value for step in steps)
     words = " + ".join(f"{step.value:,.0f}" for step in steps)
     steps.append(Step("cost_pkr", words, value, "PKR", float(offer["cost_pkr"])))
     return Chain("what it costs", tuple(steps))
+
+
+def _soft(run: Traced, offer: pd.Series[Any]) -> list[Step]:
+    """Return the steps of design, contingency and the security deposit."""
+    parts = {part: float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil")}
+    works = parts["grid"] + parts["civil"]
+    design = run.figures_of(["site costs"], "design_share")
+    steps = []
+    for one in design:
+        words = f"{one.value:g} x {works:,.0f}, grid and civil works"
+        steps.append(_part(offer, "design_cost_pkr", words, one.value * works, design))
+    whole = parts["charger"] + works + float(offer["design_cost_pkr"])
+    for one in run.figures_of(["site costs"], "contingency_share"):
+        words = f"{one.value:g} x {whole:,.0f}, chargers, grid, civil works and design"
+        steps.append(_part(offer, "contingency_cost_pkr", words, one.value * whole, [one]))
+    for one in run.figures_of(["site costs"], "deposit_kw"):
+        kw = float(offer["load_kw"] - offer["standing_kw"])
+        words = f"{kw:g} kW of load x {one.value:,.0f}"
+        steps.append(_part(offer, "deposit_cost_pkr", words, kw * one.value, [one]))
+    return steps
+
+
+def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
+    """Return the chain of the load that the grid must carry; none where nothing is built."""
+    if offer["existing"] or not counts:
+        return []
+    types = run.table("chargers").set_index("charger_id", drop=False).loc[list(counts)]
+    limits = reference.at_preset(
+        sites.charging_limits(), run.config.offers.costs.preset, "limit_kw"
+    )
+    pairs = run.table("compatibility")
+    steps = []
+    for group, rows in types.groupby("charger_group", sort=False):
+        fastest = fastest_kw(str(group), pairs, limits)
+        drawn = draw_kw(rows, fastest)
+        number = np.array([counts[str(name)] for name in rows["charger_id"]])
+        words = " + ".join(f"{n} x {kw:g} kW" for n, kw in zip(number, drawn, strict=True))
+        factors = [one for name in rows["charger_id"]
+                   for one in run.figures_of(["power_kw", "ports"], str(name))]  # fmt: skip
+        users = pairs.loc[pairs["charger_group"] == group, "vehicle_class"]
+        for name in users if np.isfinite(fastest) else ():
+            factors += run.figures_of(["limit_kw"], f"{group} {name}")
+        limit = f", no vehicle above {fastest:g} kW" if np.isfinite(fastest) else ""
+        steps.append(
+            Step(str(group), words + limit, float(number @ drawn), "kW", None, tuple(factors))
+        )
+    every = sum(step.value for step in steps) + float(offer["standing_kw"])
+    words = " + ".join(f"{step.value:,.6g}" for step in steps)
+    words += f" + {offer['standing_kw']:g} that stands" if offer["standing_kw"] > 0 else ""
+    load = float(offer["load_kw"])
+    if load < every:
+        words += f", less {every - load:,.6g} for ports that are never all taken"
+    busy = run.figures_of(["site costs"], "busy_share")
+    steps.append(Step("load_kw", words, load, "kW", None, busy))
+    return [Chain("load on the grid", tuple(steps))]
+
+
+def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
+    """Return the chain of what a station costs a year whatever it sells; none: nothing is built."""
+    if offer["existing"]:
+        return []
+    earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)
+    bays, months = float(offer["bays_needed"]), 12.0
+    steps = []
+
+    def step(column: str, base: str, times: float, figure: str, *of: str) -> None:
+        stored = offer[column] if column in offer.index else earned.get(column)
+        factors = [one for name in of for one in run.figures_of([figure], name)]
+        if stored is None or len(factors) < len(of):
+            return
+        words, value = base, times
+        for one in factors:
+            words, value = f"{words} x {one.value:,.6g}", value * one.value
+        gap = abs(value - float(stored))
+        exact = float(stored) if column in offer.index or gap > PAISA else value
+        steps.append(Step(column, words, value, "PKR/year", exact, tuple(factors)))
+
+    chargers = float(offer["charger_cost_pkr"] - offer["battery_cost_pkr"])
+    step("om_pkr_year", f"{chargers:,.0f}, chargers", chargers, "site costs", "om_share")
+    works = sum(float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil"))
+    step("insurance_pkr_year", f"{works:,.0f}, chargers and works", works, "site costs",
+         "insurance_share")  # fmt: skip
+    if run.config.offers.costs.land == "lease":
+        step("land_pkr_year", f"{bays:g} bays x {months:g} months", bays * months, "site costs",
+             "land_bay_month")  # fmt: skip
+    step("annual_fee_pkr", f"NEECA, level {offer['neeca_level']}", 1.0, "fee",
+         f"annual {offer['neeca_level']}")  # fmt: skip
+    kw = float(offer["load_kw"] - offer["standing_kw"])
+    step("fixed_charge_pkr_year", f"{kw:g} kW of load x {months:g} months", kw * months,
+         "business case", "fixed_charge")  # fmt: skip
+    if not offer["extends"]:
+        dc = float(offer.get("capacity_dc_kwh_day", 0.0)) > 0
+        step("staff_pkr_year", f"{months:g} months", months, "business case",
+             "attendants" if dc else "attendants_other", "attendant_month")  # fmt: skip
+    value = sum(one.value for one in steps)
+    words = " + ".join(f"{one.value:,.0f}" for one in steps)
+    return [Chain("what it costs a year, whatever it sells",
+                  (*steps, Step("running costs", words, value, "PKR/year")))]  # fmt: skip
 
 
 def _part(
@@ -265,10 +369,7 @@ def _subsidy(
     if rule.rule in ("share", "flat") and not offer["existing"]:
         row = offer.to_frame().T.reset_index(drop=True)
         value = float(sites.subsidy_pkr(row, rule).iloc[0])
-        shares = [
-            (part, float(getattr(rule, part.removesuffix("_cost_pkr") + "_share")))
-            for part in sites.COST_PARTS
-        ]
+        shares = rule.shares.items()
         words = " + ".join(f"{share:g} x {offer[part]:,.0f}" for part, share in shares if share)
         words = words or "nothing"
         if rule.rule == "flat":

@@ -166,13 +166,13 @@ def _files(folder: Path) -> tuple[str, dict[str, Any]]:
     if faults:
         raise InputError(faults)
     count = len(record["of_the_run"]) + len(record["sha256"])
-    return f"{count:,} files as their hashes say", record
+    return f"hashes match ({count:,} files)", record
 
 
 def _layers(folder: Path) -> tuple[str, None]:
     run = read_run(folder)
     require_agreement(run)
-    return f"layers and tables tell the same of {len(run.sites):,} stations", None
+    return f"layers agree with tables ({len(run.sites):,} stations)", None
 
 
 def _recount(folder: Path) -> tuple[str, Study]:
@@ -318,7 +318,7 @@ def _written(
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
         "SHA-256 of inputs, which siting rerun holds against the files"
     )
-    return f"{len(named):,} files come out of the tables as they are{words}", None
+    return f"{len(named):,} files rebuilt from the tables, identical{words}", None
 
 
 def _fact_faults(

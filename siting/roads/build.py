@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
@@ -15,8 +14,11 @@ from scipy.sparse.csgraph import connected_components
 
 from siting.errors import Fault, InputError
 from siting.roads.drive import without_bus_only
-from siting.roads.network import Network, graph_tables, joined_names, tag_numbers, tag_values
+from siting.roads.network import Network, graph_tables, street_names, tag_numbers, tag_values
 from siting.roads.speeds import class_speeds, edge_speeds
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ def build_network(
         index=edges.index,
         geometry=edges.geometry.to_numpy(),
         length_m=_length_m(edges),
-        name=joined_names(tag_values(edges, "name")),
+        name=street_names(edges),
         speed=edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes),
         bus_only=bus_only,
     )

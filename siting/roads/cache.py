@@ -16,7 +16,7 @@ from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
 
 # Raise it when what is stored, or how a network is built, changes.
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")
 

@@ -11,15 +11,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import geopandas as gpd
-import networkx as nx
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import DownloadError, Fault, InputError
 from siting.roads.server_answers import Answers, Trouble, trouble_of, troubles
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 logger = logging.getLogger(__name__)
 

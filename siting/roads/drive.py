@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
+
 
 # What OSMnx 2.1 leaves out of its "drive" network, tag by tag. Overpass looks for these words
 # anywhere in the value, not for the whole value, and so does `is_drivable`; a test holds the two
@@ -25,7 +27,8 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only the tags named here; its own list lacks the last five, which tell buses apart.
+# OSMnx keeps only the tags named here; its own list lacks the English name, and the last five,
+# which tell buses apart.
 WAY_TAGS = [
     "access",
     "area",
@@ -35,6 +38,7 @@ WAY_TAGS = [
     "lanes",
     "maxspeed",
     "name",
+    "name:en",
     "oneway",
     "ref",
     "service",

@@ -9,7 +9,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.ndimage import minimum_filter
 from shapely import MultiPolygon
 
 from siting.roads.network import Network
@@ -60,6 +59,8 @@ def isochrones(
         np.minimum.at(ground, tuple((square - least).T), minutes[near])
         away = np.arange(-ASIDE, ASIDE + 1)
         round_ = np.hypot(away[:, None], away[None, :]) <= ASIDE + 0.5
+        from scipy.ndimage import minimum_filter
+
         ground = minimum_filter(ground, footprint=round_, mode="constant", cval=np.inf)
         band = np.searchsorted(within_min, ground)
         for number in range(len(within_min)):

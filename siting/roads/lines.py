@@ -6,15 +6,17 @@ import difflib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import shapely
 
 from siting.errors import Fault, InputError
 from siting.files import read_layer
 from siting.roads.network import Network
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 # The other carriageway of a road, and its ramps, lie so near to it (m).
 BESIDE_M = 200.0
@@ -75,6 +77,8 @@ def lines_of_layer(
 
 
 def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
+    import networkx as nx
+
     graph: nx.Graph[int] = nx.Graph()
     for (u, v, _), row in edges[["length_m", "geometry"]].iterrows():
         if not graph.has_edge(u, v) or graph[u][v]["length_m"] > row["length_m"]:
@@ -99,6 +103,8 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
 
 def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
     """Return the shortest way from a node to the one that is farthest from it."""
+    import networkx as nx
+
     ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")
     away = nx.single_source_dijkstra_path_length(graph, start, weight="length_m")
     return list(ways[max(away, key=lambda node: (away[node], -node))])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyproj
 
 from siting.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 EDGE_COLUMNS = (
     "name",
@@ -123,7 +125,7 @@ class Network:
         ]
         frame = gpd.GeoDataFrame(
             {
-                "name": joined_names(tag_values(edges, "name")),
+                "name": street_names(edges),
                 "highway": joined_names(tag_values(edges, "highway")),
                 "length_m": length_m,
                 "speed_kmh": speed_kmh,
@@ -217,6 +219,22 @@ def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
     """Return a column as floats, NaN where there is no number."""
     values = pd.Series(tag_values(edges, column), dtype=object)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, copy=True)
+
+
+def street_names(edges: pd.DataFrame) -> Any:
+    """Return the names of streets as OSMnx has them: the English ones where there are as many.
+
+    >>> edges = pd.DataFrame({"name": ["شاہراہ", "Mall"], "name:en": ["Highway", None]})
+    >>> street_names(edges).tolist()
+    ['Highway', 'Mall']
+    """
+
+    def count(name: Any) -> int:
+        return len(name) if isinstance(name, list | tuple | set) else int(name is not None)
+
+    names, english = tag_values(edges, "name"), tag_values(edges, "name:en")
+    pairs = zip(names, english, strict=True)
+    return joined_names([en if en and count(en) >= count(name) else name for name, en in pairs])
 
 
 def joined_names(values: list[Any]) -> Any:

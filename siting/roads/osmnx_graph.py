@@ -7,14 +7,15 @@ handed to OSMnx as a smaller file; junctions with footways then do not split str
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
-
-import networkx as nx
 
 from siting.roads.pieces import Pieces
 from siting.roads.settings import osmnx_settings
 from siting.writing import scratch_folder
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:

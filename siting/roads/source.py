@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import ParseError
 
-import networkx as nx
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError
@@ -25,6 +24,9 @@ from siting.roads.pieces import Pieces, pieces_of
 from siting.roads.settings import osmnx_settings
 from siting.roads.ways import read_pbf, read_xml
 from siting.writing import NO_ROOM, scratch_folder
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
@@ -101,6 +103,7 @@ def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Piece
 
 
 def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx.MultiDiGraph[Any]:
+    import networkx as nx
     import osmnx as ox
 
     not_osmnx = "is not GraphML as OSMnx saves it"

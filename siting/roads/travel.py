@@ -12,7 +12,6 @@ import pandas as pd
 import shapely
 from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import cKDTree
 
 from siting.errors import Fault, InputError
 from siting.roads.network import Network
@@ -115,6 +114,8 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
     if len(spots):
+        from scipy.spatial import cKDTree
+
         distance, nearest = cKDTree(nodes).query(spots)
         tree = shapely.STRtree(network.edges.geometry.to_numpy())
         (at, _), away = tree.query_nearest(

@@ -49,7 +49,10 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Return whether a way was taken: cars may use it; one that only buses may is counted."""
+        """Return whether a way was taken: cars may use it; one that only buses may is counted.
+
+        It is called by its English name where it has one.
+        """
         if "highway" not in tags or len(refs) < 2:
             return False
         self.seen += 1
@@ -58,6 +61,8 @@ class Ways:
             return False
         if not is_drivable(tags):
             return False
+        if english := tags.get("name:en", "").strip():
+            tags = {**tags, "name": english}
         values = tuple(map(tags.get, WAY_TAGS))
         kind = self._kinds.setdefault(values, len(self.tags))
         if kind == len(self.tags):

@@ -1,6 +1,7 @@
 """Sites: where a station could stand, and what could be built there."""
 
 from siting.sites.catalogue import (
+    at_exchange_rate,
     bay_figures,
     charger_catalogue,
     charging_limits,
@@ -11,7 +12,7 @@ from siting.sites.catalogue import (
     time_utilisation,
 )
 from siting.sites.configurations import configuration_table
-from siting.sites.costs import COST_PARTS, WORKS, SiteCosts, Subsidy, site_costs, subsidy_pkr
+from siting.sites.costs import WORKS, SiteCosts, Subsidy, site_costs, subsidy_pkr
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
@@ -39,7 +40,6 @@ from siting.sites.waiting import (
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
-    "COST_PARTS",
     "EXCLUDED",
     "OUTSIDE",
     "OWN",
@@ -51,6 +51,7 @@ __all__ = [
     "SiteCosts",
     "Subsidy",
     "assign_feeders",
+    "at_exchange_rate",
     "bay_figures",
     "candidates_from_features",
     "candidates_from_layer",

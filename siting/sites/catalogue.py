@@ -76,6 +76,34 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     return chargers
 
 
+def at_exchange_rate(
+    chargers: pd.DataFrame, pkr_per_usd: float | None, path: Path | None = None
+) -> pd.DataFrame:
+    """Return the catalogue with its imported parts at another price of the US dollar.
+
+    Parameters
+    ----------
+    chargers
+        As `charger_catalogue` returns it, at the packaged rate.
+    pkr_per_usd
+        The rate to plan with; none: the packaged one.
+    path
+        A user's own table in place of ``siting/reference/money.csv``.
+
+    Examples
+    --------
+    >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
+    >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
+    4112500
+    """
+    if pkr_per_usd is None:
+        return chargers
+    money = table("money", path).set_index("item")["value"].astype(float)
+    factor = 1 + money["imported_share"] * (pkr_per_usd / money["pkr_per_usd"] - 1)
+    prices = ["capex_pkr", "capex_low_pkr", "capex_high_pkr", "battery_pkr_kwh"]
+    return chargers.assign(**{name: chargers[name].astype(float) * factor for name in prices})
+
+
 def grid_figures(path: Path | None = None) -> pd.DataFrame:
     """Return what a grid connection costs (PKR), by largest power (kW), and line costs (PKR/km).
 

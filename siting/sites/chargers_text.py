@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from siting.sites.configurations import EXTENDED, UPGRADED
 
@@ -37,6 +37,21 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
         else:
             counts[matched["what"]] = counts.get(matched["what"], 0) + number
     return counts, standing
+
+
+def added_up(texts: Iterable[str]) -> str:
+    """Return the chargers of several stations as one text; in turn where one is in other words.
+
+    >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
+    '2 x dc_60 + 12 x lev_3'
+    """
+    whole = " + ".join(map(str, texts))
+    try:
+        counts, standing_kw = charger_counts(whole)
+    except ValueError:  # words of a user's own table
+        return whole
+    stands = [] if standing_kw is None else [f"{standing_kw:g} kW (stands)"]
+    return " + ".join([*stands, *(f"{n} x {name}" for name, n in sorted(counts.items()))])
 
 
 def size_name(counts: Mapping[str, int]) -> str:

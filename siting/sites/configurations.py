@@ -10,9 +10,9 @@ import pandas as pd
 
 from siting.demand import session_figures
 from siting.errors import Fault, InputError
+from siting.reference import at_preset
 from siting.sites.catalogue import bay_figures, charging_limits
 from siting.sites.costs import (
-    COST_PARTS,
     MONTHS,
     SiteCosts,
     Subsidy,
@@ -22,8 +22,9 @@ from siting.sites.costs import (
     site_costs,
     subsidy_pkr,
 )
+from siting.sites.load import fastest_kw, group_load_kw
 from siting.sites.standards import Mix, ServiceStandard, group_capacity_kwh_day, group_mix
-from siting.tables import capacity_groups
+from siting.tables import COST_PARTS, capacity_groups
 
 EXISTING = "existing"
 EXTENDED = "existing+"
@@ -80,6 +81,14 @@ class Rules:
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
         return group_capacity_kwh_day(types, number, mix, self.service)
 
+    def group_load_kw(self, types: pd.DataFrame, number: np.ndarray, served: float) -> float:
+        """Return what chargers of one group draw at most (kW), where they can serve so much."""
+        group = str(types["charger_group"].iloc[0])
+        limits = at_preset(self.limits, self.costs.preset, "limit_kw")
+        fastest = fastest_kw(group, self.compatibility, limits)
+        mix = self.mix(group) if self.service.rule == "waiting" else None
+        return group_load_kw(types, number, fastest, mix, served, self.costs.busy_share)
+
 
 def configuration_table(
     configurations: Configurations,
@@ -102,7 +111,7 @@ def configuration_table(
     """Return one row a configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
     What a group can serve follows from the service standard (`siting.sites.standards`), the cost
-    parts from `siting.sites.costs`. The grid connection is the smallest that carries the power; any
+    parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; any
     that needs a transformer also needs `line_km` of overhead 11 kV line. Fees are the NEECA
     application; its annual fee, O&M and a land lease are running costs and no part of the cost.
 
@@ -134,12 +143,14 @@ def configuration_table(
     Returns
     -------
     DataFrame
-        ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw``, ``ports``, ``points``
-        (a swap cabinet is one), ``bays_needed`` (car bays), ``charger_cost_pkr``,
+        ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw`` (of the chargers),
+        ``load_kw`` (what the grid must carry), ``ports``, ``points`` (a swap cabinet is one),
+        ``bays_needed`` (car bays), ``charger_cost_pkr``,
         ``battery_cost_pkr`` (the part of it that is swap batteries), ``grid_item``,
         ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their
-        sum), ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``, ``cost_pkr``,
-        ``subsidy_pkr``; running costs ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``;
+        sum), ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``, ``design_cost_pkr``,
+        ``contingency_cost_pkr``, ``deposit_cost_pkr``, ``cost_pkr``, ``subsidy_pkr``; running costs
+        ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``;
         ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
         ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``, ``pkr_per_kwh_day``
         and ``reason`` (blank, or why no grid tier carries it: its grid cost is then only a lower
@@ -161,8 +172,10 @@ def configuration_table(
     ...     fees=fee_figures(),
     ...     compatibility=compatibility(),
     ... ).iloc[0]
-    >>> float(row["cost_pkr"])  # 2 x 3.5 m + 2.0 m + 0.15 km x 3.0 m + 0.05 m + 4 bays x 0.15 m
-    10100000.0
+    >>> # 2 x 3.5 m + 2.0 m + 0.15 km x 3.0 m + 0.05 m + 4 bays x 0.15 m, and beside these design,
+    >>> # 8 % of 3.05 m, contingency, 15 % of 10.294 m, and the deposit for 120 kW at 1,810
+    >>> round(float(row["cost_pkr"]))
+    12105300
     """
     faults = configuration_faults(configurations, chargers)
     faults += share_faults(utilisation, availability)
@@ -221,12 +234,12 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     ]
     out["vehicle_classes"] = _classes(n, types, rules.compatibility)
     out["power_kw"] = n @ kw
+    out["load_kw"] = 0.0
     out["ports"] = (n @ ports).astype(int)
     out["points"] = (n @ np.where(swap, 1.0, ports)).astype(int)
     out["bays_needed"] = bays_needed(n, types, rules.bays).astype(int)
     out["charger_cost_pkr"] = n @ (types["capex_pkr"] + battery).to_numpy(dtype=float)
     out["battery_cost_pkr"] = n @ battery.to_numpy(dtype=float)
-    out = pd.concat([out, connection_tier(out["power_kw"].to_numpy(), rules.grid)], axis=1)
     fees = rules.fees
     out["fee_cost_pkr"] = float(fees.loc[fees["item"] == "application", "value"].sum())
     costs = rules.costs
@@ -246,8 +259,13 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
         # Worked out once for each number of each type: sizes have few, however they are combined.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
+        load = [
+            rules.group_load_kw(types[of_group], row, kwh) if row.any() else 0.0
+            for row, kwh in zip(rows, served, strict=True)
+        ]
         out[f"capacity_{group}_kwh_day"] = np.array(served)[which]
-    return out
+        out["load_kw"] += np.array(load)[which]
+    return pd.concat([out, connection_tier(out["load_kw"].to_numpy(), rules.grid)], axis=1)
 
 
 def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
@@ -259,6 +277,13 @@ def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     out["grid_cost_pkr"] = out[["connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"]].sum(
         axis=1
     )
+    costs = rules.costs
+    site_works = out["grid_cost_pkr"] + out["civil_cost_pkr"]
+    works = out["charger_cost_pkr"] + site_works
+    out["design_cost_pkr"] = costs.design_share * site_works
+    out["contingency_cost_pkr"] = costs.contingency_share * (works + out["design_cost_pkr"])
+    out["deposit_cost_pkr"] = costs.deposit_pkr_kw * (out["load_kw"] - out.get("standing_kw", 0.0))
+    out["insurance_pkr_year"] = costs.insurance_share * works
     out["cost_pkr"] = out[list(COST_PARTS)].sum(axis=1)
     out["subsidy_pkr"] = subsidy_pkr(out, rules.subsidy)
     return out

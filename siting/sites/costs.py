@@ -1,11 +1,18 @@
 """The cost parts of an offer (PKR): grid works, fees, civil works, land, running costs, subsidy.
 
-    grid_cost   = connection tier that carries the added kW + km x PKR/km of 11 kV line, where the
+    load        = sum over the chargers of min(kW, ports x fastest vehicle) x ports taken at most
+                  over ports, by charger group (`siting.sites.load`)
+    grid_cost   = connection tier that carries the added load + km x PKR/km of 11 kV line, where the
                   tier needs a transformer + upgrade of the feeder, where one is bought
     civil_cost  = bays x PKR a bay
     land        = bays x PKR a bay: a lease a year (running), or a price at the start (cost)
-    cost        = chargers + grid_cost + fees + civil_cost + land_cost
+    design      = share x (grid_cost + civil_cost)
+    contingency = share x (chargers + grid_cost + civil_cost + design)
+    deposit     = added load x PKR/kW
+    cost        = chargers + grid_cost + fees + civil_cost + land_cost + design + contingency
+                  + deposit
     om          = share of the chargers' cost a year, swap batteries left out
+    insurance   = share x (chargers + grid_cost + civil_cost) a year
 
 Figures and their sources are in `siting/reference`: grid.csv, fees.csv, works.csv, bays.csv,
 site_bays.csv.
@@ -23,20 +30,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.reference import table
+from siting.reference import at_preset, table
+from siting.tables import COST_PARTS
 
 Floats = npt.NDArray[np.float64]
 
 LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
-COST_PARTS = (
-    "charger_cost_pkr",
-    "grid_cost_pkr",
-    "fee_cost_pkr",
-    "civil_cost_pkr",
-    "land_cost_pkr",
-)
 MONTHS = 12.0
 # Fields of `SiteCosts` and the item of works.csv each is filled from.
 WORKS = {
@@ -46,7 +47,13 @@ WORKS = {
     "om_share": "om_share",
     "site_bays": "site_bays",
     "line_detour": "line_detour",
+    "contingency_share": "contingency_share",
+    "design_share": "design_share",
+    "insurance_share": "insurance_share",
+    "deposit_pkr_kw": "deposit_kw",
+    "busy_share": "busy_share",
 }
+SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "busy_share")
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,15 @@ class SiteCosts:
         Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
     line_detour
         Length of an 11 kV line over the straight distance, at least 1.
+    contingency_share, design_share, insurance_share
+        Contingency and design as shares of the cost of the works, insurance a year, 0 to 1.
+    deposit_pkr_kw
+        The distribution company's security deposit, PKR for each kW of load.
+    busy_share
+        Share of the time in the busiest hour in which no more ports are taken than the connection
+        is for; 1: it is for all of them.
+    preset
+        Where the package's figures stand in their range (`siting.reference.PRESETS`).
     land
         ``lease`` (running cost) or ``upfront`` (part of the cost).
     neeca_points
@@ -89,6 +105,12 @@ class SiteCosts:
     om_share: float
     site_bays: float
     line_detour: float
+    contingency_share: float = 0.0
+    design_share: float = 0.0
+    insurance_share: float = 0.0
+    deposit_pkr_kw: float = 0.0
+    busy_share: float = 1.0
+    preset: str = "central"
     land: Literal["lease", "upfront"] = "lease"
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
@@ -96,13 +118,15 @@ class SiteCosts:
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
         faults = []
-        for name in ("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr"):
+        sums = ("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw")
+        for name in sums:
             if not 0 <= getattr(self, name) < np.inf:
                 what = f"{getattr(self, name)} is not PKR of at least 0"
                 faults.append(Fault(f"site costs, {name}", what))
-        if not 0 <= self.om_share <= 1:
-            what = f"{self.om_share} is not a share"
-            faults.append(Fault("site costs, om_share", what, "give 0 to 1"))
+        for name in SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                what = f"{getattr(self, name)} is not a share"
+                faults.append(Fault(f"site costs, {name}", what, "give 0 to 1"))
         if not self.site_bays >= 0:
             what = f"{self.site_bays} is not bays of at least 0"
             faults.append(Fault("site costs, site_bays", what))
@@ -131,7 +155,8 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     path
         A user's own table in place of ``siting/reference/works.csv``, with the same columns.
     **overrides
-        Fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out.
+        Fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out; `preset`
+        says where the figures that are not given stand.
 
     Raises
     ------
@@ -143,7 +168,8 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
     """
-    rows = table("works", path).set_index("item")["value"]
+    preset = overrides.get("preset", "central")
+    rows = at_preset(table("works", path), preset).set_index("item")["value"]
     where = str(path) if path else "works table"
     known = [field.name for field in fields(SiteCosts)]
     faults = [Fault(f"{where}, column item", f"has no {item}")
@@ -204,6 +230,12 @@ class Subsidy:
     gap_cap_share: float = 0.5
 
     @property
+    def shares(self) -> dict[str, float]:
+        """The share paid of each cost part; design, contingency and deposit are the operator's."""
+        names = {part: part.removesuffix("_cost_pkr") + "_share" for part in COST_PARTS}
+        return {part: float(getattr(self, name, 0.0)) for part, name in names.items()}
+
+    @property
     def fills_gap(self) -> bool:
         """Whether it pays what the business case lacks, and no more."""
         return self.rule in ("need", "gap")
@@ -249,9 +281,8 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     total = costs["cost_pkr"].astype(float)
     if rule.rule in ("share", "need"):
         drawn = pd.Series(0.0, index=costs.index)
-        for part in COST_PARTS:
-            if part in costs.columns:
-                share = getattr(rule, part.removesuffix("_cost_pkr") + "_share")
+        for part, share in rule.shares.items():
+            if share and part in costs.columns:
                 drawn = drawn + share * costs[part].astype(float)
     elif rule.rule == "flat":
         drawn = total.clip(upper=rule.flat_pkr)

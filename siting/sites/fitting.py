@@ -81,17 +81,17 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
     few, many = rules.wrong_points(both("points"), rules.points(sites)[:, None])
     fits: Flags = (choices["reason"] == "").to_numpy(bool)[None] & (both("bays_needed") <= bays)
     if not rules.upgrade:
-        fits &= choices["power_kw"].to_numpy(float)[None] <= headroom
+        fits &= choices["load_kw"].to_numpy(float)[None] <= headroom
     fits &= ~few & ~many & (both("ports") >= rules.least_ports)
     return fits
 
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
-    """Return the row of the size of fewest bays, then least power, of those not too small."""
+    """Return the row of the size of fewest bays, then least load, of those not too small."""
     there = np.flatnonzero(sized)
     large = there[(choices["ports"].to_numpy()[there] >= least_ports)]
     order = choices.iloc[large if len(large) else there].reset_index(drop=True)
-    first = order.sort_values(["bays_needed", "power_kw", "charger_cost_pkr"], kind="stable")
+    first = order.sort_values(["bays_needed", "load_kw", "charger_cost_pkr"], kind="stable")
     return int((large if len(large) else there)[first.index[0]])
 
 
@@ -103,7 +103,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
         what = f"{least:,} is above the ports of every size, {most:,} at most"
         raise InputError(Fault("offers.least_ports", what, "lower it, or list larger numbers"))
     smallest = choices.iloc[_smallest(choices, sized, least)]
-    bays, kw = float(smallest["bays_needed"]), float(smallest["power_kw"])
+    bays, kw = float(smallest["bays_needed"]), float(smallest["load_kw"])
     most_bays, most_kw = float(sites["site_bays"].max()), float(sites["headroom_kw"].max())
     what = (f"the smallest, {smallest['chargers']}, needs {_room(bays, kw)}; "
             f"the sites have at most {_room(most_bays, most_kw)}")  # fmt: skip
@@ -126,7 +126,7 @@ def _room(bays: float, kw: float) -> str:
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
     """Return the offers with the price of headroom, or the reason that it is too small."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
-    added = out["power_kw"] - out["standing_kw"]
+    added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])
     if rules.upgrade:
         items = rules.grid.set_index("item")["value"].astype(float)

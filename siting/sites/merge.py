@@ -9,7 +9,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
 
 from siting.errors import Fault, InputError
 from siting.files import extent
@@ -241,6 +240,8 @@ def _own(places: gpd.GeoDataFrame) -> list[str]:
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
     """Return for each place the position of the site it joins; its own where it stands."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
+    from scipy.spatial import cKDTree
+
     near = cKDTree(xy).query_ball_point(xy, merge_within_m, return_sorted=True)
     existing, layer = places["existing"].to_numpy(), places["layer"].to_numpy()
     into = np.arange(len(places))

@@ -19,7 +19,7 @@ from siting.sites.configurations import (
     share_faults,
     with_costs,
 )
-from siting.sites.costs import COST_PARTS, SiteCosts, Subsidy, site_costs
+from siting.sites.costs import SiteCosts, Subsidy, site_costs
 from siting.sites.fitting import (
     Fitting,
     paired,
@@ -31,7 +31,7 @@ from siting.sites.fitting import (
 from siting.sites.sizes import with_sizes
 from siting.sites.standards import ServiceStandard
 from siting.sites.standing import extended_offers, standing_offers
-from siting.tables import CANDIDATES, capacity_groups, find_faults
+from siting.tables import CANDIDATES, COST_PARTS, capacity_groups, find_faults
 
 POLICIES = ("keep", "extend", "ignore")
 MOTORWAY_KINDS = ("services", "rest_area", "motorway")
@@ -39,7 +39,7 @@ MOTORWAY_KINDS = ("services", "rest_area", "motorway")
 TEXT = ("grid_item", "neeca_level")
 MONEY = ("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_cost_pkr",
          "upgrade_cost_pkr", *COST_PARTS[1:], "cost_pkr", "subsidy_pkr")  # fmt: skip
-RUNNING = ("annual_fee_pkr", "om_pkr_year", "land_pkr_year")
+RUNNING = ("annual_fee_pkr", "om_pkr_year", "land_pkr_year", "insurance_pkr_year")
 LIVES = ("charger_life_years", "battery_life_years")
 
 # Figures a site may bring along: what they are, whether they must be above 0, and the most.
@@ -121,9 +121,10 @@ def make_offers(
     DataFrame
         One row a site and configuration, in the order of the sites and then as given, sizes last:
         ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
-        ``existing``, ``extends``, ``power_kw``, ``standing_kw`` (the part of it that stands),
-        ``upgrade_kw`` (headroom that the upgrade adds: ``power_kw - standing_kw - upgrade_kw`` is
-        within the headroom), ``ports``, ``points``, ``bays_needed``, ``site_bays``,
+        ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (what the grid must
+        carry), ``standing_kw`` (the part of both that stands), ``upgrade_kw`` (headroom that the
+        upgrade adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``,
+        ``points``, ``bays_needed``, ``site_bays``,
         ``neeca_points`` (of NEECA's rule for the site's known bays), ``feeder_id`` where the
         sites have it, ``headroom_kw``, ``line_km``, ``availability``, the cost parts and
         ``cost_pkr``, ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
@@ -210,9 +211,10 @@ def make_offers(
     feeder = ["feeder_id"] if "feeder_id" in offers.columns else []
     return offers[
         ["offer_id", "site_id", "configuration", "chargers", "vehicle_classes", "existing",
-         "extends", "power_kw", "standing_kw", "upgrade_kw", "ports", "points", "bays_needed",
-         "site_bays", "neeca_points", *feeder, "headroom_kw", "line_km", "availability", *MONEY,
-         "grid_item", "neeca_level", *RUNNING, *LIVES, "standing_kwh_day", *capacity, "reason"]
+         "extends", "power_kw", "load_kw", "standing_kw", "upgrade_kw", "ports", "points",
+         "bays_needed", "site_bays", "neeca_points", *feeder, "headroom_kw", "line_km",
+         "availability", *MONEY, "grid_item", "neeca_level", *RUNNING, *LIVES,
+         "standing_kwh_day", *capacity, "reason"]
     ]  # fmt: skip
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels, unreadable_in_words
+from siting.files import plain_column, read_layer, row_labels, unreadable_in_words
 
 Tags = Mapping[str, bool | str | Sequence[str]]
 
@@ -173,18 +172,13 @@ def candidates_from_layer(
     for column in SITE_FIGURES:
         if column in layer.columns:
             places[column] = pd.to_numeric(layer[column]).astype(float).array
-    told = {name, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
+    # Where the English name is the place's the other one is a column of the user's.
+    used = "name:en" if name == "name" and "name:en" in layer.columns else name
+    told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
     for column in layer.columns[layer.dtypes != "geometry"]:
         if column not in told and f"{OWN}{column}" not in places.columns:
-            places[f"{OWN}{column}"] = _plain(layer[column]).array
+            places[f"{OWN}{column}"] = plain_column(layer[column]).array
     return places
-
-
-def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as numbers, flags or texts, which every kind of file holds."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return column
-    return column.astype("str").where(column.notna())
 
 
 def _require_tags(tags: Tags) -> None:
@@ -230,11 +224,12 @@ def _places(
 ) -> gpd.GeoDataFrame:
     shapes = layer.geometry
     points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
-    if name_column in layer.columns:
-        name = layer[name_column].astype("str").str.strip()
-        name = name.where(layer[name_column].notna() & (name != ""))
-    else:
-        name = pd.Series(None, index=layer.index, dtype="str")
+    name = pd.Series(None, index=layer.index, dtype="str")
+    # What OpenStreetMap calls a thing is its English name where it has one.
+    for column in (name_column, "name:en" if name_column == "name" else name_column):
+        if column in layer.columns:
+            told = layer[column].astype("str").str.strip()
+            name = told.where(layer[column].notna() & (told != ""), name)
     return gpd.GeoDataFrame(
         {"name": name.array, "kind": kind.array, "source": source},
         geometry=points.array,

@@ -21,8 +21,8 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     group nearest in power, where ``existing_ports`` does not say. Nobody knows what it costs to
     run, so its running costs are 0 like its cost. To `sites` (``existing_power_kw``,
     ``existing_ports``, and what else an offer takes from its site) come ``configuration`` existing,
-    ``chargers``, ``vehicle_classes``, ``power_kw``, ``standing_kw``, ``ports``, ``points``,
-    ``bays_needed``, ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
+    ``chargers``, ``vehicle_classes``, ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``,
+    ``points``, ``bays_needed``, ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
     """
     kw = sites["existing_power_kw"].to_numpy(dtype=float)
     group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
@@ -39,6 +39,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         chargers=[f"1 x {power:g} kW (stands)" for power in kw],
         vehicle_classes=pd.Series(group, dtype=object).map(classes).fillna("").to_numpy(),
         power_kw=kw,
+        load_kw=kw,
         standing_kw=kw,
         ports=ports,
         points=ports,
@@ -72,7 +73,7 @@ def extended_offers(
     shared = [c for c in standing.columns if c in choices.columns]
     stands = standing.rename(columns={c: f"{c}_stands" for c in shared})
     both = paired(stands, choices, at_site, choice)
-    for column in ("power_kw", "ports", "points", "bays_needed"):
+    for column in ("power_kw", "load_kw", "ports", "points", "bays_needed"):
         both[column] = both[column] + both[f"{column}_stands"]
     groups = capacity_groups(map(str, [*standing.columns, *choices.columns]))
     for group in dict.fromkeys(groups):

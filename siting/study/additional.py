@@ -18,12 +18,16 @@ NONE = 1e-6
 
 
 def public_money(
-    sites: pd.DataFrame, case: pd.DataFrame, classes: pd.DataFrame, vehicles: Mapping[str, float]
+    sites: pd.DataFrame,
+    case: pd.DataFrame,
+    classes: pd.DataFrame,
+    vehicles: Mapping[str, float],
+    pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
     """Return what ``run.json`` says of public money at the new stations, in PKR of one year.
 
     `case` is the business case of each new station, `vehicles` those of the area by class. Keys:
-    ``year_of_prices``, ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
+    ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
     ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
     ``subsidy_pkr_per_kwh_day`` of what they sell and ``subsidy_pkr_per_car`` served, each station's
     money by what it sells to whom (None where nothing is sold).
@@ -39,8 +43,7 @@ def public_money(
     car_kwh = float((case["sold_kwh_day"] * share).sum())
     cars = vehicles.get("car", 0.0) * car_kwh / wanted if wanted > 0 else 0.0
     return {
-        "year_of_prices": int(figures["year_of_prices"]),
-        "pkr_per_usd": float(figures["pkr_per_usd"]),
+        "pkr_per_usd": pkr_per_usd or float(figures["pkr_per_usd"]),
         "new_stations": len(case),
         "stations_without_need": int((lacks <= NONE * case["cost_pkr"]).sum()),
         "npv_without_subsidy_pkr": float(case["npv_pkr"].sum()),

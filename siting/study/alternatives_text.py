@@ -342,7 +342,7 @@ def _place_texts(row: pd.Series) -> list[str]:
             text += f"; {row['place_share']:.0%} of the energy served here could drive there"
         lines.append(text + ".")
     else:
-        lines.append("There is no other place where one could be built instead.")
+        lines.append("No place without a station is left where one could be built instead.")
     if isinstance(row["station"], str):
         lines.append(f"Nearest other station: {row['station']}, {_far(row['station_m'])} away.")
     return lines

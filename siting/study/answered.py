@@ -144,7 +144,7 @@ class _Told:
             self.tables["mandates"], lines = mandates_told(asked, answer, self.effort)
             self.lines += lines
         for aim_proof in outcome.proofs[1:]:
-            self.lines.append(then_line(aim_proof))
+            self.lines.append(then_line(aim_proof, outcome))
         if keys.alternatives is not None:
             _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort
@@ -388,9 +388,20 @@ def least_money_line(money: str, proof: Proof) -> Line:
     return Line(f"least_{money}", f"Least {what}", f"{text}{proof.bound / MILLION:,.2f} m")
 
 
-def then_line(one: AimProof) -> Line:
-    """Return what is proven of a later aim, as one line of the headline."""
-    return Line(f"then_{one.aim.replace(' ', '_')}", f"Then {one.aim}", str(one.proof))
+def then_line(one: AimProof, outcome: Outcome) -> Line:
+    """Return what is proven of a later aim, as one line of the headline.
+
+    Drives are told as minutes a driver takes on average, where there is one demand to average over.
+    """
+    proof, served = one.proof, outcome.served_kwh_day
+    if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
+        proof = replace(
+            proof,
+            objective=proof.objective / served,
+            bound=proof.bound / served,
+            unit="min a driver",
+        )
+    return Line(f"then_{one.aim.replace(' ', '_')}", f"Then {one.aim}", str(proof))
 
 
 def _worth_of(answer: Answer) -> float:
@@ -431,4 +442,22 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
             f"{cost[DRIVERS_TIME]:,.2f} m for drivers' time to the charger",
         ),
         Line("minute_value", "A driver's minute", f"is valued at PKR {minute}"),
+        Line("minute_otherwise", "At other values of it", _at_other_values(cost)),
     ]
+
+
+def _at_other_values(cost: Mapping[str, float]) -> str:
+    """Return what the stations as they are cost all where time is worth twice, or half, as much.
+
+    >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0, "all": 100.0})
+    "this plan costs all PKR 110.00 m a year at twice (drivers' time 18% of it), PKR 95.00 m at \
+half (5%), 10% as it is valued; a plan made for it may differ"
+    """
+    time, said = cost[DRIVERS_TIME], list[str]()
+    for factor, words in ((2.0, "at twice"), (0.5, "at half")):
+        whole = cost["stations"] + factor * time
+        share = f"{factor * time / whole if whole > 0 else 0.0:.0%}"
+        share = share if said else f"drivers' time {share} of it"
+        said.append(f"PKR {whole:,.2f} m {'' if said else 'a year '}{words} ({share})")
+    said.append(f"{time / cost['all'] if cost['all'] > 0 else 0.0:.0%} as it is valued")
+    return f"this plan costs all {', '.join(said)}; a plan made for it may differ"

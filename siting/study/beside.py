@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -38,6 +39,7 @@ MOST_DRIVERS = 60_000
 # Lateness beyond the standard by less than this many standard errors may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
+SLOW_AT = people_to_energy.PACES["slow"]
 RULES = {"waiting": "rated_share", "rated_share": "waiting"}
 RULE_WORDS = {
     "waiting": "capacity by waits and time (waiting)",
@@ -245,9 +247,12 @@ def demand_range(
     zone_table: Table | None,
     area_share: float,
     housing: dict[str, float],
+    fleet_paces: Table | None,
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges.
 
+    ``planned_share`` is the share of the draws below the plan's demand, ``slow_share`` that of the
+    draws below the demand with the vehicles of the scenario ``slow`` (None where there is none).
     No draws, and no range, of a table of the user's own.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
@@ -255,15 +260,25 @@ def demand_range(
         by_class = demand.groupby("vehicle_class", sort=False)["demand_kwh_day"].sum()
         given = [{"vehicle_class": n, **dict.fromkeys(ends, kwh)} for n, kwh in by_class.items()]
         totals = dict.fromkeys(ends, float(by_class.sum()))
-        return {"draws": 0, "seed": SEED, **totals, "classes": given}
+        stands = {"planned_share": None, "slow_share": None}
+        return {"draws": 0, "seed": SEED, **totals, **stands, "classes": given}
     drawn = people_to_energy.draw_energy(
-        DRAWS, SEED, fleet, vehicles, fleet_share, zone_table, area_share, housing
+        DRAWS, SEED, fleet, vehicles, fleet_share, zone_table, area_share, housing, fleet_paces
     )
+    totals_kwh = drawn.groupby("draw")["demand_kwh_day"].sum()
+    by_class = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
+    wanted = {"planned": float(by_class.sum()), "slow": math.nan}
+    if fleet_paces is not None and SLOW_AT in fleet_paces.columns:
+        wanted["slow"] = float((by_class * fleet_paces[SLOW_AT].reindex(by_class.index)).sum())
     *classes, total = people_to_energy.energy_quantiles(drawn).to_dict("records")
     return {
         "draws": DRAWS,
         "seed": SEED,
         **{end: float(total[end]) for end in ends},
+        **{
+            f"{name}_share": None if math.isnan(kwh) else float((totals_kwh < kwh).mean())
+            for name, kwh in wanted.items()
+        },
         "classes": [{end: row[end] for end in ("vehicle_class", *ends)} for row in classes],
     }
 
@@ -278,14 +293,20 @@ def lines_beside(study: Study) -> list[Line]:
     draws = study.demand_range
     low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
     if draws["draws"]:
-        text = f"{low:,.0f} to {high:,.0f} kWh/day, {wanted:,.0f} planned for"
+        text = f"{low:,.0f} to {high:,.0f} kWh/day, median {draws['p50_kwh_day']:,.0f}; "
+        text += f"{planned_in_words(study.config, wanted)}, {stands_in_words(draws)}"
         lines.append(Line("demand_range", "Demand, 5-95 %", text))
     for row in study.what_if:
         if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             label, kinds = f"Under {row['key']}", _by_kind(row["classes"])
             lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
-    others = [row for row in study.what_if if row["what"] == "demand" and not row["why_not"]]
+    # The cases low and high put every figure at its end at once: no outcome to judge a plan by.
+    others = [
+        row
+        for row in study.what_if
+        if row["what"] == "demand" and not row["why_not"] and not row["key"].startswith("case ")
+    ]
     texts = [
         f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}" for row in others
     ]
@@ -293,6 +314,28 @@ def lines_beside(study: Study) -> list[Line]:
         text = "; ".join(texts) + " kWh/day"
         lines.append(Line("under_other_demand", "Under other demand", text))
     return lines
+
+
+def planned_in_words(config: Config, wanted_kwh: float) -> str:
+    """Return the demand of a plan with what it takes to come about."""
+    asked = config.demand
+    policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
+    if asked.case != "central":
+        return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
+    if policy:
+        return f"{wanted_kwh:,.0f} if the policy is met"
+    return f"{wanted_kwh:,.0f} planned for" + (
+        "" if asked.fleet_csv else f" (scenario {asked.scenario})"
+    )
+
+
+def stands_in_words(draws: Mapping[str, Any]) -> str:
+    """Return where the demand of a plan stands in the range.
+
+    >>> stands_in_words({"planned_share": 0.353})
+    'more than in 35% of the draws'
+    """
+    return f"more than in {draws['planned_share']:.0%} of the draws"
 
 
 def _day_lines(day: dict[str, Any]) -> list[Line]:

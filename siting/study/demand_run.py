@@ -35,8 +35,8 @@ class DemandRun:
         Its target year.
     classes
         One row a vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
-        ``high_kwh_day`` (all figures at one end), ``p05_kwh_day`` and ``p95_kwh_day`` (of the
-        draws), ``sessions_day``, ``peak_hour_kw``.
+        ``high_kwh_day`` (all figures at one end), ``p05_kwh_day``, ``p50_kwh_day`` and
+        ``p95_kwh_day`` (of the draws), ``sessions_day``, ``peak_hour_kw``.
     fleet
         The fleet model beside what is published; empty where the fleet is a table.
     total_swings, map_swings
@@ -101,7 +101,9 @@ def demand_to_folder(
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
     parts = (study.fleet, study.vehicles, study.fleet_share, study.zone_table, study.area_share)
-    drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, *parts, study.housing))
+    drawn = demand.energy_quantiles(
+        demand.draw_energy(draws, seed, *parts, study.housing, study.fleet_paces)
+    )
     runs = demand.energy_scenarios(*parts, study.housing)
     ends = runs.pivot_table(
         index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
@@ -124,8 +126,8 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         [classes, total.to_frame().T.assign(vehicle_class="all")], ignore_index=True
     )[classes.columns]
     quantiles = drawn.set_index("vehicle_class").loc[classes["vehicle_class"]]
-    for column in ("p05_kwh_day", "p95_kwh_day"):
-        classes.insert(5, column, quantiles[column].to_numpy(dtype=float))
+    for at, column in enumerate(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), 5):
+        classes.insert(at, column, quantiles[column].to_numpy(dtype=float))
     swings = on_map = pd.DataFrame()
     if sensitivity:
         shares = spread(

@@ -13,13 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from siting.config import Config
-from siting.study import alternatives_text, beside, factors, rests_on, to_demand, to_plan
+from siting.study import (
+    alternatives_text,
+    beside,
+    binds,
+    decides,
+    factors,
+    rests_on,
+    to_demand,
+    to_plan,
+)
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
 # All stages by name; each reads earlier ones only.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
-    for room in (to_demand, factors, to_plan, rests_on, alternatives_text, beside)
+    for room in (
+        *(to_demand, factors, to_plan, rests_on, alternatives_text),
+        *(binds, decides, beside),
+    )
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }

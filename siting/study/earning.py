@@ -9,6 +9,7 @@ import pandas as pd
 
 from siting.config import Config
 from siting.config.program import LeastGain
+from siting.outcome import Line
 from siting.plan import Plan
 from siting.study.ask import MILLION
 from siting.study.limits import power_for
@@ -92,3 +93,18 @@ def power_per_ev(
         "kw_per_ev": power_kw / count,
         "afir_kw": AFIR_KW,
     }
+
+
+def power_line(facts: Mapping[str, Any]) -> list[Line]:
+    """Return the charging power for each electric vehicle as a headline figure, if it is known.
+
+    >>> power_line({"classes": ["car"], "vehicles": 5898.0, "power_kw": 2528.0,
+    ...     "kw_per_ev": 0.4286, "afir_kw": 1.3})[0].text
+    '0.43 kW for each of 5,898 (car); the EU asks 1.3 for each battery-electric car (AFIR)'
+    """
+    if not facts:
+        return []
+    names = ", ".join(str(name).replace("_", " ") for name in facts["classes"])
+    text = f"{facts['kw_per_ev']:.2f} kW for each of {facts['vehicles']:,.0f} ({names}); the EU "
+    text += f"asks {facts['afir_kw']:g} for each battery-electric car (AFIR)"
+    return [Line("kw_per_ev", "Power for each EV", text)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 
 from siting import demand as people_to_energy
 from siting.config import Config
+from siting.errors import InputError
 from siting.study.stages import Layer, Table, stage
 
 
@@ -53,3 +55,21 @@ def energy_factors(
     table = pd.concat(rows, ignore_index=True)
     keys = ["year", "fleet", "case"]
     return table[[*keys, *table.columns.drop(keys)]]
+
+
+@stage("demand: fleet_csv scenarios_csv table")
+def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
+    """How many vehicles other scenarios have for each of the plan's, by class and place in range.
+
+    As `siting.demand.fleet_paces`; none for a fleet or a table of demand of the user's own.
+    """
+    asked, others = config.demand, dict[str, Table]()
+    if asked.table is not None or asked.fleet_csv is not None:
+        return None
+    there = people_to_energy.scenario_names(asked.scenarios_csv)
+    for name in people_to_energy.PACES:
+        if name in there:
+            # A scenario may not reach as far as the year of the plan.
+            with suppress(InputError):
+                others[name] = study.in_other(scenario=name).fleet
+    return people_to_energy.fleet_paces(fleet, others)

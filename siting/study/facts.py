@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,14 +12,15 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.config import Config
 from siting.engine.proof import far_in_words, is_far
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import Cards
 from siting.study.beside import lines_beside
-from siting.study.earning import earnings, earnings_in_words, power_per_ev
+from siting.study.binds import lines_that_bind, standing_line
+from siting.study.earning import earnings, earnings_in_words, power_line, power_per_ev
 from siting.study.pipeline import Study
 from siting.study.sources import FAR, left_out
+from siting.study.to_plan import CERTIFICATE
 
 FORMAT = 3
 PACKAGES = (
@@ -39,6 +39,12 @@ PACKAGES = (
 DOUBTFUL = ("ASSUMPTION", "L")
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table with None for what is blank, as they are read again."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
 def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
     """Return what stations, drivers' time and both cost in a year; none where it is no aim."""
     return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
@@ -51,6 +57,16 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
+    # The prices of the certificate, from which what binds is told, take what time is left.
+    beside = lines_beside(study)
+    power = power_per_ev(config, plan, study.compatibility, study.energy)
+    told = (
+        *s.lines,
+        *lines_that_bind(study.places_used, study.binding),
+        *power_line(power),
+        *standing_line(study.standing_sales),
+        *beside,
+    )
     return {
         "format": FORMAT,
         "siting": __version__,
@@ -68,10 +84,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "aim": s.aim,
         "proof": vars(s.proof),
         "proofs": [{"aim": one.aim, **vars(one.proof)} for one in s.proofs],
-        "headline": {
-            one.field: {"label": one.label, "text": one.text}
-            for one in (*s.lines, *lines_beside(study))
-        },
+        "headline": {one.field: {"label": one.label, "text": one.text} for one in told},
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
@@ -90,6 +103,12 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "new_stations": len(plan.new_sites),
         "existing_stations": int(plan.sites["existing"].sum()),
         "served_share": plan.served_share,
+        "places": study.places_used,
+        "binding": study.binding,
+        "standing_sales": study.standing_sales,
+        # What decides it, the nearest first; and what each figure alone moves, the most first.
+        "break_evens": _records(study.break_evens),
+        "figure_swings": _records(study.figure_swings),
         "classes": plan.classes.to_dict("records"),
         "demand": study.demand_facts,
         "sizes": {
@@ -107,17 +126,17 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "what_if": study.what_if,
         "demand_range": study.demand_range,
         # How much of what is told beside the plan there was time for.
-        "in_time": dict(study.spare.done),
+        "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
         # Energy lost without each new station, kWh/day: all else the same, and after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
-        "power_per_ev": power_per_ev(config, plan, study.compatibility, study.energy),
+        "power_per_ev": power,
         "warnings": [
             *filter(None, [far_in_words(s.gap)]),
             *earnings_in_words(gain),
             *_untold(cards),
-            *warnings_of(config, plan, study.demand_notes, study.network.report, study.assumptions),
+            *warnings_of(study, plan),
         ],
         "checks": plan.checks.to_dict("records"),
         "assumptions": study.assumptions.to_dict("records"),
@@ -146,18 +165,18 @@ def _untold(cards: Cards) -> list[str]:
     """Return a warning where cards had not the time they take; nothing else."""
     if not cards.blank:
         return []
-    return [f"of {cards.in_words()}; siting explain RUN SITE does it for one"]
+    told = f"of the {len(cards.new):,} new stations, {cards.blank}"
+    return [f"{told}; siting explain RUN SITE does it for one"]
 
 
-def warnings_of(
-    config: Config,
-    plan: Plan,
-    demand_notes: list[str],
-    roads: Mapping[str, Any],
-    assumptions: pd.DataFrame,
-) -> list[str]:
+def warnings_of(study: Study, plan: Plan) -> list[str]:
     """Return in plain words what a reader of the plan must know before using it."""
-    lines = list(demand_notes)
+    config = study.config
+    lines = list(study.demand_notes)
+    lines += [
+        f"{key} gives no place and is left out: {what}"
+        for key, what in study.empty_sources.itertuples(index=False)
+    ]
     if config.sweep:
         lines.append("the section sweep was not used: only siting batch reads it")
     by_share = config.offers.service.rule == "rated_share"
@@ -191,10 +210,10 @@ def warnings_of(
                 f"{len(over):,} stations would have to deliver more than their chargers can: the "
                 "model coverage has no capacity; use model capacitated to size them"
             )
-    share = roads.get("share_lost")
+    share = study.network.report.get("share_lost")
     if share and share > 0.02:
         lines.append(f"{share:.1%} of the street length was cut off from the rest and left out")
-    doubtful = int(assumptions["confidence"].isin(DOUBTFUL).sum())
+    doubtful = int(study.assumptions["confidence"].isin(DOUBTFUL).sum())
     lines.append(f"{doubtful} figures are assumptions or weakly sourced; run.json lists them")
     return lines
 

@@ -112,7 +112,7 @@ def all_figures(
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
     if "housing_weight" in used.columns and figures["figure"].isin(people_to_energy.EFFECTS).any():
-        names = [c for c in used.columns if str(c).startswith("housing_weight")]
+        names = [c for c in used.columns if str(c).startswith(("housing_weight", "ownership"))]
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
     profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
@@ -144,6 +144,7 @@ def station_figures(config: Config) -> list[Table]:
     """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
     chargers = reference.table("chargers", asked.chargers_csv)
+    chargers = sites.at_exchange_rate(chargers, config.money.pkr_per_usd)
     chargers = chargers[chargers["charger_id"].astype(str).isin(charger_types(asked))]
     groups, classes = set(chargers["charger_group"]), list(config.demand.vehicle_classes)
     grid = reference.table("grid", asked.grid_csv)
@@ -162,7 +163,11 @@ def station_figures(config: Config) -> list[Table]:
     taken = with_own(
         taken[taken["charger_group"].isin(groups)], use_shares, "charger_group", "use_share"
     )
-    works = with_own(reference.table("works"), _by_item(config.offers.costs, sites.WORKS))
+    preset = asked.costs.preset
+    works = with_own(
+        reference.at_preset(reference.table("works"), preset),
+        _by_item(config.offers.costs, sites.WORKS),
+    )
     # Bays that the configuration gives are those of every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
@@ -171,7 +176,7 @@ def station_figures(config: Config) -> list[Table]:
         ours("compatibility"),
         ours("charging_limits"),
         listed("grid", grid[~grid["item"].isin(unused)], file_of("grid", asked.grid_csv)),
-        listed("fees", reference.table("fees")),
+        listed("fees", reference.at_preset(reference.table("fees"), preset)),
         listed("works", works),
         ours("bays"),
         *by_kind,
@@ -183,10 +188,11 @@ def station_figures(config: Config) -> list[Table]:
 def money_figures(config: Config) -> list[Table]:
     """Return the figures of the business case, and those that public money is divided by."""
     prices = config.money.prices_pkr_kwh
-    money = economics.money_figures()
+    money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
     if prices is not None:
         money = money[~money["item"].str.startswith(economics.PRICE)]
-    money = with_own(money, _by_item(config.money, economics.ITEMS))
+    items = economics.ITEMS | {"pkr_per_usd": "pkr_per_usd"}
+    money = with_own(money, _by_item(config.money, items))
     parts = [listed("money", money)]
     if prices is not None:
         stated = [

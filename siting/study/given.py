@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -94,6 +93,8 @@ def copied(config: Config, folder: Path) -> Config:
 
 
 def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
+    import networkx as nx
+
     faults: list[Fault] = []
     if isinstance(value, pd.DataFrame):
         twice = value.index.duplicated(keep=False)
@@ -160,7 +161,7 @@ def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
         raise InputError(Fault(f"{name} (given in Python)", what, fix)) from err
 
 
-def _to_graphml(graph: nx.MultiDiGraph[Any], part: Path) -> None:
+def _to_graphml(graph: Any, part: Path) -> None:
     import osmnx
 
     osmnx.save_graphml(graph, part)

@@ -24,6 +24,7 @@ from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.choices import configurations_of
 from siting.study.mandates import mandate_limits
 from siting.study.zones import area_of_points
+from siting.tables import load_kw
 
 
 def limits_of(
@@ -271,9 +272,11 @@ def _shares_by_chargers(
 
 def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit, ...]:
     known = candidates[candidates["feeder_id"].fillna("").astype(str) != ""]
+    load = load_kw(offers)
     if "upgrade_kw" in offers.columns:
         # An upgrade brings its own power.
-        offers = offers.assign(power_kw=offers["power_kw"] - offers["upgrade_kw"].fillna(0.0))
+        load = load - offers["upgrade_kw"].fillna(0.0)
+    offers = offers.assign(power_kw=load)
     feeder = dict(zip(known["site_id"].astype(str), known["feeder_id"].astype(str), strict=True))
     room = known.groupby("feeder_id")["headroom_kw"].max().to_dict()
     return feeders(offers, feeder, {str(k): float(v) for k, v in room.items()})

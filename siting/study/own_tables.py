@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import read_csv, read_layer
-from siting.tables import DEMAND, REACH, Table, find_faults
+from siting.export.dictionary import is_own
+from siting.files import plain_column, read_csv, read_layer
+from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
 
 # What a matrix without ids calls its rows and columns.
 PLACE = "#{}"
-# What the cost of an offer is the sum of.
-PARTS = tuple(f"{part}_cost_pkr" for part in ("charger", "grid", "fee", "civil", "land"))
+# Columns of a table of demand that are no columns of the user's.
+_TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
 
 
 def own_demand(
@@ -27,7 +28,8 @@ def own_demand(
 
     `path` is a CSV with ``cell_id``, or a layer whose rows go to the nearest cell within `most_m`;
     both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``. Ids of
-    the user's, ``demand_id``, are kept where each row is a cell and class of its own. An
+    the user's, ``demand_id``, and other columns are kept where each row is a cell and class of its
+    own. An
     `InputError` names every fault: columns, numbers, classes or cells that are not there, rows
     further from all cells.
     """
@@ -73,6 +75,11 @@ def own_demand(
         if own.notna().all() and own.is_unique:
             labels = own.astype(str).to_list()
     demand.insert(0, "demand_id", labels)
+    others = [c for c in given.columns if is_own(str(c), ("demand",)) and c not in _TOLD]
+    if others and len(summed) == len(given):
+        told = pd.DataFrame({str(c): plain_column(given[c]) for c in others})
+        key = ["cell_id", "vehicle_class"]
+        demand = demand.join(told.set_index(pd.MultiIndex.from_frame(given[key])), on=key)
     demand.attrs["notes"] = []
     return demand
 
@@ -103,9 +110,9 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     that are not there.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
-    apart = (given[list(PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
+    apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
     if apart.any():
-        what = f"{apart.sum():,} are not the sum of {', '.join(PARTS)}"
+        what = f"{apart.sum():,} are not the sum of {', '.join(COST_PARTS)}"
         ids = tuple(given.loc[apart, "offer_id"].astype(str))
         raise InputError(Fault(f"{path}, column cost_pkr", what, "change a part with it", ids))
     # A CSV has one word for a blank text and for none.

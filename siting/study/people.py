@@ -80,15 +80,14 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
         source.name_column,
         source.renting_column,
         source.high_rise_column,
+        source.ownership_column,
     )
     notes = list(zones.attrs["report"]["warnings"])
     if census:
         where = f"{source.path}, column {source.name_column or 'name'}"
         near = config.demand.like or config.demand.city
         counts = census_zones(zones["name"].to_list(), near, where)
-        zones = zones.assign(
-            people=counts["people"].to_numpy(), renting_share=counts["renting_share"].to_numpy()
-        )
+        zones = zones.assign(**{name: counts[name].to_numpy() for name in counts.columns})
     inside = demand.clip_zones(zones, outline(network))
     outside = zones.iloc[:0][["zone_id", "people", "geometry"]]
     beyond = float(zones["people"].sum() - inside["people"].sum())

@@ -1,7 +1,9 @@
-"""What of the people of a study is hard to believe, beside the census of 2023."""
+"""What of a study is hard to believe: its people beside the census, its place, its grain."""
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import geopandas as gpd
@@ -17,12 +19,20 @@ NEAR = 1.25
 DENSER = 1.5
 # Roads that cover so much of a city's box cover the city.
 WHOLE = 0.9
+# The middle of the roads is this far outside a city's box at most, km; boxes are recalled.
+FAR_KM = 10.0
+# Half a cell's drive over the cutoff, at most: within a cell all are taken to start at its centre.
+COARSE = 1 / 3
 
 
 def people_doubts(
-    config: Config, cells: gpd.GeoDataFrame, zones: gpd.GeoDataFrame | None, outline: Any
+    config: Config,
+    cells: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame | None,
+    outline: Any,
+    drive_kmh: float = math.inf,
 ) -> list[str]:
-    """Return in plain words what of the people may be wrong; nothing of it is sure to be.
+    """Return in plain words what of place, people and cells may be wrong; none of it is sure to be.
 
     Parameters
     ----------
@@ -34,12 +44,15 @@ def people_doubts(
         The zones that people are counted by, with ``name`` and ``people``; none: not by zone.
     outline
         Outline of the roads, lon/lat.
+    drive_kmh
+        Mean speed on them (km/h); without it the grain of the cells is not looked at.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
         return ["no people live in the area of the study"]
-    lines = []
-    km2 = float(cells.to_crs(cells.estimate_utm_crs()).area.sum()) / 1e6
+    areas_km2 = cells.to_crs(cells.estimate_utm_crs()).area / 1e6
+    km2 = float(areas_km2.sum())
+    lines = _grain(math.sqrt(float(areas_km2.median())), drive_kmh, config.reach.cutoff_min)
     most = DENSER * most_people(km2)
     if people > most:
         lines.append(
@@ -62,12 +75,63 @@ def people_doubts(
     ):
         lines.append(f"demand.city_people is {asked.city_people:,.0f}, but {said}")
     extent = box(row["west_deg"], row["south_deg"], row["east_deg"], row["north_deg"])
+    lines += _place(name, row, extent, outline) + _tehsil(config, name, people, outline)
     covers_city = extent.intersection(outline).area >= WHOLE * extent.area
     if covers_city and people < census[0] / NEAR:
         lines.append(
             f"the roads cover the whole city and {people:,.0f} people live there, but {said}"
         )
     return lines + ([] if zones is None else _zone_doubts(name, zones))
+
+
+def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
+    half_min = side_km / 2 / drive_kmh * 60
+    if half_min <= COARSE * cutoff_min:
+        return []
+    fit_m = math.floor(2 * COARSE * cutoff_min / 60 * drive_kmh * 10) * 100
+    return [
+        f"cells are {side_km:,.1f} km wide: half a cell takes {half_min:.1f} min at the roads' "
+        f"mean {drive_kmh:.0f} km/h, over a third of reach.cutoff_min ({cutoff_min:g}), so that "
+        f"drives from their centres say little; use cells of {fit_m:,.0f} m or less (demand.cells)"
+    ]
+
+
+def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[str]:
+    """Return a doubt where the roads lie elsewhere than the city that the demand is taken from."""
+    there = gpd.GeoSeries([extent, outline.centroid], crs=4326).to_crs(int(row["utm_epsg"]))
+    if float(there.iloc[0].distance(there.iloc[1])) <= FAR_KM * 1000:
+        return []
+    middle = gpd.points_from_xy([row["lon"]], [row["lat"]], crs=4326).to_crs(there.crs)[0]
+    km = float(middle.distance(there.iloc[1])) / 1000
+    return [
+        f"demand.city is {city}, but the middle of the roads is {km:,.0f} km from it: vehicles and "
+        "prices of another city than the one with these roads?"
+    ]
+
+
+def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
+    """Return a doubt where far fewer people live than in the tehsil that the study is named for."""
+    if config.demand.city_people is not None:  # counted by the same layer, so that shares hold
+        return []
+    query = getattr(config.roads.source, "query", "") or ""
+    said = f"{config.title} {query}"
+    lines = []
+    crs = gpd.GeoSeries([outline], crs=4326)
+    km2 = float(crs.to_crs(crs.estimate_utm_crs()).area.iloc[0]) / 1e6
+    for row in tehsils(city).to_dict("records"):
+        tehsil, area_km2 = str(row["tehsil"]), float(row["area_km2"])
+        if tehsil == city or not re.search(rf"\b{re.escape(tehsil)}\b", said):
+            continue
+        # Roads of a part of it reach a part of its people.
+        part = min(1.0, km2 / area_km2) if area_km2 > 0 else 1.0
+        if people < part * float(row["people_2023"]) / NEAR:
+            lines.append(
+                f"{people:,.0f} people in the area of the roads, but the census of 2023 counts "
+                f"{row['people_2023']:,.0f} in {tehsil}: a layer of an earlier year, or of "
+                "built-up land only? Use another, or give demand.city_people as the same layer "
+                "counts the whole city"
+            )
+    return lines
 
 
 def most_people(km2: float) -> float:

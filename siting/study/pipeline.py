@@ -16,11 +16,20 @@ from siting.asking import ask
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
-from siting.study import alternatives_text, beside, factors, rests_on, to_demand, to_plan
+from siting.study import (
+    alternatives_text,
+    beside,
+    binds,
+    decides,
+    factors,
+    rests_on,
+    to_demand,
+    to_plan,
+)
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
 from siting.study.given import in_words, lay_down
 from siting.study.spare import Spare
-from siting.study.stages import Context, Event, Report, Stage, stages_html
+from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
 
 
 class Study:
@@ -37,7 +46,7 @@ class Study:
         ``key.path=value`` texts that replace keys of the file.
     progress
         Called with an `Event` when a stage is done, and now and then while solving;
-        ``siting.show_progress()`` shows them.
+        ``siting.show_progress()`` shows them, as it does by itself in a notebook.
     today
         The day that dates in the configuration are held against.
     tables
@@ -48,7 +57,7 @@ class Study:
     Attributes
     ----------
     config, progress
-        The configuration, and who is told.
+        The configuration, and the progress callback.
     seconds
         What each stage took by itself.
     reused
@@ -105,12 +114,14 @@ class Study:
     # What the demand of a cell is made of.
     cell_places = factors.cell_places
     energy_factors = factors.energy_factors
+    fleet_paces = factors.fleet_paces
     # Sites and what could be built there.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
     neighbourhoods = to_plan.neighbourhoods
     candidates = to_plan.candidates
     dropped = to_plan.dropped
+    empty_sources = to_plan.empty_sources
     compatibility = to_plan.compatibility
     service_standard = to_plan.service_standard
     chargers = to_plan.chargers
@@ -144,6 +155,14 @@ class Study:
     assumptions = rests_on.assumptions
     # What is told of each new station.
     cards = alternatives_text.cards
+    # What it comes to in places, and what keeps it from serving more.
+    places_used = binds.places_used
+    binding = binds.binding
+    standing_sales = binds.standing_sales
+    # What decides it: break-evens, and what each figure moves.
+    station_accounts = decides.station_accounts
+    break_evens = decides.break_evens
+    figure_swings = decides.figure_swings
     # How the plan fares beside what it was made for.
     day = beside.day
     isochrones = beside.isochrones
@@ -167,12 +186,22 @@ class Study:
         self.reused: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
         self.spare = Spare()
+        if progress is None and tables is None and notebook() is not None:
+            # Nobody waits in silence.
+            import siting
+
+            progress = siting.show_progress()
         self.progress = progress
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
         # Another study that works out, or has, the tables of these stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
+
+    @property
+    def budget_pkr(self) -> float:
+        """Public money there is, PKR: ``program.budget_pkr`` of the configuration."""
+        return self.config.program.budget_pkr
 
     def __repr__(self) -> str:
         """Return the study's name and what has been computed so far."""

@@ -56,7 +56,8 @@ def recounted_plan(
     study. A `VerifyError` names every figure of the plan that does not hold.
     """
     plan = make_plan(title=config.title, note=config.note, outcome=outcome, **tables)
-    plan = with_business(plan, rules, asked.compatibility, vehicles)
+    usd = asked.config.money.pkr_per_usd
+    plan = with_business(plan, rules, asked.compatibility, vehicles, usd)
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, plan.sites, spare))
     if asked.config.program.scenarios is not None:
@@ -72,6 +73,7 @@ def with_business(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
     vehicles: Mapping[str, float],
+    pkr_per_usd: float | None = None,
 ) -> Plan:
     """Return a plan with what each new station earns."""
     table, offers = plan.sites, plan.offers
@@ -79,7 +81,7 @@ def with_business(
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
     sold = table.set_index("site_id")["served_kwh_day"]
-    groups = _sold_by_group(plan, chosen, rules, compatibility)
+    groups = sold_by_group(plan, chosen, rules, compatibility)
     case = economics.business_case(chosen, sold, rules, by_group=groups)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
@@ -89,11 +91,11 @@ def with_business(
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    money = public_money(table, case, plan.classes, vehicles)
+    money = public_money(table, case, plan.classes, vehicles, pkr_per_usd)
     return replace(plan, tables={**plan.tables, "business": case}, money=money)
 
 
-def _sold_by_group(
+def sold_by_group(
     plan: Plan, offers: pd.DataFrame, rules: economics.BusinessRules, compatibility: pd.DataFrame
 ) -> pd.DataFrame:
     """Return kWh/day by site and charger group, each class at the group there that earns least."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -291,7 +292,10 @@ def check(
             f"no fault; {len(study.candidates):,} candidates, {len(study.offers):,} offers, "
             f"{study.demand['demand_kwh_day'].sum():,.0f} kWh/day wanted"
         )
-        doubts = people_doubts(study.config, study.cells, study.zones, outline(study.network))
+        network = study.network
+        hours = float(network.edges["travel_min"].sum()) / 60
+        kmh = float(network.edges["length_m"].sum()) / 1000 / hours if hours else math.inf
+        doubts = people_doubts(study.config, study.cells, study.zones, outline(network), kmh)
         report.notes.extend(f"doubtful: {line}" for line in doubts)
     return report
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
@@ -17,9 +17,13 @@ from siting.config import Config
 from siting.config.sources import SiteSource
 from siting.errors import Fault, InputError
 from siting.export.dictionary import is_own
+from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.people import outline
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 log = logging.getLogger(__name__)
 
@@ -153,26 +157,32 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
     return neighbourhoods[neighbourhoods.geometry.within(outline(network))].reset_index(drop=True)
 
 
-def candidate_layers(config: Config, network: Network) -> list[gpd.GeoDataFrame]:
-    """Return one layer a source of candidates, existing stations first, lon/lat.
+def candidate_layers(
+    config: Config, network: Network
+) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
+    """Return one layer a source of candidates, existing stations first, lon/lat; and empty sources.
 
-    A source without a place is left out with a warning, unless all are.
+    A source without a place is left out with a warning, ``key`` and ``what``, unless all are.
     """
     layers = []
     if config.candidates.existing is not None:
         layers.append(sites.existing_stations(config.candidates.existing.path))
-    empty: list[sites.NoPlaceError] = []
+    empty: dict[int, sites.NoPlaceError] = {}
     for n, source in enumerate(config.candidates.sources):
         try:
             layers.append(_layer_of(config, network, source))
         except sites.NoPlaceError as err:
             log.warning("candidates.sources.%d gives no place: %s", n, err)
-            empty.append(err)
+            empty[n] = err
     if empty and len(empty) == len(config.candidates.sources):
-        faults = [fault for err in empty for fault in err.faults]
+        faults = [fault for err in empty.values() for fault in err.faults]
         fix = "add places along the streets: {kind: streets, spacing_m: 1000}"
         raise InputError([*faults, Fault("candidates.sources", "none gives a place", fix)])
-    return layers
+    told = {
+        "key": [f"candidates.sources.{n}" for n in empty],
+        "what": ["; ".join(map(str, err.faults)) for err in empty.values()],
+    }
+    return layers, pd.DataFrame(told, dtype="str")
 
 
 def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDataFrame:
@@ -200,8 +210,10 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
     )
 
 
-def with_own_names(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return places with the columns of the user's layers under their own names.
+def with_own_names(
+    places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
+) -> gpd.GeoDataFrame:
+    """Return places with the columns of the user's under their own names; `layers` will have them.
 
     Where a plan has a column of that name too the user's keeps the prefix ``user_``.
     """
@@ -211,9 +223,22 @@ def with_own_names(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     free = {
         name: short
         for name, short in bare.items()
-        if is_own(short.casefold()) and short.casefold() not in taken | RESERVED
+        if is_own(short.casefold(), layers) and short.casefold() not in taken | RESERVED
     }
     return places.rename(columns=free)
+
+
+def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return cells with the user's columns of the people in them, where all in a cell agree."""
+    own = [c for c in people.columns if str(c).startswith(sites.OWN)]
+    if not own:
+        return cells
+    at = people.to_crs(cells.crs)
+    at = at.set_geometry(at.representative_point())
+    inside = at.sjoin(cells[["cell_id", "geometry"]], predicate="within")
+    inside = inside[~inside.index.duplicated()]
+    told = one_each(pd.DataFrame(inside[own]), inside["cell_id"], cells["cell_id"])
+    return with_own_names(cells.join(told), ("demand",))
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:

@@ -8,6 +8,7 @@ the keys it declares, and it sees no others. What follows from a change is compu
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -213,6 +214,7 @@ PHASES = {
     "floors": "meeting the minimum shares",
     "interchange": "exchanging stations",
     "kicks": "looking for a better plan",
+    "last year": "planning the last year",
     "nearer": "shortening drives",
     "prices": "proving a limit",
     "pricing": "proving a limit",
@@ -228,6 +230,7 @@ PHASES = {
     "viable": "making each station viable",
     "whole": "solving the whole model",
     "windows": "improving the plan part by part",
+    "years": "deciding when each is built",
 }
 
 
@@ -244,6 +247,12 @@ def bar(done: int, of: int, width: int = 20) -> str:
     """
     full = width if of <= 0 else min(width * done // of, width)
     return "━" * full + "─" * (width - full)
+
+
+def notebook() -> Any:
+    """Return the shell of the notebook that runs; none elsewhere."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell if type(shell).__name__ == "ZMQInteractiveShell" else None
 
 
 def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:

@@ -17,7 +17,7 @@ from siting.errors import Fault, InputError
 from siting.roads import Network
 from siting.study.own_tables import own_demand
 from siting.study.people import People, outline, read_people
-from siting.study.sources import read_destinations, roads_of
+from siting.study.sources import read_destinations, roads_of, with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
 
@@ -160,31 +160,26 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
             nodata=source.nodata,
             also=unpeopled,
         )
-    if shape.shape == "square":
-        return people_to_energy.make_cells(
-            people, network, shape.size_m, max_snap_m=far_m, also=unpeopled
-        )
-    return people_to_energy.make_cells(
-        people,
-        network,
-        shape="h3",
-        h3_resolution=shape.resolution,
-        max_snap_m=far_m,
-        also=unpeopled,
+    wanted: dict[str, Any] = (
+        {"size_m": shape.size_m}
+        if shape.shape == "square"
+        else {"shape": "h3", "h3_resolution": shape.resolution}
     )
+    made = people_to_energy.make_cells(people, network, max_snap_m=far_m, also=unpeopled, **wanted)
+    return with_columns_of(people, made)
 
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
     """People of each zone in the cells, with what is known of its housing; none without zones.
 
-    Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share`` and
-    ``high_rise_share``.
+    Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
+    ``high_rise_share`` and ``ownership``.
     """
     if zones is None:
         return None
     counts = cells.groupby("zone_id", sort=False)["people"].sum()
-    known = ["zone_id", "name", "renting_share", "high_rise_share"]
+    known = ["zone_id", "name", "renting_share", "high_rise_share", "ownership"]
     table = pd.DataFrame(zones[[c for c in known if c in zones.columns]])
     table = table[table["zone_id"].isin(counts.index)]
     table.insert(2, "people", counts.loc[table["zone_id"]].to_numpy())

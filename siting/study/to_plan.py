@@ -18,6 +18,7 @@ from siting.plan import Plan
 from siting.program.instance import Instance
 from siting.program.limits import Limit
 from siting.program.program import Program
+from siting.reference import at_preset
 from siting.roads import Network
 from siting.study.answered import decide
 from siting.study.ask import program_of
@@ -46,6 +47,7 @@ _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
 # Seconds that the prices of a certificate may take at least, whatever else is told of a plan.
 LEAST_PRICES_S = 6.0
+CERTIFICATE = "certificate"
 
 
 # --- sites ---------------------------------------------------------------------------------------
@@ -69,17 +71,18 @@ def site_costs(config: Config) -> sites.SiteCosts:
 )
 def sites_found(
     config: Config, network: Network, site_costs: sites.SiteCosts
-) -> tuple[Layer, Layer]:
-    """Candidates, and places that are none."""
+) -> tuple[Layer, Layer, Table]:
+    """Candidates, places that are none, and sources that give none."""
+    layers, empty = candidate_layers(config, network)
     merged, dropped = sites.merge_candidates(
-        candidate_layers(config, network),
+        layers,
         network,
         merge_within_m=config.candidates.merge_within_m,
         max_snap_m=config.candidates.max_snap_m,
         excluded=sites.excluded_areas((a.path, a.name_column) for a in config.candidates.exclude),
     )
     merged = on_the_grid(config, merged, site_costs.line_detour)
-    return with_own_names(merged), with_own_names(dropped)
+    return with_own_names(merged), with_own_names(dropped), empty
 
 
 @stage("roads.source", stored="neighbourhoods")
@@ -89,15 +92,23 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
 
 
 @stage(stored="candidates")
-def candidates(sites_found: tuple[Layer, Layer], network: Network, neighbourhoods: Layer) -> Layer:
+def candidates(
+    sites_found: tuple[Layer, Layer, Table], network: Network, neighbourhoods: Layer
+) -> Layer:
     """Where a station could stand or stands (`siting.tables.CANDIDATES`), each with a name."""
     return sites.with_whereabouts(sites_found[0], network.edges, neighbourhoods)
 
 
 @stage(stored="candidates")
-def dropped(sites_found: tuple[Layer, Layer]) -> Layer:
+def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
     """Places that are no candidates, with the reason: too far from a road, excluded, too small."""
     return sites_found[1]
+
+
+@stage(stored="candidates")
+def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
+    """Sources of candidates without a place: ``key`` of each and ``what`` was not found."""
+    return sites_found[2]
 
 
 @stage(stored="offers")
@@ -116,10 +127,11 @@ def service_standard(config: Config) -> sites.ServiceStandard:
     )
 
 
-@stage("offers: configurations sizes chargers_csv", stored="offers")
+@stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
 def chargers(config: Config) -> Table:
     """The chargers that the configurations are made of, rows of the catalogue."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
+    catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
     used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
     return catalogue[used].reset_index(drop=True)
 
@@ -133,6 +145,7 @@ def availability(config: Config, city: Row) -> float:
 @stage(
     "offers: configurations sizes least_ports chargers_csv grid_csv headroom_kw",
     "offers: existing_policy upgrade subsidy table_csv",
+    "money.pkr_per_usd",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     stored="offers",
@@ -156,9 +169,11 @@ def offers(
         may_stand.configurations,
         sizes=may_stand.sizes,
         least_ports=asked.least_ports,
-        chargers=sites.charger_catalogue(asked.chargers_csv),
+        chargers=sites.at_exchange_rate(
+            sites.charger_catalogue(asked.chargers_csv), config.money.pkr_per_usd
+        ),
         grid=sites.grid_figures(asked.grid_csv),
-        fees=sites.fee_figures(),
+        fees=at_preset(sites.fee_figures(), site_costs.preset),
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
@@ -174,12 +189,13 @@ def offers(
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
 
 
-@stage("money")
+@stage("money", "offers.costs.preset")
 def business_rules(config: Config, offers: Table, compatibility: Table) -> economics.BusinessRules:
     """Prices and rates of the business case, with the configuration's overrides."""
     figures = own_figures(config.money)
     figures.pop("value_of_time_pkr_h")
-    rules = economics.business_rules(**figures)
+    figures.pop("pkr_per_usd", None)
+    rules = economics.business_rules(preset=config.offers.costs.preset, **figures)
     known = compatibility["charger_group"].astype(str).unique()
     economics.require_prices(rules, offers, known, config.money.prices_pkr_kwh or ())
     return rules
@@ -345,7 +361,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
 
 @stage(
     "solver",
-    told="certificate",
+    told=CERTIFICATE,
     found=lambda prices: (
         "none: the bound is claimed, and not to be proven from the run's files"
         if prices is None
@@ -360,7 +376,7 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None
-    with study.spare.clock("certificate", config.solver.time_limit_s, 1.0) as clock:
+    with study.spare.clock(CERTIFICATE, config.solver.time_limit_s, 1.0) as clock:
         limit_s = max(LEAST_PRICES_S, clock.limit_s)
         prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:

@@ -15,6 +15,8 @@ from siting.terminal.screen import NARROW, Screen
 def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Print the answer, the figures side by side, the rules broken, and where it was written."""
     console = Screen()
+    if evaluation.best is not None:
+        console.warn_if_far(evaluation.best.outcome.gap)
     console.print()
     console.say(evaluation.title, style="bold")
     if evaluation.note:

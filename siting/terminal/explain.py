@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -45,10 +46,28 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
     offers.add_column("The plan would then serve")
     for row in why.offers.to_dict("records"):
         told = told_as(str(row["configuration"]), str(row["chargers"]))
-        offers.add_row(told, f"{row['subsidy_pkr'] / 1e6:,.2f}", str(row["said"]))
+        offers.add_row(told, _public_money(row), str(row["said"]))
     if len(why.offers):
         console.print(offers)
-        console.print("PKR m: subsidy. What the plan would serve: all other stations the same.")
+        console.say(
+            "PKR m: public money, of what is built what it is paid, of others from what they would "
+            "be paid sold out to the most they may be. What the plan would serve: all other "
+            "stations the same."
+        )
+
+
+def _public_money(row: Mapping[Any, Any]) -> str:
+    """Return what an offer is paid, or from the least to the most that it may be, PKR m.
+
+    >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
+    '0.39'
+    >>> _public_money({"paid_pkr": float("nan"), "least_pkr": 120e3, "subsidy_pkr": 950e3})
+    '0.12-0.95'
+    """
+    if not pd.isna(row["paid_pkr"]):
+        return f"{row['paid_pkr'] / 1e6:,.2f}"
+    ends = (f"{row[end] / 1e6:,.2f}" for end in ("least_pkr", "subsidy_pkr"))
+    return "-".join(dict.fromkeys(ends))
 
 
 def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:

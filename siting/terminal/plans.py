@@ -95,13 +95,14 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
     console.print(title, style="bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     table.add_column("Vehicle class", no_wrap=True)
-    for name in ("Vehicles", "kWh/day", "5-95 % kWh/day", "Sessions", "kW"):
+    for name in ("Vehicles", "kWh/day", "Median", "5-95 %", "Sessions", "kW"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in wanted.classes.itertuples(index=False):
         table.add_row(
             str(row.vehicle_class).replace("_", " "),
             f"{row.vehicles:,.0f}",
             f"{row.demand_kwh_day:,.0f}",
+            f"{row.p50_kwh_day:,.0f}",
             f"{row.p05_kwh_day:,.0f}-{row.p95_kwh_day:,.0f}",
             f"{row.sessions_day:,.0f}",
             f"{row.peak_hour_kw:,.0f}",

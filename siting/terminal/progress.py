@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from siting.study import Event
-from siting.study.stages import Report, stages_html
+from siting.study.stages import Report, notebook, stages_html
 from siting.terminal.screen import Screen
 
 INDENT = 12  # of what is said of a stage: its name and a space go before
@@ -131,12 +130,9 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
     """Return how a notebook displays, and what numbers the cell that runs; none elsewhere."""
-    if "IPython" not in sys.modules:
+    shell = notebook()
+    if shell is None:
         return None
-    from IPython import get_ipython
     from IPython.display import display
 
-    shell = get_ipython()
-    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
-        return None
     return display, lambda: int(shell.execution_count)

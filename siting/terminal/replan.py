@@ -20,6 +20,7 @@ SIDES = ("before", "after")
 def print_replan(replanned: Replan) -> None:
     """Print what changed between two plans: stations, energy by class, money."""
     console = Screen()
+    console.warn_if_far(replanned.after.outcome.gap)
     console.print()
     console.say(f"{replanned.after.title}: planned again", style="bold")
     if replanned.after.note:

@@ -10,7 +10,6 @@ from rich.padding import Padding
 from rich.segment import Segment
 from rich.text import Text
 
-from siting.engine.proof import far_in_words
 from siting.texts import visible
 
 # Space about the columns of a table: so little, that ten columns fit 80 letters.
@@ -33,6 +32,8 @@ class Screen(Console):
 
     def warn_if_far(self, gap: float | None) -> None:
         """Print, before all else, that a plan is far from proven, if it is."""
+        from siting.engine.proof import far_in_words
+
         if words := far_in_words(gap):
             self.say(words, style="bold red")
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siting.tables import load_kw
 from siting.verify.book import Book
 from siting.verify.ledger import Ledger, above, differs, largest
 
@@ -153,12 +154,12 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
     # What stands at the site already draws no new power; an upgrade has bought its own.
-    there = new["site_id"].map(book.kept).map(book.offer["power_kw"]).where(new["extends"])
-    drawn = new["power_kw"].astype(float) - there.astype(float).fillna(0.0)
+    there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
+    drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:
         drawn -= new["upgrade_kw"].astype(float)
     limit = new["site_id"].map(spare).astype(float)
     over = above(drawn, limit, largest(drawn))
-    ledger.broken("built, column power_kw", "more than the grid headroom", new["site_id"], over)
+    ledger.broken("built, column load_kw", "more than the grid headroom", new["site_id"], over)
     check = "largest excess of power over grid headroom, kW"
     ledger.row(check, (drawn - limit).max() if len(new) else 0.0, 0.0)

@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siting.tables import COST_PARTS
 from siting.verify.account import ViabilityGap
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest
-
-_PARTS = ("charger", "grid", "fee", "civil", "land")
 
 
 def check_money(book: Book, ledger: Ledger) -> None:
     """Check the prices of what stands, what each year pays, and what is claimed of it."""
     standing = book.stands.drop_duplicates("offer_id")
     cost = standing["cost_pkr"].astype(float)
-    parts = [f"{p}_cost_pkr" for p in _PARTS if f"{p}_cost_pkr" in standing.columns]
+    parts = [part for part in COST_PARTS if part in standing.columns]
     if parts:
         total = standing[parts].sum(axis=1)
         wrong = differs(total, cost, largest(cost))

@@ -7,7 +7,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.optimize import linprog
 
 from siting.errors import Fault, SolveError
 from siting.verify.book import Book
@@ -98,6 +97,8 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
     matrix = sparse.csr_array(
         (np.ones(2 * count), (sides, np.tile(np.arange(count), 2))), shape=(len(limit), count)
     )
+    from scipy.optimize import linprog
+
     answer = linprog(-np.ones(count), A_ub=cast(Any, matrix), b_ub=limit, method="highs")
     if answer.x is None:
         raise SolveError(f"the recount of the stations' load stopped: {answer.message}")

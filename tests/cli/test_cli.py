@@ -252,6 +252,29 @@ def test_cities_are_listed_and_a_new_config_is_written_once(tmp_path):
     assert "Lahor, tehsil of Swabi" in here("new", "Lahor", "--out", tmp_path / "y.yaml").stdout
 
 
+def test_a_road_file_needs_no_edit(town, tmp_path):
+    (town.parent / "my roads.osm").write_bytes((town.parent / "roads.osm").read_bytes())
+    path = tmp_path / "elsewhere" / "haripur.yaml"
+    path.parent.mkdir()
+    words = ["new", "haripur", "--people", 900, "--out", path]
+    assert here(*words, "--roads", town.parent / "none.osm").returncode == 2
+    done = here(*words, "--roads", town.parent / "my roads.osm")
+    assert done.returncode == 0, done.stderr
+    checked = here("check", path)
+    assert checked.returncode == 0, checked.stderr
+    assert "no fault" in checked.stdout
+    from siting.config import load
+
+    config = load(path)
+    kinds = [source.kind for source in config.candidates.sources]
+    assert (config.roads.source.kind, kinds) == ("file", ["osm_file", "streets"])
+    assert (config.demand.surfaces, config.demand.city_people) == (None, 900)
+    (tmp_path / "net.graphml").write_text("", encoding="utf-8")
+    only = tmp_path / "only.yaml"
+    here("new", "haripur", "--roads", tmp_path / "net.graphml", "--out", only)
+    assert [source.kind for source in load(only).candidates.sources] == ["streets"]
+
+
 VERBS = typer.main.get_command(app).commands
 
 
@@ -365,6 +388,27 @@ def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_pa
     assert "Exit 3" in here("run", "--help").stdout
 
 
+def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    assert here("run", town, "--out", run).returncode == 0
+    proven = Proof.of
+
+    def as_if_far(value, bound, **more):
+        return proven(value, value * 2.5 if more["unit"] == "kWh/day" else bound, **more)
+
+    monkeypatch.setattr(Proof, "of", as_if_far)
+    theirs = run / "sites.geojson"
+    for words in (
+        ["replan", run, "--budget", 3e6, "--out", tmp_path / "again"],
+        ["evaluate", town, "--sites", theirs, "--out", tmp_path / "theirs"],
+        ["frontier", town, "--budgets", "[1e6,5e6]", "--out", tmp_path / "front"],
+    ):
+        done = here(*words)
+        assert done.returncode == FAR_FROM_PROVEN, words
+        assert done.stdout.splitlines()[0].startswith("FAR FROM PROVEN: gap 150%"), words
+        assert "Exit 3" in here(words[0], "--help").stdout, words
+
+
 def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
     run_batch = many.run_batch
 
@@ -437,6 +481,21 @@ def test_money_is_taken_as_planners_write_it(town, tmp_path):
         done = here("run", town, "--budget", text, "--out", tmp_path / "none")
         assert done.returncode == 2
         assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_money_in_words_is_taken_wherever_rupees_are(town, tmp_path):
+    done = here("frontier", town, "--budgets", "1k,0.02 lakh", "--json", "--out", tmp_path / "f")
+    assert [row["budget_pkr"] for row in json.loads(done.stdout)] == [1e3, 2e3]
+    done = here("run", town, "--set", "program.budget_pkr=2k", "--json", "--out", tmp_path / "r")
+    assert json.loads(done.stdout)["budget_pkr"] == 2e3
+    done = here("batch", town, "--sweep", "program.budget_pkr=[1k,2000]", "--dry-run", "--json")
+    assert [one["sweep"] for one in json.loads(done.stdout)] == [
+        {"program.budget_pkr": 1e3},
+        {"program.budget_pkr": 2e3},
+    ]
+    done = here("run", town, "--set", "program.budget_pkr=much", "--out", tmp_path / "none")
+    assert done.returncode == 2
+    assert "program.budget_pkr" in done.stderr
 
 
 def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):

@@ -75,7 +75,7 @@ FAULTS = [
     ["compare", "run"], ["compare", "run", "nowhere"], ["simulate", "run", "--days", "1"],
     ["simulate", "run", "--spread", "-5"], ["demo", "--out", "list.yaml"],
     ["new", "nowhere"], ["new", "lahore", "--out", "list.yaml"], ["cities", "--nonsense"],
-    ["schema"],
+    ["schema"], ["lots", "run", "--lots", "9"], ["papers", "run", "--kind", "zz"],
 ]  # fmt: skip
 
 
@@ -128,6 +128,8 @@ def test_what_every_verb_says_is_one_document(made, monkeypatch, tmp_path):
         "simulate": ["run", "--days", 2, "--out", tmp_path / "s"],
         "demo": ["--files-only", "--out", tmp_path / "demo"], "cities": [],
         "new": ["multan", "--out", tmp_path / f"{next(out)}.yaml"],
+        "lots": ["run", "--lots", 2, "--out", tmp_path / "l"],
+        "papers": ["run", "--kind", "load", "--out", tmp_path / "load.docx"],
         "evaluate": [town, "--sites", theirs, "--map-config", "x=hub", "--out", tmp_path / "e"],
     }  # fmt: skip
     assert asked.keys() == set(VERBS) - {"schema"}

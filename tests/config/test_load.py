@@ -158,15 +158,14 @@ offers:
   }
   sizes: {ac_22: [2, 4], dc_60: [1]}
   least_ports: 3
-  costs:
-    civil_bay_pkr: 100_000
-    land: upfront
-    land_bay_month_pkr: 20_000
-    land_bay_upfront_pkr: 1e6
-    om_share: 0.04
-    site_bays: 8
-    line_detour: 1.5
-    neeca_points: maximum
+  costs: {
+    civil_bay_pkr: 100_000, land: upfront, land_bay_month_pkr: 20_000,
+    land_bay_upfront_pkr: 1e6,
+    om_share: 0.04,
+    site_bays: 8,
+    line_detour: 1.5, neeca_points: maximum, preset: prudent, contingency_share: 0.1,
+    design_share: 0.05, insurance_share: 0.004, deposit_pkr_kw: 2000, busy_share: 0.95,
+  }
   existing_policy: extend
   upgrade: true
   lines: lines.gpkg
@@ -185,7 +184,7 @@ offers:
   table_csv: offers.csv
 money:
   {prices_pkr_kwh: {lev: 60, ac: 100, dc: 100},
-  tariff_pkr_kwh: 40, fixed_pkr_kw_month: 500, sales_tax: 0.05, income_tax: 0.2,
+  tariff_pkr_kwh: 40, pkr_per_usd: 300, fixed_pkr_kw_month: 500, sales_tax: 0.05, income_tax: 0.2,
   discount_rate: 0.1,
   years: 8, payment_share: 0.02,
   attendant_month_pkr: 40_000,

@@ -272,6 +272,7 @@ def test_every_key_has_a_meaning_and_every_measure_a_unit() -> None:
         "_m": "m",
         "_min": "min",
         "_s": "s",
+        "_pkr_kw": "PKR/kW",
         "_kw": "kW",
         "_kmh": "km/h",
         "_deg": "degrees",

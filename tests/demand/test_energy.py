@@ -480,3 +480,42 @@ def test_the_eleven_cities():
     )
     assert (cities["utm_epsg"] == np.where(cities["lon"] < 72, 32642, 32643)).all()
     assert set(cities["speed_group"]) == {"karachi_lahore", "islamabad_rawalpindi", "other"}
+
+
+def test_cars_follow_ownership_and_the_total_stays():
+    fleet = national_fleet(2030)
+    shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    zones = pd.DataFrame({"zone_id": ["rich", "poor"], "people": [1000.0, 3000.0]})
+    by_people = zone_energy(fleet, vehicle_figures(), shares, zones)
+    owned = zone_energy(fleet, vehicle_figures(), shares, zones.assign(ownership=[40.0, 8.0]))
+
+    def cars(rows, zone):
+        return rows.set_index(["zone_id", "vehicle_class"]).loc[(zone, "car"), "vehicles"]
+
+    whole = cars(by_people, "rich") + cars(by_people, "poor")
+    # 1,000 x 40 of 1,000 x 40 + 3,000 x 8 vehicles a head: 62.5 % where by people it is 25 %.
+    assert cars(owned, "rich") == pytest.approx(0.625 * whole)
+    assert cars(owned, "rich") + cars(owned, "poor") == pytest.approx(whole)
+    two = ["vehicle_class", "zone_id", "vehicles"]
+    pd.testing.assert_frame_equal(
+        owned.loc[owned["vehicle_class"] == "two_wheeler", two],
+        by_people.loc[by_people["vehicle_class"] == "two_wheeler", two],
+    )
+    # A zone of which it is not known has the mean.
+    blank = zones.assign(ownership=[np.nan, 8.0])
+    assert cars(zone_energy(fleet, vehicle_figures(), shares, blank), "rich") == pytest.approx(
+        cars(by_people, "rich")
+    )
+
+
+@pytest.mark.parametrize(
+    ("owned", "word"),
+    [([-1.0, 2.0], r"column ownership: not blank and not a number of at least 0 \(a\)"),
+     ([0.0, 0.0], "nobody owns a vehicle in any zone")],
+)  # fmt: skip
+def test_ownership_that_makes_no_sense(owned, word):
+    fleet = national_fleet(2030)
+    shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    zones = pd.DataFrame({"zone_id": ["a", "b"], "people": 1.0, "ownership": owned})
+    with pytest.raises(InputError, match=word):
+        zone_energy(fleet, vehicle_figures(), shares, zones)

@@ -14,6 +14,7 @@ from siting.demand import (
     draw_energy,
     energy_quantiles,
     energy_scenarios,
+    fleet_paces,
     national_fleet,
     sensitivity,
     vehicle_figures,
@@ -293,3 +294,63 @@ def test_a_case_that_wants_nothing_or_is_out_of_order():
         sensitivity(fleet.assign(vehicles=0.0, low=0.0), vehicles, shares)
     with pytest.raises(InputError, match=r"not low <= central <= high \(country_vehicles car\)"):
         draw_energy(5, 1, fleet.assign(low=2000.0), vehicles, shares)
+
+
+# --- one factor for all fleets -------------------------------------------------------------------
+
+SLOW_POLICY_FAST = ("slow", "nev-2025-30", "fast")
+
+
+def _islamabad(scenario="nev-2025-30"):
+    fleet = national_fleet(2030, scenario)
+    shares = city_share(table("cities"), "Islamabad", fleet["vehicle_class"])
+    others = {name: national_fleet(2030, name) for name in SLOW_POLICY_FAST}
+    return (fleet, vehicle_figures(), shares), fleet_paces(fleet, others)
+
+
+def test_all_fleets_have_one_factor_with_slow_at_its_tenth_percentile():
+    parts, paces = _islamabad()
+    # With figures that have no range the draws are the factor alone.
+    fixed = [frame.copy() for frame in parts]
+    for frame, value in ((fixed[0], "vehicles"), (fixed[2], "city_share")):
+        frame["low"] = frame["high"] = frame[value]
+    for column in [c for c in fixed[1].columns if c.endswith(("_low", "_high"))]:
+        fixed[1][column] = fixed[1][column.rpartition("_")[0]]
+    draws = draw_energy(20_000, 1, *fixed, paces=paces)
+    wide = draws.pivot_table(index="draw", columns="vehicle_class", values="demand_kwh_day")
+    planned = city_energy(*fixed).set_index("vehicle_class")["demand_kwh_day"]
+    for name in planned.index:
+        got = (wide[name] / planned[name]).quantile([0.1, 0.5, 0.9]).to_numpy()
+        assert got == pytest.approx(paces.loc[name].to_numpy(), rel=0.03)
+    # One factor: where one class is above its middle, so is every other.
+    assert wide.rank().corr().to_numpy().min() == pytest.approx(1.0)
+
+
+def test_the_scenario_slow_is_no_outcome_of_one_in_a_hundred():
+    parts, paces = _islamabad()
+    slow, _ = _islamabad("slow")
+    kwh = city_energy(*slow)["demand_kwh_day"].sum()
+    alone = draw_energy(2000, 1, *parts).groupby("draw")["demand_kwh_day"].sum()
+    common = draw_energy(2000, 1, *parts, paces=paces).groupby("draw")["demand_kwh_day"].sum()
+    assert (alone < kwh).mean() < 0.01
+    assert 0.05 < (common < kwh).mean() < 0.15
+
+
+def test_the_range_is_of_what_may_come_whatever_scenario_is_planned_for():
+    parts, paces = _islamabad()
+    slow, slow_paces = _islamabad("slow")
+    ours, theirs = (
+        draw_energy(4000, 1, *p, paces=f).groupby("draw")["demand_kwh_day"].sum().median()
+        for p, f in ((parts, paces), (slow, slow_paces))
+    )
+    # The ranges of the two scenarios themselves differ a little.
+    assert theirs == pytest.approx(ours, rel=0.1)
+
+
+def test_vehicles_of_the_area_itself_and_a_lone_scenario_have_no_factor():
+    fleet = national_fleet(2030).assign(in_area=lambda t: t["vehicle_class"] == "bus")
+    others = {name: national_fleet(2030, name) for name in SLOW_POLICY_FAST}
+    paces = fleet_paces(fleet, others)
+    assert (paces.loc["bus"] == 1.0).all()
+    assert paces.loc["car", 0.1] < 0.5
+    assert fleet_paces(fleet, {"slow": others["slow"]}) is None

@@ -258,3 +258,16 @@ def test_columns_of_the_users_stay_with_their_zones(tmp_path):
     assert zones.set_index("zone_id")["ward"].to_dict() == {"b": "W1", "a": "W2"}
     assert zones["user_renting_share"].to_list() == [0.3, 0.4]
     assert "renting_share" not in zones.columns  # it counts only where it is asked for
+
+
+def test_ownership_is_read_and_below_zero_refused(tmp_path):
+    frame = zones_of([box(0, 0, 500, 500), box(500, 0, 500, 500)], [7, 5], ["b", "a"])
+    cars = written(tmp_path, frame.assign(cars=[40, None]))
+    owned = read_zones(cars, ownership_column="cars")["ownership"]
+    assert owned.iloc[0] == 40
+    assert np.isnan(owned.iloc[1])
+    wrong = written(tmp_path, frame.assign(cars=[-1.0, 8.0]), "wrong.gpkg")
+    with pytest.raises(InputError, match=r"column cars: 1 rows are not a number of at least 0"):
+        read_zones(wrong, ownership_column="cars")
+    with pytest.raises(InputError, match="column vans: missing"):
+        read_zones(wrong, ownership_column="vans")

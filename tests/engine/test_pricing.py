@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from program.test_pairs import FEATURES, PAIRS, check
 
-from siting.engine import pricing
+from siting.engine import flows, pricing
 
 # Few sites with many offers: brute force tries them all.
 TOWN = {"methods": ("exact",), "sites": 3, "cells": 5, "configurations": 5}
@@ -27,6 +27,8 @@ def all_priced(monkeypatch):
     monkeypatch.setattr(pricing, "MANY_OFFERS", 0)
     monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
     monkeypatch.setattr(pricing, "AT_ONCE", 1)
+    monkeypatch.setattr(flows, "NEAREST", 1)
+    monkeypatch.setattr(flows, "AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("first", FEATURES)

@@ -136,7 +136,7 @@ def test_the_geopackage_keeps_to_its_schema_extension(tmp_path: Path) -> None:
         ).fetchall()
         broken = database.execute("pragma integrity_check").fetchone()
     database.close()
-    assert rows == [("Power, kW", "grid power drawn with every charger in use [kW]")]
+    assert rows == [("Power, kW", "rated power of the chargers [kW]")]
     assert {row[0] for row in extensions} == {"gpkg_data_columns", "gpkg_data_column_constraints"}
     assert dict(defaults) == dict.fromkeys(
         ("sites", "demand", "service", "candidates", "dropped", "roads"), 1

@@ -4,6 +4,8 @@ import itertools
 import json
 import math
 import shutil
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -109,6 +111,16 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     stations = json.loads((out / "stations.geojson").read_text(encoding="utf-8"))["features"]
     assert {f["properties"]["city"] for f in stations} == {"town", "half"}
     assert len(stations) == 3
+    # Whose data the plans are made from, on the page and in each layer.
+    note = "nobody (CC0"
+    assert note in (out / "index.html").read_text(encoding="utf-8")
+    for name in ("cities", "stations"):
+        layer = json.loads((out / f"{name}.geojson").read_text(encoding="utf-8"))
+        assert note in layer["description"]
+    with closing(sqlite3.connect(out / "nation.gpkg")) as found:
+        told = found.execute("SELECT description FROM gpkg_contents").fetchall()
+    assert told
+    assert all(note in description for (description,) in told)
 
     def changed(name, old, new):
         copy = tmp_path / "copy"

@@ -1,6 +1,10 @@
 """Why here and why not there, on the town solved by hand and on towns valued by brute force."""
 
+import importlib
 import json
+import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,13 +18,15 @@ from siting.cli import app
 from siting.engine import solve
 from siting.engine.fixed import assign
 from siting.engine.marginal import Marginal, lost_without
+from siting.engine.proof import Proof
 from siting.errors import InputError
 from siting.program.instance import Instance
 from siting.program.program import Program
-from siting.review.explain import explain_site
+from siting.review.explain import Again, explain_site
 from siting.review.explain_plan import explain_plan
 from siting.review.explained_run import Explained
 
+explain_plan_module = importlib.import_module("siting.review.explain_plan")
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 
 
@@ -59,7 +65,7 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.figures["marginal_kwh_day"] == pytest.approx(8)
     assert said["Lost without it"].startswith("8 kWh/day; its neighbours would take over 0")
     assert "125 rupees of subsidy a kWh/day served" in said["What it costs"]
-    assert said["What holds it"].startswith("reach: 8 kWh/day wanted within reach, 0 of it")
+    assert said["What holds it"].startswith("reach: all 8 kWh/day wanted within reach")
     assert "East pump" in said["Next best place"]
     assert "4 kWh/day less" in said["Next best place"]
     assert "serves 4 kWh/day less" in said["Planned without it"]
@@ -92,6 +98,68 @@ def test_near_optimal_plans_are_counted_and_said(rich):
     why = explain_site(rich, "West pump", alternatives=3, time_limit_s=10)
     text = dict(why.reasons)["In other plans"]
     assert text == "there is no other near-optimal plan"  # any other serves a third less
+
+
+NEED = (
+    "offers.subsidy={rule: need, charger_share: 1, grid_share: 1, fee_share: 1, civil_share: 1}",
+    "money.prices_pkr_kwh={lev: 55, ac: 120, dc: 120}",
+    "offers.costs.land_bay_month_pkr=0",
+    "program.budget_pkr=1e6",
+    "program.then=[least_money]",
+)
+
+
+def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp_path):
+    """A hub may be paid all of its cost; it lacks what its 8 kWh/day do not earn."""
+    siting.run(write_town(tmp_path / "town"), [*NEED], out=tmp_path / "run")
+    run = Explained(tmp_path / "run")
+    west = explain_site(run, "West pump", alternatives=0).offers.iloc[0]
+    paid = run.plan.sites.set_index("name").loc["West pump", "subsidy_pkr"]
+    terms = siting.economics.gap_terms(
+        run.offers, run.asked.rules, siting.sites.Subsidy(rule="gap")
+    ).iloc[0]
+    assert west["paid_pkr"] == pytest.approx(paid)
+    assert paid == pytest.approx(terms["need_pkr"] - 8 * terms["worth_pkr_kwh_day"], rel=1e-6)
+    # Sold out it sells 10; and its cap is what was shown as if it were paid.
+    assert west["least_pkr"] == pytest.approx(
+        max(terms["need_pkr"] - 10 * terms["worth_pkr_kwh_day"], 0.0)
+    )
+    assert west["least_pkr"] < paid < west["subsidy_pkr"]
+    shown = cli(tmp_path / "run", "West pump", "--alternatives", "0").output
+    assert f"{paid / 1e6:,.2f}" in shown
+    assert "of what is built what it is paid" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(("unit", "energy"), [("kWh/day", True), ("PKR", False)])
+def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
+    proof = Proof.of(10.0, math.inf, gap_asked=0.01, stopped="time limit", unit=unit, maximise=True)
+    again = Again(SimpleNamespace(proof=proof, served_kwh_day=10.0), 0.0, energy)
+    assert again.proven("plan with it") == "in the time nothing is proven of a plan with it"
+    assert again.figures["bound"] is None
+    json.dumps(again.figures, allow_nan=False)
+    known = Again(SimpleNamespace(proof=replace(proof, bound=12.0)), 0.0, energy)
+    assert known.proven("plan with it").startswith("no plan with it ")
+
+
+def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
+    solve_again = explain_plan_module.effort_for
+
+    class Unproven:
+        def __init__(self, effort):
+            self.effort = effort
+
+        def solve(self, *args, **more):
+            answer = self.effort.solve(*args, **more)
+            return SimpleNamespace(proof=replace(answer.proof, bound=math.inf))
+
+    monkeypatch.setattr(
+        explain_plan_module, "effort_for", lambda *args: Unproven(solve_again(*args))
+    )
+    found = explain_plan(poor)
+    said = dict(found.binding)["Budget"]
+    assert "inf" not in said
+    assert said.endswith("in which nothing is proven")
+    assert found.figures["one_more_million"]["most_kwh_day"] is None
 
 
 def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):

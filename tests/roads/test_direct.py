@@ -18,6 +18,7 @@ from siting.errors import InputError, MissingExtraError
 from siting.reference import table
 from siting.roads import Network, build_network, network_from_file, read_file
 from siting.roads import direct as direct_way
+from siting.roads.settings import osmnx_settings
 
 SPEEDS = table("speeds")
 EXTRACTS = {
@@ -329,3 +330,20 @@ def test_random_files(tmp_path: Path, file: tuple[list[Spot], list[Way], bool]) 
     path.write_text(osm(*file), encoding="utf-8")
     both(path)
     both(path, clip=box(66.999, 24.799, 67.0035, 24.8035))
+
+
+def test_streets_are_called_by_their_english_names(tmp_path):
+    nodes = [(n, (73.05 + n / 1000, 33.70 + n % 2 / 100)) for n in range(1, 5)]
+    named = {"highway": "primary", "name": "شاہراہ قراقرم", "name:en": "Karakoram Highway"}
+    local = {"highway": "residential", "name": "گلی"}
+    ways = [(1, [1, 2], named), (2, [2, 3], local), (3, [2, 4], local)]
+    path = tmp_path / "town.osm"
+    path.write_text(osm(nodes, ways), encoding="utf-8")
+    network = both(path, city="islamabad_rawalpindi")
+    assert isinstance(network, Network)
+    assert set(network.edges["name"]) == {"Karakoram Highway", "گلی"}
+    # Of a download the name is what OSMnx made of it, and the English one is a tag beside it.
+    with osmnx_settings():
+        graph = ox.graph_from_xml(path, retain_all=True)
+    built = build_network(graph, SPEEDS, "islamabad_rawalpindi")
+    assert set(built.edges["name"]) == {"Karakoram Highway", "گلی"}

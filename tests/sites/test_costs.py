@@ -8,7 +8,6 @@ import pytest
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
-    COST_PARTS,
     ServiceStandard,
     Subsidy,
     bay_figures,
@@ -22,7 +21,7 @@ from siting.sites import (
     site_costs,
     subsidy_pkr,
 )
-from siting.tables import OFFERS, validate
+from siting.tables import COST_PARTS, OFFERS, validate
 
 TABLES = {
     "chargers": charger_catalogue(),
@@ -126,11 +125,11 @@ def test_bays_and_neeca_s_points_rule_offers_out():
     offers = make_offers(places, wide, **TABLES, costs=least, headroom_kw=1.0)
     assert offers["reason"].to_list() == [
         "needs 240 kW, headroom 1 kW; needs 4 bays, the site has 3",
-        "needs 22 kW, headroom 1 kW",
+        "needs 7 kW, headroom 1 kW",  # what a car draws there
         "needs 240 kW, headroom 1 kW",
-        "needs 22 kW, headroom 1 kW; 1 charging points, NEECA asks 3 of 120 bays",
+        "needs 7 kW, headroom 1 kW; 1 charging points, NEECA asks 3 of 120 bays",
         "needs 240 kW, headroom 1 kW",
-        "needs 22 kW, headroom 1 kW",
+        "needs 7 kW, headroom 1 kW",
     ]
     assert offers["neeca_points"].to_list() == [0, 0, 3, 3, 0, 0]
     assert offers["site_bays"].to_list() == [3, 3, 120, 120, 8, 8]  # of a fuel station
@@ -189,13 +188,15 @@ def test_an_upgrade_is_priced_instead_of_ruled_out():
     bought = offer(offers, "s0001:hub+upgrade")
     assert bought["upgrade_kw"] == 140
     assert bought["upgrade_cost_pkr"] == 2_000_000 + 140 * 15_000
-    assert bought["cost_pkr"] == offer(offers, "s0002:hub")["cost_pkr"] + 4_100_000
+    # With 8 % of design and 15 % of contingency upon it.
+    more = 4_100_000 * (1 + 0.08) * 1.15 - 4_100_000
+    assert bought["cost_pkr"] == offer(offers, "s0002:hub")["cost_pkr"] + 4_100_000 + more
     assert bought["subsidy_pkr"] == pytest.approx(
         offer(offers, "s0002:hub")["subsidy_pkr"] + 0.8 * 4_100_000
     )
     assert bought["reason"] == ""
     assert "largest transformer tier" in offer(offers, "s0001:huge")["reason"]
-    within = offers["power_kw"] - offers["standing_kw"] - offers["upgrade_kw"]
+    within = offers["load_kw"] - offers["standing_kw"] - offers["upgrade_kw"]
     assert (within <= offers["headroom_kw"])[offers["reason"] == ""].all()
     lacking = TABLES | {"grid": TABLES["grid"][TABLES["grid"]["kind"] != "upgrade"]}
     with pytest.raises(InputError) as caught:
@@ -332,7 +333,8 @@ def test_faults_of_own_tables(tmp_path):
     steps = parking_rule().assign(points=[0, 2, 1, 3, 3])
     with pytest.raises(InputError, match="fall as bays rise"):
         parking_rule(own("parking", steps))
-    assert site_costs(own("works", works.assign(value=2.0)), om_share=0.1).civil_bay_pkr == 2
+    twos = works.assign(value=works["value"].where(works["unit"].str.contains("share"), 2.0))
+    assert site_costs(own("works", twos), om_share=0.1).civil_bay_pkr == 2
 
 
 def test_figures_are_told_once():

@@ -51,8 +51,8 @@ def test_demand_of_the_sectors(shared_data, sectors):
     demand = spread_demand(near, energy)
     validate(demand, DEMAND)
     assert demand["demand_kwh_day"].sum() == pytest.approx(energy["demand_kwh_day"].sum(), rel=1e-9)
-    # 20.6 MWh a day in the city of 1,108,872 people, for 323,000 of them.
-    assert demand["demand_kwh_day"].sum() == pytest.approx(20_600 * 323 / 1_109, rel=0.1)
+    # 26.2 MWh a day in the Territory of 2,363,863 people, for 323,000 of them.
+    assert demand["demand_kwh_day"].sum() == pytest.approx(26_200 * 323 / 2_364, rel=0.1)
 
 
 def test_offers_of_the_sectors(shared_data, sectors):

@@ -55,21 +55,30 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     assert row["vehicle_classes"] == ("two_wheeler, two_wheeler_delivery, three_wheeler, car, van")
     assert row["charger_cost_pkr"] == 640_000
     assert row["grid_item"] == "lt_40"
-    grid = 50_000 + 35.2 * 17_400  # the service line, and a part of a transformer by the kW
+    # Four rickshaws at 1.35 kW and a car at 7: the service line, and a part of a transformer.
+    assert row["load_kw"] == pytest.approx(4 * 1.35 + 7)
+    grid = 50_000 + 12.4 * 12_500
     assert row["grid_cost_pkr"] == pytest.approx(grid)
     assert row["line_cost_pkr"] == 0
     assert row["fee_cost_pkr"] == 50_000
     # Four sockets on one car bay, one car at the AC port.
     assert row["bays_needed"] == 2
     assert row["civil_cost_pkr"] == 2 * 150_000
-    assert row["cost_pkr"] == pytest.approx(640_000 + grid + 50_000 + 300_000)
+    design = 0.08 * (grid + 300_000)
+    assert row["design_cost_pkr"] == pytest.approx(design)
+    works = 640_000 + grid + 300_000
+    assert row["contingency_cost_pkr"] == pytest.approx(0.15 * (works + design))
+    assert row["deposit_cost_pkr"] == pytest.approx(12.4 * 1_810)
+    assert row["insurance_pkr_year"] == pytest.approx(0.005 * works)
+    cost = works + 50_000 + design + 0.15 * (works + design) + 12.4 * 1_810
+    assert row["cost_pkr"] == pytest.approx(cost)
     assert row["land_cost_pkr"] == 0
     assert row["land_pkr_year"] == 2 * 10_000 * 12
     assert row["om_pkr_year"] == pytest.approx(0.05 * 640_000)
     assert row["subsidy_pkr"] == pytest.approx(0.5 * 640_000 + 0.8 * grid)
     assert row["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15)
     assert row["capacity_ac_kwh_day"] == pytest.approx(22 * 24 * 0.15)
-    assert row["pkr_per_kwh_day"] == pytest.approx((990_000 + grid) / (35.2 * 24 * 0.15))
+    assert row["pkr_per_kwh_day"] == pytest.approx(cost / (35.2 * 24 * 0.15))
     assert (row["neeca_level"], row["annual_fee_pkr"]) == ("L2", 35_000)
     assert row["reason"] == ""
 
@@ -84,12 +93,15 @@ def test_a_hub_behind_a_transformer_by_hand():
         line_km=1.5,
     ).iloc[0]
     assert row["power_kw"] == pytest.approx(259.8)
+    assert row["load_kw"] == pytest.approx(2 * 120 + 6 * 1.35)
     assert row["grid_item"] == "pmt_400"
     assert row["grid_cost_pkr"] == 3_500_000 + 1.5 * 3_000_000
     assert row["charger_cost_pkr"] == 2 * 6_000_000 + 6 * 60_000
     # 4 DC ports and 6 sockets: 5.5 car bays are 6.
     assert row["civil_cost_pkr"] == 6 * 150_000
-    assert row["cost_pkr"] == 12_360_000 + 8_000_000 + 50_000 + 900_000
+    design = 0.08 * 8_900_000
+    more = design + 0.15 * (12_360_000 + 8_900_000 + design) + 248.1 * 1_810
+    assert row["cost_pkr"] == pytest.approx(12_360_000 + 8_000_000 + 50_000 + 900_000 + more)
     assert row["subsidy_pkr"] == pytest.approx(0.4 * 12_360_000 + 0.9 * 8_000_000 + 50_000)
     assert row["capacity_dc_kwh_day"] == pytest.approx(240 * 24 * 0.10 * 0.85)
     assert row["neeca_level"] == "L4"
@@ -291,13 +303,13 @@ def test_own_tables_that_lack_what_costs_need(tmp_path):
         compatibility(own_table(tmp_path, pairs))
 
 
-def test_no_size_just_below_the_step_to_a_transformer_is_favoured():
-    """A kW costs no less below 40 kW than from a 100 kVA transformer with its line, used up."""
+def test_a_part_of_a_transformer_costs_what_the_whole_does_by_the_kw():
+    """A kW below 40 kW costs no less than of a 100 kVA transformer, used up, without its line."""
     at = connection_tier(np.array([10.0, 39.6, 40.0, 40.1, 95.0]), grid_figures())
     line = at["needs_line"] * 0.15 * 3_000_000
     price = (at["connection_cost_pkr"] + line).to_numpy(dtype=float)
-    assert price == pytest.approx([224_000, 739_040, 746_000, 1_650_000, 1_650_000])
-    assert (price[:3] / [10.0, 39.6, 40.0] >= price[-1] / 95.0).all()
+    assert price == pytest.approx([175_000, 545_000, 550_000, 1_650_000, 1_650_000])
+    assert (price[:3] / [10.0, 39.6, 40.0] >= 1_200_000 / 95.0).all()
     plain = grid_figures()[lambda g: g["kind"] != "connection_kw"]  # an own table without it
     assert connection_tier(np.array([39.6]), plain)["connection_cost_pkr"].item() == 50_000
 

@@ -48,6 +48,24 @@ def test_places_of_an_osm_file(tmp_path, ending):
     assert "OpenStreetMap" in places["source"].iloc[0]
 
 
+def test_a_place_is_called_by_its_english_name_where_it_has_one(tmp_path):
+    path = tmp_path / "city.osm"
+    local = '<tag k="name" v="پی ایس او"/>'
+    path.write_text(OSM.replace('<tag k="name" v="PSO"/>', local + '<tag k="name:en" v="PSO"/>'))
+    assert "PSO" in set(candidates_from_pois(path, TAGS)["name"])
+    path.write_text(OSM.replace('<tag k="name" v="PSO"/>', local))
+    assert "پی ایس او" in set(candidates_from_pois(path, TAGS)["name"])
+    layer = gpd.GeoDataFrame(
+        {"name": ["پی ایس او", "Shell"], "name:en": ["PSO", None]},
+        geometry=gpd.points_from_xy([73.05, 73.06], [33.7, 33.7]),
+        crs=4326,
+    )
+    layer.to_file(tmp_path / "places.geojson")
+    places = candidates_from_layer(tmp_path / "places.geojson", kind="fuel")
+    assert places["name"].tolist() == ["PSO", "Shell"]
+    assert places["user_name"].tolist() == ["پی ایس او", "Shell"]
+
+
 def test_the_first_key_names_the_kind(tmp_path):
     path = tmp_path / "city.osm"
     path.write_text(OSM)

@@ -7,6 +7,7 @@ from conftest import ROOT
 from shapely import box
 from town import write_town
 
+import siting
 from siting.config import load
 from siting.study.people_doubts import most_people, people_doubts
 
@@ -76,3 +77,54 @@ def test_the_embedded_cities_are_not_doubted():
 
     report = check(ROOT / "configs" / "islamabad.yaml")
     assert not [line for line in report.notes if line.startswith("doubtful")]
+
+
+def titled(tmp_path, title, **demand):
+    asked = config(tmp_path, **demand)
+    return asked.model_copy(update={"title": title})
+
+
+def test_people_far_below_the_census_of_the_tehsil_that_the_study_is_named_for(tmp_path):
+    cells, landhi = square_km(20, 241_215), box(67.17, 24.82, 67.25, 24.88)
+    named = titled(tmp_path, "Karachi, Landhi Town")
+    (line,) = people_doubts(named, cells, None, landhi)
+    assert line.startswith("241,215 people in the area of the roads, but the census of 2023 counts")
+    assert "681,294 in Landhi" in line
+    assert "city_people" in line
+    # Roads of a third of it reach a third of its people; other names, and enough people, say none.
+    assert people_doubts(named, cells, None, box(67.17, 24.82, 67.20, 24.84)) == []
+    assert people_doubts(titled(tmp_path / "b", "Karachi"), cells, None, landhi) == []
+    assert people_doubts(named, square_km(20, 600_000), None, landhi) == []
+
+
+def test_roads_far_from_the_city_named(tmp_path):
+    cells, karachi_roads = square_km(194, 2_000_000), DOT
+    (line,) = people_doubts(config(tmp_path, city="lahore"), cells, None, karachi_roads)
+    assert line.startswith("demand.city is Lahore, but the middle of the roads is 1,0")
+    # Just outside a box that is recalled is no doubt.
+    near = box(67.41, 24.9, 67.45, 24.95)
+    assert people_doubts(config(tmp_path / "b"), cells, None, near) == []
+
+
+def test_cells_too_coarse_for_the_cutoff(tmp_path):
+    asked = config(tmp_path)
+    cutoff = asked.reach.cutoff_min
+    cells = square_km(9, 9_000)
+    # Half a kilometre at v km/h takes 30 / v min: a third of the cutoff at v = 90 / cutoff.
+    assert people_doubts(asked, cells, None, DOT, 1.01 * 90 / cutoff) == []
+    (line,) = people_doubts(asked, cells, None, DOT, 0.9 * 90 / cutoff)
+    assert line.startswith("cells are 1.0 km wide: half a cell takes")
+    assert "cells of 900 m or less" in line
+
+
+@pytest.mark.slow
+def test_check_sees_the_wrong_city_coarse_cells_and_a_thin_layer():
+    embedded = ROOT / "configs" / "islamabad.yaml"
+    for overrides, said in (
+        ([], None),
+        (["demand.city=lahore"], "demand.city is Lahore"),
+        (["demand.cells.size_m=4000"], "cells are 4.0 km wide"),
+    ):
+        notes = siting.check(embedded, overrides=overrides).notes
+        doubts = [note for note in notes if note.startswith("doubtful: ")]
+        assert (said in doubts[0]) if said else doubts == []

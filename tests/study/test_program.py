@@ -325,7 +325,10 @@ def test_the_program_is_there_to_look_at(town):
 # ------------------------------------------------------------------------------------ money
 
 
-NO_LAND = {"land_bay_month_pkr": 0, "civil_bay_pkr": 0}
+NO_LAND = dict.fromkeys(
+    ("land_bay_month_pkr", "civil_bay_pkr", "contingency_share", "insurance_share", "design_share"),
+    0,
+)
 
 
 def test_each_new_station_has_its_business_case(town, tmp_path):
@@ -354,7 +357,7 @@ def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
         fleet.write("2029,two_wheeler,24,24,24,by hand,ASSUMPTION\n")
     subsidy = {"rule": "gap", "gap_cap_share": 1.0}
     change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
-    change(town, section="money", prices_pkr_kwh={"lev": 46})
+    change(town, section="money", prices_pkr_kwh={"lev": 51})
     asked = {"required_sites": ["West pump"], "most_new_stations": 1}
 
     def paid(first, second):
@@ -383,7 +386,7 @@ def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
 def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     subsidy = {"rule": "need", "charger_share": 1.0, "grid_share": 1.0}
     change(town, section="offers", subsidy=subsidy, costs=NO_LAND)
-    change(town, section="money", prices_pkr_kwh={"lev": 50})
+    change(town, section="money", prices_pkr_kwh={"lev": 68})
     plan = siting.run(change(town, budget_pkr=1_000_000))
     case = plan.tables["business"].set_index("site_id")
     most = plan.offers.set_index("site_id")["subsidy_pkr"]  # of the one offer a site

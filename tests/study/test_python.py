@@ -544,6 +544,33 @@ def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
     assert again["plot_no"].to_list() == plan.sites["plot_no"].to_list()
 
 
+def test_columns_of_ones_own_people_and_demand_are_those_of_the_cells(town):
+    study = siting.Study(town)
+    people = gpd.read_file(town.parent / "people.csv").astype({"lon": float, "lat": float})
+    people = gpd.GeoDataFrame(
+        {"people": [8, 4, 0], "ward": ["west", "east", "east"], "served_share": [1, 2, 3]},
+        geometry=gpd.points_from_xy(people["lon"].iloc[[0, 1, 1]], people["lat"].iloc[[0, 1, 1]]),
+        crs=4326,
+        index=pd.Index([11, 12, 13], name="osmid"),
+    )
+    given = study.with_(demand={"people": {"kind": "points", "path": people}})
+    layer = given.plan.layers["demand"].sort_values("people")
+    assert layer["ward"].tolist() == ["east", "west"]
+    # One column is the plan's own, and where the rows of a cell differ there is nothing to say.
+    assert layer["served_share"].tolist() == [1, 1]
+    assert layer["user_served_share"].tolist()[1] == 1
+    assert np.isnan(layer["user_served_share"].iloc[0])
+    assert layer["user_id"].tolist()[1] == 11
+
+    rows = study.demand[["cell_id", "vehicle_class", "demand_kwh_day"]]
+    rows = rows.assign(block=[f"B{n}" for n in range(len(rows))])
+    plan = study.with_(demand={"table": rows}).plan
+    assert plan.demand["block"].tolist() == rows["block"].tolist()
+    assert plan.layers["demand"].set_index("cell_id")["block"].to_dict() == dict(
+        zip(rows["cell_id"], rows["block"], strict=True)
+    )
+
+
 def test_ids_of_ones_own_demand_are_kept_where_rows_stay_rows(town):
     study = siting.Study(town)
     rows = study.demand[["cell_id", "vehicle_class", "demand_kwh_day"]]

@@ -1,5 +1,6 @@
 """A whole run on a hand-made town: file in, plan and run folder out, faults named, nothing half."""
 
+import html
 import json
 import shutil
 import sqlite3
@@ -240,6 +241,13 @@ def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
     assert set(plan.candidates["kind"]) == {"street"}
     facts = json.loads((town.parent / "out" / "run.json").read_text(encoding="utf-8"))
     assert facts["demand"]["city"] == "Haripur"
+    (left_out,) = (line for line in facts["warnings"] if "gives no place" in line)
+    assert left_out.startswith("candidates.sources.0 gives no place and is left out: ")
+    page = (town.parent / "out" / "report.html").read_text(encoding="utf-8")
+    assert html.escape(left_out) in page
+    assert siting.study_from_run(town.parent / "out").empty_sources["key"].tolist() == [
+        "candidates.sources.0"
+    ]
     used_up = [line for line in facts["warnings"] if "where a station can be built has one" in line]
     assert bool(used_up) == (len(plan.new_sites) == len(plan.candidates))
     path.write_text(ROADS_ONLY.replace("    - {kind: streets, spacing_m: 900}\n", ""), "utf-8")

@@ -135,6 +135,10 @@ def test_the_figures_of_a_plan_are_attributes_and_its_questions_have_typed_keys(
     assert plan.cost_pkr == pytest.approx(plan.sites["cost_pkr"].sum())
     assert plan.subsidy_pkr == pytest.approx(plan.sites["subsidy_pkr"].sum())
     assert (plan.budget_pkr, plan.gap) == (5_000, 0)
+    assert plan.study.budget_pkr == 5_000
+    figures = plan.summary()
+    assert figures["served_kwh_day"] == pytest.approx(12)
+    assert (figures["stations"], figures["subsidy_pkr"]) == (2, plan.subsidy_pkr)
     assert not [name for name in dir(plan) if name.startswith("with_")]
     for name in ("explain", "replan", "evaluate", "simulate", "frontier", "compare", "what_if"):
         keys = inspect.signature(getattr(type(plan), name)).parameters.values()
@@ -192,6 +196,22 @@ class Display:
                 self.shown[at] = what
 
         return Handle()
+
+
+def test_a_study_in_a_notebook_shows_its_progress_by_itself(monkeypatch, study):
+    pytest.importorskip("IPython")
+    import IPython
+
+    assert siting.Study(study.config).progress is None
+    kernel = type("ZMQInteractiveShell", (), {"execution_count": 7})()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: kernel)
+    heard = []
+    monkeypatch.setattr(progress, "show_progress", lambda: heard.append)
+    shown = siting.Study(study.config)
+    assert shown.network is not None
+    assert [event.stage for event in heard if event.done] == ["roads"]
+    quiet = siting.Study(study.config, progress=lambda event: None)
+    assert quiet.progress is not heard.append
 
 
 def test_progress_in_a_notebook_is_one_table_a_cell(monkeypatch):

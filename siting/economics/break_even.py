@@ -1,0 +1,235 @@
+"""At which value of one figure, all others the same, stations that are built need no money.
+
+The net present value of a station that sells q is ``worth q - need`` (`siting.economics.gap_terms`)
+and goes along a straight line in the price of a kWh, the tariff, the lease of a bay, wages, fixed
+charges, sales, and the cost of chargers, grid works and civil works. Two values of a figure give
+the line, and the line where it crosses 0: nothing is solved, and nothing is planned anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from siting.economics.case import gap_terms
+from siting.economics.flows import MONTHS, sold_shares
+from siting.economics.rules import PRICE, BusinessRules
+from siting.errors import InputError
+from siting.sites import Subsidy
+
+Floats = npt.NDArray[np.float64]
+
+SHARE = "share of what is planned"
+SALES = "sales"
+LEASE = "land_bay_month"
+# Rules that go along a straight line, by their item of money.csv and unit.
+_RULES = {
+    "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
+    "attendants": ("attendants", "attendants a station with fast chargers"),
+    "attendants_other": ("attendants_other", "attendants a station without fast chargers"),
+    "fixed_pkr_kw_month": ("fixed_charge", "PKR/kW a month"),
+}
+# Parts of the cost of an offer that are told as a share of what is planned.
+_COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
+# Of the cost: below this a lack is rounding.
+_NONE = 1e-6
+# A break-even beyond this many times a figure's value decides nothing.
+FAR = 5.0
+ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Stations that are built, what they sell, and the rules of their business case.
+
+    Parameters
+    ----------
+    offers
+        The new stations' offers, as `siting.sites.make_offers` returns them, ``subsidy_pkr`` what
+        each is paid.
+    sold_kwh_day
+        What each sells (kWh/day), above what stood before, in their order.
+    rules, subsidy
+        Prices and rates, and what public money may pay at most.
+    by_group
+        What is sold by charger group, as in `siting.economics.business_case`.
+    land_bay_month_pkr
+        Lease of a bay (PKR a month); none: land is not leased.
+    """
+
+    offers: pd.DataFrame
+    sold_kwh_day: Floats
+    rules: BusinessRules
+    subsidy: Subsidy
+    by_group: pd.DataFrame | None = None
+    land_bay_month_pkr: float | None = None
+
+    @property
+    def npv_pkr(self) -> Floats:
+        """Net present value of each station without subsidy (PKR)."""
+        return self._terms()[0]
+
+    @property
+    def carried_pkr(self) -> Floats:
+        """Net present value of each station with the most that it may be paid (PKR)."""
+        npv, cap = self._terms()
+        return npv + cap
+
+    def _terms(self) -> tuple[Floats, Floats]:
+        terms = gap_terms(self.offers, self.rules, self.subsidy, self.by_group)
+        worth, need = (terms[c].to_numpy(float) for c in ("worth_pkr_kwh_day", "need_pkr"))
+        return worth * self.sold_kwh_day - need, terms["cap_pkr"].to_numpy(dtype=float)
+
+    def at(self, figure: str, value: float) -> Accounts:
+        """Return the same stations with one figure (`levers`) at another value."""
+        offers, rules = self.offers, self.rules
+        if figure == SALES:
+            return replace(self, sold_kwh_day=self.sold_kwh_day * value)
+        if figure == LEASE:
+            assert self.land_bay_month_pkr is not None
+            more = (value - self.land_bay_month_pkr) * MONTHS * offers["bays_needed"].fillna(0.0)
+            return replace(self, offers=offers.assign(land_pkr_year=offers["land_pkr_year"] + more))
+        if figure in _COSTS:
+            added = (value - 1.0) * offers[figure].astype(float)
+            columns: dict[str, Any] = {
+                figure: offers[figure] + added,
+                "cost_pkr": offers["cost_pkr"] + added,
+            }
+            if figure == "charger_cost_pkr":
+                columns |= {c: offers[c] * value for c in ("battery_cost_pkr", "om_pkr_year")}
+            return replace(self, offers=offers.assign(**columns))
+        if figure.startswith(PRICE):
+            prices = dict(rules.prices_pkr_kwh) | {figure.removeprefix(PRICE): value}
+            return replace(self, rules=replace(rules, prices_pkr_kwh=prices))
+        name = next(name for name, (item, _) in _RULES.items() if item == figure)
+        changed: dict[str, Any] = {name: value}
+        return replace(self, rules=replace(rules, **changed))
+
+    def levers(self) -> dict[str, tuple[float, str]]:
+        """Return the figures that can be moved: their value and unit."""
+        rules = self.rules
+        shares = sold_shares(self.offers, self.by_group)
+        levers = {
+            PRICE + group: (float(rules.prices_pkr_kwh[group]), "PKR/kWh")
+            for group in map(str, shares.columns)
+            if (shares[group] > 0).any()
+        }
+        levers |= {
+            item: (float(getattr(rules, name)), unit) for name, (item, unit) in _RULES.items()
+        }
+        if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
+            levers[LEASE] = (self.land_bay_month_pkr, "PKR a bay and month")
+        levers[SALES] = (1.0, SHARE)
+        return levers | dict.fromkeys(_COSTS, (1.0, SHARE))
+
+
+def break_evens(accounts: Accounts) -> pd.DataFrame:
+    """Return at which value of each figure stations need no public money, or cannot be carried.
+
+    One figure moves, all others stay. A price at one charger group is asked of the stations that
+    sell most there.
+
+    Parameters
+    ----------
+    accounts
+        The stations: those that draw public money, if any; else all.
+
+    Returns
+    -------
+    DataFrame
+        ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
+        ``value``, ``unit``, ``stations`` (how many it is asked of), ``rising`` (whether more of it
+        helps them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all,
+        need no public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every,
+        station lacks more than public money may pay). Blank where no value of at least 0, and at
+        most `FAR` times the figure's own, does so. Figures that decide nothing are left out. The
+        nearest to its value comes first.
+    """
+    shares = sold_shares(accounts.offers, accounts.by_group)
+    main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
+    rows = []
+    for figure, (value, unit) in accounts.levers().items():
+        group = figure.removeprefix(PRICE)
+        mine = main == group if figure.startswith(PRICE) else np.ones(len(main), dtype=bool)
+        # A step that no price forbids: of the tariff downwards.
+        step = (-0.1 if figure == "station_tariff" else 0.1) * value or 0.01
+        other = accounts.at(figure, value + step)
+        free = _crossings(accounts.npv_pkr, other.npv_pkr, value, step)[:, mine]
+        carried = _crossings(accounts.carried_pkr, other.carried_pkr, value, step)[:, mine]
+        moves = np.isfinite(free[1])
+        if not moves.any():
+            continue
+        rising = bool(np.sum(np.sign(free[0][moves])) > 0)
+        last, first = (np.max, np.min) if rising else (np.min, np.max)
+        moved = np.isfinite(carried[1])
+        rows.append(
+            {
+                "figure": figure,
+                "value": value,
+                "unit": unit,
+                "stations": int(moves.sum()),
+                "rising": rising,
+                "half_no_money_at": float(np.median(free[1])) if moves.all() else math.nan,
+                "no_money_at": float(last(free[1])) if moves.all() else math.nan,
+                "first_lost_at": float(last(carried[1][moved])) if moved.any() else math.nan,
+                "all_lost_at": float(first(carried[1])) if moved.all() else math.nan,
+            }
+        )
+    ends = list(ENDS)
+    table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
+    most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
+    table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
+    # How far the nearest break-even of all is, as a share of the value; of 0 any step is as far.
+    decides = [end for end in ends if end != "first_lost_at"]
+    base = table["value"].where(table["value"] > 0)
+    near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
+    near = near.where(base.notna(), 1.0)[table[decides].notna().any(axis=1)]
+    table = table.loc[near.index].assign(near=near)
+    table = table.sort_values(["near", "figure"], ignore_index=True)
+    return table.drop(columns="near")
+
+
+def swings(
+    accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
+) -> pd.DataFrame:
+    """Return by how much figures at their low and high ends move the value of all stations (PKR).
+
+    Parameters
+    ----------
+    accounts
+        The new stations.
+    ends
+        By name: the stations with the figure at a value, and its low and high end.
+
+    Returns
+    -------
+    DataFrame
+        ``name``, ``low_pkr`` and ``high_pkr`` (net present value of all stations without subsidy
+        with the figure there, less that of the plan), ``swing_pkr`` (between the larger and the
+        smaller of the two and 0), in the order given. Ends that the rules refuse are left out.
+    """
+    now = float(accounts.npv_pkr.sum())
+    rows = []
+    for name, (at, low, high) in ends.items():
+        # An end that the rules refuse, such as a tariff above a price, moves nothing that is told.
+        try:
+            moved = [float(at(end).npv_pkr.sum()) - now for end in (low, high)]
+        except InputError:
+            continue
+        swing = max(*moved, 0.0) - min(*moved, 0.0)
+        rows.append({"name": name, "low_pkr": moved[0], "high_pkr": moved[1], "swing_pkr": swing})
+    return pd.DataFrame(rows, columns=["name", "low_pkr", "high_pkr", "swing_pkr"])
+
+
+def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
+    """Return the slope of each station's line, and where it crosses 0 (NaN: it is level)."""
+    slope = (then - now) / step
+    level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)
+    safe = np.where(level, 1.0, slope)
+    return np.array([np.where(level, 0.0, slope), np.where(level, np.nan, value - now / safe)])

@@ -1,0 +1,102 @@
+"""Search areas: how far a station may stand from its place before the plan loses by it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.roads import Network, travel_times
+
+STEP_M = 10.0  # radii are rounded down to this
+METRES_A_MINUTE = 1000.0 / 60.0
+
+
+def with_areas(
+    stations: gpd.GeoDataFrame,
+    service: pd.DataFrame,
+    cells: pd.DataFrame,
+    network: Network,
+    *,
+    cutoff_min: float,
+    access_kmh: float,
+    loss: float,
+    most_m: float,
+) -> gpd.GeoDataFrame:
+    """Return stations with the radius in which any place will do, and what is lost there at most.
+
+    A station that moves keeps its customers as far as they reach the new place within the cutoff:
+    from the cell to its junction, over the roads, and as far from the road as it stands now. What
+    is lost is the energy of those who do not. Each station's customers are its own, so that all
+    may move at once, and the losses add up. Places are the junctions of the network.
+
+    Parameters
+    ----------
+    stations
+        ``site_id``, ``snap_m`` and points (m).
+    service, cells, network
+        Of the plan: who is served by what, where they live, and the roads.
+    cutoff_min, access_kmh
+        As for `siting.roads.reach`.
+    loss
+        Share of a station's energy that may be lost, 0 to 1.
+    most_m
+        The largest radius.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``radius_m``, rounded down to 10 m, and ``loss_share``: the most that any place in the
+        circle loses of the station's energy.
+    """
+    away = _turned_round(network)
+    junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
+    homes = cells.set_index("cell_id")[["node_id", "snap_m"]]
+    kwh_of = {
+        str(site): rows.groupby("cell_id")["served_kwh_day"].sum()
+        for site, rows in service.groupby("site_id")
+    }
+    radii, losses = [], []
+    for site, snap_m, point in zip(
+        stations["site_id"], stations["snap_m"], stations.geometry, strict=True
+    ):
+        kwh = kwh_of.get(str(site), pd.Series(dtype=float))
+        home = homes.loc[kwh.index]
+        access = (home["snap_m"].to_numpy(dtype=float) + float(snap_m)) / (
+            access_kmh * METRES_A_MINUTE
+        )
+        metres = np.hypot(*(junctions - (point.x, point.y)).T)
+        near = np.flatnonzero(metres <= most_m)
+        near = near[np.argsort(metres[near], kind="stable")]
+        lost = np.full(len(near), kwh.sum())
+        if len(kwh):
+            drives = travel_times(away, home["node_id"], cutoff_min)
+            place = pd.Index(network.nodes.index[near])
+            drives = drives.assign(place=place.get_indexer(drives["node_id"]))
+            drives = drives[drives["place"] >= 0]
+            at_node = pd.DataFrame(
+                {"target_node_id": home["node_id"].astype("int64"), "kwh": kwh, "access": access}
+            )
+            there = drives.merge(at_node, on="target_node_id")
+            there = there[there["travel_min"] + there["access"] <= cutoff_min + 1e-9]
+            kept = np.bincount(there["place"], weights=there["kwh"], minlength=len(near))
+            lost = np.maximum(kwh.sum() - kept, 0.0)
+        share = lost / kwh.sum() if kwh.sum() > 0 else np.zeros(len(near))
+        bad = np.flatnonzero(share > loss + 1e-9)
+        end = metres[near[bad[0]]] if len(bad) else most_m
+        # A place just at the end is not in the circle.
+        radius = np.floor(end / STEP_M) * STEP_M
+        radii.append(float(radius - STEP_M if len(bad) and radius == end else radius))
+        inside = metres[near] <= max(radii[-1], 0.0)
+        losses.append(float(share[inside].max(initial=0.0)))
+    return stations.assign(radius_m=np.maximum(radii, 0.0), loss_share=losses)
+
+
+def _turned_round(network: Network) -> Network:
+    """Return the network with every street turned round: drives to a target become drives from."""
+    index = network.edges.index
+    levels = [index.get_level_values(name) for name in ("v", "u", "key")]
+    turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])
+    return replace(network, edges=network.edges.set_axis(turned))

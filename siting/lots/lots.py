@@ -1,0 +1,258 @@
+"""A plan parted into lots for a tender, and the folder that says so."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting import __version__
+from siting.errors import Fault, InputError
+from siting.export import noted, write_csv, write_geojson, write_json
+from siting.lots.areas import with_areas
+from siting.lots.neighbours import ground_of
+from siting.lots.page import page_of
+from siting.lots.parting import least_spread, need, part, spread
+from siting.plan import Plan
+from siting.sites.chargers_text import added_up
+from siting.study.stored_run import Source, plan_of, study_of
+from siting.writing import claimed_folder, write_whole
+
+# Largest radius of a search area by default (m): Germany's were 2 km, outside cities too.
+MOST_M = 1000.0
+# A circle is drawn no smaller than a station's own ground (m).
+LEAST_M = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Lots:
+    """A plan in lots.
+
+    Parameters
+    ----------
+    title, note
+        Of the study; the note with whose data it is.
+    lots
+        One row a lot, the ground of its stations in lon/lat: what it serves, costs and needs.
+    areas
+        One row a new station, the area to search in lon/lat: what must stand there at least.
+    facts
+        What ``lots.json`` says: how alike the lots are and the least that is possible.
+    notes
+        The same in sentences.
+    """
+
+    title: str
+    note: str
+    lots: gpd.GeoDataFrame
+    areas: gpd.GeoDataFrame
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def part_into_lots(
+    run: Source,
+    lots: int,
+    *,
+    within: float = 0.10,
+    loss: float = 0.05,
+    most_m: float = MOST_M,
+) -> Lots:
+    """Return a plan's new stations in connected lots of like energy and public money.
+
+    Stations are neighbours where their ground meets by road, and a lot is connected by them. The
+    lots are as alike as were found in the energy they serve and in the public money that each
+    needs as one business: the good stations of a lot carry its weak ones.
+
+    Parameters
+    ----------
+    run
+        A run folder, a study or a plan.
+    lots
+        How many.
+    within
+        By what share the largest lot may be above the smallest.
+    loss
+        Share of its energy that a station may lose wherever it stands in its search area.
+    most_m
+        The largest radius of a search area (m).
+
+    Raises
+    ------
+    InputError
+        If the run builds no station, or fewer than there are lots; if a share is none.
+
+    Examples
+    --------
+    >>> lots = part_into_lots("runs/islamabad", 10)  # doctest: +SKIP
+    >>> lots.lots[["lot", "energy_kwh_day", "ceiling_pkr"]]  # doctest: +SKIP
+    """
+    _require_sense(lots, within, loss, most_m)
+    study = study_of(run)
+    plan = run if isinstance(run, Plan) else study.plan
+    if isinstance(run, Path | str):
+        plan = plan_of(study, Path(run))
+    new = plan.new_sites.sort_values("site_id", ignore_index=True)
+    if new.empty:
+        what = "builds no new station, so that there is nothing to part"
+        raise InputError(Fault(str(plan.title), what, "plan with more money, or allow more sites"))
+    if lots > len(new):
+        what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
+        raise InputError(Fault("--lots", what, f"ask for {len(new)} or fewer"))
+    reach = study.config.reach
+    if reach.table_csv is not None:
+        what = "the drives are a table of your own, which says nothing of other places"
+        raise InputError(Fault("reach.table_csv", what, "plan on drives over the roads"))
+    sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
+    offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
+    npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
+    ground, pairs = ground_of(study.network, sites["node_id"].astype("int64").tolist())
+    energy, xy = new["served_kwh_day"].to_numpy(dtype=float), new.get_coordinates().to_numpy()
+    lot = _from_north(part(energy, npv.to_numpy(dtype=float), xy, pairs, lots, within), xy)
+    years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
+    stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
+        lot=lot,
+        least_chargers=new["chargers"],
+        least_ports=offers["ports"].to_numpy(dtype=int),
+        least_power_kw=new["power_kw"],
+        bays_needed=offers["bays_needed"].to_numpy(dtype=float),
+        open_by=[f"{years[site]:.0f}-01-01" for site in new["site_id"]],
+        energy_kwh_day=energy,
+        cost_pkr=new["cost_pkr"],
+        npv_pkr=npv.to_numpy(dtype=float),
+        plan_subsidy_pkr=new["subsidy_pkr"],
+        snap_m=sites["snap_m"].to_numpy(dtype=float),
+    )
+    stations = with_areas(
+        stations, plan.service, plan.cells, study.network,
+        cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
+    ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
+    # The ground of a lot: the cells whose junction its stations are nearest to.
+    cells = plan.cells[plan.cells["node_id"].notna()]
+    at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
+    table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
+    facts, notes = _alike(stations, lots, within)
+    facts = {"siting": __version__, "name": study.config.name,
+             "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
+             "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
+    centres = stations.geometry.to_crs(4326)
+    areas = stations.set_geometry(stations.buffer(stations["radius_m"].clip(lower=LEAST_M)))
+    areas = areas.assign(lon=centres.x.round(7), lat=centres.y.round(7)).to_crs(4326)
+    return Lots(plan.title, noted(plan), table, areas, facts, tuple(notes))
+
+
+def lots_to_folder(
+    folder: Path, lots: int, *, out: Path | None, now: datetime, **how: Any
+) -> tuple[Lots, Path]:
+    """Part a run into lots, write their folder and return both: see `part_into_lots`.
+
+    Returns
+    -------
+    tuple
+        The lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
+        ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
+    """
+    usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
+    with claimed_folder(out, usual) as claim:
+        parted = part_into_lots(folder, lots, **how)
+        for name, layer in (("lots", parted.lots), ("areas", parted.areas)):
+            key = "lot" if name == "lots" else "site_id"
+            note = f"{parted.title}. {parted.note}"
+            write_geojson(layer, claim.part / f"{name}.geojson", name=name, note=note, key=key)
+            table = pd.DataFrame(layer.drop(columns="geometry"))
+            write_csv(table, claim.part / f"{name}.csv", note=parted.note)
+        write_json(parted.facts, claim.part / "lots.json")
+        roads = study_of(folder).network.edges.to_crs(4326)
+        page = page_of(parted, roads)
+        write_whole(claim.part / "lots.html", lambda part: part.write_text(page, encoding="utf-8"))
+    return parted, claim.place
+
+
+def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None:
+    faults = []
+    if lots < 1:
+        faults.append(Fault("--lots", f"{lots} is no number of lots", "ask for 1 or more"))
+    for name, value in (("--within", within), ("--loss", loss)):
+        if not 0 <= value < 1:
+            faults.append(Fault(name, f"{value:g} is no share", "give one from 0 to below 1"))
+    if not 0 < most_m < math.inf:
+        faults.append(Fault("--radius", f"{most_m:g} is no radius", "give metres above 0"))
+    if faults:
+        raise InputError(faults)
+
+
+def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Return lots numbered from 1, from north to south."""
+    north = [-xy[lot == n, 1].mean() for n in range(lot.max() + 1)]
+    return np.asarray(1 + np.argsort(np.argsort(north, kind="stable"))[lot])
+
+
+def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return one row a lot."""
+    lost = stations["loss_share"] * stations["energy_kwh_day"]
+    by_lot = stations.assign(loss_kwh_day=lost, weak_stations=stations["npv_pkr"] < 0).groupby(
+        "lot"
+    )
+    largest = stations.loc[by_lot["energy_kwh_day"].idxmax()].set_index("lot")
+    summed = ["weak_stations", "least_ports", "least_power_kw", "energy_kwh_day", "cost_pkr",
+              "npv_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
+    table = by_lot[summed].sum()
+    table.insert(
+        0, "about", largest["whereabouts"].where(largest["whereabouts"] != "", largest["name"])
+    )
+    table.insert(1, "stations", by_lot.size())
+    table.insert(3, "least_chargers", by_lot["least_chargers"].agg(added_up))
+    table["ceiling_pkr"] = table["npv_pkr"].map(need)
+    table["open_from"], table["open_by"] = by_lot["open_by"].min(), by_lot["open_by"].max()
+    shapes = ground.geometry.reindex(table.index)
+    return gpd.GeoDataFrame(table.reset_index(), geometry=shapes.array, crs=ground.crs).to_crs(4326)
+
+
+def _alike(
+    stations: gpd.GeoDataFrame, count: int, within: float
+) -> tuple[dict[str, Any], list[str]]:
+    """Return how alike the lots are, and what no parting can better, as facts and in words."""
+    kwh, npv = stations["energy_kwh_day"].to_numpy(), stations["npv_pkr"].to_numpy()
+    energy = stations.groupby("lot")["energy_kwh_day"].sum().to_numpy()
+    money = stations.groupby("lot")["npv_pkr"].sum().map(need).to_numpy()
+    least, apart, paid_apart = least_spread(kwh, count), spread(energy), spread(money)
+    open_ = ", and that no parting is more alike is not proven"
+    text = f"energy: {energy.min():,.0f} to {energy.max():,.0f} kWh/day a lot, {apart:.1%} apart"
+    text += f", where {within:.0%} was asked"
+    if apart > within and least > within:
+        most = max(n for n in range(1, count) if least_spread(kwh, n) <= within)
+        largest = stations.loc[stations["energy_kwh_day"].idxmax()]
+        text += (
+            f" and {least:.1%} is the least that any parting into {count} has, connected or not: "
+            f"{largest['site_id']} alone serves {kwh.max():,.0f}, and an even share is "
+            f"{energy.mean():,.0f}; ask for fewer lots ({most} at most), or plan smaller stations "
+            "(offers.sizes)"
+        )
+    elif apart > within:
+        text += open_
+    good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
+    said = f"public money: PKR {money.min() / 1e6:,.2f} to {money.max() / 1e6:,.2f} m a lot, "
+    said += f"{money.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station"
+    if paid_apart > within:
+        said += f"; that is more than {within:.0%} apart"
+        # Lots without a station that earns need money; all cannot, where all together do not.
+        if good < count and (npv != 0).all() and npv.sum() >= 0:
+            said += f", as in any parting: {good} stations earn more than they cost, so that "
+            said += f"{count - good} lots or more hold none of them"
+        else:
+            said += open_
+    facts = {
+        "energy": {"least_kwh_day": energy.min(), "most_kwh_day": energy.max(),
+                   "spread_share": apart, "least_possible_share": least,
+                   "reached": bool(apart <= within)},
+        "money": {"least_pkr": money.min(), "most_pkr": money.max(), "all_pkr": money.sum(),
+                  "station_by_station_pkr": alone, "reached": bool(paid_apart <= within),
+                  "spread_share": paid_apart if math.isfinite(paid_apart) else None},
+    }  # fmt: skip
+    return facts, [text, said]

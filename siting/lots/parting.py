@@ -1,0 +1,216 @@
+"""Stations parted into connected lots of like value: cut, exchanged by annealing, bounded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+# Starts at least, and at most while the lots are not alike; turns of each, and the heat that
+# annealing begins and ends with.
+STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
+HOT, COLD = 2.0, 2e-3
+# What counts: how far the lots are from alike, beyond what is allowed; the money they need; how
+# much their energy differs; how far their stations stand from each other.
+UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
+
+
+def spread(values: Sequence[float] | np.ndarray) -> float:
+    """Return by what share the largest value is above the smallest; 0 where all are 0.
+
+    >>> spread([100, 110, 105])
+    0.1
+    """
+    most, least = float(np.max(values)), float(np.min(values))
+    if most <= 0:
+        return 0.0
+    return round(most / least - 1, 12) if least > 0 else math.inf
+
+
+def least_spread(values: np.ndarray, lots: int) -> float:
+    """Return a spread that no parting into so many lots can be below, whatever is connected.
+
+    The largest lot holds the largest station, or two of the largest ``lots + 1``, or an even
+    share; the smallest has no more than an even share of the rest.
+
+    >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
+    1.0
+    """
+    total, largest = float(values.sum()), np.sort(values)[::-1]
+    if lots < 2 or total <= 0:
+        return 0.0
+    most = max(float(largest[0]), total / lots)
+    if len(values) > lots:
+        most = max(most, float(largest[lots - 1] + largest[lots]))
+    rest = (total - most) / (lots - 1)
+    return max(0.0, most / rest - 1) if rest > 0 else math.inf
+
+
+def part(
+    energy_kwh_day: np.ndarray,
+    npv_pkr: np.ndarray,
+    xy: np.ndarray,
+    pairs: np.ndarray,
+    lots: int,
+    within: float,
+) -> np.ndarray:
+    """Return the lot of each station, 0 to ``lots - 1``: each lot connected, as alike as found.
+
+    The same input gives the same lots: turns are counted, not timed.
+
+    Parameters
+    ----------
+    energy_kwh_day, npv_pkr, xy
+        Of each station: what it serves, what its business case is worth without public money, and
+        where it stands (m).
+    pairs
+        Neighbours, two positions a row; together they connect all stations.
+    lots
+        How many; no more than there are stations.
+    within
+        How far the largest lot may be above the smallest, in energy and in the public money that
+        it needs as one (`need`).
+    """
+    sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
+    best = (math.inf, np.zeros(len(sums), dtype=int))
+    for start in range(MOST_STARTS):
+        best = min(best, _Search(sums, pairs, lots, within, start).run(), key=lambda one: one[0])
+        apart = spread(np.bincount(best[1], energy_kwh_day, lots))
+        if start + 1 >= STARTS and (apart <= within or least_spread(energy_kwh_day, lots) > within):
+            break
+    return best[1]
+
+
+def need(npv_pkr: float) -> float:
+    """Return the least public money with which stations of such a net present value pay (PKR)."""
+    return max(0.0, -npv_pkr)
+
+
+type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² + y²
+
+
+def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
+    """Return what adds up of each station, an even share of the energy and of all needs being 1."""
+    centred = xy - xy.mean(axis=0)
+    x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
+    energy = energy * lots / max(float(energy.sum()), 1e-300)
+    money = npv * lots / max(float(np.maximum(-npv, 0).sum()), 1e-300)
+    rows = np.column_stack([energy, money, np.ones(len(x)), x, y, x**2 + y**2])
+    return [tuple(row) for row in rows.tolist()]
+
+
+class _Search:
+    """One start: stations cut into lots, which then change by a station or two at a time."""
+
+    def __init__(
+        self, sums: list[Sums], pairs: np.ndarray, lots: int, within: float, start: int
+    ) -> None:
+        self.sums, self.lots, self.within = sums, lots, within
+        self.rng = np.random.default_rng([1, start])
+        self.near: list[list[int]] = [[] for _ in sums]
+        for i, j in pairs.tolist():
+            self.near[i].append(j)
+            self.near[j].append(i)
+        self.members = [set(range(len(sums)))]
+        while len(self.members) < lots:
+            largest = max((m for m in self.members if len(m) > 1), key=lambda m: self._summed(m)[0])
+            self.members.remove(largest)
+            self.members += self._cut(largest, int(self.rng.integers(2**31)))
+        self.lot = [next(n for n, m in enumerate(self.members) if i in m) for i in range(len(sums))]
+        self.state = [self._summed(members) for members in self.members]
+
+    def _summed(self, members: Iterable[int]) -> Sums:
+        return tuple(map(sum, zip(*(self.sums[i] for i in members), strict=True)))
+
+    def _score(self, state: Sequence[Sums]) -> float:
+        energy = [one[0] for one in state]
+        money = [need(one[1]) for one in state]
+        more = 1 + self.within
+        unlike = max(0.0, max(energy) - more * min(energy))
+        unlike += max(0.0, max(money) - more * min(money))
+        differ = sum((value - 1) ** 2 for value in energy)
+        apart = sum(square - (x * x + y * y) / n for _, _, n, x, y, square in state)
+        return UNLIKE * unlike + (MONEY * sum(money) + DIFFER * differ) / self.lots + APART * apart
+
+    def _connected(self, members: set[int]) -> bool:
+        seen = [next(iter(members))]
+        left = members - {seen[0]}
+        for i in seen:
+            for j in self.near[i]:
+                if j in left:
+                    left.discard(j)
+                    seen.append(j)
+        return not left
+
+    def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
+        """Return a lot in two connected parts: a spanning tree is cut, mostly evenly."""
+        order = sorted(members)
+        order = [order[turn % len(order)]]
+        parent = {order[0]: -1}
+        for i in order:
+            for j in self.near[i][turn % 2 :] + self.near[i][: turn % 2]:
+                if j in members and j not in parent:
+                    parent[j] = i
+                    order.append(j)
+        below = {i: self.sums[i][0] for i in order}
+        for i in order[:0:-1]:
+            below[parent[i]] += below[i]
+        half = below[order[0]] / 2
+        root = min(order[1:], key=lambda i: abs(below[i] - half))
+        if turn % 3 == 0:
+            root = order[1 + turn // 3 % (len(order) - 1)]
+        two = {root}
+        for i in order:
+            if parent[i] in two:
+                two.add(i)
+        return members - two, two
+
+    def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
+        """Return the lots that a turn would change, with their stations; none: nothing fits."""
+        if turn % 40 == 0:  # two lots become one, and one becomes two: these, or one elsewhere
+            other = turn // 40 % (2 * self.lots)
+            both = self.members[a] | self.members[b]
+            if other in (a, b) or other >= self.lots or len(self.members[other]) < 2:
+                one, two = self._cut(both, turn // 40)
+                return {a: one, b: two}
+            one, two = self._cut(self.members[other], turn // 40)
+            return {b: both, a: one, other: two}
+        back: set[int] = set()
+        if turn % 2:  # a station comes for the one that goes
+            open_ = [k for k in self.members[b] if any(self.lot[m] == a for m in self.near[k])]
+            back = {open_[turn // 2 % len(open_)]}
+        one, two = (self.members[a] - {i}) | back, (self.members[b] - back) | {i}
+        fits = one and self._connected(one) and (not back or self._connected(two))
+        return {a: one, b: two} if fits else None
+
+    def run(self) -> tuple[float, np.ndarray]:
+        """Return the best parting met, and its score."""
+        count = len(self.sums)
+        turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
+        score = self._score(self.state)
+        best, best_lot = score, list(self.lot)
+        picks = self.rng.integers(2**31, size=(turns, 3)).tolist()
+        chances = self.rng.random(turns).tolist()
+        for turn, (pick, to, kind) in enumerate(picks):
+            i = pick % count
+            across = [j for j in self.near[i] if self.lot[j] != self.lot[i]]
+            if not across:
+                continue
+            moved = self._moved(kind, self.lot[i], self.lot[across[to % len(across)]], i)
+            if moved is None:
+                continue
+            state = list(self.state)
+            for n, members in moved.items():
+                state[n] = self._summed(members)
+            after = self._score(state)
+            heat = HOT * (COLD / HOT) ** (turn / turns)
+            if after <= score or chances[turn] < math.exp((score - after) / heat):
+                self.state, score = state, after
+                for n, members in moved.items():
+                    self.members[n] = members
+                    for k in members:
+                        self.lot[k] = n
+                if score < best - 1e-12:
+                    best, best_lot = score, list(self.lot)
+        return best, np.array(best_lot)

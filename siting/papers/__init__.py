@@ -1,0 +1,5 @@
+"""The papers that a plan's approval, connections, licences and tender ask for, as Word files."""
+
+from siting.papers.papers import KINDS, write_paper
+
+__all__ = ["KINDS", "write_paper"]

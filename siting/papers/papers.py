@@ -1,0 +1,361 @@
+"""What each paper asks for and what a run knows of it; the rest are marked blanks.
+
+The headings of the PC-I are those of the Planning Commission's form for infrastructure (2005, with
+the four kinds of objective of 2024). Stations' figures are those that `siting trace` follows back,
+totals are sums of these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from siting.errors import Fault, InputError
+from siting.export import json_text, noted
+from siting.lots import part_into_lots
+from siting.papers.word import Blank, Text, Word
+from siting.plan import Plan
+from siting.study.stored_run import plan_from_run
+from siting.writing import require_free, write_whole
+
+PARTS = {
+    "charger_cost_pkr": "chargers", "battery_cost_pkr": "batteries to swap",
+    "connection_cost_pkr": "connections to the grid", "line_cost_pkr": "11 kV lines",
+    "upgrade_cost_pkr": "feeders made stronger", "fee_cost_pkr": "licence and other fees",
+    "civil_cost_pkr": "civil works", "land_cost_pkr": "land",
+}  # fmt: skip
+RUNNING = {
+    "energy_pkr_year": "electricity", "om_pkr_year": "operation and maintenance",
+    "staff_pkr_year": "staff", "fixed_charge_pkr_year": "fixed charges of the connection",
+    "payment_pkr_year": "payment systems", "land_pkr_year": "lease of land",
+    "annual_fee_pkr": "annual licence fees",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A plan with one row a new station: all that papers tell of it."""
+
+    path: Path
+    plan: Plan
+    stations: pd.DataFrame
+
+    def total(self, column: str, decimals: int = 0) -> str:
+        """Return a sum over the new stations."""
+        return f"{self.stations[column].sum():,.{decimals}f}"
+
+
+def write_paper(
+    folder: Path | str, kind: str, out: Path | None = None, *, lots: Path | None = None
+) -> Path:
+    """Write a paper from a stored run as a Word file and return its path.
+
+    Parameters
+    ----------
+    folder
+        A run folder.
+    kind
+        ``pc1``: the Planning Commission's project form; ``load``: an application to the power
+        company for each station, a page each; ``licence``: what NEECA's file asks for each
+        station; ``tender``: the annexes of a tender in lots.
+    out
+        The file, a new one; by default ``RUN-KIND.docx`` beside the folder.
+    lots
+        For a tender: a folder that `siting lots` wrote from the same run.
+
+    Raises
+    ------
+    InputError
+        If there is no such paper, something is in the way, the run builds no station, or the lots
+        are not of this run.
+    MissingExtraError
+        If python-docx is not installed.
+    """
+    if kind not in KINDS:
+        raise InputError(Fault("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}"))
+    if (lots is not None) != (kind == "tender"):
+        fix = "make the lots with siting lots, and name their folder with --lots"
+        what = "a tender is in lots" if kind == "tender" else "goes with --kind tender alone"
+        raise InputError(Fault("--lots", what, fix if kind == "tender" else "leave it out"))
+    folder = Path(folder)
+    whole = folder.resolve()
+    path = whole.with_name(f"{whole.name}-{kind}.docx") if out is None else out
+    if path.suffix != ".docx":
+        raise InputError(Fault(str(path), "does not end in .docx", "name a .docx file"))
+    require_free(path)
+    plan = plan_from_run(folder)
+    if plan.new_sites.empty:
+        what = "builds no new station, so that there is nothing to apply for"
+        raise InputError(Fault(str(folder), what, "plan with more money, or allow more sites"))
+    title, write = KINDS[kind]
+    word = Word(f"{title}: {plan.title}", noted(plan))
+    run = _Run(folder, plan, _stations(plan))
+    write(word, run, *([] if lots is None else [lots]))
+    write_whole(path, word.save)
+    return path
+
+
+def _stations(plan: Plan) -> pd.DataFrame:
+    """Return the new stations with their offer, business case, place and year."""
+    # Of a site the net present value is told with what is paid, of a business case without.
+    new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
+    business = plan.tables["business"]
+    for key, table in (
+        ("offer_id", plan.offers),
+        ("site_id", business),
+        ("site_id", plan.candidates),
+    ):
+        rest = [c for c in table.columns if c not in new.columns and c != "geometry"]
+        new = new.join(pd.DataFrame(table).set_index(key)[rest], on=key)
+    built = plan.outcome.built
+    years = built["year"].fillna(plan.study.config.year).astype(int).groupby(built["site_id"]).min()
+    at = plan.new_sites.set_index("site_id").geometry.to_crs(4326)
+    where = [f"{at[site].y:.6f} N, {at[site].x:.6f} E" for site in new["site_id"]]
+    place = [
+        f"{name}, {about}" if about and about != name else str(name)
+        for name, about in zip(new["name"], new["whereabouts"].fillna(""), strict=True)
+    ]
+    return new.assign(year=years.loc[new["site_id"]].to_numpy(), at=where, place=place)
+
+
+def _pc1(word: Word, run: _Run) -> None:
+    plan, facts, stations = run.plan, run.plan.facts, run.stations
+    study = plan.study
+    cost, money = float(stations["cost_pkr"].sum()), float(stations["subsidy_pkr"].sum())
+    word.head("1. Name of the project")
+    word.say(f"Electric-vehicle charging stations: {plan.title}")
+    word.head("2. Location")
+    word.say(f"{len(stations)} places, listed in Annex A. ", Blank("district and province"))
+    if find_spec("matplotlib"):
+        word.picture(plan.plot())
+    else:
+        word.say(Blank("map of the area (the map of report.html)"))
+    word.head("3. Authorities responsible for")
+    word.table(
+        ("For", "Authority"),
+        [(n, Blank("agency")) for n in ("sponsoring", "execution", "operation and maintenance",
+                                        "concerned federal ministry", "climate co-benefits")],
+    )  # fmt: skip
+    word.head("4. Plan provision")
+    word.say(Blank("allocation in the five-year plan and in this year's PSDP or ADP"))
+    word.head("5. Project objectives and their relation to sector objectives")
+    serves = f"{stations['served_kwh_day'].sum():,.0f} kWh/day at new stations"
+    word.table(
+        ("Objective", "Measures (three at most)"),
+        [("sectoral", f"{len(stations)} stations, {run.total('power_kw')} kW; {serves}"),
+         ("economic", f"PKR {money:,.0f} of public and PKR {cost - money:,.0f} of private money"),
+         ("social", f"{facts['served_share']:.1%} of the public charging wanted is served; "
+                    f"{_near(study)}"),
+         ("climate", Blank("emissions avoided, by the method of the Ministry of Climate Change"))],
+    )  # fmt: skip
+    word.head("6. Description, justification and technical parameters")
+    word.say(f"The plan serves {facts['aim']}. Proof: {facts['proof_text']}.")
+    word.say(f"{facts['existing_stations']} stations stand already. ", Blank("justification"))
+    if cost >= 300e6:
+        word.say(Blank("feasibility study, enclosed from PKR 300 million"))
+    word.head("7. Capital cost estimates")
+    word.say(f"Prices of {facts['public_money'].get('year_of_prices', facts['year'])}, PKR.")
+    word.table(
+        ("Component", "PKR"),
+        [*((name, run.total(part)) for part, name in PARTS.items() if stations[part].sum() > 0),
+         ("in all", f"{cost:,.0f}")],
+    )  # fmt: skip
+    by_year = stations.groupby("year")[["cost_pkr", "subsidy_pkr"]].agg(["size", "sum"])
+    opens = [
+        (str(year), f"{row['cost_pkr', 'size']:.0f}", f"{row['cost_pkr', 'sum']:,.0f}",
+         f"{row['subsidy_pkr', 'sum']:,.0f}")
+        for year, row in by_year.iterrows()
+    ]  # fmt: skip
+    word.table(("Opens in", "Stations", "Cost, PKR", "of it public money, PKR"), opens)
+    word.head("8. Annual operating and maintenance cost after completion")
+    word.table(
+        ("Item", "PKR a year"),
+        [(name, run.total(part)) for part, name in RUNNING.items() if stations[part].sum() > 0],
+    )
+    word.head("9. Demand and supply analysis")
+    wanted = [
+        (str(c["vehicle_class"]).replace("_", " "), f"{c['demand_kwh_day']:,.0f}",
+         f"{c['served_kwh_day']:,.0f}")
+        for c in facts["classes"]
+    ]  # fmt: skip
+    word.table(("Vehicles", "Wanted, kWh/day", "Served, kWh/day"), wanted)
+    told = facts["headline"].get("demand_range", {}).get("text")
+    word.say(f"Demand of {facts['year']}" + (f", 5 to 95 %: {told}." if told else "."))
+    word.head("10. Financial plan and mode of financing")
+    word.table(
+        ("Source", "PKR"),
+        [("public money of this project", f"{money:,.0f}"),
+         ("operators of the stations", f"{cost - money:,.0f}"), ("in all", f"{cost:,.0f}")],
+    )  # fmt: skip
+    word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
+    word.head("11. Project benefits and analysis")
+    weak = int((stations["npv_pkr"] < 0).sum())
+    word.table(
+        ("Benefit", "Of the run"),
+        [("financial", f"net present value without support PKR {run.total('npv_pkr')}; {weak} of "
+                       f"{len(stations)} stations do not pay without it"),
+         ("economic", Blank("economic analysis")),
+         ("social, with indicators", _near(study)),
+         ("employment", Blank("direct and indirect jobs")),
+         ("environment", Blank("environmental impact")),
+         ("delays", Blank("effect of delays on cost and viability"))],
+    )  # fmt: skip
+    word.head("12. Implementation schedule and results-based indicators")
+    stand = [(year, stations[stations["year"] <= year]) for year in sorted(set(stations["year"]))]
+    word.table(
+        ("By the end of", "Stations", "Ports", "kW", "Reached"),
+        [(str(year), f"{len(there)}", f"{there['ports'].sum():,.0f}",
+          f"{there['power_kw'].sum():,.0f}", Blank("observed")) for year, there in stand],
+    )  # fmt: skip
+    word.head("13. Management structure and manpower requirements")
+    word.say(Blank("organisation chart, posts and skills"))
+    word.head("14. Additional projects or decisions required")
+    word.say("A connection by the power company and a NEECA registration for each station. ",
+             Blank("others"))  # fmt: skip
+    word.head("15. Certificate")
+    for who in ("prepared by", "checked by", "approved by"):
+        word.say(f"{who[:1].upper()}{who[1:]}: ", Blank("name, designation, telephone, signature"))
+    word.head("Annex A: the stations", new_page=True)
+    word.say(
+        f"Where a row comes from: siting trace {run.path.name} STATION. Totals are sums of it."
+    )
+    rows = [
+        (row["site_id"], row["place"], row["chargers"], f"{row['power_kw']:,.1f}",
+         f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")
+        for row in stations.to_dict("records")
+    ]  # fmt: skip
+    rows.append(("all", "", "", run.total("power_kw", 1), f"{cost:,.0f}", f"{money:,.0f}",
+                 run.total("served_kwh_day", 1)))  # fmt: skip
+    heads = ("Station", "Place", "Chargers", "kW", "Cost, PKR", "Public money, PKR", "kWh/day")
+    word.table(heads, rows)
+
+
+def _near(study: Any) -> str:
+    bands = study.isochrones
+    if not len(bands):
+        return "people near a station: not known"
+    first = bands.sort_values("within_min").iloc[0]
+    return f"{first['people_share']:.1%} of people within {first['within_min']:g} min of a station"
+
+
+def _load(word: Word, run: _Run) -> None:
+    word.say("One page a station, for the application form of the Consumer Service Manual.")
+    measured = run.plan.study.config.offers.lines is not None
+    for row in run.stations.to_dict("records"):
+        word.head(f"{row['site_id']}: {row['name']}", new_page=True)
+        kva = str(row["grid_item"]).removeprefix("pmt_")
+        if str(row["grid_item"]).startswith("lt_"):
+            voltage: Text = "400 V, low tension"
+        elif str(row["grid_item"]).startswith("pmt_"):
+            voltage = f"11 kV, through a {kva} kVA 11/0.4 kV pole-mounted transformer"
+        else:
+            voltage = Blank("voltage of the supply")
+        line: Text = Blank("nearest 11 kV point and its feeder")
+        if measured and row["line_km"] == row["line_km"]:
+            line = f"{row['line_km']:,.2f} km of line away, by the layer of 11 kV lines of the run"
+        feeder = row.get("feeder_id")
+        room: Text = Blank("spare power of the feeder")
+        if row["headroom_kw"] == row["headroom_kw"]:
+            known = run.plan.study.config.offers.feeders is not None
+            room = f"{row['headroom_kw']:,.0f}{'' if known else ', as the configuration assumes'}"
+        _form(word, run, row, [
+            ("applicant", Blank("name, CNIC or NTN, address, telephone")),
+            ("purpose", "charging of electric vehicles"),
+            ("load asked for, kW", f"{row['power_kw']:,.1f}"),
+            ("of it stands already, kW", f"{row['standing_kw']:,.1f}"),
+            ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
+            ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
+            ("spare power taken in the plan, kW", room),
+            ("bays", f"{row['bays_needed']:,.0f}"),
+            ("wanted by", f"1 January {row['year']}"),
+            ("single-line diagram", Blank("to be enclosed")),
+            ("proof of ownership or lease", Blank("to be enclosed")),
+        ])  # fmt: skip
+
+
+def _licence(word: Word, run: _Run) -> None:
+    word.say("One page a station, for NEECA's file.")
+    for row in run.stations.to_dict("records"):
+        word.head(f"{row['site_id']}: {row['name']}", new_page=True)
+        _form(word, run, row, [
+            ("applicant", Blank("name, registration, address, telephone")),
+            ("level", str(row["neeca_level"])),
+            ("charging points", f"{row['points']:,.0f}"), ("ports", f"{row['ports']:,.0f}"),
+            ("connectors, by type", Blank("standard of each connector")),
+            ("power in all, kW", f"{row['power_kw']:,.1f}"),
+            ("bays", f"{row['bays_needed']:,.0f}"),
+            ("fee at the start, PKR", f"{row['fee_cost_pkr']:,.0f}"),
+            ("fee a year, PKR", f"{row['annual_fee_pkr']:,.0f}"),
+            ("layout of the place", Blank("drawing to be enclosed")),
+            ("letter of the power company", Blank("to be enclosed")),
+        ])  # fmt: skip
+
+
+def _form(word: Word, run: _Run, row: dict[Any, Any], lines: list[tuple[str, Text]]) -> None:
+    """Write the table of a station: where it is, its chargers, and what the paper asks."""
+    place = [("place", row["place"]), ("coordinates (WGS 84)", row["at"]),
+             ("chargers", row["chargers"])]  # fmt: skip
+    word.table(("Asked", "Answer"), [lines[0], *place, *lines[1:]])
+    word.say(f"Where the figures come from: siting trace {run.path.name} {row['site_id']}")
+    word.say("Date and signature: ", Blank("date, name, signature"))
+
+
+def _tender(word: Word, run: _Run, folder: Path) -> None:
+    names = ("lots", "within_share", "loss_share", "most_radius_m")
+    fix = f"make it with siting lots {run.path}"
+    try:
+        told = json.loads((folder / "lots.json").read_text(encoding="utf-8"))
+        number, within, loss, most_m = (told[name] for name in names)
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise InputError(Fault(str(folder), f"is no folder of lots: {err!r:.80}", fix)) from err
+    # Parted anew, so that each figure is the run's own, whatever was edited in the folder.
+    parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
+    facts, lots, areas = parted.facts, pd.DataFrame(parted.lots), pd.DataFrame(parted.areas)
+    if json.loads(json_text(facts)) != told:
+        raise InputError(Fault(str(folder), f"has lots of another run than {run.path}", fix))
+    service = run.plan.study.config.offers.service
+    word.head("Conditions")
+    word.table(("Of", "Condition"), [
+        ("lots", f"{facts['lots']}, listed in Annex 1; a lot is let whole"),
+        ("search areas", f"a station may stand anywhere by a road within the radius of Annex 2; "
+                         f"it loses {facts['loss_share']:.0%} of its energy there at most"),
+        ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
+                             f"{service.wait_min:g} min in the busiest hour"),
+        ("ceiling of support", "as listed by lot; a bid above it is not considered"),
+        ("evaluation formula", Blank("e.g. the least support asked for the lot")),
+        ("availability, penalties, term of the contract", Blank("conditions of the authority")),
+    ])  # fmt: skip
+    for note in facts["notes"]:
+        word.say(f"{note[:1].upper()}{note[1:]}.")
+    word.head("Annex 1: lots", new_page=True)
+    word.table(
+        ("Lot", "About", "Stations", "Least chargers", "Least kW", "kWh/day", "Ceiling, PKR"),
+        [(str(r["lot"]), r["about"], f"{r['stations']}", r["least_chargers"],
+          f"{r['least_power_kw']:,.1f}", f"{r['energy_kwh_day']:,.0f}", f"{r['ceiling_pkr']:,.0f}")
+         for r in lots.to_dict("records")],
+    )  # fmt: skip
+    word.head("Annex 2: search areas", new_page=True)
+    word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
+    word.table(
+        ("Lot", "Station", "Centre (lat, lon)", "Radius, m", "Least chargers", "Least kW", "Bays",
+         "Open by"),
+        [(str(r["lot"]), r["site_id"], f"{r['lat']:.6f}, {r['lon']:.6f}", f"{r['radius_m']:,.0f}",
+          r["least_chargers"], f"{r['least_power_kw']:,.1f}", f"{r['bays_needed']:,.0f}",
+          r["open_by"])
+         for r in areas.to_dict("records")],
+    )  # fmt: skip
+
+
+# Each paper: its title, and what writes it; a tender takes its lots as well.
+KINDS: dict[str, tuple[str, Callable[..., None]]] = {
+    "pc1": ("PC-I", _pc1),
+    "load": ("Load applications", _load),
+    "licence": ("NEECA licence files", _licence),
+    "tender": ("Tender annexes", _tender),
+}

@@ -1,0 +1,87 @@
+"""A Word file of headings, sentences and tables in which every blank is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from siting.errors import Fault, MissingExtraError
+from siting.texts import visible
+
+
+@dataclass(frozen=True)
+class Blank:
+    """What a person has to fill in."""
+
+    what: str
+
+    def __str__(self) -> str:
+        """Return the mark."""
+        return f"[to be filled in: {self.what}]"
+
+
+type Text = str | Blank
+
+
+class Word:
+    """A Word file that is being written."""
+
+    def __init__(self, title: str, note: str) -> None:
+        try:
+            from docx import Document
+        except ImportError as err:
+            what = "is needed to write papers"
+            raise MissingExtraError(
+                Fault("python-docx", what, 'pip install "siting[papers]"')
+            ) from err
+        self._file = Document()
+        self._file.core_properties.author = "siting"
+        self._file.core_properties.title = visible(title)
+        self._file.add_heading(visible(title), 0)
+        if note:
+            self.say(note)
+
+    def head(self, text: str, level: int = 1, *, new_page: bool = False) -> None:
+        """Begin a section, on a new page if so wished."""
+        heading = self._file.add_heading(visible(text), level)
+        heading.paragraph_format.page_break_before = new_page
+
+    def say(self, *texts: Text) -> None:
+        """Write a paragraph."""
+        _fill(self._file.add_paragraph(), texts)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
+        """Write a table; a column whose cells are numbers stands to the right."""
+        rows = [list(heads), *map(list, rows)]
+        table = self._file.add_table(len(rows), len(heads), style="Light Grid Accent 1")
+        for cells, row in zip(table.rows, rows, strict=True):
+            for cell, text in zip(cells.cells, row, strict=True):
+                _fill(cell.paragraphs[0], [text])
+                if isinstance(text, str) and text.replace(",", "").replace(".", "").isdigit():
+                    cell.paragraphs[0].alignment = 2
+        self._file.add_paragraph()
+
+    def picture(self, figure: Any) -> None:
+        """Put a Matplotlib figure in, as wide as the page's text."""
+        from docx.shared import Cm
+
+        held = BytesIO()
+        figure.savefig(held, format="png", dpi=150)
+        held.seek(0)
+        self._file.add_picture(held, width=Cm(15))
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        self._file.save(str(path))
+
+
+def _fill(paragraph: Any, texts: Iterable[Text]) -> None:
+    from docx.enum.text import WD_COLOR_INDEX
+
+    for text in texts:
+        run = paragraph.add_run(visible(str(text)))
+        if isinstance(text, Blank):
+            run.font.highlight_color = WD_COLOR_INDEX.YELLOW

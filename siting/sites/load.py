@@ -1,0 +1,98 @@
+"""The load of a group of chargers: what the grid must carry, beside what the chargers are rated at.
+
+Formulation
+-----------
+A charger of K kW and p ports cannot draw more than its rating, nor more than its ports' vehicles:
+
+    draw = min(K, p v)      kW, v the fastest vehicle that can plug in there (`charging_limits`)
+
+A class without a limit of its own there (DC, where a session's mean says nothing of its peak)
+leaves K. Ports are not all taken at once where they are many: with the load a (erlangs) of the
+busiest hour in which the group sells all that it can to the service standard, the queue M/M/k has
+
+    P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
+
+and m is the fewest ports that suffice for the share `busy_share` of that hour. The group's load is
+m / k times the draws of its chargers. Swap cabinets, and the rule ``rated_share``, which knows no
+sessions, count every port.
+
+Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaln
+
+from siting.sites.standards import Mix
+from siting.sites.waiting import MINUTES
+
+
+def fastest_kw(group: str, compatibility: pd.DataFrame, limits: pd.DataFrame) -> float:
+    """Return the most that one vehicle draws at a charger group (kW); inf: nothing binds it.
+
+    >>> from siting.sites.catalogue import charging_limits, compatibility
+    >>> [fastest_kw(group, compatibility(), charging_limits()) for group in ("lev", "ac", "dc")]
+    [1.35, 7.0, inf]
+    """
+    users = compatibility.loc[compatibility["charger_group"].astype(str) == group, "vehicle_class"]
+    known = limits[limits["charger_group"].astype(str) == group].set_index("vehicle_class")
+    return float(known["limit_kw"].astype(float).reindex(users.astype(str)).fillna(np.inf).max())
+
+
+def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
+    """Return what one charger of each type draws with a vehicle at every port (kW)."""
+    ports = types["ports"].to_numpy(dtype=float)
+    drawn: np.ndarray = np.minimum(types["power_kw"].to_numpy(dtype=float), ports * fastest)
+    return drawn
+
+
+def ports_taken(ports: int, erlangs: float, share: float) -> int:
+    """Return the fewest ports that suffice for a share of the time, of so many with this load.
+
+    >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
+    (2, 31, 48)
+    """
+    if share >= 1 or erlangs >= ports or erlangs <= 0:
+        return ports
+    n = np.arange(ports + 1)
+    weight = n * np.log(erlangs) - gammaln(n + 1)
+    weight[-1] += np.log(ports / (ports - erlangs))
+    odds = np.exp(weight - weight.max())
+    return int(np.searchsorted(np.cumsum(odds) / odds.sum(), share))
+
+
+def group_load_kw(
+    types: pd.DataFrame,
+    number: np.ndarray,
+    fastest: float,
+    mix: Mix | None,
+    served_kwh_day: float,
+    busy_share: float,
+) -> float:
+    """Return the load of the chargers of one group at one station (kW).
+
+    Parameters
+    ----------
+    types, number
+        Rows of the charger catalogue, all of one group, and how many of each.
+    fastest
+        As `fastest_kw` returns it.
+    mix
+        The mean session; none: every port counts.
+    served_kwh_day
+        What the group can serve in a day, power always on.
+    busy_share
+        Share of the busiest hour in which no more ports are taken than the load is for.
+    """
+    full = float(number @ draw_kw(types, fastest))
+    ports = types["ports"].to_numpy(dtype=float)
+    of_type = number * ports
+    there = int(of_type.sum())
+    if mix is None or not there or (types["battery_kwh"].fillna(0.0) > 0).any():
+        return full
+    minutes = np.array([mix.minutes(kw) for kw in types["power_kw"].to_numpy(dtype=float) / ports])
+    mean_h = float(of_type @ minutes) / there / MINUTES
+    sessions_h = served_kwh_day * mix.peak_hour_share / mix.session_kwh
+    return full * ports_taken(there, sessions_h * mean_h, busy_share) / there

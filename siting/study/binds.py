@@ -1,0 +1,290 @@
+"""What keeps a plan from serving more, and what it is in places, sockets and fast-charger ports."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from siting import economics
+from siting.outcome import Line, Outcome
+from siting.plan import Plan
+from siting.sites.chargers_text import charger_counts
+from siting.study.asked import Asked, money_of
+from siting.study.revalue import served_by_class
+from siting.study.stages import Table, stage
+from siting.tables import capacity_groups
+
+# Stations that a driver takes for one.
+PLACE_M = 300.0
+MILLION = 1e6
+# Energy too little to speak of, as a share of what is served; money, PKR.
+LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
+TEN_TIMES = 10.0
+GROUPS = {
+    "lev": "sockets for two- and three-wheelers",
+    "ac": "AC chargers",
+    "dc": "fast chargers (DC)",
+    "swap_2w": "swap cabinets for two-wheelers",
+    "swap_3w": "swap cabinets for three-wheelers",
+}
+PORTS = {"lev": "socket", "ac": "AC port", "dc": "DC port", "swap_2w": "two-wheeler swap slot",
+         "swap_3w": "three-wheeler swap slot"}  # fmt: skip
+
+
+@stage()
+def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
+    """What stands in the end, counted as a planner counts: places, and ports by charger group.
+
+    ``within_m``: stations so near to each other are one place; ``places``, ``new_places`` (with a
+    new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports`` by charger
+    group.
+    """
+    sites = plan.sites
+    place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
+    ports = ports_of(plan, chargers)
+    new = ~sites["existing"].to_numpy(dtype=bool)
+    dc = ports.get("dc", pd.Series(0, index=ports.index)).to_numpy() > 0
+    return {
+        "within_m": PLACE_M,
+        "places": len(set(place)),
+        "new_places": len(set(place[new])),
+        "dc_places": len(set(place[dc])),
+        "ports": {str(g): int(n) for g, n in ports.sum().items() if n},
+        "new_ports": {str(g): int(n) for g, n in ports[new].sum().items() if n},
+    }
+
+
+def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
+    """Return the number of the place of each point: points within so many metres are of one.
+
+    >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
+    [0, 0, 0, 1]
+    """
+    if not len(xy_m):
+        return np.zeros(0, dtype=int)
+    near = cKDTree(xy_m).query_pairs(within_m, output_type="ndarray")
+    links = coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(xy_m),) * 2)
+    _, label = connected_components(links, directed=False)
+    return np.asarray(label)
+
+
+def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
+    """Return the ports of each station of a plan by charger group, in the order of its sites.
+
+    What stands already counts for the group that it serves; a text that is no list of chargers, of
+    a user's own table, for the group that gives most.
+    """
+    offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
+    groups = capacity_groups(map(str, offers.columns))
+    kinds = {str(c["charger_id"]): c for c in chargers.to_dict("records")}
+    rows = []
+    for offer in offers.to_dict("records"):
+        try:
+            counts, _ = charger_counts(str(offer["chargers"]))
+        except ValueError:
+            counts = {}
+        row = dict.fromkeys(groups, 0)
+        for name, number in counts.items():
+            if name in kinds:
+                row[str(kinds[name]["charger_group"])] += number * int(kinds[name]["ports"])
+        most = max(groups, key=lambda g: offer[f"capacity_{g}_kwh_day"])
+        row[most] += max(int(offer["ports"] or 0) - sum(row.values()), 0)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=groups, dtype=int)
+
+
+@stage()
+def binding(
+    plan: Plan,
+    asked: Asked,
+    outcome: Outcome,
+    business_rules: economics.BusinessRules,
+    certificate: Table | None,
+) -> list[str]:
+    """What keeps the plan from serving more than it does, in plain words; empty: nothing is known.
+
+    Where nothing better than a little more is left to serve, that is told alone.
+    """
+    wanted = float(plan.classes["demand_kwh_day"].sum())
+    if wanted <= 0 or plan.new_sites.empty:
+        return _cannot_pass(asked, business_rules)
+    unserved = wanted - plan.served_kwh_day
+    texts = []
+    if unserved <= LITTLE * wanted:
+        texts.append(
+            f"nearly all that is wanted is served: more money cannot serve more than "
+            f"{max(unserved, 0.0):,.0f} kWh/day more"
+        )
+    else:
+        texts += _sites(plan, asked)
+        texts += _money(plan, outcome, certificate)
+    texts += _cannot_pass(asked, business_rules)
+    return texts + _without_money(plan, asked)
+
+
+@stage()
+def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
+    """What stations that stand today sell beside the new ones; empty where none stands.
+
+    ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
+    and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then
+    sell nothing).
+    """
+    standing = plan.offers[plan.offers["existing"].astype(bool)]
+    here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
+    if here.empty or plan.new_sites.empty:
+        return {}
+    alone = served_by_class(asked, list(standing["offer_id"])).iloc[-1]
+    return {
+        "stations": len(here),
+        "alone_kwh_day": float(alone["served_kwh_day"]),
+        "kwh_day": float(here["served_kwh_day"].sum()),
+        "idle": int((here["served_kwh_day"] <= IDLE_KWH).sum()),
+    }
+
+
+def standing_line(sales: dict[str, Any]) -> list[Line]:
+    """Return what standing stations lose, as a headline figure.
+
+    >>> standing_line({"stations": 5, "alone_kwh_day": 1337.0, "kwh_day": 59.0, "idle": 3})[0].text
+    'sell 59 kWh/day, 1,278 less than if nothing were built (1,337); 3 of 5 sell nothing'
+    """
+    if not sales:
+        return []
+    lost = sales["alone_kwh_day"] - sales["kwh_day"]
+    text = f"sell {sales['kwh_day']:,.0f} kWh/day, "
+    if abs(lost) < 1.0:
+        text += "as much as if nothing were built"
+    else:
+        text += f"{abs(lost):,.0f} {'less' if lost > 0 else 'more'} than if nothing were built "
+        text += f"({sales['alone_kwh_day']:,.0f})"
+    if sales["idle"]:
+        verb = "sell" if sales["idle"] > 1 else "sells"
+        text += f"; {sales['idle']:,} of {sales['stations']:,} {verb} nothing"
+    return [Line("standing_sales", "Standing stations", text)]
+
+
+def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
+    """Return places, ports and what binds as headline figures."""
+    lines = []
+    if used["places"]:
+        ports = [f"{n:,} {PORTS.get(g, g)}{'s' * (n != 1)}" for g, n in used["ports"].items()]
+        lines.append(
+            Line(
+                "places",
+                "Places",
+                f"{used['places']:,} (stations within {used['within_m']:g} m are one), "
+                f"{used['dc_places']:,} of them with fast chargers; {', '.join(ports)}",
+            )
+        )
+    if texts:
+        lines.append(Line("binds", "What binds", "; ".join(texts)))
+    return lines
+
+
+def _able(plan: Plan, asked: Asked) -> pd.DataFrame:
+    """Return the offers that could be built."""
+    ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
+    existing = plan.offers["existing"].astype(bool)
+    return plan.offers[~ruled_out & ~existing & ~plan.offers["site_id"].isin(asked.forbidden)]
+
+
+def _sites(plan: Plan, asked: Asked) -> list[str]:
+    """Return whether all places, or the largest sizes, are used up."""
+    able = _able(plan, asked)
+    columns = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, able.columns))]
+    new = plan.new_sites
+    chosen = plan.offers.set_index("offer_id").loc[new["offer_id"], ["site_id", *columns]]
+    here = able.loc[able["site_id"].isin(new["site_id"]), ["site_id", *columns]]
+    now = chosen.set_index("site_id").loc[here["site_id"], columns].to_numpy(dtype=float)
+    could = here[columns].to_numpy(dtype=float)
+    larger = (could >= now - 1e-9).all(axis=1) & (could.sum(axis=1) > now.sum(axis=1) + 1e-6)
+    largest, count = not larger.any(), able["site_id"].nunique()
+    if set(able["site_id"]) <= set(plan.sites["site_id"]):
+        if largest:
+            return [
+                f"all {count:,} places are used, each at the largest size there is: more money "
+                "cannot buy more"
+            ]
+        return [f"all {count:,} places are used"]
+    if largest:
+        return ["every new station is of the largest size that its place can take"]
+    return []
+
+
+def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
+    """Return that more money buys nothing, where the prices of the bound prove it.
+
+    Each rupee more raises the bound by the price of money; where that is none, it is a bound for
+    any money.
+    """
+    bound = outcome.bound_kwh_day
+    if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
+        return []
+    price = certificate.loc[certificate["row"] == "money", "price"].astype(float)
+    added_pkr = TEN_TIMES * max(outcome.budget_pkr, MILLION)
+    more = float(price.sum()) * added_pkr
+    if more > LITTLE * plan.served_kwh_day:
+        return []
+    return [
+        f"money does not bind: by the prices of the proven limit PKR {added_pkr / MILLION:,.0f} m "
+        f"more would raise it by {more:,.0f} kWh/day"
+    ]
+
+
+def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
+    """Return the charger groups of which no station could live on what public money may pay."""
+    need = asked.need
+    if need is None:
+        return []
+    offers = need.offers
+    open_ = (offers["reason"].fillna("").astype(str).str.strip() == "") & ~offers["existing"]
+    offers = offers[open_.astype(bool)]
+    groups = capacity_groups(map(str, offers.columns))
+    able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
+    lone = (able > 0).sum(axis=1) == 1
+    needs = offers["cost_pkr"].to_numpy(dtype=float)
+    known = need.cap
+    ids = offers["offer_id"].astype(str)
+    cap = known * needs if isinstance(known, float) else np.array([known[o] for o in ids])
+    texts = []
+    for column, group in enumerate(groups):
+        only = lone & (able[:, column] > 0)
+        if not only.any() or group not in rules.prices_pkr_kwh:
+            continue
+        worth = economics.worth_pkr_kwh_day(rules, group)
+        left = worth * able[only, column] + cap[only] - needs[only]
+        if (left < -LITTLE_PKR).all():
+            texts.append(
+                f"no set of {GROUPS.get(group, group)} alone can live at these prices: sold "
+                f"out and paid its cap, the best of {int(only.sum()):,} still lacks PKR "
+                f"{-float(left.max()) / MILLION:,.2f} m"
+            )
+    return texts
+
+
+def _without_money(plan: Plan, asked: Asked) -> list[str]:
+    """Return what the stations that draw no public money would serve by themselves."""
+    drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
+    if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
+        return []
+    # No more than their chargers deliver: most plans are ruled out without an assignment.
+    least = (1 - 4 * LITTLE) * plan.served_kwh_day
+    kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
+    if not 0 < least <= float(kept["capacity_kwh_day"].sum()):
+        return []
+    alone = served_by_class(asked, list(kept["offer_id"])).iloc[-1]
+    if alone["served_kwh_day"] < least:
+        return []
+    free = int((~drawn).sum())
+    said = f"the {free:,} stations that draw" if free > 1 else "the station that draws"
+    return [
+        f"PKR 0 serves nearly as much: {said} none would "
+        f"serve {alone['served_kwh_day']:,.0f} kWh/day alone"
+    ]

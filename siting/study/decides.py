@@ -1,0 +1,365 @@
+"""What decides a plan: break-evens of its stations, and what each figure behind it moves.
+
+Closed forms of the stations' accounts (`siting.economics.break_even`); nothing is planned anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from siting import demand as people_to_energy
+from siting import economics, reference, sites
+from siting.config import Config
+from siting.economics import PRICE, Accounts
+from siting.economics.break_even import SHARE
+from siting.plan import Plan
+from siting.sites.chargers_text import charger_counts
+from siting.study.asked import subsidy_of
+from siting.study.recounted import sold_by_group
+from siting.study.stages import Table, stage
+from siting.tables import capacity_groups
+
+# Sentences at most, the nearest break-evens first.
+MOST = 10
+RUPEE = 1.0
+NAMES = {
+    "price_lev": "Price at sockets for two- and three-wheelers",
+    "price_ac": "Price at AC chargers",
+    "price_dc": "Price at fast chargers",
+    "price_swap_2w": "Price of swapping, two-wheelers",
+    "price_swap_3w": "Price of swapping, three-wheelers",
+    "station_tariff": "Tariff of the station's power",
+    "attendants": "Attendants at a station with fast chargers",
+    "attendants_other": "Attendants at a station without fast chargers",
+    "fixed_charge": "Fixed charges",
+    "land_bay_month": "Lease of a bay",
+    "sales": "Sales",
+    "charger_cost_pkr": "Cost of chargers",
+    "grid_cost_pkr": "Cost of grid works",
+    "civil_cost_pkr": "Cost of civil works",
+}
+_UNITS = {
+    "PKR/kWh": "PKR {} a kWh",
+    "PKR a bay and month": "PKR {} a bay and month",
+    "PKR/kW a month": "PKR {} a kW and month",
+}
+
+
+@stage("offers.subsidy", "program.model")
+def station_accounts(
+    config: Config,
+    plan: Plan,
+    business_rules: economics.BusinessRules,
+    site_costs: sites.SiteCosts,
+    compatibility: Table,
+) -> Accounts | None:
+    """What the new stations sell, cost and are paid; none where none is built."""
+    case = plan.tables["business"].set_index("offer_id")
+    if case.empty:
+        return None
+    offers = plan.offers.set_index("offer_id").loc[case.index].reset_index()
+    offers = offers.assign(subsidy_pkr=case["subsidy_pkr"].to_numpy())
+    leased = site_costs.land == "lease" and (offers["land_pkr_year"] > 0).any()
+    return Accounts(
+        offers,
+        case["sold_kwh_day"].to_numpy(dtype=float),
+        business_rules,
+        subsidy_of(config),
+        sold_by_group(plan, offers, business_rules, compatibility),
+        site_costs.land_bay_month_pkr if leased else None,
+    )
+
+
+@stage()
+def break_evens(station_accounts: Accounts | None) -> Table:
+    """Break-evens of the stations that draw public money, else of all that are new, in words.
+
+    As `siting.economics.break_evens`, with ``draw`` (whether they draw) and ``text``; the nearest
+    first.
+    """
+    if station_accounts is None:
+        return pd.DataFrame()
+    paid = (station_accounts.offers["subsidy_pkr"] > RUPEE).to_numpy()
+    of = _only(station_accounts, paid) if paid.any() else station_accounts
+    table = economics.break_evens(of)
+    # Nobody sells more than the chargers deliver.
+    able = of.offers[_capacities(of.offers)].sum(axis=1).to_numpy() - of.offers["standing_kwh_day"]
+    most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
+    for end in ("half_no_money_at", "no_money_at"):
+        beyond = (table["figure"] == "sales") & (table[end] > most * (1 + 1e-6))
+        table[end] = table[end].mask(beyond)
+    table = table.head(MOST)
+    draw = bool(paid.any())
+    return table.assign(draw=draw, text=[_sentence(row, draw) for row in table.to_dict("records")])
+
+
+def _only(accounts: Accounts, kept: np.ndarray[Any, Any]) -> Accounts:
+    offers = accounts.offers[kept].reset_index(drop=True)
+    return replace(accounts, offers=offers, sold_kwh_day=accounts.sold_kwh_day[kept])
+
+
+def _capacities(offers: pd.DataFrame) -> list[str]:
+    return [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
+
+
+def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
+    """Return a break-even in words.
+
+    >>> row = {"figure": "price_lev", "value": 75.0, "unit": "PKR/kWh", "stations": 45,
+    ...     "rising": True, "half_no_money_at": 77.0, "no_money_at": 79.31,
+    ...     "first_lost_at": 75.0, "all_lost_at": 68.84}
+    >>> _sentence(row, True)
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
+the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
+live on the most that may be paid'
+    """
+    rising, unit = bool(row["rising"]), str(row["unit"])
+
+    def at(end: str, *, up: bool) -> str:
+        # Rounded to the side on which it holds.
+        return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
+
+    said = NAMES.get(str(row["figure"]), str(row["figure"]))
+    if unit != SHARE:
+        form = _UNITS.get(unit, "{}")
+        said += f", {form.format(format(row['value'], ',.6g'))} in the plan"
+    many = f"the {row['stations']:,} " + ("stations that draw public money" if draw
+                                           else "new stations")  # fmt: skip
+    word, parts = "below" if rising else "above", list[str]()
+    if draw:
+        side = "from {} on" if rising else "at {} or less"
+        half, whole = (at(end, up=rising) for end in ("half_no_money_at", "no_money_at"))
+        if half and half != whole:
+            parts.append(f"{side.format(half)} half of {many} need none")
+            parts[-1] += f", {side.format(whole)} all" if whole else ""
+        elif whole:
+            parts.append(f"{side.format(whole)} none of {many} needs any")
+    else:
+        half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
+        if whole:
+            parts.append(f"{word} {whole} the first of {many} needs public money")
+            parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
+    first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
+    if first == _told(row["value"], unit, up=not rising):
+        first = ""  # it is paid the most that it may be
+    if first and first != last:
+        of = "them" if parts else many
+        parts.append(f"{word} {first} the first of {of} cannot live on the most that may be paid")
+    if last:
+        of = "them" if parts else many
+        parts.append(f"{word} {last} none of {of} can live on the most that may be paid")
+    return f"{said}: {'; '.join(parts)}"
+
+
+def _told(value: float, unit: str, *, up: bool) -> str:
+    """Return a figure to three digits, rounded up or down; shares in per cent.
+
+    >>> _told(79.31, "PKR/kWh", up=True), _told(0.8234, "share", up=False)
+    ('79.4', '82%')
+    """
+    if unit.startswith("share"):
+        return f"{_rounded(100 * value, 0, up=up):,.0f}%"
+    # Less than a thousandth of a rupee, or of a person, is none.
+    places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
+    text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _rounded(value: float, places: int, *, up: bool) -> float:
+    scale = 10.0**places
+    # What lies on the figure but for rounding is that figure.
+    shown = value * scale
+    slack = 1e-6 * max(shown, 1.0)
+    return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
+
+
+# --- what each figure moves ----------------------------------------------------------------------
+
+# By name of a row: the stations with its figure at a value, and the figure's low and high end.
+Ends = dict[tuple[str, str, str], tuple[Callable[[float], Accounts], float, float]]
+
+
+@stage("demand.table", "offers: chargers_csv grid_csv")
+def figure_swings(
+    config: Config,
+    plan: Plan,
+    station_accounts: Accounts | None,
+    sourced_figures: Table,
+    fleet: Table,
+    vehicles: Table,
+    fleet_share: Table,
+    zone_table: Table | None,
+    area_share: float,
+    housing: dict[str, float],
+) -> Table:
+    """By how much each figure alone moves the value of the new stations, between its ends (PKR).
+
+    ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
+    ``swing_pkr`` as in `siting.economics.swings`, the largest first. Figures of the demand change
+    what the stations sell, up to what they deliver; those that move nothing in closed form
+    (waits, drives, where energy is wanted) are left out.
+    """
+    columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
+    if station_accounts is None:
+        return pd.DataFrame(columns=columns)
+    ends = _money_ends(station_accounts, sourced_figures)
+    ends |= _cost_ends(config, station_accounts, sourced_figures)
+    if config.demand.table is None:
+        parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
+        moved = people_to_energy.sensitivity(*parts)
+        ends |= _demand_ends(plan, station_accounts, sourced_figures, moved)
+    named = {"|".join(key): value for key, value in ends.items()}
+    table = economics.swings(station_accounts, named)
+    table[["figure", "of", "table"]] = [name.split("|") for name in table["name"]] or None
+    table = table[table["swing_pkr"] > RUPEE]
+    order = ["swing_pkr", "figure", "of"]
+    return table.sort_values(order, ascending=[False, True, True], ignore_index=True)[columns]
+
+
+def _rows(figures: pd.DataFrame, figure: str) -> list[dict[str, Any]]:
+    """Return the listed rows of a figure that have a range."""
+    rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
+    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(row["figure"]), str(row["of"]), str(row["table"])
+
+
+def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
+    """Return the stations with each figure of the business case at another value."""
+    fields = {item: name for name, item in economics.ITEMS.items()}
+
+    def at(item: str) -> Callable[[float], Accounts]:
+        rules = accounts.rules
+
+        def moved(value: float) -> Accounts:
+            if item.startswith(PRICE):
+                return accounts.at(item, value)
+            changed: dict[str, Any] = {fields[item]: value}
+            if fields[item] in ("years", "full_after_years"):
+                changed = {fields[item]: round(value)}
+            return replace(accounts, rules=replace(rules, **changed))
+
+        return moved
+
+    known = {*fields, *(PRICE + group for group in accounts.rules.prices_pkr_kwh)}
+    return {
+        _key(row): (at(str(row["of"])), float(row["low"]), float(row["high"]))
+        for row in _rows(figures, "business case")
+        if row["of"] in known
+    }
+
+
+def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Ends:
+    """Return the stations with costs of chargers, grid works, civil works and land at others."""
+    offers = accounts.offers
+    ends: Ends = {}
+
+    def dearer(
+        row: Mapping[str, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
+    ) -> None:
+        """Add a figure of which each rupee more costs each station so many rupees in a column."""
+
+        def at(value: float) -> Accounts:
+            added = (value - float(row["value"])) * per_pkr
+            changed: dict[str, Any] = {
+                column: offers[column] + added,
+                "cost_pkr": offers["cost_pkr"] + added,
+            }
+            if om_share:
+                kept = offers["charger_cost_pkr"] - offers["battery_cost_pkr"]
+                rate = (offers["om_pkr_year"] / kept.where(kept > 0)).fillna(0.0)
+                changed["om_pkr_year"] = offers["om_pkr_year"] + rate * added
+            return replace(accounts, offers=offers.assign(**changed))
+
+        ends[_key(row)] = (at, float(row["low"]), float(row["high"]))
+
+    counts = [_counts(str(text)) for text in offers["chargers"]]
+    for row in _rows(figures, "capex_pkr"):
+        number = [float(one.get(str(row["of"]), 0)) for one in counts]
+        dearer(row, "charger_cost_pkr", pd.Series(number, index=offers.index), om_share=True)
+    grid = reference.table("grid", config.offers.grid_csv).set_index("item")
+    for row in _rows(figures, "grid works"):
+        item, value = str(row["of"]), float(row["value"])
+        kind = str(grid["kind"].get(item, ""))
+        if kind == "connection":
+            dearer(row, "grid_cost_pkr", (offers["grid_item"] == item).astype(float))
+        elif kind == "line" and value > 0:
+            dearer(row, "grid_cost_pkr", offers["line_cost_pkr"].fillna(0.0) / value)
+        elif kind == "connection_kw" and value > 0:
+            tiers = grid[(grid["kind"] == "connection") & (grid["max_kw"] == grid["max_kw"][item])]
+            base = offers["grid_item"].map(tiers["value"].astype(float)).astype(float)
+            by_kw = (offers["connection_cost_pkr"] - base).clip(lower=0.0).fillna(0.0)
+            dearer(row, "grid_cost_pkr", by_kw / value)
+    for row in _rows(figures, "site costs"):
+        value, bays = float(row["value"]), offers["bays_needed"].fillna(0.0).astype(float)
+        if row["of"] == "civil_bay":
+            dearer(row, "civil_cost_pkr", bays * (offers["civil_cost_pkr"] > 0))
+        elif row["of"] == "land_bay_month" and accounts.land_bay_month_pkr is not None:
+            lease = (accounts, "land_bay_month")
+            ends[_key(row)] = (_at(*lease), float(row["low"]), float(row["high"]))
+        elif row["of"] == "om_share" and value > 0:
+            ends[_key(row)] = (_scaled_om(accounts, value), float(row["low"]), float(row["high"]))
+    return ends
+
+
+def _at(accounts: Accounts, figure: str) -> Callable[[float], Accounts]:
+    return lambda value: accounts.at(figure, value)
+
+
+def _scaled_om(accounts: Accounts, now: float) -> Callable[[float], Accounts]:
+    offers = accounts.offers
+    return lambda value: replace(
+        accounts, offers=offers.assign(om_pkr_year=offers["om_pkr_year"] * value / now)
+    )
+
+
+def _counts(text: str) -> dict[str, int]:
+    try:
+        return charger_counts(text)[0]
+    except ValueError:  # a text of a user's own table
+        return {}
+
+
+def _demand_ends(
+    plan: Plan, accounts: Accounts, figures: pd.DataFrame, moved: pd.DataFrame
+) -> Ends:
+    """Return the stations with the energy that each figure of the demand leaves them to sell."""
+    offers = accounts.offers
+    served = plan.service.pivot_table(
+        index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"
+    )
+    served = served.reindex(offers["site_id"]).fillna(0.0)
+    wanted = plan.classes.set_index("vehicle_class")["demand_kwh_day"].astype(float)
+    able = offers[_capacities(offers)].sum(axis=1).to_numpy(dtype=float)
+    stands = offers["standing_kwh_day"].to_numpy(dtype=float)
+    central = float(wanted.sum())
+
+    def at(classes: list[str]) -> Callable[[float], Accounts]:
+        theirs = float(wanted.reindex(classes).fillna(0.0).sum())
+        here = served[[c for c in classes if c in served]].sum(axis=1).to_numpy()
+
+        def with_energy(total_kwh: float) -> Accounts:
+            factor = max(1.0 + (total_kwh - central) / theirs, 0.0) if theirs > 0 else 1.0
+            sells = served.sum(axis=1).to_numpy() + (factor - 1.0) * here
+            sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
+            return replace(accounts, sold_kwh_day=sold)
+
+        return with_energy
+
+    ends: Ends = {}
+    for row in moved.to_dict("records"):
+        classes = [c for c in str(row["vehicle_class"]).split(", ") if c] or list(wanted.index)
+        mine = figures[(figures["figure"] == row["figure"])]
+        mine = mine[mine["of"].isin([*classes, ""])]
+        for one in mine.to_dict("records"):
+            key = _key({str(k): v for k, v in one.items()})
+            ends[key] = (at(classes), float(row["low_kwh_day"]), float(row["high_kwh_day"]))
+    return ends

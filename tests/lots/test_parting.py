@@ -1,0 +1,116 @@
+"""Partings held to brute force: every connected parting of small towns."""
+
+from itertools import product
+
+import networkx as nx
+import numpy as np
+import pytest
+from conftest import seeds
+from street_grid import somewhere, street_grid
+
+from siting.lots import ground_of, least_spread, need, part, spread
+from siting.lots import parting as way
+
+WITHIN = 0.10
+
+
+def town(seed, most=8):
+    """Return the values and neighbours of a random town, and a number of lots."""
+    rng = np.random.default_rng(seed)
+    network = street_grid(rng, 6)
+    count = int(rng.integers(4, most + 1))
+    nodes, xy = somewhere(rng, network, count)
+    energy = rng.choice([60.0, 80.0, 100.0, 230.0, 650.0], count) * rng.uniform(0.9, 1.1, count)
+    npv = np.where(energy > 200, 1.0, -1.0) * rng.uniform(0.2, 3.0, count) * 1e6
+    return (energy, npv, xy), ground_of(network, nodes)[1], int(rng.integers(2, 5))
+
+
+def connected(lot, pairs):
+    graph = nx.Graph(pairs.tolist())
+    graph.add_nodes_from(range(len(lot)))
+    return all(nx.is_connected(graph.subgraph(np.flatnonzero(lot == n))) for n in set(lot.tolist()))
+
+
+def all_partings(count, pairs, lots):
+    for rest in product(range(lots), repeat=count - 1):
+        lot = np.array([0, *rest])
+        first = [int(np.flatnonzero(lot == n)[0]) if n in lot else -1 for n in range(lots)]
+        if -1 not in first and first == sorted(first) and connected(lot, pairs):
+            yield lot
+
+
+def sums(values, lot):
+    lots = sorted(set(lot.tolist()))
+    energy = [values[0][lot == n].sum() for n in lots]
+    return energy, [need(values[1][lot == n].sum()) for n in lots]
+
+
+def score(values, pairs, lots, lot):
+    """Return what the search minimises, of a parting made elsewhere."""
+    search = way._Search(way._sums(*values, lots), pairs, lots, WITHIN, 0)
+    return search._score([search._summed(np.flatnonzero(lot == n).tolist()) for n in range(lots)])
+
+
+@pytest.mark.parametrize("seed", seeds(0, 10, 60))
+def test_the_parting_is_the_best_of_all_there_are(seed):
+    values, pairs, lots = town(seed)
+    found = part(*values, pairs, lots, WITHIN)
+    assert sorted(set(found.tolist())) == list(range(lots))
+    assert connected(found, pairs)
+    every = list(all_partings(len(found), pairs, lots))
+    best = min(score(values, pairs, lots, lot) for lot in every)
+    assert score(values, pairs, lots, found) == pytest.approx(best, rel=1e-9)
+    # No parting is below the bound; one that is alike in both is found where there is one.
+    least = least_spread(values[0], lots)
+    assert all(spread(sums(values, lot)[0]) >= least - 1e-9 for lot in every)
+    alike = [lot for lot in every if max(map(spread, sums(values, lot))) <= WITHIN]
+    if alike:
+        assert max(map(spread, sums(values, found))) <= WITHIN + 1e-9
+
+
+@pytest.mark.parametrize("seed", seeds(100, 3, 20))
+def test_equal_stations_part_into_equal_lots(seed):
+    rng = np.random.default_rng(seed)
+    network = street_grid(rng, 9)
+    nodes, xy = somewhere(rng, network, 24)
+    values = np.full(24, 100.0), np.full(24, 1e6), xy
+    pairs = ground_of(network, nodes)[1]
+    lot = part(*values, pairs, 6, WITHIN)
+    assert connected(lot, pairs)
+    assert np.bincount(lot).tolist() == [4] * 6
+
+
+def test_weak_stations_are_bundled_with_good_ones():
+    # A street of stations: good, weak, weak, good. Alike in energy either way; the middle cut
+    # leaves nothing to pay, any other a weak pair that needs 3 m.
+    values = (np.full(4, 100.0), np.array([2e6, -1.5e6, -1.5e6, 2e6]),
+                    np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]))  # fmt: skip
+    ring = np.array([[0, 1], [1, 2], [2, 3], [0, 3]])
+    lot = part(*values, ring, 2, WITHIN)
+    assert lot[0] == lot[1] != lot[2] == lot[3]
+    assert sums(values, lot)[1] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("lots", [1, 5])
+def test_one_lot_and_a_lot_for_each(lots):
+    values, pairs, _ = town(3)
+    count = len(values[2])
+    lots = 1 if lots == 1 else count
+    assert sorted(part(*values, pairs, lots, WITHIN).tolist()) == (
+        [0] * count if lots == 1 else list(range(count))
+    )
+
+
+def test_the_same_town_has_the_same_lots():
+    values, pairs, lots = town(4)
+    assert (
+        part(*values, pairs, lots, WITHIN).tolist() == part(*values, pairs, lots, WITHIN).tolist()
+    )
+
+
+def test_spreads_and_their_bounds():
+    assert spread([0.0, 0.0]) == 0
+    assert spread([0.0, 1.0]) == np.inf
+    assert least_spread(np.array([1.0, 1.0, 1.0]), 2) == 1.0  # two of three share a lot
+    assert least_spread(np.array([3.0, 1.0]), 2) == 2.0
+    assert least_spread(np.array([3.0]), 1) == 0

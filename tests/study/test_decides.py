@@ -1,0 +1,102 @@
+"""What decides a plan: break-evens and swings held against plans made with the other figure."""
+
+import json
+
+import pytest
+from town import write_town
+
+import siting
+from siting.report import write_report
+from siting.report.basis import assumptions
+from siting.report.folder import read_run
+from siting.review import verify_run
+from siting.study import Study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    town = write_town(tmp_path_factory.mktemp("decides") / "town")
+    # From half to twice as many two-wheelers; the hubs give 10 kWh/day each.
+    fleet = town.parent / "fleet.csv"
+    fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,24"), encoding="utf-8")
+    return Study(town)
+
+
+def npv_with(study, **keys):
+    """Return what each station is worth without subsidy where the same plan has other figures."""
+    other = study.with_(**keys)
+    assert other.outcome.offers == study.outcome.offers
+    return other.plan.tables["business"]["npv_pkr"]
+
+
+def prices(pkr):
+    return {"money": {"prices_pkr_kwh": {"lev": pkr, "ac": 120.0, "dc": 120.0}}}
+
+
+def test_at_a_break_even_a_plan_made_there_needs_no_money(study):
+    price = study.with_(**prices(900.0)).break_evens.set_index("figure").loc["price_lev"]
+    assert (price["value"], price["stations"], price["rising"]) == (900.0, 2, True)
+    cost = float(study.plan.tables["business"]["cost_pkr"].sum())
+    npv = npv_with(study, **prices(float(price["no_money_at"])))
+    assert npv.min() == pytest.approx(0.0, abs=1e-6 * cost)
+    assert npv.max() > 0
+    assert price["half_no_money_at"] < price["no_money_at"]
+    assert "of the 2 stations that draw public money" in price["text"]
+
+
+def test_swings_are_those_of_plans_with_the_other_figure(study):
+    table = study.figure_swings.set_index(["figure", "of"])["high_pkr"]
+    now = study.plan.tables["business"]["npv_pkr"].sum()
+    for item, key, value in (
+        ("attendants_other", "attendants_other", 1.0),
+        ("payment_share", "payment_share", 0.02),
+        ("station_tariff", "tariff_pkr_kwh", 50.0),
+        ("horizon", "years", 12),
+    ):
+        moved = npv_with(study, money={key: value}).sum() - now
+        assert table["business case", item] == pytest.approx(moved), item
+    for item, key, value in (
+        ("land_bay_month", "land_bay_month_pkr", 100_000.0),
+        ("civil_bay", "civil_bay_pkr", 400_000.0),
+        ("om_share", "om_share", 0.08),
+    ):
+        moved = npv_with(study, offers={"costs": {key: value}}).sum() - now
+        assert table["site costs", item] == pytest.approx(moved), item
+    assert study.figure_swings["swing_pkr"].is_monotonic_decreasing
+
+
+def test_more_vehicles_sell_more_up_to_what_the_chargers_deliver(study):
+    swing = study.figure_swings.set_index(["figure", "of"]).loc[("country_vehicles", "two_wheeler")]
+    case = study.plan.tables["business"]
+    each = case["npv_pkr"].sum()
+    worth = siting.economics.worth_pkr_kwh_day(study.business_rules, "lev")
+    # 8 and 4 kWh/day sold; half of it is 6 less, twice as much 10 and 8: 6 more.
+    assert swing["low_pkr"] == pytest.approx(-6 * worth)
+    assert swing["high_pkr"] == pytest.approx(6 * worth)
+    assert each < 0
+
+
+def test_a_run_its_report_and_its_check_hold_them(study, tmp_path):
+    run = tmp_path / "run"
+    plan = siting.run(
+        study.config.output.runs_dir.parent / "town.yaml",
+        ["money.prices_pkr_kwh={lev: 900, ac: 120, dc: 120}"],
+        out=run,
+    )
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert facts["break_evens"][0]["text"] == plan.facts["break_evens"][0]["text"]
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "What decides this plan" in page
+    assert facts["break_evens"][0]["text"].partition(":")[0] in page
+    rows = assumptions(read_run(run))
+    moves = [float(row["moves"].replace(",", "")) if row["moves"] else 0.0 for row in rows]
+    assert moves == sorted(moves, reverse=True)
+    assert moves[0] > 0
+    assert verify_run(run).faults == []
+
+
+def test_a_plan_that_builds_nothing_has_none(study):
+    nothing = study.with_(budget_pkr=0)
+    assert nothing.plan.new_sites.empty
+    assert nothing.break_evens.empty
+    assert nothing.figure_swings.empty
