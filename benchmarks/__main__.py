@@ -38,6 +38,7 @@ ROWS = {
     "together": "benchmarks.blocks:together",
     "blocks": "benchmarks.blocks:alone",
     "nation": "benchmarks.nation:measure",
+    "award": "benchmarks.awards:measure",
     "lots": "benchmarks.lots:measure",
     "large": "benchmarks.cover:large",
     "growth": "benchmarks.growth:coverage",

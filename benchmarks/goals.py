@@ -283,6 +283,18 @@ GOALS = (
         ),
     ),
     Goal(
+        "21",
+        "award",
+        "Karachi Saddar: an award among 300 bids of 40 bidders, PKR 100 m",
+        "winners 1 % within 120 s, critical asks of the 50 nearest losers within 5 % in 600 s",
+        (
+            _most("award_gap_pct", 1.0, "gap {} %"),
+            _most("award_s", 121, "{} s"),
+            _least("award_asks_close", 50, "{} critical asks"),
+            _most("award_asks_s", 660, "{} s"),
+        ),
+    ),
+    Goal(
         "22",
         "lots",
         "12 lots of the embedded city and of Saddar, stations no larger than a lot's share",

@@ -126,7 +126,7 @@ TOPICS = {
         (
             *("explain_site", "explain_plan", "replan", "what_if", "compare", "evaluate"),
             *("simulate", "frontier", "explore", "trace", "rerun"),
-            *("study_from_run", "plan_from_run", "part_into_lots", "write_paper"),
+            *("study_from_run", "plan_from_run", "award", "part_into_lots", "write_paper"),
         ),
     ),
     "program": ("The program", ("Program", "Instance", "Limit", "GapRule")),

@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Answer": "siting.engine",
     "assign": "siting.engine",
+    "award": "siting.awards",
     "build_network": "siting.roads",
     "business_case": "siting.economics",
     "check": "siting.study",

@@ -28,8 +28,8 @@ class Asking:
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:
-            return _ask("explain_plan", self, **limit)
-        return _ask("explain_site", self, site, alternatives=alternatives, **limit)
+            return ask("explain_plan", self, **limit)
+        return ask("explain_site", self, site, alternatives=alternatives, **limit)
 
     def summary(self) -> pd.Series:
         """Return the plan's main figures by name: its row of `siting.side_by_side`.
@@ -38,7 +38,7 @@ class Asking:
         --------
         >>> plan.summary()["served_kwh_day"]  # doctest: +SKIP
         """
-        figures: pd.Series = _ask("side_by_side", {"plan": self}).iloc[0]
+        figures: pd.Series = ask("side_by_side", {"plan": self}).iloc[0]
         return figures
 
     def explore(self, height_px: int = 720) -> Any:
@@ -46,7 +46,7 @@ class Asking:
 
         It needs no network; ``.save("map.html")`` writes it.
         """
-        return _ask("explore", self, height_px)
+        return ask("explore", self, height_px)
 
     def replan(
         self,
@@ -55,6 +55,7 @@ class Asking:
         require: Sequence[str] = (),
         budget_pkr: float | None = None,
         add: Path | str | None = None,
+        answers: Path | str | None = None,
         out: Path | str | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
@@ -68,6 +69,8 @@ class Asking:
             Another budget (PKR).
         add
             A layer of further places where a station could stand.
+        answers
+            A CSV of what the power company and bidders answered.
         out
             A folder to write the new run to; none: nothing is written.
         progress
@@ -77,24 +80,25 @@ class Asking:
         --------
         >>> plan.replan(drop=["s0008"], budget_pkr=7e7).changes  # doctest: +SKIP
         """
-        return _ask(
+        return ask(
             "replan",
             self,
             drop=drop,
             require=require,
             budget_pkr=budget_pkr,
             add=add,
+            answers=answers,
             out=out,
             progress=progress,
         )
 
     def what_if(self, height_px: int = 560) -> Any:
         """Return a widget to drop or require stations and move the money: see `siting.what_if`."""
-        return _ask("what_if", self, height_px)
+        return ask("what_if", self, height_px)
 
     def compare(self, other: Any) -> Any:
         """Return the plan beside another, or beside a run folder: see `siting.compare`."""
-        return _ask("compare", {"this": self, "other": other})
+        return ask("compare", {"this": self, "other": other})
 
     def evaluate(
         self,
@@ -114,24 +118,25 @@ class Asking:
         same_stations
             Whether the best plan may have no more new stations than the layer.
         """
-        return _ask("evaluate", self, sites, names=names, same_stations=same_stations)
+        return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
     def simulate(self, rules: Any = None) -> Any:
         """Return the plan's day driver by driver: see `siting.simulate`."""
-        return _ask("simulate", self, rules)
+        return ask("simulate", self, rules)
 
     def frontier(self, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         """Return what the best plan for each budget (PKR) serves: see `siting.frontier`."""
-        table: pd.DataFrame = _ask("frontier", self, budgets_pkr)
+        table: pd.DataFrame = ask("frontier", self, budgets_pkr)
         return table
 
     def save(self, folder: Path | str) -> Path:
         """Write the plan as a run folder, new or empty, and return it: see `siting.run`."""
-        _ask("run", self, out=folder)
+        ask("run", self, out=folder)
         return Path(folder)
 
 
-def _ask(name: str, *given: Any, **how: Any) -> Any:
+def ask(name: str, *given: Any, **how: Any) -> Any:
+    """Return what the package's function of a name says."""
     # The package's names load when they are used: a run, which makes plans, loads none of them.
     import siting
 

@@ -109,6 +109,17 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     return frame
 
 
+def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
+    """Return a column as texts without blanks about them; blank where it, or all of it, is missing.
+
+    >>> texts_of(pd.DataFrame({"a": [" x", None]}), "a").tolist()
+    ['x', '']
+    """
+    given = table.get(column, pd.Series("", index=table.index)).astype(object)
+    made: pd.Series[str] = given.where(given.notna(), "").astype(str).str.strip()
+    return made
+
+
 @contextmanager
 def unreadable_in_words(
     path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()

@@ -37,6 +37,7 @@ ROOMS = [
     "report",
     "study",
     "review",
+    "awards",
     "lots",
     "papers",
     "batch",
@@ -80,7 +81,7 @@ def test_imports_go_up_the_list_only():
 
 def test_only_studies_batches_and_the_cli_see_the_configuration():
     seers = {room_of(p) for p in FILES if "config" in set(imported_rooms(p))}
-    assert seers <= {"config", "study", "review", "batch", "nation", "cli"}
+    assert seers <= {"config", "study", "review", "awards", "batch", "nation", "cli"}
 
 
 def test_no_run_loads_the_classics():

@@ -158,6 +158,14 @@ def replan(
         Path | None,
         typer.Option("--add", metavar="LAYER", help="Further places where one could stand."),
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--answers",
+            metavar="CSV",
+            help="What was sanctioned, refused, asked for and withdrawn.",
+        ),
+    ] = None,
     overrides: Overrides = None,
     gap: Gap = None,
     time_limit: TimeLimit = None,
@@ -182,6 +190,7 @@ def replan(
             require=items(require),
             budget_pkr=budget,
             add=add,
+            answers=answers,
             overrides=asked_of_solver(overrides, gap, time_limit),
             out=out,
             now=datetime.now(UTC).astimezone(),

@@ -1,4 +1,4 @@
-"""Verbs that work from a configuration: run, demand, check, fetch, frontier."""
+"""Verbs that work from a configuration: run, award, demand, check, fetch, frontier."""
 
 from __future__ import annotations
 
@@ -78,6 +78,62 @@ def run(
         elif not quiet:
             print_plan(plan, folder)
         exit_if_far(plan.outcome.gap)
+
+
+@verb(PLAN, "siting award configs/islamabad.yaml --bids bids.csv")
+def award(
+    config: ConfigPath,
+    *,
+    bids: Annotated[
+        Path,
+        typer.Option("--bids", metavar="CSV", help="A line for each place that is bid for."),
+    ],
+    overrides: Overrides = None,
+    budget: Budget = None,
+    gap: Annotated[
+        float, typer.Option("--gap", min=0, max=0.999, help="Prove the award within this share.")
+    ] = 0.0,
+    time_limit: TimeLimit = None,
+    asks: Annotated[
+        float | None,
+        typer.Option("--asks-limit", metavar="S", min=0,
+                     help="Seconds for critical asks; by default five times the award's."),
+    ] = None,
+    asked_of: Annotated[
+        int | None,
+        typer.Option("--nearest", metavar="N", min=0,
+                     help="Critical asks of so many losers, the cheapest by energy; default all."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="By default runs/NAME-award-TIME."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Choose among bids for places, and tell each loser the most it could have asked for."""
+    with errors_explained(quiet=quiet) as progress:
+        from siting import awards
+        from siting.terminal.award import print_award
+
+        made = awards.award_to_folder(
+            config,
+            bids,
+            overrides=asked_of_solver(overrides, None, time_limit, budget),
+            now=datetime.now(UTC).astimezone(),
+            gap=gap,
+            asks_s=asks,
+            asked_of=asked_of,
+            out=out,
+            progress=progress,
+        )
+        if as_json:
+            tables = ("winners", "losers", "payments")
+            said = {name: getattr(made, name).to_dict("records") for name in tables}
+            print_json({**made.plan.facts, **said})
+        elif not quiet:
+            print_award(made)
+        exit_if_far(made.plan.outcome.gap)
 
 
 @verb(PLAN, "siting demand configs/islamabad.yaml --sensitivity")

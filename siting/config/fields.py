@@ -203,7 +203,7 @@ def _single(value: Any) -> Any:
 
 def _changes_the_plan(key: str) -> str:
     first = key.partition(".")[0]
-    if first in ("name", "title", "note", "output", "sweep", "report"):
+    if first in ("name", "title", "note", "output", "sweep", "report", "award"):
         refuse([((), f"{first} cannot be swept", "sweep a key that changes the plan")])
     return key
 

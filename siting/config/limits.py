@@ -95,6 +95,25 @@ class Corridors(Section):
         return self
 
 
+class Mandate(Section):
+    """A share of each owner's places that must have a station, old or new."""
+
+    column: Text = Field(
+        description="column of the candidate layers with the owner: brand, operator"
+    )
+    share: PositiveShare = Field(description="share of each owner's places, rounded up")
+    by: Text | None = Field(
+        None, description="column with the area in which it holds by itself: province; none: in all"
+    )
+    pooled: bool = Field(
+        False, description="whether owners may trade: one share of all their places"
+    )
+    money: Literal["public", "owner"] = Field(
+        "public",
+        description="public: as any station; owner: he equips so many and no more on his own money",
+    )
+
+
 class Limits(Section):
     """What a plan must keep to beside the budget."""
 
@@ -117,6 +136,9 @@ class Limits(Section):
         {}, description="sites of which at least so many must have a station, by a name of yours"
     )
 
+    mandates: Mapping[TableName, Mandate] = Field(
+        {}, description="shares of owners' places that must have a station, by a name of yours"
+    )
     split: Mapping[TableName, PositiveShare] = Field(
         {},
         description="share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: a ceiling, "

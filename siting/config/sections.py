@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from siting.config.award import Award
 from siting.config.demand import Demand
 from siting.config.fields import (
     RUN_NAME,
@@ -224,6 +225,9 @@ class Config(Section):
     solver: Solver = Field(Solver(), description="how the program is solved")
     output: Output = Field(Output(), description="where results are kept")
     report: Report = Field(Report(), description="how the report of a run is written")
+    award: Award = Field(
+        Award(), description="what bidders are held to; read by `siting award` alone"
+    )
     sweep: Mapping[SweepKey, SweepValues] = Field(
         {},
         description="values to try for single keys, by key path, every combination a study; "

@@ -14,9 +14,18 @@ from siting.program.instance import Instance, Ints
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with some of its offers alone, required where they stand; no limits."""
+    """Return an instance with some of its offers alone, required where they stand; no limits.
+
+    Nor do bundles and opening years count, which a choice that is given may break.
+    """
     sites = np.unique(instance.offer_site[kept])
-    return replace(instance.with_offers(kept), limits=(), required_sites=sites)
+    return replace(
+        instance.with_offers(kept),
+        limits=(),
+        required_sites=sites,
+        offer_bundle=np.full(len(kept), "", dtype=object),
+        offer_opens=np.zeros(len(kept), dtype=np.int64),
+    )
 
 
 def value_of_choice(frame: Frame, choice: Ints) -> float:

@@ -116,13 +116,57 @@ def solve(
             raise_why_not(program, clock, effort)
 
 
+def chosen(
+    program: Program,
+    kept: Sequence[Reached] = (),
+    *,
+    time_limit_s: float,
+    threads: int = 2,
+    seed: int = 1,
+    method: Method = "exact",
+    start: Sequence[str] = (),
+) -> tuple[Program, Result]:
+    """Return the choice that is best in a program's first aim, exactly, and a bound on any other.
+
+    Nobody is told who is served by what, which takes longer than the choice where many are asked
+    for. With it goes the program whose options it names: with the offers that came in.
+
+    Parameters
+    ----------
+    program
+        What is asked.
+    kept
+        Values of other aims that the choice must reach.
+    time_limit_s, threads, seed, method, start
+        As for `solve`.
+
+    Raises
+    ------
+    InfeasibleError
+        If there is no plan; what is in the way is not looked for.
+    SolveError
+        If no plan was found in the time given.
+    """
+    effort = Effort(0.0, time_limit_s, threads, seed, method, drives_gap=0.0)
+    clock = Clock(time_limit_s)
+    with clock.listening():
+        mine = _Solve(program, effort, clock, tuple(start), kept)
+        result = mine._searched(program.all_aims[0], kept)
+    return mine.program, result
+
+
 class _Solve:
     """The aims of one program, solved one after the other."""
 
     def __init__(
-        self, program: Program, effort: Effort, clock: Clock, start: tuple[str, ...]
+        self,
+        program: Program,
+        effort: Effort,
+        clock: Clock,
+        start: tuple[str, ...],
+        before: Sequence[Reached] = (),
     ) -> None:
-        self.program, self.effort, self.clock = program, effort, clock
+        self.program, self.effort, self.clock, self.before = program, effort, clock, before
         # The program with all its offers, and which of them `program` has: those priced in.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
@@ -174,7 +218,7 @@ class _Solve:
 
     def answer(self) -> Answer:
         """Solve the aims and return what came out."""
-        reached: list[Reached] = []
+        reached = list(self.before)
         aims = list(self.program.all_aims)
         if self.choice is None:
             self._begin_alone()
@@ -352,8 +396,10 @@ class _Solve:
         little is given up as makes that plan one of this program. The worth is signed so that more
         is better; without a plan before, or where it is none, it is -inf.
         """
+        asked = len(self.before)  # what must be reached whatever plan there is
         for loss in LOSSES:
-            frame = Frame(self.program, aim, [lowered(one, loss) for one in reached])
+            less = [*reached[:asked], *(lowered(one, loss) for one in reached[asked:])]
+            frame = Frame(self.program, aim, less)
             if self.choice is None:
                 return frame, -math.inf
             served = frame.serve(np.sort(self.choice), Clock(math.inf))
@@ -391,7 +437,8 @@ class _Solve:
         if isinstance(out[-1].aim, Drives):
             out.pop()  # that much is left to decide
         for n, one in enumerate(out):
-            if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1]:
+            asked = n < len(self.before)
+            if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1] and not asked:
                 others = [*out[:n], *out[n + 1 :], *self._drives_proven()]
                 frame, worth = self._frame(one.aim, others)
                 if math.isfinite(worth):

@@ -32,7 +32,7 @@ from siting.program.matrix import Matrix, Reached, Writer
 from siting.program.money import GapRule, caps_of, cases_of, is_shared, margins_of
 from siting.program.objective import ENERGY_UNIT, Objective
 from siting.program.obligations import tolerance
-from siting.program.options import Options, options_of
+from siting.program.options import Options, opening, options_of
 from siting.program.pulp_problem import pulp_problem
 from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
@@ -159,6 +159,7 @@ class Blocks:
             used = amount * instance.offer_subsidy if limit.per_rupee else amount
             possible[used > limit.at_most + tolerance(limit.at_most)] = False
             useful |= (amount > 0) & (limit.at_least > 0)
+        useful |= instance.offer_bundle != ""
         return np.flatnonzero((possible & useful) | instance.offer_existing)
 
     @cached_property
@@ -167,6 +168,8 @@ class Blocks:
         years = len(self.year_plan.years) if self.year_plan else 1
         upgrades = self.year_plan is not None and self.year_plan.upgrades
         made = options_of(self.instance, self.offers, years, upgrades=upgrades)
+        if self.year_plan is not None:
+            made = opening(made, self.instance.offer_opens, np.array(self.year_plan.years))
         if self.year_plan is None or self.gap is not None or not self.budgeted:
             return made
         rows = ResourceRows(made)
@@ -186,6 +189,7 @@ class Blocks:
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
         rows.add_limits(self.instance, None if self.gap else self.instance.offer_subsidy)
+        rows.add_bundles(self.instance.offer_bundle)
         for n, (sites, differ) in enumerate(self.distances, 1):
             standing = np.zeros(len(self.instance.site_ids), dtype=bool)
             standing[sites] = True

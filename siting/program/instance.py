@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,9 @@ class Instance:
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
         The offers left, in the order of their ids: position of the site, kWh/day a charger group,
         cost and subsidy (PKR), and whether it stands already.
+    offer_bundle, offer_opens
+        Bundle of each offer, of which all stand in the end or none, blank for none; and the year in
+        which it must open, 0 for any.
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes, sites in order.
@@ -75,6 +79,8 @@ class Instance:
     offer_cost: Floats
     offer_subsidy: Floats
     offer_existing: Flags
+    offer_bundle: Names
+    offer_opens: Ints
     reach_start: Ints
     reach_site: Ints
     reach_min: Floats
@@ -107,6 +113,8 @@ class Instance:
         Offers that are ruled out (a ``reason`` that is not blank) are left out. An existing station
         is kept as it stands or extended: of the other offers at its site only those with a true
         ``extends`` are left, which have its capacity and power in theirs and cost what is added.
+        With a column ``bundle`` the offers with the same text there stand all in the end or none;
+        with ``opens_year`` an offer opens in that year of a plan in years, where it is not 0.
 
         Parameters
         ----------
@@ -186,6 +194,8 @@ class Instance:
             offer_cost=left["cost_pkr"].to_numpy(float, copy=True),
             offer_subsidy=left["subsidy_pkr"].to_numpy(float, copy=True),
             offer_existing=left["existing"].to_numpy(bool, copy=True),
+            offer_bundle=_optional(left, "bundle", "").astype(str).to_numpy(object).copy(),
+            offer_opens=_optional(left, "opens_year", 0).to_numpy(np.int64).copy(),
             reach_start=start,
             reach_site=site,
             reach_min=minutes,
@@ -243,7 +253,7 @@ class Instance:
 
     def with_offers(self, kept: Ints) -> Instance:
         """Return the instance with some of its offers alone, at the same sites."""
-        names = ("ids", "site", "capacity", "cost", "subsidy", "existing")
+        names = ("ids", "site", "capacity", "cost", "subsidy", "existing", "bundle", "opens")
         left = {f"offer_{name}": getattr(self, f"offer_{name}")[kept] for name in names}
         return replace(self, **left)
 
@@ -281,6 +291,12 @@ class Instance:
             f"{count(len(self.site_ids), 'site')}, {count(len(self.reach_site), 'pair')} in reach, "
             f"PKR {self.budget_pkr:,.0f}"
         )
+
+
+def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
+    """Return a column that offers need not have, blanks filled."""
+    given = offers.get(column, pd.Series(blank, index=offers.index))
+    return given.astype(object).where(given.notna(), blank)
 
 
 def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:

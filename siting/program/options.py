@@ -69,6 +69,16 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
     return Options(instance.offer_site[offer[:, -1]], offer)
 
 
+def opening(options: Options, opens: Ints, years: Ints) -> Options:
+    """Return the options in which offers that must open in a year do so, and in no other.
+
+    `opens` is the year of each offer, 0 for any; `years` are those of the plan.
+    """
+    begin = (options.offer == options.last[:, None]).argmax(axis=1)
+    kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
+    return Options(options.site[kept], options.offer[kept])
+
+
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
     """Return what each offer that stands can be a year later, itself among it."""
     out: dict[int, list[int]] = {}

@@ -9,6 +9,9 @@ a year (what is paid in it, or up to it if money carries over), and an envelope 
 rupee. Over the years a row that is not money holds in every year; as nothing closes, the last year
 is mostly enough. A row that all options together are within is left out.
 
+Of a bundle all stand in the end or none: around its offers ``a, b, c`` the rows are ``z_b >= z_a``,
+``z_c >= z_b`` and ``z_a >= z_c``.
+
 The distance to another plan is such a row too: of the sites that stand in one of two plans only,
 there must be so many. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
 general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
@@ -23,7 +26,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.instance import Flags, Floats, Instance, Ints, Names
 from siting.program.obligations import tolerance
 from siting.program.options import Options
 from siting.program.slices import Years
@@ -74,10 +77,10 @@ class Resources:
 
 
 class ResourceRows:
-    """Gathers the rows of a program over its options."""
+    """Gathers the rows of a program over its options: those that can bind, or every one."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, *, every: bool = False) -> None:
+        self.options, self.every = options, every
         self._rows: list[tuple[str, str, str, Ints, Floats, float, float]] = []
 
     def add(
@@ -91,9 +94,9 @@ class ResourceRows:
         at_least: float = -math.inf,
     ) -> None:
         """Add a row, if it can bind."""
-        if at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
+        if not self.every and at_most < math.inf and np.maximum(use, 0.0).sum() <= at_most:
             at_most = math.inf
-        if at_least > -math.inf and np.minimum(use, 0.0).sum() >= at_least:
+        if not self.every and at_least > -math.inf and np.minimum(use, 0.0).sum() >= at_least:
             at_least = -math.inf
         if at_most < math.inf or at_least > -math.inf:
             at = np.flatnonzero(use)
@@ -137,6 +140,16 @@ class ResourceRows:
         """Add that so many sites stand in this plan or in another only, at least."""
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
+
+    def add_bundles(self, bundle: Names) -> None:
+        """Add that of each bundle, named by offer, all offers stand in the end or none."""
+        last = self.options.last
+        for name in sorted(set(bundle) - {""}):
+            members = np.flatnonzero(bundle == name).tolist()
+            for n, (one, other) in enumerate(pairwise([*members, members[0]]), 1):
+                if one != other:
+                    use = (last == other).astype(float) - (last == one)
+                    self.add(f"bundle {name}, {n}", "bundle", "offers", use, at_least=0.0)
 
     def made(self) -> Resources:
         """Return the rows."""

@@ -69,7 +69,7 @@ def read_their_layer(
         have = ", ".join(there_are)
         faults.append(Fault("map-config", "no such configuration", f"there are: {have}", bad_names))
     unknown: dict[str, list[str]] = {}
-    counts = _counts(layer, path, ids, existing, _Catalogue(configurations, known, names),
+    counts = counts_of(layer, path, ids, existing, Catalogue(configurations, known, names),
                      unknown, faults)  # fmt: skip
     if faults:
         raise InputError(faults)
@@ -88,7 +88,7 @@ def read_their_layer(
 
 
 @dataclass(frozen=True)
-class _Catalogue:
+class Catalogue:
     """What the study has, and what a layer calls it."""
 
     configurations: Mapping[str, Mapping[str, int]]
@@ -152,12 +152,12 @@ def _existing(
     return stands
 
 
-def _counts(
+def counts_of(
     layer: gpd.GeoDataFrame,
     path: Path,
     ids: list[str],
     existing: np.ndarray,
-    catalogue: _Catalogue,
+    catalogue: Catalogue,
     unknown: dict[str, list[str]],
     faults: list[Fault],
 ) -> list[dict[str, int]]:
@@ -202,7 +202,7 @@ def _counts(
 
 
 def _asked(
-    layer: gpd.GeoDataFrame, path: Path, catalogue: _Catalogue
+    layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
     """Return the columns with chargers, and what each row asks for; a text is what is wrong."""
     columns = set(map(str, layer.columns))

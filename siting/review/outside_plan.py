@@ -51,12 +51,12 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     lone = theirs[match < 0]
     faults = _stand_faults(theirs, match, ours, where)
     snapped = roads.snap(lone, study.network, settings.max_snap_m)
-    faults += _road_faults(study.network, settings.max_snap_m, lone, snapped, where)
+    faults += road_faults(study.network, settings.max_snap_m, lone, snapped, where)
     if faults:
         raise InputError(faults)
     new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
     new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
-    added = _own_sites(lone, new.loc[match < 0, "site_id"], snapped)
+    added = own_sites(lone, new.loc[match < 0, "site_id"], snapped)
     stands = theirs["existing"].to_numpy(dtype=bool)
     empty = (new["counts"].map(len) == 0) & ~stands
     new = new[~stands & ~empty].reset_index(drop=True)
@@ -103,9 +103,10 @@ def _stand_faults(
     return [Fault(f"{where}, column existing", what, fix, ids)]
 
 
-def _road_faults(
+def road_faults(
     network: Network, most_m: float, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
 ) -> list[Fault]:
+    """Return a fault for the points outside the roads, and one for those too far from them."""
     far = snapped["node_id"].isna().to_numpy()
     if not far.any():
         return []
@@ -139,18 +140,22 @@ def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
     return ids
 
 
-def _own_sites(
-    lone: gpd.GeoDataFrame, ids: pd.Series[Any], snapped: pd.DataFrame
+def own_sites(
+    lone: gpd.GeoDataFrame,
+    ids: pd.Series[Any],
+    snapped: pd.DataFrame,
+    kind: str = "theirs",
+    source: str = "the layer that is judged",
 ) -> gpd.GeoDataFrame:
     """Return the points that are no candidate of the study as candidates."""
     added = gpd.GeoDataFrame(
         {
             "site_id": ids.to_numpy(object),
             "name": lone["name"].to_numpy(object),
-            "kind": "theirs",
+            "kind": kind,
             "existing": False,
             "existing_power_kw": 0.0,
-            "source": "the layer that is judged",
+            "source": source,
             "node_id": snapped["node_id"].to_numpy(),
             "snap_m": snapped["snap_m"].to_numpy(dtype=float),
         },

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ from siting.errors import Fault, InputError
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
+from siting.review.answers import OF_BIDS, STAYS, answered, changed_least
 from siting.review.places import study_of_sites, study_with_sites
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import in_years
@@ -37,6 +39,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, plan_of, study_again, study_of
 
 ADDED = "added by siting replan"
+ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
 # A station that stays as it was has changed where it serves this much more or less (kWh/day).
 NOTICED_KWH = 1.0
@@ -94,6 +97,7 @@ def replan(
     require: Sequence[str] = (),
     budget_pkr: float | None = None,
     add: Path | str | None = None,
+    answers: Path | str | None = None,
     overrides: Sequence[str] = (),
     out: Path | str | None = None,
     now: datetime | None = None,
@@ -112,6 +116,9 @@ def replan(
         Another budget (PKR); in years each keeps its share of it.
     add
         A layer of further places where a station could stand.
+    answers
+        A CSV of what the power company sanctioned, refused and asks for, and of bidders who
+        withdrew (`siting.review.answers`): the plan changes as little as it can.
     overrides
         ``key.path=value`` texts that replace keys of the run's ``config.yaml``; of a run in memory
         change these with `siting.Study.with_`.
@@ -161,11 +168,22 @@ def replan(
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
     before = first.plan if folder is None else plan_of(first, folder)
+    of_bids = [limit for limit in first.limits if limit.kind in OF_BIDS]
+    if "limits" not in study.reused and of_bids:
+        study = study.with_stages({"limits": (*study.limits, *of_bids)}, progress=study.progress)
+    if answers is not None:
+        came = answered(study, Path(answers))
+        left = tuple(limit for limit in study.limits if limit.name != STAYS)
+        study = study.with_stages({"offers": came.offers, "limits": left}, progress=study.progress)
+        study, kept = changed_least(study, tuple(first.outcome.offers))
+        notes += [*came.notes, *kept]
     made: list[pd.DataFrame] = []
 
     def changes(part: Path, after: Plan) -> None:
         made.append(changes_between(before, after))
         write_csv(made[0], part / "changes.csv", note=after.note)
+        if answers is not None:
+            shutil.copyfile(answers, part / ANSWERS_FILE)
 
     record = {
         "run": first.config.name if folder is None else folder.name,
@@ -174,6 +192,7 @@ def replan(
         "require": list(require),
         "budget_pkr": budget_pkr,
         "add": None if add is None else Path(add).name,
+        "answers": None if answers is None else Path(answers).name,
         "set": list(overrides),
         "reused": list(study.reused),
     }

@@ -57,6 +57,11 @@ FROM_SOLVES = {
         "Price of fairness",
         rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?|{NOT_FOUND})",
     ),
+    "mandates_cost": ("Mandates cost", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
+    "mandates_pooled": (
+        "Pooled, owners would win back",
+        rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})",
+    ),
     "money_left": (
         "Money left",
         rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
@@ -66,7 +71,7 @@ FROM_SOLVES = {
     ),
 }
 # Tables of an outcome that rest on other solves too.
-OTHER_SOLVES = ("scenarios", "robust", "alternatives", "alternative_sites")
+OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -79,6 +84,10 @@ _OF_A_REPLAN = re.compile(
     rf"|{NUMBER} added places are too far from a road and were left out"
     rf"|{NUMBER} places added \(s\d+(?:, s\d+)*(?: …)?\); a `siting run` of config.yaml has them "
     r"too, but numbers all sites anew"
+    rf"|[^,\n]+\.csv: {NUMBER} (?:sanctioned|refused|withdrawn)"
+    rf"(?:, {NUMBER} (?:refused|withdrawn))*"
+    rf"|{NUMBER} stations stay as they were(?:; {NUMBER} more could not, for the money or a limit)?"
+    r"|no station needs to stay as it was"
 )
 
 
@@ -98,6 +107,7 @@ class Replanned(BaseModel):
     require: list[str]
     budget_pkr: float | None
     add: str | None
+    answers: str | None = None
     set: list[str]
     reused: list[str]
 

@@ -26,6 +26,7 @@ from siting.manifest import (
 from siting.report import is_why_no_report, page_of
 from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
+from siting.review.awarded import AWARD, is_own, own_faults, own_files
 from siting.review.told import (
     MENDED,
     OfTheMoment,
@@ -152,7 +153,7 @@ def verify_run(
     if study is None:
         return verified
     step("bound", lambda: _bound(study, verified.notes))
-    step("tables", lambda: _tables(study, verified.notes))
+    step("tables", lambda: _tables(study, folder, verified.notes))
     curve = None if frontier is None else Path(frontier)
     step("written", lambda: _written(study, folder, record, curve, verified.notes))
     return verified
@@ -220,8 +221,9 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     return f"{words}; the {shown(proof.bound)} of the run {rests}", None
 
 
-def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
+def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     """Work out each table that follows from the others, and hold it against the stored one."""
+    facts = read_json(folder / "run.json")
     faults, again = [], []
     with scratch_folder() as cache:
         output = study.config.output.model_copy(update={"cache_dir": cache})
@@ -234,7 +236,10 @@ def _tables(study: Study, notes: list[str]) -> tuple[str, None]:
             except (InputError, ConfigError, DownloadError) as err:
                 faults += _input_gone(name, err)
                 continue
-            if same_table(stored[name], anew):
+            if is_own(name, facts):
+                faults += own_faults(study, name, anew, facts, folder)
+                notes.append(f"{name}: bids and answers were not held against who gave them")
+            elif same_table(stored[name], anew):
                 again.append(name)
             else:
                 what = "is not what the run's other tables give"
@@ -297,7 +302,8 @@ def _written(
             raise InputError(_input_gone("the run", err)) from err
         again = read_json(other / FOLDER / MANIFEST)
         replanned = [_CHANGES] if _REPLANNED in facts else []
-        faults += set_faults(folder, record["of_the_run"], [*again["of_the_run"], *replanned])
+        more = [*replanned, *own_files(facts)]
+        faults += set_faults(folder, record["of_the_run"], [*again["of_the_run"], *more])
         faults += set_faults(folder / FOLDER, record["sha256"], again["sha256"])
         named = [name for name in again["of_the_run"] if name in record["of_the_run"]]
         faults += file_faults(folder, other, [name for name in named if name != "run.json"])
@@ -321,6 +327,8 @@ def _fact_faults(
     """Return the keys of ``run.json`` that are not as its tables give them."""
     told = dict(said)
     replanned = told.pop(_REPLANNED, None)
+    if told.pop(AWARD, None) is not None:
+        notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
     for facts in (told, anew):  # the page may have been written, or lost its packages, since
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]

@@ -21,6 +21,7 @@ from siting.program.program import Program
 from siting.study.ask import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.study.asked import Asked
 from siting.study.limits import limits_used
+from siting.study.mandates import mandates_told
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
 from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import gini, zone_table
@@ -30,6 +31,8 @@ NOT_FOUND = "not found in time"
 DRIVERS_TIME = "drivers' time"
 # Money left is told of from this sum and share of the budget on.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
+# Of the time for solving, the share for the plan where what mandates cost is worked out too.
+BESIDE_MANDATES = 0.7
 
 
 def decide(
@@ -47,6 +50,8 @@ def decide(
     keys = asked.config.program
     effort = Effort(asked.config, progress)
     share = 1.0 if keys.alternatives is None else 1 / keys.alternatives.count
+    if keys.limits.mandates:
+        share *= BESIDE_MANDATES
     answer = effort.solve(program, share, start)
     told = _Told(asked, answer, effort)
     return told.outcome()
@@ -135,6 +140,9 @@ class _Told:
         for aim in answer.program.all_aims:
             if isinstance(aim, LeastCostToAll):
                 self._to_all(aim)
+        if keys.limits.mandates:
+            self.tables["mandates"], lines = mandates_told(asked, answer, self.effort)
+            self.lines += lines
         for aim_proof in outcome.proofs[1:]:
             self.lines.append(then_line(aim_proof, outcome))
         if keys.alternatives is not None:

@@ -146,11 +146,13 @@ def asked_of(
     rules: economics.BusinessRules,
     time_values: pd.DataFrame,
     concessions: Mapping[str, str],
+    unpaid: pd.Series[bool] | None = None,
 ) -> Asked:
     """Return what a configuration asks for, from the tables of its stages.
 
     `demand` is that of the configuration itself; `other_demand` is called with a year, a scenario
-    of the fleet and a case (None: the configuration's) for the demand of it.
+    of the fleet and a case (None: the configuration's) for the demand of it; `unpaid` are offers
+    that owners must build on money of their own.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -197,7 +199,7 @@ def asked_of(
         None
         if worth is None
         else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
-        _need(config, offers, compatibility, rules, concessions)
+        _need(config, offers, compatibility, rules, concessions, unpaid)
         if subsidy_of(config).fills_gap
         else None,
         rules,
@@ -246,6 +248,7 @@ def _need(
     compatibility: pd.DataFrame,
     rules: economics.BusinessRules,
     concessions: Mapping[str, str],
+    unpaid: pd.Series[bool] | None,
 ) -> Need:
     """Return the viability gap of the offers.
 
@@ -275,7 +278,8 @@ def _need(
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # Public money is the program's own decision here, no property of an offer.
-    needing = offers.assign(cost_pkr=np.where(existing, 0.0, need), subsidy_pkr=0.0)
+    nothing = existing if unpaid is None else existing | unpaid.to_numpy(bool)
+    needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
     return Need(needing, margin, cap, subsidy.hurdle.sales_share, concessions)
 

@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from siting import economics
 from siting.outcome import Line, Outcome
@@ -68,6 +65,11 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
+    # Imported here: it takes half a second, and most verbs count no places.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     near = cKDTree(xy_m).query_pairs(within_m, output_type="ndarray")
     links = coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(xy_m),) * 2)
     _, label = connected_components(links, directed=False)

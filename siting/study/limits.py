@@ -22,6 +22,7 @@ from siting.program.spacing import spacing
 from siting.roads import Network
 from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.choices import configurations_of
+from siting.study.mandates import mandate_limits
 from siting.study.zones import area_of_points
 from siting.tables import load_kw
 
@@ -61,6 +62,7 @@ def limits_of(
         limits.append(
             Limit(name, "at least", "stations", math.inf, dict.fromkeys(use, 1.0), rule.stations)
         )
+    limits += mandate_limits(config, candidates, offers)
     limits += _density(config, candidates, offers, network)
     if asked.least_kw_per_ev is not None:
         limits.append(_power(config, offers, compatibility, vehicles))

@@ -10,6 +10,9 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
+
+from siting.asking import ask
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
@@ -385,6 +388,22 @@ class Study:
         other.reused = tuple(g for g in self.reused if g not in {STAGES[n].stored for n in anew})
         other._shared = (self, frozenset(STAGES) - anew)
         return other
+
+    def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
+        """Return who wins of some bids for places, by the rules of this study: see `siting.award`.
+
+        Parameters
+        ----------
+        bids
+            A CSV of bids, or the same as a table.
+        how
+            As for `siting.award`.
+
+        Examples
+        --------
+        >>> study.award("bids.csv").losers  # doctest: +SKIP
+        """
+        return ask("award", self, bids, **how)
 
     # --- progress --------------------------------------------------------------------------------
 

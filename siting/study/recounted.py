@@ -57,7 +57,7 @@ def recounted_plan(
     study. A `VerifyError` names every figure of the plan that does not hold.
     """
     plan = make_plan(title=config.title, note=config.note, outcome=outcome, **tables)
-    usd = asked.config.money.pkr_per_usd
+    usd = config.money.pkr_per_usd
     hurdle = subsidy_of(asked.config).held_to
     plan = with_business(plan, rules, asked.compatibility, vehicles, hurdle, usd)
     if asked.need is not None and asked.need.concessions:

@@ -32,7 +32,7 @@ type Row = pd.Series[Any]
 # Parameters of a stage that are no other stage; `study` is for what asks for other years.
 AT_HAND = ("config", "context", "study")
 # Keys of which no table depends: any stage may read them.
-INERT = ("name", "output", "download", "sweep", "report")
+INERT = ("name", "output", "download", "sweep", "report", "award")
 # What a stage declares that reads every key.
 EVERY_KEY = ("*",)
 

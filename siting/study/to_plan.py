@@ -25,6 +25,7 @@ from siting.study.ask import program_of
 from siting.study.asked import Asked, asked_of
 from siting.study.choices import charger_types
 from siting.study.limits import concessions_of, limits_of, sites_named
+from siting.study.mandates import on_owners_money
 from siting.study.own_tables import own_offers, own_reach
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
@@ -346,11 +347,15 @@ def asked(
         other_demand: Table = study.in_other(year=year, scenario=scenario, case=case).demand
         return other_demand
 
+    theirs = on_owners_money(offers, limits)
+    if theirs.any():
+        offers = offers.assign(subsidy_pkr=offers["subsidy_pkr"].mask(theirs, 0.0))
     return asked_of(
         study.config,
         demand=demand,
         other_demand=other,
         offers=offers,
+        unpaid=theirs,
         reach=reach,
         compatibility=compatibility,
         cells=cells,
@@ -426,6 +431,7 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
     "title",
     "note",
     "offers.headroom_kw",
+    "money.pkr_per_usd",
     told="plan",
     found=lambda p: f"{len(p.new_sites):,} new stations; {len(p.checks)} checks passed",
 )

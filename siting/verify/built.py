@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from siting.tables import load_kw
 from siting.verify.book import Book
@@ -35,6 +36,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
     ledger.row("offers built, one a site and not ruled out", (~bad).sum(), len(built))
     _check_course(book, ledger)
     _check_built_year(book, ledger)
+    _check_bids(book, ledger)
     _check_sites(book, ledger)
     _check_headroom(book, ledger)
 
@@ -76,6 +78,31 @@ def _check_course(book: Book, ledger: Ledger) -> None:
     if len(book.years) > 1:
         wrong = len(ended) - lost + len(less)
         ledger.row("new stations that close or become less over the years", wrong, 0)
+
+
+def _check_bids(book: Book, ledger: Ledger) -> None:
+    """Check that of each bundle all stand in the end or none, and that offers open in their year.
+
+    Of these `offers` may have the columns ``bundle`` and ``opens_year``.
+    """
+    offers = book.offer
+    if "bundle" in offers.columns:
+        named = offers["bundle"].fillna("").astype(str)
+        named = named[named != ""]
+        end = set(book.by_year[book.years[-1]].values())
+        there = named.index.isin(end)
+        whole = pd.Series(there, named.index).groupby(named).agg(["all", "any"])
+        torn = whole["any"] & ~whole["all"]
+        ledger.broken("built, column offer_id", "of a bundle only a part", whole.index, torn)
+        ledger.row("bundles whole or not at all", (~torn).sum(), len(whole))
+    if "opens_year" in offers.columns and len(book.years) > 1:
+        begun: dict[str, Any] = {}
+        for year, now in book.by_year.items():
+            begun |= {o: year for o in now.values() if o not in begun}
+        asked = offers["opens_year"].fillna(0).astype(int)
+        late = [o for o, year in begun.items() if asked[o] not in (0, int(year))]
+        ledger.broken("built, column year", "opens in another year", late, [True] * len(late))
+        ledger.row("stations that open in their year", len(begun) - len(late), len(begun))
 
 
 def _check_built_year(book: Book, ledger: Ledger) -> None:

@@ -296,6 +296,8 @@ program:
           - s1
           - s3
         stations: 2
+    mandates:
+      pumps: {column: brand, share: 0.1, by: province, pooled: true, money: owner}
 solver:
   name: CBC
   method: milp
@@ -305,6 +307,10 @@ solver:
   threads: 1
   seed: 0
 report: {language: ur}
+award:
+  caps: {each_bidder: {column: bidder, stations: 3}}
+  reserve_share: 0.8
+  reserve_pkr_kw: 90_000
 output:
   runs_dir: results
   cache_dir: kept/parsed

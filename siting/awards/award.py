@@ -1,0 +1,426 @@
+"""An award: who wins, what each adds, what each loser could have asked, and what both rules pay."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.awards.asks import NO_ASK, Ask, Bid, best_without, critical_ask
+from siting.awards.program import Bidding, bidding_of, with_bid
+from siting.config import Config
+from siting.engine.fixed import plan_of
+from siting.errors import InfeasibleError, SolveError
+from siting.export import with_units, write_csv, write_geojson
+from siting.files import sha256
+from siting.plan import Plan
+from siting.program.program import Program
+from siting.review.awarded import AWARD, BIDS
+from siting.review.record import folder_for
+from siting.review.shown import Block, Shown, block_of
+from siting.study.facts import run_facts
+from siting.study.given import lay_down
+from siting.study.pipeline import Study
+from siting.study.runs import write_run
+from siting.study.stages import Report
+from siting.study.stored_run import Source, study_of
+
+TIES = (
+    "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
+    "then the earlier line of the bids"
+)
+# Of the time for asks, as much goes to what winners could have asked for.
+WINNERS_S = 0.5
+# What is asked of the solver in one go takes so many times its even share of what is left, at most.
+AHEAD = 4.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Award(Shown):
+    """Who is awarded, and what each could have asked for.
+
+    Parameters
+    ----------
+    plan
+        The winners as a plan, recounted.
+    winners, losers
+        One row a bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
+        its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
+        they are one (below 0: it would win at no ask; blank: not asked). Winners have
+        ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
+        asked too much at least) and ``why``.
+    places
+        One row a place of each bid, with its point: what a map shows.
+    payments
+        Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``,
+        ``high_pkr``; rents apart.
+    notes
+        What else a reader must know.
+    folder
+        The run folder; none where nothing was written.
+    """
+
+    plan: Plan
+    winners: pd.DataFrame
+    losers: pd.DataFrame
+    places: gpd.GeoDataFrame
+    payments: pd.DataFrame
+    notes: tuple[str, ...]
+    folder: Path | None = None
+
+    def _title(self) -> tuple[str, str]:
+        return f"{self.plan.title}: award", " ".join(self.notes)
+
+    def _blocks(self) -> list[Block]:
+        ask = {"bid": "bid", "bidder": "bidder", "ask_pkr": "ask, PKR"}
+        most = {"critical_low_pkr": "critical from", "critical_high_pkr": "to, PKR"}
+        return [
+            block_of(self.winners, {**ask, "adds": "adds", **most}, "winners"),
+            block_of(self.losers, {**ask, **most, "why": "why"}, "losers"),
+            block_of(
+                self.payments, {"rule": "", "low_pkr": "from", "high_pkr": "to, PKR"}, "payments"
+            ),
+        ]
+
+
+def award(
+    config: Config | Path | str | Source,
+    bids: Path | str | pd.DataFrame,
+    overrides: Sequence[str] = (),
+    *,
+    gap: float = 0.0,
+    time_limit_s: float | None = None,
+    asks_s: float | None = None,
+    asked_of: int | None = None,
+    second_prices: bool = True,
+    out: Path | str | None = None,
+    usual: Path | None = None,
+    now: datetime | None = None,
+    progress: Report | None = None,
+) -> Award:
+    """Return who wins of some bids, with what each could have asked for and won.
+
+    The award takes the most worth for the public money, then the least money; everything else is
+    the configuration's: demand, budget, years, floors, feeders, limits, existing stations.
+
+    Parameters
+    ----------
+    config
+        The configuration, its YAML file or a run folder; or a study or a plan.
+    bids
+        A CSV of bids (`siting.awards.bids`), or the same as a table.
+    overrides
+        ``key.path=value`` texts that replace keys of a file.
+    gap
+        Share within which the award is proven; 0: no better one is possible.
+    time_limit_s
+        Seconds for the award; by default the configuration's.
+    asks_s
+        Seconds for all critical asks; by default five times as long as the award may take; 0: none.
+    asked_of
+        Number of losers whose critical asks are worked out, those first that ask the least for a
+        kilowatt-hour; none: all.
+    second_prices
+        Whether winners' critical asks are worked out too, in half of that time.
+    out
+        A run folder to write: new, or empty.
+    usual
+        The folder where `out` is not given; without either nothing is written.
+    now
+        The time, for the record.
+    progress
+        Called with an `Event` when a stage is done, and now and then while solving.
+
+    Raises
+    ------
+    SitingError
+        A child of it, with every fault of the configuration, or every fault of the bids by line.
+
+    Examples
+    --------
+    >>> done = award("configs/islamabad.yaml", "bids.csv")  # doctest: +SKIP
+    >>> done.losers[["bid", "ask_pkr", "critical_high_pkr"]]  # doctest: +SKIP
+    """
+    now = now or datetime.now().astimezone()
+    study = _study_of(config, overrides, now, progress)
+    if isinstance(bids, pd.DataFrame):
+        path = lay_down(("bids",), pd.DataFrame(bids), study.config.output.cache_dir)
+    else:
+        path = Path(bids)
+    bidding = bidding_of(study, path, gap=gap, time_limit_s=time_limit_s, progress=progress)
+    judged = bidding.study
+    limit_s = judged.config.solver.time_limit_s
+    asking = _Asks(bidding, 5 * limit_s if asks_s is None else asks_s, asked_of)
+    asks = asking.asked(WINNERS_S if second_prices else 0.0)
+    made = _told(bidding, asks)
+    if out is None and usual is None:
+        plan = judged.plan
+        return replace(made, plan=replace(plan, facts=run_facts(judged, plan, now)))
+
+    def write(folder: Path, plan: Plan) -> None:
+        for name in ("winners", "losers", "payments"):
+            write_csv(getattr(made, name), folder / f"{name}.csv", note=plan.note)
+        note = plan.note
+        won = made.places[made.places["won"]].drop(columns="won")
+        write_geojson(won, folder / "winners.geojson", name="winners", note=note)
+        lost = made.places[~made.places["won"]].drop(columns="won")
+        write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
+        shutil.copyfile(path, folder / BIDS)
+
+    record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
+    facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
+    plan, folder = write_run(
+        judged, None if out is None else Path(out), now, usual=usual, facts=facts,
+        also=write,
+    )  # fmt: skip
+    return replace(made, plan=plan, folder=folder)
+
+
+def award_to_folder(
+    config: Path, bids: Path, *, overrides: Sequence[str] = (), now: datetime, **how: Any
+) -> Award:
+    """Return an award written to a folder, by default ``runs_dir/NAME-award-TIME``."""
+    study = Study(config, overrides, today=now.date(), progress=how.get("progress"))
+    usual = folder_for(study.config, "award", now)
+    return award(study, bids, usual=usual, now=now, **how)
+
+
+def _study_of(
+    config: Config | Source, overrides: Sequence[str], now: datetime, progress: Report | None
+) -> Study:
+    if isinstance(config, Study | Plan):
+        return study_of(config)
+    if not isinstance(config, Config) and Path(config).is_dir():
+        return study_of(config)
+    return Study(config, overrides, progress=progress, today=now.date())
+
+
+class _Asks:
+    """The critical asks of an award's bids, in the time there is for them."""
+
+    def __init__(self, bidding: Bidding, limit_s: float, asked_of: int | None) -> None:
+        self.bidding, self.limit_s, self.asked_of = bidding, limit_s, asked_of
+        self.study = bidding.study
+        outcome = self.study.outcome
+        stands = set(outcome.offers)
+        self.won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
+        self.worth, self.money = outcome.proof.objective, outcome.subsidy_pkr
+        self.exact = outcome.proof.status == "optimal" and outcome.proof.gap_asked == 0
+        solver = self.study.config.solver
+        self.effort = {"threads": solver.threads, "seed": solver.seed, "method": solver.method}
+
+    def asked(self, share: float) -> dict[str, Ask]:
+        """Return the critical asks by bid: of winners in a share of the time, then of losers."""
+        asks: dict[str, Ask] = {}
+        begun = time.monotonic()
+        for names, until in (
+            (self.won, begun + share * self.limit_s),
+            (self.losers(), begun + self.limit_s),
+        ):
+            for n, name in enumerate(names):
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                share = min(left, AHEAD * left / (len(names) - n))
+                asks[name] = (
+                    self._winner(name, share) if name in self.won else self._loser(name, share)
+                )
+                self.study.tell("asks", f"{name}: {_in_words(asks[name])}")
+        return asks
+
+    def losers(self) -> list[str]:
+        """Return the bids that lost, those first that ask least for what they can deliver."""
+        places = self.bidding.places
+        offers = self.study.offers.set_index("offer_id")
+        capacity = [c for c in offers.columns if str(c).startswith("capacity_")]
+        can = offers[capacity].sum(axis=1)
+        lost = places[~places["bid"].isin(self.won) & places["offer_id"].isin(offers.index)]
+        able = lost[(lost["why_not"] == "") | lost["over_reserve"]]
+        by = able.assign(kwh=able["offer_id"].map(can)).groupby("bid", sort=False)
+        rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
+        names = rate.sort_values(kind="stable").index.astype(str).tolist()
+        return names if self.asked_of is None else names[: self.asked_of]
+
+    def _loser(self, name: str, limit_s: float) -> Ask:
+        if name in self.bidding.bids:
+            program: Program = self.study.program
+            bid = self.bidding.bids[name]
+        else:
+            study, bid = with_bid(self.bidding, name)
+            program = study.program
+        found = critical_ask(
+            program, bid, self.worth, self.money,
+            limit_s=limit_s, start=self.study.outcome.offers, **self.effort,
+        )  # fmt: skip
+        if self.exact and name in self.bidding.bids:
+            # At its own ask it lost, at the best as good.
+            high = max(min(found.high_pkr, math.floor(bid.ask_pkr)), found.low_pkr)
+            return Ask(found.low_pkr, high)
+        return found
+
+    def _winner(self, name: str, limit_s: float) -> Ask:
+        """Return the critical ask of a winner, against the award that there is without it."""
+        program, bid = self.study.program, self.bidding.bids[name]
+        start = [o for o in self.study.outcome.offers if o not in bid.offers]
+        begun = time.monotonic()
+        try:
+            other = best_without(program, bid, limit_s=0.5 * limit_s, start=start, **self.effort)
+        except InfeasibleError:  # what is required cannot be had without it
+            return Ask(bid.most_pkr, bid.most_pkr)
+        except SolveError:
+            return Ask(math.floor(bid.ask_pkr), bid.most_pkr)
+        left = limit_s - (time.monotonic() - begun)
+        found = critical_ask(
+            program, bid, other.worth, other.money_pkr,
+            limit_s=max(left, 0.1), start=other.offers, **self.effort,
+        )  # fmt: skip
+        low = max(found.low_pkr, math.floor(bid.ask_pkr))
+        return Ask(low if other.proven else math.floor(bid.ask_pkr), max(found.high_pkr, low))
+
+
+def _told(bidding: Bidding, asks: Mapping[str, Ask]) -> Award:
+    """Return the award in tables."""
+    study, places = bidding.study, bidding.places
+    outcome = study.outcome
+    stands = set(outcome.offers)
+    places = places.assign(won=places["offer_id"].isin(stands) & (places["why_not"] == ""))
+    adds = _adds(study, places[places["won"]])
+    rows = []
+    for name, own in places.groupby("bid", sort=False):
+        one = own.iloc[0]
+        ask = asks.get(str(name))
+        asked = float(own["ask_pkr"].sum())
+        rows.append(
+            {
+                "bid": name,
+                "bidder": one["bidder"],
+                "name": ", ".join(own["name"]),
+                "places": len(own),
+                "chargers": "; ".join(
+                    " + ".join(f"{n} x {c}" for c, n in k.items()) for k in own["counts"]
+                ),
+                "ask_pkr": asked,
+                "rent_pkr": float(own["rent_pkr"].sum()),
+                "critical_low_pkr": math.nan if ask is None else ask.low_pkr,
+                "critical_high_pkr": math.nan if ask is None else ask.high_pkr,
+                "proven": ask is not None and ask.proven,
+                "won": bool(one["won"]),
+                "adds": adds.get(str(name), math.nan),
+                "over_pkr": math.nan if ask is None else asked - max(ask.high_pkr, 0.0),
+                "why": _why(str(one["why_not"]), ask, asked),
+            }
+        )
+    table = pd.DataFrame(rows)
+    winners = table[table["won"]].drop(columns=["won", "over_pkr", "why"])
+    losers = table[~table["won"]].drop(columns=["won", "adds"])
+    losers = losers.sort_values("over_pkr", kind="stable", na_position="last")
+    winners = winners.sort_values("adds", ascending=False, kind="stable")
+    shape = study.candidates.set_index(study.candidates["site_id"].astype(str)).geometry
+    kept = ["bid", "bidder", "site_id", "name", "configuration", "ask_pkr", "rent_pkr", "cost_pkr",
+            "power_kw", "won"]  # fmt: skip
+    layer = gpd.GeoDataFrame(
+        places[kept], geometry=shape.reindex(places["site_id"]).to_numpy(), crs=study.candidates.crs
+    )
+    return Award(
+        plan=study.plan,
+        winners=with_units(winners.reset_index(drop=True)),
+        losers=with_units(losers.reset_index(drop=True)),
+        places=layer,
+        payments=_payments(winners),
+        notes=_notes(study, asks, table),
+    )
+
+
+def _adds(study: Study, won: pd.DataFrame) -> dict[str, float]:
+    """Return the worth that an award loses without each winner, all others the same."""
+    program, outcome = study.program, study.outcome
+    years = program.year_plan.years if program.year_plan else (0,)
+    built = outcome.built
+
+    def worth(gone: Collection[str]) -> float:
+        here = built[~built["offer_id"].isin(gone)]
+        stand = {
+            year: here.loc[here["year"] == year, "offer_id"].drop_duplicates().tolist()
+            if program.year_plan
+            else here["offer_id"].drop_duplicates().tolist()
+            for year in years
+        }
+        bare = program.without_aims().most_worth()
+        return plan_of(bare, stand if program.year_plan else stand[0]).proof.objective
+
+    whole = worth(())
+    return {
+        str(bid): max(whole - worth(set(rows["offer_id"])), 0.0)
+        for bid, rows in won.groupby("bid", sort=False)
+    }
+
+
+def _payments(winners: pd.DataFrame) -> pd.DataFrame:
+    """Return the public money that winners are paid by rule (PKR), and the rents they pay."""
+    asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
+    paid = winners[winners["rent_pkr"] == 0]
+    low = paid["critical_low_pkr"].fillna(paid["ask_pkr"]).clip(lower=paid["ask_pkr"])
+    high = paid["critical_high_pkr"].fillna(math.inf)
+    return pd.DataFrame(
+        [
+            ("pay as bid", asked, asked),
+            ("pay the critical ask", float(low.sum()), float(high.sum())),
+            ("rents paid", rent, rent),
+        ],
+        columns=["rule", "low_pkr", "high_pkr"],
+    )
+
+
+def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
+    """Return why a bid lost, in words for its bidder."""
+    if ruled_out:
+        return ruled_out
+    if ask is None:
+        return "others serve more for the money; its critical ask was not worked out in time"
+    if ask == NO_ASK:
+        return "no ask: the best plan with it serves less, or breaks a limit"
+    if ask.proven:
+        return f"asked PKR {max(asked - ask.high_pkr, 0):,.0f} too much"
+    if ask.low_pkr >= asked:
+        return "not proven: it may be as good as the award"
+    return f"asked PKR {max(asked - ask.high_pkr, 0):,.0f} too much at least"
+
+
+def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[str, ...]:
+    outcome = study.outcome
+    out = [TIES]
+    if outcome.proof.status != "optimal" or outcome.proof.gap > 1e-6:
+        out.append(
+            f"the award is proven within {outcome.gap:.2%}: critical asks are against it as it "
+            "stands, and a bid above its own may still be part of a better one"
+        )
+    ready = table[~table["bid"].isin(asks)]
+    if len(ready):
+        out.append(f"no critical ask was worked out for {len(ready):,} bids")
+    doubtful = [bid for bid, ask in asks.items() if not ask.proven]
+    if doubtful:
+        out.append(f"{len(doubtful):,} critical asks are known between two figures only")
+    if study.config.program.years is None and np.isfinite(outcome.budget_pkr):
+        left = outcome.budget_pkr - outcome.subsidy_pkr
+        out.append(f"PKR {left:,.0f} of the money are left")
+    return tuple(out)
+
+
+def _in_words(ask: Ask) -> str:
+    if ask == NO_ASK:
+        return "wins at no ask"
+    if ask.proven:
+        return f"critical ask PKR {ask.high_pkr:,.0f}"
+    return f"critical ask between PKR {max(ask.low_pkr, 0):,.0f} and {ask.high_pkr:,.0f}"
+
+
+__all__ = ["Award", "Bid", "award", "award_to_folder"]

@@ -1,0 +1,243 @@
+"""Bids as offers and limits of a study: priced by its rules, drawing what they ask for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from siting.awards.asks import Bid
+from siting.awards.bids import ZONE, placed, read_bids, zone_of_sites
+from siting.config import Config
+from siting.errors import ConfigError, Fault
+from siting.files import texts_of
+from siting.program.limits import Limit
+from siting.review.places import study_of_sites, study_with_sites
+from siting.sites import charger_catalogue
+from siting.sites.chargers_text import size_name
+from siting.study.asked import money_of
+from siting.study.choices import configurations_of
+from siting.study.pipeline import Study
+from siting.study.stages import Report
+
+NO_BID = "nobody bids for it"
+KEPT = "a station stands there, which offers.existing_policy: keep leaves as it is"
+
+
+@dataclass(frozen=True, eq=False)
+class Bidding:
+    """Bids in the study that judges them.
+
+    Parameters
+    ----------
+    study
+        The study with the bids as its offers; existing stations stand.
+    bids
+        Those that the program chooses among, by name.
+    places
+        One row a place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
+        ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not``
+        (why the bid cannot win at all), ``reserve_pkr`` and the columns that caps name.
+    """
+
+    study: Study
+    bids: dict[str, Bid]
+    places: pd.DataFrame
+
+
+def bidding_of(
+    study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
+) -> Bidding:
+    """Return a file's bids in a study; an error names every fault of either, all at once."""
+    _require_answerable(study.config)
+    catalogue = charger_catalogue(study.config.offers.chargers_csv)
+    bids = read_bids(path, study.config, catalogue)
+    there = configurations_of(study.config.offers)
+    spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
+    bids["configuration"] = [
+        spelled.get(tuple(sorted(c.items())), size_name(c)) for c in bids["counts"]
+    ]
+    wanted = dict(zip(bids["configuration"], bids["counts"], strict=True))
+    asked = study.with_stages(
+        {}, _config_of(study.config, wanted, gap, time_limit_s), progress=progress
+    )
+    places, added = placed(asked, bids, path)
+    offers = study_of_sites(asked, added).offers if len(added) else asked.offers.iloc[:0]
+    joined = study_with_sites(asked, added, offers)
+    places = _priced(joined, places)
+    offers = _offers(joined.offers, places)
+    made = joined.with_stages({"offers": offers}, progress=progress)
+    ready = places[places["why_not"] == ""]
+    named = {
+        str(bid): Bid(
+            str(bid),
+            tuple(rows["offer_id"]),
+            float(rows["ask_pkr"].sum()),
+            tuple(rows["share"]),
+            float(rows["reserve_pkr"].sum()),
+        )
+        for bid, rows in ready.groupby("bid", sort=False)
+    }
+    limits = (*made.limits, *_limits(made, ready))
+    made = made.with_stages({"limits": limits}, progress=progress)
+    return Bidding(made, named, places)
+
+
+def _require_answerable(config: Config) -> None:
+    """Refuse what an award cannot answer: what is first is the most worth for the money."""
+    keys, faults = config.program, []
+    for key, on in (
+        ("program.scenarios", keys.scenarios is not None),
+        ("program.fairness", keys.fairness != "none"),
+        ("program.least_cost", keys.least_cost is not None),
+        ("program.least_gain.rule", keys.least_gain.always),
+        ("program.years.upgrades", keys.years is not None and keys.years.upgrades),
+        ("program.alternatives", keys.alternatives is not None),
+    ):
+        if on:
+            what = "does not go with an award, which takes the most worth for the money"
+            faults.append(Fault(key, what, "leave it out: --set takes keys too"))
+    if config.solver.method == "greedy":
+        what = "proves nothing to a loser"
+        faults.append(Fault("solver.method", f"greedy {what}", "take exact or milp"))
+    if faults:
+        raise ConfigError(faults)
+
+
+def _config_of(
+    config: Config, wanted: dict[str, dict[str, int]], gap: float, time_limit_s: float | None
+) -> Config:
+    """Return the configuration of an award: public money is what is asked for."""
+    offers = config.offers
+    subsidy = offers.subsidy.model_copy(update={"rule": "share"})
+    solver: dict[str, float] = {"gap": gap}
+    if time_limit_s is not None:
+        solver["time_limit_s"] = time_limit_s
+    return config.model_copy(
+        update={
+            "offers": offers.model_copy(
+                update={"configurations": wanted, "sizes": None, "table_csv": None,
+                        "subsidy": subsidy}
+            ),
+            "program": config.program.model_copy(update={"then": ("least_money",)}),
+            "solver": config.solver.model_copy(update=solver),
+        }
+    )  # fmt: skip
+
+
+def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
+    """Return places with the offer of each, its cost and power, and why a bid cannot win."""
+    offers, reserve = study.offers, study.config.award
+    new = offers[~offers["existing"].to_numpy(bool)]
+    bare = new["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
+    key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare])
+    at = key.get_indexer(pd.MultiIndex.from_arrays([places["site_id"], places["configuration"]]))
+    picked = new.iloc[np.maximum(at, 0)].reset_index(drop=True)
+    out = places.reset_index(drop=True)
+    out["row"] = new.index.to_numpy()[np.maximum(at, 0)]
+    reason = picked["reason"].fillna("").astype(str).str.strip()
+    out["why_not"] = np.where(at < 0, KEPT, reason)
+    out["cost_pkr"] = picked["cost_pkr"].to_numpy(float)
+    out["power_kw"] = picked["power_kw"].to_numpy(float)
+    most = (reserve.reserve_share * out["cost_pkr"]).to_numpy(float)
+    if reserve.reserve_pkr_kw is not None:
+        most = np.minimum(most, reserve.reserve_pkr_kw * out["power_kw"].to_numpy(float))
+    out["reserve_pkr"] = most
+    named = study.candidates.set_index("site_id")["name"]
+    out["name"] = out["name"].where(
+        out["name"] != "", [str(named.get(s) or "") for s in out["site_id"]]
+    )
+    for column in {cap.column for cap in reserve.caps.values()}:
+        if column == ZONE and ZONE not in out.columns:
+            out[ZONE] = out["site_id"].map(zone_of_sites(study, out["site_id"]))
+    by = out.groupby("bid", sort=False)
+    cost = by["cost_pkr"].transform("sum")
+    asks, reserved = by["ask_pkr"].transform("sum"), by["reserve_pkr"].transform("sum")
+    out["share"] = (out["cost_pkr"] / cost).where(cost > 0, 1 / by["bid"].transform("size"))
+    out["ask_pkr"] = asks * out["share"]
+    why = by["why_not"].transform(lambda lines: next((t for t in lines if t), ""))
+    over = np.array([f"asks for more than the reserve price of PKR {pkr:,.0f}" for pkr in reserved])
+    out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
+    out["why_not"] = np.where(out["over_reserve"], over, why)
+    # Of bids as good the higher rent is first, then the line: ties go by the offers' ids.
+    first = pd.DataFrame({"rent": -by["rent_pkr"].transform("sum"), "line": by.ngroup()})
+    order = first.sort_values(["rent", "line"]).index
+    rank = {bid: n for n, bid in enumerate(dict.fromkeys(out["bid"][order]), 1)}
+    part = by.cumcount() + 1
+    out["offer_id"] = [
+        f"bid{rank[b]:04d}:{b}" + (f"/{n}" if size > 1 else "")
+        for b, n, size in zip(out["bid"], part, by["bid"].transform("size"), strict=True)
+    ]
+    return out
+
+
+def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """Return what stands, what is bid for, and one offer ruled out at every other site."""
+    stands = offers["existing"].to_numpy(bool)
+    bid = offers.loc[places["row"]].copy()
+    bid["offer_id"] = places["offer_id"].to_numpy(object)
+    bid["reason"] = places["why_not"].to_numpy(object)
+    bid["subsidy_pkr"] = np.minimum(*places[["ask_pkr", "cost_pkr"]].to_numpy(float).T)
+    whole = places.groupby("bid")["bid"].transform("size") > 1
+    bid["bundle"] = places["bid"].where(whole, "").to_numpy(object)
+    bid["opens_year"] = places["year"].to_numpy(int)
+    bid = bid[(places["why_not"] != KEPT).to_numpy()]
+    taken = {*offers.loc[stands, "site_id"], *bid["site_id"]}
+    others = offers[~offers["site_id"].isin(taken)].drop_duplicates("site_id")
+    parts = [offers[stands], bid, others.assign(reason=NO_BID)]
+    out = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    out["bundle"] = texts_of(out, "bundle")
+    out["opens_year"] = out["opens_year"].fillna(0).astype(int)
+    return out
+
+
+def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
+    """Return the limits of the bids: alternatives, and the caps of the section ``award``."""
+    out = []
+    for (bidder, group), rows in places[places["one_of"] != ""].groupby(["bidder", "one_of"]):
+        first = rows.drop_duplicates("bid")["offer_id"]
+        label = f"one of {group} of {bidder}"
+        out.append(Limit(label, "alternatives", "bids", 1.0, dict.fromkeys(first, 1.0)))
+    budget = money_of(study.config)
+    faults = []
+    for name, cap in study.config.award.caps.items():
+        groups = dict(iter(places.groupby(texts_of(places, cap.column))["offer_id"]))
+        groups.pop("", None)
+        if cap.value is not None and cap.value not in groups:
+            fix = f"there are: {', '.join(sorted(groups))}"
+            faults.append(Fault(f"award.caps.{name}.value", f"no bid has {cap.value!r}", fix))
+        money = [
+            pkr for pkr in (cap.pkr, (cap.budget_share or math.inf) * budget) if pkr is not None
+        ]
+        for value, ids in groups.items():
+            if cap.value not in (None, value):
+                continue
+            use = dict.fromkeys(ids, 1.0)
+            if cap.stations is not None:
+                out.append(Limit(f"{name}, {value}: stations", "cap", "stations",
+                                 cap.stations, use))  # fmt: skip
+            if math.isfinite(min(money)):
+                out.append(Limit(f"{name}, {value}: money", "cap", "PKR", min(money), use,
+                                 per_rupee=True))  # fmt: skip
+    if faults:
+        raise ConfigError(faults)
+    return out
+
+
+def with_bid(bidding: Bidding, bid: str) -> tuple[Study, Bid]:
+    """Return the study in which a bid above its reserve price may win, and the bid."""
+    rows = bidding.places[bidding.places["bid"] == bid]
+    offers = bidding.study.offers
+    mine = offers["offer_id"].isin(rows["offer_id"])
+    offers = offers.assign(reason=offers["reason"].mask(mine, ""))
+    made = bidding.study.with_stages({"offers": offers, "limits": bidding.study.limits})
+    return made, Bid(
+        bid,
+        tuple(rows["offer_id"]),
+        float(rows["ask_pkr"].sum()),
+        tuple(rows["share"]),
+        float(rows["reserve_pkr"].sum()),
+    )

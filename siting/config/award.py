@@ -1,0 +1,44 @@
+"""The section ``award``: what `siting award` holds bidders to, beside the rest of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field, model_validator
+
+from siting.config.fields import PositiveShare, Rupees, Section, TableName, Text, refuse
+
+
+class Cap(Section):
+    """The most that bids with the same value in a column may win: a bidder's, a province's."""
+
+    column: Text = Field(
+        description="column of the bids: bidder, or one of the user's own such as province; zone "
+        "is the zone of program.zones where the bids have no such column"
+    )
+    value: Text | None = Field(None, description="the one value it is for; none: each of them")
+    stations: int | None = Field(None, ge=0, le=1_000_000, description="stations at most")
+    pkr: Rupees | None = Field(None, ge=0, le=1e14, description="public money at most, PKR")
+    budget_share: PositiveShare | None = Field(
+        None, description="public money at most, as a share of all there is"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Cap:
+        if self.stations is None and self.pkr is None and self.budget_share is None:
+            refuse([((), "caps nothing", "give stations, pkr or budget_share")])
+        return self
+
+
+class Award(Section):
+    """What `siting award` holds bidders to."""
+
+    caps: Mapping[TableName, Cap] = Field(
+        {}, description="the most that a bidder, a province, a zone may win, by a name of yours"
+    )
+    reserve_share: PositiveShare = Field(
+        1.0, description="reserve price of a bid: the most it may ask, as a share of its cost"
+    )
+    reserve_pkr_kw: Rupees | None = Field(
+        None, ge=0, le=1e9, description="the same, PKR for each kW; none: no such price"
+    )

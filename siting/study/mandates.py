@@ -1,0 +1,162 @@
+"""Mandates: a share of each owner's places must be equipped; which, and what it costs whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.config import Config
+from siting.config.limits import Mandate
+from siting.engine.answer import Answer
+from siting.engine.fixed import plan_of
+from siting.engine.values import value_of
+from siting.errors import Fault, InputError
+from siting.export.dictionary import is_own
+from siting.files import texts_of
+from siting.outcome import Line
+from siting.program.aims import MostWorth
+from siting.program.limits import Limit
+from siting.program.program import Program
+from siting.study.asked import Asked
+from siting.study.other_plans import Effort
+
+PUBLIC, OWNERS = "mandate", "mandate on the owner's money"
+NOT_FOUND = "not found in time"
+
+
+def mandate_limits(
+    config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
+) -> Iterator[Limit]:
+    """Yield the limit of each owner, in each area where mandates go by area.
+
+    An `InputError` names every column that no layer of candidates has.
+    """
+    faults: list[Fault] = []
+    for name, asked in config.program.limits.mandates.items():
+        key = f"program.limits.mandates.{name}"
+        owner = _column(candidates, asked.column, f"{key}.column", faults)
+        area = None if asked.by is None else _column(candidates, asked.by, f"{key}.by", faults)
+        if owner is None or (asked.by is not None and area is None):
+            continue
+        if not (owner != "").any():
+            what = f"no site has anything in {asked.column}"
+            faults.append(Fault(f"{key}.column", what, "name another column"))
+        of_site = candidates["site_id"].astype(str)
+        where = "" if area is None else area
+        parts = pd.DataFrame({"site": of_site, "owner": owner, "area": where})
+        parts = parts[(parts["owner"] != "") & ((parts["area"] != "") | (asked.by is None))]
+        if asked.pooled:
+            parts = parts.assign(owner="all owners")
+        for (whose, place), rows in parts.groupby(["owner", "area"]):
+            called = f"{name}: {whose}" + (f" / {place}" if place else "")
+            yield _limit(called, asked, set(rows["site"]), offers)
+    if faults:
+        raise InputError(faults)
+
+
+def _limit(name: str, asked: Mandate, sites: set[str], offers: pd.DataFrame) -> Limit:
+    here = offers["site_id"].astype(str).isin(sites)
+    use = dict.fromkeys(offers.loc[here, "offer_id"].astype(str), 1.0)
+    must = math.ceil(asked.share * len(sites) - 1e-9)
+    owners = asked.money == "owner"
+    most = float(must) if owners else math.inf
+    return Limit(name, OWNERS if owners else PUBLIC, "stations", most, use, must)
+
+
+def _column(
+    candidates: gpd.GeoDataFrame, name: str, key: str, faults: list[Fault]
+) -> pd.Series[str] | None:
+    if name not in candidates.columns or name == candidates.active_geometry_name:
+        have = ", ".join(str(c) for c in candidates.columns if is_own(str(c)))
+        fix = f"the layers of candidates have: {have or 'no columns of their own'}"
+        faults.append(Fault(key, f"no layer of candidates has a column {name!r}", fix))
+        return None
+    return texts_of(candidates, name)
+
+
+def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
+    """Return which offers draw no public money, as owners must build them."""
+    theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
+    return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
+
+
+def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
+    """Return what mandates come to by owner, and what they cost in all.
+
+    One row a mandate: ``mandate``, ``places``, ``must`` (that must be equipped), ``equipped``,
+    ``sites`` (the owner's list), ``worth`` (what the list serves beside what stands),
+    ``free_worth`` (what the owner's own choice of as many would), ``loses``.
+    """
+    program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
+    stands = set(answer.offers)
+    site_of = dict(zip(asked.offers["offer_id"].astype(str), asked.offers["site_id"], strict=True))
+    rows = []
+    for one in mine:
+        there = sorted(stands & set(one.use))
+        own, free = _owner_worths(program, one, there, effort)
+        rows.append(
+            {
+                "mandate": one.name,
+                "places": len({site_of[o] for o in one.use}),
+                "must": int(one.at_least),
+                "equipped": len(there),
+                "sites": ", ".join(str(site_of[o]) for o in there),
+                "worth": own,
+                "free_worth": free,
+                "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
+            }
+        )
+    lines = []
+    worth, unit = value_of(answer, MostWorth()), program.worth_unit
+    pooled = _pooled(asked, mine)
+    for field, label, limits in (
+        ("mandates_cost", "Mandates cost", []),
+        ("mandates_pooled", "Pooled, owners would win back", pooled),
+    ):
+        others = [one for one in program.instance.limits if one.kind not in (PUBLIC, OWNERS)]
+        bare = replace(program, instance=replace(program.instance, limits=(*others, *limits)))
+        other = effort.attempt(bare.without_aims().most_worth(), 0.5, answer.offers)
+        most = math.nan if other is None else max(other.proof.objective - worth, 0.0)
+        more = NOT_FOUND if other is None else f"{most:,.0f} {unit}"
+        lines.append(Line(field, label, more))
+    return pd.DataFrame(rows), lines
+
+
+def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
+    """Return the mandates as if owners could trade: one in each area."""
+    out: dict[str, Limit] = {}
+    site_of = dict(zip(asked.offers["offer_id"].astype(str), asked.offers["site_id"], strict=True))
+    for one in mine:
+        name, _, rest = one.name.partition(": ")
+        area = rest.partition(" / ")[2]
+        called = f"{name}: all / {area}"
+        use = {**(out[called].use if called in out else {}), **one.use}
+        places = len({site_of[o] for o in use})
+        share = asked.config.program.limits.mandates[name].share
+        need = math.ceil(share * places - 1e-9)
+        most = math.inf if one.kind == PUBLIC else float(need)
+        out[called] = Limit(called, one.kind, "stations", most, use, need)
+    return list(out.values())
+
+
+def _owner_worths(
+    program: Program, one: Limit, there: list[str], effort: Effort
+) -> tuple[float, float]:
+    """Return what an owner's list serves beside what stands, and what his best of as many would."""
+    instance = program.instance
+    theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
+    kept = np.flatnonzero(theirs | instance.offer_existing)
+    alone = replace(
+        instance.with_offers(kept), limits=(), required_sites=np.zeros(0, dtype=np.int64)
+    )
+    bare = replace(program, instance=alone, floors=()).without_aims().most_worth()
+    many = Limit("as many", "number", "stations", float(len(there)), one.use)
+    free = effort.attempt(bare.limit(many).without_budget(), 0.1, there)
+    old = instance.offer_ids[instance.offer_existing].tolist()
+    own = plan_of(bare, {*old, *there}).proof.objective
+    return own, math.nan if free is None else max(free.proof.objective, own)

@@ -1,0 +1,241 @@
+"""Awards of the town solved by hand: what is read, refused, written, printed and verified."""
+
+import json
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from town import LAT, LONS, write_town
+from typer.testing import CliRunner
+
+import siting
+from siting.cli import app
+from siting.errors import ConfigError, InputError
+from siting.review import replan, verify_run
+
+WEST, EAST = LONS[1], LONS[-2]
+HEAD = "bid,bidder,lon,lat,chargers,ask_pkr,rent_pkr,one_of,year\n"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return write_town(tmp_path_factory.mktemp("award") / "town")
+
+
+def write(folder, *lines, head=HEAD):
+    path = folder / "bids.csv"
+    path.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def bid(name, bidder, lon, ask, *, rent="", one_of="", year="", chargers="1 x socket"):
+    return f"{name},{bidder},{lon},{LAT},{chargers},{ask},{rent},{one_of},{year}"
+
+
+def asks(made):
+    table = pd.concat([made.winners, made.losers]).set_index("bid")
+    assert table["proven"].all()
+    return table["critical_high_pkr"].to_dict()
+
+
+# --- what is awarded ------------------------------------------------------------------------------
+
+
+def test_two_bids_for_one_place_and_one_for_another(town, tmp_path):
+    # Money for one only: the west serves 8 kWh/day, the east 4.
+    bids = write(tmp_path, bid("a", "X", WEST, 500), bid("b", "Y", WEST, 700),
+                 bid("c", "Z", EAST, 300))  # fmt: skip
+    made = siting.award(town, bids, ["program.budget_pkr=750"])
+    assert made.winners["bid"].tolist() == ["a"]
+    assert made.winners["adds"].tolist() == pytest.approx([8.0])
+    # b would have won below a's 500; c is never as good as the west, so all that is left beside it.
+    assert asks(made) == {"a": 700, "b": 500, "c": 250}
+    assert made.payments.set_index("rule")["high_pkr"].to_dict() == {
+        "pay as bid": 500, "pay the critical ask": 700, "rents paid": 0,
+    }  # fmt: skip
+    assert "asked PKR 200 too much" in made.losers.set_index("bid").loc["b", "why"]
+
+
+def test_a_study_and_a_table_say_the_same_as_files(town, tmp_path):
+    path = write(tmp_path, bid("a", "X", WEST, 500), bid("c", "Z", EAST, 600))
+    study = siting.Study(town, ["program.budget_pkr=750"])
+    one = siting.award(town, path, ["program.budget_pkr=750"])
+    two = study.award(pd.read_csv(path))
+    pd.testing.assert_frame_equal(one.losers, two.losers)
+    assert "c" in repr(two)
+    assert "<table>" in two._repr_html_()
+
+
+def test_of_a_bundle_all_or_none_and_of_alternatives_one(town, tmp_path):
+    both = [bid("ab", "X", WEST, 300), bid("ab", "X", EAST, 300)]
+    single = bid("c", "Y", EAST, 100)
+    made = siting.award(town, write(tmp_path, *both, single), ["program.budget_pkr=650"])
+    assert made.winners["bid"].tolist() == ["ab"]
+    assert made.winners["places"].tolist() == [2]
+    # Two alone serve as much for less.
+    lines = [*both, single, bid("d", "Z", WEST, 400)]
+    made = siting.award(town, write(tmp_path, *lines), ["program.budget_pkr=650"])
+    assert sorted(made.winners["bid"]) == ["c", "d"]
+    assert asks(made)["ab"] == 500
+    lines = [bid("w", "X", WEST, 300, one_of="1"), bid("e", "X", EAST, 100, one_of="1")]
+    made = siting.award(town, write(tmp_path, *lines), ["program.budget_pkr=5000"])
+    assert made.winners["bid"].tolist() == ["w"]
+    assert asks(made)["e"] == -1  # never as good as the west
+    assert made.losers["why"].iloc[0].startswith("no ask")
+
+
+@pytest.mark.parametrize(
+    "cap",
+    ["{column: bidder, stations: 1}", "{column: bidder, pkr: 350}",
+     "{column: bidder, value: X, budget_share: 0.5}", "{column: zone, stations: 1}"],
+)  # fmt: skip
+def test_a_cap_holds_for_bidder_money_and_zone(town, tmp_path, cap):
+    lines = [bid("w", "X", WEST, 300), bid("e", "X", EAST, 100)]
+    keys = ["program.budget_pkr=700", f"award.caps={{mine: {cap}}}"]
+    if "zone" in cap:
+        keys.append("program.zones={kind: grid, size_m: 100000}")
+    made = siting.award(town, write(tmp_path, *lines), keys)
+    assert made.winners["bid"].tolist() == ["w"]
+
+
+def test_an_ask_above_the_reserve_price_cannot_win_and_hears_at_what_it_could(town, tmp_path):
+    lines = [bid("w", "X", WEST, 900), bid("e", "Y", EAST, 100)]
+    keys = ["program.budget_pkr=2000", "award.reserve_pkr_kw=1200"]  # 500 for a socket
+    made = siting.award(town, write(tmp_path, *lines), keys)
+    assert made.winners["bid"].tolist() == ["e"]
+    assert "reserve price of PKR 500" in made.losers["why"].iloc[0]
+    assert asks(made)["w"] == 500
+
+
+def test_of_bids_as_good_the_higher_rent_then_the_earlier_line_wins(town, tmp_path):
+    lines = [bid("low", "X", WEST, "", rent=10), bid("high", "Y", WEST, "", rent=50)]
+    made = siting.award(town, write(tmp_path, *lines))
+    assert made.winners["bid"].tolist() == ["high"]
+    assert made.payments.set_index("rule").loc["rents paid", "low_pkr"] == 50
+    lines = [bid("one", "X", WEST, 200), bid("two", "Y", WEST, 200)]
+    made = siting.award(town, write(tmp_path, *lines))
+    assert made.winners["bid"].tolist() == ["one"]
+
+
+def test_a_bid_opens_in_its_year_on_the_money_of_that_year(town, tmp_path):
+    lines = [bid("now", "X", WEST, 300, year=2028), bid("then", "Y", WEST, 100, year=2030)]
+    years = "program.years={budgets_pkr: {2028: 400, 2030: 150}}"
+    fleet = (town.parent / "fleet.csv").read_text()
+    wider = tmp_path / "fleet.csv"
+    wider.write_text(fleet + fleet.splitlines()[1].replace("2030", "2028", 1) + "\n")
+    made = siting.award(town, write(tmp_path, *lines), [years, f"demand.fleet_csv={wider}"])
+    assert made.winners["bid"].tolist() == ["now"]
+    built = made.plan.outcome.built
+    assert set(built["year"]) == {2028, 2030}
+    assert asks(made)["now"] == 400
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def test_every_fault_is_told_by_its_line_at_once(town, tmp_path):
+    lines = [
+        bid("a", "X", WEST, 500), bid("a2", "X", WEST, 400),  # twice
+        bid("b", "Y", EAST, ""),  # no price
+        bid("c", "Z", 74.9, 100),  # outside the study
+        bid("d", "Z", LAT, 100),  # swapped
+        bid("e", "V", WEST, 3000), bid("e", "V", EAST, 3000),  # a bundle over the budget
+        bid("f", "V", WEST, "many"), bid("g", "V", WEST, 100, chargers="2 x nothing"),
+        bid("h", "", WEST, 100), bid("i", "U", EAST, 100, year=2031),
+        bid("j", "U", WEST, 10, rent=10),
+    ]  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        siting.award(town, write(tmp_path, *lines))
+    told = {fault.what: fault.ids for fault in caught.value.faults}
+    said = str(caught.value)
+    for what, ids in (
+        ("bids of one bidder for the same place", ("line 2", "line 3")),
+        ("bids without a price", ("line 4",)),
+        ("outside the area of the study", ("line 5",)),
+        ("outside Pakistan", ("line 6",)),
+        ("asks for more than all the money", ("line 7", "line 8")),
+        ("not PKR of 0 or more", ("line 9",)),
+        ("no charger or configuration 'nothing'", ("line 10",)),
+        ("blank", ("line 11",)),
+        ("opens in a year that the plan does not have", ("line 12",)),
+        ("asks for money and pays a rent", ("line 13",)),
+    ):
+        assert any(text.startswith(what) and lines_ == ids for text, lines_ in told.items()), what
+    assert "bids.csv" in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        (["program.fairness=max_min", "program.zones={kind: grid}"], "program.fairness"),
+        (["program.least_gain={rule: always}"], "program.least_gain.rule"),
+        (["solver.method=greedy"], "solver.method"),
+        (["award.caps={a: {column: bidder, value: nobody, pkr: 1}}"], "no bid has 'nobody'"),
+        (["award.caps={a: {column: zone, pkr: 1}}"], "no zones to cap"),
+        (["award.caps={a: {column: province, pkr: 1}}"], "province"),
+    ],
+)
+def test_what_an_award_cannot_answer_is_refused_by_key(town, tmp_path, keys, what):
+    path = write(tmp_path, bid("a", "X", WEST, 500))
+    with pytest.raises((ConfigError, InputError), match=what):
+        siting.award(town, path, keys)
+
+
+# --- what is written ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(town, tmp_path_factory):
+    place = tmp_path_factory.mktemp("written")
+    lines = [bid("a", "X", WEST, 500), bid("b", "Y", WEST, 700), bid("c", "Z", EAST, 300)]
+    made = siting.award(town, write(place, *lines), ["program.budget_pkr=1_100"], out=place / "run")
+    assert made.folder == place / "run"
+    return made.folder
+
+
+def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
+    names = {path.name for path in folder.iterdir()}
+    assert {"bids.csv", "winners.csv", "losers.csv", "winners.geojson", "payments.csv"} <= names
+    assert pd.read_csv(folder / "winners.csv")["bid"].tolist() == ["a", "c"]
+    assert len(gpd.read_file(folder / "losers.geojson")) == 1
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["award"]["bids"] == "bids.csv"
+    found = verify_run(folder)
+    assert found.faults == []
+    again = siting.plan_from_run(folder)
+    assert again.outcome.subsidy_pkr == 800
+
+
+def test_answers_change_the_award_as_little_as_can_be(folder, tmp_path):
+    answers = tmp_path / "answers.csv"
+    answers.write_text("bid,answer,kw,pkr\na,withdrawn,,\nc,sanctioned,60,\n")
+    found = replan(folder, answers=answers, out=tmp_path / "next")
+    changes = found.changes.set_index("change")["subsidy_pkr_after"].to_dict()
+    assert found.after.outcome.subsidy_pkr == 1000  # b for a; c stays
+    assert set(changes) <= {"changed in kind", "built", "not built any more"}
+    offers = set(found.after.outcome.offers)
+    assert {offer.split(":")[1] for offer in offers} == {"b", "c"}
+    assert "1 stations stay as they were" in " ".join(found.notes)
+    assert verify_run(tmp_path / "next").faults == []
+
+
+def test_the_terminal_tells_it_in_eighty_columns(town, tmp_path):
+    path = write(tmp_path, bid("a", "X", WEST, 500), bid("b", "Y", WEST, 700))
+    given = [
+        "award",
+        str(town),
+        "--bids",
+        str(path),
+        "--budget",
+        "750",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    ran = CliRunner().invoke(app, given, env={"COLUMNS": "80"})
+    assert ran.exit_code == 0, ran.output
+    assert "1 of 2 bids win" in ran.output
+    assert "pay the critical ask" in ran.output
+    assert max(map(len, ran.output.splitlines()[:-1])) <= 80 or "Written to" in ran.output
+    bad = CliRunner().invoke(app, [*given[:3], str(tmp_path / "none.csv")])
+    assert bad.exit_code == 2
+    assert "no such file" in bad.output

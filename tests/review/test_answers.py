@@ -1,0 +1,67 @@
+"""Answers to a run of the town solved by hand: what was sanctioned, refused, asked for."""
+
+import pytest
+from town import write_town
+
+import siting
+from siting.errors import InputError
+from siting.review import replan, verify_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("answers")
+    siting.run(write_town(folder / "town"), ["program.budget_pkr=1_000"], out=folder / "run")
+    return folder / "run"
+
+
+def answered(tmp_path, *lines):
+    path = tmp_path / "answers.csv"
+    path.write_text("site,answer,kw,pkr\n" + "".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_what_is_refused_is_followed_by_the_next_best(folder, tmp_path):
+    found = replan(folder, answers=answered(tmp_path, "West pump,refused,,"), out=tmp_path / "next")
+    assert found.after.new_sites["name"].tolist() == ["East pump"]
+    assert verify_run(tmp_path / "next").faults == []
+
+
+def test_too_little_power_is_as_good_as_none_and_enough_changes_nothing(folder, tmp_path):
+    less = replan(folder, answers=answered(tmp_path, "West pump,sanctioned,0.1,"),
+                  out=tmp_path / "less")  # fmt: skip
+    assert less.after.new_sites["name"].tolist() == ["East pump"]
+    same = replan(folder, answers=answered(tmp_path, "West pump,sanctioned,5,"),
+                  out=tmp_path / "same")  # fmt: skip
+    assert same.changes.empty
+
+
+def test_what_is_asked_for_the_connection_is_part_of_the_cost(folder, tmp_path):
+    found = replan(folder, answers=answered(tmp_path, "West pump,sanctioned,,750"),
+                   out=tmp_path / "next")  # fmt: skip
+    west = found.after.offers.set_index("site_id").loc["s0002"]
+    before = found.before.offers.set_index("site_id").loc["s0002"]
+    assert west["grid_cost_pkr"] == 750
+    whole = before["cost_pkr"] - before["grid_cost_pkr"] + 750
+    assert west["cost_pkr"] == pytest.approx(whole)
+    assert found.after.new_sites["name"].tolist() == ["West pump"]
+    assert verify_run(tmp_path / "next").faults == []
+
+
+def test_every_fault_of_the_answers_is_told_by_its_line(folder, tmp_path):
+    path = answered(
+        tmp_path, "West pump,agreed,,", "North pump,refused,,", "East pump,refused,60,",
+        "East pump,sanctioned,much,", ",withdrawn,,",
+    )  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        replan(folder, answers=path)
+    said = str(caught.value)
+    for text in (
+        "is none of sanctioned, refused, withdrawn (line 2)",
+        "line 3: 'North pump' is no site",
+        "column kw: is not sanctioned (line 4)",
+        "column kw: no number of 0 or more (line 5)",
+        "two answers for one place (line 5)",
+        "names no site or bid, or both (line 6)",
+    ):
+        assert text in said, text
