@@ -105,7 +105,6 @@ ONLY_OF_SOME = {
     # Of a city that is in no table.
     ("city", "demand.city_people"),
     ("people_read", "reach.max_snap_m"),
-    ("depots", "reach.max_snap_m"),
     # Named where the year is a projection.
     ("demand_notes", "demand.scenario"),
     ("demand_notes", "demand.fleet_csv"),
