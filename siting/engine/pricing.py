@@ -64,10 +64,13 @@ class Priced:
 class Pricing:
     """The relaxation of a program of one aim, over the options that have come in so far.
 
-    `start`: the options of a plan at hand, which are in from the beginning; none if empty.
+    `start`: the options of plans at hand, which are in from the beginning; none if empty; `served`:
+    a point of all columns whose energies are, too.
     """
 
-    def __init__(self, frame: Frame, clock: Clock, *, start: Ints, seed: int) -> None:
+    def __init__(
+        self, frame: Frame, clock: Clock, *, start: Ints, seed: int, served: Floats | None = None
+    ) -> None:
         self.frame, self.clock, self.seed = frame, clock, seed
         m = self.matrix = frame.matrix
         self.a = frame.by_column
@@ -79,12 +82,15 @@ class Pricing:
         kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
         self.flows = Flows(frame, frame.site[start])
+        if served is not None:
+            self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
         self.links = isinstance(frame.aim, Drives)
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
         self.active = self._first(start)
         self.price = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
+        self.value = -math.inf  # scaled, of the relaxation of a dive that was solved last
         self.linked_at = math.inf  # the bound before links came in last
 
     def _read_caps(self) -> None:
@@ -176,18 +182,20 @@ class Pricing:
         near = np.zeros(self.frame.sites, dtype=bool)
         near[self.frame.site[self.active]] = True
         try:
+            as_far = near[self.flows.site]  # as anyone would drive
             more = self.flows.nearest(near)
             for _ in range(AGAIN):
                 columns = self._columns(more)
                 if not paid:
                     columns = columns[~np.isin(columns, self.paid)]
                 found = self._solve(columns)
-                if found.infeasible and not more.all():
-                    more = near[self.flows.site]  # as far as anyone would drive
-                elif not found.optimal or not self._more_flows(found, near):
+                if found.infeasible and not np.array_equal(more, as_far):
+                    more = as_far
+                elif not found.optimal or not self._more(found, allowed, near):
                     break
         finally:
-            self.matrix, self.active = whole, active
+            self.matrix, self.active = whole, active | self.active
+        self.value = found.objective
         if not found.optimal:
             return None
         out = np.zeros(self.count)
@@ -195,12 +203,15 @@ class Pricing:
         out[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
         return out
 
-    def _more_flows(self, found: Answered, near: Flags) -> bool:
-        """Price in energies to some sites; return whether they promise enough to solve again."""
-        reduced = self.matrix.cost - self.a.T @ self.price
-        reduced -= self.flows.less_by_links(self.link_price)
-        least = AGAIN_FOR * abs(found.objective) / max(len(self.flows.site), 1)
-        return self.flows.price_in(reduced, least, near)
+    def _more(self, found: Answered, allowed: Flags, near: Flags) -> bool:
+        """Price in options and energies of a dive; return whether they promise enough to go on."""
+        _, _, reduced = self._bound()
+        enough = AGAIN_FOR * abs(found.objective)
+        each = enough / max(self.frame.sites, 1)
+        new = self._promising(reduced[: self.count], each, among=allowed)
+        self.active[new] = True
+        flows = self.flows.price_in(reduced, enough / max(len(self.flows.site), 1), near)
+        return flows or len(new) > 0
 
     def run(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
@@ -230,7 +241,7 @@ class Pricing:
                 limit, each = known.bound, known.at_most
             known = Priced(self.active.copy(), taken, limit, each)
             if bound - found.objective > max(PROMISE, 0.02 * gap) * abs(bound):
-                new = self._promising(reduced[: self.count], bound)
+                new = self._promising(reduced[: self.count], 1e-9 * abs(bound))
                 self.active[new] = True
                 least = PROMISE * abs(bound) / max(len(self.flows.site), 1)
                 if self.flows.price_in(reduced, least) or len(new):
@@ -255,13 +266,17 @@ class Pricing:
         out: Floats = self.frame.sign * m.offset + abs(m.size) * objective
         return out
 
-    def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return the best options of each site that are not in and promise more than those in."""
+    def _promising(self, gain: Floats, least: float, among: Flags | None = None) -> Ints:
+        """Return the best options of each site that are not in and promise more than those in.
+
+        `least`: what they must promise more; `among`: which are looked at, all where not named.
+        """
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
         promise = gain - there[site]
-        new = np.flatnonzero(~self.active & (promise > 1e-9 * max(abs(bound), 1e-9)))
+        out = ~self.active if among is None else ~self.active & among
+        new = np.flatnonzero(out & (promise > max(least, 1e-18)))
         order = new[np.lexsort((-gain[new], site[new]))]
         return order[first_of_each(site[order], AT_ONCE)]
 

@@ -319,7 +319,9 @@ class _Solve:
         if self.choice is not None and isinstance(aim, LeastCostToAll):
             start = bettered(frame, start, self.clock)
         first = start if self.program is self.whole else np.union1d(start, self._there())
-        pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed)
+        served = frame.serve(np.sort(start), self.clock) if len(start) else None
+        point = served.point if served is not None and served.found else None
+        pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed, served=point)
         priced = pricing.run(self._gap_of(aim))
         led_to: list[Ints] = []
         if priced is not None and not priced.infeasible and self.choice is None:
@@ -350,7 +352,9 @@ class _Solve:
             none = np.zeros(0, dtype=np.int64)
             pricing = Pricing(Frame(last, aim), clock, start=none, seed=self.effort.seed)
             priced = pricing.run(gap)
-            led_to = [] if priced is None else self._led_to(pricing, priced, gap)
+            led_to = []
+            if priced is not None and not priced.infeasible:
+                led_to = self._led_to(pricing, priced, gap)
         if not led_to:
             return
         instance = self.whole.instance
