@@ -17,9 +17,11 @@ from siting.report import read_run
 from siting.review import Explained, WhatIf, compare, evaluate, frontier, replan, rerun, verify_run
 
 SHARES = "charger_share: 1.0, grid_share: 1.0, fee_share: 1.0"
+NO_MORE = "contingency_share: 0, design_share: 0, insurance_share: 0, deposit_pkr_kw: 0"
 NEED = [
     f"offers.subsidy={{rule: need, {SHARES}, hurdle: {{sales_share: 1}}}}",
     "money.sales_path=[0.67, 0.78, 0.89, 1]",
+    f"offers.costs={{civil_bay_pkr: 50_000, {NO_MORE}}}",
     "solver.gap=0.005",
     "reach.cutoff_min=40",
     "program.budget_pkr=60_000",
