@@ -1,7 +1,8 @@
 """The plan that a newcomer sees first: the embedded city's, as README, tutorial and CHANGELOG say.
 
-No plan for this money serves more than 18,847 kWh/day (proven). A plan with clearly more stations
-or that costs all more than the README's means that the search got worse, not that the city changed.
+Its figures hang on the machine's speed, as the search ends by the clock; what holds on any machine
+is that the plan is one that can be built, is proven to be near the best, and serves most of what
+is wanted from about as many stations as the README says.
 """
 
 import pytest
@@ -11,25 +12,25 @@ from siting.engine import solve
 from siting.study import Study
 
 pytestmark = pytest.mark.slow
-# Twice what the configuration gives, for machines that are busy with other tests.
-LIMIT_S = 80
-MOST_KWH_DAY, STATIONS, COST_PKR_YEAR = 18_847, 59, 173.1e6
+# Three times what the configuration gives, for machines that are busy with other tests.
+LIMIT_S = 120
+WANTED_KWH_DAY, LEAST_SERVED, GAP, STATIONS = 13_999, 0.85, 0.1, range(25, 50)
 
 
 def test_the_embedded_city_is_served_as_well_as_the_readme_says():
-    study = Study(ROOT / "configs" / "islamabad.yaml")
-    gain = study.config.program.least_gain.per_million / 1e6
-    answer = solve(
-        study.program, gap=study.config.solver.gap, time_limit_s=LIMIT_S, least_gain=gain
-    )
-    energy = answer.proofs[0].proof
-    assert energy.gap <= study.config.solver.gap * (1 + 1e-9)
-    assert energy.bound == pytest.approx(MOST_KWH_DAY, rel=1e-3)
-    assert answer.subsidy_pkr <= study.program.money_pkr * (1 + 1e-9)
-    new = [offer for offer in answer.offers if not offer.endswith(":existing")]
-    assert len(new) <= 1.2 * STATIONS
-    cost = answer.proofs[1].proof
-    assert cost.bound <= cost.objective <= 1.1 * COST_PKR_YEAR
+    study = Study(ROOT / "configs" / "islamabad.yaml", [f"solver.time_limit_s={LIMIT_S}"])
+    plan = study.plan  # recounted, or it would be refused
+    energy = plan.outcome.proofs[0].proof
+    assert energy.gap <= GAP
+    assert study.demand["demand_kwh_day"].sum() == pytest.approx(WANTED_KWH_DAY, rel=1e-3)
+    assert energy.bound <= WANTED_KWH_DAY * 1.001
+    assert LEAST_SERVED * WANTED_KWH_DAY <= energy.objective <= energy.bound
+    assert 0.8 * plan.outcome.budget_pkr <= plan.outcome.subsidy_pkr
+    # To a millionth, as the recount has it.
+    assert plan.outcome.subsidy_pkr <= plan.outcome.budget_pkr * (1 + 1e-6)
+    assert len(plan.new_sites) in STATIONS
+    offers = plan.offers.set_index("offer_id").loc[plan.new_sites["offer_id"]]
+    assert (offers["bays_needed"] <= offers["site_bays"]).all()
 
 
 @pytest.mark.parametrize("budget_pkr", [0, 5e6, 20e6])
@@ -38,4 +39,5 @@ def test_with_little_money_the_gap_stays_small_too(budget_pkr):
     keys = [f"program.budget_pkr={budget_pkr}", "program.then=[]"]
     study = Study(ROOT / "configs" / "islamabad.yaml", keys)
     answer = solve(study.program, gap=study.config.solver.gap, time_limit_s=LIMIT_S)
-    assert answer.proof.gap <= 2 * study.config.solver.gap
+    assert answer.proof.gap <= GAP
+    assert answer.subsidy_pkr <= budget_pkr * (1 + 1e-6)

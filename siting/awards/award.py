@@ -245,7 +245,9 @@ class _Asks:
         can = offers[capacity].sum(axis=1)
         lost = places[~places["bid"].isin(self.won) & places["offer_id"].isin(offers.index)]
         able = lost[(lost["why_not"] == "") | lost["over_reserve"]]
-        by = able.assign(kwh=able["offer_id"].map(can)).groupby("bid", sort=False)
+        # With no loser the map has no number to tell its type from.
+        kwh = able["offer_id"].map(can).astype(float)
+        by = able.assign(kwh=kwh).groupby("bid", sort=False)
         rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
         names = rate.sort_values(kind="stable").index.astype(str).tolist()
         return names if self.asked_of is None else names[: self.asked_of]

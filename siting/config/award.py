@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field, model_validator
 
 from siting.config.fields import PositiveShare, Rupees, Section, TableName, Text, refuse
+from siting.config.offers import RupeesKw
 
 
 class Cap(Section):
@@ -39,6 +40,6 @@ class Award(Section):
     reserve_share: PositiveShare = Field(
         1.0, description="reserve price of a bid: the most it may ask, as a share of its cost"
     )
-    reserve_pkr_kw: Rupees | None = Field(
+    reserve_pkr_kw: RupeesKw | None = Field(
         None, ge=0, le=1e9, description="the same, PKR for each kW; none: no such price"
     )

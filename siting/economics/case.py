@@ -88,7 +88,7 @@ def business_case(
     ...     "annual_fee_pkr": [0.0], "charger_life_years": [10.0],
     ...     "battery_life_years": [float("nan")], "capacity_dc_kwh_day": [200.0]})
     >>> rules = business_rules(discount_rate=0.0, efficiency_dc=1.0, attendants=0.0,
-    ...     income_tax=0.0, prices_pkr_kwh={"dc": 120.0})
+    ...     income_tax=0.0, sales_tax=0.0, prices_pkr_kwh={"dc": 120.0})
     >>> case = business_case(offer, pd.Series({"s1": 50.0}), rules)
     >>> float(case["npv_pkr"].iloc[0])  # 10 (365 x 50 x 78.5 - 200,000) - 5 m
     7326250.0
@@ -223,8 +223,8 @@ def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
     --------
     >>> from siting.economics import business_rules
     >>> flat = business_rules(discount_rate=0.0, income_tax=0.0)
-    >>> round(worth_pkr_kwh_day(flat, "dc"))  # 10 years x 365 days x 68.5785
-    250311
+    >>> round(worth_pkr_kwh_day(flat, "dc"))  # 10 years x 365 days x 63.2213
+    230758
     """
     kept = DAYS * float(ramp(rules) @ _discount(rules)) * (1.0 - rules.income_tax)
     return kept * margin_pkr_kwh(rules, group)

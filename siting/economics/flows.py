@@ -39,8 +39,8 @@ def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     Examples
     --------
     >>> from siting.economics import business_rules
-    >>> round(margin_pkr_kwh(business_rules(), "dc"), 4)  # 112.5 x 0.985 - 39.70 / 0.94
-    68.5785
+    >>> round(margin_pkr_kwh(business_rules(), "dc"), 4)  # 112.5 (1 / 1.05 - 0.015) - 39.70 / 0.94
+    63.2213
     """
     if group not in rules.prices_pkr_kwh:
         where = f"business rules, prices_pkr_kwh, {group}"

@@ -68,6 +68,7 @@ def build_network(
 
     Examples
     --------
+    >>> import networkx as nx
     >>> from siting.reference import table
     >>> graph = nx.MultiDiGraph(crs="EPSG:4326")
     >>> graph.add_node(1, x=73.05, y=33.70)

@@ -56,6 +56,13 @@ def test_two_bids_for_one_place_and_one_for_another(town, tmp_path):
     assert "asked PKR 200 too much" in made.losers.set_index("bid").loc["b", "why"]
 
 
+def test_one_bid_that_wins_has_no_loser_beside_it(town, tmp_path):
+    made = siting.award(town, write(tmp_path, bid("a", "X", WEST, 500)), ["program.budget_pkr=750"])
+    # Without him nothing is served: he wins up to his reserve price or all the money.
+    assert asks(made) == {"a": 750}
+    assert len(made.losers) == 0
+
+
 def test_a_study_and_a_table_say_the_same_as_files(town, tmp_path):
     path = write(tmp_path, bid("a", "X", WEST, 500), bid("c", "Z", EAST, 600))
     study = siting.Study(town, ["program.budget_pkr=750"])

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import typer.main
-from town import write_nation_of, write_town
+from town import LAT, LONS, write_nation_of, write_town
 from typer.testing import CliRunner
 
 import siting
@@ -76,6 +76,7 @@ FAULTS = [
     ["simulate", "run", "--spread", "-5"], ["demo", "--out", "list.yaml"],
     ["new", "nowhere"], ["new", "lahore", "--out", "list.yaml"], ["cities", "--nonsense"],
     ["schema"], ["lots", "run", "--lots", "9"], ["papers", "run", "--kind", "zz"],
+    ["award", "{town}", "--bids", "no.csv", "--out", "o5"], ["award", "{town}"],
 ]  # fmt: skip
 
 
@@ -114,6 +115,8 @@ def test_what_every_verb_says_is_one_document(made, monkeypatch, tmp_path):
     monkeypatch.setattr(webbrowser, "get", lambda: SimpleNamespace(open=lambda _: True))
     theirs = tmp_path / "theirs.csv"
     shutil.copy(made / "town" / "sites.csv", theirs)
+    bids = tmp_path / "bids.csv"
+    bids.write_text(f"bid,bidder,lon,lat,chargers,ask_pkr\na,X,{LONS[1]},{LAT},1 x socket,500\n")
     town, out = "town/town.yaml", iter(range(99))
     asked = {
         "run": [town, "--out", tmp_path / "a"], "check": [town], "fetch": [town],
@@ -130,6 +133,7 @@ def test_what_every_verb_says_is_one_document(made, monkeypatch, tmp_path):
         "new": ["multan", "--out", tmp_path / f"{next(out)}.yaml"],
         "lots": ["run", "--lots", 2, "--out", tmp_path / "l"],
         "papers": ["run", "--kind", "load", "--out", tmp_path / "load.docx"],
+        "award": [town, "--bids", bids, "--out", tmp_path / "award"],
         "evaluate": [town, "--sites", theirs, "--map-config", "x=hub", "--out", tmp_path / "e"],
     }  # fmt: skip
     assert asked.keys() == set(VERBS) - {"schema"}

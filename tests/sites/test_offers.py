@@ -8,7 +8,6 @@ import pytest
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
-    COST_PARTS,
     Subsidy,
     charger_catalogue,
     compatibility,
@@ -18,7 +17,7 @@ from siting.sites import (
     make_offers,
 )
 from siting.sites.costs import connection_tier
-from siting.tables import OFFERS, validate
+from siting.tables import COST_PARTS, OFFERS, validate
 
 TABLES = {
     "chargers": charger_catalogue(),
