@@ -21,7 +21,7 @@ from siting.economics.case import gap_terms
 from siting.economics.flows import MONTHS, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
-from siting.sites import Subsidy
+from siting.sites import Subsidy, with_dearer
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,14 +96,11 @@ class Accounts:
             more = (value - self.land_bay_month_pkr) * MONTHS * offers["bays_needed"].fillna(0.0)
             return replace(self, offers=offers.assign(land_pkr_year=offers["land_pkr_year"] + more))
         if figure in _COSTS:
-            added = (value - 1.0) * offers[figure].astype(float)
-            columns: dict[str, Any] = {
-                figure: offers[figure] + added,
-                "cost_pkr": offers["cost_pkr"] + added,
-            }
+            dearer = with_dearer(offers, figure, (value - 1.0) * offers[figure].astype(float))
             if figure == "charger_cost_pkr":
-                columns |= {c: offers[c] * value for c in ("battery_cost_pkr", "om_pkr_year")}
-            return replace(self, offers=offers.assign(**columns))
+                also = ("battery_cost_pkr", "om_pkr_year")
+                dearer = dearer.assign(**{c: offers[c] * value for c in also})
+            return replace(self, offers=dearer)
         if figure.startswith(PRICE):
             prices = dict(rules.prices_pkr_kwh) | {figure.removeprefix(PRICE): value}
             return replace(self, rules=replace(rules, prices_pkr_kwh=prices))

@@ -26,16 +26,18 @@ from siting.study.stored_run import plan_from_run
 from siting.writing import require_free, write_whole
 
 PARTS = {
-    "charger_cost_pkr": "chargers", "battery_cost_pkr": "batteries to swap",
+    "charger_cost_pkr": "chargers, batteries to swap in",
     "connection_cost_pkr": "connections to the grid", "line_cost_pkr": "11 kV lines",
     "upgrade_cost_pkr": "feeders made stronger", "fee_cost_pkr": "licence and other fees",
     "civil_cost_pkr": "civil works", "land_cost_pkr": "land",
+    "design_cost_pkr": "design and permits", "contingency_cost_pkr": "contingency",
+    "deposit_cost_pkr": "security deposit of the connection",
 }  # fmt: skip
 RUNNING = {
     "energy_pkr_year": "electricity", "om_pkr_year": "operation and maintenance",
     "staff_pkr_year": "staff", "fixed_charge_pkr_year": "fixed charges of the connection",
     "payment_pkr_year": "payment systems", "land_pkr_year": "lease of land",
-    "annual_fee_pkr": "annual licence fees",
+    "annual_fee_pkr": "annual licence fees", "insurance_pkr_year": "insurance",
 }  # fmt: skip
 
 

@@ -18,11 +18,10 @@ from siting.engine.solve import chosen
 from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.files import read_csv, row_labels, texts_of
 from siting.program.limits import Limit
-from siting.sites import subsidy_pkr
+from siting.sites import subsidy_pkr, with_dearer
 from siting.study.asked import subsidy_of
 from siting.study.limits import sites_named
 from siting.study.pipeline import Study
-from siting.tables import COST_PARTS
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
@@ -128,8 +127,8 @@ def answered(study: Study, path: Path) -> Answered:
         if pkr == pkr:
             offers.loc[mine, "connection_cost_pkr"] = pkr
             offers.loc[mine, ["line_cost_pkr", "upgrade_cost_pkr"]] = 0.0
-            offers.loc[mine, "grid_cost_pkr"] = pkr
-            offers.loc[mine, "cost_pkr"] = offers.loc[mine, list(COST_PARTS)].sum(axis=1)
+            added = (pkr - offers["grid_cost_pkr"]).where(mine, 0.0)
+            offers = with_dearer(offers, "grid_cost_pkr", added)
             own = mine & (ids.map(bid_of) == "").to_numpy()
             offers.loc[own, "subsidy_pkr"] = subsidy_pkr(offers[own], rule)
             most = offers[["subsidy_pkr", "cost_pkr"]].min(axis=1)

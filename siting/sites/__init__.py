@@ -12,7 +12,15 @@ from siting.sites.catalogue import (
     time_utilisation,
 )
 from siting.sites.configurations import configuration_table
-from siting.sites.costs import WORKS, Hurdle, SiteCosts, Subsidy, site_costs, subsidy_pkr
+from siting.sites.costs import (
+    WORKS,
+    Hurdle,
+    SiteCosts,
+    Subsidy,
+    site_costs,
+    subsidy_pkr,
+    with_dearer,
+)
 from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
@@ -81,6 +89,7 @@ __all__ = [
     "subsidy_pkr",
     "time_utilisation",
     "wait_probability",
+    "with_dearer",
     "with_sizes",
     "with_whereabouts",
 ]

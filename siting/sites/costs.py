@@ -333,6 +333,29 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     return drawn.clip(upper=rule.cap_per_station_pkr)
 
 
+def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
+    """Return offers of which a part costs so much more (PKR), with what is reckoned on it.
+
+    Design, contingency and insurance stay the shares of the works that they are of each offer.
+    """
+    works = ["charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr"]
+    soft = {
+        "design_cost_pkr": works[1:],
+        "contingency_cost_pkr": [*works, "design_cost_pkr"],
+        "insurance_pkr_year": works,
+    }
+    names = list(dict.fromkeys([*works, *soft, part]))
+    now = offers.reindex(columns=names, fill_value=0.0).astype(float)
+    then = now.assign(**{part: now[part] + added_pkr})
+    for name, of in soft.items():
+        base = now[of].sum(axis=1)
+        rate = (now[name] / base.where(base > 0)).fillna(0.0)
+        then[name] += rate * (then[of].sum(axis=1) - base)
+    costs = [name for name in names if name in COST_PARTS]
+    cost = offers["cost_pkr"] + (then[costs] - now[costs]).sum(axis=1)
+    return offers.assign(**{name: then[name] for name in names}, cost_pkr=cost)
+
+
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the smallest grid connection that carries each power (kW), and its price (PKR).
 

@@ -44,6 +44,13 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
+# Items of works.csv and what of an offer is in proportion to each.
+_RECKONED = {
+    "design_share": "design_cost_pkr",
+    "contingency_share": "contingency_cost_pkr",
+    "insurance_share": "insurance_pkr_year",
+    "deposit_kw": "deposit_cost_pkr",
+}
 _UNITS = {
     "PKR/kWh": "PKR {} a kWh",
     "PKR a bay and month": "PKR {} a bay and month",
@@ -260,7 +267,7 @@ def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
 
 
 def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return the stations with costs of chargers, grid works, civil works and land at others."""
+    """Return the stations with each figure behind their cost at another value."""
     offers = accounts.offers
     ends: Ends = {}
 
@@ -271,15 +278,12 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
-            changed: dict[str, Any] = {
-                column: offers[column] + added,
-                "cost_pkr": offers["cost_pkr"] + added,
-            }
+            moved = sites.with_dearer(offers, column, added)
             if om_share:
                 kept = offers["charger_cost_pkr"] - offers["battery_cost_pkr"]
                 rate = (offers["om_pkr_year"] / kept.where(kept > 0)).fillna(0.0)
-                changed["om_pkr_year"] = offers["om_pkr_year"] + rate * added
-            return replace(accounts, offers=offers.assign(**changed))
+                moved["om_pkr_year"] = offers["om_pkr_year"] + rate * added
+            return replace(accounts, offers=moved)
 
         ends[_key(row)] = (at, float(row["low"]), float(row["high"]))
 
@@ -309,6 +313,9 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
             ends[_key(row)] = (_at(*lease), float(row["low"]), float(row["high"]))
         elif row["of"] == "om_share" and value > 0:
             ends[_key(row)] = (_scaled_om(accounts, value), float(row["low"]), float(row["high"]))
+        elif row["of"] in _RECKONED and value > 0:
+            column = _RECKONED[str(row["of"])]
+            dearer(row, column, offers[column] / value)
     return ends
 
 

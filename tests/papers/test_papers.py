@@ -13,6 +13,8 @@ import siting
 from siting.cli import app
 from siting.errors import MissingExtraError
 from siting.papers import KINDS, write_paper
+from siting.papers.papers import PARTS
+from siting.tables import COST_PARTS
 
 docx = pytest.importorskip("docx", reason="the extra papers is not installed")
 YELLOW = docx.enum.text.WD_COLOR_INDEX.YELLOW
@@ -88,6 +90,7 @@ def test_the_pc1_has_its_headings_and_its_sums(run, tmp_path):
         )
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     assert number(total[4]) == pytest.approx(facts["cost_pkr"])
+    assert set(COST_PARTS) - {"grid_cost_pkr"} < set(PARTS)
     parts = rows(document, "Component")
     assert sum(number(r[1]) for r in parts[1:-1]) == number(parts[-1][1]) == number(total[4])
     money = {r[0]: number(r[1]) for r in rows(document, "Source")[1:]}

@@ -42,7 +42,8 @@ def test_what_is_asked_for_the_connection_is_part_of_the_cost(folder, tmp_path):
     west = found.after.offers.set_index("site_id").loc["s0002"]
     before = found.before.offers.set_index("site_id").loc["s0002"]
     assert west["grid_cost_pkr"] == 750
-    whole = before["cost_pkr"] - before["grid_cost_pkr"] + 750
+    # With the design (0.08) and contingency (0.15) on grid works.
+    whole = before["cost_pkr"] + 1.08 * 1.15 * (750 - before["grid_cost_pkr"])
     assert west["cost_pkr"] == pytest.approx(whole)
     assert found.after.new_sites["name"].tolist() == ["West pump"]
     assert verify_run(tmp_path / "next").faults == []

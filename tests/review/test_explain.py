@@ -101,7 +101,8 @@ def test_near_optimal_plans_are_counted_and_said(rich):
 
 
 NEED = (
-    "offers.subsidy={rule: need, charger_share: 1, grid_share: 1, fee_share: 1, civil_share: 1}",
+    "offers.subsidy={rule: need, charger_share: 1, grid_share: 1, fee_share: 1, civil_share: 1,"
+    " hurdle: {sales_share: 1}}",
     "money.prices_pkr_kwh={lev: 55, ac: 120, dc: 120}",
     "offers.costs.land_bay_month_pkr=0",
     "program.budget_pkr=1e6",

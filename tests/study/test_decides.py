@@ -16,6 +16,8 @@ from siting.study import Study
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     town = write_town(tmp_path_factory.mktemp("decides") / "town")
+    # Staff as packaged: what is set by hand has no range.
+    town.write_text(town.read_text().replace(", attendants_other: 0}", "}"), encoding="utf-8")
     # From half to twice as many two-wheelers; the hubs give 10 kWh/day each.
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,24"), encoding="utf-8")
@@ -31,6 +33,18 @@ def npv_with(study, **keys):
 
 def prices(pkr):
     return {"money": {"prices_pkr_kwh": {"lev": pkr, "ac": 120.0, "dc": 120.0}}}
+
+
+def test_dearer_works_bring_design_contingency_and_insurance_with_them(study):
+    accounts = study.station_accounts
+    doubled = accounts.at("civil_cost_pkr", 2.0)
+    # Of 150,000 more: design 0.08, contingency 0.15 of both, and 0.005 a year of insurance.
+    more = doubled.offers["cost_pkr"] - accounts.offers["cost_pkr"]
+    assert more.tolist() == pytest.approx([150_000 * 1.08 * 1.15] * 2)
+    a_year = doubled.offers["insurance_pkr_year"] - accounts.offers["insurance_pkr_year"]
+    assert a_year.tolist() == pytest.approx([750] * 2)
+    planned = npv_with(study, offers={"costs": {"civil_bay_pkr": 300_000.0}})
+    assert doubled.npv_pkr == pytest.approx(planned.to_numpy())
 
 
 def test_at_a_break_even_a_plan_made_there_needs_no_money(study):
@@ -59,6 +73,10 @@ def test_swings_are_those_of_plans_with_the_other_figure(study):
         ("land_bay_month", "land_bay_month_pkr", 100_000.0),
         ("civil_bay", "civil_bay_pkr", 400_000.0),
         ("om_share", "om_share", 0.08),
+        ("design_share", "design_share", 0.12),
+        ("contingency_share", "contingency_share", 0.2),
+        ("insurance_share", "insurance_share", 0.01),
+        ("deposit_kw", "deposit_pkr_kw", 15_000.0),
     ):
         moved = npv_with(study, offers={"costs": {key: value}}).sum() - now
         assert table["site costs", item] == pytest.approx(moved), item
