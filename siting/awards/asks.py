@@ -192,7 +192,8 @@ class _Search:
         more = first if first.worth > worth + hair else None
         best = self._largest(self.program, worth + hair, there, more)
         # For as much worth no more may be drawn than the best without it draws.
-        if min(money_pkr - first.others_pkr, self.bid.most_pkr) >= best.low_pkr + 1:
+        left = _whole(min(money_pkr - first.others_pkr, self.bid.most_pkr))
+        if left >= best.low_pkr + 1:
             every = dict.fromkeys(map(str, self.program.instance.offer_ids), 1.0)
             cheap = Limit(NO_DEARER, "money", "PKR", money_pkr, every, per_rupee=True)
             room = min(first.room_pkr, _whole(money_pkr - first.drawn_pkr))
