@@ -54,6 +54,8 @@ KEPT = 0.2
 # Share of what is left of an aim's time in which offers are priced in; how often what may be better
 # still comes in after that, at most so many times the options that are in.
 PRICING, WIDENED, WIDER = 0.5, 4, 3.0
+# So many options come in whatever there is: they are solved in no time.
+FEW = 500
 # Of a program over years: of what is left, shares for the last year alone, and to decide when.
 LAST_YEAR, YEARS = 0.4, 0.3
 # Share of the time in which a plan without concessions is found, to begin at.
@@ -303,7 +305,7 @@ class _Solve:
             enough = value + max(gap, ARITHMETIC) * abs(value)
             # What could still be better than the gap allows comes in, where that can be solved.
             new = ~there & (priced.at_most > enough)
-            if bound <= enough or self.clock.over or new.sum() > WIDER * there.sum():
+            if bound <= enough or self.clock.over or new.sum() > max(WIDER * there.sum(), FEW):
                 break
             self.choice = result.choice
             self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
