@@ -113,11 +113,16 @@ def drawn(study: Any, bids: int, bidders: int) -> Any:
     there = study.candidates[~study.candidates["existing"].to_numpy(bool)].to_crs(4326)
     price = charger_catalogue().set_index("charger_id")["capex_pkr"].astype(float)
     kinds = list(BUNDLES.values())
-    rows = []
+    rows: list[dict[str, Any]] = []
+    asked = set()
     for n in range(bids):
         places = there.iloc[rng.permutation(len(there))[: 2 if n % 10 == 0 else 1]]
-        for point in places.geometry:
-            chargers = kinds[int(rng.integers(len(kinds)))]
+        for site, point in zip(places["site_id"], places.geometry, strict=True):
+            # Nobody bids the same for one place twice.
+            free = [k for k in range(len(kinds)) if (n % bidders, site, k) not in asked]
+            kind = int(rng.choice(free or range(len(kinds))))
+            asked.add((n % bidders, site, kind))
+            chargers = kinds[kind]
             cost = 1.3 * sum(k * price[c] for c, k in chargers.items())
             rows.append(
                 {

@@ -134,6 +134,8 @@ def charger_instance(name: str) -> Any:
         offer_cost=cost,
         offer_subsidy=cost.copy(),
         offer_existing=np.zeros(len(site), dtype=bool),
+        offer_bundle=np.full(len(site), "", dtype=object),
+        offer_opens=np.zeros(len(site), dtype=np.int64),
     )
 
 

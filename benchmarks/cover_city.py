@@ -93,6 +93,8 @@ def instance(of: Arrays) -> Instance:
         offer_cost=of.cost * MILLION,
         offer_subsidy=of.cost * MILLION,
         offer_existing=np.zeros(sites, dtype=bool),
+        offer_bundle=np.full(sites, "", dtype=object),
+        offer_opens=np.zeros(sites, dtype=np.int64),
         reach_start=of.minutes.indptr.astype(np.int64),
         reach_site=of.minutes.indices.astype(np.int64),
         reach_min=of.minutes.data.copy(),
