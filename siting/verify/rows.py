@@ -51,6 +51,10 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
     # A sum is compared with the largest of its parts: a solver is no finer than that.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
+    if "per_rupee" in there.columns:
+        # What is paid is decided in parts of the dearest offer, whoever the limit is of.
+        rupees = there.loc[there["per_rupee"].eq(True), "resource"]
+        part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):
         name, unit = row["resource"], str(row.get("unit", ""))
         most, least = float(row.get("at_most", np.nan)), float(row.get("at_least", np.nan))
