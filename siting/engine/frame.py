@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from siting.engine.clock import Clock
 from siting.engine.highs import run_native
-from siting.engine.linear import Answered, answered, model_of, run_model
+from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
 from siting.program.aims import Aim, NetWorth
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Reached
@@ -129,11 +129,14 @@ class Frame:
             choice
         )
 
-    def serve(self, choice: Ints, clock: Clock, threads: int = 1) -> Answered:
+    def serve(
+        self, choice: Ints, clock: Clock, threads: int = 1, *, strict: bool = False
+    ) -> Answered:
         """Return the best there is under a choice: the program with its options fixed.
 
         The point has all columns of the matrix; prices and reduced costs stand beside all rows and
-        columns. Of large programs what shares no row is solved side by side.
+        columns. Of large programs what shares no row is solved side by side; `strict`: rows are met
+        as nearly as a solver can.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -160,7 +163,7 @@ class Frame:
         upper_bound = m.upper[columns]
         found = _solved(
             sparse.csc_array(small), m.cost[columns], m.lower[columns], upper_bound,
-            lower[keep], upper[keep], clock, threads,
+            lower[keep], upper[keep], clock, threads, STRICT if strict else {},
         )  # fmt: skip
         if not found.found:
             return _none(infeasible=found.infeasible)
@@ -179,17 +182,18 @@ class Frame:
 
 def _solved(
     a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
-    row_upper: Floats, clock: Clock, threads: int,
+    row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
     """Return what HiGHS says of a linear program, piece by piece where it is large."""
     if a.shape[1] <= APART_FROM:
-        return run_model(model_of(a, cost, lower, upper, row_lower, row_upper), clock)
+        return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a)
     models = []
     for rows, columns in pieces:
         sides = row_lower[rows], row_upper[rows]
         part = sparse.csc_array(a[:, columns][rows])
-        models.append(model_of(part, cost[columns], lower[columns], upper[columns], *sides))
+        ends = lower[columns], upper[columns]
+        models.append(model_of(part, cost[columns], *ends, *sides, **options))
     for n in range(0, len(models), threads):
         run_native(models[n : n + threads], clock)
     answers = [answered(model) for model in models]

@@ -46,7 +46,10 @@ def worked_out(
         # What a solver reaches by its tolerances, row by row, cannot always be reached again.
         kept = [lowered(one, loss) for one in reached]
         frame = Frame(program, drives, kept, by_cell=True)
-        served = frame.serve(choice, Clock(math.inf))
+        # A row of one depot may be a thousand times another: a hair of it would be too much there.
+        served = frame.serve(choice, Clock(math.inf), strict=True)
+        if not served.found:
+            served = frame.serve(choice, Clock(math.inf))
         if served.found:
             energy = energies(frame, served.point)
             return frame.service, energy, subsidies(frame, choice, energy)
