@@ -23,8 +23,8 @@ CITIES = ("real-karachi-landhi", "real-karachi-saddar")
 LIMIT_S = 90
 # Seconds the whole program has in HiGHS, beginning with our plan, to find what costs all less.
 PEER_S, LESS = 40.0, 0.05
-# Share of the second aim that a move may better it by: it is worked on until the time is up.
-NEARER = 0.005
+# Share of the second aim that a move may better it by: what its proof is asked to leave.
+NEARER = 0.05
 # Free sites inside that are tried in place of a station outside every demand cell.
 NEAREST = 8
 
