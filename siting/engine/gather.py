@@ -2,9 +2,9 @@
 
 A relaxation takes a little of a station wherever there is room. With a small price on what stations
 cost it gathers; then, round after round, the sites and the charger groups that it takes most of are
-decided for, those it hardly takes against, and the rest is solved again (a dive). Then numbers are
-decided: sites, some in a round, for the offer that is taken most of. Where time ends that, a site
-gets the cheapest offer of its groups that delivers as much as the relaxation does there.
+decided for, those it hardly takes against, and the rest is solved again (a dive). What is left open
+in the end are numbers: each site gets the cheapest offer of its groups that delivers as much as the
+relaxation does there.
 
 Source: T. Achterberg: Constraint Integer Programming. Thesis, TU Berlin 2007, chapter 9 (diving).
 """
@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from siting.engine.frame import Frame, first_of_each
+from siting.engine.frame import Frame
 from siting.engine.pricing import Priced, Pricing
 from siting.program.instance import Flags, Floats, Ints
 
@@ -23,11 +23,7 @@ from siting.program.instance import Flags, Floats, Ints
 GATHER = 0.5
 # What is taken at or above the first is decided for, at or below the second against; of what lies
 # between such a share is decided for in a round, and so many rounds there are at most.
-FOR, AGAINST, AT_LEAST, ROUNDS = 0.9, 0.02, 0.12, 40
-# Share of the value that a round may lose before the half of it is taken back.
-LOST = 5e-3
-# Of sites whose numbers are open such a share is decided in a round.
-NUMBERS = 0.5
+FOR, AGAINST, AT_LEAST, ROUNDS = 0.9, 0.02, 0.12, 25
 # An offer delivers enough with this share of what the relaxation does.
 ENOUGH = 0.999
 
@@ -47,7 +43,7 @@ def gathered(pricing: Pricing, priced: Priced, gap: float, *, paid: bool = True)
     price = _price(frame, priced, gap)
     dive = _Dive(pricing, price, paid=paid)
     taken = dive.run()
-    return None if taken is None else _rounded(frame, dive.numbers(taken))
+    return None if taken is None else _rounded(frame, taken)
 
 
 def _price(frame: Frame, priced: Priced, gap: float) -> Floats:
@@ -84,16 +80,15 @@ class _Dive:
     def run(self) -> Floats | None:
         """Return how much of each option is taken once groups are decided; None if nothing is."""
         found: Floats | None = None
-        value, step = -math.inf, np.zeros(self.shape, dtype=bool)
+        step = np.zeros(self.shape, dtype=bool)
         for _ in range(ROUNDS):
             after = self._again()
-            lost = value - self.pricing.value > LOST * abs(value)
-            if step.any() and (after is None or lost) and not self.pricing.clock.over:
+            if after is None:
+                if self.pricing.clock.over or not step.any():
+                    break
                 step = self._step_back(step)
                 continue
-            if after is None:
-                break
-            found, value, share = after, self.pricing.value, self._share(after)
+            found, share = after, self._share(after)
             left = ~self.open & ~self.shut & (share > AGAINST)
             if not left.any():
                 break
@@ -106,51 +101,10 @@ class _Dive:
             self.share = share
         return found
 
-    def numbers(self, taken: Floats) -> Floats:
-        """Return how much is taken once sites are decided for the offer that they take most of.
-
-        What one larger station costs more is so had by the others, as far as money goes.
-        """
-        site, count = self.frame.site, self.frame.count
-        decided, passed = self.frame.nothing, np.zeros(self.frame.sites, dtype=bool)
-        share_of, banned = NUMBERS, np.zeros(count, dtype=bool)
-        for _ in range(2 * ROUNDS):
-            order = np.lexsort((-taken, site))
-            best = self.frame.nothing
-            first = order[first_of_each(site[order], 1)]
-            best[site[first]] = first
-            whole = np.bincount(site, taken, minlength=self.frame.sites)
-            left = np.flatnonzero((decided < 0) & ~passed & (whole >= 0.5))
-            if not len(left) or self.pricing.clock.over:
-                break
-            left = left[np.argsort(-taken[best[left]], kind="stable")]
-            step = left[: max(1, math.ceil(share_of * len(left)))]
-            wanted = decided.copy()
-            wanted[step] = best[step]
-            mine = np.zeros(count, dtype=bool)
-            mine[wanted[wanted >= 0]] = True
-            after = self._again(~banned & ((wanted[site] < 0) | mine), wanted >= 0)
-            if after is not None:
-                decided, taken = wanted, after
-            elif len(step) > 1:
-                share_of /= 4
-            else:  # alone it cannot live, only beside a share of another
-                banned[best[step]] = True
-                mine[best[step]] = False
-                after = self._again(~banned & ((decided[site] < 0) | mine), decided >= 0)
-                passed[step] = after is None
-                banned[best[step]] = after is not None
-                taken = taken if after is None else after
-        return taken
-
-    def _again(self, among: Flags | None = None, open_: Flags | None = None) -> Floats | None:
+    def _again(self) -> Floats | None:
         mine, theirs = self.open[self.frame.site], self.shut[self.frame.site]
         allowed = ~(mine & ~self.has).any(axis=1) & ~(theirs & self.has).any(axis=1)
-        must = self.open.any(axis=1)
-        if among is not None and open_ is not None:
-            allowed &= among
-            must |= open_
-        return self.pricing.again(self.price, allowed, must, paid=self.paid)
+        return self.pricing.again(self.price, allowed, self.open.any(axis=1), paid=self.paid)
 
     def _step_back(self, step: Flags) -> Flags:
         """Decide for the better half of a step alone; against what is alone already."""

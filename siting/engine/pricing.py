@@ -90,7 +90,6 @@ class Pricing:
         self.active = self._first(start)
         self.price = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
-        self.value = -math.inf  # scaled, of the relaxation of a dive that was solved last
         self.linked_at = math.inf  # the bound before links came in last
 
     def _read_caps(self) -> None:
@@ -191,11 +190,10 @@ class Pricing:
                 found = self._solve(columns)
                 if found.infeasible and not np.array_equal(more, as_far):
                     more = as_far
-                elif not found.optimal or not self._more(found, allowed, near):
+                elif not found.optimal or not self._more_flows(found, near):
                     break
         finally:
-            self.matrix, self.active = whole, active | self.active
-        self.value = found.objective
+            self.matrix, self.active = whole, active
         if not found.optimal:
             return None
         out = np.zeros(self.count)
@@ -203,15 +201,12 @@ class Pricing:
         out[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
         return out
 
-    def _more(self, found: Answered, allowed: Flags, near: Flags) -> bool:
-        """Price in options and energies of a dive; return whether they promise enough to go on."""
-        _, _, reduced = self._bound()
-        enough = AGAIN_FOR * abs(found.objective)
-        each = enough / max(self.frame.sites, 1)
-        new = self._promising(reduced[: self.count], each, among=allowed)
-        self.active[new] = True
-        flows = self.flows.price_in(reduced, enough / max(len(self.flows.site), 1), near)
-        return flows or len(new) > 0
+    def _more_flows(self, found: Answered, near: Flags) -> bool:
+        """Price in energies to some sites; return whether they promise enough to solve again."""
+        reduced = self.matrix.cost - self.a.T @ self.price
+        reduced -= self.flows.less_by_links(self.link_price)
+        least = AGAIN_FOR * abs(found.objective) / max(len(self.flows.site), 1)
+        return self.flows.price_in(reduced, least, near)
 
     def run(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
@@ -241,7 +236,7 @@ class Pricing:
                 limit, each = known.bound, known.at_most
             known = Priced(self.active.copy(), taken, limit, each)
             if bound - found.objective > max(PROMISE, 0.02 * gap) * abs(bound):
-                new = self._promising(reduced[: self.count], 1e-9 * abs(bound))
+                new = self._promising(reduced[: self.count], bound)
                 self.active[new] = True
                 least = PROMISE * abs(bound) / max(len(self.flows.site), 1)
                 if self.flows.price_in(reduced, least) or len(new):
@@ -251,7 +246,7 @@ class Pricing:
         return known
 
     def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
-        """Link what the relaxation breaks, while that betters the bound; return whether it did."""
+        """Link what the relaxation breaks while that betters the bound; say if any link is new."""
         stalled = self.linked_at - bound <= STALLED * abs(bound)
         self.linked_at = bound
         if not self.links or stalled:
@@ -266,17 +261,13 @@ class Pricing:
         out: Floats = self.frame.sign * m.offset + abs(m.size) * objective
         return out
 
-    def _promising(self, gain: Floats, least: float, among: Flags | None = None) -> Ints:
-        """Return the best options of each site that are not in and promise more than those in.
-
-        `least`: what they must promise more; `among`: which are looked at, all where not named.
-        """
+    def _promising(self, gain: Floats, bound: float) -> Ints:
+        """Return the best options of each site that are not in and promise more than those in."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
         promise = gain - there[site]
-        out = ~self.active if among is None else ~self.active & among
-        new = np.flatnonzero(out & (promise > max(least, 1e-18)))
+        new = np.flatnonzero(~self.active & (promise > 1e-9 * max(abs(bound), 1e-9)))
         order = new[np.lexsort((-gain[new], site[new]))]
         return order[first_of_each(site[order], AT_ONCE)]
 
