@@ -1,10 +1,10 @@
 """Stations moved to free sites where their own customers are nearer.
 
 With whom each station serves at hand, what a move saves is a sum: the drives of its customers from
-the free site less those from where it stands. Where an option that is alike can be had there, and
-all its customers are in reach of it, energy, money and capacity stay as they are, so that nothing
-has to be solved. Of stations that serve as much, none is left at the rim of a city because nobody
-looked at the site amid its customers.
+the free site less those from where it stands. Where an option no dearer and no smaller can be had
+there, and all its customers are in reach of it, energy and money stay within what they were, so
+that nothing has to be solved. Of stations that serve as much, none is left at the rim of a city
+because nobody looked at the site amid its customers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 from siting.program.money import caps_of, cases_of, is_shared
+
+# Free sites that are tried for a station.
+TRIED = 8
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
@@ -22,11 +26,10 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 
     `frame` is of the shortest drives, `point` the values of its columns under the choice.
     """
-    kinds = _kinds(frame)
+    alike = _Alike(frame)
     gain = _gains(frame, choice, point)
     taken = np.zeros(frame.sites, dtype=bool)
     taken[frame.site[choice]] = True
-    at = {(kind, site): o for o, (kind, site) in enumerate(zip(kinds, frame.site, strict=True))}
     instance = frame.program.instance
     out = choice.copy()
     moved = np.zeros(len(choice), dtype=bool)
@@ -34,11 +37,13 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     for n in order[gain.data[order] > 0].tolist():
         station, site = int(gain.row[n]), int(gain.col[n])
         option = choice[station]
-        other = at.get((kinds[option], site))
         stays = (
             frame.must[frame.site[option]] or instance.offer_existing[frame.options.last[option]]
         )
-        if moved[station] or taken[site] or other is None or stays:
+        if moved[station] or taken[site] or stays:
+            continue
+        other = alike.at(site, option)
+        if other is None:
             continue
         before = out[station]
         out[station] = other
@@ -49,18 +54,96 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     return np.sort(out)
 
 
-def _kinds(frame: Frame) -> Ints:
-    """Return a number for each option: those alike in all but the site have the same."""
-    instance, offer = frame.program.instance, frame.options.offer
-    told = [instance.offer_cost, instance.offer_subsidy, *instance.offer_capacity.T]
-    if frame.program.gap is not None:
-        told.append(caps_of(instance, frame.program.gap))
-        case = cases_of(instance, frame.program.gap)
-        told.append(np.where(is_shared(case), case, -1)[instance.offer_site])
-    each = np.stack(told, axis=1)[offer]
-    each[offer < 0] = -1.0
-    kinds: Ints = np.unique(each.reshape(len(offer), -1), axis=0, return_inverse=True)[1].ravel()
-    return kinds
+def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
+    """Return a choice with stations moved one by one while that makes it better and time allows.
+
+    Unlike `relocated` a move may leave customers to others: each is valued by who is served by what
+    then. Stations with the longest drives are tried first, at the sites that most of their energy
+    reaches.
+    """
+    best = frame.serve(choice, clock)
+    if not best.found:
+        return choice
+    alike, out = _Alike(frame), choice.copy()
+    reached, far = _reached(frame, choice, best.point)
+    for station in np.argsort(-far, kind="stable").tolist():
+        option = out[station]
+        if (
+            frame.must[frame.site[option]]
+            or (frame.program.instance.offer_existing[frame.options.last[option]])
+        ):
+            continue
+        sites = np.argsort(-reached[station], kind="stable")
+        free = sites[~np.isin(sites, frame.site[out]) & (reached[station][sites] > 0)]
+        for site in free[:TRIED].tolist():
+            other = alike.at(site, option)
+            if other is None:
+                continue
+            tried = out.copy()
+            tried[station] = other
+            if not frame.fits(np.sort(tried)):
+                continue
+            served = frame.serve(np.sort(tried), clock)
+            if clock.over:
+                return np.sort(out)
+            if served.found and served.objective > best.objective:
+                best, out = served, tried
+    return np.sort(out)
+
+
+def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
+    """Return the energy of each station (row) that reaches each site, and its mean cost of drives.
+
+    Energy is in the program's own unit, drives as the aim counts them.
+    """
+    energies = slice(frame.count, frame.layout.columns.energies)
+    sold, worth = point[energies], frame.matrix.cost[energies]
+    site = frame.service.site[frame.energy_pair]
+    customer = frame.service.row[frame.energy_pair] * len(frame.program.slices)
+    customer += frame.energy_slice
+    station = np.full(frame.sites, -1, dtype=np.int64)
+    station[frame.site[choice]] = np.arange(len(choice))
+    used = np.flatnonzero((sold > 0) & (station[site] >= 0))
+    shape = (int(customer.max(initial=-1)) + 1, frame.sites)
+    there = sparse.csr_array((np.ones(len(site)), (customer, site)), shape=shape)
+    by = (len(choice), shape[0])
+    mine = sparse.csr_array((sold[used], (station[site[used]], customer[used])), shape=by)
+    drives = np.bincount(station[site[used]], -sold[used] * worth[used], len(choice))
+    energy = np.bincount(station[site[used]], sold[used], len(choice))
+    return (mine @ there).toarray(), drives / np.maximum(energy, 1e-12)
+
+
+class _Alike:
+    """Options that can stand in place of another: no dearer, no smaller, of the same years."""
+
+    def __init__(self, frame: Frame) -> None:
+        instance, offer = frame.program.instance, frame.options.offer
+        self.worth = frame.matrix.cost
+        # Of each option, what may be no more, what may be no less, and what has to be the same.
+        more = [instance.offer_cost, instance.offer_subsidy]
+        less = [*instance.offer_capacity.T]
+        same = [np.ones(len(instance.offer_cost))]
+        if frame.program.gap is not None:
+            less.append(caps_of(instance, frame.program.gap))
+            case = cases_of(instance, frame.program.gap)
+            same.append(np.where(is_shared(case), case, -1)[instance.offer_site])
+        self.more, self.less, self.same = (
+            np.where(offer[:, :, None] >= 0, np.stack(told, axis=1)[offer], 0.0).reshape(
+                len(offer), -1
+            )
+            for told in (more, less, same)
+        )
+        self.order = np.argsort(frame.site, kind="stable")
+        self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))
+
+    def at(self, site: int, option: int) -> int | None:
+        """Return the best option of a site that can stand in place of one; None if none can."""
+        own = self.order[self.edge[site] : self.edge[site + 1]]
+        fits = (self.more[own] <= self.more[option]).all(axis=1)
+        fits &= (self.less[own] >= self.less[option]).all(axis=1)
+        fits &= (self.same[own] == self.same[option]).all(axis=1)
+        own = own[fits]
+        return int(own[np.argmax(self.worth[own])]) if len(own) else None
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:

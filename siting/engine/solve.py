@@ -21,6 +21,7 @@ from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import ARITHMETIC, Proof
+from siting.engine.relocate import moved
 from siting.engine.resize import bettered
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
@@ -58,6 +59,8 @@ PRICING, WIDENED, WIDER = 0.5, 4, 3.0
 FEW = 500
 # Of a program over years: of what is left, shares for the last year alone, and to decide when.
 LAST_YEAR, YEARS = 0.4, 0.3
+# Share of what is left in which stations move in the end to the best of all offers.
+MOVES = 0.1
 # Share of the time in which a plan without concessions is found, to begin at.
 ALONE = 0.4
 
@@ -275,11 +278,41 @@ class _Solve:
         self.choice = self._earliest(np.sort(offers))
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
+        """Return the result of one aim; of the cost to all once stations have moved to the best."""
+        if self.effort.method == "milp" or not isinstance(aim, LeastCostToAll):
+            return self._found(aim, reached)
+        with self.clock.within(self.clock.share + (1 - MOVES) * (1 - self.clock.share)):
+            result = self._found(aim, reached)
+        return self._moved(aim, reached, result)
+
+    def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim, of many offers over those that are priced in."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
             self._schedule(aim)
+        return self._narrowed(aim, reached)
+
+    def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
+        """Return a result whose stations have moved and changed to the best of all offers."""
+        self.choice = result.choice
+        frame, before = self._frame(aim, reached, self.whole)
+        if self.clock.over or not math.isfinite(before):
+            return result
+        better = bettered(frame, self._in_whole(result.choice), self.clock)
+        better = moved(frame, better, self.clock)
+        served = frame.serve(better, self.clock)
+        value = frame.signed(served.objective) if served.found else -math.inf
+        if not value > before + ARITHMETIC * abs(before):
+            return result
+        if self.program is not self.whole:
+            self._narrow(np.union1d(self.kept, _offers_of(self.whole.options, better)))
+            better = self._from_whole(better)
+        self.choice = better
+        return replace(result, choice=better, value=frame.sign * value)
+
+    def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
+        """Return the result of one aim over the offers that are priced in, and its bound on all."""
         with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
             priced, led_to = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
@@ -395,23 +428,30 @@ class _Solve:
     def _framed(self, aim: Aim, reached: Sequence[Reached]) -> Frame:
         return self._frame(aim, reached)[0] if reached else Frame(self.program, aim)
 
-    def _frame(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, float]:
-        """Return the program of an aim, and what the plan of the aims before it is worth there.
+    def _frame(
+        self, aim: Aim, reached: Sequence[Reached], program: Program | None = None
+    ) -> tuple[Frame, float]:
+        """Return the program of an aim, and what the plan at hand is worth there.
+
+        `program`: the one with all offers, or else that of the offers that are priced in.
 
         What a solver reaches by its tolerances, row by row, cannot always be reached again: as
         little is given up as makes that plan one of this program. The worth is signed so that more
         is better; without a plan before, or where it is none, it is -inf.
         """
         asked = len(self.before)  # what must be reached whatever plan there is
+        of, choice = program or self.program, self.choice
+        if choice is not None and of is not self.program:
+            choice = self._in_whole(choice)
         for loss in LOSSES:
             less = [*reached[:asked], *(lowered(one, loss) for one in reached[asked:])]
-            frame = Frame(self.program, aim, less)
-            if self.choice is None:
+            frame = Frame(of, aim, less)
+            if choice is None:
                 return frame, -math.inf
-            served = frame.serve(np.sort(self.choice), Clock(math.inf))
+            served = frame.serve(np.sort(choice), Clock(math.inf))
             if served.found:
                 return frame, frame.signed(served.objective)
-        return Frame(self.program, aim, reached), -math.inf
+        return Frame(of, aim, reached), -math.inf
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
         """Return what later aims must keep: the value, of worth but for a hair within the gap."""
