@@ -28,8 +28,8 @@ from siting.review.awarded import AWARD, BIDS
 from siting.review.record import folder_for
 from siting.review.shown import Block, Shown, block_of
 from siting.study.facts import run_facts
-from siting.study.given import lay_down
 from siting.study.pipeline import Study
+from siting.study.python_inputs import lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of

@@ -24,9 +24,9 @@ from siting.errors import Fault, InputError
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, read_csv, row_labels, texts_of
 from siting.review.outside_layer import Catalogue, counts_of
 from siting.review.outside_plan import own_sites, road_faults
-from siting.study.asked import money_of
 from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
+from siting.study.program_inputs import money_of
 from siting.study.sources import on_the_grid
 
 NEEDED = ("bidder", "lon", "lat")

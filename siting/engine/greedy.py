@@ -38,11 +38,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from siting.engine.clock import Clock
+from siting.engine.construct import Sower
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
-from siting.engine.room import Room
 from siting.engine.search import filling
-from siting.engine.sow import Sower
+from siting.engine.slack import Room
 from siting.engine.valuer import State, Valuer
 from siting.program.instance import Flags, Ints
 

@@ -20,8 +20,8 @@ import numpy as np
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
-from siting.engine.room import Room
 from siting.engine.shortfall_cuts import Shortfalls
+from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
 
 # Changes looked at from a choice, best first by its own cuts; those beside any one; and how many

@@ -20,7 +20,7 @@ from siting.engine.coarse import CoarseLayout, coarse_matrix
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
-from siting.engine.room import Room
+from siting.engine.slack import Room
 from siting.engine.valuer import Valuer, is_quick
 from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Instance, Ints

@@ -23,8 +23,8 @@ from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
 from siting.engine.relax import Dive
-from siting.engine.room import Room
 from siting.engine.shortfall_cuts import ENDLESS, Shortfalls
+from siting.engine.slack import Room
 from siting.program.instance import Flags, Floats, Ints
 
 # More kinds of options than this are not counted.

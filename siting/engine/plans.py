@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from siting.engine.clock import Clock
+from siting.engine.construct import Sower
 from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.proof import ARITHMETIC
-from siting.engine.room import Room
+from siting.engine.relaxed_floors import viable
 from siting.engine.search import exchange, fill, round_relaxed
-from siting.engine.soften import viable
-from siting.engine.sow import Sower
+from siting.engine.slack import Room
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.aims import Drives, LeastMoney, MostWorth, NetWorth
 from siting.program.instance import Floats, Ints

@@ -16,7 +16,7 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
-from siting.engine.room import Room
+from siting.engine.slack import Room
 from siting.program.aims import Drives
 from siting.program.instance import Floats, Ints
 

@@ -22,7 +22,7 @@ from siting.engine.cut_model import UNTAKEN, Relaxed
 from siting.engine.interchange import Interchange
 from siting.engine.plans import ROUND_LARGE, Plans
 from siting.engine.relax import Relaxation
-from siting.engine.soften import short_of, softened, viable
+from siting.engine.relaxed_floors import short_of, softened, viable
 from siting.engine.windows import Windows
 from siting.program.instance import Floats, Ints
 

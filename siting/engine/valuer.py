@@ -14,7 +14,7 @@ import numpy as np
 
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
-from siting.engine.room import Room
+from siting.engine.slack import Room
 from siting.program.aims import Aim, LeastRegret, MostWorth, NetWorth, Tail
 from siting.program.instance import Floats, Ints
 

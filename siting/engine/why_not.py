@@ -30,8 +30,8 @@ from siting.engine.effort import Effort
 from siting.engine.elastic import GAP, Elastic
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered
-from siting.engine.mends import Line, Mend, bounded, mended, rounded
 from siting.engine.plans import Options
+from siting.engine.remedies import Line, Mend, bounded, mended, rounded
 from siting.engine.run import Run
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import Aim, MostWorth, WorstShare

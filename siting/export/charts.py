@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from siting.export.figure import new_figure
+from siting.export.fonts import legible
 from siting.export.ground import INK, QUIET
-from siting.export.letters import legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

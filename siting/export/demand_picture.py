@@ -11,6 +11,7 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 from siting.export.figure import new_figure, save_figure
+from siting.export.fonts import legible
 from siting.export.ground import (
     INK,
     QUIET,
@@ -25,7 +26,6 @@ from siting.export.ground import (
     shade,
 )
 from siting.export.layers import wanted_layer
-from siting.export.letters import legible
 
 PANEL_IN, GAP_IN, EDGE_IN = 3.1, 0.25, 0.3
 COLUMNS = 4

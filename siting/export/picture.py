@@ -11,6 +11,7 @@ import numpy as np
 
 from siting.errors import Fault, InputError
 from siting.export.figure import new_figure, save_figure
+from siting.export.fonts import legible
 from siting.export.ground import (
     EXISTING,
     HATCH,
@@ -34,7 +35,6 @@ from siting.export.ground import (
     shade,
     thin_hatch,
 )
-from siting.export.letters import legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

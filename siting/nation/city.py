@@ -28,11 +28,11 @@ from siting.outcome import Outcome
 from siting.plan import Plan
 from siting.program.limits import Limit
 from siting.program.slices import Years
-from siting.study.answered import bare_outcome
-from siting.study.ask import DRIVES, MILLION, aims_of, program_of
 from siting.study.other_plans import Effort
+from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
+from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 
 # Studies that a process keeps at hand: their tables take seconds, and a city is asked often.
 MOST_KEPT = 4

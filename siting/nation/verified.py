@@ -32,7 +32,7 @@ from siting.nation.reading import (
 )
 from siting.nation.rounds import Rounds
 from siting.review import Verified, verify_run
-from siting.review.told import MENDED, time_faults
+from siting.review.run_claims import MENDED, time_faults
 from siting.review.written_again import file_faults, json_faults, set_faults
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder

@@ -260,7 +260,7 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
     if facts.get("public_money", {}) != {}:
         where = f"{path}, key public_money"
         faults += _record_faults(where, [facts["public_money"]], _PUBLIC_MONEY)
-    faults += _beside_faults(path, facts)
+    faults += _robustness_faults(path, facts)
     lost = facts.get("lost_without", {})
     where = f"{path}, key lost_without"
     if not isinstance(lost, dict):
@@ -281,7 +281,7 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
     return faults
 
 
-def _beside_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
+def _robustness_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
     """Return what is wrong with the simulated day, other circumstances and the demand's range."""
     faults = []
     day, rows, draws = (facts.get(key) for key in ("day", "what_if", "demand_range"))

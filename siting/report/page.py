@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from siting.errors import Fault, InputError, MissingExtraError
 from siting.export import owners_of
 from siting.manifest import REPORT
-from siting.report import basis, beside, content
+from siting.report import basis, content, robustness
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.consistency import require_agreement
 from siting.report.curve import Frontier, curve, read_frontier
@@ -153,7 +153,7 @@ def render(
         builds=(builds := content.builds(run)),
         builds_named=any(row["chargers"] != row["name"] for row in builds),
         chargers=content.chargers_in_words(run),
-        beside=beside.beside(run),
+        robustness=robustness.robustness(run),
         stations=content.stations(run),
         proof=basis.proof(run),
         sources=basis.sources(run),

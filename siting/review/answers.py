@@ -19,9 +19,9 @@ from siting.errors import Fault, InfeasibleError, InputError, SolveError
 from siting.files import read_csv, row_labels, texts_of
 from siting.program.limits import Limit
 from siting.sites import subsidy_pkr, with_dearer
-from siting.study.asked import subsidy_of
 from siting.study.limits import sites_named
 from siting.study.pipeline import Study
+from siting.study.program_inputs import subsidy_of
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}

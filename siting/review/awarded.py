@@ -12,7 +12,7 @@ from siting.errors import Fault
 from siting.files import read_csv, row_labels, texts_of
 from siting.manifest import FOLDER
 from siting.review.answers import OF_BIDS, STAYS, bid_of
-from siting.review.told import MENDED, same_table
+from siting.review.run_claims import MENDED, same_table
 from siting.study.pipeline import Study
 
 AWARD, BIDS, ANSWERS = "award", "bids.csv", "answers.csv"

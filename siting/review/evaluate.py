@@ -30,19 +30,19 @@ from siting.review.outside_plan import over_budget, over_limits, their_plan
 from siting.review.record import folder_for, head_of
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
-from siting.study.answered import bare_outcome
-from siting.study.ask import blocks_of, program_of
-from siting.study.asked import Asked, money_of
-from siting.study.beside import Stands, slow_of
 from siting.study.choices import configurations_of
-from siting.study.given import in_words, lay_down
 from siting.study.other_plans import Effort
+from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
+from siting.study.program_inputs import Asked, money_of
+from siting.study.python_inputs import in_words, lay_down
 from siting.study.queues import Waiting
 from siting.study.recounted import account_of
 from siting.study.revalue import as_it_stands, in_the_end
+from siting.study.robustness import Stands, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
+from siting.study.to_program import blocks_of, program_of
 from siting.verify import recount
 from siting.writing import claimed_folder
 

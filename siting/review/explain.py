@@ -31,9 +31,9 @@ from siting.review.solving import (
 )
 from siting.sites.chargers_text import told_as
 from siting.sites.shown import step_text
-from siting.study.ask import program_of
-from siting.study.asked import Asked, subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.stored_run import Source
+from siting.study.to_program import program_of
 from siting.tables import capacity_groups
 
 # Energy too small to be spoken of (kWh/day), and use at which a station counts as full.

@@ -15,8 +15,8 @@ from siting.review.explained_run import Explained, opened
 from siting.review.rules import limit_uses
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
-from siting.study.ask import program_of
 from siting.study.stored_run import Source
+from siting.study.to_program import program_of
 
 MILLION = 1e6
 FINER = 5

@@ -14,11 +14,11 @@ import pandas as pd
 from siting.engine.marginal import Marginal, lost_without
 from siting.errors import Fault, InputError
 from siting.program.program import Program
-from siting.study.ask import instance_of
 from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
 from siting.study.runs import write_run
 from siting.study.stored_run import Source, plan_of, study_of
+from siting.study.to_program import instance_of
 from siting.writing import scratch_folder
 
 NEAREST = 3

@@ -16,10 +16,10 @@ from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.program.limits import with_more_money
 from siting.program.program import Program
-from siting.study.ask import program_of
-from siting.study.asked import Asked, money_of
 from siting.study.other_plans import Effort, alternatives
+from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import with_program
+from siting.study.to_program import program_of
 
 DIFFER_BY = 2
 

@@ -15,8 +15,8 @@ from siting.errors import Fault, InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
 from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
-from siting.study.asked import subsidy_of
 from siting.study.choices import configurations_of
+from siting.study.program_inputs import subsidy_of
 from siting.study.to_plan import service_standard
 from siting.tables import COST_PARTS
 

@@ -27,7 +27,7 @@ from siting.report import is_why_no_report, page_of
 from siting.report.consistency import require_agreement
 from siting.report.folder import read_run
 from siting.review.awarded import AWARD, is_own, own_faults, own_files
-from siting.review.told import (
+from siting.review.run_claims import (
     MENDED,
     OfTheMoment,
     Replanned,

@@ -28,10 +28,10 @@ from siting.review.explained_run import folders_of
 from siting.review.explore import map_alone
 from siting.review.replan import replan, wishes_of
 from siting.review.score import score, score_table, scores_in_words
-from siting.study.ask import instance_of
 from siting.study.queues import Waiting
 from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, study_of
+from siting.study.to_program import instance_of
 
 # The widget has a panel of its own beside the map.
 _NO_PANEL = (

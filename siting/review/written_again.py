@@ -11,7 +11,7 @@ from typing import Any
 
 from siting.errors import Fault, InputError
 from siting.export import json_text
-from siting.review.told import MENDED
+from siting.review.run_claims import MENDED
 
 # Columns of a GeoPackage that hold when it was written.
 WHEN = ("last_change", "update_time")

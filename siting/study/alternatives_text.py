@@ -23,11 +23,11 @@ from siting.engine.marginal import Marginal
 from siting.plan import Plan
 from siting.program.instance import Instance
 from siting.program.program import Program
-from siting.study.ask import instance_of
-from siting.study.asked import Asked
+from siting.study.program_inputs import Asked
 from siting.study.revalue import in_the_end
 from siting.study.spare import NOT_IN_TIME, Clock
 from siting.study.stages import Context, Table, stage
+from siting.study.to_program import instance_of
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995

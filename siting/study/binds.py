@@ -12,7 +12,7 @@ from siting import economics
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.sites.chargers_text import charger_counts
-from siting.study.asked import Asked, money_of
+from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import served_by_class
 from siting.study.stages import Table, stage
 from siting.tables import capacity_groups

@@ -20,7 +20,7 @@ from siting.economics import PRICE, Accounts
 from siting.economics.break_even import SHARE
 from siting.plan import Plan
 from siting.sites.chargers_text import charger_counts
-from siting.study.asked import subsidy_of
+from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_groups

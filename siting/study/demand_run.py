@@ -13,9 +13,9 @@ import pandas as pd
 from siting import __version__, demand, export
 from siting.config import Demand, to_yaml
 from siting.interrupts import seen_through
-from siting.study.beside import DRAWS
 from siting.study.figures_listed import all_figures
 from siting.study.pipeline import Study
+from siting.study.robustness import DRAWS
 from siting.study.stages import Report
 from siting.study.to_demand import spread
 from siting.writing import claimed_folder

@@ -1,8 +1,8 @@
 """What follows from how the stages are declared: what a change makes stale, what a folder keeps.
 
 The stages are the functions of `siting.study.to_demand`, `siting.study.factors`,
-`siting.study.to_plan`, `siting.study.rests_on`, `siting.study.alternatives_text` and
-`siting.study.beside`. A change goes all the way down. A key that no stage declares feeds every
+`siting.study.to_plan`, `siting.study.provenance`, `siting.study.alternatives_text` and
+`siting.study.robustness`. A change goes all the way down. A key that no stage declares feeds every
 stage, so that one added later cannot leave something stale.
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 from siting.config import Config
 from siting.study import (
     alternatives_text,
-    beside,
     binds,
     decides,
     factors,
-    rests_on,
+    provenance,
+    robustness,
     to_demand,
     to_plan,
 )
@@ -29,8 +29,8 @@ from siting.study.stages import EVERY_KEY, INERT, Stage
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
     for room in (
-        *(to_demand, factors, to_plan, rests_on, alternatives_text),
-        *(binds, decides, beside),
+        *(to_demand, factors, to_plan, provenance, alternatives_text),
+        *(binds, decides, robustness),
     )
     for name, made in vars(room).items()
     if isinstance(made, Stage)

@@ -11,8 +11,8 @@ from siting.config import Config
 from siting.config.program import LeastGain
 from siting.outcome import Line
 from siting.plan import Plan
-from siting.study.ask import MILLION
 from siting.study.limits import power_for
+from siting.study.to_program import MILLION
 
 SHOWN = 5
 # What the EU asks for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).

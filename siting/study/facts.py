@@ -15,10 +15,10 @@ from siting import __version__
 from siting.engine.proof import far_in_words, is_far
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import Cards
-from siting.study.beside import lines_beside
 from siting.study.binds import lines_that_bind, standing_line
 from siting.study.earning import earnings, earnings_in_words, power_line, power_per_ev
 from siting.study.pipeline import Study
+from siting.study.robustness import lines_beside
 from siting.study.sources import FAR, left_out
 from siting.study.to_plan import CERTIFICATE
 

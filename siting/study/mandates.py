@@ -22,8 +22,8 @@ from siting.outcome import Line
 from siting.program.aims import MostWorth
 from siting.program.limits import Limit
 from siting.program.program import Program
-from siting.study.asked import Asked
 from siting.study.other_plans import Effort
+from siting.study.program_inputs import Asked
 
 PUBLIC, OWNERS = "mandate", "mandate on the owner's money"
 NOT_FOUND = "not found in time"

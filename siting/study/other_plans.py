@@ -20,8 +20,8 @@ from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SolveError
 from siting.interrupts import stop_wished
 from siting.program.program import Program
-from siting.study.ask import answer_of, counted, instance_of, program_of
-from siting.study.asked import Asked
+from siting.study.program_inputs import Asked
+from siting.study.to_program import answer_of, counted, instance_of, program_of
 
 
 @dataclass

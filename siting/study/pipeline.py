@@ -18,16 +18,16 @@ from siting.engine.clock import Progress
 from siting.errors import SitingError
 from siting.study import (
     alternatives_text,
-    beside,
     binds,
     decides,
     factors,
-    rests_on,
+    provenance,
+    robustness,
     to_demand,
     to_plan,
 )
 from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
-from siting.study.given import in_words, lay_down
+from siting.study.python_inputs import in_words, lay_down
 from siting.study.spare import Spare
 from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
 
@@ -146,15 +146,15 @@ class Study:
     certificate = to_plan.certificate
     plan = to_plan.plan
     # What the plan rests on.
-    known_inputs = rests_on.known_inputs
-    inputs = rests_on.inputs
-    contents = rests_on.contents
-    demand_facts = rests_on.demand_facts
-    demand_notes = rests_on.demand_notes
-    figures = rests_on.figures
-    sourced_figures = rests_on.sourced_figures
-    settings = rests_on.settings
-    assumptions = rests_on.assumptions
+    known_inputs = provenance.known_inputs
+    inputs = provenance.inputs
+    contents = provenance.contents
+    demand_facts = provenance.demand_facts
+    demand_notes = provenance.demand_notes
+    figures = provenance.figures
+    sourced_figures = provenance.sourced_figures
+    settings = provenance.settings
+    assumptions = provenance.assumptions
     # What is told of each new station.
     cards = alternatives_text.cards
     # What it comes to in places, and what keeps it from serving more.
@@ -166,10 +166,10 @@ class Study:
     break_evens = decides.break_evens
     figure_swings = decides.figure_swings
     # How the plan fares beside what it was made for.
-    day = beside.day
-    isochrones = beside.isochrones
-    what_if = beside.what_if
-    demand_range = beside.demand_range
+    day = robustness.day
+    isochrones = robustness.isochrones
+    what_if = robustness.what_if
+    demand_range = robustness.demand_range
 
     def __init__(
         self,

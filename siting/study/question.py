@@ -15,7 +15,7 @@ from siting.export import with_units
 from siting.outcome import Outcome, outcome_of
 from siting.plan import Plan
 from siting.program.program import Program
-from siting.study.ask import answer_of
+from siting.study.to_program import answer_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -18,8 +18,8 @@ from siting.plan import Plan, make_plan
 from siting.program.limits import limit_tables
 from siting.sites import Hurdle
 from siting.study.additional import lots_of, public_money
-from siting.study.ask import REACHABLE, aims_of, zones_named
-from siting.study.asked import Asked, subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of
+from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap, recount
 

@@ -15,8 +15,8 @@ import pandas as pd
 from siting.config.program import LeastGain
 from siting.engine.fixed import plan_of
 from siting.program.limits import with_more_money
-from siting.study.ask import program_of
-from siting.study.asked import Asked, money_of
+from siting.study.program_inputs import Asked, money_of
+from siting.study.to_program import program_of
 
 # More public money than there is (PKR).
 ENDLESS_PKR = 1e14

@@ -20,11 +20,11 @@ from siting.program.aims import LeastRegret
 from siting.report import why_no_report, write_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
-from siting.study.given import copied
 from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.people import outline
-from siting.study.people_doubts import people_doubts
 from siting.study.pipeline import Study
+from siting.study.plausibility import doubts_of
+from siting.study.python_inputs import copied
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.zones import with_zones
@@ -295,7 +295,7 @@ def check(
         network = study.network
         hours = float(network.edges["travel_min"].sum()) / 60
         kmh = float(network.edges["length_m"].sum()) / 1000 / hours if hours else math.inf
-        doubts = people_doubts(study.config, study.cells, study.zones, outline(network), kmh)
+        doubts = doubts_of(study.config, study.cells, study.zones, outline(network), kmh)
         report.notes.extend(f"doubtful: {line}" for line in doubts)
     return report
 

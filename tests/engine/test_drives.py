@@ -10,11 +10,11 @@ from brute_program import best
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
+from siting.engine.construct import Sower
 from siting.engine.frame import Frame
 from siting.engine.plans import Options, Plans
 from siting.engine.relocate import relocated
 from siting.engine.solve import solve
-from siting.engine.sow import Sower
 from siting.errors import InfeasibleError
 from siting.outcome import Outcome
 from siting.program.aims import MostWorth, ShortestDrives

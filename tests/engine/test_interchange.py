@@ -15,8 +15,8 @@ from siting.engine.interchange import Interchange
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.plans import Options
-from siting.engine.room import Room
 from siting.engine.run import Run
+from siting.engine.slack import Room
 from siting.program.limits import Limit
 from siting.program.objective import LinearDecay
 from siting.program.program import Program

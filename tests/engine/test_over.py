@@ -12,6 +12,7 @@ from program_cases import case_of, program_of
 
 from siting.engine import milp
 from siting.engine.clock import Clock
+from siting.engine.construct import HURRIED, Sower
 from siting.engine.cover import covering_of
 from siting.engine.covering.run import run_covering
 from siting.engine.drives import TURNS, solve_drives
@@ -21,14 +22,13 @@ from siting.engine.interchange import Interchange
 from siting.engine.master import Master
 from siting.engine.plans import Options, Plans
 from siting.engine.relax import Relaxation, solve_native
+from siting.engine.relaxed_floors import viable
 from siting.engine.relocate import relocated
 from siting.engine.result import Result
 from siting.engine.run import Run
 from siting.engine.search import exchange, fill, polish, round_relaxed
 from siting.engine.shortfall_cuts import Shortfalls
-from siting.engine.soften import viable
 from siting.engine.solve import solve
-from siting.engine.sow import HURRIED, Sower
 from siting.engine.ties import break_ties
 from siting.engine.tree import Tree
 from siting.engine.trim import trimmed

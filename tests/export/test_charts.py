@@ -15,7 +15,7 @@ from plan_pictures import NASTALIQ, URDU, make_plan
 
 import siting
 from siting.errors import InputError, MissingExtraError
-from siting.export import charts, letters
+from siting.export import charts, fonts
 from siting.export.charts import classes_figure, cost_figure, cost_parts, use_figure, years_figure
 
 pytest.importorskip("matplotlib", reason="needs the extra siting[map]")
@@ -203,20 +203,20 @@ def test_urdu_that_can_be_drawn_is_drawn() -> None:
 
     if not hasattr(ft2font, "__libraqm_version__"):
         pytest.skip("this Matplotlib does not join Urdu letters")
-    text, font = letters.written(f"F-7 {URDU}")
+    text, font = fonts.written(f"F-7 {URDU}")
     assert text == f"F-7 {URDU}"
     assert font["fontfamily"]
 
 
 def test_urdu_joins_its_letters() -> None:
     """A word is narrower joined than letter by letter: that is how shaping is seen."""
-    if letters.written(URDU)[0] != URDU:
+    if fonts.written(URDU)[0] != URDU:
         pytest.skip("this Matplotlib does not join Urdu letters")
     from siting.export.figure import new_figure
 
     figure = new_figure(8, 2)
     joined, loose = (
-        figure.text(0, 0, t, size=40, **letters.written(URDU)[1])
+        figure.text(0, 0, t, size=40, **fonts.written(URDU)[1])
         for t in ("بلیو", "\u200c".join("بلیو"))
     )
     renderer = figure.canvas.get_renderer()
@@ -226,19 +226,19 @@ def test_urdu_joins_its_letters() -> None:
 def test_urdu_that_cannot_be_drawn_is_left_out_and_the_note_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(letters, "_font_with", lambda found: None)
-    assert letters.written(NASTALIQ, "s0042") == ("s0042", {})
-    assert letters.written(f"Hospital ({NASTALIQ}), Karachi") == ("Hospital, Karachi", {})
+    monkeypatch.setattr(fonts, "_font_with", lambda found: None)
+    assert fonts.written(NASTALIQ, "s0042") == ("s0042", {})
+    assert fonts.written(f"Hospital ({NASTALIQ}), Karachi") == ("Hospital, Karachi", {})
     figure = classes_figure(CLASSES, title=f"Karachi {NASTALIQ}", note="made up")
     text = words(figure)
-    assert letters.LEFT_OUT in text.replace("\n", " ")
+    assert fonts.LEFT_OUT in text.replace("\n", " ")
     assert not re.search("[\u0600-\u06ff]", text)
 
 
 def test_plain_text_is_left_alone() -> None:
     for text in ("Town", "© OSM, 5 % (a) – b", "  spaced  ", ""):
-        assert letters.written(text) == (text, {})
-    assert letters.legible("Town ", "", "note") == ("Town ", "", "note", {})
+        assert fonts.written(text) == (text, {})
+    assert fonts.legible("Town ", "", "note") == ("Town ", "", "note", {})
 
 
 def test_no_letter_comes_out_as_a_box(plan: siting.Plan, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from siting.cli import app
 from siting.nation import Nation, read_nation
 from siting.nation import nation as nation_steps
 from siting.review import verify_run
-from siting.study import answered, recounted, runs, to_plan
+from siting.study import outcome_figures, recounted, runs, to_plan
 
 PATIENCE_S = 300
 
@@ -64,10 +64,10 @@ def pressed(monkeypatch, place, name, times=1, number=signal.SIGINT, *, after=Fa
 
 
 # In the order of a run.
-BEFORE = [(answered, "Effort"), (answered.Effort, "solve")]
+BEFORE = [(outcome_figures, "Effort"), (outcome_figures.Effort, "solve")]
 AFTER = [
-    (answered, "_Told"),
-    (answered, "outcome_of"),
+    (outcome_figures, "_Told"),
+    (outcome_figures, "outcome_of"),
     (to_plan, "recounted_plan"),
     (recounted, "recount"),
     (runs, "run_facts"),
@@ -136,7 +136,7 @@ def test_alternatives_are_left_out_once_it_was_pressed(town, tmp_path, monkeypat
     keys = ["program.alternatives={count: 3}"]
     whole = siting.run(town, keys).tables["alternatives"]
     assert len(whole) > 1
-    pressed(monkeypatch, answered, "outcome_of")
+    pressed(monkeypatch, outcome_figures, "outcome_of")
     plan = siting.run(town, keys, out=tmp_path / "run")
     assert len(plan.tables["alternatives"]) == 1
     assert (tmp_path / "run" / "run.json").is_file()

@@ -15,7 +15,7 @@ from siting.cli import app
 from siting.config.refusals import REFUSALS
 from siting.errors import ConfigError, InfeasibleError, InputError
 from siting.study import Study, check
-from siting.study.asked import subsidy_of
+from siting.study.program_inputs import subsidy_of
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from town import write_town
 from siting.config import load
 from siting.engine.clock import Progress
 from siting.study import Study, stages
-from siting.study.answered import decide
-from siting.study.ask import program_of
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
+from siting.study.outcome_figures import decide
 from siting.study.recounted import recounted_plan
 from siting.study.stages import AT_HAND, EVERY_KEY, INERT, PHASES, Stage, solve_in_words
 from siting.study.stored_run import FORMS
+from siting.study.to_program import program_of
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ _CASES = {"planned": "As planned: those the plan serves", "free": "All, each to 
 _SHARES = ("out_of_reach_share", "turned_away_share", "late_share", "peak_late_share")
 
 
-def beside(run: RunFolder) -> dict[str, Any] | None:
+def robustness(run: RunFolder) -> dict[str, Any] | None:
     """Return the simulated day, what other circumstances do, and the range of the demand.
 
     None for a run of an earlier version, which has none of them.

@@ -16,7 +16,7 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
-from siting.engine.room import Room
+from siting.engine.slack import Room
 from siting.program.aims import LeastMoney, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of

@@ -9,8 +9,8 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import ENDLESS, Master
 from siting.engine.parts import parts_of
+from siting.engine.relaxed_floors import viable
 from siting.engine.shortfall_cuts import Shortfalls
-from siting.engine.soften import viable
 from siting.program.money import GapRule
 from siting.program.program import Program
 

@@ -18,11 +18,11 @@ from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import LeastCostToAll, LeastMoney, MostWorth, NetWorth, WorstShare
 from siting.program.limits import limit_tables
 from siting.program.program import Program
-from siting.study.ask import MILLION, aim_in_words, aims_of, blocks_of, zones_named
-from siting.study.asked import Asked
 from siting.study.limits import limits_used
 from siting.study.mandates import mandates_told
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
+from siting.study.program_inputs import Asked
+from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import gini, zone_table
 

@@ -24,7 +24,8 @@ from siting.errors import Fault
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Line, Outcome
-from siting.study.answered import (
+from siting.study.facts import PACKAGES
+from siting.study.outcome_figures import (
     DRIVERS_TIME,
     NOT_FOUND,
     cost_lines,
@@ -33,11 +34,10 @@ from siting.study.answered import (
     then_line,
     year_line,
 )
-from siting.study.ask import aim_in_words, blocks_of
-from siting.study.asked import Asked
-from siting.study.facts import PACKAGES
 from siting.study.pipeline import Study
-from siting.study.rests_on import input_records
+from siting.study.program_inputs import Asked
+from siting.study.provenance import input_records
+from siting.study.to_program import aim_in_words, blocks_of
 from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import zone_table
 

@@ -26,7 +26,7 @@ from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
 from siting.study.additional import at_risk, at_risk_in_words
-from siting.study.asked import Asked, subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.queues import Rules, Waiting, simulated
 from siting.study.recounted import business_of
 from siting.study.revalue import by_class, service_of

@@ -25,7 +25,7 @@ FAR_KM = 10.0
 COARSE = 1 / 3
 
 
-def people_doubts(
+def doubts_of(
     config: Config,
     cells: gpd.GeoDataFrame,
     zones: gpd.GeoDataFrame | None,

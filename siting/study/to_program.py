@@ -21,7 +21,7 @@ from siting.errors import Fault, InputError
 from siting.program.instance import Instance
 from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
 from siting.program.program import Program
-from siting.study.asked import Asked, subsidy_of
+from siting.study.program_inputs import Asked, subsidy_of
 
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"

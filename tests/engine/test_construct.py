@@ -7,10 +7,10 @@ from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
+from siting.engine.construct import Sower
 from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.frame import Frame
 from siting.engine.plans import ROUND_FROM, Options, Plans
-from siting.engine.sow import Sower
 from siting.program.program import Program
 
 

@@ -9,7 +9,7 @@ from town import write_town
 
 import siting
 from siting.config import load
-from siting.study.people_doubts import most_people, people_doubts
+from siting.study.plausibility import doubts_of, most_people
 
 KARACHI = box(66.85, 24.75, 67.4, 25.15)
 DOT = box(67.0, 24.86, 67.001, 24.861)
@@ -43,14 +43,14 @@ def config(tmp_path, city="karachi", **demand):
     ],
 )
 def test_people_beside_the_census(tmp_path, count, people, outline, said):
-    lines = people_doubts(config(tmp_path), square_km(count, people), None, outline)
+    lines = doubts_of(config(tmp_path), square_km(count, people), None, outline)
     assert (said in lines[-1]) if said else lines == []
 
 
 def test_a_total_of_the_city_beside_the_census(tmp_path):
     cells = square_km(10, 200_000)
     for total, doubted in ((5_000_000, True), (18_868_021, False), (20_000_000, False)):
-        lines = people_doubts(config(tmp_path, city_people=total), cells, None, DOT)
+        lines = doubts_of(config(tmp_path, city_people=total), cells, None, DOT)
         assert any("demand.city_people is" in line for line in lines) == doubted
 
 
@@ -60,7 +60,7 @@ def test_a_zone_with_half_its_census(tmp_path):
         geometry=[DOT] * 3,
         crs=4326,
     )
-    found = people_doubts(config(tmp_path, "lahore"), square_km(500, 4_000_000), zones, DOT)
+    found = doubts_of(config(tmp_path, "lahore"), square_km(500, 4_000_000), zones, DOT)
     assert [line for line in found if line.startswith("zone ")] == [
         "zone model town: 1,600,000 people, but the census of 2023 counts 3,244,906"
     ]
@@ -87,23 +87,23 @@ def titled(tmp_path, title, **demand):
 def test_people_far_below_the_census_of_the_tehsil_that_the_study_is_named_for(tmp_path):
     cells, landhi = square_km(20, 241_215), box(67.17, 24.82, 67.25, 24.88)
     named = titled(tmp_path, "Karachi, Landhi Town")
-    (line,) = people_doubts(named, cells, None, landhi)
+    (line,) = doubts_of(named, cells, None, landhi)
     assert line.startswith("241,215 people in the area of the roads, but the census of 2023 counts")
     assert "681,294 in Landhi" in line
     assert "city_people" in line
     # Roads of a third of it reach a third of its people; other names, and enough people, say none.
-    assert people_doubts(named, cells, None, box(67.17, 24.82, 67.20, 24.84)) == []
-    assert people_doubts(titled(tmp_path / "b", "Karachi"), cells, None, landhi) == []
-    assert people_doubts(named, square_km(20, 600_000), None, landhi) == []
+    assert doubts_of(named, cells, None, box(67.17, 24.82, 67.20, 24.84)) == []
+    assert doubts_of(titled(tmp_path / "b", "Karachi"), cells, None, landhi) == []
+    assert doubts_of(named, square_km(20, 600_000), None, landhi) == []
 
 
 def test_roads_far_from_the_city_named(tmp_path):
     cells, karachi_roads = square_km(194, 2_000_000), DOT
-    (line,) = people_doubts(config(tmp_path, city="lahore"), cells, None, karachi_roads)
+    (line,) = doubts_of(config(tmp_path, city="lahore"), cells, None, karachi_roads)
     assert line.startswith("demand.city is Lahore, but the middle of the roads is 1,0")
     # Just outside a box that is recalled is no doubt.
     near = box(67.41, 24.9, 67.45, 24.95)
-    assert people_doubts(config(tmp_path / "b"), cells, None, near) == []
+    assert doubts_of(config(tmp_path / "b"), cells, None, near) == []
 
 
 def test_cells_too_coarse_for_the_cutoff(tmp_path):
@@ -111,8 +111,8 @@ def test_cells_too_coarse_for_the_cutoff(tmp_path):
     cutoff = asked.reach.cutoff_min
     cells = square_km(9, 9_000)
     # Half a kilometre at v km/h takes 30 / v min: a third of the cutoff at v = 90 / cutoff.
-    assert people_doubts(asked, cells, None, DOT, 1.01 * 90 / cutoff) == []
-    (line,) = people_doubts(asked, cells, None, DOT, 0.9 * 90 / cutoff)
+    assert doubts_of(asked, cells, None, DOT, 1.01 * 90 / cutoff) == []
+    (line,) = doubts_of(asked, cells, None, DOT, 0.9 * 90 / cutoff)
     assert line.startswith("cells are 1.0 km wide: half a cell takes")
     assert "cells of 900 m or less" in line
 
