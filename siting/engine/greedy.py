@@ -4,7 +4,7 @@ With one option a site the energy served is monotone and submodular in the set o
 of a station shrinks as others are added, for coverage as for the transport problem with capacities,
 whose value is the rank of a polymatroid. So for the gain of new stations over existing ones:
 
-- taking options by energy per rupee while money lasts, and then the better of that plan and the
+- greedy by energy per rupee while money lasts, and then the better of that plan and the
   best single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
 - if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
 

@@ -124,7 +124,7 @@ def test_people_of_rows_that_want_next_to_nothing_are_refused_by_name():
 def test_a_floor_of_next_to_nothing_is_refused_by_name():
     demand = DEMAND.assign(demand_kwh_day=[8e8, 4e8, 6e8, 1e9, 2e8, 3.0])
     program = Program(Instance.from_tables(demand, offers(), REACH, PLUGS, 7.0))
-    with pytest.raises(InputError, match="want next to nothing"):
+    with pytest.raises(InputError, match="have almost no demand"):
         program.floor(0.5, of=pd.Series({"d6": "hamlet"})).matrix()
 
 
