@@ -55,7 +55,7 @@ def test_an_area_that_no_candidate_can_meet_is_named():
     (fault,) = caught.value.faults
     assert fault.ids == ("east", "far")
     assert "2 squares without a candidate that can meet the rule" in str(fault)
-    with pytest.raises(InputError, match="stretches in which"):
+    with pytest.raises(InputError, match="stretches without a candidate"):
         one_in_each(offers, {"km 1": ["s1"], "km 2": ["s1"]}, "stretch", "corridors", ["s1"])
 
 
