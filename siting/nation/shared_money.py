@@ -48,8 +48,7 @@ class SharedMoney:
         self.given_up = max(given_up(one) for one in self.studies.values())
 
     def limit_s(self, city: str) -> float:
-        """Return the time limit for a question to a city (s); its mean over cities is the
-        configured one."""
+        """Return the time limit for a question to a city (s), on average the configured one."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
