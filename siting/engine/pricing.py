@@ -31,6 +31,7 @@ from siting.engine.clock import Clock
 from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.station_bound import bound_by
 from siting.program.aims import Drives
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
@@ -60,6 +61,11 @@ class Priced:
     at_most: Floats  # no plan that takes an option is worth more
     infeasible: bool = False
 
+    def or_less(self, bound: float, at_most: Floats) -> Priced:
+        """Return the same with the lower of its bounds and others."""
+        bounds = np.minimum(self.at_most, at_most)
+        return replace(self, bound=min(self.bound, bound), at_most=bounds)
+
 
 class Pricing:
     """The relaxation of a program of one aim, over the options that have come in so far.
@@ -88,7 +94,7 @@ class Pricing:
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
         self.active = self._first(start)
-        self.price = np.zeros(m.a.shape[0])
+        self.price = self.last_price = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.linked_at = math.inf  # the bound before links came in last
 
@@ -209,6 +215,16 @@ class Pricing:
         return self.flows.price_in(reduced, least, near)
 
     def run(self, gap: float) -> Priced | None:
+        """Price in options, and bound all plans at the last prices; None if time ends before that.
+
+        `gap`: relative gap asked, beside which a promise may be small.
+        """
+        known = self._rounds(gap)
+        if known is None or known.infeasible or not self.frame.layout.by_pair:
+            return known
+        return known.or_less(*bound_by(self.frame, self.last_price, self.clock))
+
+    def _rounds(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
 
         `gap`: relative gap asked, beside which a promise may be small.
@@ -228,6 +244,7 @@ class Pricing:
             if not found.optimal:
                 return known
             bound, at_most, reduced = self._bound()
+            self.last_price = self.price.copy()
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)

@@ -352,10 +352,7 @@ class _Solve:
     ) -> Priced:
         """Return the bounds of all offers, bettered by those at the prices of the cuts."""
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
-        bound, at_most = bound_at(frame, prices)
-        if not bound < priced.bound:
-            return priced
-        return replace(priced, bound=bound, at_most=np.minimum(priced.at_most, at_most))
+        return priced.or_less(*bound_at(frame, prices, self.clock))
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, list[Ints]]:
         """Price offers in for an aim, beside those that are in; None where time ran out.

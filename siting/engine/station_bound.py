@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
@@ -63,10 +64,10 @@ class Prices:
         return cls(demand, money, limits)
 
 
-def bound_at(frame: Frame, prices: Prices) -> tuple[float, Floats]:
+def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats]:
     """Return a bound on all plans at some prices, and one on those that take each option.
 
-    Values are signed so that more is better.
+    Values are signed so that more is better. `clock`: when it is over, the bound may be higher.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -81,10 +82,10 @@ def bound_at(frame: Frame, prices: Prices) -> tuple[float, Floats]:
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known = np.where(np.isnan(prices.demand), service.worth[of], prices.demand)
     of_row[of[of >= 0]] = known[of >= 0] * layout.energy_unit / size
-    return _bound(frame, price, of_row)
+    return _bound(frame, price, of_row, clock)
 
 
-def bound_by(frame: Frame, price: Floats) -> tuple[float, Floats]:
+def bound_by(frame: Frame, price: Floats, clock: Clock) -> tuple[float, Floats]:
     """Return the same at the duals of the rows of the frame's relaxation."""
     m, of_row = frame.matrix, np.zeros_like(frame.service.kwh)
     named = m.family.get("demand", slice(0, 0))
@@ -93,10 +94,10 @@ def bound_by(frame: Frame, price: Floats) -> tuple[float, Floats]:
     of_row[frame.service.row[frame.energy_pair[first]], frame.energy_slice[first]] = np.maximum(
         price[demand], 0.0
     )
-    return _bound(frame, price, of_row)
+    return _bound(frame, price, of_row, clock)
 
 
-def _bound(frame: Frame, price: Floats, of_row: Floats) -> tuple[float, Floats]:
+def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> tuple[float, Floats]:
     """Return both bounds at prices of the rows that link sites, demand's by merged row."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
@@ -120,7 +121,7 @@ def _bound(frame: Frame, price: Floats, of_row: Floats) -> tuple[float, Floats]:
         rupee = np.where(column >= 0, np.maximum(-reduced[column], 0.0), 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
-        value += _lowest(cutter, at, float(rupee.max(initial=0.0)))
+        value += _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
     if program.gap is None:
         for p in worths:
             value += cutter.priced(p, worths[p], of_part[p])[1]
@@ -137,7 +138,7 @@ def _bound(frame: Frame, price: Floats, of_row: Floats) -> tuple[float, Floats]:
     return frame.signed(total), frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)
 
 
-def _lowest(cutter: Cutter, at: Callable[[Floats], Floats], top: float) -> Floats:
+def _lowest(cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock) -> Floats:
     """Return the lowest coefficient of each option over prices of its site's gap.
 
     It is convex in the price, so that the search at each site closes in on the best price of the
@@ -149,6 +150,8 @@ def _lowest(cutter: Cutter, at: Callable[[Floats], Floats], top: float) -> Float
     tried = [np.full(sites, by * top) for by in GAP_PRICES]
     found = [at(price) for price in tried]
     for _ in range(2 * HALVINGS):
+        if clock.over:
+            break
         order = np.lexsort((-np.min(found, axis=0), site))
         counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
         price = np.stack([one[site[counts]] for one in tried])

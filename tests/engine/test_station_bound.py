@@ -65,7 +65,7 @@ def test_no_plan_is_above_the_bound(first):
             continue
         plans = values_of(frame)
         for _ in range(3):
-            bound, at_most = bound_at(frame, drawn(frame, rng))
+            bound, at_most = bound_at(frame, drawn(frame, rng), ENDLESS)
             for choice, value in plans:
                 slack = 1e-6 * max(abs(value), 1.0)
                 assert value <= bound + slack, (features, choice)
@@ -82,7 +82,7 @@ def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
     master = Master(frame, parts_of(frame), ENDLESS, seed=1)
     master.forget_money()
     _, low = master.tighten(200, 1e-9)
-    bound, _ = bound_at(frame, master.prices())
+    bound, _ = bound_at(frame, master.prices(), ENDLESS)
     best = max(value for _, value in values_of(frame))
     assert best <= bound + 1e-6 * abs(best)
     assert bound <= low + 0.02 * abs(low), (bound, low, best)
