@@ -169,7 +169,7 @@ class _Walk:
             return items
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
-        raise _broken(node, f"tag {node.tag!r} is not read here")
+        raise _broken(node, f"tag {node.tag!r} is not allowed")
 
     def _mapping(self, node: yaml.MappingNode, key: Key, above: tuple[int, ...]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -203,7 +203,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
                 return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
     except (ValueError, KeyError) as err:
         raise _broken(node, f"{text[:60]!r} is not {node.tag.removeprefix(_TAG)}") from err
-    raise _broken(node, f"tag {node.tag!r} is not read here")
+    raise _broken(node, f"tag {node.tag!r} is not allowed")
 
 
 def _broken(node: yaml.Node, what: str) -> BrokenYamlError:
