@@ -44,7 +44,8 @@ def to_yaml(config: Config) -> str:
     Parameters
     ----------
     config
-        As `siting.config.load` returns it, with absolute paths."""
+        As `siting.config.load` returns it, with absolute paths.
+    """
     return write(plain(config))
 
 

@@ -286,8 +286,8 @@ class Program(Section):
             "solver.gap: most_worth (the objective), least_money (public money), shortest_drives "
             "(for no more public money than the plan before, unless least_gain is 0), "
             "least_cost_to_all (yearly cost of stations and drivers' time, for no more public "
-            "money either); default: least_cost_to_all, but none where decay counts drives already or "
-            "the method is greedy",
+            "money either); default: least_cost_to_all, but none where decay counts drives already "
+            "or the method is greedy",
         )
     )
     least_gain: LeastGain = Field(
@@ -334,9 +334,7 @@ class Program(Section):
         if asked[:1] == ("least_cost",):
             split = self.limits.split or self.limits.split_like != "none"
             keys = ["split" if self.limits.split else "split_like"] * bool(split)
-            what = (
-                "reserves budget, without effect if the first aim is the least money"
-            )
+            what = "reserves budget, without effect if the first aim is the least money"
             refusals += [(("limits", key), what, "leave it out") for key in keys]
             refusals += [(("limits", "envelopes", n, "rule"), what, "leave it out") for n in kept]
         elif whole > money:

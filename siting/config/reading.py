@@ -30,7 +30,7 @@ def load(
     *,
     check_files: bool = True,
 ) -> Config:
-    """Return the configuration in a YAML file, checked, its paths absolute.
+    r"""Return the configuration in a YAML file, checked, its paths absolute.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def load(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "town.yaml")
-    ...     _ = file.write_text("name: town\\nprogram: {budget_pkr: -1}", encoding="utf-8")
+    ...     _ = file.write_text("name: town\nprogram: {budget_pkr: -1}", encoding="utf-8")
     ...     try:
     ...         load(file)
     ...     except ConfigError as err:

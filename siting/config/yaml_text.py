@@ -91,12 +91,12 @@ class Document:
 
 
 def read(text: str) -> Document:
-    """Return the value of a YAML text with the line of every key.
+    r"""Return the value of a YAML text with the line of every key.
 
     Raises `BrokenYamlError` if it cannot be parsed, holds several documents, or has too much
     nesting or repetition.
 
-    >>> document = read("program:\\n  budget_pkr: 1.2e8\\n  peak: no")
+    >>> document = read("program:\n  budget_pkr: 1.2e8\n  peak: no")
     >>> document.value
     {'program': {'budget_pkr': 120000000.0, 'peak': 'no'}}
     >>> document.lines[("program", "budget_pkr")]

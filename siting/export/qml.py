@@ -70,7 +70,7 @@ def marker(
     outline_mm: float = 0.3,
     size: Size | None = None,
 ) -> Element:
-    """Return a marker: ``circle``, ``square``, ``triangle``, ``diamond``, ``cross2`` …"""
+    """Return a marker: ``circle``, ``square``, ``triangle``, ``diamond``, ``cross2`` and others."""
     part = {
         "name": shape,
         "color": colour(fill),

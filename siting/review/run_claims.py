@@ -1,5 +1,4 @@
-"""What a run says of itself that no table gives: held to the form it is said in, and worked out
-again as far as the stored outcome goes.
+"""Claims of a run beyond its tables, checked for form and computed again from its outcome.
 
 So no text of somebody else's can stand among what the solver told. Figures that rest on other
 solves are the run's own words; `Verified` names them.

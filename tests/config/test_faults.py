@@ -14,7 +14,7 @@ from siting.errors import Fault
 ONE_FAULT = [
     # a text in FULL, what is put in its place, line and key of the fault, what, fix
     ("name: full-town", "name: Full Town", 1, "name", "'Full Town' does not fit", ""),
-    ("name: full-town", f"name: {'a' * 81}", 1, "name", "has 81 characters, more than 80", "shorten"),
+    ("name: full-town", f"name: {'a' * 81}", 1, "name", "has 81 characters, more than", "shorten"),
     ("name: full-town", "name: 2030", 1, "name", "2030 is not text", "put it in quotes"),
     ("title: A full town", "title: ' '", 2, "title", "' ' does not fit", ""),
     ("year: 2031", "year: 2019", 4, "year", "2019 is less than 2020", ""),
