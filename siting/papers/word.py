@@ -14,7 +14,7 @@ from siting.texts import visible
 
 @dataclass(frozen=True)
 class Blank:
-    """What a person has to fill in."""
+    """A field for a person to fill in."""
 
     what: str
 

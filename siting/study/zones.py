@@ -1,4 +1,4 @@
-"""The zones of a program: which zone each cell, demand row and site lies in."""
+"""The zones of a program: the zone of each cell, demand row and site."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 def zone_table(
     zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return one row a zone with what it wants and is served.
+    """Return one row a zone with its demand and service.
 
     `zones` gives the zone of each demand row, by ``demand_id``, blank for none; `floors` the share
     that must be served, by zone. Columns: ``zone``, ``demand_kwh_day``, ``served_kwh_day``,
