@@ -51,7 +51,7 @@ class _Faults:
 
 
 def read_bids(path: Path, config: Config, chargers: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return the places that are bid for, a row each, as far as they can be read without a map.
+    """Return the places of the bids, a row each, as far as they can be read without a map.
 
     `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
     type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, those of the user's

@@ -304,7 +304,7 @@ class _Batch:
             self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
 
     def was_begun(self, study: BatchStudy) -> bool:
-        """Return whether a worker had begun a study that is not done."""
+        """Return whether a study was begun by a worker and is not finished."""
         return (self.out / WORK / f"{study.key}.lock").exists()
 
     def running(self) -> tuple[str, ...]:

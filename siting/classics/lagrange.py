@@ -56,7 +56,7 @@ class Steps:
         self._direction = np.zeros_like(u)
 
     def hear(self, bound: float) -> bool:
-        """Take note of the bound where the prices are, and return whether it is the best."""
+        """Record the bound at the present prices; return whether it is the best."""
         self.stalled = 0 if bound > self.bound + 1e-7 * abs(self.bound) else self.stalled + 1
         if bound <= self.bound:
             return False
@@ -72,7 +72,7 @@ class Steps:
         return True
 
     def go(self, slope: Floats, aim: float, low: float, high: Floats | float) -> bool:
-        """Step towards a bound of `aim`; return whether there is any way to go."""
+        """Step towards a bound of `aim`; return whether a direction remains."""
         self._direction = slope + DEFLECTION * self._direction
         square = float(self._direction @ self._direction)
         if square <= 0:
@@ -142,7 +142,7 @@ class Prices:
         )
 
     def release(self) -> None:
-        """Let go of the pairs; a child takes its own."""
+        """Free the pairs; a child builds its own."""
         none = np.zeros(0, dtype=np.int64)
         self._row, self._site, self._has, self._edge = none, none, none, none
         self._cost = np.zeros(0)
@@ -261,7 +261,7 @@ class Prices:
         return np.minimum(np.maximum(np.minimum(second, dearest), least), problem.unserved)
 
     def _ceilings(self) -> Floats:
-        """Return the cost of the first pair of each row that is not looked at."""
+        """Return the cost of the first unused pair of each row."""
         problem = self.problem
         full = self._rank >= np.diff(problem.start)
         pair = np.where(full, 0, problem.start[:-1] + self._rank)
@@ -269,7 +269,7 @@ class Prices:
         return np.minimum(ceiling, problem.unserved)
 
     def _raise_ceilings(self, u: Floats) -> bool:
-        """Look at more pairs of the rows whose price is at its ceiling; return whether any is."""
+        """Use more pairs of the rows with a price at its ceiling; return whether any is new."""
         full = self._rank >= np.diff(self.problem.start)
         binding = ~full & (u >= self._ceiling * (1 - 1e-12)) & (u < self.problem.unserved)
         if not binding.any():

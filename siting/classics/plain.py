@@ -33,8 +33,8 @@ class PlainInstance:
     demand_ids, weight
         The demand rows in the order of their ids, with their weights (people, kWh/day, …).
     site_ids, fixed_cost, capacity, existing
-        The sites in the order of their ids: cost of opening one, weight it can serve (infinite
-        where there is no limit), and whether it is open whatever else is.
+        The sites in the order of their ids: cost of opening one, capacity in weight (infinite
+        without a limit), and whether it must be open.
     start, site, cost
         Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
         (minutes, metres or money), cheapest first, equal ones in the order of their ids.
@@ -215,7 +215,7 @@ class PlainInstance:
 
     @property
     def needed(self) -> Flags:
-        """Whether each demand must be served where a model serves all: it wants something."""
+        """Whether each demand must be served in models that serve all: it is above 0."""
         if self.cost_per == "demand":
             return np.ones(len(self.demand_ids), dtype=bool)
         return self.weight > 0

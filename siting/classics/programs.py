@@ -315,7 +315,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
 
 
 def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
-    """Return the different sets of sites in reach, and which of them each demand has (-1: none)."""
+    """Return the different sets of sites in reach, and the set of each demand (-1: none)."""
     known: dict[bytes, int] = {}
     sets: list[Ints] = []
     of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)

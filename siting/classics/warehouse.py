@@ -149,7 +149,7 @@ class _Prices:
         return price, taken
 
     def offer(self, chosen: Flags) -> bool:
-        """Keep a set of sites if it is the best so far, and return whether it is."""
+        """Keep a set of sites if it is the best so far; return whether it is."""
         key = np.packbits(chosen).tobytes()
         if key in self.tried:
             return False

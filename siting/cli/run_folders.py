@@ -84,7 +84,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     """Return the run folder that is meant: a path, a name or the start of one, or ``@latest``.
 
     The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
-    than one, is called so; a path is given back as it is, whatever is there.
+    than one, has the name; a path is returned unchanged, whatever is there.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):

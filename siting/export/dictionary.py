@@ -162,7 +162,7 @@ def alias(field: str) -> str:
 
 
 def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
-    """Return a name of at most ten letters for each field, none twice, as a Shapefile takes.
+    """Return a name of at most ten letters for each field, none twice, as a Shapefile requires.
 
     Units at the end give way first, then words are cut evenly; `alias` has the field in full.
 

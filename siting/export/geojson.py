@@ -23,10 +23,10 @@ def write_geojson(
 ) -> None:
     """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
 
-    The file has no ``crs`` member, and its polygons follow the right-hand rule. What is missing or
-    not finite is ``null``; numbers are rounded by the unit in their column's name (watt-hours,
-    hundredths of a minute, whole rupees where they are whole). One feature a line, in the order of
-    the rows; the same layer gives the same bytes.
+    The file has no ``crs`` member, and its polygons follow the right-hand rule. Missing and
+    infinite values are ``null``; numbers are rounded by the unit in their column's name
+    (watt-hours, hundredths of a minute, whole rupees for integers). One feature a line, in the
+    order of the rows; the same layer gives the same bytes.
 
     Parameters
     ----------

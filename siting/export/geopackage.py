@@ -44,8 +44,8 @@ def write_geopackage(
     geometry_types
         The geometry type of a layer, needed only where it may be empty.
     styles
-        QGIS styles of each layer (`styles_of`), put into the table ``layer_styles``; the first one
-        is the one the layer opens with.
+        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``; the layer
+        opens with the first one.
 
     Raises
     ------

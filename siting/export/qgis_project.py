@@ -43,7 +43,7 @@ _TIPS = {
     "roads": _text("name"),
 }
 # QGIS's numbers of page items.
-_ID = "siting_plan_layer_"  # QGIS does not take short ids
+_ID = "siting_plan_layer_"  # QGIS rejects short ids
 _NORTH = ":/images/north_arrows/layout_default_north_arrow.svg"
 _SCALE_WIDE_MM = 48.0  # its bar within 60 mm, figures beside it
 _PAGE, _MAP, _LABEL, _LEGEND, _SCALE_BAR, _PICTURE = 65638, 65639, 65641, 65642, 65646, 65640

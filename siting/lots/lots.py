@@ -41,7 +41,7 @@ class Lots:
     lots
         One row a lot, the ground of its stations in lon/lat: its energy, cost and need.
     areas
-        One row a new station, its search area in lon/lat: the least chargers there.
+        One row a new station, its search area in lon/lat and its required chargers.
     facts
         Content of ``lots.json``: the spread of the lots and its lower bound.
     notes

@@ -27,7 +27,7 @@ _KEYS = {
 
 
 def missing(value: Any) -> bool:
-    """Return whether there is nothing to show: ``None``, not a number, infinite or blank."""
+    """Return whether a value is empty: ``None``, NaN, infinite or blank."""
     if isinstance(value, float):
         return not math.isfinite(value)
     return value is None or str(value).strip() in ("", "nan", "<NA>")

@@ -34,11 +34,11 @@ class Leaflet:
     script: str
     style: str
     sha256: str  # of the script, as it was installed
-    known: bool  # whether it is the one that this version was released with
+    known: bool  # whether it is the file released with this version
 
 
 def has_report() -> bool:
-    """Return whether the packages that a report needs are installed, and as they were released."""
+    """Return whether the packages of a report are installed, unchanged since their release."""
     return not why_no_report()
 
 

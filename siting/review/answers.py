@@ -141,7 +141,7 @@ def answered(study: Study, path: Path) -> Answered:
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
     """Return a study that keeps as many stations of a plan as possible, and a note.
 
-    `before` are the offers of that plan. Those that were ruled out since cannot stay.
+    `before` are the offers of that plan. Those ruled out since cannot stay.
     """
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))

@@ -25,7 +25,7 @@ PLACE = ["site_id", "configuration", "existing"]
 
 
 def is_own(name: str, facts: dict[str, Any]) -> bool:
-    """Return whether bids or answers make a stage other than its configuration does."""
+    """Return whether bids or answers give a stage another table than its configuration does."""
     return name in ("offers", "limits") and (AWARD in facts or _answers(facts))
 
 

@@ -139,7 +139,7 @@ def evaluate(
     names
         The layer's names of configurations or chargers, with the study's.
     same_stations
-        Whether the best plan may have no more new stations than theirs.
+        Whether to limit the best plan to the layer's number of new stations.
 
     Raises
     ------

@@ -253,7 +253,7 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
 
 
 def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
-    """Say why a place gets none; return whether other plans could give it one."""
+    """Add the reason why a place gets no station; return whether other plans could build there."""
     site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
     reasons.say(
@@ -318,7 +318,7 @@ class Again:
 
     @property
     def same(self) -> bool:
-        """Whether the difference is too small to be spoken of."""
+        """Whether the difference is too small to mention."""
         return abs(self.more) <= little(self.answer.proof.unit)
 
     @property

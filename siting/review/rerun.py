@@ -35,13 +35,13 @@ class Compared:
     what
         Inputs, figures, tables, objective, plan, or versions.
     same
-        Whether it is as it was.
+        Whether it is unchanged.
     differences
         The differences, a line each: before and after.
     counted
         The comparisons, in words.
     decides
-        Whether a difference here makes the run another one; other versions by themselves do not.
+        Whether a difference here makes it another run; other versions alone do not.
     """
 
     what: str

@@ -91,7 +91,7 @@ _OF_A_REPLAN = re.compile(
 
 
 def said_by_a_replan(line: str) -> bool:
-    """Return whether a warning is one that a replan puts before those of the run."""
+    """Return whether a warning was added by a replan."""
     return _OF_A_REPLAN.fullmatch(line) is not None
 
 
@@ -316,7 +316,7 @@ def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 def input_faults(study: Study) -> Iterator[Fault]:
     """Yield records of inputs that differ from the configuration, or are not of files.
 
-    Whether a file is the one that was read `siting rerun` finds.
+    Only `siting rerun` compares the file with the one read.
     """
     known = input_records(study.config)
     forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}

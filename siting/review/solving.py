@@ -68,7 +68,7 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share that a plan may lose and be near-optimal, from the gap asked."""
+    """Return the share that a near-optimal plan may lose, from the gap asked for."""
     return max(2 * gap, 0.01)
 
 
@@ -77,8 +77,7 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, the number of them at each site, and whether time sufficed.
 
-    In words where there are none to look for. The plan decided counts among `count`; `time_limit_s`
-    is for all of them.
+    In words without any. The plan itself counts in `count`; `time_limit_s` is for all of them.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -101,7 +100,7 @@ def better_by(program: Program, now: Proof, before: Proof) -> float:
 
 
 def amount(value: float, unit: str) -> str:
-    """Return an amount as it is read.
+    """Return an amount as text for readers.
 
     >>> amount(1234.4, "kWh/day"), amount(0.125, "share"), amount(2.5e6, "PKR")
     ('1,234 kWh/day', '12.50%', 'PKR 2.50 m')

@@ -75,8 +75,8 @@ def merge_candidates(
     Raises
     ------
     InputError
-        If a layer lacks a column or lies wholly outside the roads, user ids repeat, there is no
-        place at all, or none is left.
+        If a layer lacks a column or lies wholly outside the roads, user ids repeat, or no place is
+        found or left.
     """
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)

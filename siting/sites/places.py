@@ -33,7 +33,7 @@ SITE_FIGURES = {
 
 
 class NoPlaceError(InputError):
-    """A source that can be read holds no place of the kind asked for."""
+    """A source without any place of the kind asked for."""
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
@@ -56,7 +56,7 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     Raises
     ------
     InputError
-        If the file cannot be read, no tags are asked for, or nothing in it carries one.
+        If the file cannot be read, no tags are given, or no place has one.
     """
     _require_tags(tags)
     if path.name.lower().endswith(OSM_SUFFIXES):
@@ -86,7 +86,7 @@ def candidates_from_features(
     Raises
     ------
     InputError
-        If no tags are asked for, nothing carries one, or geometry is missing.
+        If no tags are given, no place has one, or geometry is missing.
 
     Examples
     --------
@@ -276,7 +276,7 @@ def _in_words(tags: Tags) -> str:
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
-    """Return the values a layer has for the keys asked for, commonest first."""
+    """Return a layer's values of the keys asked for, commonest first."""
     parts = []
     for key in tags:
         if key in layer.columns:

@@ -29,7 +29,7 @@ def with_sizes(
 ) -> dict[str, dict[str, int]]:
     """Return the configurations: the bundles as they are named, then every size by its numbers.
 
-    A size with the numbers of a bundle is left out, as it is there already.
+    A size with the numbers of a bundle is left out as a duplicate.
 
     Parameters
     ----------

@@ -90,8 +90,8 @@ def public_money(
     `case` is the business case of each new station, `vehicles` those of the area by class. Keys:
     ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
     ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
-    ``subsidy_pkr_per_kwh_day`` of what they sell and ``subsidy_pkr_per_car`` served, each station's
-    money by what it sells to whom (None where nothing is sold).
+    ``subsidy_pkr_per_kwh_day`` of energy sold and ``subsidy_pkr_per_car`` served, each station's
+    money divided by its sales to each class (None without sales).
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

@@ -165,7 +165,7 @@ def replanned_of(
         if clock.steps is None and clock.limit_s < FEWEST_SHARE * len(some) * clock.taken_s / len(
             out
         ):
-            break  # each takes so long that most would stay blank: left to `siting explain`
+            break  # each is so slow that most would stay blank: left to `siting explain`
     return out
 
 
@@ -352,7 +352,7 @@ def _kwh(value: float) -> str:
 
 
 def _far(metres: float) -> str:
-    """Return a distance as it is read.
+    """Return a distance as text for readers.
 
     >>> _far(643.2), _far(1249.0)
     ('640 m', '1.2 km')

@@ -162,7 +162,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def _untold(cards: Cards) -> list[str]:
-    """Return a warning where cards had not the time they take; nothing else."""
+    """Return a warning if the cards had too little time; else nothing."""
     if not cards.blank:
         return []
     told = f"of the {len(cards.new):,} new stations, {cards.blank}"

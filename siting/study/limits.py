@@ -116,7 +116,7 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
 
 
 def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
-    """Return charger groups and share of the budget of each part of the split asked for."""
+    """Return the charger groups and budget share of each part of the split."""
     asked = config.program.limits
     if asked.split:
         return {name: ((name,), share) for name, share in asked.split.items()}

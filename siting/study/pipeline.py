@@ -422,7 +422,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Let a call's signature name the words it takes, so that an editor completes them."""
+    """Add a call's keywords to its signature, so that editors complete them."""
     declared = signature(call)
     plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]

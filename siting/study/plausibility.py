@@ -45,7 +45,7 @@ def doubts_of(
     outline
         Outline of the roads, lon/lat.
     drive_kmh
-        Mean speed on them (km/h); without it the grain of the cells is not looked at.
+        Mean speed on them (km/h); without it the size of the cells is not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:

@@ -35,7 +35,7 @@ class Question(Program):
         Parameters
         ----------
         time_limit_s
-            Seconds to take at most; by default the study's.
+            Time limit (s); by default the study's.
 
         Raises
         ------

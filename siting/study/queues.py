@@ -78,7 +78,7 @@ class Rules:
 
     days: int = 10  # independent; a single one has no interval
     seed: int = 1
-    balk_min: float = 30.0  # the longest expected wait that drivers put up with
+    balk_min: float = 30.0  # the longest expected wait that drivers accept
     # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
     spread: float = 0.5
     warm_up_h: float = 24.0  # hours of the day before that are simulated too, 0 to 24

@@ -130,7 +130,7 @@ def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
 
 
 def _anybody(wanted: pd.DataFrame, asked: Asked) -> bool:
-    """Return whether any demand can reach a charger that stands and fits."""
+    """Return whether any demand can reach a compatible standing charger."""
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
     for group, part in near.groupby("charger_group"):

@@ -124,7 +124,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
 def read_destinations(
     config: Config, network: Network, weights: pd.DataFrame
 ) -> gpd.GeoDataFrame | None:
-    """Return the places that draw vehicles, lon/lat, with OSM keys; none if not asked for."""
+    """Return the places that draw vehicles, lon/lat, with OSM keys; None if not asked for."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None

@@ -22,7 +22,7 @@ NOT_IN_TIME = "not worked out in the time"
 
 @dataclass
 class Clock:
-    """Seconds of computing, or a twentieth of those that have passed where that is more."""
+    """Processor time in seconds, or a twentieth of elapsed time if that is more."""
 
     limit_s: float
     steps: int | None = None  # number to be done, whatever the time; None: as time allows
@@ -37,7 +37,7 @@ class Clock:
         return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
 
     def more(self) -> bool:
-        """Return whether one more is to be done; it counts as done."""
+        """Return whether to do one more, and count it as done."""
         if self.taken_s >= self.limit_s if self.steps is None else self.done >= self.steps:
             return False
         self.done += 1

@@ -102,10 +102,10 @@ class Stage[T]:
     found: Callable[[T], str | None] | None = None
     # The run folder's name for its group of stages; blank: not kept.
     stored: str = ""
-    once: bool = False  # whether it is one and the same in every year, scenario and case of a study
+    once: bool = False  # whether it is the same in every year, scenario and case of a study
 
     def __post_init__(self) -> None:
-        """Take over the function's words, so that help shows them."""
+        """Copy the function's docstring, so that help shows it."""
         object.__setattr__(self, "__doc__", self.make.__doc__)
 
     @property
@@ -239,7 +239,7 @@ def solve_in_words(now: Progress) -> str:
 
 
 def bar(done: int, of: int, width: int = 20) -> str:
-    """Return a bar of text that is filled as far as the work is done.
+    """Return a bar of text filled in proportion to the work done.
 
     >>> bar(3, 12, 8)
     '━━──────'

@@ -90,7 +90,7 @@ def cells_by_year(
     """Return demand and service of each cell in each year of a plan.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id``, the station that serves most of it (the first by id of equals; blank: none).
+    ``site_id``, the station that serves most of it (the first id among equals; blank: none).
     """
     parts = []
     for year, wanted in demand.items():

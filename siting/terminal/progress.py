@@ -75,7 +75,7 @@ class LiveLine:
         self.progress.update(task, description=text, completed=done, total=total)
 
     def stop(self) -> None:
-        """Take the live line off the screen."""
+        """Clear the live line."""
         if self.progress is not None:
             self.progress.stop()
             self.progress = None
