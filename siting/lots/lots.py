@@ -64,11 +64,11 @@ def part_into_lots(
     loss: float = 0.05,
     most_m: float = MOST_M,
 ) -> Lots:
-    """Return a plan's new stations in connected lots of like energy and public money.
+    """Return a plan's new stations in connected lots of similar energy and public money.
 
-    Stations are neighbours where their ground meets by road, and a lot is connected by them. The
-    lots are as alike as were found in the energy they serve and in the public money that each
-    needs as one business: the good stations of a lot carry its weak ones.
+    Stations are neighbours where their ground meets by road, and a lot is connected by them. Lots
+    are similar in energy served and in the public money each needs as one business: the good
+    stations of a lot carry its weak ones.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def merge_candidates(
     layers
         Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability``, ``user_id`` and ``unfit`` (why a place is none), and columns
+        ``bays``, ``availability``, ``user_id`` and ``unfit`` (reason to exclude), and columns
         of the user's own layer, whose names begin with ``user_``.
     network
         The roads.

@@ -287,7 +287,7 @@ def _need(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Refuse a hurdle that no offer could pass sold out, where some would without it."""
+    """Refuse a hurdle that no offer passes at full sales, if some pass without it."""
     could = [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
     capacity = offers[could].sum(axis=1).to_numpy(dtype=float)
 

@@ -136,7 +136,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
     """Return a layer of places or people with the labels of its index as a column.
 
-    They are its ``id`` where it has no ids, so that every output names rows as the user does.
+    They become its ``id`` if it has none, so that every output uses the user's names.
     """
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):

@@ -15,7 +15,7 @@ from siting.files import read_layer
 
 
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
-    """Return the zone of each cell, by ``cell_id``; empty without zones.
+    """Return the zone of each cell, by ``cell_id``; None without zones.
 
     A cell lies where its centre does; it is blank where that is in no zone.
     """
