@@ -181,7 +181,7 @@ def _locally(
         for study in begun:
             with local_pool(1) as pool:
                 dead = batch.drain(pool, [study], threads_by_key)
-            batch.give_up(dead, "its process was killed, perhaps for want of memory")
+            batch.give_up(dead, "its process was killed, perhaps for lack of memory")
         todo = [s for s in left if s not in begun]
 
 

@@ -140,7 +140,7 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     run = json.loads((out / "cities" / "half" / "run.json").read_text())["objective_kwh_day"]
     found = changed("cities/half/run.json", f'"objective_kwh_day": {run}', '"objective_kwh_day": 9')
     assert "serves 9.000 kWh/day" in found[0]
-    assert "no folder of a nation's plan" in faults(lambda: read_nation(tmp_path))[0]
+    assert "is not the folder of a nation's plan" in faults(lambda: read_nation(tmp_path))[0]
 
 
 def test_a_city_explained_and_two_plans_compared(tmp_path):

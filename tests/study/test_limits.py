@@ -194,7 +194,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"least_cost": {"served_share": 0.5}, "limits": {"split": {"lev": 0.5}}},
             "split",
-            "does not count where the least money is first",
+            "without effect if the first aim is the least money",
         ),
         ({"limits": {"corridors": {"every_km": 50}}}, "corridors.roads", "no road is named"),
     ],
