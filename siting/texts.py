@@ -1,7 +1,7 @@
-"""Users' texts made safe for their destination: always text, never markup or code.
+r"""Users' texts made safe for their destination: always text, never markup or code.
 
 Every writer uses these rules. Characters that a file cannot hold, or that would act on a terminal,
-are written in visible form (``\\x0b``); the tables in ``stages/`` keep texts unchanged.
+are written in visible form (``\x0b``); the tables in ``stages/`` keep texts unchanged.
 
 ====================================  =============================================================
 terminal, XML, KML, GeoPackage, HTML  `visible`; markup is then escaped by what writes the document
@@ -33,32 +33,32 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(text: str) -> str:
-    """Return a text with control characters made visible and harmless.
+    r"""Return a text with control characters made visible and harmless.
 
     Tabs and line ends stay.
 
     >>> print(visible(chr(27) + "[31mred"))
-    \\x1b[31mred
+    \x1b[31mred
     """
     return CONTROL.sub(lambda one: ascii(one[0])[1:-1], text)
 
 
 def html_text(text: str) -> str:
-    """Return a text as HTML shows it.
+    r"""Return a text as HTML shows it.
 
     >>> html_text("<b>" + chr(11))
-    '&lt;b&gt;\\\\x0b'
+    '&lt;b&gt;\\x0b'
     """
     return html.escape(visible(text))
 
 
 def json_in_page(data: Any) -> str:
-    """Return plain values as JSON that cannot end its element of a page.
+    r"""Return plain values as JSON that cannot end its element of a page.
 
     Control characters of its texts are visible, as in the page around it.
 
     >>> print(json_in_page({"name": "</script>"}))
-    {"name":"\\u003c/script\\u003e"}
+    {"name":"\u003c/script\u003e"}
     """
 
     def seen(sign: re.Match[str]) -> str:

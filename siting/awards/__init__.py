@@ -1,4 +1,4 @@
-"""Who is awarded: bids chosen by the program, and what each loser could have asked."""
+"""Awards: bids chosen by the program, and the critical ask of each loser."""
 
 from siting.awards.award import Award, award, award_to_folder
 

@@ -1,4 +1,4 @@
-"""Bids as a user writes them: a CSV read whole, every fault by its line, all at once.
+"""Bids as a user writes them: a CSV read as a whole, with every fault by its line.
 
 Each line is a place: ``bidder``, ``lon``, ``lat`` and its chargers (``chargers`` in words or
 ``configuration``), with ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle, all
@@ -51,7 +51,7 @@ class _Faults:
 
 
 def read_bids(path: Path, config: Config, chargers: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return the places that are bid for, a row each, as far as they can be read without a map.
+    """Return the places of the bids, a row each, as far as they can be read without a map.
 
     `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
     type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, those of the user's
@@ -156,8 +156,8 @@ def placed(
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
     """Return bids with the ``site_id`` of each place, and the sites that the study did not have.
 
-    A place within ``candidates.merge_within_m`` of a site of the study is that site, any other the
-    first of the bids' own that it is as near to, else a site of its own. An `InputError` names
+    A place within ``candidates.merge_within_m`` of a site of the study is that site; any other
+    joins the first of the bids' own sites as near, else is a site of its own. An `InputError` names
     every fault of the bids, those of `read_bids` among them.
     """
     faults = _Faults(path)
@@ -202,7 +202,7 @@ def placed(
 
 
 def _joined(xy: np.ndarray, within_m: float) -> tuple[list[int], list[int]]:
-    """Return the place of each point, numbered, and the point that stands for each place."""
+    """Return the place of each point, numbered, and the representative point of each place."""
     own: list[int] = []
     first: list[int] = []
     for n, point in enumerate(xy):

@@ -1,4 +1,4 @@
-"""Many studies: sweeps and batches on any executor, and their table and page of results."""
+"""Batches: sweeps and many studies on any executor, with a table and a page of results."""
 
 from siting.batch.pools import dask_pool, local_pool
 from siting.batch.run import BatchEvent, BatchResult, run_batch

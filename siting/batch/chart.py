@@ -1,4 +1,4 @@
-"""The share served against what is swept, as a drawing (SVG) that stands inside a page."""
+"""A chart of the share served by swept key, as an SVG drawing inside a page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MOST_LINES = len(COLOURS)
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
     """Return a drawing of the share served: lines along a swept number, else a bar a study.
 
-    A thin line above each point or bar ends at what no plan can exceed. `table` is as
-    `siting.batch.results_table` returns it, `swept` its columns of swept keys, `links` what each
-    row leads to (blank for none). An ``svg`` element; empty where no study has a plan.
+    A thin line above each point or bar ends at the proven bound. `table` is as
+    `siting.batch.results_table` returns it, `swept` its columns of swept keys, `links` the target
+    of each row (blank for none). The result is an ``svg`` element; empty if no study has a plan.
     """
     table = table.assign(link=list(links))
     table = table[table["served_share"].notna()]
@@ -37,7 +37,7 @@ def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) 
 
 
 def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
-    """Return what the drawing shows, for who cannot see it."""
+    """Return the content of the drawing in words, for screen readers."""
     done = table[table["served_share"].notna()]
     if done.empty:
         return ""

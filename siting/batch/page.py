@@ -1,4 +1,4 @@
-"""The page of a batch: what was found, a drawing, and a table with a link to each report."""
+"""The page of a batch: results, a chart, and a table with a link to each report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siting.texts import html_text
 from siting.writing import write_whole
 
 PAGE = "index.html"
-# Nothing is fetched and no script is run.
+# The page loads nothing and runs no script.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 
@@ -83,7 +83,7 @@ def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def status_words(table: pd.DataFrame) -> str:
-    """Return in words how many studies came to what.
+    """Return the number of studies by status, in words.
 
     >>> status_words(pd.DataFrame({"status": ["optimal", "failed", "optimal"]}))
     '2 optimal, 1 failed'

@@ -1,4 +1,4 @@
-"""Where the studies of a batch are worked out: processes of this machine, or a Dask cluster."""
+"""Executors of a batch: processes on this machine, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from typing import Any
 
 from siting.errors import Fault, InputError, MissingExtraError
 
-# How long a scheduler may take to answer, and its first worker to come, s.
+# Longest wait for a scheduler's answer and for its first worker, s.
 ANSWER_S, WORKERS_S = 15, 60
 
 
 def cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return the number of processor cores available to this process."""
     return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else os.cpu_count() or 1
 
 
 def share_threads(workers: int) -> int:
-    """Return the solver threads of each of so many workers, so that no core is wanted twice.
+    """Return the solver threads of each worker, so that cores are not shared.
 
     >>> share_threads(10_000)
     1
@@ -37,7 +37,7 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Give an executor of so many processes, started afresh; all are gone when the block ends.
+    """Yield an executor of new processes; all have ended when the block ends.
 
     They end with this process, however it ends: each waits for the end of a pipe that is open here
     and nowhere else. Ctrl-C is left to this process.
@@ -55,7 +55,7 @@ def local_pool(workers: int) -> Iterator[Executor]:
 
 
 def _context() -> BaseContext:
-    """Return how to start processes: none shares the memory of this one or its open files."""
+    """Return the start method of processes: none shares this one's memory or open files."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -66,7 +66,7 @@ def _context() -> BaseContext:
 
 def _begin(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Lines of several studies at once would tell nothing; what stops one is in the table.
+    # Lines of several studies at once would be unreadable; errors are in the table.
     logging.getLogger("siting").setLevel(logging.ERROR)
     threading.Thread(target=_end_with, args=(pipe,), name="end with parent", daemon=True).start()
 
@@ -75,7 +75,7 @@ def _end_with(pipe: Connection) -> None:
     try:
         pipe.recv_bytes()
     except (EOFError, OSError):
-        # Nothing half-written can be taken for whole, and the next start clears it away.
+        # Half-written files are recognised as such, and the next start deletes them.
         os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""A batch: every study once, on any executor; killed and started again it does what is left."""
+"""A batch: every study once, on any executor; after a restart only the unfinished ones."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_whole
 
-# What workers have in the folder of their work, by the study's key: its lock and its half folder.
+# Files of workers in their folder, by the study's key: a lock and a part folder.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
-# How often progress is told where nothing is done, s.
+# Seconds between progress reports while nothing is done.
 TICK_S = 1.0
-# How often the table is written while the batch goes on, s.
+# Seconds between writes of the table during the batch.
 WRITE_S = 10.0
 WAITING: dict[str, Any] = {"status": "waiting", "error": ""}
 
@@ -49,7 +49,7 @@ class BatchEvent:
     study, row
         The one that has just finished and its row; none where time has passed and no more.
     running
-        Run folders' names of the studies that are being worked out.
+        Names of the run folders of studies in progress.
     kept
         Whether it was finished before this batch was started.
     """
@@ -64,7 +64,7 @@ class BatchEvent:
 
 @dataclass(frozen=True, eq=False)
 class BatchResult:
-    """What a batch came to.
+    """The result of a batch.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class BatchResult:
 
     @property
     def failed(self) -> int:
-        """How many studies have no plan."""
+        """The number of studies without a plan."""
         return int((~self.table["status"].isin(["optimal", "feasible"])).sum())
 
 
@@ -99,8 +99,8 @@ def run_batch(
     """Work out every study once and return the table of results, which is written too.
 
     Each study gets a run folder, ``OUT/runs/KEY``, which appears whole and is named by the content
-    of its configuration and inputs. A study whose folder is there is not worked out again, so a
-    batch that was killed goes on where it was. One that fails does not stop the others.
+    of its configuration and inputs. A study with a folder is not run again, so a killed batch goes
+    on where it stopped. One that fails does not stop the others.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def run_batch(
     out
         The batch's folder.
     workers
-        How many processes, where no executor is given; none: one a core.
+        Number of processes without an executor; None: one a core.
     threads
         Solver threads of each study; none: those of its configuration, but no more than its share
         of the cores where no executor is given.
@@ -175,13 +175,13 @@ def _locally(
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
-        # A process that dies takes the pool with it. Which study killed it is not known: each that
-        # was begun gets a pool of its own, in which it stands or falls alone.
+        # A process that dies takes the pool with it. The study that killed it is unknown: each one
+        # begun gets a pool of its own.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
                 dead = batch.drain(pool, [study], threads_by_key)
-            batch.give_up(dead, "its process was killed, perhaps for want of memory")
+            batch.give_up(dead, "its process was killed, perhaps for lack of memory")
         todo = [s for s in left if s not in begun]
 
 
@@ -208,7 +208,7 @@ class _Batch:
         )
 
     def find_finished(self, *, retry: bool) -> None:
-        """Take in what cannot be read, and what an earlier start has finished."""
+        """Collect unreadable studies, and those finished by an earlier start."""
         for i, study in enumerate(self.studies):
             if study.fault:
                 self.take(i, {"status": "failed", "error": study.fault}, kept=False)
@@ -241,7 +241,7 @@ class _Batch:
         todo: Sequence[BatchStudy],
         threads: int | Mapping[str, int] | None,
     ) -> list[BatchStudy]:
-        """Have studies worked out; return those that were not because the executor broke."""
+        """Run studies; return those left when the executor broke."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:
@@ -262,7 +262,8 @@ class _Batch:
                     except BrokenExecutor:
                         left.append(study)
                         continue
-                    # Cancelled, lost with its machine, or not to be sent: the study's own failure.
+                    # Cancelled, lost with its machine, or not serialisable: the study's own
+                    # failure.
                     except Exception as err:
                         row = {"status": "failed", "error": f"{type(err).__name__}: {err}"}
                     self.take(self.place[study.key], row, kept=False)
@@ -285,10 +286,10 @@ class _Batch:
         }
 
     def take(self, i: int, row: Row, *, kept: bool) -> None:
-        """Keep a row and tell of it."""
+        """Store a row and report it."""
         self.rows[i] = row
         self.done += 1
-        if time.monotonic() - self.written > WRITE_S:  # for who looks while it goes on
+        if time.monotonic() - self.written > WRITE_S:  # for readers during the batch
             self.write()
         study = self.studies[i]
         self.tell(
@@ -303,16 +304,16 @@ class _Batch:
             self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
 
     def was_begun(self, study: BatchStudy) -> bool:
-        """Return whether a worker had begun a study that is not done."""
+        """Return whether a study was begun by a worker and is not finished."""
         return (self.out / WORK / f"{study.key}.lock").exists()
 
     def running(self) -> tuple[str, ...]:
-        """Return the keys of the studies that are being worked out."""
+        """Return the keys of the studies in progress."""
         locks = (self.out / WORK).glob("*.lock")
         return tuple(sorted(p.stem for p in locks if p.stem in self.place))
 
     def tell(self, event: BatchEvent) -> None:
-        """Tell of progress where somebody listens."""
+        """Report progress to the listener, if any."""
         if self.progress is not None:
             self.progress(event)
 
@@ -326,7 +327,7 @@ class _Batch:
 
 
 def _require_ours(out: Path) -> None:
-    """Refuse a folder in which a batch would replace what no batch has written."""
+    """Refuse a folder where a batch would replace files that no batch wrote."""
     if made_by_batch(out):
         return
     files = (PAGE, TABLE, TABLE_CSV)
@@ -339,7 +340,7 @@ def _require_ours(out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    """Delete what was left half-written by processes that are gone, and nothing of the living."""
+    """Delete part files of dead processes, and none of living ones."""
     for part in (out / WORK).iterdir():
         if not _STUDYS.fullmatch(part.name):
             continue

@@ -1,4 +1,4 @@
-"""The studies of a batch: every configuration with every combination of what is swept."""
+"""The studies of a batch: every configuration with every combination of swept values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from siting.config import Config, as_overrides, combinations, input_files, load,
 from siting.errors import SitingError
 from siting.files import sha256
 
-# Raise it when a study of the same configuration and inputs comes out otherwise.
+# Increase it when a study of the same configuration and inputs has another result.
 FORMAT = 1
-# Keys that say where and how fast a study is worked out, not what comes out of it.
+# Keys for the place and speed of a study, without effect on its result.
 _NOT_CONTENT = ("output", "sweep")
 _NOT_CONTENT_OF = {"solver": ("threads",), "download": ("cache_dir", "timeout_s", "retries")}
 
@@ -52,7 +52,7 @@ class BatchStudy:
 
     @property
     def label(self) -> str:
-        """What tells it apart from the others of its configuration, in words."""
+        """Its difference from the other studies of its configuration, in words."""
         return sweep_words(self.sweep)
 
 
@@ -97,7 +97,7 @@ def _own_sweep(path: Path, overrides: Sequence[str]) -> Mapping[str, Sequence[An
     try:
         return load(path, overrides, check_files=False).sweep
     except SitingError:
-        return {}  # what is wrong is told when the study itself is read
+        return {}  # its faults are reported when the study itself is read
 
 
 def _study(
@@ -109,7 +109,7 @@ def _study(
 ) -> BatchStudy:
     try:
         config = load(path, [*overrides, "sweep={}", *as_overrides(chosen)], today)
-        if chosen:  # else the reports of a sweep could not be told apart
+        if chosen:  # else the reports of a sweep would look alike
             config = config.model_copy(update={"title": f"{config.title}: {sweep_words(chosen)}"})
         key = f"{config.name}-{study_sha256(config, hashes)[:16]}"
     except SitingError as err:
@@ -120,9 +120,9 @@ def _study(
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of all that a study's plan depends on, as 64 hexadecimal digits.
 
-    Every key of the configuration but those that say where results are kept and how fast the work
-    goes, the bytes of every input file in place of its folder, and the version of this package.
-    `hashes` are those of files worked out already; it is added to.
+    Every key of the configuration except places of results and speed, the bytes of every input file
+    in place of its folder, and the version of this package. `hashes` are those of files hashed
+    already; it is added to.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=set(_NOT_CONTENT))

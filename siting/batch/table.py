@@ -36,7 +36,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
     studies
         The studies of the batch.
     rows
-        What came of each.
+        The outcome of each.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # A column of one kind stays what it is; one of several is text in both files.
+        # A column of one type keeps it; one of several is text in both files.
         table[key] = values.astype(float) if kinds == {float} else values.map(_word)
     return table
 
@@ -90,7 +90,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each whole or not at all."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # It comes first: it is what tells that the other files are a batch's.
+    # It comes first: it marks the other files as a batch's.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

@@ -34,13 +34,13 @@ from siting.writing import write_whole
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# A study that failed by one of these would fail so again; of all others the next start decides.
+# Errors that would recur; after others the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# How long to wait for another worker at the same study beyond its own time limit, s.
+# Longest wait for another worker at the same study beyond its own time limit, s.
 WAIT_S = 3600.0
 
-# Solvers use all the threads that a study is given, and OSMnx keeps its settings in one place for
-# a process: a worker of several threads takes one study at a time.
+# Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker of
+# several threads takes one study at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -48,10 +48,10 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """Work out one study and write its run folder; return its row of the table of results.
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
-    folder, which this machine must see), ``token`` (what stands in it), ``siting`` (the version
-    that asks) and ``threads`` (solver threads; none: the configuration's). The row is as `row_of`;
-    ``status`` failed and ``error`` where it could not be done: errors are returned, not raised, so
-    that one study cannot stop the others.
+    folder, visible to this machine), ``token`` (its content), ``siting`` (the caller's version) and
+    ``threads`` (solver threads; None: the configuration's). The row is as `row_of`; a failed study
+    has ``status`` failed and ``error``: errors are returned, not raised, so that one study cannot
+    stop the others.
     """
     start = time.perf_counter()
     try:
@@ -105,7 +105,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         try:
             (part / "run").replace(folder)
         except OSError:
-            # Without locks another may have been quicker, which is as good.
+            # Without locks another may have been faster, which is as good.
             if not (folder / "run.json").is_file():
                 raise
         record.unlink(missing_ok=True)
@@ -135,14 +135,14 @@ def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
 
 
 def clear_parts(out: Path, key: str) -> None:
-    """Delete what workers that were killed at a study have left; only for who holds its lock."""
+    """Delete remains of killed workers of a study; only for the holder of its lock."""
     for part in (out / WORK).iterdir():
         if part.name.rpartition("~")[0] == key:
             shutil.rmtree(part, ignore_errors=True)
 
 
 def row_of(folder: Path) -> dict[str, Any]:
-    """Return the row of a finished study: what it came to, from its ``run.json``."""
+    """Return the row of a finished study from its ``run.json``."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return {
         "status": facts["status"],

@@ -1,4 +1,4 @@
-"""The p-center by bisection over the radii: each radius too small is proven so.
+"""The p-center by bisection over the radii: every smaller radius is proven infeasible.
 
 Whether p sites can have every demand within a radius is a set covering problem. A radius for which
 a plan is found is an upper limit, and the plan's own radius a lower one than that; a radius at

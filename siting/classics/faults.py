@@ -1,4 +1,4 @@
-"""The classic models: what they are called, what they ask for, and the faults of what is asked."""
+"""The classic models: names, parameters, and faults of a question."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_classic(
     time_limit_s: float,
     threads: int,
 ) -> None:
-    """Raise `InputError` with every fault of what is asked."""
+    """Check a question; raise `InputError` with every fault."""
     models = get_args(ClassicModel)
     if model not in models:
         raise InputError(Fault("model", f"no model {model!r}", f"use {', '.join(models)}"))

@@ -1,17 +1,17 @@
-"""A bound on every plan from prices of service, and the sites it decides (Lagrangian relaxation).
+"""Lagrangian relaxation: a bound on every plan from prices of service, and decided sites.
 
 Give up the rule that every row is served once, and pay ``u_i`` for each service instead. For any
 prices ``u`` no plan costs less than::
 
     L(u) = sum of u_i  +  min over S of  sum over j in S of (f_j - sum over i of max(0, u_i - c_ij))
 
-and the minimum is had by sorting the sites. With 0 <= u_i <= n_i the bound holds for rows that may
-be left unserved as well. Prices are bettered by a deflected subgradient; as each ``u_i`` is kept at
-or below a ceiling, the pairs at or above it play no part, and only pairs below it are looked at. A
-ceiling that binds is raised, so that the limit costs nothing in the end.
+and the minimum is found by sorting the sites. With 0 <= u_i <= n_i the bound also holds for rows
+that may stay unserved. Prices are improved by a deflected subgradient; as each ``u_i`` is kept at
+or below a ceiling, only pairs below it are considered. A ceiling that binds is raised, so that the
+limit costs nothing in the end.
 
 A site whose opening (or closing) alone would lift the bound above the best plan is closed (or open)
-in every better plan: what is left to decide is mostly a small part.
+in every better plan: the rest to decide is mostly small.
 
 Source: J. Beasley: Lagrangean heuristics for location problems. European Journal of Operational
 Research 65 (1993), 383-399. Deflection: P. Camerini, L. Fratta, F. Maffioli: On improving
@@ -34,17 +34,17 @@ from siting.program.instance import Flags, Floats
 # Iterations without a better bound before the step is halved, and the step at which it ends.
 PATIENCE, LEAST_STEP = 20, 2e-4
 DEFLECTION = 0.6
-# The bound is stepped towards as if the best plan cost this much more.
+# Extra share of the best plan's cost in the target of the step length.
 AIM = 1.002
 SLACK = 1e-9
-# A plan is looked for once in so many iterations.
+# Iterations between two searches for a plan.
 TRY_EVERY = 10
-# What a child of a node starts with instead of 1, and how quickly past plans are forgotten.
+# First step of a child node, relative to 1, and decay of past plans.
 CHILD_SCALE, FORGET = 0.3, 0.05
 
 
 class Steps:
-    """Where prices are, the best so far, and how far the next step goes along a slope.
+    """The prices, the best results so far, and the step length.
 
     After `patience` steps without a better bound the scale of steps is halved.
     """
@@ -56,7 +56,7 @@ class Steps:
         self._direction = np.zeros_like(u)
 
     def hear(self, bound: float) -> bool:
-        """Take note of the bound where the prices are, and return whether it is the best."""
+        """Record the bound at the present prices; return whether it is the best."""
         self.stalled = 0 if bound > self.bound + 1e-7 * abs(self.bound) else self.stalled + 1
         if bound <= self.bound:
             return False
@@ -72,7 +72,7 @@ class Steps:
         return True
 
     def go(self, slope: Floats, aim: float, low: float, high: Floats | float) -> bool:
-        """Step towards a bound of `aim`; return whether there is any way to go."""
+        """Step towards a bound of `aim`; return whether a direction remains."""
         self._direction = slope + DEFLECTION * self._direction
         square = float(self._direction @ self._direction)
         if square <= 0:
@@ -101,7 +101,7 @@ class Prices:
         self.closed = np.zeros_like(self.open)
         self.often = self.open.astype(float)
         self._tried: set[bytes] = set()
-        # How many of each row's cheapest pairs to look at to begin with.
+        # Cheapest pairs of each row in the first model.
         few = max(8, math.ceil(3 * len(problem.fixed) / max(int(chosen.sum()), 1)))
         self._rank = np.minimum(np.diff(problem.start), few)
         self._ceiling = self._ceilings()
@@ -125,7 +125,7 @@ class Prices:
 
     @property
     def proven(self) -> float:
-        """What no plan costs less than; at most the cutoff."""
+        """The bound on any plan's cost; at most the cutoff."""
         return min(self.lifted(self.bound), self.value, self.cutoff)
 
     def shrink(self) -> None:
@@ -142,7 +142,7 @@ class Prices:
         )
 
     def release(self) -> None:
-        """Let go of the pairs; a child takes its own."""
+        """Free the pairs; a child builds its own."""
         none = np.zeros(0, dtype=np.int64)
         self._row, self._site, self._has, self._edge = none, none, none, none
         self._cost = np.zeros(0)
@@ -219,7 +219,7 @@ class Prices:
         return bound, score, chosen, slope
 
     def _decide(self, bound: float, score: Floats, chosen: Flags) -> None:
-        """Close and open what must be so in every better plan."""
+        """Close and open the sites decided in every better plan."""
         free = ~self.open & ~self.closed
         room = self.problem.most - int(self.open.sum())
         order = np.sort(score[free])
@@ -227,7 +227,7 @@ class Prices:
         after = min(float(order[room]), 0.0) if room < len(order) else 0.0
         rise_if_open = score - (last if room else -np.inf)
         rise_if_closed = after - score
-        # A bound that includes the value of the best plan rules out, whatever its cost.
+        # A bound equal to the best plan's value excludes sites too, whatever their cost.
         shut = free & ~chosen & (bound + rise_if_open > self.target)
         held = free & chosen & (bound + rise_if_closed > self.target)
         self.closed |= shut
@@ -250,7 +250,7 @@ class Prices:
     # --- pairs -------------------------------------------------------------------------------
 
     def _first_prices(self) -> Floats:
-        """Return what a row might pay: the second cheapest site, or its share of a new one."""
+        """Return first prices: a row's second cheapest site, or its share of a new one."""
         problem = self.problem
         second = nearest(problem, self.best)[2]
         count = np.bincount(problem.site, minlength=len(problem.fixed))
@@ -261,7 +261,7 @@ class Prices:
         return np.minimum(np.maximum(np.minimum(second, dearest), least), problem.unserved)
 
     def _ceilings(self) -> Floats:
-        """Return the cost of the first pair of each row that is not looked at."""
+        """Return the cost of the first unused pair of each row."""
         problem = self.problem
         full = self._rank >= np.diff(problem.start)
         pair = np.where(full, 0, problem.start[:-1] + self._rank)
@@ -269,7 +269,7 @@ class Prices:
         return np.minimum(ceiling, problem.unserved)
 
     def _raise_ceilings(self, u: Floats) -> bool:
-        """Look at more pairs of the rows whose price is at its ceiling; return whether any is."""
+        """Use more pairs of the rows with a price at its ceiling; return whether any is new."""
         full = self._rank >= np.diff(self.problem.start)
         binding = ~full & (u >= self._ceiling * (1 - 1e-12)) & (u < self.problem.unserved)
         if not binding.any():

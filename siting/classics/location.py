@@ -1,4 +1,4 @@
-"""What a set of open sites costs, for every classic model without capacities, and better sets.
+"""The cost of a set of open sites in the models without capacities, and its improvement.
 
 The set covering, maximal covering, p-median and uncapacitated facility location problems are one
 problem here::
@@ -6,11 +6,11 @@ problem here::
     min over sets S of sites    sum of f_j over S  +  sum over i of min(n_i, min of c_ij over S)
     with  existing sites in S,  |S| <= p where p is given
 
-where ``f_j`` is what opening site ``j`` costs, ``c_ij`` what serving row ``i`` from it costs, and
-``n_i`` what leaving the row unserved costs: its weight in maximal covering, more than any plan
-elsewhere. `improve` is the interchange of Teitz and Bart (1968) in the fast form of Whitaker (1983)
-as Resende and Werneck (2007) extend it: one pass over the pairs nearer than the second nearest open
-site gives the profit of every exchange at once.
+where ``f_j`` is the cost of opening site ``j``, ``c_ij`` of serving row ``i`` from it, and ``n_i``
+of leaving the row unserved: its weight in maximal covering, more than any plan elsewhere. `improve`
+is the interchange of Teitz and Bart (1968) in the fast form of Whitaker (1983) as Resende and
+Werneck (2007) extend it: one pass over the pairs nearer than the second nearest open site gives the
+profit of every exchange at once.
 
 Sources: M. Resende, R. Werneck: A fast swap-based local search procedure for location problems.
 Annals of Operations Research 150 (2007), 205-230. M. Teitz, P. Bart: Heuristic methods for
@@ -29,7 +29,7 @@ from siting.classics.plain import PlainInstance
 from siting.engine.clock import Clock
 from siting.program.instance import Flags, Floats, Ints
 
-# Profits below this share of the cost are arithmetic.
+# Share of the cost below which a profit is rounding.
 NOISE = 1e-11
 
 
@@ -82,12 +82,12 @@ def make_location(
 
 
 def total(problem: Location, chosen: Flags) -> float:
-    """Return the cost of opening some sites and serving every row as cheaply as it can be."""
+    """Return the cost of opening some sites and serving every row at least cost."""
     return float(problem.fixed[chosen].sum() + nearest(problem, chosen)[0].sum())
 
 
 def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
-    """Return each row's cheapest cost, the site it is had from (-1: unserved), and the second."""
+    """Return each row's least cost, its site (-1: unserved), and the second."""
     rows = len(problem.unserved)
     pair = np.flatnonzero(chosen[problem.site])
     first, again = np.unique(problem.row[pair], return_index=True)
@@ -165,14 +165,14 @@ def settle(problem: Location, chosen: Flags) -> Flags:
 
 
 def _profits(problem: Location, chosen: Flags) -> tuple[float, Ints, Floats, Floats, Floats]:
-    """Return the cost, the chosen sites, and what adding, dropping and exchanging each saves."""
+    """Return the cost, the chosen sites, and the saving of each addition, drop and exchange."""
     sites = len(chosen)
     cheapest, site, second = nearest(problem, chosen)
     open_sites = np.flatnonzero(chosen)
     at = np.full(sites, -1)
     at[open_sites] = np.arange(len(open_sites))
     served = site >= 0
-    # What a row loses when its site closes, and what of that a new site gives back.
+    # Loss of a row when its site closes, and the part that a new site recovers.
     loss = np.bincount(at[site[served]], (second - cheapest)[served], minlength=len(open_sites))
     near = np.flatnonzero(problem.cost < second[problem.row])
     row, new, cost = problem.row[near], problem.site[near], problem.cost[near]

@@ -1,9 +1,9 @@
 """Plain instances for the classic models: weighted demand, sites, and a cost for each pair.
 
-A `PlainInstance` knows no chargers, classes, budget or geometry: only who could be served from
-where and what that costs, in minutes, metres or money. It is what the textbooks' models and the
-published instances need. Rows stand in the order of their ids, so that the order of the rows in the
-tables changes nothing; pairs are a sparse list of sites a demand, the cheapest first.
+A `PlainInstance` has no chargers, classes, budget or geometry: only possible pairs of demand and
+site and their cost, in minutes, metres or money, as in textbooks and published instances. Rows are
+in the order of their ids, so that the row order of the tables has no effect; pairs are a sparse
+list of sites by demand, the cheapest first.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ CostPer = Literal["unit", "demand"]
 
 @dataclass(frozen=True, eq=False)
 class PlainInstance:
-    """Who could be served from where, at what cost: the input of the classic models.
+    """The input of the classic models: possible pairs of demand and site, and their cost.
 
     Make one with `PlainInstance.from_tables`; the arrays are read-only.
 
     Parameters
     ----------
     demand_ids, weight
-        The demand rows in the order of their ids, and how much each counts (people, kWh/day, …).
+        The demand rows in the order of their ids, with their weights (people, kWh/day, …).
     site_ids, fixed_cost, capacity, existing
-        The sites in the order of their ids: cost of opening one, weight it can serve (infinite
-        where there is no limit), and whether it is open whatever else is.
+        The sites in the order of their ids: cost of opening one, capacity in weight (infinite
+        without a limit), and whether it must be open.
     start, site, cost
         Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
         (minutes, metres or money), cheapest first, equal ones in the order of their ids.
@@ -215,7 +215,7 @@ class PlainInstance:
 
     @property
     def needed(self) -> Flags:
-        """Whether each demand must be served where a model serves all: it wants something."""
+        """Whether each demand must be served in models that serve all: it is above 0."""
         if self.cost_per == "demand":
             return np.ones(len(self.demand_ids), dtype=bool)
         return self.weight > 0

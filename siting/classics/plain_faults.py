@@ -1,4 +1,4 @@
-"""What must hold between the tables of a plain instance, and the words for when it does not."""
+"""Relations between the tables of a plain instance, and messages where they fail."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_plain_tables(
         raise InputError([*faults, *of_tables])
 
 
-# Columns that may be absent, under these names.
+# Optional columns, and their names here.
 OPTIONAL = ("weight", "fixed_cost", "capacity", "existing")
 
 

@@ -14,8 +14,8 @@ Variables and rows are named by position (``y_12``), never by label. A demand of
 only where costs are for the whole demand. In every program y is binary.
 
 **Set covering**: the fewest sites that have every demand within the radius. Demands with the same
-sites within it share one row. With ``sum of y_j <= p`` beside it the program says whether p sites
-are enough, which is what the p-center is found by::
+sites within it share one row. With ``sum of y_j <= p`` beside it the program tells whether p sites
+are enough, which solves the p-center::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
@@ -108,7 +108,7 @@ class ClassicProgram:
     prob
         The problem.
     instance
-        What it was built from.
+        The instance behind it.
     site, y
         Positions of the sites that have a variable, and the variables.
     """
@@ -257,7 +257,7 @@ def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> 
 
 
 def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
-    """Add how far out the nearest open site is, and what that costs to other costs."""
+    """Add the distance level of the nearest open site, and its cost."""
     instance, prob = program.instance, program.prob
     edge, sites, whole = instance.start.tolist(), instance.site.tolist(), instance.whole.tolist()
     standing = set(np.flatnonzero(instance.existing).tolist())
@@ -286,7 +286,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
 
 
 def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
-    """Add the shares of each pair, within capacities, and what they cost to the cost of opening."""
+    """Add the shares of each pair, within capacities, and their cost."""
     instance, prob = program.instance, program.prob
     row, site = instance.row, instance.site
     pairs = list(zip(row.tolist(), site.tolist(), strict=True))
@@ -315,7 +315,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
 
 
 def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:
-    """Return the different sets of sites in reach, and which of them each demand has (-1: none)."""
+    """Return the different sets of sites in reach, and the set of each demand (-1: none)."""
     known: dict[bytes, int] = {}
     sets: list[Ints] = []
     of_row = np.full(len(instance.demand_ids), -1, dtype=np.int64)

@@ -1,10 +1,10 @@
-"""Capacitated facility location: prices that bound every plan, plans by transport, the program.
+"""Capacitated facility location: bounds by prices, plans by transport, and the program.
 
 With prices ``u_i`` for service and ``v`` for capacity, no plan costs less than::
 
     sum of u_i + v W + sum over j of min(0, f_j - v q_j - K_j(u))
 
-where ``W`` is all the weight and ``K_j(u)`` the most that site ``j`` earns from its customers at
+where ``W`` is the total weight and ``K_j(u)`` the most that site ``j`` earns from its customers at
 these prices within its capacity, a knapsack filled by profit for one unit of weight. The best such
 bound is that of the relaxed program with a row for each pair. Sites whose opening or closing alone
 lifts it above the best plan are decided; the program is solved on the others.
@@ -28,10 +28,10 @@ from siting.classics.uncapacitated import Found, Means
 from siting.engine.clock import Clock
 from siting.program.instance import Flags, Floats
 
-# A share of a demand below this is arithmetic.
+# Share of a demand below which a difference is rounding.
 LEAST_SHARE = 1e-9
 MOST_ITERATIONS = 2000
-# Share of the time limit that prices may take before the program is built.
+# Share of the time limit for prices before the program is built.
 PRICES_END = 0.5
 
 
@@ -78,7 +78,7 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
 
 
 def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
-    """Return what opening sites and serving all demand from them costs; infinite if impossible."""
+    """Return the cost of opening sites and serving all demand; infinite if impossible."""
     if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - 1e-9):
         return math.inf
     shares = transport(instance, chosen)
@@ -132,7 +132,7 @@ class _Prices:
         return self.open | ((score < 0) & ~self.closed)
 
     def _enough(self, score: Floats) -> tuple[float, Floats]:
-        """Return the price of capacity, and how much of each site is taken to have enough."""
+        """Return the price of capacity, and each site's share in a relaxation with enough of it."""
         taken = self._taken(score).astype(float)
         short = float(self.instance.weight.sum() - self.room @ taken)
         if short <= 0:
@@ -149,7 +149,7 @@ class _Prices:
         return price, taken
 
     def offer(self, chosen: Flags) -> bool:
-        """Keep a set of sites if it is the best so far, and return whether it is."""
+        """Keep a set of sites if it is the best so far; return whether it is."""
         key = np.packbits(chosen).tobytes()
         if key in self.tried:
             return False
@@ -161,7 +161,7 @@ class _Prices:
         return False
 
     def decide(self, bound: float, score: Floats) -> None:
-        """Close and open what must be so in every better plan."""
+        """Close and open the sites decided in every better plan."""
         target = self.value + SLACK * max(abs(self.value), 1.0)
         free = ~self.open & ~self.closed
         self.closed |= free & (score > 0) & (bound + score > target)
@@ -195,7 +195,7 @@ class _Prices:
                 break
 
     def drop(self, means: Means) -> None:
-        """Close sites of the best plan, the dearest first, while that saves cost."""
+        """Close sites of the best plan, the most expensive first, while that saves cost."""
         for j in np.argsort(-self.instance.fixed_cost, kind="stable").tolist():
             if means.clock.over:
                 return
@@ -206,9 +206,9 @@ class _Prices:
 
 
 def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
-    """Return an equally cheap set of sites with none that serves nobody or is not worth its cost.
+    """Return an equally cheap set of sites without idle or unprofitable ones.
 
-    Existing sites stay. When the clock is over, what there is by then is returned.
+    Existing sites stay. When time is up, the present set is returned.
     """
     shares = transport(instance, chosen)
     if shares is None:
@@ -250,7 +250,7 @@ def search_warehouse(instance: PlainInstance, means: Means) -> Found:
 
 
 def _decide(incumbent: Found, instance: PlainInstance, prices: _Prices, means: Means) -> None:
-    """Let the solver decide what the prices left open."""
+    """Solve the program over the sites that prices left undecided."""
     with means.clock.phase("build"):
         left = instance.restricted(~prices.closed[instance.site])
         left = left.with_existing(instance.existing | prices.open)

@@ -16,7 +16,7 @@ __all__ = ["after_run", "app", "batch", "judging", "library", "main", "nation", 
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # What a terminal has no sign for is written as its code, and stops nothing.
+        # Characters that the terminal lacks are written as codes, without an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     app(prog_name="siting")

@@ -1,5 +1,4 @@
-"""Verbs that work from stored runs: runs, open, report, verify, replan, export, trace, explain;
-lots and papers for those who let and build what it plans."""
+"""Verbs on runs: runs, open, report, verify, replan, export, trace, explain, lots, papers."""
 
 from __future__ import annotations
 

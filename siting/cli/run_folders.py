@@ -1,4 +1,4 @@
-"""Run folders by name: those near here, newest first, and the one that a word means."""
+"""Run folders by name: those nearby, newest first, and the match of a word."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import Any
 from siting.errors import Fault, InputError
 
 LATEST = "@latest"
-# What is told of a run in a list; all of it stands in the first kilobytes of its run.json.
+# Fields of a run in a list; all are in the first kilobytes of its run.json.
 LISTED = (
     *("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations", "served_share"),
 )
 HEAD_BYTES = 16_384
-# A value of the outermost object that stands on the line of its key.
+# A value of the outermost object on the line of its key.
 _LINE = re.compile(r'^  "(\w+)": (.*[^{\[,]),?$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder and what its ``run.json`` says first."""
+    """A run folder and the first fields of its ``run.json``."""
 
     path: Path
 
@@ -84,7 +84,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     """Return the run folder that is meant: a path, a name or the start of one, or ``@latest``.
 
     The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
-    than one, is called so; a path is given back as it is, whatever is there.
+    than one, has the name; a path is returned unchanged, whatever is there.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
@@ -98,7 +98,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
     begun = named or [run for run in runs if run.path.name.startswith(word)]
-    if not named and len(begun) != 1:  # the files are read only where names do not tell
+    if not named and len(begun) != 1:  # the files are read only where names do not suffice
         of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
         named = list(islice(of_study, 1))
     named = named or begun

@@ -17,7 +17,7 @@ class Cap(Section):
         description="column of the bids: bidder, or one of the user's own such as province; zone "
         "is the zone of program.zones where the bids have no such column"
     )
-    value: Text | None = Field(None, description="the one value it is for; none: each of them")
+    value: Text | None = Field(None, description="value under the limit; default: each value")
     stations: int | None = Field(None, ge=0, le=1_000_000, description="stations at most")
     pkr: Rupees | None = Field(None, ge=0, le=1e14, description="public money at most, PKR")
     budget_share: PositiveShare | None = Field(
@@ -27,7 +27,7 @@ class Cap(Section):
     @model_validator(mode="after")
     def _something(self) -> Cap:
         if self.stations is None and self.pkr is None and self.budget_share is None:
-            refuse([((), "caps nothing", "give stations, pkr or budget_share")])
+            refuse([((), "sets no limit", "give stations, pkr or budget_share")])
         return self
 
 
@@ -41,5 +41,5 @@ class Award(Section):
         1.0, description="reserve price of a bid: the most it may ask, as a share of its cost"
     )
     reserve_pkr_kw: RupeesKw | None = Field(
-        None, ge=0, le=1e9, description="the same, PKR for each kW; none: no such price"
+        None, ge=0, le=1e9, description="the same, PKR for each kW; default: no such price"
     )

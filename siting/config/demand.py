@@ -32,28 +32,31 @@ class Figures(Section):
     """Figures of one vehicle class that replace those of the packaged table."""
 
     km_day: KmDay | None = Field(
-        None, gt=0, le=1000, description="distance a vehicle drives on a day, km; none: the table's"
+        None,
+        gt=0,
+        le=1000,
+        description="distance a vehicle drives on a day, km; default: the table's",
     )
     kwh_km: KwhKm | None = Field(
-        None, gt=0, le=10, description="energy at the wall for a km, kWh; none: the table's"
+        None, gt=0, le=10, description="energy at the wall for a km, kWh; default: the table's"
     )
     charging_efficiency: PositiveShare | None = Field(
-        None, description="share of the energy drawn that reaches kwh_km; none: the table's"
+        None, description="share of the energy drawn that reaches kwh_km; default: the table's"
     )
     electric_km_share: Share | None = Field(
         None,
         description="share of the distance driven on electricity, below 1 where plug-in hybrids "
-        "are among the vehicles; none: the table's",
+        "are among the vehicles; default: the table's",
     )
     home_share: Share | None = Field(
         None,
-        description="share of the energy charged at home or depot, of the households that were "
-        "asked; none: the table's",
+        description="share of the energy charged at home or depot, of the surveyed "
+        "households; default: the table's",
     )
     public_share: Share | None = Field(
         None,
         description="share of the energy charged in public whatever the housing, in place of "
-        "home_share; none: the table's",
+        "home_share; default: the table's",
     )
 
     @model_validator(mode="after")
@@ -66,7 +69,7 @@ class Figures(Section):
 class SurfaceWeights(Section):
     """The division of one vehicle class's public energy; the three may have any sum."""
 
-    home: float = Field(ge=0, le=1e6, description="weight of where people live")
+    home: float = Field(ge=0, le=1e6, description="weight of homes")
     destination: float = Field(ge=0, le=1e6, description="weight of markets, offices, hospitals …")
     en_route: float = Field(ge=0, le=1e6, description="weight of passing traffic")
 
@@ -91,14 +94,14 @@ class DepotFleet(Section):
         ge=1, le=1_000_000, description="electric vehicles of the depot in the target year"
     )
     km_day: KmDay | None = Field(
-        None, gt=0, le=1000, description="distance each drives on a day, km; none: the class's"
+        None, gt=0, le=1000, description="distance each drives on a day, km; default: the class's"
     )
     public_share: Share | None = Field(
         None,
         description="share of the energy charged in public, the rest inside the depot; none: the "
         "class's",
     )
-    source: str = Field("", description="where the fleet is known from")
+    source: str = Field("", description="source of the fleet's data")
 
     @model_validator(mode="after")
     def _in_pakistan(self) -> DepotFleet:
@@ -116,10 +119,10 @@ class Surfaces(Section):
     places: PlaceSource | None = Field(
         None,
         discriminator="kind",
-        description="where destinations are taken from; none: their weight goes to the others",
+        description="source of destinations; default: their weight goes to the others",
     )
     weights: Mapping[TableName, SurfaceWeights] = Field(
-        {}, description="per vehicle class how its energy is divided; classes left out: the table's"
+        {}, description="division of energy by vehicle class; default: the table's"
     )
     poi_weights_csv: CsvFile | None = Field(
         None, description="weight of a place by OSM tag, in place of the packaged table"
@@ -128,7 +131,7 @@ class Surfaces(Section):
         None, description="readiness to stop by class of road, in place of the packaged table"
     )
     trips: int = Field(
-        256, ge=1, le=100_000, description="places that trips of the traffic model start from"
+        256, ge=1, le=100_000, description="starting places of trips in the traffic model"
     )
     trip_min: Minutes = Field(
         30, gt=0, le=600, description="longest trip of the traffic model, min; ASSUMPTION"
@@ -140,25 +143,25 @@ class Housing(Section):
     """The effects of renting and high-rise living on charging at home, for zones with the data."""
 
     renting_effect: Share | None = Field(
-        None, description="share of home charging that renting takes away; none: the table's"
+        None, description="share of home charging that renting takes away; default: the table's"
     )
     high_rise_effect: Share | None = Field(
-        None, description="share of home charging that high-rises take away; none: the table's"
+        None, description="share of home charging that high-rises take away; default: the table's"
     )
     survey_renting_share: Share | None = Field(
         None,
-        description="share of tenants among the households that home_share was asked of, at which "
-        "it holds as it is; none: the table's",
+        description="share of tenants among the households surveyed for home_share, at which "
+        "it holds unchanged; default: the table's",
     )
     survey_high_rise_share: Share | None = Field(
-        None, description="the same of households in high-rises; none: the table's"
+        None, description="the same of households in high-rises; default: the table's"
     )
 
 
 class Demand(Section):
     """The population, and its vehicles' public charging demand."""
 
-    people: PeopleSource = Field(discriminator="kind", description="where the people live")
+    people: PeopleSource = Field(discriminator="kind", description="source of the population")
     cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")
     city: Text = Field(
         description="row of the city table: its people, share of the fleet and availability; any "
@@ -173,13 +176,13 @@ class Demand(Section):
         None,
         gt=0,
         le=1e9,
-        description="people of the whole city, for the share of it in the area; "
-        "none: the city table's",
+        description="people of the whole city, for the area's share of them; "
+        "default: the city table's",
     )
     fleet_share: Mapping[TableName, Share] | None = Field(
         None,
         description="per vehicle class the city's share of the national electric fleet, 0 to 1; "
-        "none: from registrations, else people",
+        "default: from registrations, else people",
     )
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
         ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
@@ -193,7 +196,7 @@ class Demand(Section):
     )
     case: Literal["low", "central", "high"] = Field(
         "central",
-        description="central: the figures as they stand; low, high: every figure at the end of its "
+        description="central: the central figures; low, high: every figure at the end of its "
         "range that gives less, or more, energy",
     )
     scenarios_csv: CsvFile | None = Field(
@@ -238,7 +241,7 @@ class Demand(Section):
         "a layer whose rows go to the nearest cell within reach.max_snap_m",
     )
     surfaces: Surfaces | None = Field(
-        None, description="where vehicles charge; none: all energy goes where people live"
+        None, description="charging places; default: all energy is near homes"
     )
 
     @field_validator("vehicle_classes")
@@ -256,7 +259,7 @@ class Demand(Section):
         refusals: list[Refusal] = []
         if self.like is not None and self.city_people is None:
             what = f"missing, but {self.city} is like {self.like}"
-            fix = "its share of the fleet goes by its people: say how many live there"
+            fix = "give city_people: the city's share of the fleet is in proportion to it"
             refusals.append((("city_people",), what, fix))
         of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (
             (("fleet_share",), self.fleet_share or {}),

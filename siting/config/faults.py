@@ -171,7 +171,10 @@ def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple
             what = f"{shown(given)} does not fit; expected {PATTERN_WORDS[limits['pattern']]}"
             fix = ""
         case "string_too_long":
-            what, fix = f"has {len(given)} letters, more than {limits['max_length']}", "shorten it"
+            what, fix = (
+                f"has {len(given)} characters, more than {limits['max_length']}",
+                "shorten it",
+            )
         case "too_short" if len(given):
             return []  # every item is faulty, and each is reported
         case "too_short":
@@ -283,7 +286,7 @@ def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
         ]
     )
     if deeper:
-        return spot.key, "stands in a section", f"write {' or '.join(deeper)}"
+        return spot.key, "belongs in a section", f"write {' or '.join(deeper)}"
     hint = did_you_mean(str(spot.key[-1]), known)
     what = f"unknown key; {hint}" if hint else "unknown key"
     return spot.key, what, f"keys here: {', '.join(known)}"

@@ -175,7 +175,7 @@ def _input_file(suffixes: tuple[str, ...]) -> Callable[[Any, ValidationInfo], An
         path = _resolved(value, info)
         if isinstance(path, Path):
             if not path.name.lower().endswith(suffixes):
-                what = f"ending of {path.name} is not one this reads"
+                what = f"ending of {path.name} cannot be read"
                 refuse([((), what, "use one of " + ", ".join(suffixes))])
             if (info.context or {}).get("check_files") and not path.is_file():
                 refuse([((), missing_file(path), "")])
@@ -212,7 +212,7 @@ def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a list unchanged; refuse repeated items."""
     for i, value in enumerate(values):
         if value in values[:i]:
-            refuse([((i,), f"{value} is there already", "leave it out")])
+            refuse([((i,), f"{value} is repeated", "leave it out")])
     return values
 
 

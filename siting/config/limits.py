@@ -58,8 +58,8 @@ Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 class AtLeast(Section):
     """A least number of stations at some sites."""
 
-    sites: Sites = Field(min_length=1, description="sites of which some must have one: id or name")
-    stations: int = Field(1, ge=1, le=1_000_000, description="stations among them, at least")
+    sites: Sites = Field(min_length=1, description="sites in question, by id or name")
+    stations: int = Field(1, ge=1, le=1_000_000, description="least number of stations among them")
 
 
 class Density(Section):
@@ -77,15 +77,15 @@ class Corridors(Section):
     """A station along every stretch of some roads, old or new."""
 
     every_km: Kilometres = Field(
-        gt=0, le=1000, description="longest a stretch may be, km; each has a station"
+        gt=0, le=1000, description="longest stretch, km; each has a station"
     )
-    roads: Sites = Field((), description="names of roads, as the map has them")
+    roads: Sites = Field((), description="names of roads, as on the map")
     path: PolygonFile | None = Field(
-        None, description="layer file with one line a road, in place of names or beside them"
+        None, description="layer file with one line a road, in place of names or in addition"
     )
     name_column: Text = Field("name", description="column of the layer with the road's name")
     within_km: Kilometres = Field(
-        1.0, gt=0, le=100, description="how far from the road a station may be, km; ASSUMPTION"
+        1.0, gt=0, le=100, description="largest distance of a station from the road, km; ASSUMPTION"
     )
 
     @model_validator(mode="after")
@@ -103,14 +103,14 @@ class Mandate(Section):
     )
     share: PositiveShare = Field(description="share of each owner's places, rounded up")
     by: Text | None = Field(
-        None, description="column with the area in which it holds by itself: province; none: in all"
+        None, description="column with the area of each share, such as province; default: one area"
     )
     pooled: bool = Field(
         False, description="whether owners may trade: one share of all their places"
     )
     money: Literal["public", "owner"] = Field(
         "public",
-        description="public: as any station; owner: he equips so many and no more on his own money",
+        description="public: as any station; owner: built by the owner, without public money",
     )
 
 
@@ -118,22 +118,22 @@ class Limits(Section):
     """The requirements on a plan beside the budget."""
 
     most_new_stations: int | None = Field(
-        None, ge=0, le=1_000_000, description="new stations at most; none: any number"
+        None, ge=0, le=1_000_000, description="most new stations; default: any number"
     )
     spacing_m: Metres | None = Field(
         None, gt=0, le=100_000, description="least distance between new stations, and to old ones"
     )
-    spacing_kinds: Sites = Field((), description="kinds of site the spacing is for; none: all")
+    spacing_kinds: Sites = Field((), description="kinds of site the spacing is for; default: all")
     required_sites: Sites = Field((), description="sites that must get a station: id or name")
     forbidden_sites: Sites = Field((), description="sites that must get none: id or name")
     envelopes: Mapping[TableName, Envelope] = Field(
-        {}, description="money kept for groups of chargers, within the budget"
+        {}, description="money reserved for groups of chargers, within the budget"
     )
     areas: AreaEnvelopes | None = Field(
-        None, description="money kept for areas, within the budget; none: none is kept"
+        None, description="money reserved for areas, within the budget; default: none"
     )
     at_least: Mapping[TableName, AtLeast] = Field(
-        {}, description="sites of which at least so many must have a station, by a name of yours"
+        {}, description="least numbers of stations among some sites, by a name of yours"
     )
 
     mandates: Mapping[TableName, Mandate] = Field(
@@ -150,17 +150,17 @@ class Limits(Section):
         "vehicles, 71 % for cars, buses and trucks",
     )
     density: Density | None = Field(
-        None, description="a station in every square where a candidate stands; none: no rule"
+        None, description="a station in every square where a candidate stands; default: no rule"
     )
     corridors: Corridors | None = Field(
-        None, description="a station along every stretch of some roads; none: no rule"
+        None, description="a station along every stretch of some roads; default: no rule"
     )
     least_kw_per_ev: Kilowatts | None = Field(
         None,
         gt=0,
         le=1000,
         description="charging power for each electric vehicle of ev_classes in the area, old "
-        "stations included, kW at least; 1.3 in the EU's AFIR; none: only reported",
+        "stations included, kW at least; 1.3 in the EU's AFIR; default: only reported",
     )
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = Field(
         ("car",), description="vehicle classes that the power for each electric vehicle is for"
@@ -173,14 +173,14 @@ class Limits(Section):
         areas = self.areas.budgets_pkr if self.areas is not None else {}
         refuse(self._money_twice())
         refuse(
-            (("at_least" if name in self.at_least else "areas",), f"{name!r} is there twice", "")
+            (("at_least" if name in self.at_least else "areas",), f"{name!r} is used twice", "")
             for name in sorted({*self.envelopes} & {*areas} | {*self.at_least} & {*self.envelopes})
         )
         refuse(
             (
                 ("at_least", name, "stations"),
                 f"{rule.stations} of {len(set(rule.sites))} sites",
-                "ask for no more than there are",
+                "require at most their number",
             )
             for name, rule in self.at_least.items()
             if rule.stations > len(set(rule.sites))

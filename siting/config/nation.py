@@ -46,7 +46,7 @@ class MoneyRange(Section):
 
     least_pkr: Rupees = Field(0, ge=0, description="public money granted at least, PKR")
     most_pkr: Rupees | None = Field(
-        None, ge=0, description="public money granted at most, PKR; none: no limit of its own"
+        None, ge=0, description="public money granted at most, PKR; default: no limit of its own"
     )
     least_share: Share = Field(0, description="share of the nation's budget granted at least")
     most_share: Share = Field(1, description="share of the nation's budget granted at most")
@@ -70,14 +70,14 @@ class CityOfNation(MoneyRange):
         "may", description="may; must: gets a new station at least; never: gets no public money"
     )
     province: Text | None = Field(
-        None, description="its province; none: that of demand.city in the package"
+        None, description="its province; default: that of demand.city in the package"
     )
 
 
 class ClassEnvelope(Section):
     """Public money for some chargers, in all cities together."""
 
-    budget_pkr: Rupees = Field(ge=0, description="that these chargers draw at most, PKR")
+    budget_pkr: Rupees = Field(ge=0, description="most that these chargers draw, PKR")
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
         min_length=1, description="groups of the charger catalogue that draw on it (lev, ac, dc …)"
     )
@@ -86,15 +86,15 @@ class ClassEnvelope(Section):
 class NationSolver(Section):
     """The solver settings of a nation."""
 
-    gap: Share = Field(0.01, description="stop when the nation's plan is proven to be this near")
+    gap: Share = Field(0.01, description="proven gap of the nation's plan at which to stop")
     time_limit_s: Seconds = Field(
         10,
         gt=0,
         le=604_800,
-        description="for each solve of a city, s: in the mean, more for a larger one",
+        description="mean time limit of a city's solve, s; longer for larger cities",
     )
     rounds: int = Field(
-        3, ge=1, le=50, description="how often prices are moved and money traded, at most"
+        3, ge=1, le=50, description="most rounds of changing prices and trading money"
     )
 
 
@@ -102,7 +102,7 @@ class NationOutput(Section):
     """The folders of results."""
 
     runs_dir: Folder = Field(
-        Path("runs"), description="folder in which each plan of the nation gets one of its own"
+        Path("runs"), description="folder for the plans of the nation, each in a folder of its own"
     )
 
 
@@ -139,13 +139,13 @@ class NationConfig(Section):
         0,
         ge=0,
         le=100,
-        description="energy served in every city for each who lives there; by year: in the last",
+        description="least energy served in every city per inhabitant; by year: in the last",
     )
     envelopes: Mapping[TableName, ClassEnvelope] = Field(
         {}, description="money for some chargers over all cities, each a ceiling"
     )
-    solver: NationSolver = Field(NationSolver(), description="how hard to try")
-    output: NationOutput = Field(NationOutput(), description="where results are kept")
+    solver: NationSolver = Field(NationSolver(), description="solver settings")
+    output: NationOutput = Field(NationOutput(), description="folders of results")
 
     @property
     def money_pkr(self) -> float:
@@ -252,7 +252,7 @@ def _years(config: NationConfig, cities: Sequence[Config]) -> Wrong:
         ]
         rule = city.offers.subsidy.rule
         if rule in ("need", "gap"):
-            what = f"{city.name}: money by year is not divided under offers.subsidy.rule {rule}"
+            what = f"{city.name}: money by year cannot be divided under offers.subsidy.rule {rule}"
             wrong.append((("cities", i), what, "set: [offers.subsidy.rule=share], or flat"))
     return wrong
 
@@ -272,7 +272,7 @@ def _cities_apart(cities: Sequence[Config]) -> Wrong:
         names = [other.name for other in cities[:i]]
         if city.name in names:
             first = names.index(city.name)
-            what = f"{city.name} is there already, as cities.{first}: its demand would count twice"
+            what = f"{city.name} is already listed as cities.{first}: its demand would count twice"
             wrong.append((("cities", i), what, "leave one out"))
         if city.year != cities[0].year:
             what = f"{city.name} is for {city.year}, {cities[0].name} for {cities[0].year}"
@@ -294,7 +294,7 @@ def _plain_questions(cities: Sequence[Config]) -> Wrong:
             "least_gain.rule": program.least_gain.always,
         }
         wrong += [
-            (("cities", i), f"{city.name} asks for program.{key}, a nation for the most energy",
+            (("cities", i), f"{city.name} sets program.{key}; a nation's aim is the most energy",
              "leave it out of the city's configuration"
              + (": years are the nation's" if key == "years" else ""))
             for key, on in odd.items()
@@ -319,7 +319,7 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
         key: Key = ("provinces", name)
         if name not in known:
             hint = did_you_mean(name, known) or f"there are: {', '.join(known) or 'none'}"
-            wrong.append((key, "no city of the nation lies there", hint))
+            wrong.append((key, "has no city of the nation", hint))
             continue
         if max(least[name], money.least(budget)) > money.most(budget):
             need = max(least[name], money.least(budget))
@@ -329,7 +329,7 @@ def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
     if whole > budget * (1 + 1e-12):
         fix = f"raise it by PKR {whole - budget:,.0f}, or lower a floor"
         where: Key = ("budget_pkr",) if config.years is None else ("years", "budgets_pkr")
-        wrong.append((where, f"the floors add up to more: {_have(budget, whole)}", fix))
+        wrong.append((where, f"the floors sum to more: {_have(budget, whole)}", fix))
     return wrong
 
 

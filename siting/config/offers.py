@@ -41,7 +41,7 @@ PointsRule = Annotated[
 
 def _renamed(rule: Any) -> Any:
     if rule == "utilisation":
-        what = "'utilisation' is called rated_share now: a share of the day's output at full power"
+        what = "'utilisation' is now called rated_share: a share of the day's output at full power"
         refuse([((), what, "write rated_share, or leave it out for the default, waiting")])
     return rule
 
@@ -51,8 +51,8 @@ class Service(Section):
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = Field(
         "waiting",
-        description="waiting: what can be served while few wait long in the peak hour (Erlang C) "
-        "and ports are taken for no more of the day than time_utilisation; rated_share: "
+        description="waiting: energy that can be served with few long waits in the peak hour "
+        "(Erlang C) and ports in use for at most time_utilisation of the day; rated_share: "
         "offers.utilisation of the day's output at full power",
     )
     wait_min: Minutes = Field(
@@ -62,14 +62,14 @@ class Service(Section):
         0.1, gt=0, lt=1, description="share of drivers who may wait longer in the peak hour"
     )
     swap_depth: PositiveShare = Field(
-        0.8, description="share of a battery's energy that a swap gives; ASSUMPTION"
+        0.8, description="share of a battery's energy delivered by a swap; ASSUMPTION"
     )
     swap_taper: float = Field(
-        1.15, ge=1, le=10, description="time to recharge a battery over that at full power"
+        1.15, ge=1, le=10, description="recharging time of a battery relative to full power"
     )
     time_utilisation: Mapping[TableName, PositiveShare] = Field(
         {},
-        description="by charger group the largest share of the day that a port is taken and "
+        description="by charger group the largest share of the day that a port is in use and "
         "drawing, under rule waiting; groups left out: the package's table (ASSUMPTION: lev 0.30, "
         "ac 0.20, dc 0.25, swap 0.60)",
     )
@@ -80,8 +80,8 @@ class SiteCosts(Section):
 
     preset: Literal["central", "prudent"] = Field(
         "central",
-        description="where the package's costs stand in their range: central, or prudent, where a "
-        "careful lender would put them: load at the fastest vehicles and every port, contingency, "
+        description="position of the package's costs in their range: central, or prudent, as a "
+        "careful lender assumes: load at the fastest vehicles and every port, contingency, "
         "design, insurance, deposit, fixed charges, sales tax, staff at sockets, NEECA's fee",
     )
     civil_bay_pkr: Rupees | None = Field(None, ge=0, description="civil works of a car bay, PKR")
@@ -100,7 +100,7 @@ class SiteCosts(Section):
     site_bays: float | None = Field(
         None,
         ge=0,
-        description="bays a site can give where its layer has no column bays; none: by kind of "
+        description="bays a site can give where its layer has no column bays; default: by kind of "
         "place, from the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)",
     )
     line_detour: float | None = Field(
@@ -125,8 +125,8 @@ class SiteCosts(Section):
     )
     neeca_points: PointsRule = Field(
         "none",
-        description="how NEECA's parking rule is read at sites whose bays are known: none (it "
-        "binds nothing), minimum or maximum of charging points; what is reported can mean either",
+        description="how NEECA's parking rule is read at sites with known bays: none (it "
+        "has no effect), minimum or maximum of charging points; reports of it can mean either",
     )
 
 
@@ -139,12 +139,12 @@ class Hurdle(Section):
 
     sales_share: PositiveShare | None = Field(
         None,
-        description="share of its planned sales at which a station must break even; none: 0.7, or "
-        "1 where real_return is given; ASSUMPTION",
+        description="share of its planned sales at which a station must break even; default: 0.7, "
+        "or 1 where real_return is given; ASSUMPTION",
     )
     real_return: Share | None = Field(
         None,
-        description="real return a year, after tax, that it must bring; none: money.discount_rate",
+        description="least real return a year, after tax; default: money.discount_rate",
     )
 
 
@@ -157,7 +157,7 @@ class Concessions(Section):
     column: Text | None = Field(
         None,
         description="column of the layers of sites with the concession of each, such as operator; "
-        "blank: in none",
+        "blank: no concession",
     )
 
     @model_validator(mode="after")
@@ -195,10 +195,10 @@ class Subsidy(Section):
     )
     rule: Literal["need", "share", "flat", "gap"] | None = Field(
         None,
-        description="need: what the business case lacks, and no more, up to the shares of the cost "
-        "parts; share: those shares, whatever it lacks; flat: the same sum a station; gap: what it "
-        "lacks, up to gap_cap_share; none: need, but share under program.model coverage, where "
-        "nothing is known of what a station sells, and in a nation's years",
+        description="need: the shortfall of the business case, up to the shares of the cost "
+        "parts; share: those shares, whatever the shortfall; flat: the same sum a station; gap: "
+        "the shortfall, up to gap_cap_share; default: need, but share under program.model "
+        "coverage, where sales are unknown, and in a nation's years",
     )
     flat_pkr: Rupees = Field(0, ge=0, description="sum a station gets under rule flat, PKR")
     gap_cap_share: Share = Field(
@@ -207,16 +207,16 @@ class Subsidy(Section):
         "not published",
     )
     cap_per_station_pkr: Rupees | None = Field(
-        None, ge=0, description="most that the budget pays for one station, PKR; none: no cap"
+        None, ge=0, description="most that the budget pays for one station, PKR; default: no cap"
     )
     hurdle: Hurdle = Field(
         Hurdle(),
-        description="what a station must pass with public money under rules need and gap: with "
+        description="hurdle of a station with public money under rules need and gap: with "
         "none it breaks even only if it sells all that is planned",
     )
     concessions: Concessions | None = Field(
         None,
-        description="stations that are one business case under rules need and gap; none: each "
+        description="stations that are one business case under rules need and gap; default: each "
         "station for itself",
     )
 
@@ -261,23 +261,23 @@ class Offers(Section):
 
     configurations: Configurations | None = Field(
         None,
-        description="sets of chargers that can be built at a site, as they are: for each its name, "
-        "and how many of each charger type of the catalogue; none: no such set, the plan decides "
-        "by sizes",
+        description="sets of chargers that can be built at a site: for each its name, "
+        "and the number of each charger type of the catalogue; default: no such set, the plan "
+        "decides by sizes",
     )
     sizes: Sizes | None = Field(
         None,
-        description="by charger type the numbers of it that may stand at a site, in every "
+        description="allowed numbers at a site by charger type, in every "
         "combination of one type a charger group, beside the configurations where both are given; "
-        "none, and no configurations: lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, "
-        "4; dc_120 1, 2, 4; dc_180 1, 2, 4",
+        "default without configurations: lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, "
+        "3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4",
     )
     least_ports: int = Field(
-        0, ge=0, le=1000, description="fewest ports of a station that sizes make; 0: any"
+        0, ge=0, le=1000, description="fewest ports of a station from sizes; 0: any"
     )
     table_csv: CsvFile | None = Field(
         None,
-        description="offers of your own in place of those worked out, with the columns of offers "
+        description="offers of your own in place of the computed ones, with the columns of offers "
         "in a study; rows may be changed, left out or added",
     )
     chargers_csv: CsvFile | None = Field(
@@ -290,7 +290,7 @@ class Offers(Section):
         800,
         ge=0,
         le=100_000,
-        description="power the grid has to spare at a site, kW; ASSUMPTION (200 to 2,000 for an "
+        description="spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an "
         "11 kV feeder), feeder loads are not public",
     )
     utilisation: PositiveShare = Field(
@@ -299,14 +299,16 @@ class Offers(Section):
         "as capacity; ASSUMPTION for 2030 (0.05 to 0.25)",
     )
     availability: PositiveShare | None = Field(
-        None, description="share of the time that grid and charger work; none: the city table's"
+        None, description="share of the time that grid and charger work; default: the city table's"
     )
-    service: Service = Field(Service(), description="how much of a charger counts as capacity")
+    service: Service = Field(
+        Service(), description="part of a charger's output that counts as capacity"
+    )
     costs: SiteCosts = Field(SiteCosts(), description="civil works, land, bays and upkeep")
     existing_policy: Literal["keep", "extend", "ignore"] = Field(
         "keep",
-        description="stations that stand: keep them as they are, extend them too, or plan as if "
-        "they were not there",
+        description="existing stations: keep them unchanged, allow extensions, or plan as if "
+        "there were none",
     )
     upgrade: bool = Field(
         False,
@@ -314,17 +316,20 @@ class Offers(Section):
     )
     lines: LayerFile | None = Field(
         None,
-        description="layer of the 11 kV network or substations, for the length of line; none: the "
-        "grid table's distance",
+        description="layer of the 11 kV network or substations, for the length of line; default: "
+        "the grid table's distance",
     )
     feeders: LayerFile | None = Field(
         None,
-        description="layer of feeders with feeder_id and headroom_kw; none: every site for itself",
+        description="layer of feeders with feeder_id and headroom_kw; default: one for each site",
     )
     feeder_within_m: Metres | None = Field(
-        None, gt=0, le=100_000, description="farthest feeder that counts for a site, m; none: any"
+        None,
+        gt=0,
+        le=100_000,
+        description="farthest feeder that counts for a site, m; default: any",
     )
-    subsidy: Subsidy = Field(Subsidy(), description="what the budget pays of a station")
+    subsidy: Subsidy = Field(Subsidy(), description="the budget's share of a station's cost")
 
     @field_validator("configurations")
     @classmethod
@@ -332,8 +337,8 @@ class Offers(Section):
         cls, configurations: Mapping[str, Mapping[str, int]] | None
     ) -> Mapping[str, Mapping[str, int]] | None:
         if EXISTING in (configurations or {}):
-            what = f"{EXISTING!r} is the name of what stands already"
-            refuse([((EXISTING,), what, "name it otherwise")])
+            what = f"{EXISTING!r} is the name of existing stations"
+            refuse([((EXISTING,), what, "choose another name")])
         return configurations
 
 
@@ -355,7 +360,7 @@ class Money(Section):
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = Field(
         None,
-        description="what drivers pay by charger group, sales tax in, PKR/kWh; a price for each "
+        description="drivers' price by charger group, with sales tax, PKR/kWh; a price for each "
         "group of the configurations",
     )
     pkr_per_usd: float | None = Field(
@@ -363,10 +368,10 @@ class Money(Section):
         gt=0,
         le=100_000,
         description="PKR to the US dollar: prices of chargers and swap batteries follow it by "
-        "their imported share; none: the catalogue's, 280",
+        "their imported share; default: the catalogue's, 280",
     )
     tariff_pkr_kwh: RupeesKwh | None = Field(
-        None, gt=0, le=1000, description="what the station pays for its power, PKR/kWh"
+        None, gt=0, le=1000, description="the station's price of power, PKR/kWh"
     )
     fixed_pkr_kw_month: RupeesMonth | None = Field(
         None,
@@ -399,25 +404,25 @@ class Money(Section):
         ge=2025,
         le=2060,
         description="year in which stations open; their sales follow the demand of the fleet model "
-        "up to those of the target year; none: spread evenly over the four years up to it",
+        "up to those of the target year; default: spread evenly over the four years up to it",
         json_schema_extra={"unit": "year"},
     )
     sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = Field(
         None,
-        description="sales of each year of operation over those of the target year, in place of "
+        description="sales of each year of operation relative to the target year, in place of "
         "the fleet model's; the last holds for the years after",
     )
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field(
         {},
-        description="what an hour of a driver is worth by vehicle class, PKR, for "
-        "least_cost_to_all; classes not named: the package's figure",
+        description="worth of a driver's hour by vehicle class, PKR, for "
+        "least_cost_to_all; default: the package's figure",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _renamed(cls, given: Any) -> Any:
         old = ("first_year_share", "full_after_years")
-        what = "no longer there: sales follow the demand of the fleet model from opening_year"
+        what = "no longer exists: sales follow the demand of the fleet model from opening_year"
         fix = "leave it out, or give the shares of each year as sales_path"
         there = given if isinstance(given, Mapping) else {}
         there = given if isinstance(given, Mapping) else {}

@@ -44,7 +44,8 @@ def to_yaml(config: Config) -> str:
     Parameters
     ----------
     config
-        As `siting.config.load` returns it, with absolute paths."""
+        As `siting.config.load` returns it, with absolute paths.
+    """
     return write(plain(config))
 
 
@@ -123,10 +124,10 @@ def reference() -> dict[str, str]:
         "",
         made,
         "",
-        "One YAML file describes one study. Unknown keys are refused. Units stand in the names of "
-        "the keys. Relative paths are taken from the folder of the file. `1e9` and `120_000_000` "
-        "are numbers; only `true` and `false` are truth values. Defaults marked ASSUMPTION are "
-        "nobody's figures: replace them where you know better.",
+        "One YAML file describes one study. Unknown keys are refused. Units are part of the names "
+        "of the keys. Relative paths are taken from the folder of the file. `1e9` and "
+        "`120_000_000` are numbers; only `true` and `false` are truth values. Defaults marked "
+        "ASSUMPTION have no source: replace them if you know better.",
         "",
         "```{toctree}",
         ":hidden:",
@@ -158,7 +159,7 @@ def nation_reference() -> str:
         "<!-- Made by siting.config.pages from siting/config; do not edit. -->",
         "",
         "One YAML file describes a nation: cities, each with a [configuration](config.md) of its "
-        "own, and the money they share. [The how-to](howto/nation.md) says what comes of it.",
+        "own, and the money they share. [The how-to](howto/nation.md) describes its results.",
         "",
     ]
     return "\n".join([*lines, *(text for _, text in _tables(NationConfig))])

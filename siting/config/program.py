@@ -50,7 +50,7 @@ class LinearDecay(Section):
     """Linear decay: a kWh counts less the longer the drive."""
 
     kind: Literal["linear"] = Field(description="along a straight line")
-    full_min: Minutes = Field(0, ge=0, le=240, description="drive up to which it counts in full")
+    full_min: Minutes = Field(0, ge=0, le=240, description="drive up to which a kWh counts in full")
     end_min: Minutes = Field(gt=0, le=240, description="drive at which the line ends")
     least: PositiveShare = Field(0.5, description="factor at the end of the line and beyond")
 
@@ -103,7 +103,7 @@ class LeastCost(Section):
 
     served_share: PositiveShare = Field(description="share of the demand that must be served")
     of: Literal["demand", "reachable"] = Field(
-        "demand", description="share of all demand, or of what any site could reach"
+        "demand", description="share of all demand, or of the demand in reach of any site"
     )
     money: Literal["subsidy_pkr", "cost_pkr"] = Field(
         "subsidy_pkr", description="least public money, or least cost in all"
@@ -119,7 +119,7 @@ class LeastGain(Section):
         10.0,
         ge=0,
         le=1e9,
-        description="what a PKR m must bring of what the objective counts; 0: anything will do; "
+        description="least gain of a PKR m, in the unit of the objective; 0: no limit; "
         "10 kWh/day is PKR 27 of public money for each kWh of ten years, a judgement: about what "
         "the energy costs; ASSUMPTION",
     )
@@ -130,10 +130,10 @@ class LeastGain(Section):
     )
     rule: Literal["within_gap", "always"] = Field(
         "within_gap",
-        description="within_gap: of plans within solver.gap one without stations that bring less "
-        "(in years and where public money follows the business case: one whose drives are not "
-        "shortened for more money; not under coverage); "
-        "always: it is part of what is best, whatever energy that gives up",
+        description="within_gap: remove stations below it while the plan stays within solver.gap "
+        "(in years and where public money follows the business case: do not spend more money "
+        "to shorten drives; not under coverage); "
+        "always: part of the aim, whatever energy that costs",
     )
     money: Literal["subsidy_pkr", "cost_pkr"] = Field(
         "subsidy_pkr", description="with always: public money, or cost in all"
@@ -160,14 +160,12 @@ class Years(Section):
         min_length=1, description="public money granted in each year, PKR; the years of the plan"
     )
     carry_over: bool = Field(
-        False, description="whether money not spent in a year can be spent later"
+        False, description="whether unspent money of a year can be spent later"
     )
     upgrades: bool = Field(
-        False, description="whether a station can become a bigger one later, for the difference"
+        False, description="whether a station can be upgraded later, at the cost of the difference"
     )
-    discount_rate: Share = Field(
-        0.08, description="share by which a kWh counts less for each year later; ASSUMPTION"
-    )
+    discount_rate: Share = Field(0.08, description="yearly discount of a kWh; ASSUMPTION")
     last_period_years: int = Field(
         1, ge=1, le=30, description="years that the last year stands for"
     )
@@ -183,12 +181,12 @@ class Years(Section):
 class Future(Section):
     """One scenario of demand."""
 
-    probability: PositiveShare = Field(description="how likely it is; they add up to 1")
+    probability: PositiveShare = Field(description="probability; the sum is 1")
     fleet: Text | None = Field(
-        None, description="scenario of the national fleet; none: demand.scenario"
+        None, description="scenario of the national fleet; default: demand.scenario"
     )
     case: Literal["low", "central", "high"] | None = Field(
-        None, description="ends of the figures' ranges; none: demand.case"
+        None, description="ends of the figures' ranges; default: demand.case"
     )
 
 
@@ -205,7 +203,7 @@ class Scenarios(Section):
         0.8, gt=0, lt=1, description="share of outcomes that cvar leaves out"
     )
     cvar_of: Literal["unserved", "served"] = Field(
-        "unserved", description="what cvar counts as outcome"
+        "unserved", description="outcome that cvar counts"
     )
 
     @model_validator(mode="after")
@@ -219,12 +217,12 @@ class Scenarios(Section):
 class Alternatives(Section):
     """Further plans that differ from the best one."""
 
-    count: int = Field(3, ge=2, le=50, description="number of plans, the best among them")
+    count: int = Field(3, ge=2, le=50, description="number of plans, including the best")
     differ_by: int = Field(
-        2, ge=1, le=1000, description="sites that stand in one of two plans only, at least"
+        2, ge=1, le=1000, description="least number of sites in one of two plans only"
     )
     within_share: Share | None = Field(
-        None, description="share of the best plan's worth that another may lose; none: any"
+        None, description="share of the best plan's worth that another may lose; default: any"
     )
 
 
@@ -237,25 +235,25 @@ class Program(Section):
 
     model: Literal["capacitated", "coverage"] = Field(
         "capacitated",
-        description="capacitated: a station serves no more than its chargers deliver; "
-        "coverage: whatever is in reach counts as served",
+        description="capacitated: a station serves at most the output of its chargers; "
+        "coverage: all demand in reach counts as served",
     )
     budget_pkr: Rupees = Field(
         ge=0, le=1e14, description="public money that may be spent in all, PKR"
     )
     min_served_share: Share = Field(
         0.0,
-        description="share of the demand that the plan must serve at the least; the run stops with "
-        "what cannot hold where no plan does",
+        description="least share of the demand served; if no plan serves it, the run stops and "
+        "names the conflict",
     )
     objective: Literal["energy", "people", "sessions"] = Field(
-        "energy", description="what the plan serves the most of"
+        "energy", description="quantity served that the plan maximises"
     )
     decay: Decay | None = Field(
-        None, description="by how much less a kWh counts the longer the drive; none: all alike"
+        None, description="decay of a kWh's worth with the drive; default: none"
     )
     zones: Zones | None = Field(
-        None, description="zones for floors, fairness and the district table; none: none"
+        None, description="zones for floors, fairness and the district table; default: no zones"
     )
     zone_floor: Share = Field(0.0, description="share of its demand served in every zone")
     zone_floors: Mapping[Text, Share] = Field(
@@ -273,36 +271,36 @@ class Program(Section):
     )
     least_cost: LeastCost | None = Field(
         None,
-        description="the cheapest plan for a share served, where this comes first without a "
-        "budget; none: the best for the budget",
+        description="the least expensive plan for a share served, as first aim without a "
+        "budget; default: the best for the budget",
     )
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = Field(
         (),
-        description="which comes first, where more than one of fairness, least_cost and a "
-        "criterion regret or cvar are asked for; each keeps what the ones before reached",
+        description="order of the first aims, where more than one of fairness, least_cost and a "
+        "criterion regret or cvar is set; each keeps the values of those before",
     )
     then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
         Field(
             None,
-            description="what is best next, among plans as good so far, to a fifth of solver.gap: "
-            "most_worth (the objective), least_money (public money), shortest_drives (for no more "
-            "public money than the plan before draws, unless least_gain is 0), least_cost_to_all "
-            "(yearly cost of stations and drivers' time, for no more public money either); none: "
-            "least_cost_to_all, but nothing where decay counts drives already or the method is "
-            "greedy",
+            description="later aims in order, among plans of equal value, to a fifth of "
+            "solver.gap: most_worth (the objective), least_money (public money), shortest_drives "
+            "(for no more public money than the plan before, unless least_gain is 0), "
+            "least_cost_to_all (yearly cost of stations and drivers' time, for no more public "
+            "money either); default: least_cost_to_all, but none where decay counts drives already "
+            "or the method is greedy",
         )
     )
     least_gain: LeastGain = Field(
         LeastGain(),
-        description="what a further PKR m must bring, so that every station earns its place and "
-        "money that gains little is left",
+        description="least gain of a further PKR m, so that every station is worth its money and "
+        "money of little gain is saved",
     )
-    years: Years | None = Field(None, description="a plan in years; none: one year")
+    years: Years | None = Field(None, description="a plan in years; default: one year")
     scenarios: Scenarios | None = Field(
-        None, description="one plan for several futures; none: one demand"
+        None, description="one plan for several futures; default: one demand"
     )
     alternatives: Alternatives | None = Field(
-        None, description="further plans that differ; none: one plan"
+        None, description="further plans that differ; default: one plan"
     )
     limits: Annotated[Limits, BeforeValidator(_no_section)] = Field(
         Limits(), description="limits beside the budget"
@@ -318,9 +316,7 @@ class Program(Section):
         refusals: list[Refusal] = []
         if self.zones is None:
             refusals += [
-                ((key,), "needs program.zones", "say what the zones are")
-                for key, on in floors.items()
-                if on
+                ((key,), "needs program.zones", "set them") for key, on in floors.items() if on
             ]
         gains = self.least_gain.per_million_by_year
         if gains is not None:
@@ -338,20 +334,18 @@ class Program(Section):
         if asked[:1] == ("least_cost",):
             split = self.limits.split or self.limits.split_like != "none"
             keys = ["split" if self.limits.split else "split_like"] * bool(split)
-            what = "keeps a part of the budget, which does not count where the least money is first"
+            what = "reserves budget, without effect if the first aim is the least money"
             refusals += [(("limits", key), what, "leave it out") for key in keys]
             refusals += [(("limits", "envelopes", n, "rule"), what, "leave it out") for n in kept]
         elif whole > money:
-            what = f"PKR {whole:,.0f} are kept of a budget of PKR {money:,.0f}"
+            what = f"PKR {whole:,.0f} are reserved of a budget of PKR {money:,.0f}"
             refusals.append((("limits", "envelopes"), what, "keep less, or raise the budget"))
         for key in self.aims:
             if key not in asked:
-                refusals.append((("aims",), f"names {key}, which is not asked for", "leave it out"))
+                refusals.append((("aims",), f"names {key}, which is not set", "leave it out"))
         missing = [key for key in asked if key not in self.aims]
         if len(asked) > 1 and self.aims and missing:
-            refusals.append(
-                (("aims",), f"lacks {', '.join(missing)}", "name all that are asked for")
-            )
+            refusals.append((("aims",), f"lacks {', '.join(missing)}", "name all that are set"))
         refuse(refusals)
         return self
 

@@ -30,7 +30,7 @@ def load(
     *,
     check_files: bool = True,
 ) -> Config:
-    """Return the configuration in a YAML file, checked, its paths absolute.
+    r"""Return the configuration in a YAML file, checked, its paths absolute.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def load(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "town.yaml")
-    ...     _ = file.write_text("name: town\\nprogram: {budget_pkr: -1}", encoding="utf-8")
+    ...     _ = file.write_text("name: town\nprogram: {budget_pkr: -1}", encoding="utf-8")
     ...     try:
     ...         load(file)
     ...     except ConfigError as err:
@@ -120,7 +120,7 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
     except OSError as err:
         raise ConfigError(Fault(str(path), f"cannot be read: {err.strerror}")) from err
     if content is None:
-        what = f"is larger than {MAX_BYTES:,} bytes, which no configuration is"
+        what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
         raise ConfigError(Fault(str(path), what))
     try:
         document = read(content.decode("utf-8-sig"))
@@ -168,7 +168,7 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
         if isinstance(current, list):
             if not word.isdecimal() or int(word) >= len(current):
                 count = f"{len(current)} item{'' if len(current) == 1 else 's'}"
-                what = f"{dotted(key)} has {count}, counted from 0; {word!r} is none"
+                what = f"{dotted(key)} has {count}, counted from 0; {word!r} is not a position"
                 return [*faults, Fault(place, what)]
             step: str | int = int(word)
         elif isinstance(current, dict):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from siting.config.fields import Refusal
 
-TWO_FIRST = "two things cannot both be best: name which comes first"
+TWO_FIRST = "two aims cannot both be first: name the order"
 
 
 class Clash(NamedTuple):
@@ -38,25 +38,25 @@ REFUSALS: tuple[Clash, ...] = (
     Clash(
         "offers.subsidy.rule: need or gap",
         "program.model: coverage",
-        "what is in reach counts as served whether or not chargers could deliver it, so no station "
-        "has sales to work a business case out from",
+        "demand in reach counts as served whether or not chargers could deliver it, so no station "
+        "has sales for a business case",
     ),
     Clash(
         "offers.subsidy.rule: need or gap",
         "program.least_gain.per_million_by_year: given",
-        "what a business case lacks would be paid in the year in which a rupee counts least",
+        "viability gaps would be paid in the year in which a rupee counts least",
         "leave it out, or take offers.subsidy.rule: share",
     ),
     Clash(
         "solver.method: exact or greedy",
         "solver.name: not HiGHS",
-        "the methods exact and greedy work on HiGHS; another solver gets the program whole",
+        "the methods exact and greedy work on HiGHS; another solver needs the whole program",
         "add solver.method: milp, or leave the name out",
     ),
     Clash(
         "offers.subsidy.rule: share or flat",
         "offers.subsidy.concessions: given",
-        "every station is paid by itself, whatever its case lacks",
+        "every station is paid by itself, whatever its shortfall",
         "leave it out, or take offers.subsidy.rule: need",
     ),
     *(
@@ -64,9 +64,9 @@ REFUSALS: tuple[Clash, ...] = (
         for asked, why in (
             (
                 "program.years: given",
-                "what one year earns too much is not paid back in a later one",
+                "a surplus of one year is not paid back in a later one",
             ),
-            ("program.model: coverage", "no station has sales to work a business case out from"),
+            ("program.model: coverage", "no station has sales for a business case"),
         )
     ),
     Clash(
@@ -117,11 +117,11 @@ def says(config: Any, setting: str) -> bool:
 def table() -> str:
     """Return the table as Markdown, for the page of the configuration."""
     lines = [
-        "## What cannot be asked together",
+        "## Settings that exclude each other",
         "",
-        "Everything else goes with everything. These are refused before anything is read.",
+        "All other settings can be combined. These are refused before any input is read.",
         "",
-        "| setting | with | why | what mends it |",
+        "| setting | with | why | fix |",
         "|---|---|---|---|",
     ]
     lines += [f"| `{c.other}` | `{c.one}` | {c.why} | {c.fix} |" for c in REFUSALS]

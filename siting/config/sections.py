@@ -42,11 +42,11 @@ from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource,
 class Roads(Section):
     """The road network and its speeds."""
 
-    source: RoadSource = Field(discriminator="kind", description="where the roads are taken from")
+    source: RoadSource = Field(discriminator="kind", description="source of the roads")
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = Field(
         None,
-        description="column of the speed table for roads without a sane maxspeed; "
-        "none: the one of demand.city",
+        description="column of the speed table for roads without a plausible maxspeed; "
+        "default: the one of demand.city",
     )
     speeds_csv: CsvFile | None = Field(
         None, description="speed table to use in place of the packaged one, same columns"
@@ -67,11 +67,9 @@ class Download(Section):
         description="Nominatim server; the public one by default",
     )
     timeout_s: WholeSeconds = Field(
-        180, ge=1, le=3600, description="how long to wait for an answer, s; OSMnx's own default"
+        180, ge=1, le=3600, description="time-out of an answer, s; OSMnx's own default"
     )
-    retries: int = Field(
-        3, ge=0, le=20, description="how often to try again after a failure that may pass"
-    )
+    retries: int = Field(3, ge=0, le=20, description="retries after a temporary failure")
     cache_dir: Folder = Field(
         Path("cache/osmnx"), description="folder that keeps what was downloaded"
     )
@@ -89,10 +87,10 @@ class Candidates(Section):
     """The candidate sites."""
 
     sources: Annotated[tuple[SiteSource, ...], Field(strict=False)] = Field(
-        min_length=1, description="where candidate sites are taken from; all of them together"
+        min_length=1, description="sources of candidate sites, used together"
     )
     existing: Existing | None = Field(
-        None, description="stations in service already; none: none are known"
+        None, description="stations already in service; default: none"
     )
     merge_within_m: Metres = Field(
         60,
@@ -109,7 +107,7 @@ class Candidates(Section):
     exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = Field(
         (),
         description="areas where no station may be built: places inside are left out and listed; "
-        "what stands there stays",
+        "existing stations stay",
     )
 
 
@@ -136,7 +134,7 @@ class Reach(Section):
     )
     table_csv: CsvFile | None = Field(
         None,
-        description="drives of your own in place of those over the roads: cell_id, site_id, "
+        description="your own drives in place of those over the roads: cell_id, site_id, "
         "travel_min; those above cutoff_min do not count",
     )
 
@@ -144,17 +142,17 @@ class Reach(Section):
 class Solver(Section):
     """The solver settings of the integer program."""
 
-    name: Text = Field("HiGHS", description="solver, by the name PuLP knows it by")
+    name: Text = Field("HiGHS", description="the solver's name in PuLP")
     method: Literal["exact", "greedy", "milp"] = Field(
         "exact",
         description="exact: until the gap is proven; greedy: a good plan quickly, with a bound; "
-        "milp: the whole program handed to the solver through PuLP",
+        "milp: the whole program passed to the solver through PuLP",
     )
     gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
         0.005,
         ge=0,
         lt=1,
-        description="stop when the plan is proven to be within this share of the best",
+        description="proven relative gap at which to stop",
     )
     drives_gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
         0.05,
@@ -167,9 +165,7 @@ class Solver(Section):
         120, gt=0, le=604_800, description="stop after this time with the best plan so far, s"
     )
     threads: int = Field(2, ge=1, le=1024, description="processor cores to use")
-    seed: int = Field(
-        1, ge=0, le=2_147_483_647, description="seed of whatever the solver leaves to chance"
-    )
+    seed: int = Field(1, ge=0, le=2_147_483_647, description="random seed of the solver")
 
 
 class Output(Section):
@@ -221,18 +217,16 @@ class Config(Section):
     candidates: Candidates = Field(description="places where a station could stand")
     offers: Offers = Field(Offers(), description="what can be built at a site")
     money: Money = Field(Money(), description="prices and rates of a station's business case")
-    reach: Reach = Field(Reach(), description="how far drivers go to charge")
-    program: Program = Field(description="what is to be decided, and the budget")
-    solver: Solver = Field(Solver(), description="how the program is solved")
-    output: Output = Field(Output(), description="where results are kept")
-    report: Report = Field(Report(), description="how the report of a run is written")
-    award: Award = Field(
-        Award(), description="what bidders are held to; read by `siting award` alone"
-    )
+    reach: Reach = Field(Reach(), description="reach of drivers")
+    program: Program = Field(description="the decision, and the budget")
+    solver: Solver = Field(Solver(), description="solver settings")
+    output: Output = Field(Output(), description="folders of results")
+    report: Report = Field(Report(), description="settings of the report")
+    award: Award = Field(Award(), description="rules for bidders; used by `siting award` only")
     sweep: Mapping[SweepKey, SweepValues] = Field(
         {},
         description="values to try for single keys, by key path, every combination a study; "
-        "read by `siting batch` alone",
+        "used by `siting batch` only",
     )
 
     @model_validator(mode="after")
@@ -257,7 +251,7 @@ class Config(Section):
         ):
             for name in names:
                 if name not in known:
-                    what = "no class of demand.vehicle_classes"
+                    what = "is not a class of demand.vehicle_classes"
                     fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
                     refusals.append(((*key, name), what, fix))
         refuse([*refusals, *clashes(self)])

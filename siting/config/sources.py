@@ -43,7 +43,7 @@ class RoadsPlace(Section):
 
     kind: Literal["place"] = Field(description="roads of a named place")
     query: Text = Field(
-        description='name that Nominatim knows, e.g. "Saddar, Karachi, Pakistan"; the roads inside '
+        description='name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; the roads inside '
         "its outline are taken"
     )
     licence: Licence = OSM_LICENCE
@@ -104,7 +104,8 @@ class RoadsFile(Section):
         "package as Parquet, which is taken with its own speeds"
     )
     clip: PolygonFile | None = Field(
-        None, description="layer file with the polygon to clip the roads to; none: the whole file"
+        None,
+        description="layer file with the polygon to clip the roads to; default: the whole file",
     )
     licence: Licence = ""
     attribution: Attribution = ""
@@ -123,7 +124,7 @@ class RoadsFile(Section):
     @model_validator(mode="after")
     def _a_network_is_not_clipped(self) -> RoadsFile:
         if self.clip is not None and self.path.suffix == ".parquet":
-            what = "does not go with a network of this package, which is whole"
+            what = "cannot be used with a network of this package, which is complete"
             refuse([(("clip",), what, "leave it out, or name the OSM file")])
         return self
 
@@ -142,7 +143,7 @@ class PeoplePoints(Section):
         gt=0,
         le=1,
         description="where the points are centres of raster cells: the width of a cell, degrees, "
-        "so that its people spread over it; none: all live at the point",
+        "so that its people spread over it; default: all live at the point",
     )
     clip_to_roads: bool = Field(
         False,
@@ -160,7 +161,7 @@ class PeopleStreets(Section):
         description="a total of people, spread by length of residential street"
     )
     total: People = Field(gt=0, le=1e9, description="people who live in the area")
-    basis: Text = Field(description="where the total comes from; repeated in every output")
+    basis: Text = Field(description="source of the total; repeated in every output")
 
 
 class PeopleZones(Section):
@@ -176,25 +177,25 @@ class PeopleZones(Section):
     )
     column: Text = Field("people", description="column that holds the number of people")
     id_column: Text | None = Field(
-        None, description="column that names a zone; none: zone_id or id, else numbered"
+        None, description="column that names a zone; default: zone_id or id, else numbers"
     )
     name_column: Text | None = Field(
-        None, description="column with what people call a zone; none: name, else the id"
+        None, description="column with the zone's display name; default: name, else the id"
     )
     renting_column: Text | None = Field(
-        None, description="column with the share of households that rent; none: not known"
+        None, description="column with the share of households that rent; default: unknown"
     )
     high_rise_column: Text | None = Field(
-        None, description="column with the share of households in high-rises; none: not known"
+        None, description="column with the share of households in high-rises; default: unknown"
     )
     ownership_column: Text | None = Field(
         None,
-        description="column with vehicles a head, or what stands for it, of any unit: moves cars "
-        "to the zones that have more, the total stays; none: by people",
+        description="column with vehicles a head, or a proxy, of any unit: moves cars "
+        "to zones with more of it, at the same total; default: by people",
     )
     spread_by: Literal["streets", "buildings", "places"] = Field(
         "streets",
-        description="what a zone's people are spread by inside it: length of residential street, "
+        description="basis for spreading people inside a zone: length of residential street, "
         "footprint of buildings, or places",
     )
     spread_path: SpreadFile | None = Field(
@@ -205,7 +206,7 @@ class PeopleZones(Section):
     clip_to_roads: bool = Field(
         False,
         description="whether to count only the share of a zone's area inside the outline of the "
-        "roads, for zones that reach beyond them; false: all its people are put inside",
+        "roads, for zones that reach beyond them; false: all its people count",
     )
     source: Source = ""
     licence: Licence = ""
@@ -238,7 +239,7 @@ class PeopleRaster(Section):
         False, description="whether the values are people per km2, not people per pixel"
     )
     nodata: float | None = Field(
-        None, description="value that means no data, where the file does not say so itself"
+        None, description="value that means no data, where the file does not name it"
     )
     source: Source = ""
     licence: Licence = ""
@@ -319,7 +320,7 @@ class SitesOsmFile(Section):
     path: OsmFile = Field(description="OSM file (XML plain, gz or bz2; PBF)")
     tags: Tags = Field(
         min_length=1,
-        description="OSM tags that make a candidate: for each key the values taken, any of them",
+        description="OSM tags that make a candidate: for each key its accepted values",
     )
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
@@ -334,7 +335,7 @@ class SitesOsmDownload(Section):
     )
     tags: Tags = Field(
         min_length=1,
-        description="OSM tags that make a candidate: for each key the values taken, any of them",
+        description="OSM tags that make a candidate: for each key its accepted values",
     )
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
@@ -347,23 +348,23 @@ class SitesLayer(Section):
     kind: Literal["layer"] = Field(description="rows of a layer file")
     path: LayerFile = Field(description="layer file with one row a site")
     name_column: Text | None = Field(
-        None, description="column with what people call the site; none: the sites have no names"
+        None, description="column with the site's name; default: no names"
     )
     id_column: Text | None = Field(
         None,
-        description="column with your own ids, kept as user_id in every output; none: site_id or "
-        "id, where there is one",
+        description="column with your own ids, kept as user_id in every output; default: site_id "
+        "or id, if present",
     )
     site_kind: Text = Field(
-        "site", description="what the sites are (fuel, parking, mall …) where no column says it"
+        "site", description="kind of the sites (fuel, parking, mall …) without a column for it"
     )
     kind_column: Text | None = Field(
-        None, description="column with what each site is; none: all are site_kind"
+        None, description="column with each site's kind; default: all are site_kind"
     )
     tags: Tags | None = Field(
         None,
         description="for layers with OSM tags as columns: keep rows with any of these values; "
-        "none: keep all rows",
+        "default: keep all rows",
     )
     source: Source = ""
     licence: Licence = ""
@@ -375,16 +376,16 @@ class SitesParcels(Section):
     kind: Literal["parcels"] = Field(description="land parcels, polygons of a layer file")
     path: PolygonFile = Field(description="layer file with one polygon a parcel")
     name_column: Text | None = Field(
-        None, description="column with what people call the parcel; none: name, else no names"
+        None, description="column with the parcel's name; default: name, else no names"
     )
     id_column: Text | None = Field(
         None,
-        description="column with your own ids, kept as user_id in every output; none: site_id or "
-        "id, where there is one",
+        description="column with your own ids, kept as user_id in every output; default: site_id "
+        "or id, if present",
     )
-    site_kind: Text = Field("parcel", description="what the parcels are, where no column says it")
+    site_kind: Text = Field("parcel", description="kind of the parcels without a column for it")
     kind_column: Text | None = Field(
-        None, description="column with what each parcel is; none: all are site_kind"
+        None, description="column with each parcel's kind; default: all are site_kind"
     )
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(
         200,
@@ -401,7 +402,7 @@ class ExcludedArea(Section):
 
     path: PolygonFile = Field(description="layer file with the polygons")
     name_column: Text | None = Field(
-        None, description="column with what people call an area; none: name, else the file's name"
+        None, description="column with the area's name; default: name, else the file's name"
     )
     source: Source = ""
     licence: Licence = ""

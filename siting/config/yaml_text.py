@@ -91,12 +91,12 @@ class Document:
 
 
 def read(text: str) -> Document:
-    """Return the value of a YAML text with the line of every key.
+    r"""Return the value of a YAML text with the line of every key.
 
     Raises `BrokenYamlError` if it cannot be parsed, holds several documents, or has too much
     nesting or repetition.
 
-    >>> document = read("program:\\n  budget_pkr: 1.2e8\\n  peak: no")
+    >>> document = read("program:\n  budget_pkr: 1.2e8\n  peak: no")
     >>> document.value
     {'program': {'budget_pkr': 120000000.0, 'peak': 'no'}}
     >>> document.lines[("program", "budget_pkr")]
@@ -169,7 +169,7 @@ class _Walk:
             return items
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
-        raise _broken(node, f"tag {node.tag!r} is not read here")
+        raise _broken(node, f"tag {node.tag!r} is not allowed")
 
     def _mapping(self, node: yaml.MappingNode, key: Key, above: tuple[int, ...]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -203,7 +203,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
                 return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
     except (ValueError, KeyError) as err:
         raise _broken(node, f"{text[:60]!r} is not {node.tag.removeprefix(_TAG)}") from err
-    raise _broken(node, f"tag {node.tag!r} is not read here")
+    raise _broken(node, f"tag {node.tag!r} is not allowed")
 
 
 def _broken(node: yaml.Node, what: str) -> BrokenYamlError:

@@ -29,7 +29,7 @@ MOST_OVERLAP = 0.001
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
-# Columns of zones themselves; a user's column of that name is renamed.
+# Column names used for zones; a user's column of such a name is renamed.
 RESERVED = (
     "zone_id",
     "name",

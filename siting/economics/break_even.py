@@ -144,7 +144,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
         ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps them),
         ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no public
         money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
-        shortfall above its cap). Blank without such a value between 0 and `FAR` times the figure's
+        shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
         own. Figures without an effect are left out. The nearest to its value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)

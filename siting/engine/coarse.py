@@ -85,7 +85,7 @@ class CoarseLayout(Layout):
         for r, limit in enumerate(self.instance.limits):
             if limit.per_rupee:
                 self._envelope[r] = self._measure("envelope", r, np.inf)
-        # Only this layout asks for single subsidies.
+        # No caller needs single subsidies here.
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:

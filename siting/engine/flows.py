@@ -1,11 +1,11 @@
-"""Which energies of pairs a relaxation has: the nearest, and those that its prices ask for.
+"""The energies of pairs in a relaxation: the nearest, and those priced in.
 
 A row of demand reaches dozens of sites and is served by one or two, mostly near ones. So the
-relaxation begins with the energies to the nearest sites, and the others are priced in like options.
+relaxation starts with the energies to the nearest sites, and prices the others in like options.
 
-A *link* ``x_c <= u_c Y`` says that of an energy ``x_c`` no more than its share ``u_c`` is served
-where ``Y`` of a station stands that can serve it. It follows from whole numbers, not from the
-capacities of a fraction of a large station. Links that a solution breaks come in.
+A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``,
+with ``Y`` the value of stations that can serve it. It is valid for integer options, but does not
+follow from the capacity of a fraction of a large station. Violated links are added.
 
 Source: M. Daskin: Network and Discrete Location. 2nd ed., Wiley 2013, chapter 7 (the strong
 formulation of facility location).
@@ -19,16 +19,16 @@ from scipy import sparse
 from siting.engine.frame import Frame, first_of_each
 from siting.program.instance import Flags, Floats, Ints
 
-# Energies of a row that are in from the beginning, and that come in at a time.
+# Energies of a row in the relaxation at first, and those added at a time.
 NEAREST, AT_ONCE = 8, 3
-# Share of what a link lets through that it is broken by at least.
+# Least relative violation of a link to add.
 BROKEN = 0.01
 
 
 class Flows:
-    """The energies of a frame's pairs: which are in the relaxation, and which are linked.
+    """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a plan at hand, of which each row has its nearest as well.
+    `start`: sites of a known plan; each row has its nearest among them as well.
     """
 
     def __init__(self, frame: Frame, start: Ints) -> None:
@@ -46,25 +46,25 @@ class Flows:
             there = np.zeros(frame.sites, dtype=bool)
             there[start] = True
             self.inside |= self.nearest(there)
-        else:  # one energy a row, whoever serves it
+        else:  # one energy a row, whatever its station
             self.inside = np.ones(len(pair), dtype=bool)
 
     def nearest(self, open_: Flags) -> Flags:
-        """Return which energies are of the nearest sites of their row, of sites that are open."""
+        """Return the energies of the nearest open sites of each row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
         out[order[first_of_each(self.group[order], NEAREST)]] = True
         return out
 
     def columns(self, more: Flags | None = None) -> Ints:
-        """Return the columns of those that are in, and of some more."""
+        """Return the columns of the energies in the relaxation, and of some more."""
         there = self.inside if more is None else self.inside | more
         return self.first + np.flatnonzero(there)
 
     def price_in(self, reduced: Floats, least: float, open_: Flags | None = None) -> bool:
-        """Let the best of each row in that promise more than `least`; return whether any is.
+        """Add the best energies of each row that promise more than `least`; return whether any is.
 
-        `open_`: sites that are looked at; all where none are named.
+        `open_`: sites considered; all if empty.
         """
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         if open_ is not None:
@@ -80,7 +80,7 @@ class Flows:
         return self.frame.able[s].astype(float)
 
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
-        """Link what is broken by a point: of options, and of all energies; say if any was."""
+        """Add the links, of options and all energies, that a point violates; return if any."""
         lets = np.zeros(len(self.site))
         for s in range(len(self.frame.program.slices)):
             open_ = np.zeros((self.frame.sites, self.frame.able[s].shape[1]))
@@ -92,9 +92,9 @@ class Flows:
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the rows of the links of some columns (``<= 0``), and the energies they are of.
+        """Return the rows of the links of some columns (``<= 0``), and their energies.
 
-        Among `columns` are options, of which the links of a site have those that are there.
+        `columns` include options; the links of a site use those present.
         """
         place = np.full(self.first + len(self.site), -1, dtype=np.int64)
         inside = columns < len(place)
@@ -124,7 +124,7 @@ class Flows:
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:
-        """Return what the prices of all energies' links take from the reduced costs of columns."""
+        """Return the reduction of columns' reduced costs by the prices of all links."""
         out = np.zeros(self.frame.matrix.a.shape[1])
         out[self.first : self.first + len(price)] = price
         for s in range(len(self.frame.program.slices)):

@@ -1,10 +1,9 @@
-"""A plan from the relaxation over priced offers: sites gathered, groups decided, numbers rounded.
+"""A plan from the relaxation over priced offers: sites and groups fixed, numbers rounded.
 
-A relaxation takes a little of a station wherever there is room. With a small price on what stations
-cost it gathers; then, round after round, the sites and the charger groups that it takes most of are
-decided for, those it hardly takes against, and the rest is solved again (a dive). What is left open
-in the end are numbers: each site gets the cheapest offer of its groups that delivers as much as the
-relaxation does there.
+A relaxation has a fraction of a station wherever there is room. A small price on cost concentrates
+them; then, round after round, sites and charger groups of large values are opened, those of small
+values closed, and the rest is solved again (a dive). In the end only numbers are open: each site
+gets the least expensive offer of its groups with the output of the relaxation.
 
 Source: T. Achterberg: Constraint Integer Programming. Thesis, TU Berlin 2007, chapter 9 (diving).
 """
@@ -19,23 +18,23 @@ from siting.engine.frame import Frame
 from siting.engine.pricing import Priced, Pricing
 from siting.program.instance import Flags, Floats, Ints
 
-# Share of the gap asked that the price on cost may take of the aim.
+# Share of the gap that the price on cost may use of the aim.
 GATHER = 0.5
-# What is taken at or above the first is decided for, at or below the second against; of what lies
-# between such a share is decided for in a round, and so many rounds there are at most.
+# Values from which a group is opened, and up to which it is closed; share of the others fixed in a
+# round, and most rounds.
 FOR, AGAINST, AT_LEAST, ROUNDS = 0.9, 0.02, 0.12, 25
-# An offer delivers enough with this share of what the relaxation does.
+# Share of the relaxation's output that is enough for an offer.
 ENOUGH = 0.999
 
 
 def gathered(pricing: Pricing, priced: Priced, gap: float, *, paid: bool = True) -> Ints | None:
-    """Return a choice that the relaxation leads to; None if it leads to none in time.
+    """Return the choice that a dive from the relaxation reaches; None if none in time.
 
-    `paid`: whether public money may be paid; with little of it stations that live of their
-    customers alone are the better plan.
+    `paid`: whether public money may be paid; with little of it, a plan of viable stations alone is
+    better.
 
-    It may be no plan: what stations lack, and what a floor misses, is not looked at again. Programs
-    over years have no such plan.
+    It may be infeasible: shortfalls of stations and floors are not checked. Programs over years
+    have no such plan.
     """
     frame = pricing.frame
     if frame.options.offer.shape[1] > 1 or not len(priced.taken):
@@ -47,7 +46,7 @@ def gathered(pricing: Pricing, priced: Priced, gap: float, *, paid: bool = True)
 
 
 def _price(frame: Frame, priced: Priced, gap: float) -> Floats:
-    """Return what the cost of each option counts in the scaled objective."""
+    """Return the price on each option's cost in the scaled objective."""
     cost = frame.program.instance.offer_cost[frame.options.last]
     spent = float(cost @ priced.taken)
     worth = abs(priced.bound / frame.matrix.size) if math.isfinite(priced.bound) else 0.0
@@ -56,7 +55,7 @@ def _price(frame: Frame, priced: Priced, gap: float) -> Floats:
 
 
 class _Dive:
-    """Decides which groups stand at which sites."""
+    """A dive over the charger groups of each site."""
 
     def __init__(self, pricing: Pricing, price: Floats, *, paid: bool) -> None:
         self.pricing, self.price, self.paid = pricing, price, paid
@@ -69,7 +68,7 @@ class _Dive:
         self.share = np.zeros(self.shape)
 
     def _share(self, taken: Floats) -> Floats:
-        """Return how much of a station with each group (column) is taken at each site (row)."""
+        """Return the value of each site (row) over options with each group (column)."""
         out = np.zeros(self.shape)
         for g in range(self.shape[1]):
             out[:, g] = np.bincount(
@@ -78,7 +77,7 @@ class _Dive:
         return out
 
     def run(self) -> Floats | None:
-        """Return how much of each option is taken once groups are decided; None if nothing is."""
+        """Return the value of each option once groups are fixed; None if infeasible."""
         found: Floats | None = None
         step = np.zeros(self.shape, dtype=bool)
         for _ in range(ROUNDS):
@@ -107,7 +106,7 @@ class _Dive:
         return self.pricing.again(self.price, allowed, self.open.any(axis=1), paid=self.paid)
 
     def _step_back(self, step: Flags) -> Flags:
-        """Decide for the better half of a step alone; against what is alone already."""
+        """Fix only the better half of a step; close a single option that fails alone."""
         self.open &= ~step
         count = int(step.sum())
         if count == 1:
@@ -115,7 +114,7 @@ class _Dive:
             return step
         half = np.partition(self.share[step], count // 2)[count // 2]
         kept: Flags = step & (self.share >= half)
-        if kept.sum() == count:  # all alike
+        if kept.sum() == count:  # all equal
             at = np.flatnonzero(kept.ravel())[: count // 2]
             kept = np.zeros(kept.size, dtype=bool)
             kept[at] = True
@@ -125,7 +124,7 @@ class _Dive:
 
 
 def _rounded(frame: Frame, taken: Floats) -> Ints:
-    """Return, of each site that is taken, the cheapest offer of its groups that is large enough."""
+    """Return the least expensive sufficient offer of its groups for each open site."""
     instance, last = frame.program.instance, frame.options.last
     capacity, cost = instance.offer_capacity[last], instance.offer_cost[last]
     chosen = []

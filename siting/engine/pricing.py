@@ -1,8 +1,8 @@
-"""Column generation: of many options at a site, those that a good plan may take.
+"""Column generation over the many options of a site.
 
-Where a site may hold any number of chargers there are hundreds of options a site. The relaxation
-is solved over a few of them, and its duals price the others: those whose reduced cost promises a
-gain come in, until none does. What is left is a program of a few options a site, which the rest of
+Where a site may hold any number of chargers there are hundreds of options a site. The relaxation is
+solved over a few of them, and its duals price the others: options whose reduced cost promises a
+gain are added, until none does. The result is a program of a few options a site, which the rest of
 the engine solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
@@ -10,8 +10,8 @@ the engine solves, and a bound on all plans::
 
 for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` (of each
 site the largest) and of the other columns ``c``, and ``u`` their bounds. No plan is worth more than
-``L``, and none that takes option ``o`` more than ``at_most(o)``. So a program that has every option
-whose `at_most` is above the plan at hand has an optimum of the whole.
+``L``, and none with option ``o`` more than ``at_most(o)``. So a program with every option whose
+`at_most` is above the incumbent contains an optimum of the whole.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -36,13 +36,13 @@ from siting.program.aims import Drives
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Offers a site, on average, above which a program is priced: a few are solved as they are.
+# Mean number of offers a site above which a program is priced; fewer are solved directly.
 MANY_OFFERS = 12
-# Options of a site that come in at a time, and rounds at most.
+# Most options of a site added at a time, and most rounds.
 AT_ONCE, ROUNDS = 3, 30
 # Share of the bound below which a promised gain ends the rounds, and links no longer help.
 PROMISE, STALLED = 1e-6, 5e-3
-# How often a relaxation is solved again in a dive for energies that promise so much, all together.
+# Most re-solves in a dive for priced energies, and the total promise that needs one.
 AGAIN, AGAIN_FOR = 3, 1e-3
 
 
@@ -53,12 +53,12 @@ def is_many(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """What the relaxation says of all options; values are signed so that more is better."""
+    """The bounds that the relaxation gives on all options; signed so that more is better."""
 
     active: Flags  # whether each option is in the relaxation
-    taken: Floats  # how much of each option it takes, 0 to 1
-    bound: float  # no plan is worth more
-    at_most: Floats  # no plan that takes an option is worth more
+    taken: Floats  # value of each option, 0 to 1
+    bound: float  # bound on any plan
+    at_most: Floats  # bound on any plan with the option
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
@@ -68,10 +68,10 @@ class Priced:
 
 
 class Pricing:
-    """The relaxation of a program of one aim, over the options that have come in so far.
+    """The relaxation of one aim, over the options added so far.
 
-    `start`: the options of plans at hand, which are in from the beginning; none if empty; `served`:
-    a point of all columns whose energies are, too.
+    `start`: the options of known plans, in the relaxation from the start; empty for none; `served`:
+    a point of all columns whose energies are in it too.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class Pricing:
         self.active = self._first(start)
         self.price = self.last_price = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
-        self.linked_at = math.inf  # the bound before links came in last
+        self.linked_at = math.inf  # the bound before links were last added
 
     def _read_caps(self) -> None:
-        """Find, of the column of each subsidy, its row and its coefficient there."""
+        """Find the row of each subsidy column, and its coefficient there."""
         rows = self.matrix.a[self.caps.start : self.caps.stop].tocoo()
         mine = rows.col >= self.count
         self.cap_row = np.full(self.matrix.a.shape[1], -1, dtype=np.int64)
@@ -108,7 +108,7 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, start: Ints) -> Flags:
-        """Return the options to begin with: cheap ones, large ones, and what cost least a kWh."""
+        """Return the first options: inexpensive, large, and of least cost per kWh."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -120,7 +120,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # The same offer, whenever it is built.
+            # The same offer, in any year of building.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[start] = True
@@ -129,7 +129,7 @@ class Pricing:
     # --- the relaxation ----------------------------------------------------------------------
 
     def _columns(self, more: Flags | None = None) -> Ints:
-        """Return the columns: options, energies (and `more`), others, what is paid to options."""
+        """Return the columns: options, energies (and `more`), others, payments to options."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -141,7 +141,7 @@ class Pricing:
         return np.concatenate([options, self.flows.columns(more), self.others, paid])
 
     def _solve(self, columns: Ints) -> Answered:
-        """Solve the relaxation over some columns; the prices of all rows are kept."""
+        """Solve the relaxation over some columns, and keep the prices of all rows."""
         m = self.matrix
         rows = np.ones(m.a.shape[0], dtype=bool)
         rows[self.caps] = False
@@ -158,7 +158,7 @@ class Pricing:
         )  # fmt: skip
         found = run_model(model, self.clock)
         if not (found.optimal or found.infeasible or self.clock.over):
-            # The interior point method ends without an answer now and then.
+            # The interior point method sometimes ends without an answer.
             model.setOptionValue("solver", "simplex")
             found = run_model(model, self.clock)
         self.price[:], self.link_price[:] = 0.0, 0.0
@@ -170,7 +170,7 @@ class Pricing:
     def again(
         self, price: Floats, allowed: Flags, open_: Flags, *, paid: bool = True
     ) -> Floats | None:
-        """Return how much of each option is taken at a price, of those allowed; None for no plan.
+        """Return the values of the allowed options at a price; None if infeasible.
 
         `price`: of each option, in the scaled objective; `open_`: sites that must have a station;
         `paid`: whether public money may be paid.
@@ -187,7 +187,7 @@ class Pricing:
         near = np.zeros(self.frame.sites, dtype=bool)
         near[self.frame.site[self.active]] = True
         try:
-            as_far = near[self.flows.site]  # as anyone would drive
+            as_far = near[self.flows.site]  # in the order of any drive
             more = self.flows.nearest(near)
             for _ in range(AGAIN):
                 columns = self._columns(more)
@@ -208,7 +208,7 @@ class Pricing:
         return out
 
     def _more_flows(self, found: Answered, near: Flags) -> bool:
-        """Price in energies to some sites; return whether they promise enough to solve again."""
+        """Price in energies to some sites; return whether their promise is worth a new solve."""
         reduced = self.matrix.cost - self.a.T @ self.price
         reduced -= self.flows.less_by_links(self.link_price)
         least = AGAIN_FOR * abs(found.objective) / max(len(self.flows.site), 1)
@@ -227,14 +227,14 @@ class Pricing:
     def _rounds(self, gap: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
 
-        `gap`: relative gap asked, beside which a promise may be small.
+        `gap`: relative gap asked for, which sets the scale of a small promise.
         """
         frame, known = self.frame, None
         for _ in range(ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
-                # Of the nearest sites first all energies, then all options.
+                # First all energies of the nearest sites, then all options.
                 self.active[:] |= self.flows.inside.all()
                 self.flows.inside[:] = True
                 continue
@@ -249,7 +249,8 @@ class Pricing:
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
             limit, each = frame.signed(bound), self._signed(at_most)
-            if known is not None and known.bound < limit:  # an earlier round's prices say more
+            # an earlier round's prices give a better bound
+            if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
             known = Priced(self.active.copy(), taken, limit, each)
             if bound - found.objective > max(PROMISE, 0.02 * gap) * abs(bound):
@@ -263,7 +264,7 @@ class Pricing:
         return known
 
     def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
-        """Link what the relaxation breaks while that betters the bound; say if any link is new."""
+        """Add violated links while that improves the bound; return whether any is new."""
         stalled = self.linked_at - bound <= STALLED * abs(bound)
         self.linked_at = bound
         if not self.links or stalled:
@@ -279,7 +280,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return the best options of each site that are not in and promise more than those in."""
+        """Return the best missing options of each site that promise more than those present."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -293,16 +294,16 @@ class Pricing:
     def _bound(self) -> tuple[float, Floats, Floats]:
         """Return the bound by the prices, that of each option, and reduced costs of all columns.
 
-        Of the rows for one option a site no price is taken: the best option of a site counts.
+        Rows of one option a site get no price: the best option of a site counts.
         """
         m = self.matrix
         price = self.price.copy()
         price[m.family.get("one", slice(0, 0))] = 0.0
-        # A price has to have a side that it counts on.
+        # A price must belong to a finite side.
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
-        # What could be paid to an option that is not in: its own row takes all of the gain.
+        # Possible payment to a missing option: its own row takes the whole gain.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]

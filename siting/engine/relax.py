@@ -1,8 +1,8 @@
-"""The whole program's relaxation, and a plan by diving into it.
+"""The relaxation of the whole program, and a plan by diving from it.
 
 The linear program is solved by the interior point method: seconds for a city of Karachi's size,
-where the same bound by cuts takes minutes. The dive then takes the options that the relaxation
-takes most of, a part of the scarcest resource at a time, and solves again from the last basis.
+where the same bound by cuts takes minutes. The dive then fixes the options of the largest values, a
+part of the scarcest resource at a time, and solves again from the last basis.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from siting.engine.slack import Room
 from siting.program.aims import Drives
 from siting.program.instance import Floats, Ints
 
-# Share of the scarcest resource that one step of a dive takes.
+# Share of the scarcest resource used by one step of a dive.
 STEP = 0.05
 WHOLE = 0.9
 STEPS = 600
-# Rounds of links at most, the violation (scaled) from which one is added, and the gain of the bound
+# Most rounds of links, the violation (scaled) from which one is added, and the gain of the bound
 # below which they end.
 LINK_ROUNDS, LINK_FROM, LINK_STALLED = 20, 1e-6, 1e-3
 
@@ -33,7 +33,7 @@ def solve_native(
     frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
     nodes: int = 2**31 - 1,
 ) -> Answered:  # fmt: skip
-    """Return what HiGHS says of the whole program in integers, from a choice if there is one."""
+    """Return the HiGHS answer for the whole integer program, from a choice if there is one."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
@@ -49,7 +49,7 @@ def solve_native(
 
 
 class Relaxation:
-    """The relaxed whole program of a frame."""
+    """The relaxation of a frame's whole program."""
 
     def __init__(self, frame: Frame, clock: Clock, *, seed: int) -> None:
         m = frame.matrix
@@ -61,7 +61,7 @@ class Relaxation:
         self.found: Answered | None = None
 
     def solve(self) -> float:
-        """Return a bound on the aim, signed so that more is better; -inf if there is no plan."""
+        """Return a bound on the aim, signed so that more is better; -inf if infeasible."""
         self.found = run_model(self.model, self.clock)
         if self.found.infeasible:
             return -math.inf
@@ -72,10 +72,10 @@ class Relaxation:
         return self.frame.signed(self.found.bound)
 
     def _link(self) -> None:
-        """Add, where it is broken, that a pair is served only as far as its station is taken.
+        """Add violated links: a pair is served at most in the share of its station.
 
-        Rows of capacity imply it once options are whole; before, a part of a large station serves
-        whoever is near whole, and fixed costs hardly count.
+        Capacity rows imply it for whole options; a fraction of a large station, though, could serve
+        everyone near whole, so that fixed costs hardly count.
         """
         for _ in range(LINK_ROUNDS):
             assert self.found is not None
@@ -91,13 +91,13 @@ class Relaxation:
             self.model.setOptionValue("solver", "simplex")
             answer = run_model(self.model, self.clock)
             if not answer.optimal:
-                return  # no time: what was found before holds
+                return  # no time: the earlier result holds
             self.found = answer
             if before - answer.bound <= LINK_STALLED * abs(before):
                 return
 
     def _broken(self, point: Floats) -> sparse.csr_array:
-        """Return the links that a point breaks, as rows that must be at most 0."""
+        """Return the links that a point violates, as rows with the upper side 0."""
         layout, parts = self.frame.layout, []
         for s in range(len(self.frame.program.slices)):
             column = layout.pair_column[:, s]
@@ -112,12 +112,12 @@ class Relaxation:
 
     @property
     def taken(self) -> Floats:
-        """How much of each option is taken, 0 to 1."""
+        """Value of each option, 0 to 1."""
         assert self.found is not None
         return np.clip(self.found.point[: self.frame.count], 0.0, 1.0)
 
     def dive(self, room: Room) -> Ints | None:
-        """Return a choice that the relaxation leads to; None if it ends in a dead end."""
+        """Return the choice that a dive from the relaxation reaches; None if it fails."""
         if self.found is None or not self.found.optimal:
             return None
         self.model.setOptionValue("solver", "simplex")
@@ -131,9 +131,9 @@ class Relaxation:
 
 
 class Dive:
-    """Takes what a relaxation takes most of, again and again, until all is decided.
+    """A dive: fix the options of the largest values, again and again, until all is decided.
 
-    `again` returns how much of each option the relaxation takes within bounds, or None.
+    `again` returns the value of each option in the relaxation within bounds, or None.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Dive:
         self.frame, self.room, self.clock, self._again = frame, room, clock, again
 
     def from_here(self, taken: Floats) -> Ints | None:
-        """Return the choice it leads to; None if it ends in a dead end."""
+        """Return the choice it reaches; None if it fails."""
         lower, upper = np.zeros(len(taken)), np.ones(len(taken))
         for _ in range(STEPS):
             if self.clock.over:
@@ -173,7 +173,7 @@ class Dive:
         upper[np.isin(site, site[chosen]) & (lower == 0)] = 0.0
 
     def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
-        """Return the options to take next, those taken most first; None where all is decided."""
+        """Return the options to fix next, the largest values first; empty where all is decided."""
         frame = self.frame
         open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
         choice = frame.by_site(np.flatnonzero(lower > 0.5))

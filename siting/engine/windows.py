@@ -1,15 +1,15 @@
-"""Windows: the stations of a neighbourhood set free in the whole program, all else held.
+"""Windows: large neighbourhood search, with the stations of a neighbourhood set free.
 
-A window frees the options of some sites, the energies of pairs there, those of stations that stand
-nearby and share demand with them, and all columns that belong to no site; the rest of the plan
-folds into the sides of the rows. What is left is a small integer program that HiGHS solves from the
-plan so far. It is made from the matrix alone, so that it works for any combination of blocks.
-Nearness is shared demand, so that no map is needed.
+A window frees the options of some sites, the energies of their pairs, those of nearby stations that
+share demand with them, and all columns without a site; the rest of the plan is folded into the
+sides of the rows. The rest is a small integer program that HiGHS solves from the incumbent. It is
+built from the matrix alone, so it works for any combination of blocks. Nearness is shared demand,
+so no map is needed.
 
-Each window is two neighbourhoods, mostly far apart: money moves between them. Windows start where
-the relaxation takes what the plan does not, none is looked at again while nothing near it has
-changed, and once all of a size have been tried they grow. Several run side by side; what they find
-is taken over in their order, so that a run repeats.
+Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
+relaxation and plan differ; none is repeated while nothing near it has changed, and once all of a
+size have been tried they grow. Several run in parallel; their results are applied in order, so that
+a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -30,21 +30,20 @@ from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
 FIRST_SIZE, HARD_SIZE, GROWTH = 10, 6, 1.6
-# A window may take so many nodes and seconds; the seconds are there for the odd one.
+# Node limit per window. The time limit is a safeguard that seldom binds.
 NODES, SECONDS, HARD_SECONDS = 400, 15.0, 6.0
 WINDOW_GAP = 2e-4
-# Where nearer counts for more, or what is paid is decided too, the integer programs of windows are
-# hard: they begin with a wider gap, which narrows whenever all of a size have been tried; where it
-# is decided by year they begin smaller, too.
+# With decay or decided payments the integer programs of windows are hard: they start with a wider
+# gap, which narrows whenever all of a size have been tried; with payments by year they start
+# smaller, too.
 WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
-# Where nearer counts for more, a row turns to so many of the best sites, and outside a window to so
-# many of the best stations.
+# With decay, the best sites kept for a row, and the best stations kept outside a window.
 BEST_SITES, BEST = 12, 8
-# Where what is paid is decided by year and a window has more energies than so many, a row turns,
-# outside it, to the stations that serve it and to so many of those with most room.
+# Energies above which, with payments by year, a row keeps only its own stations outside a window,
+# and this number of those with the most free capacity.
 MANY_ENERGIES, ROOMIEST = 20_000, 3
-# Rows that what several windows found may break together, whatever each kept to.
+# Rows that the results of several windows may violate together, though each met them.
 SHARED = ("one", "resource", "subsidies", "floor")
 
 
@@ -57,11 +56,11 @@ class _Found:
 
 
 class Windows:
-    """The windows of one frame, and the plan they better.
+    """The windows of one frame, and the plan they improve.
 
-    `point`: values of all columns at the plan so far; `taken`: how much of each option a relaxation
-    takes; where it differs from the plan comes first; `threads`, `seed`: windows side by side, and
-    the random seed of the solver.
+    `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation;
+    sites where it differs from the plan come first; `threads`, `seed`: parallel windows, and the
+    random seed of the solver.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Windows:
         self.frame, self.clock = frame, clock
         self.threads, self.seed = threads, seed
         m = frame.matrix
-        # Windows whose rows turn to few sites may share stations outside: all rows are looked at.
+        # Windows whose rows keep few sites may share stations outside: all rows are checked.
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         for family in (*SHARED, "gap") if pooled else SHARED:
@@ -92,7 +91,7 @@ class Windows:
         self.start(point)
 
     def start(self, point: Floats) -> None:
-        """Begin anew from a plan."""
+        """Restart from a plan."""
         self.point = point.copy()
         self.activity = self.frame.matrix.a @ self.point
         self.value = float(self.frame.matrix.cost @ self.point)
@@ -100,18 +99,18 @@ class Windows:
 
     @property
     def choice(self) -> Ints:
-        """The options taken."""
+        """The options of the plan."""
         return np.flatnonzero(self.point[: self.frame.count] > 0.5)
 
     @property
     def exhausted(self) -> bool:
-        """Whether windows as large as the program have found nothing."""
+        """Whether windows as large as the program found nothing."""
         return self.size > 2 * self.frame.sites
 
     # --- what is near what -------------------------------------------------------------------
 
     def _site_of_columns(self) -> Ints:
-        """Return the site of each column; -1 for those of none."""
+        """Return the site of each column; -1 for columns without one."""
         frame = self.frame
         out = np.full(frame.matrix.a.shape[1], -1, dtype=np.int64)
         out[: frame.count] = frame.site
@@ -125,7 +124,7 @@ class Windows:
         return out
 
     def _overlap(self) -> sparse.csr_array:
-        """Return how much demand two sites share."""
+        """Return the demand that two sites share."""
         service, sites = self.frame.service, self.frame.sites
         kwh = service.kwh.max(axis=1)
         row, site = service.row, service.site
@@ -135,7 +134,7 @@ class Windows:
         by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
         degree = np.diff(by_row.indptr)
         if float((degree.astype(float) ** 2).sum()) > 3e7:
-            # Enough of the rows say who is near whom.
+            # A sample of the rows is enough to tell which sites are near.
             keep = np.argsort(-kwh / np.maximum(degree, 1), kind="stable")
             keep = keep[np.cumsum(degree[keep].astype(float) ** 2) < 3e7]
             by_row = by_row[np.sort(keep)]
@@ -156,14 +155,14 @@ class Windows:
     # --- rounds ------------------------------------------------------------------------------
 
     def _differs(self) -> Floats:
-        """Return by how much the relaxation and the plan differ at each site."""
+        """Return the difference between relaxation and plan at each site."""
         out = np.zeros(self.frame.sites)
         difference = np.abs(self.taken - self.point[: self.frame.count])
         np.add.at(out, self.frame.site, difference)
         return out
 
     def round(self) -> float:
-        """Look at as many windows as there are threads; return what the plan gained, scaled."""
+        """Solve one window per thread; return the gain of the plan, scaled."""
         windows = self._next()
         if not windows:
             self.size = int(np.ceil(self.size * GROWTH))
@@ -180,14 +179,14 @@ class Windows:
             if one is not None and one.gain > GAIN * max(abs(self.value), 1e-12):
                 if self._take(one):
                     taken += 1
-                elif taken:  # it does not go with what another found, and is looked at again
+                elif taken:  # it conflicts with another's result, and is tried again
                     self._tried[sites] = False
         if any(one is not None and not one.done for one in plans) and self.size > 4:
             self.size = max(4, int(self.size / GROWTH**0.5))
         return self.value - before
 
     def _next(self) -> list[Ints]:
-        """Return the sites of the next windows, which share no site; none once all were tried."""
+        """Return the sites of the next windows, which share none; empty once all were tried."""
         score = self._differs()
         order = np.argsort(-score, kind="stable")
         order = order[~self._tried[order]]
@@ -210,12 +209,12 @@ class Windows:
             window = window[~used[window]]
             used[window] = True
             near = self._near[window].indices
-            used[near] = True  # what shares demand with it is not touched by another
+            used[near] = True  # another window must not touch sites that share demand with it
             out.append(window)
         return out
 
     def _program(self, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a window sets free, and which of them take whole numbers."""
+        """Return the columns that a window sets free, and the integer ones among them."""
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
@@ -257,7 +256,7 @@ class Windows:
         return columns, columns < count
 
     def _room(self) -> Floats:
-        """Return how much more the station of each energy column could serve, scaled."""
+        """Return the free capacity of the station of each energy column, scaled."""
         m, count = self.frame.matrix, self.frame.count
         left = np.full(m.a.shape[0], np.inf)
         rows = m.family.get("capacity", slice(0, 0))
@@ -268,7 +267,7 @@ class Windows:
         return out
 
     def _among_best(self, energies: Flags, worth: Floats, count: int) -> Flags:
-        """Return which of some energy columns are among so many of the best of row and slice."""
+        """Return whether each energy column is among the best of its row and slice."""
         at = np.flatnonzero(energies)
         frame = self.frame
         group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
@@ -278,7 +277,7 @@ class Windows:
         return best
 
     def _model(self, columns: Ints, whole: Flags) -> highspy.Highs:
-        """Return the program of a window, with the plan so far as its start."""
+        """Return the program of a window, with the incumbent as its start."""
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
         now = self.point[columns]
@@ -287,7 +286,7 @@ class Windows:
         small = sparse.csc_array(sparse.csr_array(part)[rows])
         lower, upper = m.row_lower[rows] - rest[rows], m.row_upper[rows] - rest[rows]
         here = self.activity[rows] - rest[rows]
-        # The plan itself must fit, whatever arithmetic made of it.
+        # The plan itself must fit, whatever the rounding.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
         seconds = HARD_SECONDS if self._hard else SECONDS
         model = model_of(
@@ -301,7 +300,7 @@ class Windows:
         return model
 
     def _found(self, model: highspy.Highs, columns: Ints, whole: Flags) -> _Found | None:
-        """Return what HiGHS found in a window; None if nothing."""
+        """Return the HiGHS result for a window; None if nothing was found."""
         if int(model.getInfo().primal_solution_status) != 2:
             return None
         values = np.asarray(model.getSolution().col_value)
@@ -311,7 +310,7 @@ class Windows:
         return _Found(columns, values, gain, done)
 
     def _take(self, plan: _Found) -> bool:
-        """Take a window's plan over, if it still fits beside what others found; whether it does."""
+        """Apply a window's plan if it still fits with others' results; return whether it did."""
         m = self.frame.matrix
         part = self.frame.by_column[:, plan.columns]
         after = self.activity + part @ (plan.values - self.point[plan.columns])

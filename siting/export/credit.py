@@ -1,16 +1,16 @@
-"""Whose data a file is made from, in one line: owner, licence and date of each input."""
+"""The credit line of a file's data: owner, licence and date of each input."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# What records of inputs say where nobody is to be named.
+# Records of inputs without an owner.
 NOBODY = ("", "not stated", "given by the user")
 
 
 def owners_of(inputs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return whom to name for the inputs of a run, each once, in the order of the inputs."""
+    """Return the owners of a run's inputs, each once, in the order of the inputs."""
     return [one for one in dict.fromkeys(str(r["source"]) for r in inputs) if one not in NOBODY]
 
 
@@ -26,7 +26,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
     for owner in owners_of(records):
         of_owner = [record for record in records if str(record["source"]) == owner]
         licences = [str(record.get("licence") or "") for record in of_owner]
-        # Of several files the newest: what was drawn there is not older than it says.
+        # Of several files the newest: drawn content is at least that old.
         dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
         said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
         parts.append(f"{owner} ({', '.join(said)})" if said else owner)
@@ -34,7 +34,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def noted(plan: Any) -> str:
-    """Return what every reader of a file made from a plan must know: its note and whose data it is.
+    """Return the note and credit that every file made from a plan repeats.
 
     `plan` is a `siting.Plan`, whose facts or else whose study know the inputs.
     """

@@ -1,4 +1,4 @@
-"""What every field of every layer and table means, in which unit."""
+"""The meaning and unit of every field of every layer and table."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pandas as pd
 
 from siting import tables
 
-# Read with the csv module of pandas, blank where there is no unit.
+# Read with the csv module of pandas, blank without a unit.
 _FIELDS = Path(__file__).with_name("fields.csv")
-# What a layer's rows are specified by, where `siting.tables` does.
+# Specifications in `siting.tables` of a layer's rows.
 _SPECIFIED = {
     "demand": (tables.CELLS, tables.DEMAND),
     "service": (tables.SERVICE,),
@@ -21,7 +21,7 @@ _SPECIFIED = {
     "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }
-# Endings that are a unit, and how a planner reads them; the longest first.
+# Name endings that are a unit, and their form in labels; the longest first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"),
     ("_pkr_year", "PKR/year"),
@@ -51,7 +51,7 @@ UNEXPLAINED = "column of an input, passed on as it came"
 
 
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
-    """Return what each field of each layer or table means, with its unit.
+    """Return the meaning and unit of each field of each layer or table.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the fields of each layer, geometry left out, and those its CSV has beside them.
+    """Return the fields of each layer, without geometry, and those its CSV adds.
 
     Parameters
     ----------
     layers
         Layers and tables by name.
     beside
-        More fields by layer, such as ``lon`` and ``lat``; or all of a table that is none of them.
+        More fields by layer, such as ``lon`` and ``lat``; or all of another table.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -120,7 +120,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
 
 
 def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viability")) -> bool:
-    """Return whether a field is a user's, which none of the layers has by itself.
+    """Return whether a field is a user's and not a layer's own.
 
     >>> [is_own(name) for name in ("plot_no", "user_cost_pkr", "cost_pkr")]
     [True, True, False]
@@ -162,7 +162,7 @@ def alias(field: str) -> str:
 
 
 def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
-    """Return a name of at most ten letters for each field, none twice, as a Shapefile takes.
+    """Return a name of at most ten letters for each field, none twice, as a Shapefile requires.
 
     Units at the end give way first, then words are cut evenly; `alias` has the field in full.
 

@@ -21,13 +21,13 @@ from siting.export.values import rounded
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
-# Layers that a file of one layer, and of several, has where none are named.
+# Default layers of files of one layer, and of several.
 ONE, DRAWN = ("sites",), ("sites", "demand")
-# What `write_exchange` can write.
+# Formats of `write_exchange`.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
-# What a Shapefile consists of beside its ``.shp``.
+# Files of a Shapefile beside its ``.shp``.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
-# Rows that a sheet can hold, its head among them.
+# Most rows of a sheet, its head included.
 SHEET_ROWS = 1_048_576
 
 
@@ -64,12 +64,12 @@ def write_exchange(
         Which layers; by default ``sites``, for KML and GeoPackage ``sites`` and ``demand``, for a
         workbook all but the roads.
     title, note
-        What the study is called, and what every reader must know.
+        Title of the study, and the note to repeat.
 
     Raises
     ------
     InputError
-        If the ending is not known, there is no such layer, or it does not fit the file.
+        If the ending or the layer is unknown, or the layer does not fit the file.
     """
     suffix = path.suffix.lower()
     forms: dict[str, tuple[Callable[[dict[str, pd.DataFrame], Path], None], Sequence[str]]] = {
@@ -137,7 +137,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(layers: dict[str, pd.DataFrame], part: Path, path: Path, note: str) -> None:
-    """Write a layer and move it into place, the ``.shp`` itself as `part`, after all the others."""
+    """Write a layer and move it into place, the ``.shp`` itself as `part`, last."""
     for name, layer in layers.items():
         ready = _ready(name, layer)
         columns = [str(c) for c in ready.columns if c != "geometry"]
@@ -159,7 +159,7 @@ def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
         ready = _ready(name, layer)
         for column in ready.select_dtypes(["object", "str"]).columns:
             ready[column] = ready[column].map(kml_text, na_action="ignore")
-        if "name" in ready.columns:  # what a globe writes beside the pin
+        if "name" in ready.columns:  # label beside the pin on a globe
             ready = ready.rename(columns={"name": "Name"})
         pyogrio.write_dataframe(ready, part, driver="LIBKML", layer=name, append=n > 0)
 

@@ -1,4 +1,4 @@
-"""CSV and JSON: what is read without a GIS."""
+"""CSV and JSON, for readers without a GIS."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     path
         The file; it appears whole or not at all.
     note
-        What a reader must know, e.g. that the city is schematic; repeated in a last column
-        ``note``, since a CSV has no other place for it that every program reads over.
+        A note for every reader, e.g. that the city is schematic; repeated in a last column
+        ``note``, since a CSV has no other place that every program skips.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
         table = pd.DataFrame(points.drop(columns="geometry")).assign(
             lon=points.geometry.x, lat=points.geometry.y
         )
-    # Seven decimals of a degree would be cut to the six of a column without a unit.
+    # A column without a unit would be cut to six decimals; degrees need seven.
     degrees = {c: table[c] for c in ("lon", "lat") if isinstance(frame, gpd.GeoDataFrame)}
     table = rounded(table).assign(**degrees)
     if note:

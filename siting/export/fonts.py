@@ -1,4 +1,4 @@
-"""Whether a picture can show a name: Urdu needs a font with its letters, and joined forms.
+"""Fonts for names in pictures: Urdu needs one with its letters, and joined forms.
 
 Browsers and QGIS join Urdu letters and look for a font by themselves. Matplotlib does not look for
 one, and joins them only where it was built with libraqm (3.11 and later). A name that cannot be
@@ -17,7 +17,7 @@ _URDU = re.compile(
     "(?:[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff\u200c-\u200f\\s]*"
     "[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff])?"
 )
-# Fonts that have every letter of Urdu, as they are called on Linux, Windows and macOS.
+# Fonts with every letter of Urdu, by their names on Linux, Windows and macOS.
 URDU_FONTS = (
     "Noto Naskh Arabic",
     "Noto Sans Arabic",
@@ -33,8 +33,8 @@ LEFT_OUT = "Names in Urdu are left out: no font at hand here has their letters."
 def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
     """Return a text as Matplotlib can draw it right, and the font to draw it in.
 
-    Urdu is left out where it cannot be drawn, with `instead`, such as a site's id, in its place.
-    The second is arguments for Matplotlib's ``text``: empty, or ``fontfamily``.
+    Urdu that cannot be drawn is replaced by `instead`, such as a site's id. The second result is
+    arguments for Matplotlib's ``text``: empty, or ``fontfamily``.
 
     >>> written("Blue Area")
     ('Blue Area', {})
@@ -63,7 +63,7 @@ def without_urdu(text: str, instead: str = "") -> str:
 
 
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
-    """Return a picture's texts as they can be drawn, the note telling of what is not; their font.
+    """Return a picture's drawable texts, with a note on those left out, and their font.
 
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})

@@ -1,4 +1,4 @@
-"""GeoJSON as RFC 7946 has it, one feature a line so that two plans can be compared with diff."""
+"""GeoJSON by RFC 7946, one feature a line so that plans can be compared with diff."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def write_geojson(
 ) -> None:
     """Write a layer as GeoJSON (RFC 7946): lon/lat in degrees with at most 7 decimals, UTF-8.
 
-    The file has no ``crs`` member, and its polygons follow the right-hand rule. What is missing or
-    not finite is ``null``; numbers are rounded by the unit in their column's name (watt-hours,
-    hundredths of a minute, whole rupees where they are whole). One feature a line, in the order of
-    the rows; the same layer gives the same bytes.
+    The file has no ``crs`` member, and its polygons follow the right-hand rule. Missing and
+    infinite values are ``null``; numbers are rounded by the unit in their column's name
+    (watt-hours, hundredths of a minute, whole rupees for integers). One feature a line, in the
+    order of the rows; the same layer gives the same bytes.
 
     Parameters
     ----------
     layer
-        What to write, in any coordinate reference system; it is not changed.
+        The layer to write, in any coordinate reference system; it is not changed.
     path
         The file; it appears whole or not at all.
     name
         The layer's name in a GIS; by default the file's name without its ending.
     note
-        What a reader must know of the layer, e.g. that it is schematic. It becomes the member
+        A note for readers of the layer, e.g. that it is schematic. It becomes the member
         ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC
-        7946 (section 6.1) lets readers that do not know it pass over it.
+        7946 (section 6.1) lets other readers skip it.
     key
         The column that names a feature; it is also written as the feature's ``id``.
 
@@ -94,7 +94,7 @@ def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, An
     table = rounded(drawn.drop(columns="geometry"))
     names = [str(column) for column in table.columns]
     columns = [_plain_column(table.iloc[:, i]) for i in range(table.shape[1])]
-    # zip over no columns would end at once and lose the rows, hence the rows are counted.
+    # zip over no columns would end at once and lose the rows, hence the row count.
     for row, shape in enumerate(drawn.geometry):
         properties = {name: column[row] for name, column in zip(names, columns, strict=True)}
         feature: dict[str, Any] = {"type": "Feature"}

@@ -29,8 +29,8 @@ def write_geopackage(
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
     Coordinates are those of the GeoJSON files; other numbers are written in full. Whole numbers,
-    flags and text keep their type, and what is missing is NULL. Each field carries its name in
-    words and its meaning, as the schema extension of GeoPackage has it.
+    flags and text keep their type; missing values are NULL. Each field has its name in words and
+    its meaning, in the schema extension of GeoPackage.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def write_geopackage(
         Name of each layer and its rows, written in this order. A table without geometry becomes a
         table of attributes.
     descriptions
-        What a GIS shows as each layer's description.
+        The description of each layer in a GIS.
     geometry_types
         The geometry type of a layer, needed only where it may be empty.
     styles
-        QGIS styles of each layer (`styles_of`), put into the table ``layer_styles``; the first one
-        is the one the layer opens with.
+        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``; the layer
+        opens with the first one.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def storable(frame: pd.DataFrame) -> pd.DataFrame:
     taken: set[str] = set()
     names = {}
     for column in table.columns:
-        # SQLite holds "Name" and "name" for one column.
+        # SQLite treats "Name" and "name" as one column.
         new, count = visible(str(column)), 1
         while new.lower() in taken:
             count += 1

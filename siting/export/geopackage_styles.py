@@ -1,4 +1,4 @@
-"""What a GeoPackage tells a GIS beside its layers: styles, and what each field means."""
+"""Styles of a GeoPackage's layers, and the meaning of each field, for a GIS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyogrio
 
 from siting.export.styles import Style
 
-# The table QGIS keeps styles in, column by column as it makes it itself.
+# The table in which QGIS stores styles, with its own columns.
 STYLES_TABLE = "layer_styles"
 # GeoPackage 1.3, annex F.9 (schema): names and descriptions of columns.
 _SCHEMA = """
@@ -63,7 +63,7 @@ def add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     if not rows:
         return
     table = pd.DataFrame(rows)
-    # QGIS lists styles by this column; the same plan is to give the same file.
+    # QGIS lists styles by this column; the same plan must give the same file.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}
     pyogrio.write_dataframe(table, path, layer=STYLES_TABLE, driver="GPKG", append=True, **options)
@@ -88,7 +88,7 @@ def add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
         taken: set[tuple[str, str]] = set()
         for layer, field, words, unit, meaning in rows:
             if (layer, field) in there:
-                # No two fields of a table may share a name; "a_b" and "a b" are the same in words.
+                # No two fields of a table may share a name; "a_b" and "a b" are equal in words.
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))

@@ -1,4 +1,4 @@
-"""A plan as map layers: what each cell wants and gets, and where it gets it."""
+"""A plan as map layers: demand and service of each cell, stations, and pairs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from siting.errors import Fault, InputError
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND
 
-# Roads of a larger network are drawn joined: one row each would make a file of 110 MB for Karachi.
+# Streets above which roads are joined for drawing: one row each would make a file of 110 MB for
+# Karachi.
 MOST_ROADS = 100_000
-# How far a joined road may be drawn from where it is (m).
+# Largest distance of a joined road from its place (m).
 DRAWN_WITHIN_M = 2.0
-# Joined are roads that agree in these.
+# Attributes that joined roads share.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
 _SERVICE_COLUMNS = (
     "demand_id",
@@ -32,7 +33,7 @@ _SERVICE_COLUMNS = (
 
 
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return one row a cell: the energy wanted there and how much of it is served, in kWh/day.
+    """Return one row a cell: its demand and the energy served, in kWh/day.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         "people": cells["people"].to_numpy(),
         "demand_kwh_day": total,
         "served_kwh_day": got,
-        # Sums in another order may differ in the last digit; less than nothing is never wanted.
+        # Sums in another order may differ in the last digit; demand is never negative.
         "unserved_kwh_day": np.maximum(total - got, 0.0),
         "served_share": np.divide(got, total, out=np.full(len(total), np.nan), where=total > 0),
     }
@@ -105,7 +106,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return columns of rows by cell, on the order of `cells`: what all rows of a cell agree on.
+    """Return columns by cell, in the order of `cells`: values shared by all rows of a cell.
 
     Blank where they differ; a column on which no cell's rows agree is left out.
 
@@ -133,7 +134,7 @@ def wanted_layer(
     Returns
     -------
     GeoDataFrame
-        As `demand_layer` without what is served; ``home_share``, ``destination_share`` and
+        As `demand_layer` without service; ``home_share``, ``destination_share`` and
         ``en_route_share`` (0 to 1) where there are surfaces.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
@@ -149,7 +150,7 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return whom and what the network does not reach: people (persons) and kWh/day, with why.
+    """Return cells out of the network's reach: people (persons), kWh/day and the reason.
 
     Parameters
     ----------
@@ -197,8 +198,7 @@ def service_layer(
 ) -> gpd.GeoDataFrame:
     """Return one straight line a (cell, site, vehicle class) served: kWh/day and minutes' drive.
 
-    The lines run from the cell's centre to the site; they show who is served from where, not the
-    way that is driven.
+    The lines run from the cell's centre to the site; they show pairs, not the route.
 
     Parameters
     ----------
@@ -242,10 +242,10 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        The roads; of more than `MOST_ROADS` those that lead on and have the same name, class and
+        The roads; above `MOST_ROADS` those that continue each other with the same name, class and
         speed are one line, both directions once, drawn within two metres. Such a line has its
-        length and driving time, in ``roads`` how many it stands for, and blank what it has no one
-        value of (``u``, ``v``, ``key`` …).
+        length and driving time, in ``roads`` the number of roads in it, and blanks where these
+        differ (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -255,7 +255,7 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     alike = [name for name in _ALIKE if name in facts.columns]
     kind = facts.groupby(alike, sort=False, dropna=False).ngroup()
     lines, of = strokes(np.asarray(metres.geometry.array), np.asarray(kind, np.int64), 0.01)
-    # A road without length is on no line; it stays as it is.
+    # A road without length is on no line; it stays unchanged.
     alone = np.flatnonzero(of < 0)
     of[alone] = len(lines) + np.arange(len(alone))
     whole, drawn = (

@@ -1,4 +1,4 @@
-"""Geometry as it leaves the program: longitude and latitude, seven decimals, still valid."""
+"""Geometry for export: longitude and latitude, seven decimals, still valid."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     layer
         Any layer with a coordinate reference system; it is not changed.
     where
-        What to call it in an error.
+        Name for error messages.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
     for i in np.flatnonzero(broken):
         drawn[i] = _mend(shapes[i], drawn[i])
-    # A line of no length is no fault: a station may stand in the very centre of a cell.
+    # A line without length is valid: a station may be at the very centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
         logger.warning(

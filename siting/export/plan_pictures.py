@@ -22,7 +22,7 @@ from siting.writing import require_free
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Name of each picture: what it shows, and the table of `Plan.tables` it needs besides.
+# Each picture by name: its content, and the table of `Plan.tables` it needs besides.
 PICTURES = {
     "map": ("the plan on the map", ""),
     "classes": ("energy served by vehicle class", ""),
@@ -34,7 +34,7 @@ PICTURES = {
 
 
 class PlanTables(Protocol):
-    """What a picture takes from a plan; `siting.Plan` has it."""
+    """The parts of a plan that a picture needs; `siting.Plan` has them."""
 
     @property
     def title(self) -> str: ...  # noqa: D102
@@ -75,7 +75,7 @@ def plot_plan(plan: PlanTables, what: str = "map") -> Figure:
     Raises
     ------
     InputError
-        If there is no such picture, or the plan lacks the table it shows.
+        If there is no such picture, or the plan lacks its table.
     MissingExtraError
         If Matplotlib is not installed.
     """

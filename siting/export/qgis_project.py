@@ -1,6 +1,6 @@
-"""A QGIS project beside a plan's GeoPackage: layers in order and styled, map tips, a page to print.
+"""A QGIS project beside a plan's GeoPackage: layers in order, styles, map tips, a print page.
 
-Only what differs from QGIS's own defaults is written, as in `siting.export.qml`.
+Only differences from QGIS's own defaults are written, as in `siting.export.qml`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from siting.export.styles import Style
 from siting.texts import qgis_label
 from siting.writing import write_whole
 
-# Layers that a reader switches on.
+# Layers that a reader can switch on.
 _OFF = ("candidates", "dropped", "service", "alternative_sites", "isochrones")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
@@ -42,10 +42,10 @@ _TIPS = {
     "candidates": f"<b>{_text('name')}</b><br>{_text('kind')}",
     "roads": _text("name"),
 }
-# Kinds of items of a page, as QGIS numbers them.
-_ID = "siting_plan_layer_"  # QGIS does not take short ids
+# QGIS's numbers of page items.
+_ID = "siting_plan_layer_"  # QGIS rejects short ids
 _NORTH = ":/images/north_arrows/layout_default_north_arrow.svg"
-_SCALE_WIDE_MM = 48.0  # what the scale bar may take of its 60 mm, figures beside it
+_SCALE_WIDE_MM = 48.0  # its bar within 60 mm, figures beside it
 _PAGE, _MAP, _LABEL, _LEGEND, _SCALE_BAR, _PICTURE = 65638, 65639, 65641, 65642, 65646, 65640
 
 
@@ -59,15 +59,15 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
 
-    Of `layers` the one to be drawn on top comes first, and tables are passed over; of a layer's
-    `styles` the first one is used. `title`, `note` and `credit` (whose data, which licence, which
-    day) stand on the page to be printed.
+    Of `layers` the first is drawn on top, and tables are skipped; of a layer's `styles` the first
+    is used. `title`, `note` and `credit` (owner, licence and date of the data) are on the page to
+    print.
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     text = _project(shown, styles, title, note, credit)
 
     def write(part: Path) -> None:
-        # The same plan is to give the same file: a fixed time for what is inside.
+        # The same plan must give the same file: a fixed time for the content.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
             inside.compress_type = zipfile.ZIP_DEFLATED
@@ -144,9 +144,9 @@ def _extent(into: Element, bounds: Sequence[float]) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape page of A4: title, map, legend, scale, north and what must be known.
+    """Return a landscape page of A4: title, map, legend, scale, north and notes.
 
-    `heads` are what each layer is called in the legend.
+    `heads` are the layers' names in the legend.
     """
     layout = Element("Layout", name="Plan, A4", units="mm", printResolution="200", worldFileMap="")
     pages = SubElement(layout, "PageCollection")

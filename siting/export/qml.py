@@ -1,6 +1,6 @@
 """QGIS styles as XML (QML): symbols, renderers, labels, and the document around them.
 
-Only what differs from QGIS's own defaults is written; QGIS 3.22 and later fill in the rest. Sizes
+Only differences from QGIS's own defaults are written; QGIS 3.22 and later fill in the rest. Sizes
 are millimetres on paper, scales are denominators: a layer with ``scale=50_000`` shows at 1:50,000
 and closer.
 """
@@ -19,7 +19,7 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 # Property kinds of QGIS: by a field, by an expression.
 _FIELD, _EXPRESSION = 2, 3
 _AREA = 1  # a marker's area in proportion to the value
-# Fonts tried in turn; the first ones draw Urdu the way it is read in Pakistan.
+# Fonts tried in turn; the first ones draw Urdu in the style of Pakistan.
 FONTS = ("Noto Sans", "Open Sans", "Segoe UI", "DejaVu Sans", "Noto Naskh Arabic")
 
 
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How a marker's area goes by a field: from 0 to `most`, of the field, `most_mm` across."""
+    """The area of a marker by a field: from 0 to `most`, of the field, `most_mm` across."""
 
     field: str
     most: float
@@ -70,7 +70,7 @@ def marker(
     outline_mm: float = 0.3,
     size: Size | None = None,
 ) -> Element:
-    """Return a marker: ``circle``, ``square``, ``triangle``, ``diamond``, ``cross2`` …"""
+    """Return a marker: ``circle``, ``square``, ``triangle``, ``diamond``, ``cross2`` and others."""
     part = {
         "name": shape,
         "color": colour(fill),
@@ -215,7 +215,7 @@ def labels(
         SubElement(families, "family", name=name)
     SubElement(style, "text-buffer", bufferDraw="1", bufferSize="0.7", bufferSizeUnits="MM",
                bufferColor=colour("#ffffff", 0.9), bufferNoFill="1", bufferOpacity="1")  # fmt: skip
-    # Each line of a label reads from its own side: Urdu from the right, Latin from the left.
+    # Each line of a label has its own direction: Urdu from the right, Latin from the left.
     SubElement(settings, "text-format", multilineAlign="1", autoWrapLength="30")
     placement = SubElement(settings, "placement", priority=str(priority))
     if along_line:
@@ -325,7 +325,7 @@ def _add_size_legend(renderer: Element, size: Size | None, symbol: Element) -> N
     if size is None:
         return
     if renderer.get("type") != "singleSymbol":
-        # The legend's markers are drawn after this symbol, as large as the field makes them.
+        # The legend's markers use this symbol, as large as the field makes them.
         source = SubElement(renderer, "source-symbol")
         copy = ET.fromstring(ET.tostring(symbol))
         copy.set("name", "0")

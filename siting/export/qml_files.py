@@ -1,4 +1,4 @@
-"""Styles of QGIS beside a file that cannot hold them itself."""
+"""QGIS styles beside a file format that cannot hold them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:
     path
         The layer's file, e.g. ``sites.geojson``; the style becomes ``sites.qml``.
     styles
-        What `siting.export.styles.styles_of` returns; where it is empty, nothing is written.
+        Result of `siting.export.styles.styles_of`; if empty, nothing is written.
     """
     if not styles:
         return []

@@ -1,4 +1,4 @@
-"""A chart of a simulated day: how busy the ports are, who is late, and where the plan asks much."""
+"""A chart of a simulated day: use of ports, late drivers, and overloaded stations."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How each layer is drawn in QGIS: colours, sizes and classes worked out from its own rows.
+"""QGIS styles of each layer: colours, sizes and classes from its own rows.
 
-Colours are those of the report: blue for what is wanted, orange for what is not served, one colour
-and one shape for each kind of new station, yellow diamonds with a dark rim for what stands. Every
-ramp goes from light to dark, so that it is still read in a grey print.
+Colours are those of the report: blue for demand, orange for unserved demand, one colour and one
+shape for each kind of new station, yellow diamonds with a dark rim for existing ones. Every ramp
+goes from light to dark, so that it is readable in grey.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from siting.export.qml import Class, Rule, Size
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
 SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
-# Minutes of driving: the nearer the darker, in the greens that neither energy nor stations have.
+# Minutes of driving: the nearer the darker, in greens used for neither energy nor stations.
 MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
-# Shape and colour of a new station by kind of place; both, for whoever cannot tell the colours.
+# Shape and colour of a new station by kind of place; both, for colour-blind readers.
 KINDS = {
     "fuel": ("circle", "#0072b2"),
     "parking": ("square", "#117733"),
@@ -50,7 +50,7 @@ _ROADS = (
 
 
 class Style(NamedTuple):
-    """One style of a layer: its name in QGIS, what it shows, and its QML."""
+    """One style of a layer: its name in QGIS, its content, and its QML."""
 
     name: str
     meaning: str
@@ -66,7 +66,7 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
         The layer's name, e.g. ``sites`` or ``demand``. A name that is not known gets a plain style
         by the kind of its geometry.
     layer
-        Its rows, from which classes and sizes are worked out.
+        Its rows, which give classes and sizes.
     """
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []
@@ -89,7 +89,7 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
-    # What is left of a solver's last digit is not a class of its own.
+    # The rest of a solver's last digit is not a class.
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
@@ -99,7 +99,7 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     )[1:]  # fmt: skip
     tops = [float(np.quantile(numbers, part)) for part in parts]
     coarse, fine = (sorted({_round_up(top, steps) for top in tops}) for steps in (_COARSE, _FINE))
-    # Values that lie close together need limits that do too.
+    # Close values need close limits.
     return coarse if len(coarse) == len(parts) else fine
 
 
@@ -118,10 +118,10 @@ Drawn = list[tuple[str, str, dict[str, Any]]]
 def _ranges(
     layer: gpd.GeoDataFrame, field: str, colours: tuple[str, ...], nothing: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return a class for nothing, and classes up to round limits of what there is."""
+    """Return a class for zero, and classes up to round limits."""
     limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
     draw = _area_symbol(layer)
-    # What is below a thousandth of the largest is nothing on a map.
+    # Values below a thousandth of the largest count as zero on a map.
     floor = limits[-1] / 1000 if limits else 0.05
     limits = [limit for limit in limits if limit > floor]
     classes = [Class((-1e-9, floor), nothing[0], draw(nothing[1]))]
@@ -135,7 +135,7 @@ def _ranges(
 
 
 def _area_symbol(layer: gpd.GeoDataFrame) -> Callable[[str], Any]:
-    """Return what makes a cell's symbol of its colour; cells may be points."""
+    """Return a function from colour to a cell's symbol; cells may be points."""
     if len(layer) and layer.geom_type.dropna().isin(["Point", "MultiPoint"]).all():
         return lambda hex_: qml.marker("square", hex_, 2.5, outline_mm=0.1)
     return lambda hex_: qml.fill(hex_)
@@ -170,7 +170,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
     kinds = sorted(layer["kind"][~standing].astype(str).unique())
     looks = _looks(kinds)
     classes = [Class(kind, _new(kind), qml.marker(*looks[kind], 3.0, size=size)) for kind in kinds]
-    # QGIS explains sizes only where every class has the same.
+    # QGIS explains sizes only if every class has the same.
     standing_symbol = qml.marker(
         "diamond", EXISTING, 3.0, outline=EXISTING_RIM, outline_mm=0.3, size=size
     )
@@ -190,7 +190,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "shown_by": 'coalesce("name", "site_id")',
     }
     drawn: Drawn = [("Stations", "kind of place by shape and colour, area by kW", how)]
-    # What public money fills of a business case is a column where it follows the case.
+    # The subsidy is a column where it follows the business case.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
 
@@ -202,7 +202,7 @@ def _looks(kinds: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _new(kind: str) -> str:
-    # A place where a station stood is a kind of place too: "existing (not operating)".
+    # A former station's place is a kind of place too: "existing (not operating)".
     text = kind.replace("_", " ")
     return f"New, at a station {text.split('(')[-1].rstrip(')')}" if "existing" in kind else (
         f"New: {text}"

@@ -1,4 +1,4 @@
-"""Values as they leave the program: rounded to what their unit can bear, in plain Python types."""
+"""Values for export: rounded by their unit, in plain Python types."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHER_DECIMALS = 6
 
 
 def decimals(column: str) -> int:
-    """Return how many decimals a column of that name is written with, by the unit in its name.
+    """Return the decimals of a column, by the unit in its name.
 
     >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
     [3, 2, 4, 6]
@@ -34,7 +34,7 @@ def decimals(column: str) -> int:
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with its numbers rounded to what their units can bear, none of them -0.0.
+    """Return the table with numbers rounded by their units, without -0.0.
 
     Rupees become whole numbers where every amount of the column is whole, so that they are not
     written as ``2500000.0``. Whole numbers, flags and text are left as they are. `frame` is not
@@ -49,7 +49,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
         if not pd.api.types.is_float_dtype(column):
             continue
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
-        # Adding zero turns -0.0 into 0.0, which matters to whoever compares two files.
+        # Adding zero turns -0.0 into 0.0, which matters in a comparison of files.
         numbers = np.round(numbers, decimals(str(name))) + 0.0
         known = numbers[~np.isnan(numbers)]
         if str(name).endswith("_pkr") and np.isfinite(known).all() and (known % 1 == 0).all():
@@ -61,7 +61,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; what is missing or not finite becomes ``None``.
+    """Return a value as JSON can hold it; missing or infinite values become ``None``.
 
     Numbers, flags, text, dates, paths and enumerations of Python, NumPy or pandas, and mappings,
     lists, tuples, sets (sorted) and arrays of such; else `TypeError`.

@@ -1,4 +1,4 @@
-"""A plan let by tender: connected lots of like value, and the area to search for each station."""
+"""Lots of a tender: connected and of similar value, with a search area for each station."""
 
 from siting.lots.areas import with_areas
 from siting.lots.lots import Lots, lots_to_folder, part_into_lots

@@ -1,4 +1,4 @@
-"""Search areas: how far a station may stand from its place before the plan loses by it."""
+"""Search areas: the radius within which a station may move without loss to the plan."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def with_areas(
     loss: float,
     most_m: float,
 ) -> gpd.GeoDataFrame:
-    """Return stations with the radius in which any place will do, and what is lost there at most.
+    """Return stations with a search radius, and the largest loss within it.
 
     A station that moves keeps its customers as far as they reach the new place within the cutoff:
-    from the cell to its junction, over the roads, and as far from the road as it stands now. What
-    is lost is the energy of those who do not. Each station's customers are its own, so that all
-    may move at once, and the losses add up. Places are the junctions of the network.
+    from the cell to its junction, over the roads, and as far from the road as now. The loss is the
+    energy of the others. Each station has its own customers, so that all may move at once, and the
+    losses add up. Places are the junctions of the network.
 
     Parameters
     ----------
     stations
         ``site_id``, ``snap_m`` and points (m).
     service, cells, network
-        Of the plan: who is served by what, where they live, and the roads.
+        Of the plan: service, cells, and the roads.
     cutoff_min, access_kmh
         As for `siting.roads.reach`.
     loss
@@ -86,7 +86,7 @@ def with_areas(
         share = lost / kwh.sum() if kwh.sum() > 0 else np.zeros(len(near))
         bad = np.flatnonzero(share > loss + 1e-9)
         end = metres[near[bad[0]]] if len(bad) else most_m
-        # A place just at the end is not in the circle.
+        # A place exactly at the radius is outside the circle.
         radius = np.floor(end / STEP_M) * STEP_M
         radii.append(float(radius - STEP_M if len(bad) and radius == end else radius))
         inside = metres[near] <= max(radii[-1], 0.0)

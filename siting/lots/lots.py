@@ -1,4 +1,4 @@
-"""A plan parted into lots for a tender, and the folder that says so."""
+"""A plan divided into lots for a tender, and its folder."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from siting.sites.chargers_text import added_up
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_whole
 
-# Largest radius of a search area by default (m): Germany's were 2 km, outside cities too.
+# Default largest radius of a search area (m): Germany's were 2 km, outside cities too.
 MOST_M = 1000.0
-# A circle is drawn no smaller than a station's own ground (m).
+# Smallest circle drawn, a station's own ground (m).
 LEAST_M = 25.0
 
 
@@ -39,11 +39,11 @@ class Lots:
     title, note
         Of the study; the note with whose data it is.
     lots
-        One row a lot, the ground of its stations in lon/lat: what it serves, costs and needs.
+        One row a lot, the ground of its stations in lon/lat: its energy, cost and need.
     areas
-        One row a new station, the area to search in lon/lat: what must stand there at least.
+        One row a new station, its search area in lon/lat and its required chargers.
     facts
-        What ``lots.json`` says: how alike the lots are and the least that is possible.
+        Content of ``lots.json``: the spread of the lots and its lower bound.
     notes
         The same in sentences.
     """
@@ -64,20 +64,20 @@ def part_into_lots(
     loss: float = 0.05,
     most_m: float = MOST_M,
 ) -> Lots:
-    """Return a plan's new stations in connected lots of like energy and public money.
+    """Return a plan's new stations in connected lots of similar energy and public money.
 
-    Stations are neighbours where their ground meets by road, and a lot is connected by them. The
-    lots are as alike as were found in the energy they serve and in the public money that each
-    needs as one business: the good stations of a lot carry its weak ones.
+    Stations are neighbours where their ground meets by road, and a lot is connected by them. Lots
+    are similar in energy served and in the public money each needs as one business: the good
+    stations of a lot carry its weak ones.
 
     Parameters
     ----------
     run
         A run folder, a study or a plan.
     lots
-        How many.
+        Number of lots.
     within
-        By what share the largest lot may be above the smallest.
+        Largest share of the largest lot above the smallest.
     loss
         Share of its energy that a station may lose wherever it stands in its search area.
     most_m
@@ -133,7 +133,7 @@ def part_into_lots(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
     ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
-    # The ground of a lot: the cells whose junction its stations are nearest to.
+    # The ground of a lot: the cells whose junction is nearest to its stations.
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
@@ -217,7 +217,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
 def _alike(
     stations: gpd.GeoDataFrame, count: int, within: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return how alike the lots are, and what no parting can better, as facts and in words."""
+    """Return the spread of the lots and its lower bound, as facts and in words."""
     kwh, npv = stations["energy_kwh_day"].to_numpy(), stations["npv_pkr"].to_numpy()
     energy = stations.groupby("lot")["energy_kwh_day"].sum().to_numpy()
     money = stations.groupby("lot")["npv_pkr"].sum().map(need).to_numpy()
@@ -241,7 +241,7 @@ def _alike(
     said += f"{money.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station"
     if paid_apart > within:
         said += f"; that is more than {within:.0%} apart"
-        # Lots without a station that earns need money; all cannot, where all together do not.
+        # Lots without a profitable station need money; not all lots can have one.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
             said += f", as in any parting: {good} stations earn more than they cost, so that "
             said += f"{count - good} lots or more hold none of them"

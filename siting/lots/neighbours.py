@@ -1,4 +1,4 @@
-"""Which stations are neighbours: those whose ground, by the drive to the nearest, meets."""
+"""Neighbouring stations: those whose grounds, by drive to the nearest, meet."""
 
 from __future__ import annotations
 

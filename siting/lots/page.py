@@ -1,4 +1,4 @@
-"""The annex of a tender as one page to print: a map of the lots, and what each asks for."""
+"""The annex of a tender as one printable page: a map of the lots, and a table for each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from siting.texts import html_text
 if TYPE_CHECKING:
     from siting.lots.lots import Lots
 
-# Nothing is fetched and no script is run.
+# The page loads nothing and runs no script.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
-# Roads that a reader knows the city by; smaller ones would be a grey sheet.
+# Roads that readers recognise; smaller ones would be a grey sheet.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
-# Heads of the tables by column, with how a number is written (m: in millions).
+# Table headings by column, with the format of numbers (m: in millions).
 _LOTS = {
     "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
     "weak_stations": "of them weak,,.0f",
@@ -118,7 +118,7 @@ def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
         return np.column_stack([(x - west) * narrow * scale + EDGE, (north - y) * scale + EDGE])
 
     def drawn(shapes: gpd.GeoSeries, kind: str, lots: Iterable[int]) -> str:
-        # Colours go round by the golden angle, so that the next lots are unlike.
+        # Colours advance by the golden angle, so that successive lots differ.
         moved = shapely.simplify(shapely.transform(np.asarray(shapes), on_page), 0.6)
         return "".join(
             f'<path class="{kind}" style="--h: {round(137.508 * lot) % 360}" d="{_path(shape)}"/>'

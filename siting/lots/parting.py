@@ -1,4 +1,4 @@
-"""Stations parted into connected lots of like value: cut, exchanged by annealing, bounded."""
+"""Division of stations into connected lots of similar value: cuts, annealing, and a bound."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-# Starts at least, and at most while the lots are not alike; turns of each, and the heat that
-# annealing begins and ends with.
+# Fewest starts, and most while the spread is too large; turns of each, and first and last
+# temperature of the annealing.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
-# What counts: how far the lots are from alike, beyond what is allowed; the money they need; how
-# much their energy differs; how far their stations stand from each other.
+# Weights: spread beyond the limit; public money needed; differences in energy; distances between
+# stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
-    """Return by what share the largest value is above the smallest; 0 where all are 0.
+    """Return the share by which the largest value is above the smallest; 0 where all are 0.
 
     >>> spread([100, 110, 105])
     0.1
@@ -29,7 +29,7 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 
 
 def least_spread(values: np.ndarray, lots: int) -> float:
-    """Return a spread that no parting into so many lots can be below, whatever is connected.
+    """Return a lower bound on the spread of any division, connected or not.
 
     The largest lot holds the largest station, or two of the largest ``lots + 1``, or an even
     share; the smallest has no more than an even share of the rest.
@@ -62,15 +62,14 @@ def part(
     Parameters
     ----------
     energy_kwh_day, npv_pkr, xy
-        Of each station: what it serves, what its business case is worth without public money, and
-        where it stands (m).
+        Of each station: energy served, net present value without public money, and position (m).
     pairs
         Neighbours, two positions a row; together they connect all stations.
     lots
-        How many; no more than there are stations.
+        Number of lots; at most the number of stations.
     within
-        How far the largest lot may be above the smallest, in energy and in the public money that
-        it needs as one (`need`).
+        Largest share of the largest lot above the smallest, in energy and in public money needed
+        (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     best = (math.inf, np.zeros(len(sums), dtype=int))
@@ -83,7 +82,7 @@ def part(
 
 
 def need(npv_pkr: float) -> float:
-    """Return the least public money with which stations of such a net present value pay (PKR)."""
+    """Return the least public money for stations of a net present value (PKR)."""
     return max(0.0, -npv_pkr)
 
 
@@ -91,7 +90,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return what adds up of each station, an even share of the energy and of all needs being 1."""
+    """Return additive values of each station, relative to an even share of energy and needs."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -177,7 +176,7 @@ class _Search:
             one, two = self._cut(self.members[other], turn // 40)
             return {b: both, a: one, other: two}
         back: set[int] = set()
-        if turn % 2:  # a station comes for the one that goes
+        if turn % 2:  # one station replaces another
             open_ = [k for k in self.members[b] if any(self.lot[m] == a for m in self.near[k])]
             back = {open_[turn // 2 % len(open_)]}
         one, two = (self.members[a] - {i}) | back, (self.members[b] - back) | {i}

@@ -143,7 +143,7 @@ def _less(plans: pd.DataFrame) -> str:
     rate = plans.loc[at, "kwh_day_a_million"] if len(plans) else float("nan")
     if pd.isna(rate):
         return "no plan for less money was found"
-    return f"{rate:,.1f} kWh/day less, against the next less expensive plan found"
+    return f"{rate:,.1f} kWh/day less, against the next cheaper plan found"
 
 
 def _more(plans: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""The papers that a plan's approval, connections, licences and tender ask for, as Word files."""
+"""Papers for a plan's approval, connections, licences and tender, as Word files."""
 
 from siting.papers.papers import KINDS, write_paper
 

@@ -1,4 +1,4 @@
-"""What each paper asks for and what a run knows of it; the rest are marked blanks.
+"""The content of each paper, filled from a run; other fields are marked blanks.
 
 The headings of the PC-I are those of the Planning Commission's form for infrastructure (2005, with
 the four kinds of objective of 2024). Stations' figures are those that `siting trace` follows back,
@@ -43,7 +43,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan with one row a new station: all that papers tell of it."""
+    """A plan with one row a new station, the content of papers."""
 
     path: Path
     plan: Plan
@@ -65,18 +65,18 @@ def write_paper(
         A run folder.
     kind
         ``pc1``: the Planning Commission's project form; ``load``: an application to the power
-        company for each station, a page each; ``licence``: what NEECA's file asks for each
-        station; ``tender``: the annexes of a tender in lots.
+        company for each station, a page each; ``licence``: NEECA's file for each station;
+        ``tender``: the annexes of a tender in lots.
     out
-        The file, a new one; by default ``RUN-KIND.docx`` beside the folder.
+        The new file; by default ``RUN-KIND.docx`` beside the folder.
     lots
         For a tender: a folder that `siting lots` wrote from the same run.
 
     Raises
     ------
     InputError
-        If there is no such paper, something is in the way, the run builds no station, or the lots
-        are not of this run.
+        If there is no such paper, a file is in the way, the run builds no station, or the lots are
+        not of this run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -106,7 +106,7 @@ def write_paper(
 
 def _stations(plan: Plan) -> pd.DataFrame:
     """Return the new stations with their offer, business case, place and year."""
-    # Of a site the net present value is told with what is paid, of a business case without.
+    # A site's net present value includes its subsidy, a business case's does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
     business = plan.tables["business"]
     for key, table in (
@@ -301,7 +301,7 @@ def _licence(word: Word, run: _Run) -> None:
 
 
 def _form(word: Word, run: _Run, row: dict[Any, Any], lines: list[tuple[str, Text]]) -> None:
-    """Write the table of a station: where it is, its chargers, and what the paper asks."""
+    """Write the table of a station: place, chargers, and the paper's fields."""
     place = [("place", row["place"]), ("coordinates (WGS 84)", row["at"]),
              ("chargers", row["chargers"])]  # fmt: skip
     word.table(("Asked", "Answer"), [lines[0], *place, *lines[1:]])
@@ -317,7 +317,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(Fault(str(folder), f"is no folder of lots: {err!r:.80}", fix)) from err
-    # Parted anew, so that each figure is the run's own, whatever was edited in the folder.
+    # Divided again, so that each figure is the run's own, whatever was edited in the folder.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts, lots, areas = parted.facts, pd.DataFrame(parted.lots), pd.DataFrame(parted.areas)
     if json.loads(json_text(facts)) != told:
@@ -355,7 +355,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     )  # fmt: skip
 
 
-# Each paper: its title, and what writes it; a tender takes its lots as well.
+# Each paper: its title, and its writer; a tender needs its lots as well.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
     "load": ("Load applications", _load),

@@ -14,7 +14,7 @@ from siting.texts import visible
 
 @dataclass(frozen=True)
 class Blank:
-    """What a person has to fill in."""
+    """A field for a person to fill in."""
 
     what: str
 
@@ -65,7 +65,7 @@ class Word:
         self._file.add_paragraph()
 
     def picture(self, figure: Any) -> None:
-        """Put a Matplotlib figure in, as wide as the page's text."""
+        """Add a Matplotlib figure, as wide as the page's text."""
         from docx.shared import Cm
 
         held = BytesIO()

@@ -1,9 +1,9 @@
-"""Figures that come with the package: each row with its unit, source and confidence.
+"""Packaged figures: each row with its unit, source and confidence.
 
-One CSV file a subject lies beside this module. A user may give a file of the same form instead.
-Confidence marks: ``definition`` a figure that is so by how another is defined, and no finding;
-``H`` primary data or two independent reports, ``M`` one credible report, ``L`` one weak source,
-``ASSUMPTION`` nobody could source it.
+One CSV file a subject is beside this module. A user may give a file of the same form instead.
+Confidence marks: ``definition`` a figure that follows from another's definition; ``H`` primary data
+or two independent reports, ``M`` one credible report, ``L`` one weak source, ``ASSUMPTION`` no
+source found.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.files import read_csv
 
-# The surest first. A definition cannot be wrong, so that what rests on it is as sure as the rest.
+# The surest first. A definition cannot be wrong, so a result is as sure as its other figures.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
-# Where a figure stands in its range: in the middle, or where a careful lender would put it.
+# Position of a figure in its range: in the middle, or as a careful lender assumes.
 PRESETS = ("central", "prudent")
 
 

@@ -21,7 +21,7 @@ LISTED = (
 ENERGY, WHERE = "energy wanted", "where it is wanted"
 DRIVES, STATIONS, MONEY = "driving times", "stations", "business case"
 CONFIG = "config.yaml"
-# Sources of figures that a configuration gives.
+# Sources of figures given in a configuration.
 _SET = ("set by the user", "set in the configuration", "configuration")
 _UNITS = {
     "pkr": "PKR",
@@ -43,16 +43,16 @@ _UNITLESS = {"people_2023": "people", "value": "1"}
 
 @dataclass(frozen=True)
 class Subject:
-    """What the rows of a table are of, and what a run uses them for.
+    """The subject of a table's rows, and their use in a run.
 
     Parameters
     ----------
     keys
         The columns that name a row.
     used_for
-        What the figures are used for.
+        The use of the figures.
     title
-        What a figure is called whose column is just ``value`` or ``weight``; blank: the column.
+        Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
     columns
         The figures among the columns; none: all that are numbers.
     """
@@ -135,7 +135,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
     plain = pd.DataFrame(index=rows.index)
-    if not columns:  # that the row is there is what it says
+    if not columns:  # the presence of the row is its statement
         plain, columns = rows.assign(value=1.0), ["value"]
     parts: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in LISTED[:8]}
     for column in columns:
@@ -161,16 +161,16 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 
 
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
-    """Return a list of figures with the table they come from and what they are used for.
+    """Return a list of figures with their table and their use.
 
     Parameters
     ----------
     figures
         The first eight columns of `LISTED`.
     table
-        The file; what the user set is said to come from ``config.yaml``.
+        The file; figures set by the user have ``config.yaml`` as theirs.
     used_for
-        What the figures are used for.
+        The use of the figures.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)

@@ -1,4 +1,4 @@
-"""Whether the files of a run folder agree with each other: what was edited afterwards shows."""
+"""Consistency of the files of a run folder: later edits show."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def require_agreement(run: RunFolder) -> None:
     ]
     if faults:
         raise InputError(faults)
-    # Figures that are told once only agree with themselves, whatever they are.
+    # Figures found once only have nothing to contradict.
     read_manifest(run.path)
 
 
 def _counts(run: RunFolder) -> Iterator[Fault]:
     facts, sizes = run.facts, run.facts["sizes"]
     existing = run.sites["existing"].astype(bool)
-    # Many roads are drawn as fewer lines, which say how many.
+    # Many roads are drawn as fewer lines, which have their number.
     roads = run.roads["roads"].sum() if "roads" in run.roads.columns else len(run.roads)
     for file, what, counted, said in (
         ("sites.geojson", "new stations", int((~existing).sum()), facts["new_stations"]),
@@ -158,7 +158,7 @@ def _settings(run: RunFolder) -> Iterator[Fault]:
     facts = run.facts
     program = run.settings.get("program")
     budget = program.get("budget_pkr") if isinstance(program, dict) else None
-    # In years, and where the least money comes first, the program has another budget.
+    # With years, and with the least money first, the program has another budget.
     if "years" in facts["blocks"] or facts["aims"][:1] == ["least money"]:
         budget = facts["budget_pkr"]
     for key, configured, said in (
@@ -172,7 +172,7 @@ def _settings(run: RunFolder) -> Iterator[Fault]:
 
 
 def _zones(run: RunFolder) -> Iterator[Fault]:
-    """Yield what the table of the program's zones says otherwise than the cells."""
+    """Yield differences between the table of zones and the cells."""
     path = run.path / "zones.csv"
     if not path.is_file() or "zone" not in run.demand.columns:
         return
@@ -191,7 +191,7 @@ def _zones(run: RunFolder) -> Iterator[Fault]:
 
 
 def _years(run: RunFolder) -> Iterator[Fault]:
-    """Yield what the tables of a plan in years say differently."""
+    """Yield differences between the tables of a plan in years."""
     if run.years is None:
         return
     cells, facts = run.years.cells, run.facts

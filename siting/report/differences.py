@@ -1,4 +1,4 @@
-"""Several stored runs as one HTML page: figures, what was asked, and a map of where they differ."""
+"""Several stored runs as one HTML page: figures, settings, and a map of differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
-# Figures by name; the rest are told by their own words.
+# Figures by name; the others are named by their own words.
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
@@ -90,11 +90,10 @@ def render_differences(
 ) -> str:
     """Return runs side by side as the text of an HTML page that needs no network.
 
-    `runs` is what they are called, `owners` whose data it is. `figures` and `settings` have
-    ``figure`` or ``key`` and one column a run; `sites` has ``status``, ``in_runs`` and, for run n,
-    ``chargers_n`` and ``served_n_kwh_day``; `counts` is new stations by what became of them;
-    `roads` has ``highway``, lon/lat. Raises `MissingExtraError` without the packages of the extra
-    ``report``.
+    `runs` are their names, `owners` the data owners. `figures` and `settings` have ``figure`` or
+    ``key`` and one column a run; `sites` has ``status``, ``in_runs`` and, for run n, ``chargers_n``
+    and ``served_n_kwh_day``; `counts` is new stations by status; `roads` has ``highway``, lon/lat.
+    Raises `MissingExtraError` without the packages of the extra ``report``.
     """
     leaflet, script = embedded_leaflet(), _asset("differences.js")
     lines, _ = road_lines(roads)

@@ -104,7 +104,7 @@ def _zones_text(run: RunFolder) -> str:
 
 
 def _letters(i: int) -> str:
-    """Return A, B, …, Z, AA, AB, …
+    """Return the letters of a position: A, B, …, Z, AA, AB and so on.
 
     >>> [_letters(i) for i in (0, 25, 26, 53)]
     ['A', 'Z', 'AA', 'BB']

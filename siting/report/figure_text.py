@@ -1,4 +1,4 @@
-"""What is told of figures: how a planner reads each number, with its unit."""
+"""Labels, units and notes for the report's figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEYS = {
 
 
 def missing(value: Any) -> bool:
-    """Return whether there is nothing to show: ``None``, not a number, infinite or blank."""
+    """Return whether a value is empty: ``None``, NaN, infinite or blank."""
     if isinstance(value, float):
         return not math.isfinite(value)
     return value is None or str(value).strip() in ("", "nan", "<NA>")
@@ -88,7 +88,7 @@ def label(name: Any) -> str:
 
 
 def source_of(key: str) -> str:
-    """Return what an input of the configuration is, in words.
+    """Return the name of an input of the configuration, in words.
 
     >>> source_of("candidates.sources.1"), source_of("offers.lines")
     ('Candidate places', 'Offers lines')

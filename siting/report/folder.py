@@ -1,4 +1,4 @@
-"""A stored run: its files read whole, or every fault of the folder named at once."""
+"""A stored run: its files read as a whole, or every fault of the folder named at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from siting.report.reading import (
 )
 from siting.report.yearly import YearTables, read_years
 
-# The run folders this reads; `siting.study.facts` writes the number into run.json.
+# Formats of run folders read here; `siting.study.facts` writes the number into run.json.
 READS_FORMAT = 3
 
 FILES = (
@@ -68,7 +68,7 @@ _RECORDS: Mapping[str, Kinds] = {
     },
     "inputs": dict.fromkeys(("key", "kind", "source", "licence"), _TEXT),
 }
-# What runs of earlier versions do not have: shown where it is there.
+# Fields missing from earlier versions' runs: shown if present.
 _MAYBE_RECORDS: Mapping[str, Kinds] = {
     "limits": {
         **dict.fromkeys(("limit", "kind", "unit"), _TEXT),
@@ -86,7 +86,7 @@ _PUBLIC_MONEY: Kinds = {
     "subsidy_pkr_per_car": _MAYBE,
 }
 _LOST: Kinds = dict.fromkeys(("as_it_stands_kwh_day", "replanned_kwh_day"), _MAYBE)
-# How a plan fares beside what it was made for, where a run tells it.
+# Comparison of a plan with its aims, if the run has one.
 _DAY: Kinds = {"why_not": _TEXT, "wait_min": _NUMBER, "alpha": _NUMBER}
 _DAY_OF: Kinds = {
     **dict.fromkeys(("drivers_day", "out_of_reach_share", "turned_away_share"), _MAYBE),
@@ -136,7 +136,7 @@ class RunFolder:
     places: gpd.GeoDataFrame  # points with a name, for telling where something is; may be empty
     parts: gpd.GeoDataFrame  # parts of the city, `name`, `kind` and points; may be empty
     minutes: gpd.GeoDataFrame  # bands of minutes to the nearest station; may be empty
-    # What stands and is served in each year; None where the plan is not one in years.
+    # Stations and service of each year; None for a plan of one year.
     years: YearTables | None = None
 
     @property
@@ -159,8 +159,8 @@ class RunFolder:
 def read_run(folder: Path) -> RunFolder:
     """Return a stored run, every file read, not yet compared with each other.
 
-    An `InputError` names every file that is missing, cannot be read, lacks keys or columns, or is
-    of another format.
+    An `InputError` names every file that is missing, cannot be read, lacks keys or columns, or has
+    another format.
     """
     if not folder.is_dir():
         raise InputError(Fault(str(folder), "no such run folder", "name one that siting run wrote"))
@@ -282,7 +282,7 @@ def _fact_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
 
 
 def _robustness_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
-    """Return what is wrong with the simulated day, other circumstances and the demand's range."""
+    """Return the faults of the simulated day, other circumstances and the demand's range."""
     faults = []
     day, rows, draws = (facts.get(key) for key in ("day", "what_if", "demand_range"))
     if day:
@@ -299,7 +299,7 @@ def _robustness_faults(path: Path, facts: dict[str, Any]) -> list[Fault]:
         wrong = _record_faults(where, rows, texts) or _record_faults(where, told, _WHAT_IF)
         if not wrong and any(not fits(v, _MAYBE) for r in told for v in r["classes"].values()):
             wrong = [Fault(where, "has shares of classes that are no numbers", AGAIN)]
-        # Runs of before do not say what is at risk.
+        # Earlier runs have no money at risk.
         risks = [r["money"] for r in told if isinstance(r, dict) and "money" in r]
         wrong = wrong or _record_faults(f"{where}, money", risks, _AT_RISK)
         if not wrong and "classes" not in rows[0]:

@@ -1,4 +1,4 @@
-"""Leaflet, as an installed package has it, made fit to stand inside a page."""
+"""Leaflet from its installed package, ready to stand inside a page."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of script and style sheet of the versions this was tried with. The script runs in every
-# report: one that was changed after its release makes none.
+# SHA-256 of script and style sheet of the tested versions. The script runs in every report: a
+# changed one makes no report.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
         "90b693d86392a4779c861b28cf307e7e59c3fb35328c4d8b95f58f814d38c722",
     ),
 }
-# Why no report can be made.
+# Reasons that prevent a report.
 NEEDED = 'it needs another package, pip install "siting[report]"'
 _MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "siting[report]"')
 
@@ -34,16 +34,16 @@ class Leaflet:
     script: str
     style: str
     sha256: str  # of the script, as it was installed
-    known: bool  # whether it is the one that this version was released with
+    known: bool  # whether it is the file released with this version
 
 
 def has_report() -> bool:
-    """Return whether the packages that a report needs are installed, and as they were released."""
+    """Return whether the packages of a report are installed, unchanged since their release."""
     return not why_no_report()
 
 
 def why_no_report() -> str:
-    """Return what keeps a report from being made, in words; nothing where one can be."""
+    """Return the reason that prevents a report, in words; empty if there is none."""
     if find_spec("jinja2") is None:
         return NEEDED
     try:
@@ -54,7 +54,7 @@ def why_no_report() -> str:
 
 
 def is_why_no_report(text: str) -> bool:
-    """Return whether a text is what `why_no_report` says, here or elsewhere."""
+    """Return whether a text is a result of `why_no_report`, here or elsewhere."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
     return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
@@ -83,7 +83,7 @@ def embedded_leaflet() -> Leaflet:
         return f"url(data:image/png;base64,{data})"
 
     style = re.sub(r"url\(['\"]?(images/[\w.-]+\.png)['\"]?\)", inline, style)
-    # A browser's developer tools would fetch the map of the script.
+    # A browser's developer tools would load the script's source map.
     script = re.sub(r"\n?//# sourceMappingURL=\S+", "", script)
     return Leaflet(version, script, style, found[0], version in KNOWN)
 

@@ -1,4 +1,4 @@
-"""Files of a run folder read whole, or every fault of a file named at once."""
+"""Files of a run folder read as a whole, or every fault of a file named at once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ COST_COLUMNS = (
     *("design_cost_pkr", "contingency_cost_pkr", "deposit_cost_pkr"),
 )
 _NUMBERS = ("_kwh_day", "_pkr", "_kw", "_min", "_share", "_km", "_years", "cells_served")
-# Missing where a station serves nobody, or where no figure is known.
-# What a station earns: runs of earlier versions do not have it.
+# Missing where a station serves nobody, or a figure is unknown; earnings are missing from earlier
+# versions' runs.
 BUSINESS = ("npv_pkr", "payback_years", "viability_gap_pkr")
 _MAY_LACK = (
     "use_share",
@@ -88,7 +88,7 @@ def read_layer(path: Path, columns: tuple[str, ...], kinds: tuple[str, ...]) -> 
         raise InputError(Fault(str(path), f"cannot be read as GeoJSON: {err!r}", AGAIN)) from err
     require(layer, path, [*columns, *(c for c in BUSINESS if c in layer.columns)])
     west, south, east, north = layer.geometry.bounds.to_numpy(dtype=float).T
-    # An empty shape has no bounds, and nothing compares with those.
+    # An empty shape has no bounds, and NaN compares with nothing.
     drawn = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
     bad = ~(drawn & layer.geom_type.isin(kinds).to_numpy())
     if bad.any():

@@ -1,4 +1,4 @@
-"""Coordinates as the page has them: whole numbers, a line as its first point and steps."""
+"""Coordinates for the page: integers, a line as its first point and steps."""
 
 from __future__ import annotations
 

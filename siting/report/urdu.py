@@ -1,7 +1,7 @@
-"""The report in Urdu: texts of the finished page looked up by their English, one glossary for all.
+"""The report in Urdu: texts of the finished page looked up in a glossary by their English.
 
-``urdu.csv`` is the glossary. In its English ``#`` stands for a number and ``*`` for any text, which
-is looked up in turn; in its Urdu ``{1}`` is the first of them. What has no entry stays English.
+``urdu.csv`` is the glossary. In its English ``#`` is a number and ``*`` any text, which is looked
+up in turn; in its Urdu ``{1}`` is the first of them. Texts without an entry stay English.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ NOTE = (
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the Urdu of each English text, small letters, with `#` and `*` for what varies."""
+    """Return the Urdu of each English text in small letters, with `#` and `*` for variables."""
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
-    # A number and its per cent stay on one line.
+    # A number and its per cent sign stay on one line.
     text = text.replace("} %", "}\u00a0%")
     # A number and a unit in Latin letters read from the left, as elsewhere.
     text = re.sub(r"\{\d\} k[VW][A-Za-z/]*", lambda m: f"\u2066{m[0]}\u2069", text)
@@ -71,18 +71,18 @@ def in_urdu(text: str) -> str | None:
 
 
 def _filled(urdu: str, values: list[str]) -> str:
-    # A sign before a number would wander to its other side.
+    # A sign before a number would move to its other side.
     told = [_apart(value) if value[:1] in "-−" else value for value in values]
     return urdu.format("", *told)
 
 
 def _apart(text: str) -> str:
-    """Return a text set apart from the direction of what is about it."""
+    """Return a text isolated from the direction of its surroundings."""
     return text if _NUMBER.fullmatch(text) and text[:1] not in "-−" else f"\u2068{text}\u2069"
 
 
 def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
-    """Return a finished page with its texts in Urdu, from right to left; `untold` gets the others.
+    """Return a finished page in Urdu, right to left; `untold` collects the other texts.
 
     Names, code, scripts and style sheets are left as they are.
     """

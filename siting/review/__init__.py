@@ -1,4 +1,4 @@
-"""What is asked of a finished run or a plan: why, what if, how good, the same again?"""
+"""Questions to a finished run or plan: reasons, changes, scores, and repetition."""
 
 from siting.review.compare import Comparison, compare, compare_to_folder
 from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder

@@ -1,8 +1,8 @@
-"""Answers that came back: what the DISCO sanctioned and asks for, who withdrew.
+"""Answers from outside: the DISCO's sanctions and requests, and withdrawals.
 
 A CSV with a line for each: ``site`` (id or name) or ``bid`` (of an award), ``answer`` (sanctioned,
-refused, withdrawn), and of what was sanctioned ``kw`` and ``pkr`` (asked for the connection, in
-place of what was reckoned), where they are known.
+refused, withdrawn), and if known the sanctioned ``kw`` and the ``pkr`` of the connection, in place
+of the estimate.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from siting.study.program_inputs import subsidy_of
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
 STAYS = "stations that stay as they were"
-# Of what bids rest on, beside the configuration's own limits.
+# Keys of bids, beside the configuration's own limits.
 OF_BIDS = ("cap", "alternatives")
-# So many stations are given up one by one; where that is not enough, none need stay.
+# Stations given up one by one; if that is not enough, none need stay.
 MOST_GIVEN_UP = 8
-# Seconds to find out whether a plan is left with so many.
+# Seconds to test for a plan with a number of stations.
 LOOK_S = 20.0
 _BID = re.compile(r"bid\d{4,}:(?P<bid>.+)")
 
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """What answers leave of a study's offers, and what a reader must know."""
+    """The offers of a study after the answers, and notes for readers."""
 
     offers: pd.DataFrame
     sites: frozenset[str]  # whose offers they change
@@ -139,9 +139,9 @@ def answered(study: Study, path: Path) -> Answered:
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
-    """Return a study that keeps as many stations of a plan as can be, and what to say of it.
+    """Return a study that keeps as many stations of a plan as possible, and a note.
 
-    `before` are the offers of that plan. Those that were ruled out since cannot stay.
+    `before` are the offers of that plan. Those ruled out since cannot stay.
     """
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))

@@ -1,4 +1,4 @@
-"""What only bids or answers bring into a run: held against the run's tables as far as can be."""
+"""Tables of a run from bids or answers, checked against its other tables."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ AWARD, BIDS, ANSWERS = "award", "bids.csv", "answers.csv"
 AWARD_FILES = (
     BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson"
 )  # fmt: skip
-# What bids say of an offer, and the rules of the study do not.
+# Fields of an offer from bids, not from the rules of the study.
 OF_A_BID = ["offer_id", "subsidy_pkr", "reason", "bundle", "opens_year"]
 PLACE = ["site_id", "configuration", "existing"]
 
 
 def is_own(name: str, facts: dict[str, Any]) -> bool:
-    """Return whether bids or answers make a stage other than its configuration does."""
+    """Return whether bids or answers give a stage another table than its configuration does."""
     return name in ("offers", "limits") and (AWARD in facts or _answers(facts))
 
 

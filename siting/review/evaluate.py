@@ -1,4 +1,4 @@
-"""A plan drawn by hand or by another tool, scored beside the best plan for the same money."""
+"""A plan from outside, scored beside the best plan for the same money."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from siting.study.to_program import blocks_of, program_of
 from siting.verify import recount
 from siting.writing import claimed_folder
 
-# What a plan from outside cannot be asked for, and is not judged by.
+# Rules that do not apply to a plan from outside.
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
 
 
@@ -65,11 +65,11 @@ class Evaluation(Shown):
     broken
         The rules that their plan breaks, in words; it is scored all the same.
     notes
-        What else a reader must know.
+        Further notes for readers.
     checks
-        What the recount of both found: ``plan``, ``check``, ``found``, ``limit``.
+        Results of both recounts: ``plan``, ``check``, ``found``, ``limit``.
     facts
-        What goes into ``evaluation.json``.
+        Content of ``evaluation.json``.
     """
 
     title: str
@@ -137,9 +137,9 @@ def evaluate(
         The layer, as a file or in memory; see `siting.review.outside_layer.read_their_layer` for
         its columns.
     names
-        What the layer calls configurations or chargers, and what the study calls them.
+        The layer's names of configurations or chargers, with the study's.
     same_stations
-        Whether the best plan may have no more new stations than theirs.
+        Whether to limit the best plan to the layer's number of new stations.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def evaluate(
     if aside:
         also = ", ".join(aside)
         notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
-    # A study that was not asked for its plan yet need not be solved to judge another.
+    # A study not solved yet need not be solved to score another plan.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -221,9 +221,9 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return a plan of certain offers, recounted, and the rules of the study that it breaks.
 
-    It serves the most energy that they can in the last year, within the public money there is if
-    they can be paid for with it, and draws no more than that needs. Broken rules do not keep it
-    from being worked out; rules on single offers are not looked at.
+    It serves the most energy possible in the last year, within the public money if that suffices,
+    and draws no more than that needs. Broken rules do not prevent the result; rules on single
+    offers are ignored.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def as_drawn(
     budget_pkr
         Public money it is held to (PKR); by default the study's.
     own
-        The study's own plan, if it is known: of its own offers it is the answer, as it stands.
+        The study's own plan, if known: for its own offers it is the answer.
     """
     keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -260,7 +260,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
         program = program_of(asked)
-        # What cannot be paid for with the money there is breaks the rules, and is valued without.
+        # A plan beyond the money breaks the rules, and is valued without the budget.
         with suppress(SolveError):
             answer = plan_of(program, chosen, within_budget=True)
     if answer is None:
@@ -285,7 +285,7 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan for so much money over all offers that keep the rules.
+    """Return the best plan for a sum of money over all offers that keep the rules.
 
     `start` are the offers of theirs, from which the search begins.
     """

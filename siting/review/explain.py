@@ -1,8 +1,8 @@
-"""Why here, and why not there: a stored plan asked about one place.
+"""Reasons for a place: why a stored plan builds there, or not.
 
-Every figure is worked out anew from the run folder's tables: what the plan would serve without the
-station, with another offer at the place, or with the next best place instead, all else the same.
-For a place that gets nothing, the program is solved once more with a station required there.
+Every figure is computed again from the run folder's tables: the plan's service without the station,
+with another offer at the place, or with the next best place instead, all else unchanged. For a
+place without a station, the program is solved once more with a station required there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from siting.study.stored_run import Source
 from siting.study.to_program import program_of
 from siting.tables import capacity_groups
 
-# Energy too small to be spoken of (kWh/day), and use at which a station counts as full.
+# Energy too small to mention (kWh/day), and use from which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 ENDING = "all else the same"
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
@@ -46,22 +46,21 @@ NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_
 
 @dataclass(eq=False, repr=False)
 class SiteReasons(Shown):
-    """Why a place gets what it gets.
+    """The reasons for a place's station or lack of one.
 
     Parameters
     ----------
     site_id, name, state
         The place; ``built``, ``stands`` or ``not built``.
     offers
-        One row an offer at the place that is shown (`Study.shown_offers`): ``configuration``,
-        ``chargers``, ``subsidy_pkr`` (the most it may be paid), ``least_pkr`` (what it would be
-        paid sold out), ``paid_pkr`` (what it is paid; missing where it is not built),
-        ``cost_pkr``, ``plan_kwh_day`` (what the plan would serve with it, all else the same;
-        missing where it cannot be built) and ``said`` in words.
+        One row a shown offer at the place (`Study.shown_offers`): ``configuration``, ``chargers``,
+        ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full sales),
+        ``paid_pkr`` (its subsidy; missing if not built), ``cost_pkr``, ``plan_kwh_day`` (the plan's
+        service with it, all else unchanged; missing if it cannot be built) and ``said`` in words.
     classes
         One row a vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
     reasons
-        (what, in words), in the order a person asks.
+        (label, text), in the order of a reader's questions.
     figures
         The same as numbers, for programs.
     """
@@ -225,13 +224,13 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
 
 
 def _told(run: Explained, offer_id: str) -> str:
-    """Return what an offer is called: its configuration, or its chargers."""
+    """Return the name of an offer: its configuration, or its chargers."""
     offer = run.offers.loc[run.offers["offer_id"] == offer_id].iloc[0]
     return told_as(str(offer["configuration"]), str(offer["chargers"]))
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return what the best plan without a station at a site reaches, in words."""
+    """Return the result of the best plan without a station at a site, in words."""
     if site in run.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
@@ -254,7 +253,7 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
 
 
 def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
-    """Say why a place gets none; return whether other plans could give it one."""
+    """Add the reason why a place gets no station; return whether other plans could build there."""
     site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
     reasons.say(
@@ -280,7 +279,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
 
 
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
-    """Return what the best plan with a station at a site reaches, in words."""
+    """Return the result of the best plan with a station at a site, in words."""
     given = replace(run.asked, required=(*run.asked.required, site))
     try:
         again = _again(run, given, limit_s)
@@ -311,25 +310,25 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Again:
-    """The answer to other wishes, beside the plan of the run."""
+    """The answer to changed requirements, beside the plan of the run."""
 
     answer: Answer
-    more: float  # by how much it is better (kWh/day, or the unit of what is aimed at)
-    energy: bool  # whether energy served is what is aimed at
+    more: float  # improvement (kWh/day, or the unit of the aim)
+    energy: bool  # whether the aim is energy served
 
     @property
     def same(self) -> bool:
-        """Whether the difference is too small to be spoken of."""
+        """Whether the difference is too small to mention."""
         return abs(self.more) <= little(self.answer.proof.unit)
 
     @property
     def reaches(self) -> str:
-        """What a plan does, as a verb."""
+        """The verb for a plan's result."""
         return "serves" if self.energy else "reaches"
 
     @property
     def difference(self) -> str:
-        """How it compares with the plan of the run, in words."""
+        """Its difference from the plan of the run, in words."""
         how = amount(abs(self.more), self.answer.proof.unit)
         if self.energy:
             return f"serves {how} {'more' if self.more > 0 else 'less'}"
@@ -337,7 +336,7 @@ class Again:
         return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
 
     def proven(self, which: str) -> str:
-        """Return what no plan of the kind reaches, in words; that nothing is proven where it is."""
+        """Return the bound on such plans in words, or that nothing is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"in the time nothing is proven of a {which}"
@@ -360,7 +359,7 @@ class Again:
 
 
 def _again(run: Explained, given: Asked, limit_s: float) -> Again:
-    """Return the answer to other wishes, beside the run's."""
+    """Return the answer to changed requirements, beside the run's."""
     program = program_of(given)
     answer = effort_for(given, limit_s).solve(program, start=run.found.offers)
     more = better_by(program, answer.proof, run.found.proof)
@@ -406,7 +405,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return what offers would be paid sold out (PKR), in their order; the least they can be."""
+    """Return the subsidy of offers at full sales (PKR), in their order; their least possible."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -420,7 +419,7 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
-    """Say in how many near-optimal plans a site has a station."""
+    """Return the number of near-optimal plans with a station at a site, in words."""
     others = other_plans(run.asked, run.found, count, limit_s)
     what = "In other plans"
     if isinstance(others, str):

@@ -1,4 +1,4 @@
-"""A stored plan station by station, the most doubtful first, and what holds all of it."""
+"""A stored plan station by station, the most doubtful first, and its binding limits."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ FINER = 5
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PlanReasons(Shown):
-    """What each station of a plan is worth, and what holds the plan.
+    """The worth of each station of a plan, and the plan's binding limits.
 
     Parameters
     ----------
     stations
         One row a new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (lost without it, all else the
-        same) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the dearest for what it adds
-        first.
+        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without it, all else
+        unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the most expensive per
+        marginal energy first.
     binding
-        (what, in words): what keeps the plan from serving more.
+        (label, text): the limits on the plan's service.
     figures
         The same as numbers, for programs.
     """
@@ -55,7 +55,7 @@ class PlanReasons(Shown):
 
 
 def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:
-    """Return what each station of a stored plan is worth, and what holds the plan.
+    """Return the worth of each station of a stored plan, and the plan's binding limits.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station that adds nothing has no price: of all it is the most doubtful.
+    # A station without marginal energy has no price: it is the most doubtful.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -90,7 +90,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return whether money is short, and what one more million rupees would do."""
+    """Return whether money is short, and the effect of one more million rupees."""
     outcome = run.found
     text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
     if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):

@@ -1,4 +1,4 @@
-"""Where a simulated day and the program that made the plan agree, and why where they do not."""
+"""Agreement of a simulated day with the program, and reasons for differences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from siting.config.offers import Service
 from siting.plan import Plan
 from siting.study.queues import Waiting, allotted, late_share
 
-# A station given more than the waiting standard lets through by this much is named.
+# Excess over the waiting standard from which a station is named.
 OVER = 1.05
 
 
@@ -72,7 +72,7 @@ def findings(
 
 
 def _why(standard: Service, model: str) -> str:
-    """Return how the program came to give stations more than the waiting standard has."""
+    """Return the reason why stations have more than the waiting standard allows."""
     if model == "coverage":
         return "the model coverage knows no capacity"
     if standard.rule == "rated_share":

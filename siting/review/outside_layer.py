@@ -1,4 +1,4 @@
-"""A plan drawn by hand or by another tool: a layer of points with chargers, every fault named."""
+"""A plan from outside: a layer of points with chargers, every fault named."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ class TheirLayer:
 
     # Their_id, name, existing, counts (chargers by type), geometry; lon/lat.
     sites: gpd.GeoDataFrame
-    # Chargers and configurations that the catalogue does not have, left out of `counts`, each with
-    # the rows that ask for it.
+    # Unknown chargers and configurations, left out of `counts`, each with its rows.
     unknown: dict[str, tuple[str, ...]]
     known: tuple[str, ...] = ()  # the configurations and chargers there are
 
@@ -40,7 +39,7 @@ def read_their_layer(
     chargers: pd.DataFrame,
     names: Mapping[str, str] | None = None,
 ) -> TheirLayer:
-    """Return the stations of a layer, with how many chargers of each type they have.
+    """Return the stations of a layer, with their number of chargers of each type.
 
     The chargers are read from the first of these that the layer has: ``chargers`` in words (``2 x
     dc_60 + 4 x lev_3``); ``configuration``, a name of the configurations; a column of numbers for
@@ -89,14 +88,14 @@ def read_their_layer(
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the study has, and what a layer calls it."""
+    """The study's configurations and types, and the layer's names for them."""
 
     configurations: Mapping[str, Mapping[str, int]]
     chargers: set[str]
     names: Mapping[str, str]
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers that so many of a configuration or type are; None if unknown."""
+        """Return the chargers of a number of configurations or types; None if unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -204,7 +203,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the columns with chargers, and what each row asks for; a text is what is wrong."""
+    """Return the columns with chargers, and the content of each row; a text is a fault."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]

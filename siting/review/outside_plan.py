@@ -1,4 +1,4 @@
-"""A layer of stations as offers of a study: placed, priced by its rules, and held to them."""
+"""A layer of stations as offers of a study: placed, priced and checked by its rules."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from siting.study.sources import on_the_grid
 class TheirPlan:
     """Their stations among ours."""
 
-    # With their sites and offers; of theirs the `reason` says what rule rules them out.
+    # With their sites and offers; `reason` names the rule that excludes an offer.
     study: Study
     chosen: tuple[str, ...]  # the offers that stand under their plan, existing stations included
     broken: list[str]  # the rules that their plan breaks, in words
-    notes: list[str]  # what else a reader must know
+    notes: list[str]  # further notes for readers
 
 
 def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
@@ -234,8 +234,8 @@ def over_limits(
 ) -> list[str]:
     """Return the limits that a plan breaks, in words.
 
-    `drawn_pkr` is the public money of each offer that stands, by ``offer_id``; `spacing_m` how far
-    apart stations must be.
+    `drawn_pkr` is the public money of each standing offer, by ``offer_id``; `spacing_m` the least
+    distance of stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

@@ -1,4 +1,4 @@
-"""Sites that a study did not have: which of them it knows, and the study with them."""
+"""Sites new to a study: those it knows already, and the study with the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from siting.config import Config
 from siting.study.pipeline import Study
 
-# Two points with one id are the same place if they stand this near to each other.
+# Distance within which two points with one id are the same place.
 SAME_M = 25.0
 
 
@@ -24,8 +24,8 @@ def match_places(
 ) -> np.ndarray:
     """Return the position of the place that each point is, one to one; -1 where it is none.
 
-    Points within 25 m of a place with their id come first, then the nearest. `within_m` is how far
-    a point may be from a place with another id.
+    Points within 25 m of a place with their id come first, then the nearest. `within_m` is the
+    largest distance of a point from a place with another id.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
@@ -63,10 +63,10 @@ def study_with_sites(
     offers: pd.DataFrame,
     dropped: gpd.GeoDataFrame | None = None,
 ) -> Study:
-    """Return a study with further sites; the drives are worked out for these alone.
+    """Return a study with further sites; drives are computed for these only.
 
-    `more` has ids that the study does not have; `offers` are at these sites or others; `dropped`
-    are further places too far from a road.
+    `more` has ids that are new to the study; `offers` are at these sites or others; `dropped` are
+    further places too far from a road.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):

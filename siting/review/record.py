@@ -1,4 +1,4 @@
-"""What the folder of every verb begins with: its place, and the head of its record."""
+"""The start of every verb's folder: its path, and the head of its record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def folder_for(config: Config, verb: str, now: datetime) -> Path:
 
 
 def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
-    """Return what a verb's JSON file says first: version, study and time."""
+    """Return the head of a verb's JSON file: version, study and time."""
     named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
     written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
     return {"siting": __version__, **named, **written}

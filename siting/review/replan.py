@@ -1,9 +1,9 @@
-"""A stored run solved again with other wishes, and what has changed by it.
+"""A stored run solved again with changed requirements, and the changes.
 
-The stages of the run folder are reused as far as the wishes leave them true, and the stored plan is
-the first plan of the new solve. Sites to drop or to require become limits of the program and a new
-budget its budget, all in the ``config.yaml`` of the new folder. Places that are added get ids after
-those there are; their offers and drives are worked out for them alone and appended.
+The stages of the run folder are reused as far as the changes leave them valid, and the stored plan
+is the first plan of the new solve. Sites to drop or to require become limits of the program and a
+new budget its budget, all in the ``config.yaml`` of the new folder. Added places get ids after the
+present ones; only their offers and drives are computed and appended.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from siting.study.stored_run import Source, plan_of, study_again, study_of
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-# A station that stays as it was has changed where it serves this much more or less (kWh/day).
+# Change in service (kWh/day) from which a kept station counts as changed.
 NOTICED_KWH = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A plan made anew, and what it changes.
+    """A plan made again, and its changes.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Replan(Shown):
     classes
         One row a vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
-        What happened to the wishes, in plain words.
+        The effect of the changes, in plain words.
     folder
         The new run folder; none where nothing was written.
     """
@@ -103,12 +103,12 @@ def replan(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Replan:
-    """Return a run solved again with other wishes; of a folder, written to one of its own.
+    """Return a run solved again with changed requirements; of a folder, written to a new one.
 
     Parameters
     ----------
     run
-        What `siting run`, or an earlier replan, wrote; or a study or plan in memory.
+        A folder of `siting run`, or an earlier replan; or a study or plan in memory.
     drop, require
         Sites, by id or name, that must get no station, and that must get one. They are added to
         those of the configuration; a site that was required before and is dropped now is dropped.
@@ -117,8 +117,8 @@ def replan(
     add
         A layer of further places where a station could stand.
     answers
-        A CSV of what the power company sanctioned, refused and asks for, and of bidders who
-        withdrew (`siting.review.answers`): the plan changes as little as it can.
+        A CSV of the power company's sanctions, refusals and requests, and of withdrawn bidders
+        (`siting.review.answers`): the plan changes as little as possible.
     overrides
         ``key.path=value`` texts that replace keys of the run's ``config.yaml``; of a run in memory
         change these with `siting.Study.with_`.
@@ -133,9 +133,9 @@ def replan(
     Raises
     ------
     InputError
-        If the folder cannot be used, a site is unknown, or wishes contradict each other.
+        If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan can be as wished: what is in the way, have, need and fix.
+        If no plan meets them: the conflict, have, need and fix.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def replan(
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
-    """Return the stations that two plans treat differently (`Replan.changes`), dearest first.
+    """Return the stations changed between two plans (`Replan.changes`), largest subsidy first.
 
     The sites of both have the same ids.
     """
@@ -250,7 +250,7 @@ def wishes_of(
     require: Sequence[str],
     budget_pkr: float | None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the wishes as keys of the run's configuration, and what to say of them."""
+    """Return the changes as keys of the run's configuration, and a note on them."""
     faults: list[Fault] = []
 
     def named(names: Sequence[str], key: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A run repeated from its folder, and whether inputs, objective and plan are the same."""
+"""A run repeated from its folder, with inputs, objective and plan compared."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
 
-# Sums of the same numbers may differ by the order they are added in on another machine.
+# Sums of the same numbers may differ by order of addition on another machine.
 RELATIVE = 1e-9
 
 
@@ -35,13 +35,13 @@ class Compared:
     what
         Inputs, figures, tables, objective, plan, or versions.
     same
-        Whether it is as it was.
+        Whether it is unchanged.
     differences
-        What differs, a line each: what it was, what it is.
+        The differences, a line each: before and after.
     counted
-        What was compared, in words.
+        The comparisons, in words.
     decides
-        Whether a difference here makes the run another one; other versions by themselves do not.
+        Whether a difference here makes it another run; other versions alone do not.
     """
 
     what: str
@@ -60,11 +60,11 @@ class Rerun:
     folder
         The run folder that was repeated.
     plan
-        The plan that came out now.
+        The new plan.
     compared
-        What was compared, in the order in which things depend on one another.
+        The comparisons, in the order of dependence.
     notes
-        What a reader must know, e.g. that the first solve ended by its time limit.
+        Notes for readers, e.g. that the first solve ended by its time limit.
     """
 
     folder: Path
@@ -78,7 +78,7 @@ class Rerun:
         return all(part.same for part in self.compared if part.decides)
 
     def plain(self) -> dict[str, Any]:
-        """Return it as what JSON knows."""
+        """Return it as plain JSON values."""
         return {
             "run": str(self.folder),
             "same": self.same,
@@ -95,10 +95,10 @@ def rerun(
     out: Path | str | None = None,
     progress: Report | None = None,
 ) -> Rerun:
-    """Repeat a stored run and say whether it comes out the same.
+    """Repeat a stored run and tell whether the result is the same.
 
     The configuration stored in the run is read, its inputs are compared by SHA-256, the study is
-    worked out again with the same seed and threads, on the day of the first run, and the answer is
+    computed again with the same seed and threads, on the day of the first run, and the answer is
     compared: the objective, the offers chosen, the tables of each stage by content, and the
     versions of the packages.
 
@@ -143,7 +143,7 @@ def rerun(
         else:
             plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
-        # Most likely one for the other.
+        # Most likely a replacement.
         changed = [Fault("changed since the first run", line) for line in inputs.differences]
         raise type(err)([*err.faults, *changed]) from err
     compared = (
@@ -206,7 +206,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, what they are of, and number among those of the same name."""
+    """Return figures by name, subject, and number among those of the same name."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -220,7 +220,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # a run of an earlier version
         return Compared("tables", True, (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # To the last bit, which another machine may round otherwise without changing the answer.
+    # To the last bit, which another machine may round differently without another answer.
     return Compared("tables", not lines, lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
@@ -282,7 +282,7 @@ def _close(a: Any, b: Any) -> bool:
     numbers = isinstance(a, int | float) and isinstance(b, int | float)
     if numbers and math.isfinite(a) and math.isfinite(b):
         return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=1e-9)
-    # JSON has no word for a missing number.
+    # JSON has no NaN.
     return a == b or (a is None and b != b)
 
 

@@ -1,4 +1,4 @@
-"""What offers that stand together use of each limit."""
+"""The use of each limit by a set of offers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from siting.program.limits import Limit
 def limit_uses(
     limits: Iterable[Limit], drawn_pkr: Mapping[str, float]
 ) -> Iterator[tuple[Limit, list[str], float]]:
-    """Yield each limit with the offers that use it and how much of it they use together.
+    """Yield each limit with its offers and their total use.
 
     `drawn_pkr` is the public money of each offer that stands, by ``offer_id``.
 

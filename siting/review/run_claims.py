@@ -1,8 +1,7 @@
-"""What a run says of itself that no table gives: held to the form it is said in, and worked out
-again as far as the stored outcome goes.
+"""Claims of a run beyond its tables, checked for form and computed again from its outcome.
 
-So no text of somebody else's can stand among what the solver told. Figures that rest on other
-solves are the run's own words; `Verified` names them.
+So no text of another author can pass as the solver's. Figures from other solves are the run's own
+claims; `Verified` names them.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import zone_table
 
 MENDED = "files were edited together: make the run again with `siting run`"
-# What clocks of two machines may differ by.
+# Tolerance between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
-# What is told from other solves, by its field: its label and the form of its text.
+# Claims from other solves, by field: label and form of the text.
 FROM_SOLVES = {
     "worth_of_foresight": (
         "Worth of planning ahead",
@@ -70,13 +69,13 @@ FROM_SOLVES = {
         rf"kWh/day more, and {NUMBER} a PKR m are asked for)",
     ),
 }
-# Tables of an outcome that rest on other solves too.
+# Tables of an outcome from other solves too.
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
-# What a replan puts before the warnings of a run (`siting.review.replan`).
+# Start of a replan's warnings (`siting.review.replan`).
 _OF_A_REPLAN = re.compile(
     r"\S+ was required before and is dropped now"
     r"|\S+ was dropped before and is required now"
@@ -92,12 +91,12 @@ _OF_A_REPLAN = re.compile(
 
 
 def said_by_a_replan(line: str) -> bool:
-    """Return whether a warning is one that a replan puts before those of the run."""
+    """Return whether a warning was added by a replan."""
     return _OF_A_REPLAN.fullmatch(line) is not None
 
 
 class Replanned(BaseModel):
-    """What ``run.json`` says of the run that another was made from."""
+    """The record in ``run.json`` of the run before a replan."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -113,7 +112,7 @@ class Replanned(BaseModel):
 
 
 class OfTheMoment(BaseModel):
-    """What ``run.json`` says that differs however often the same is written."""
+    """Fields of ``run.json`` that differ between equal runs."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -127,7 +126,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return where time, seconds or packages are not told as a run tells them."""
+    """Return faults in the form of time, seconds or packages."""
     faults = time_faults(told.written, where)
     odd = tuple(name for name in told.seconds if name not in stages)
     if odd:
@@ -138,7 +137,7 @@ def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -
 
 
 def time_faults(told: str, where: str) -> list[Fault]:
-    """Return the fault of a time that is not as a run writes it, or is yet to come, if so."""
+    """Return the fault of a time of the wrong form, or in the future, if any."""
     written, key = _time(told), f"{where}, key written"
     if written is None:
         return [Fault(key, f"{told!r} is not a time as a run writes it", MENDED)]
@@ -157,7 +156,7 @@ def _time(text: str) -> datetime | None:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return what the stored outcome does not say as a solve would, and what rests on solves."""
+    """Return differences of the stored outcome from a solve's, and fields from other solves."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -264,7 +263,7 @@ def _lines_again(keys: Program, outcome: Outcome, unit: str, asked: Asked) -> It
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return the tables of an outcome that do not follow from what stands and who is served."""
+    """Return the tables of an outcome that do not follow from stations and service."""
     again: dict[str, pd.DataFrame] = {}
     keys, last = asked.config.program, list(asked.own)[-1]
     if asked.zones is not None:
@@ -274,7 +273,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     if len(outcome.floors):
         again["floors"] = outcome.floors
     if keys.years is not None:
-        # In scenarios who is served of the configuration's own demand is worked out by a solve.
+        # With scenarios the service of the configuration's own demand needs a solve.
         alone = keys.scenarios is None
         services = {year: _of_slice(outcome.services, str(year)) for year in asked.own}
         served = {y: float(one["served_kwh_day"].sum()) for y, one in services.items()}
@@ -301,7 +300,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return what stations and drivers cost, given both; the recount holds their sum."""
+    """Return the cost of stations and drivers, given both; the recount checks their sum."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
@@ -315,9 +314,9 @@ def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def input_faults(study: Study) -> Iterator[Fault]:
-    """Yield the records of inputs that are not as the configuration says, or no records of files.
+    """Yield records of inputs that differ from the configuration, or are not of files.
 
-    Whether a file is the one that was read `siting rerun` finds.
+    Only `siting rerun` compares the file with the one read.
     """
     known = input_records(study.config)
     forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
@@ -335,7 +334,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
 
 
 def same_table(stored: Any, anew: Any) -> bool:
-    """Return whether two tables, or what else a stage holds, are the same, notes included."""
+    """Return whether two tables, or other stage results, are the same, notes included."""
     if not isinstance(stored, pd.DataFrame):
         return bool(stored == anew)
     if (stored.attrs.get("notes") or []) != (anew.attrs.get("notes") or []):

@@ -1,4 +1,4 @@
-"""Plans side by side in the figures a planner asks for: served, waiting, money, fairness."""
+"""Scores of plans side by side: service, waiting, money, fairness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.plan import Plan
 from siting.study.queues import Waiting, late_share
 from siting.study.zones import gini
 
-# A cell counts as left out where less than this share of what it wants is served.
+# Served share below which a cell counts as left out.
 LEFT_OUT = 0.01
 
 
@@ -98,7 +98,7 @@ def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 
 def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Return the figures of several plans as they are read: what, and a text for each plan."""
+    """Return the figures of several plans as text: label, and a text for each plan."""
 
     def each(show: Any) -> list[str]:
         return [show(score) for score in scores]

@@ -1,4 +1,4 @@
-"""Answers as a few short tables, in a notebook and as text: one way for all of them."""
+"""Answers as a few short tables, in a notebook and as text."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Block(NamedTuple):
 
 
 class Shown(ABC):
-    """What shows an answer by `_title` and `_blocks`, which each answer has."""
+    """The display of an answer by its `_title` and `_blocks`."""
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:
-        """Return what it is called, and the caveat that goes with it; blank: none."""
+        """Return its title and the caveat; blank: none."""
 
     @abstractmethod
     def _blocks(self) -> list[Block]:
@@ -43,7 +43,7 @@ class Shown(ABC):
         for block in self._blocks():
             rows = [list(block.heads)] if block.heads else []
             rows += [list(row) for row in block.rows[:MOST_ROWS]]
-            # The last column is the one of sentences: it needs no width of its own.
+            # The last column holds sentences: it needs no width of its own.
             wide = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
             wide = [min(width, MOST_LETTERS) for width in wide]
             lines.append("")
@@ -75,7 +75,7 @@ def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
     ]
-    # Rows beyond those shown are counted, not made.
+    # Rows beyond those shown are only counted.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
     return Block(list(columns.values()), rows, all_in)
 
@@ -91,7 +91,7 @@ def _cell(tag: str, text: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a value as it is read in a table: figures to what a reader takes in."""
+    """Return a value as text for a table, rounded for readers."""
     if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
         return ""
     if isinstance(value, bool | str):

@@ -1,4 +1,4 @@
-"""A stored run's simulated day, held against what the program took for true."""
+"""A stored run's simulated day, compared with the program's assumptions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ASSUMPTIONS = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SimulatedDay(Shown):
-    """What the simulated days come to.
+    """The results of the simulated days.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class SimulatedDay(Shown):
         Of the run.
     stations
         One row a station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``program_kwh_day`` (the capacity the program used), ``allotted_kwh_day`` (what the plan
-        serves there), ``standard_kwh_day`` (what the waiting standard lets through by Erlang C),
+        ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
+        plan), ``standard_kwh_day`` (its capacity by the waiting standard, Erlang C),
         ``erlang_late_share`` (expected by Erlang C in the busiest hour at the allotted energy) and
-        the columns of `siting.simulation.station_table` for ``planned`` and ``free``, each with
-        its case in front; ``verdict``.
+        the columns of `siting.simulation.station_table` for ``planned`` and ``free``, each with its
+        case in front; ``verdict``.
     hours, classes
         The same by hour of the day and by vehicle class, ``case`` first.
     use
@@ -58,7 +58,7 @@ class SimulatedDay(Shown):
     lines
         Where the simulation and the program agree and where not, and why, in words.
     facts
-        What goes into ``simulation.json``.
+        Content of ``simulation.json``.
     """
 
     title: str
@@ -84,7 +84,7 @@ class SimulatedDay(Shown):
 
 
 def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
-    """Return what happens to drivers on a day under a study's plan, over several simulated days.
+    """Return the experience of drivers under a study's plan, over several simulated days.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def simulate_to_folder(
     Parameters
     ----------
     run
-        What `siting run` wrote; it is read and left as it is.
+        A folder of `siting run`; it is not changed.
     rules
         Days, seed, patience and spread.
     out

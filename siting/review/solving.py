@@ -1,4 +1,4 @@
-"""The questions put to the program here: other money, the end alone, other plans near the best."""
+"""Further solves of a study's program: other money, the last year, near-best plans."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return what is asked for other money (PKR); each year and split keeps its share of it."""
+    """Return the program for other money (PKR); each year and split keeps its share of it."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -52,7 +52,7 @@ def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
 
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
-    """Return how hard to try for so many seconds, to another gap if one is given."""
+    """Return the settings of a solve with a time limit (s), and another gap if given."""
     solver = asked.config.solver
     keys = {"time_limit_s": time_limit_s, "gap": solver.gap if gap is None else gap}
     config = asked.config.model_copy(update={"solver": solver.model_copy(update=keys)})
@@ -60,7 +60,7 @@ def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> E
 
 
 def stored_answer(program: Program, outcome: Outcome) -> Answer:
-    """Return the answer that an outcome tells of, with its proofs."""
+    """Return the answer stored in an outcome, with its proofs."""
     years = program.year_plan.years if program.year_plan else ()
     built = outcome.built
     stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
@@ -68,17 +68,16 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share that a plan may lose and be near-optimal, from the gap asked."""
+    """Return the share that a near-optimal plan may lose, from the gap asked for."""
     return max(2 * gap, 0.01)
 
 
 def other_plans(
     asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, how many of them each site is in, and whether time sufficed.
+    """Return near-optimal plans, the number of them at each site, and whether time sufficed.
 
-    In words where there are none to look for. The plan decided counts among `count`; `time_limit_s`
-    is for all of them.
+    In words without any. The plan itself counts in `count`; `time_limit_s` is for all of them.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -95,13 +94,13 @@ def other_plans(
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:
-    """Return by how much a proof's objective is better than another's, in their unit."""
+    """Return the improvement of a proof's objective over another's, in their unit."""
     sign = -1.0 if less_is_better(program.all_aims[0]) else 1.0
     return sign * (now.objective - before.objective)
 
 
 def amount(value: float, unit: str) -> str:
-    """Return an amount as it is read.
+    """Return an amount as text for readers.
 
     >>> amount(1234.4, "kWh/day"), amount(0.125, "share"), amount(2.5e6, "PKR")
     ('1,234 kWh/day', '12.50%', 'PKR 2.50 m')

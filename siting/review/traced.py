@@ -1,7 +1,7 @@
-"""A run folder opened to follow its figures back: the stored tables, and the list of figures.
+"""A run folder opened to trace its figures: the stored tables, and the list of figures.
 
-Nothing is worked out by the stages of a study, and no input of the run is needed: what is shown is
-recomputed from what the folder holds.
+No stage of a study runs, and no input of the run is needed: figures are computed again from the
+folder's tables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NEEDED = (
     *("outcome_slices", "outcome_demand", "outcome_service", "outcome_services"),
     *("outcome_built", "outcome_paid"),
 )
-# Two figures are the same where they differ by no more than this share, or this much.
+# Tolerances of equal figures, relative and absolute.
 SAME_SHARE, SAME = 1e-9, 1e-9
 
 
@@ -34,33 +34,33 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 class Factor:
     """One figure of a chain, and the row of a table it stands in."""
 
-    figure: str  # what it is, and `of` what
+    figure: str  # its name, and `of` its subject
     of: str
     value: float
     unit: str
-    table: str = ""  # the file the row stands in, or the stored table it was worked out in
+    table: str = ""  # the file of its row, or the stored table it was computed in
     low: float | None = None  # the range of the table's row; None where nothing is known of one
     high: float | None = None
-    source: str = ""  # as in the table; blank for what was worked out
+    source: str = ""  # as in the table; blank for computed values
     confidence: str = ""
-    said: str = ""  # what else there is to say
+    said: str = ""  # further notes
 
 
 @dataclass(frozen=True)
 class Step:
-    """A part of a chain: the arithmetic in words, what it gives, and the figures it takes."""
+    """A part of a chain: the arithmetic in words, its result, and its figures."""
 
     what: str
     words: str  # the arithmetic
     value: float
     unit: str
-    # What the folder holds of it; None where it holds nothing to compare with.
+    # The stored value; None without one.
     stored: float | None = None
     factors: tuple[Factor, ...] = ()
 
     @property
     def same(self) -> bool | None:
-        """Whether the stored figure is what the chain gives; none where none is stored."""
+        """Whether the stored figure equals the chain's result; None without a stored figure."""
         if self.stored is None:
             return None
         return math.isclose(self.value, self.stored, rel_tol=SAME_SHARE, abs_tol=SAME)
@@ -68,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """One figure of a plan with the steps that lead to it, the last of which gives it."""
+    """One figure of a plan with the steps that lead to it."""
 
     what: str
     steps: tuple[Step, ...]
@@ -76,17 +76,17 @@ class Chain:
 
     @property
     def value(self) -> float:
-        """What the chain gives."""
+        """The result of the chain."""
         return self.steps[-1].value
 
     @property
     def stored(self) -> float | None:
-        """What the folder holds."""
+        """The stored value."""
         return self.steps[-1].stored
 
     @property
     def same(self) -> bool:
-        """Whether all that is stored is what the chain gives."""
+        """Whether all stored values equal the chain's results."""
         return all(step.same is not False for step in self.steps)
 
 
@@ -99,15 +99,15 @@ class Trace:
     kind
         ``cell`` or ``station``.
     id, name
-        What was asked about.
+        The subject of the question.
     year, scenario
         The year and scenario of the figures; blank: the demand of the configuration itself.
     chains
         One a figure, the largest first.
     tables
-        What else belongs to it, as tables by name: places of a cell, who a station serves.
+        Further tables by name: places of a cell, cells of a station.
     notes
-        What a reader must know.
+        Notes for readers.
     """
 
     kind: str
@@ -121,7 +121,7 @@ class Trace:
 
     @property
     def same(self) -> bool:
-        """Whether every stored figure is what its chain gives."""
+        """Whether every stored figure equals its chain's result."""
         return all(chain.same for chain in self.chains)
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Traced:
     Parameters
     ----------
     folder
-        What `siting run` or `siting replan` wrote.
+        A folder of `siting run` or `siting replan`.
 
     Raises
     ------
@@ -233,12 +233,12 @@ class Traced:
         )  # fmt: skip
 
     def find(self, wanted: str) -> tuple[str, str]:
-        """Return ``cell`` or ``station`` and the id of what is asked for; the nearest if none is.
+        """Return ``cell`` or ``station`` and the id of the subject; the nearest if it is unknown.
 
         Raises
         ------
         InputError
-            If the run has no such cell or station, or a name is that of several stations.
+            If the run has no such cell or station, or several stations have the name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         sites = self.table("candidates")
@@ -247,7 +247,7 @@ class Traced:
             return "cell", wanted
         if wanted in set(ids):
             return "station", wanted
-        # Compared in Python: Arrow takes no text that UTF-8 cannot hold, and a user may write one.
+        # Compared in Python: Arrow accepts no text outside UTF-8, and a user may write one.
         asked = wanted.strip().casefold()
         named = sites["name"].dropna()
         here = [i for i, name in zip(ids[named.index], named, strict=True)

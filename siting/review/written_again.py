@@ -1,4 +1,4 @@
-"""Files held against the same files written again: what a reader sees of them must be the same."""
+"""Files compared with the same files written again: their content must be equal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siting.errors import Fault, InputError
 from siting.export import json_text
 from siting.review.run_claims import MENDED
 
-# Columns of a GeoPackage that hold when it was written.
+# Columns of a GeoPackage with the time of writing.
 WHEN = ("last_change", "update_time")
 NOT_SO = "is not what the run's tables give"
 
@@ -37,7 +37,7 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return what a folder has that is not written again, and what it lacks."""
+    """Return the files of a folder that are not written again, and missing ones."""
     stored, again = set(stored), set(again)
     faults = []
     for what, odd in (("are no files of such a run", stored - again), ("lacks", again - stored)):
@@ -47,14 +47,14 @@ def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> lis
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return the fault of a JSON file that says more than what was read of it, a key twice say."""
+    """Return the fault of a JSON file with unread content, such as a repeated key."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [Fault(str(path), "is not in the form in which it was written", MENDED)]
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds."""
+    """Return the content of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -64,7 +64,7 @@ def differing_parts(one: dict[str, Any], two: dict[str, Any]) -> list[str]:
 
 
 def _contents(path: Path) -> dict[str, Any]:
-    """Return what a GeoPackage holds: how each part of it is made, and the rows of its tables."""
+    """Return the content of a GeoPackage: the definition of each part, and the rows of tables."""
     held: dict[str, Any] = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:

@@ -200,7 +200,6 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     DownloadError
         As in `download_place`; also if the place is unknown or only a point.
     """
-
     import osmnx as ox
 
     def outline() -> Polygon | MultiPolygon:

@@ -12,7 +12,7 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
-    """Return how many chargers of each type a text names, and the power (kW) that stands there.
+    """Return a text's number of chargers of each type, and its existing power (kW).
 
     The numbers are in the order of the text, a type named twice added up; the power is None where
     no part reads ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
@@ -64,7 +64,7 @@ def size_name(counts: Mapping[str, int]) -> str:
 
 
 def told_as(configuration: str, chargers: str) -> str:
-    """Return what to call a configuration: its name, or the chargers where that is all it says.
+    """Return the name of a configuration, or the chargers if it has none.
 
     >>> told_as("hub", "2 x dc_120 + 8 x lev_3")
     'hub'

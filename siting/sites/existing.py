@@ -1,4 +1,4 @@
-"""Stations that stand today."""
+"""Existing stations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.files import read_layer, row_labels
 # Commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# Open Charge Map's numbers, recalled: 10 available, 20 in use, 30 out of order for now, 50
+# Open Charge Map's numbers, from memory: 10 available, 20 in use, 30 out of order for now, 50
 # operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
 OCM_IN_SERVICE = (10, 20, 30, 50, 75)
 OCM_PRIVATE = (2, 6)
@@ -40,10 +40,10 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
         ``source``, ``geometry``.
 
-        Only a station in service and open to all is existing. The others are places like any
-        other, of the kind "existing (not operating)" or "existing (private)". Where no power is
-        given 60 kW, the commonest unit, is assumed and `source` says so; so it does where the
-        file carries a note (``flag``) on a row.
+        Only a station in service and open to all is existing. The others are ordinary places, of
+        the kind "existing (not operating)" or "existing (private)". A missing power is assumed to
+        be 60 kW, the commonest unit, and noted in `source`; so is the file's note (``flag``) on a
+        row.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which chargers fit which site, and the reason in words where they do not.
+"""Fit of chargers to sites, and the reason in words where they do not fit.
 
 Chargers fit a site where a grid connection carries them, the headroom does (or an upgrade can be
 bought), the bays do, and NEECA's points allow them. Sets of chargers that the user names stay rows
@@ -24,7 +24,7 @@ type Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fitting:
-    """What a site must have for chargers to fit: the rules beside its own figures."""
+    """The conditions of a site for chargers: the rules, beside its own figures."""
 
     grid: pd.DataFrame
     parking: pd.DataFrame  # NEECA's points by bays
@@ -49,9 +49,9 @@ def pairs(
 ) -> tuple[Places, Places, bool]:
     """Return the rows of sites and of choices that become offers, and whether any size fits.
 
-    In the order of the sites, then of the choices. `sites` are new ones, or stations that stand
-    with their ``ports``, ``points`` and ``bays_needed``; `sized` says which choices are sizes. Of
-    them those that fit a site are taken, or the smallest where none does; all others always.
+    In the order of the sites, then of the choices. `sites` are new ones, or existing stations with
+    their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices from sizes. Of these,
+    those that fit a site are used, or the smallest if none does; all others always.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -96,7 +96,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise for sizes of which none fits any of `sites`, saying what the smallest needs."""
+    """Raise for sizes that fit none of `sites`, naming the needs of the smallest."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -145,7 +145,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers with the reasons of bays, points and ports beside those they have."""
+    """Return the offers with reasons of bays, points and ports added to theirs."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

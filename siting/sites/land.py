@@ -1,4 +1,4 @@
-"""Land: parcels where a station could stand, and areas where none may."""
+"""Land: parcels for stations, and areas where none may be built."""
 
 from __future__ import annotations
 

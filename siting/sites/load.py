@@ -1,4 +1,4 @@
-"""The load of a group of chargers: what the grid must carry, beside what the chargers are rated at.
+"""The load of a group of chargers on the grid, as against the chargers' rating.
 
 Formulation
 -----------
@@ -42,14 +42,14 @@ def fastest_kw(group: str, compatibility: pd.DataFrame, limits: pd.DataFrame) ->
 
 
 def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
-    """Return what one charger of each type draws with a vehicle at every port (kW)."""
+    """Return the draw of one charger of each type with a vehicle at every port (kW)."""
     ports = types["ports"].to_numpy(dtype=float)
     drawn: np.ndarray = np.minimum(types["power_kw"].to_numpy(dtype=float), ports * fastest)
     return drawn
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the fewest ports that suffice for a share of the time, of so many with this load.
+    """Return the fewest ports that suffice for a share of the time, at a load.
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)
@@ -76,13 +76,13 @@ def group_load_kw(
     Parameters
     ----------
     types, number
-        Rows of the charger catalogue, all of one group, and how many of each.
+        Rows of the charger catalogue, all of one group, and the number of each.
     fastest
         As `fastest_kw` returns it.
     mix
         The mean session; none: every port counts.
     served_kwh_day
-        What the group can serve in a day, power always on.
+        Energy the group can serve in a day, with power all day.
     busy_share
         Share of the busiest hour in which no more ports are taken than the load is for.
     """

@@ -1,4 +1,4 @@
-"""Candidate layers into one table: snapped to roads, duplicates merged, far ones told apart."""
+"""Candidate layers merged into one table: snapped to roads, duplicates joined, far ones listed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# What a place may know of itself: what it lacks, a site takes from the first that joined it.
+# Optional fields of a place: a site takes a missing one from the first place that joined it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
@@ -47,7 +47,7 @@ def merge_candidates(
     layers
         Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability``, ``user_id`` and ``unfit`` (why a place is none), and columns
+        ``bays``, ``availability``, ``user_id`` and ``unfit`` (reason to exclude), and columns
         of the user's own layer, whose names begin with ``user_``.
     network
         The roads.
@@ -57,7 +57,7 @@ def merge_candidates(
     max_snap_m
         Places farther than this from the nearest road are no candidates.
     excluded
-        Areas with a ``name``: places inside are no candidates, but what stands there stays.
+        Areas with a ``name``: places inside are not candidates, but existing stations stay.
 
     Returns
     -------
@@ -75,8 +75,8 @@ def merge_candidates(
     Raises
     ------
     InputError
-        If a layer lacks a column or lies wholly outside the roads, user ids repeat, there is no
-        place at all, or none is left.
+        If a layer lacks a column or lies wholly outside the roads, user ids repeat, or no place is
+        found or left.
     """
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
@@ -114,7 +114,7 @@ def merge_candidates(
 def _stack(
     layers: Sequence[gpd.GeoDataFrame], network: Network, merge_within_m: float, max_snap_m: float
 ) -> gpd.GeoDataFrame:
-    """Return all layers as one in the order of who goes first, in the network's coordinates."""
+    """Return all layers as one in order of priority, in the network's coordinates."""
     faults = [
         Fault(name, f"{value} is not a distance", "give metres")
         for name, value, least in (("merge_within_m", merge_within_m, 0.0),
@@ -166,7 +166,7 @@ def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
     if OWN_ID not in places.columns:
         return []
     ids = places[OWN_ID]
-    # Two tables of the user's may each number their rows; `source` says which one it is.
+    # Two of the user's tables may each number their rows; `source` identifies the table.
     twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
     if not twice.any():
         return []
@@ -272,7 +272,7 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
             columns.append(column)
     own = _own(places)
     if own:
-        # A site that several of the user's rows make is the first of them, in all its columns.
+        # A site of several user rows has the first of them, in all its columns.
         rows = np.flatnonzero(places[own].notna().any(axis=1))
         first = pd.Series(rows).groupby(into[rows]).first()
         for column in own:

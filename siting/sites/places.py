@@ -1,4 +1,4 @@
-"""Places where a station could stand: points of interest from OpenStreetMap, and users' layers."""
+"""Places for stations: points of interest from OpenStreetMap, and users' layers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Tags = Mapping[str, bool | str | Sequence[str]]
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2")
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
-# Columns of a user's layer are carried under this prefix, so that they never meet ours.
+# Prefix of columns of a user's layer, so that they never collide with ours.
 OWN = "user_"
 OWN_ID = f"{OWN}id"
 
 COORDINATES = ("lon", "lat", "longitude", "latitude")  # of a CSV; they are the points
 
-# What a layer may know of its sites: what it is, whether above 0 only, the most.
+# Optional fields of a layer: type, whether above 0 only, the largest value.
 SITE_FIGURES = {
     "headroom_kw": ("a number of at least 0", False, np.inf),
     "line_km": ("km of at least 0", False, np.inf),
@@ -33,7 +33,7 @@ SITE_FIGURES = {
 
 
 class NoPlaceError(InputError):
-    """A source that can be read holds no place of the kind asked for."""
+    """A source without any place of the kind asked for."""
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
@@ -56,7 +56,7 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     Raises
     ------
     InputError
-        If the file cannot be read, no tags are asked for, or nothing in it carries one.
+        If the file cannot be read, no tags are given, or no place has one.
     """
     _require_tags(tags)
     if path.name.lower().endswith(OSM_SUFFIXES):
@@ -76,7 +76,7 @@ def candidates_from_features(
     tags
         As in `candidates_from_pois`.
     source
-        What to write into the column ``source``.
+        Value of the column ``source``.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def candidates_from_features(
     Raises
     ------
     InputError
-        If no tags are asked for, nothing carries one, or geometry is missing.
+        If no tags are given, no place has one, or geometry is missing.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def candidates_from_layer(
     name_column
         The column with names; ``name`` if it has one.
     kind
-        What to call the places.
+        Name of the places in messages.
     kind_column
         A column that says so row by row; `kind` is used where it is blank.
     id_column
@@ -172,7 +172,7 @@ def candidates_from_layer(
     for column in SITE_FIGURES:
         if column in layer.columns:
             places[column] = pd.to_numeric(layer[column]).astype(float).array
-    # Where the English name is the place's the other one is a column of the user's.
+    # Where the English name is the place's the other one is a user column.
     used = "name:en" if name == "name" and "name:en" in layer.columns else name
     told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
     for column in layer.columns[layer.dtypes != "geometry"]:
@@ -225,7 +225,7 @@ def _places(
     shapes = layer.geometry
     points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
     name = pd.Series(None, index=layer.index, dtype="str")
-    # What OpenStreetMap calls a thing is its English name where it has one.
+    # OpenStreetMap places have their English name if there is one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         if column in layer.columns:
             told = layer[column].astype("str").str.strip()
@@ -276,7 +276,7 @@ def _in_words(tags: Tags) -> str:
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
-    """Return the values a layer has for the keys asked for, commonest first."""
+    """Return a layer's values of the keys asked for, commonest first."""
     parts = []
     for key in tags:
         if key in layer.columns:

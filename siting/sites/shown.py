@@ -1,7 +1,7 @@
-"""Of the offers that sizes make, those that a reader wants to see: what is built, and what is near.
+"""Offers from sizes worth showing: those built, and their neighbours.
 
-Sizes make hundreds of offers a site. A plan is read by what stands, and by what one step more or
-fewer would change.
+Sizes make hundreds of offers a site. A reader wants the standing stations, and the effect of one
+step more or fewer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Floats = NDArray[np.float64]
 def shown_offers(
     offers: pd.DataFrame, built: Collection[str], bundles: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Return the offers worth showing: of those that sizes make a few a site, all others.
+    """Return the offers worth showing: a few a site of those from sizes, all others.
 
-    Of sizes there are: what is built; what has one step more or fewer of one charger type, a step
-    being from one of its numbers to the next, and from none to the smallest; where nothing is
-    built, the stations of one type; and of what is ruled out one a site and reason.
+    Of sizes: the built one; those with one step more or fewer of one charger type, a step being
+    from one of its numbers to the next, and from none to the smallest; without a station, those of
+    one type; and of those ruled out one a site and reason.
 
     Parameters
     ----------
@@ -66,19 +66,19 @@ def shown_offers(
     taken = offers["offer_id"].astype(str).isin(list(built)).to_numpy()
     keep = ~sized | taken
     keep[~open_] |= ~pd.DataFrame({"site": site, "reason": reason})[~open_].duplicated()
-    # What is near to what is built, at its site.
+    # The neighbours of a built size at its site.
     rows = pd.DataFrame({"site": site, "row": np.arange(len(offers))})
     near = rows.merge(rows[taken], on="site", suffixes=("", "_built"))
     apart = np.abs(steps[near["row"]] - steps[near["row_built"]]).sum(axis=1)
     keep[near["row"][apart <= 1]] = True
-    # What stands and stays as it is has no chargers that were added, like a site with nothing.
+    # An unchanged existing station has no added chargers, like an empty site.
     has = np.isin(site, site[taken & (steps > 0).any(axis=1)])
     keep |= ~has & open_ & ((steps > 0).sum(axis=1) == 1)
     return offers[keep].reset_index(drop=True)
 
 
 def step_text(before: str, after: str) -> str:
-    """Return what chargers one station has more or fewer than another; blank for users' words.
+    """Return the chargers one station has more or fewer than another; blank for users' words.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
@@ -95,7 +95,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _added(chargers: str) -> dict[str, int]:
-    """Return the chargers that a text names, without what stands; none for a user's own words."""
+    """Return the chargers a text adds to an existing station; empty for a user's own words."""
     try:
         return charger_counts(chargers)[0]
     except ValueError:
@@ -110,7 +110,7 @@ def _stands(chargers: str) -> bool:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return how many steps of its sizes each number is from none: a row each, a column a type.
+    """Return the steps from none to each number: a row each, a column a type.
 
     `made`: which of them sizes made; a number between two sizes is half a step from each.
     """

@@ -1,8 +1,8 @@
-"""Sizes: every sensible number of chargers of each type, put together to what a site could get.
+"""Sizes: combinations of charger numbers for a site.
 
 A station takes from each charger group nothing, or one type with one of its numbers: types of one
-group do not mix. A size is a configuration like one with a name of its own, and bears its numbers
-as its name: ``24_lev_3__2_dc_60``, types in the order of the catalogue.
+group do not mix. A size is an ordinary configuration named by its numbers: ``24_lev_3__2_dc_60``,
+types in the order of the catalogue.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from siting.sites.chargers_text import size_name
 Sizes = Mapping[str, Sequence[int]]
 Configurations = Mapping[str, Mapping[str, int]]
 
-# More sizes than this are a slip: a thousand numbers of two types already make a million.
+# Most sizes allowed: a thousand numbers of two types already make a million.
 MOST_SIZES = 20_000
 
 
@@ -29,7 +29,7 @@ def with_sizes(
 ) -> dict[str, dict[str, int]]:
     """Return the configurations: the bundles as they are named, then every size by its numbers.
 
-    A size with the numbers of a bundle is left out, as it is there already.
+    A size with the numbers of a bundle is left out as a duplicate.
 
     Parameters
     ----------

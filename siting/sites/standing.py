@@ -1,4 +1,4 @@
-"""Stations that stand, as offers: kept as they are, or extended by a configuration."""
+"""Existing stations as offers: kept unchanged, or extended by a configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST_AC_KW = 22.0
 
 
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return the one offer of each station that stands, power always on: what it can serve (kWh).
+    """Return one offer for each existing station with its capacity (kWh/day), power all day.
 
     It serves AC up to 22 kW and DC above. Its ports are those of the catalogue's charger of that
     group nearest in power, where ``existing_ports`` does not say. Nobody knows what it costs to
@@ -46,7 +46,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         bays_needed=bays_needed(np.eye(len(units)), units, rules.bays).astype(int),
         reason="",
     )
-    # Once for stations that are alike; those in the order in which they first come.
+    # Once for equal stations, in the order of their first appearance.
     alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
     served = np.array(
         [

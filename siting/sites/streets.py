@@ -1,4 +1,4 @@
-"""A grid of street corners, for places where nobody has mapped fuel stations or car parks."""
+"""A grid of street corners, for places without mapped fuel stations or car parks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.roads import Network
 
-# Best corner first: a station wants passing traffic and a way in. A motorway has no way in.
+# Best corner first: a station needs passing traffic and access. A motorway has no access.
 CLASS_ORDER = (
     "primary",
     "secondary",

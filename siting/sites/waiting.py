@@ -1,4 +1,4 @@
-"""How much a group of chargers can serve when drivers are not to wait long: Erlang C.
+"""The capacity of a group of chargers at a waiting-time standard, by Erlang C.
 
 Formulation
 -----------
@@ -53,7 +53,7 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     Raises
     ------
     InputError
-        If a number is not what it should be, with every fault.
+        If a number is invalid, with every fault.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def wait_probability(
     Raises
     ------
     InputError
-        If a number is not what it should be, with every fault.
+        If a number is invalid, with every fault.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def wait_probability(
 def largest_arrivals_per_h(
     servers: Numbers, session_min: Numbers, wait_min: Numbers, alpha: Numbers
 ) -> Floats:
-    """Return the largest drivers an hour for whom P(wait > `wait_min`) is at most `alpha`.
+    """Return the most drivers an hour for whom P(wait > `wait_min`) is at most `alpha`.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def largest_arrivals_per_h(
     wait_min
         The wait in minutes, at least 0.
     alpha
-        The share of drivers who may wait longer, between 0 and 1 (neither of them).
+        The share of drivers who may wait longer, strictly between 0 and 1.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def largest_arrivals_per_h(
     Raises
     ------
     InputError
-        If a number is not what it should be, with every fault.
+        If a number is invalid, with every fault.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def capacity_kwh_day(
     peak_hour_share: Numbers,
     availability: Numbers = 1.0,
 ) -> Floats:
-    """Return what equal ports can serve in a day (kWh/day) at a waiting-time standard.
+    """Return the daily capacity of equal ports (kWh/day) at a waiting-time standard.
 
     ``largest rate in the peak hour / peak_hour_share x session_kwh x availability``, and never more
     than ``power_kw x 24 h x availability``.
@@ -199,7 +199,7 @@ def capacity_kwh_day(
     Raises
     ------
     InputError
-        If a number is not what it should be, with every fault.
+        If a number is invalid, with every fault.
 
     Examples
     --------

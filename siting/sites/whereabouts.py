@@ -1,4 +1,4 @@
-"""Where a site is in words: the street it is at, the one that crosses, and what is near."""
+"""The location of a site in words: its street, a crossing street, and what is near."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# A site is at a street this near to it, and at a corner if a second one is (m); farther off it is
-# near a street. Places with a name and parts of the city are told up to these distances (m).
+# Distances within which a site is at a street, and at a corner if a second one is (m); farther off
+# it is near a street. Limits for named places and parts of the city (m).
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
 MIDDLE_M = 250.0  # as near to the name of a part of the city one is in it, not near it
 
@@ -23,8 +23,8 @@ def with_whereabouts(
 ) -> gpd.GeoDataFrame:
     """Return sites each with a name, and with where it is in words in a column ``whereabouts``.
 
-    A place with a name of its own keeps it. A street corner, which has the name of a street that it
-    shares with others, and a place without a name are called by where they are.
+    A named place keeps its name. A street corner, which shares its street's name with others, and a
+    place without a name are named by their location.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def with_whereabouts(
     parts
         Names of parts of the city: ``name`` and points.
     named
-        Sites whose names can be used to say where others are; by default these.
+        Sites whose names can describe the location of others; by default these.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]
 def _nearest(
     points: np.ndarray, places: gpd.GeoDataFrame, within_m: float
 ) -> list[tuple[str, float]]:
-    """Return the name of the nearest place of each point and how far it is (m); blank if none."""
+    """Return the name and distance (m) of the nearest place of each point; blank if none."""
     out = [("", np.inf)] * len(points)
     if not len(places) or not len(points):
         return out

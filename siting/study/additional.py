@@ -1,8 +1,8 @@
-"""What public money adds: which stations would stand without it, and what it costs a kWh and a car.
+"""The additional effect of public money: stations viable without it, and its cost.
 
-A station needs no public money where its net present value without any is at least 0, at the hurdle
-of the rule where that fills the gap. Whatever a station is paid beyond what its business case lacks
-is not additional; what stands in stations that fail is lost.
+A station needs no public money if its net present value without any is at least 0, at the hurdle of
+the rule where that fills the gap. Payments beyond a station's shortfall are not additional;
+payments to stations that fail are lost.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pandas as pd
 
 from siting.economics import money_figures
 
-# Of the cost: below this a lack is rounding.
+# Share of the cost below which a shortfall is rounding.
 NONE = 1e-6
 
 
 def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
-    """Return what each concession is paid and is worth, of those with a new station.
+    """Return the payment and worth of each concession with a new station.
 
-    ``concession``, ``stations``, ``cost_pkr``; ``lacking_pkr``: what its stations would lack each
-    for itself; ``subsidy_pkr``, ``npv_pkr`` without and ``npv_subsidised_pkr`` with it.
+    ``concession``, ``stations``, ``cost_pkr``; ``lacking_pkr``: the sum of its stations' own
+    shortfalls; ``subsidy_pkr``, ``npv_pkr`` without and ``npv_subsidised_pkr`` with it.
     """
     mine = case.assign(concession=case["site_id"].map(dict(concessions))).dropna(
         subset=["concession"]
@@ -35,13 +35,13 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
-    """Return what of the new stations' money is lost, by their business cases as they come out.
+    """Return the lost part of the new stations' money, by their final business cases.
 
     The stations of a concession are one case.
 
-    ``stations`` that are new; ``below_npv_0`` of them with what they were paid, and the public
-    money in these, ``subsidy_below_npv_0_pkr``; ``losing`` cash in a usual year, and how much,
-    ``loss_pkr_year``; ``npv_pkr`` of all with what they were paid.
+    ``stations``: the new ones; ``below_npv_0``: those below it with their payment, and their public
+    money, ``subsidy_below_npv_0_pkr``; ``losing`` cash in a usual year, and the loss,
+    ``loss_pkr_year``; ``npv_pkr`` of all with their payments.
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -59,7 +59,7 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
 
 
 def at_risk_in_words(risk: Mapping[str, Any]) -> str:
-    """Return what is lost of the money in new stations, in a few words.
+    """Return the lost money of new stations in a few words.
 
     >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
     ...     "losing": 1, "loss_pkr_year": 4e5})
@@ -85,13 +85,13 @@ def public_money(
     vehicles: Mapping[str, float],
     pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Return what ``run.json`` says of public money at the new stations, in PKR of one year.
+    """Return the fields of ``run.json`` on public money at the new stations, in PKR of one year.
 
     `case` is the business case of each new station, `vehicles` those of the area by class. Keys:
     ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
     ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
-    ``subsidy_pkr_per_kwh_day`` of what they sell and ``subsidy_pkr_per_car`` served, each station's
-    money by what it sells to whom (None where nothing is sold).
+    ``subsidy_pkr_per_kwh_day`` of energy sold and ``subsidy_pkr_per_car`` served, each station's
+    money divided by its sales to each class (None without sales).
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

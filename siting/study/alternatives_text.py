@@ -1,9 +1,9 @@
-"""What a planner asks of each new station: what is lost without it, and where else it could stand.
+"""Cards of new stations: the loss without each, and alternative places.
 
-What is lost is the energy that all other stations together cannot take over within reach and
-capacity (`siting.engine.marginal`): as things stand, and once the money goes to another place. The
-place named is the nearest one where a station could be built and none stands; with it goes the
-share of the station's energy that could drive there too.
+The loss is the energy that all other stations together cannot take over within reach and capacity
+(`siting.engine.marginal`): as things stand, and once the money goes to another place. The
+alternative is the nearest possible place without a station, with the share of the station's energy
+that could drive there too.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from siting.study.to_program import instance_of
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Of the time beside the plan, what the losses without each station may take; of the rest, where its
-# money would go instead.
+# Share of the spare time for the losses without each station; and of the rest, for the other use of
+# its money.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Of the stations, how many there must be time for after the first re-plan to go on.
+# Share of the stations for which time must suffice after the first re-plan.
 FEWEST_SHARE = 0.1
-# Told of how many stations are done so far.
+# Called with the numbers of stations done and of all.
 Count = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Replanned:
-    """What is still lost (kWh/day) without a station once the best other one is built instead."""
+    """The loss (kWh/day) without a station once the best other one is built instead."""
 
     kwh_day: float
     offer_id: str
@@ -50,7 +50,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """What is told of the new stations of a plan, by ``site_id``; what is not there had no time."""
+    """The cards of a plan's new stations, by ``site_id``; absent ones had no time."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost without each, kWh/day
@@ -59,7 +59,7 @@ class Cards:
 
     @property
     def blank(self) -> str:
-        """What there was no time for, in words; blank where there was for all."""
+        """The cards left blank for lack of time, in words; blank if none."""
         lost = len(self.new) - len(self.lost)
         replans = sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned)
         parts = [
@@ -70,12 +70,12 @@ class Cards:
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
-        """Return of how many stations is told, and what there was no time for."""
+        """Return the number of cards, and those left blank for lack of time, in words."""
         new = f"{len(self.new):,} new station{'' if len(self.new) == 1 else 's'}"
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
-        """Return what is lost without each new station, blank where it was not worked out."""
+        """Return the loss without each new station, blank where not computed."""
         return {
             site: {
                 "as_it_stands_kwh_day": self.lost.get(site),
@@ -98,7 +98,7 @@ def cards(
     reach: Table,
     forbidden_sites: tuple[str, ...],
 ) -> Cards:
-    """What is lost without each new station, and where else it could stand."""
+    """The loss without each new station, and alternative places."""
     count = context.count("stations")
     limit_s = config.solver.time_limit_s
     with study.spare.clock("losses", limit_s, LOSSES_SHARE) as clock:
@@ -120,7 +120,7 @@ def losses_of(
 ) -> dict[str, float]:
     """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
 
-    Those that draw most public money come first; the others are left out once the time is up.
+    The largest subsidies come first; the others are left out once time is up.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     if not new:
@@ -140,7 +140,7 @@ def losses_of(
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count | None = None
 ) -> dict[str, Replanned]:
-    """Return what is lost at most without each station if its money goes elsewhere, by ``site_id``.
+    """Return the largest loss without each station if its money goes elsewhere, by site.
 
     The station that makes up for most is built in its place, or made larger, within the budget and
     the limits; all else stays. A whole re-plan may lose less still (`siting replan RUN --drop`).
@@ -165,7 +165,7 @@ def replanned_of(
         if clock.steps is None and clock.limit_s < FEWEST_SHARE * len(some) * clock.taken_s / len(
             out
         ):
-            break  # each takes so long that most would stay blank: left to `siting explain`
+            break  # each is so slow that most would stay blank: left to `siting explain`
     return out
 
 
@@ -203,7 +203,7 @@ def alternatives_of(
 
 
 def _untold(site: str, lost: Mapping[str, float], replanned: Mapping[str, Replanned]) -> list[str]:
-    """Return in words what of a station was not worked out."""
+    """Return the parts of a card not computed, in words."""
     ask = f"{NOT_IN_TIME}; siting explain RUN {site} does."
     if site not in lost:
         return [f"What would be lost without it was {ask}"]
@@ -221,11 +221,10 @@ def nearest_places(
 ) -> pd.DataFrame:
     """Return the nearest free place and the nearest other station of each station.
 
-    `sites` (stations that stand or are built) and `candidates` have ``site_id``, ``name`` and
-    ``geometry`` (metres); at `open_sites` something could be built. Columns, by ``site_id``:
-    ``place``, ``place_m`` and ``place_share`` (of the station's energy, from cells that reach the
-    place too, 0 to 1); ``station`` and ``station_m``. Distances are straight, in metres; what is
-    not there is blank.
+    `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
+    (metres); at `open_sites` a station is possible. Columns, by ``site_id``: ``place``, ``place_m``
+    and ``place_share`` (of the station's energy, from cells that reach the place too, 0 to 1);
+    ``station`` and ``station_m``. Distances are straight, in metres; missing values are blank.
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -256,9 +255,9 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return position and distance (m) of the nearest of others; -1 and blank where there is none.
+    """Return position and distance (m) of the nearest of others; -1 and blank without one.
 
-    With `same_sites`, `others` are the sites themselves and a site is no neighbour of its own.
+    With `same_sites`, `others` are the sites themselves and a site is not its own neighbour.
     """
     count = len(sites)
     if len(others) <= int(same_sites):
@@ -292,7 +291,7 @@ def _apart(name: str) -> str:
 
 
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
-    """Return in words what is lost without a station that serves so much (kWh/day).
+    """Return the loss without a station of a given service, in words (kWh/day).
 
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'
@@ -319,7 +318,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """Return in words what is lost once the station's money goes elsewhere.
+    """Return the loss once the station's money goes elsewhere, in words.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'
@@ -353,7 +352,7 @@ def _kwh(value: float) -> str:
 
 
 def _far(metres: float) -> str:
-    """Return a distance as it is read.
+    """Return a distance as text for readers.
 
     >>> _far(643.2), _far(1249.0)
     ('640 m', '1.2 km')

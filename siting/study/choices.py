@@ -1,4 +1,4 @@
-"""What may stand at a site, by name: the configurations and sizes that are in force."""
+"""The choices at a site by name: the configurations and sizes in force."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def configurations_of(
 
 
 def charger_types(offers: Offers) -> set[str]:
-    """Return the charger types that what may stand at a site is made of."""
+    """Return the charger types used in the choices at a site."""
     configurations, sizes = choices_of(offers)
     return {*sizes, *(name for counts in configurations.values() for name in counts)}

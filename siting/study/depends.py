@@ -1,9 +1,9 @@
-"""What follows from how the stages are declared: what a change makes stale, what a folder keeps.
+"""Dependences of the stages: tables made stale by a change, and tables a folder keeps.
 
 The stages are the functions of `siting.study.to_demand`, `siting.study.factors`,
 `siting.study.to_plan`, `siting.study.provenance`, `siting.study.alternatives_text` and
-`siting.study.robustness`. A change goes all the way down. A key that no stage declares feeds every
-stage, so that one added later cannot leave something stale.
+`siting.study.robustness`. A change affects all later stages. A key that no stage declares affects
+every stage, so that one added later cannot leave a stale table.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ STAGES: Mapping[str, Stage[Any]] = {
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }
-# The groups of stages that a run folder keeps, by the names its record calls them.
+# The groups of stages in a run folder, by their names in its record.
 STORED = tuple(dict.fromkeys(made.stored for made in STAGES.values() if made.stored))
-# What a run folder keeps as part of another table, and so goes with it: people are kept by cell.
+# Stages stored as part of another table: people are stored by cell.
 READ_BACK_FROM = {"people_read": "cells"}
 
 
@@ -55,8 +55,8 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages that no longer hold.
 
-    `keys` have changed. Stages whose tables are `given` anew hold, and with `once` those that are
-    the same in every year, scenario and case.
+    `keys` have changed. Stages whose tables are `given` again stay valid, and with `once` those
+    that are the same in every year, scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):

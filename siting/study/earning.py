@@ -1,4 +1,4 @@
-"""What new stations bring for the public money they draw, and power for each electric vehicle."""
+"""Gain of new stations per rupee of public money, and power per electric vehicle."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from siting.study.limits import power_for
 from siting.study.to_program import MILLION
 
 SHOWN = 5
-# What the EU asks for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).
+# EU requirement for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).
 AFIR_KW = 1.3
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
-    """Return what the plan and its least station bring for a PKR m of public money (kWh/day).
+    """Return the gain of the plan and of its least station per PKR m (kWh/day).
 
-    What a station brings is what is lost without it, all else the same. ``program.least_gain`` says
-    what is little: the least of its years where it goes by year, its default where it is of cost.
-    Keys: ``least_gain`` (kWh/day a PKR m), ``plan`` (of all new stations together: what they serve,
-    on average), ``least_station``, ``least`` and ``below``: the ids of those that bring less. Empty
-    where no new station draws public money or nothing was worked out.
+    The gain of a station is the loss without it, all else unchanged. The threshold is
+    ``program.least_gain``: the least of its years if given by year, its default if it is of cost.
+    Keys: ``least_gain`` (kWh/day a PKR m), ``plan`` (mean of all new stations together),
+    ``least_station``, ``least`` and ``below``: the ids of those below it. Empty if no new station
+    draws public money or nothing was computed.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -44,7 +44,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # The arithmetic of a plan that holds exactly is not a station that fails.
+        # Rounding in a plan exactly at the limit is not a failing station.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 
@@ -76,9 +76,9 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power for each electric vehicle of ``limits.ev_classes`` (kW).
 
-    What stands already counts; `vehicles` are the electric ones of the area. Keys: ``classes``,
-    ``vehicles``, ``power_kw`` of the chargers that serve them, ``kw_per_ev`` and ``afir_kw``, what
-    the EU asks for each battery-electric car. Empty where there are none.
+    Existing stations count; `vehicles` are the electric ones of the area. Keys: ``classes``,
+    ``vehicles``, ``power_kw`` of their chargers, ``kw_per_ev`` and ``afir_kw``, the EU's
+    requirement for each battery-electric car. Empty without such vehicles.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

@@ -1,4 +1,4 @@
-"""What ``run.json`` says: the answer, what it rests on, and all it takes to repeat it."""
+"""The content of ``run.json``: the answer, its basis, and all that repeating it needs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ DOUBTFUL = ("ASSUMPTION", "L")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table with None for what is blank, as they are read again."""
+    """Return the rows of a table with None for blanks, as they are read again."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
-    """Return what stations, drivers' time and both cost in a year; none where it is no aim."""
+    """Return the yearly cost of stations, drivers' time and both; None without that aim."""
     return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
 
 
@@ -57,7 +57,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # The prices of the certificate, from which what binds is told, take what time is left.
+    # The certificate's prices, which show binding limits, use the time left.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     told = (
@@ -88,7 +88,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
-        # Of what else is aimed at, the proofs say what is proven; of energy nothing is.
+        # Other aims have their own proofs; the energy then has none.
         "bound_kwh_day": s.bound_kwh_day,
         "proof_text": str(s.proof),
         "gap": s.gap,
@@ -106,7 +106,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # What decides it, the nearest first; and what each figure alone moves, the most first.
+        # The deciding figures, the nearest first; and the effect of each alone, the largest first.
         "break_evens": _records(study.break_evens),
         "figure_swings": _records(study.figure_swings),
         "classes": plan.classes.to_dict("records"),
@@ -125,10 +125,10 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        # How much of what is told beside the plan there was time for.
+        # The further results for which there was time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost without each new station, kWh/day: all else the same, and after a re-plan.
+        # Energy lost without each new station, kWh/day: all else unchanged, and after a re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,
@@ -162,7 +162,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def _untold(cards: Cards) -> list[str]:
-    """Return a warning where cards had not the time they take; nothing else."""
+    """Return a warning if the cards had too little time; else nothing."""
     if not cards.blank:
         return []
     told = f"of the {len(cards.new):,} new stations, {cards.blank}"
@@ -170,7 +170,7 @@ def _untold(cards: Cards) -> list[str]:
 
 
 def warnings_of(study: Study, plan: Plan) -> list[str]:
-    """Return in plain words what a reader of the plan must know before using it."""
+    """Return warnings that a reader of the plan must know, in plain words."""
     config = study.config
     lines = list(study.demand_notes)
     lines += [
@@ -230,7 +230,7 @@ def package_versions() -> dict[str, str]:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, MB; ``None`` where it is not told."""
+    """Return the most memory this process has held, MB; ``None`` if unknown."""
     if sys.platform == "win32":
         return None
     import resource

@@ -37,8 +37,8 @@ def limits_of(
 ) -> tuple[Limit, ...]:
     """Return the limits on the offers that the configuration and the feeders set.
 
-    What is a share of the budget, or what is left of it, has none yet (`Limit.of_budget`).
-    `vehicles` are the electric ones of the area.
+    Shares of the budget, or of the rest of it, have no value yet (`Limit.of_budget`). `vehicles`
+    are the electric ones of the area.
     """
     asked = config.program.limits
     limits: list[Limit] = []
@@ -73,7 +73,7 @@ def limits_of(
 
 @dataclass(frozen=True)
 class _Pot:
-    """Public money for some charger groups; `share` is that of the budget, 0 for money as such."""
+    """Public money for some charger groups; `share` is that of the budget, 0 for a fixed sum."""
 
     groups: tuple[str, ...]
     pkr: float
@@ -116,7 +116,7 @@ def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
 
 
 def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
-    """Return charger groups and share of the budget of each part of the split asked for."""
+    """Return the charger groups and budget share of each part of the split."""
     asked = config.program.limits
     if asked.split:
         return {name: ((name,), share) for name, share in asked.split.items()}
@@ -162,9 +162,9 @@ def _density(
 def _power(
     config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame, vehicles: pd.DataFrame
 ) -> Limit:
-    """Return the limit of so much power for each electric vehicle."""
+    """Return the limit on power for each electric vehicle."""
     asked = config.program.limits
-    assert asked.least_kw_per_ev is not None  # who asks has looked
+    assert asked.least_kw_per_ev is not None  # the caller has checked
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
     missing = tuple(name for name in asked.ev_classes if name not in count.index)
     if missing:
@@ -198,7 +198,7 @@ def power_for(
     ):
         if classes & set(str(serves).split(", ")):
             stands[str(site)] = float(power_kw)
-    # A station that stands, or one that is added to it, or one where nothing stands.
+    # An existing station, its extension, or a new one.
     added = _bare(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -285,8 +285,8 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites given by id or by name.
 
-    Names are as the map has them; capitals do not matter. An `InputError` that names `key` tells
-    every name that is no site's, or several sites'.
+    Names are as on the map; case is ignored. An `InputError` that names `key` lists every name of
+    no site, or of several.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is no list of sites"
@@ -322,8 +322,8 @@ def concessions_of(
 ) -> dict[str, str]:
     """Return the concession of each site that is in one, by ``site_id``.
 
-    An `InputError` tells every site that is none or in two, a column that no layer of sites has,
-    and every concession named without a site where a new station could be built.
+    An `InputError` names every site that is unknown or in two, a column missing from all layers of
+    sites, and every concession without a site for a new station.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:
@@ -360,11 +360,11 @@ def concessions_of(
 def limits_used(
     use: pd.DataFrame, limits: pd.DataFrame, drawn_pkr: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return what a plan uses of each limit, and what there is, in the limit's own unit.
+    """Return a plan's use of each limit, and its sides, in the limit's own unit.
 
     Limits of spacing are left out: there is one for every two places that are too near. `drawn_pkr`
-    is the public money of each offer that stands, by ``offer_id``. Keys, by name: ``limit``,
-    ``kind``, ``unit``, ``used``, ``at_least``, ``at_most`` (None: no such side).
+    is the public money of each standing offer, by ``offer_id``. Keys, by name: ``limit``, ``kind``,
+    ``unit``, ``used``, ``at_least``, ``at_most`` (None: no such side).
 
     >>> from siting.program.limits import limit_tables
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)

@@ -1,4 +1,4 @@
-"""Mandates: a share of each owner's places must be equipped; which, and what it costs whom."""
+"""Mandates: a share of each owner's places to equip; the places chosen, and the cost."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Serie
 
 
 def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
-    """Return what mandates come to by owner, and what they cost in all.
+    """Return the results of mandates by owner, and their total cost.
 
-    One row a mandate: ``mandate``, ``places``, ``must`` (that must be equipped), ``equipped``,
-    ``sites`` (the owner's list), ``worth`` (what the list serves beside what stands),
-    ``free_worth`` (what the owner's own choice of as many would), ``loses``.
+    One row a mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``, ``sites``
+    (the owner's list), ``worth`` (its service beside existing stations), ``free_worth`` (that of
+    the owner's own choice of as many), ``loses``.
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -147,7 +147,7 @@ def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return what an owner's list serves beside what stands, and what his best of as many would."""
+    """Return the service of an owner's list beside existing stations, and of his best list."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

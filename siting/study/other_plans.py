@@ -1,6 +1,6 @@
-"""Plans beside the plan: near-best ones, each scenario's own, year by year, with some offers only.
+"""Further plans: near-best ones, each scenario's own, year by year, with some offers only.
 
-They are solved with what is left of the time limit; what is not found in it is None.
+They are solved in the time left; those not found in it are None.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from siting.study.to_program import answer_of, counted, instance_of, program_of
 
 @dataclass
 class Effort:
-    """What is left of the time that a configuration allows for solving."""
+    """The time left of a configuration's limit for solving."""
 
     config: Config
     progress: Callable[[Progress], None] | None = None
@@ -61,10 +61,10 @@ class Effort:
 def only_these(
     asked: Asked, offers: Mapping[int | None, Sequence[str]]
 ) -> dict[int | None, pd.DataFrame]:
-    """Return who is served by what in the configuration's own demand, by year, if offers stand."""
+    """Return the service of given offers for the configuration's own demand, by year."""
     services = {}
     last = list(asked.own)[-1]
-    # The plan is within its limits: here they do not count.
+    # The plan is within its limits: they do not count here.
     bare = instance_of(replace(asked, limits=(), required=()), asked.own[last])
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -93,8 +93,8 @@ def alternatives(
     """Return plans that differ from the best one and from each other, with two tables of them.
 
     `effort` is for all of them. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
-    ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share``: in how many of
-    them each site stands.
+    ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share``: the number of
+    them with each site.
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -176,9 +176,9 @@ def _one_year(
     *,
     last: bool,
 ) -> Asked:
-    """Return what is asked in one year alone; what holds in the last only does not yet."""
+    """Return the program of one year alone; rules for the last year only are left out."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # What earlier years have drawn from an envelope is gone.
+    # Earlier years' draws on an envelope are spent.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
         replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
@@ -216,7 +216,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
     here, there = now.notna().to_numpy(), (offer_id == now).to_numpy()
     sizes = [c for c in offers.columns if str(c).startswith("capacity_")]
     sizes += ["power_kw", "subsidy_pkr"]
-    # What is paid for is paid for: a bigger station costs the difference.
+    # Earlier payments are sunk: a larger station costs the difference.
     prices = [c for c in offers.columns if str(c).endswith(("cost_pkr", "subsidy_pkr"))]
     by_id = offers.assign(offer_id=offer_id).set_index("offer_id")
     bigger, paid = np.zeros(len(offers), dtype=bool), offers[prices].fillna(0.0).astype(float)
@@ -225,7 +225,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # Another mix of chargers may draw more and cost less: no more is drawn than it costs.
+        # Another mix of chargers may draw more and cost less: the draw is limited to the cost.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)

@@ -1,4 +1,4 @@
-"""Finished tables of the user's own in place of what a stage works out."""
+"""A user's finished tables in place of a stage's result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
 
-# What a matrix without ids calls its rows and columns.
+# Names of rows and columns of a matrix without ids.
 PLACE = "#{}"
-# Columns of a table of demand that are no columns of the user's.
+# Columns of a demand table that do not belong to the user.
 _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
 
 
@@ -115,7 +115,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
         what = f"{apart.sum():,} are not the sum of {', '.join(COST_PARTS)}"
         ids = tuple(given.loc[apart, "offer_id"].astype(str))
         raise InputError(Fault(f"{path}, column cost_pkr", what, "change a part with it", ids))
-    # A CSV has one word for a blank text and for none.
+    # A CSV has one form for a blank text and a missing one.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
             given[name] = given[name].astype(object).where(given[name].notna(), "")
@@ -162,7 +162,7 @@ def _read(
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return a fault for each column that names what the study does not have."""
+    """Return a fault for each column that names things unknown to the study."""
     faults = []
     for name, ids in known.items():
         if name in given.columns:

@@ -46,7 +46,7 @@ class Study:
         ``key.path=value`` texts that replace keys of the file.
     progress
         Called with an `Event` when a stage is done, and now and then while solving;
-        ``siting.show_progress()`` shows them, as it does by itself in a notebook.
+        ``siting.show_progress()`` prints them, as in a notebook by default.
     today
         The day that dates in the configuration are held against.
     tables
@@ -59,13 +59,13 @@ class Study:
     config, progress
         The configuration, and the progress callback.
     seconds
-        What each stage took by itself.
+        Own seconds of each stage.
     reused
-        Stages taken from a run folder instead of worked out.
+        Stages taken from a run folder instead of computed.
     start
         Offers of that folder's plan, the first plan of another solve.
     spare
-        What is left of the time for what is told of the plan beside it.
+        The time left for further results of the plan.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Study:
     city = to_demand.city
     network = to_demand.network
     network_sha256 = to_demand.network_sha256
-    # People and the cells they live in.
+    # People and cells.
     people_read = to_demand.people_read
     people = to_demand.people
     people_outside = to_demand.people_outside
@@ -95,7 +95,7 @@ class Study:
     zone_table = to_demand.zone_table
     city_people = to_demand.city_people
     area_share = to_demand.area_share
-    # Vehicles, their energy, and where they want it.
+    # Vehicles, their energy, and its places.
     national_fleet = to_demand.national_fleet
     class_figures = to_demand.class_figures
     registered_share = to_demand.registered_share
@@ -111,11 +111,11 @@ class Study:
     surface_weights = to_demand.surface_weights
     surfaces = to_demand.surfaces
     demand = to_demand.demand
-    # What the demand of a cell is made of.
+    # The factors of a cell's demand.
     cell_places = factors.cell_places
     energy_factors = factors.energy_factors
     fleet_paces = factors.fleet_paces
-    # Sites and what could be built there.
+    # Sites and their possible stations.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found
     neighbourhoods = to_plan.neighbourhoods
@@ -130,7 +130,7 @@ class Study:
     sales_path = to_plan.sales_path
     business_rules = to_plan.business_rules
     time_values = to_plan.time_values
-    # The program, what it decides, and the plan.
+    # The program, its decision, and the plan.
     reach = to_plan.reach
     cell_zones = to_plan.cell_zones
     demand_zones = to_plan.demand_zones
@@ -145,7 +145,7 @@ class Study:
     shown_offers = to_plan.shown_offers
     certificate = to_plan.certificate
     plan = to_plan.plan
-    # What the plan rests on.
+    # The basis of the plan.
     known_inputs = provenance.known_inputs
     inputs = provenance.inputs
     contents = provenance.contents
@@ -155,17 +155,17 @@ class Study:
     sourced_figures = provenance.sourced_figures
     settings = provenance.settings
     assumptions = provenance.assumptions
-    # What is told of each new station.
+    # The cards of new stations.
     cards = alternatives_text.cards
-    # What it comes to in places, and what keeps it from serving more.
+    # The plan by place, and its binding limits.
     places_used = binds.places_used
     binding = binds.binding
     standing_sales = binds.standing_sales
-    # What decides it: break-evens, and what each figure moves.
+    # Deciding figures: break-evens, and the effect of each.
     station_accounts = decides.station_accounts
     break_evens = decides.break_evens
     figure_swings = decides.figure_swings
-    # How the plan fares beside what it was made for.
+    # Comparison of the plan with its aims.
     day = robustness.day
     isochrones = robustness.isochrones
     what_if = robustness.what_if
@@ -189,7 +189,7 @@ class Study:
         self.start: tuple[str, ...] = ()
         self.spare = Spare()
         if progress is None and tables is None and notebook() is not None:
-            # Nobody waits in silence.
+            # No user waits in silence.
             import siting
 
             progress = siting.show_progress()
@@ -197,7 +197,7 @@ class Study:
         self._tables: dict[str, Any] = dict(tables or {})
         self._found: dict[str, str] = {}
         self._inner: list[float] = []
-        # Another study that works out, or has, the tables of these stages.
+        # Another study that computes, or has, the tables of these stages.
         self._shared: tuple[Study, frozenset[str]] | None = None
 
     @property
@@ -211,7 +211,7 @@ class Study:
         return f"Study {self.config.name!r} ({self.config.title}); computed: {done}"
 
     def _repr_html_(self) -> str:
-        """Return the stages as an HTML table for notebooks: what came out of each, and seconds."""
+        """Return the stages as an HTML table for notebooks: result and seconds of each."""
         names = [made.told for made in STAGES.values() if made.told]
         rows = [
             (name, self._found[name], f"{self.seconds[name]:,.1f}")
@@ -224,7 +224,7 @@ class Study:
     # --- tables ----------------------------------------------------------------------------------
 
     def table_of[T](self, stage: Stage[T]) -> T:
-        """Return what came out of a stage, worked out now if it was not before."""
+        """Return the result of a stage, computed now if necessary."""
         name = stage.name
         if name not in self._tables:
             other, shared = self._shared or (self, frozenset())
@@ -233,7 +233,7 @@ class Study:
         return value
 
     def has(self, name: str) -> bool:
-        """Return whether what came out of a stage, given by name, is there already."""
+        """Return whether the result of a stage, given by name, is there already."""
         other, shared = self._shared or (self, frozenset())
         return name in self._tables or (name in shared and other.has(name))
 
@@ -262,8 +262,8 @@ class Study:
         Yields
         ------
         list of str
-            Takes what came out, in words; where nothing is put in, nothing is reported and the
-            seconds count as those of whatever asked for the phase.
+            Takes the result in words; without one, nothing is reported and the seconds count for
+            the caller of the phase.
         """
         # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
         begun, heard = time.perf_counter(), list[str]()
@@ -306,7 +306,7 @@ class Study:
         Raises
         ------
         ConfigError, InputError
-            With every fault of what was given, by key.
+            With every fault of the given keys.
 
         Examples
         --------
@@ -314,7 +314,7 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # Of a study opened from a folder: what is read anew is not the input it was.
+        # In a study opened from a folder, an input read again may differ from the stored one.
         again = stale(changed_keys(self.config, config))
         known = {
             key: record
@@ -340,7 +340,7 @@ class Study:
     ) -> Self:
         """Return the study with some tables given and perhaps another configuration.
 
-        What rests on neither is shared with this study, so that it is worked out once.
+        Stages that depend on neither are shared with this study, so that they are computed once.
 
         Parameters
         ----------
@@ -367,7 +367,7 @@ class Study:
     ) -> Self:
         """Return the same study with the demand of another year, scenario or case.
 
-        What the demand does not change is shared, so that sites and reach are worked out once.
+        Stages that do not depend on demand are shared, so that sites and reach are computed once.
         """
         asked = self.config.demand
         asked = asked.model_copy(
@@ -390,7 +390,7 @@ class Study:
         return other
 
     def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
-        """Return who wins of some bids for places, by the rules of this study: see `siting.award`.
+        """Return the winners among some bids for places, by the rules of this study.
 
         Parameters
         ----------
@@ -409,11 +409,11 @@ class Study:
 
     @property
     def solve_progress(self) -> Callable[[Progress], None] | None:
-        """What a solve tells how far it is; none if nobody listens."""
+        """The receiver of a solve's progress; None without a listener."""
         return Context("solve", self.config.output.cache_dir, self.progress).solving
 
     def tell(self, stage: str, text: str) -> None:
-        """Report a step inside a stage that takes long."""
+        """Report a step inside a slow stage."""
         self._say(Event(stage, text, 0.0, done=True))
 
     def _say(self, event: Event) -> None:
@@ -422,7 +422,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Let a call's signature name the words it takes, so that an editor completes them."""
+    """Add a call's keywords to its signature, so that editors complete them."""
     declared = signature(call)
     plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]

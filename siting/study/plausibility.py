@@ -1,4 +1,4 @@
-"""What of a study is hard to believe: its people beside the census, its place, its grain."""
+"""Doubts about a study's input: people beside the census, location, and cell size."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Layers of other years, and of built-up land only, differ from the census by less than this.
+# Largest difference between the census and layers of other years or of built-up land only.
 NEAR = 1.25
-# Cells hold inhabited land only, tehsils also what is empty.
+# Cells hold inhabited land only, tehsils also empty land.
 DENSER = 1.5
-# Roads that cover so much of a city's box cover the city.
+# Share of a city's box from which roads cover the city.
 WHOLE = 0.9
-# The middle of the roads is this far outside a city's box at most, km; boxes are recalled.
+# Largest distance of the roads' middle outside a city's box, km; boxes are from memory.
 FAR_KM = 10.0
-# Half a cell's drive over the cutoff, at most: within a cell all are taken to start at its centre.
+# Largest ratio of half a cell's drive to the cutoff: trips start at a cell's centre.
 COARSE = 1 / 3
 
 
@@ -32,7 +32,7 @@ def doubts_of(
     outline: Any,
     drive_kmh: float = math.inf,
 ) -> list[str]:
-    """Return in plain words what of place, people and cells may be wrong; none of it is sure to be.
+    """Return possible errors of place, people and cells in plain words; none is certain.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def doubts_of(
     outline
         Outline of the roads, lon/lat.
     drive_kmh
-        Mean speed on them (km/h); without it the grain of the cells is not looked at.
+        Mean speed on them (km/h); without it the size of the cells is not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -135,7 +135,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
 
 
 def most_people(km2: float) -> float:
-    """Return how many people live in the densest tehsils of the census that make up an area.
+    """Return the people in the densest census tehsils that make up an area.
 
     >>> round(most_people(6))
     949878

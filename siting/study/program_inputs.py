@@ -1,4 +1,4 @@
-"""What a configuration asks for, with the tables of its stages: all that a program is made from."""
+"""The inputs of a program: a configuration's requirements with the tables of its stages."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.money import GapRule
 from siting.tables import capacity_groups
 
-# Whatever one year in one scenario is called: None, a year, a scenario, or both.
+# Key of one year in one scenario: None, a year, a scenario, or both.
 Key = Any
 
 
 @dataclass(frozen=True, eq=False)
 class Need:
-    """What the program decides on where public money fills the viability gap."""
+    """The inputs of the viability gap in the program."""
 
-    offers: pd.DataFrame  # `cost_pkr` is what each needs over its life (present value, PKR)
+    offers: pd.DataFrame  # `cost_pkr` is the need of each over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
-    # The most of the need that public money may pay: PKR by offer_id, or a share for all.
+    # Most of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # of the planned sales, at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site that is in one, by site_id
@@ -46,28 +46,28 @@ class Asked:
 
     config: Config  # of it `program`, `solver`, `offers.subsidy` and `reach.cutoff_min`
     demand: Mapping[Key, pd.DataFrame]  # by year and scenario, with the same rows in each
-    # That of the configuration itself, by year (None where there are none).
+    # That of the configuration itself, by year (None without years).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    limits: tuple[Limit, ...]  # what a plan must keep to beside the budget
+    limits: tuple[Limit, ...]  # requirements on a plan beside the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
     people: Mapping[str, float]  # of each zone
-    # Of each demand row served whole, by demand_id, by year and scenario, then in the
+    # Worth of each whole demand row, by demand_id, by year and scenario, then in the
     # configuration's own demand by year; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`
     need: Need | None  # the viability gap, where public money fills it
     rules: economics.BusinessRules
-    time_values: pd.DataFrame  # what an hour of a driver is worth, by class
+    time_values: pd.DataFrame  # the worth of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
 
     @cached_property
     def to_all(self) -> economics.CostToAll:
-        """What offers and drives cost in a year."""
+        """The yearly cost of offers and drives."""
         tables = (*self.demand.values(), *self.own.values())
         classes = {str(k) for rows in tables for k in rows["vehicle_class"].unique()}
         return economics.cost_to_all(
@@ -104,14 +104,14 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget counts: where the least money comes first it does not."""
+        """Whether the budget counts: with the least money as first aim it does not."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
     """Return the subsidy's rule; none is ``need``, but ``share`` under coverage.
 
-    Coverage does not say what a station sells, so that nothing could be known of its need.
+    Coverage gives no sales, so the need would be unknown.
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
@@ -148,7 +148,7 @@ def asked_of(
     concessions: Mapping[str, str],
     unpaid: pd.Series[bool] | None = None,
 ) -> Asked:
-    """Return what a configuration asks for, from the tables of its stages.
+    """Return the requirements of a configuration, with the tables of its stages.
 
     `demand` is that of the configuration itself; `other_demand` is called with a year, a scenario
     of the fleet and a case (None: the configuration's) for the demand of it; `unpaid` are offers
@@ -215,7 +215,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return demands with the rows of all of them and of others, 0 kWh/day where one has none."""
+    """Return demands with the rows of all of them and of others, 0 kWh/day for missing ones."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -235,7 +235,7 @@ def _worth(
         kwh = sessions.set_index("vehicle_class")["session_kwh"]
         worth = wanted / demand["vehicle_class"].map(kwh).astype(float)
     else:
-        # A cell's people go with its demand: each class row stands for its share of them.
+        # A cell's people go with its demand: each class row has its share of them.
         people = demand["cell_id"].map(cells.set_index("cell_id")["people"]).astype(float)
         cell_kwh = wanted.groupby(demand["cell_id"]).transform("sum")
         worth = (people * wanted / cell_kwh.where(cell_kwh > 0)).fillna(0.0)
@@ -277,7 +277,7 @@ def _need(
         raise InputError(Fault("money.prices_pkr_kwh", what, fix, lost))
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
-    # Public money is the program's own decision here, no property of an offer.
+    # Public money is the program's own decision here, not a property of an offer.
     nothing = existing if unpaid is None else existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
@@ -287,12 +287,12 @@ def _need(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Refuse a hurdle that no offer could pass sold out, where some would without it."""
+    """Refuse a hurdle that no offer passes at full sales, if some pass without it."""
     could = [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
     capacity = offers[could].sum(axis=1).to_numpy(dtype=float)
 
     def share_needed(hurdle: sites.Hurdle) -> float:
-        """Return the share of what it can deliver at which the best offer breaks even."""
+        """Return the share of its capacity at which the best offer breaks even."""
         at = replace(subsidy, hurdle=replace(hurdle, sales_share=1.0))
         terms = economics.gap_terms(offers, rules, at)
         lacks = (terms["need_pkr"] - terms["cap_pkr"]).clip(lower=0.0).to_numpy(dtype=float)

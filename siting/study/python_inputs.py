@@ -1,7 +1,7 @@
-"""Tables and graphs given in Python: laid down as files, so that all that follows is the same.
+"""Tables and graphs given in Python, stored as files for all later stages.
 
-A study reads what it is given from a file named by its content, below ``given`` in the cache
-folder. So it is checked by the readers of files, hashed like them, and kept in a run folder.
+A study reads them from a file named by its content, below ``given`` in the cache folder. So they
+are checked by the readers of files, hashed like them, and kept in a run folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# How a message names a file that was a table: by its key, without the endings that paths have.
+# Name in messages of a file that was a table: its key, without a file ending.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -53,7 +53,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     try:
         write_whole(scratch, keep)
     finally:
-        with suppress(*NO_PLACE):  # told by what wrote it, if it could not be there
+        with suppress(*NO_PLACE):  # reported by its writer if it could not be created
             scratch.unlink(missing_ok=True)
     if isinstance(value, gpd.GeoDataFrame):
         try:
@@ -64,7 +64,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
 
 
 def in_words(err: SitingError) -> SitingError:
-    """Return an error that names what was given in Python by its key, not by the file laid down."""
+    """Return an error that names the key of a Python input in place of its file."""
 
     def said(text: str) -> str:
         return _LAID.sub(r"\1 (given in Python)", text)
@@ -74,10 +74,9 @@ def in_words(err: SitingError) -> SitingError:
 
 
 def copied(config: Config, folder: Path) -> Config:
-    """Return a configuration that names the copies of what was given in Python in a run folder.
+    """Return a configuration that names the copies of Python inputs in a run folder.
 
-    What it names that was no table in Python stays where it is; paths are relative to `folder`, so
-    that it can be moved.
+    Other files it names stay in place; paths are relative to `folder`, so that it can be moved.
     """
     copies: dict[Path, Path] = {}
     for path in dict.fromkeys(input_files(config).values()):
@@ -116,7 +115,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             layer = _with_labels(value, name)
             return ".parquet", lambda part: _to_parquet(layer, part, name)
         case pd.DataFrame() if "cell_id" not in value.columns and name == "reach.table_csv":
-            # Clients by facilities: the index are cells, the columns sites.
+            # Clients by facilities: the index has cells, the columns sites.
             matrix = value.rename_axis("cell_id").reset_index()
             return ".csv", lambda part: matrix.to_csv(part, index=False)
         case np.ndarray() if value.ndim == 2:
@@ -137,7 +136,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
     """Return a layer of places or people with the labels of its index as a column.
 
-    They are its ``id`` where it has no ids, so that every output names rows as the user does.
+    They become its ``id`` if it has none, so that every output uses the user's names.
     """
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):

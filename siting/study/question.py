@@ -1,4 +1,4 @@
-"""A study's program as something to ask further: one more block, solved, side by side."""
+"""A study's program as a question: one more block, solved, side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.study.to_program import answer_of
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Question(Program):
-    """The program of a study, which knows how the study solves.
+    """The program of a study, solved with the study's settings.
 
     Of `config` it reads ``solver`` and ``program.least_gain``.
 
@@ -35,12 +35,12 @@ class Question(Program):
         Parameters
         ----------
         time_limit_s
-            Seconds to take at most; by default the study's.
+            Time limit (s); by default the study's.
 
         Raises
         ------
         InfeasibleError
-            If no plan meets all that is asked: what is in the way, have, need and fix.
+            If no plan meets all requirements: the conflict, have, need and fix.
         SolveError
             If none was found in time.
         """
@@ -69,7 +69,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Parameters
     ----------
     answers
-        By the name the row shall have.
+        By the name of the row.
 
     Returns
     -------

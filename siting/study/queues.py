@@ -1,9 +1,8 @@
-"""The queues of a plan: its ports, what Erlang C expects there, and its day driver by driver.
+"""The queues of a plan: its ports, their waits by Erlang C, and its day driver by driver.
 
-Two days are simulated. ``planned``: only the drivers come whom the plan serves, each to the
-station that the plan sends them to; this asks whether the capacities that the program used hold.
-``free``: every driver of the demand comes and picks a station by drive, queue and charging time;
-this asks what happens once people do as they please.
+Two days are simulated. ``planned``: only drivers served by the plan come, each to the station of
+the plan; this tests the capacities of the program. ``free``: every driver of the demand comes and
+chooses a station by drive, queue and charging time; this tests the plan under free choice.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ WORDS = {"planned": "as planned", "free": "with free choice"}
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """What a plan's queues are worked out from."""
+    """The inputs of a plan's queues."""
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service  # `offers.service`: how long drivers may wait, and how many longer
+    standard: Service  # `offers.service`: the waiting time, and the share who may exceed it
 
     @classmethod
     def of(cls, study: Study) -> Waiting:
-        """Return what a study has waiting worked out from."""
+        """Return the inputs of queues from a study."""
         offers = study.config.offers
         sessions = Sessions.from_tables(
             list(study.config.demand.vehicle_classes),
@@ -52,7 +51,7 @@ class Waiting:
         return station_ports(plan.sites, plan.offers, self.chargers)
 
     def expected(self, plan: Plan) -> pd.DataFrame:
-        """Return what Erlang C expects at a plan's ports (`siting.simulation.expected_waits`)."""
+        """Return the Erlang C waits at a plan's ports (`siting.simulation.expected_waits`)."""
         return expected_waits(
             self.ports(plan), allotted(plan), self.sessions, self.standard.wait_min
         )
@@ -64,7 +63,7 @@ def allotted(plan: Plan) -> pd.DataFrame:
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers of the busiest hours who wait too long, over all queues."""
+    """Return the late share of drivers in the busiest hours, over all queues."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
@@ -72,16 +71,15 @@ def late_share(expected: pd.DataFrame) -> float:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the days are simulated.
+    """The settings of the simulated days.
 
     An `InputError` names every figure that cannot be right.
     """
 
     days: int = 10  # independent; a single one has no interval
     seed: int = 1
-    balk_min: float = 30.0  # the longest expected wait that drivers put up with
-    # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as Erlang C has
-    # it.
+    balk_min: float = 30.0  # the longest expected wait that drivers accept
+    # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
     spread: float = 0.5
     warm_up_h: float = 24.0  # hours of the day before that are simulated too, 0 to 24
 
@@ -117,7 +115,7 @@ def simulated(
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, room.Days] = {}
-    # A driver of the plan has one place to go: cell and station together are where one comes from.
+    # A planned driver has one station: cell and station together are the origin.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (

@@ -1,4 +1,4 @@
-"""From an outcome to the plan: what it says of each site and station, and its recount."""
+"""From an outcome to the plan: its figures by site and station, and its recount."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
 from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap, recount
 
-# Figures of the business case that a site of a plan shows.
+# Figures of the business case shown for a site of a plan.
 SHOWN = {
     "npv_pkr": "npv_subsidised_pkr",
     "payback_years": "payback_subsidised_years",
     "viability_gap_pkr": "viability_gap_pkr",
 }
-# What the recount calls the aims of the engine.
+# The recount's names of the engine's aims.
 KINDS: Mapping[str, AimKind] = {
     "most worth": "most_worth",
     "most worth net of money": "net_worth",
@@ -66,7 +66,7 @@ def recounted_plan(
     spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, plan.sites, spare))
     if asked.config.program.scenarios is not None:
-        # The figures of the plan are for the configuration's own demand, which is no scenario.
+        # The figures of the plan are for the configuration's own demand, which is not a scenario.
         own_checks = recount(own_account(asked, outcome, plan.sites))
         own_checks["check"] = "own demand: " + own_checks["check"]
         checks = pd.concat([checks, own_checks], ignore_index=True)
@@ -81,7 +81,7 @@ def with_business(
     hurdle: Hurdle,
     pkr_per_usd: float | None = None,
 ) -> Plan:
-    """Return a plan with what each new station earns; `hurdle` is what its case must pass."""
+    """Return a plan with the earnings of each new station; `hurdle` is that of its case."""
     table = plan.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
     case = business_of(plan.offers, drawn, plan.service, rules, compatibility, hurdle)
@@ -105,7 +105,7 @@ def business_of(
     compatibility: pd.DataFrame,
     hurdle: Hurdle,
 ) -> pd.DataFrame:
-    """Return the business case of the new stations that stand, by whom they serve.
+    """Return the business case of the new stations, by their service.
 
     `drawn` is the public money of each (PKR) by ``offer_id``, existing stations included.
     """
@@ -152,7 +152,7 @@ def headroom_kw(candidates: gpd.GeoDataFrame, default_kw: float) -> pd.Series[fl
 def account_of(
     asked: Asked, outcome: Outcome, sites: pd.DataFrame, spare_kw: pd.Series[float]
 ) -> Account:
-    """Return what a plan says of itself, and what it was made from, for the recount.
+    """Return a plan's claims and input tables, for the recount.
 
     `spare_kw` is the spare power of the grid by ``site_id``.
     """
@@ -206,7 +206,7 @@ def account_of(
 
 
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
-    """Return what the plan says of the configuration's own demand, in its last year."""
+    """Return the plan's claims for the configuration's own demand, in its last year."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
     kwh = {"slice": [""], "demand_kwh_day": [outcome.demand_kwh_day]}
     return Account(
@@ -225,7 +225,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
 
 
 def _offers_of(asked: Asked) -> pd.DataFrame:
-    """Return the offers; where public money fills the gap, their cost is what each needs."""
+    """Return the offers; under the viability gap, their cost is their need."""
     if asked.need is None:
         return asked.offers
     parts = [c for c in asked.need.offers.columns if str(c).endswith("_cost_pkr")]
@@ -233,7 +233,7 @@ def _offers_of(asked: Asked) -> pd.DataFrame:
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
-    """Return what is claimed of each aim."""
+    """Return the claims on each aim."""
     keys = asked.config.program
     claims = []
     for key, one in zip(aims_of(asked.config), outcome.proofs, strict=True):
@@ -262,7 +262,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return what regret is counted against; a plan that does better has none there."""
+    """Return the reference of regret; a plan that exceeds it has no regret there."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -284,7 +284,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return the name of the floor of what is within reach, for rows that any offer could serve."""
+    """Return the name of the floor of demand within reach of any offer."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (asked.offers["reason"].fillna("").astype(str).str.strip() == "") & ~forbidden
@@ -301,7 +301,7 @@ def _near(asked: Asked) -> pd.Series:
 
 
 def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
-    """Return what a kWh of each demand row is worth in each slice."""
+    """Return the worth of a kWh of each demand row in each slice."""
     if asked.worth is None:
         return None
     parts = []

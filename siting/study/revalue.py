@@ -1,7 +1,7 @@
-"""What a plan is worth in other circumstances: the same stations, other demand or capacity.
+"""A plan's worth in other circumstances: the same stations, other demand or capacity.
 
-Nothing is decided anew but whom the stations serve. `siting evaluate` judges plans from outside so,
-and every run tells by it how its plan fares beside what it was made for.
+Only the service of the stations is decided again. `siting evaluate` scores plans from outside this
+way, and every run compares its plan with its aims by it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from siting.program.limits import with_more_money
 from siting.study.program_inputs import Asked, money_of
 from siting.study.to_program import program_of
 
-# More public money than there is (PKR).
+# More public money than exists (PKR).
 ENDLESS_PKR = 1e14
 NO_FLOORS: dict[str, Any] = {
     **{"min_served_share": 0.0, "zone_floor": 0.0, "class_floor": 0.0},
@@ -27,13 +27,13 @@ NO_FLOORS: dict[str, Any] = {
 
 
 def with_program(asked: Asked, **keys: Any) -> Asked:
-    """Return what is asked with other keys of the section ``program``."""
+    """Return a program with other keys of the section ``program``."""
     program = asked.config.program.model_copy(update=keys)
     return replace(asked, config=asked.config.model_copy(update={"program": program}))
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return what is asked of the last year alone: the most energy for so much money (PKR).
+    """Return the program of the last year alone: the most energy for a sum of money (PKR).
 
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
@@ -51,7 +51,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
-    """Return what is asked in the end if certain offers stand, whatever rules them out.
+    """Return the program of the last year for given offers, ignoring their exclusions.
 
     The most energy, and where public money fills the viability gap then the least of it: many ways
     to serve as much draw more. `chosen` are ids of the offers that stand, existing ones included;
@@ -88,18 +88,18 @@ def service_of(
     demand: pd.DataFrame | None = None,
     offers: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return whom certain offers serve in the end: the most energy, each as near as that allows.
+    """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among others; arguments as
-    `served_by_class` takes them.
+    ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among others; arguments as in
+    `served_by_class`.
     """
     wanted = list(asked.own.values())[-1] if demand is None else demand
     stands = asked.offers if offers is None else offers
-    # What is extended refers to what stood there.
+    # Extensions refer to the station they extend.
     standing = stands["offer_id"].isin(list(chosen)) | stands["existing"].astype(bool)
     stands = stands[standing]
     asked = replace(asked, own={None: wanted}, offers=stands, need=None, zones=None)
-    # The public money is spent: what no more than decides on it is left out.
+    # The public money is spent: keys that only decide on it are left out.
     asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
     near = asked.reach[asked.reach["site_id"].isin(stands["site_id"])]
     asked = replace(asked, reach=near)
@@ -111,7 +111,7 @@ def service_of(
 def by_class(
     asked: Asked, service: pd.DataFrame, demand: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return what is wanted and served by vehicle class, as `served_by_class` does."""
+    """Return demand and service by vehicle class, as `served_by_class` does."""
     wanted = list(asked.own.values())[-1] if demand is None else demand
     kwh = wanted.groupby("vehicle_class")["demand_kwh_day"].sum()
     got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
@@ -124,13 +124,13 @@ def by_class(
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return offers of which some are open whatever rules them out."""
+    """Return offers with the exclusions of some removed."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 
 
 def _anybody(wanted: pd.DataFrame, asked: Asked) -> bool:
-    """Return whether any demand can reach a charger that stands and fits."""
+    """Return whether any demand can reach a compatible standing charger."""
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
     for group, part in near.groupby("charger_group"):

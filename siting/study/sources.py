@@ -1,4 +1,4 @@
-"""From the sections of a configuration to the calls that read or download what they name."""
+"""From the sections of a configuration to the calls that read or download their sources."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What GeoPackages call the columns of their own.
+# GeoPackages' own column names.
 RESERVED = {"fid", "geom", "geometry"}
 OUTSIDE, FAR = "outside the area", "too far from a road"
 
 
 def download_settings(config: Config) -> roads.Download:
-    """Return where and how to download, as the roads room takes it."""
+    """Return the download settings in the form of `siting.roads`."""
     return roads.Download(**config.download.model_dump())
 
 
@@ -53,7 +53,7 @@ def roads_of(config: Config, city_group: str, folder: Path) -> Network:
 
 
 def _source_key(config: Config) -> dict[str, Any]:
-    """Return what the roads' source comes to, with a hash in place of a file's name."""
+    """Return the key of the roads' source, with a hash in place of a file's name."""
     source = config.roads.source
     key: dict[str, Any] = source.model_dump(mode="json")
     for name in ("path", "clip"):
@@ -89,7 +89,7 @@ def _about(config: Config) -> dict[str, Any]:
 
 
 def read_roads(config: Config) -> tuple[nx.MultiDiGraph[Any], dict[str, Any]]:
-    """Return the OSMnx graph that the configuration downloads, and what to say of its source."""
+    """Return the OSMnx graph downloaded for the configuration, and the record of its source."""
     source = config.roads.source
     about = _about(config)
     if source.kind == "place":
@@ -124,7 +124,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
 def read_destinations(
     config: Config, network: Network, weights: pd.DataFrame
 ) -> gpd.GeoDataFrame | None:
-    """Return the places that draw vehicles, lon/lat, with OSM keys; none if not asked for."""
+    """Return the places that draw vehicles, lon/lat, with OSM keys; None if not asked for."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -140,7 +140,7 @@ def read_destinations(
     except sites.NoPlaceError as err:
         fix = "leave demand.surfaces out: the demand is then where people live; or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # A layer wider than the study would draw its energy to where no road is.
+    # A layer wider than the study would move its energy to places without a road.
     area = outline(network, config.reach.max_snap_m)
     inside = places.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(places[inside].reset_index(drop=True))
@@ -242,7 +242,7 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return how many places were left out, by why; excluded and too small where there are any."""
+    """Return the number of places left out by reason; excluded and too small only if any."""
     reason = dropped["reason"].astype(str)
     counts = {
         words: int(reason.str.startswith(begins).sum())

@@ -1,9 +1,9 @@
-"""The time for what is told of a plan beside it: bounded, so that a limit on the solve is one.
+"""The spare time for further results of a plan, bounded so that the time limit holds.
 
-Cards of stations, other circumstances and the prices of the certificate are worked out after the
-solve. Together they have `LEAST_S` or `SHARE` of the solver's time limit, whichever is more; each
-has a share of what is left then. What does not fit in is left blank and said to be. A run records
-how much was done, so that the same comes out when it is written again.
+Cards of stations, other circumstances and the certificate's prices are computed after the solve.
+Together they have `LEAST_S` or `SHARE` of the solver's time limit, whichever is more; each has a
+share of the rest. Results without time are left blank and reported. A run records its progress, so
+that it is the same when written again.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Seconds that pass count where the machine gives this process less than this share of them: by the
-# clock alone a busy one would cut short what takes a moment.
+# Share of elapsed time that counts at least where processor time is less: elapsed time alone
+# would cut fast steps short on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not worked out in the time"
 
 
 @dataclass
 class Clock:
-    """Seconds of computing, or a twentieth of those that have passed where that is more."""
+    """Processor time in seconds, or a twentieth of elapsed time if that is more."""
 
     limit_s: float
-    steps: int | None = None  # how many are to be done, whatever they take; none: by the time
+    steps: int | None = None  # number to be done, whatever the time; None: as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -37,7 +37,7 @@ class Clock:
         return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
 
     def more(self) -> bool:
-        """Return whether one more is to be done; it counts as done."""
+        """Return whether to do one more, and count it as done."""
         if self.taken_s >= self.limit_s if self.steps is None else self.done >= self.steps:
             return False
         self.done += 1
@@ -46,11 +46,11 @@ class Clock:
 
 @dataclass
 class Spare:
-    """What is left of the time for what is told beside one plan, and what was done in it."""
+    """The time left for further results of one plan, and those done in it."""
 
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
-    # What was done of each when the run was written; none: the time decides.
+    # Number of each done when the run was written; None: as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager

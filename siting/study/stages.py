@@ -1,9 +1,8 @@
-"""A stage: a function from tables to a table that says by itself what it reads.
+"""A stage: a function from tables to a table that declares its inputs.
 
-The stages of a study are the functions of `siting.study.to_demand` and `siting.study.to_plan`. What
-a stage reads of other stages are its parameters, by name; what it reads of the configuration are
-the keys it declares, and it sees no others. What follows from a change is computed from that in
-`siting.study.depends`.
+The stages of a study are the functions of `siting.study.to_demand` and `siting.study.to_plan`. A
+stage reads other stages by its parameters' names; of the configuration it sees only the keys it
+declares. The effect of a change is computed from that in `siting.study.depends`.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# Parameters of a stage that are no other stage; `study` is for what asks for other years.
+# Parameters of a stage that are not stages; `study` is for other years.
 AT_HAND = ("config", "context", "study")
-# Keys of which no table depends: any stage may read them.
+# Keys without effect on any table: any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
-# What a stage declares that reads every key.
+# Declaration of a stage that reads every key.
 EVERY_KEY = ("*",)
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress: a stage, what it does or found, and the seconds it took so far."""
+    """One line of progress: a stage, its step or result, and its seconds so far."""
 
     stage: str
     text: str
@@ -52,14 +51,14 @@ Report = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage has at hand beside its tables: the cache folder, and who hears how far it is."""
+    """The surroundings of a stage: the cache folder, and the listener for progress."""
 
     stage: str
     cache_dir: Path
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None] | None:
-        """Return what reports how many of all things are done; none if nobody hears."""
+        """Return a function that reports the number done of all; None without a listener."""
         report, begun = self.report, time.perf_counter()
         if report is None:
             return None
@@ -72,7 +71,7 @@ class Context:
 
     @property
     def solving(self) -> Callable[[Progress], None] | None:
-        """What a solve tells how far it is; none if nobody hears."""
+        """The receiver of a solve's progress; None without a listener."""
         report = self.report
         if report is None:
             return None
@@ -89,24 +88,24 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function, and what a study does with it; as an attribute of a study it is what came out."""
+    """A function and its use by a study; as an attribute of a study it is its result."""
 
     # Parameters: the stages it reads and, of `AT_HAND`, config (the declared keys), context and
     # study.
     make: Callable[..., T]
     keys: tuple[str, ...] = ()  # of the configuration that it reads, each with all beneath it
-    # Keys that it sees besides, because a stage it rests on reads them already.
+    # Keys it sees besides, because a stage before it reads them already.
     seen: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # stages that it reads through `study`
-    told: str = ""  # what users call it in progress and records; blank: it is not told of
-    # What came out, in words; none: there was nothing to tell.
+    told: str = ""  # its name in progress and records; blank: not reported
+    # The result in words; None: nothing to report.
     found: Callable[[T], str | None] | None = None
-    # The run folder's name for the group of stages it is kept with; blank: not kept.
+    # The run folder's name for its group of stages; blank: not kept.
     stored: str = ""
-    once: bool = False  # whether it is one and the same in every year, scenario and case of a study
+    once: bool = False  # whether it is the same in every year, scenario and case of a study
 
     def __post_init__(self) -> None:
-        """Take over the function's words, so that help shows them."""
+        """Copy the function's docstring, so that help shows it."""
         object.__setattr__(self, "__doc__", self.make.__doc__)
 
     @property
@@ -116,7 +115,7 @@ class Stage[T]:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """What the function is called with, in order."""
+        """The names of the function's arguments, in order."""
         return tuple(signature(self.make).parameters)
 
     @property
@@ -126,7 +125,7 @@ class Stage[T]:
         return by_parameters + self.also
 
     def reads_key(self, key: str) -> bool:
-        """Return whether a change of a key changes what it reads."""
+        """Return whether a change of a key changes its inputs."""
         return self.keys == EVERY_KEY or any(
             key == declared or key.startswith(f"{declared}.") or declared.startswith(f"{key}.")
             for declared in self.keys
@@ -143,11 +142,11 @@ class Stage[T]:
     @overload
     def __get__(self, study: _Holder, owner: type) -> T: ...
     def __get__(self, study: _Holder | None, owner: type) -> Stage[T] | T:
-        """Return what came out in a study; of the class itself, the stage."""
+        """Return the result in a study; of the class itself, the stage."""
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:
-        """Refuse: what is given in place of a stage has to undo what rests on it."""
+        """Refuse: a table given in place of a stage must also reset its dependents."""
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 
@@ -201,7 +200,7 @@ class Part:
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
 
 
-# What a planner calls the phases of a solve; the solve itself has shorter names for them.
+# Planners' words for the phases of a solve, which has shorter names for them.
 PHASES = {
     "": "working out who is served",
     "aim": "next objective",
@@ -235,12 +234,12 @@ PHASES = {
 
 
 def solve_in_words(now: Progress) -> str:
-    """Return how far a solve is, on one line, its phase as a planner calls it."""
+    """Return the progress of a solve on one line, its phase in planners' words."""
     return str(replace(now, phase=PHASES.get(now.phase, now.phase)))
 
 
 def bar(done: int, of: int, width: int = 20) -> str:
-    """Return a bar of text that is filled as far as the work is done.
+    """Return a bar of text filled in proportion to the work done.
 
     >>> bar(3, 12, 8)
     '━━──────'
@@ -256,7 +255,7 @@ def notebook() -> Any:
 
 
 def stages_html(title: str, note: str, stages: Sequence[tuple[str, str, str]]) -> str:
-    """Return stages as an HTML table for notebooks: name, what it found, seconds, all as text."""
+    """Return stages as an HTML table for notebooks: name, result, seconds, all as text."""
     left, right = "style='text-align:left'", "style='text-align:right'"
     rows = "".join(
         f"<tr><th {left}>{html_text(name)}</th><td {left}>{html_text(text)}</td>"

@@ -1,7 +1,7 @@
-"""Tables kept between studies by the content of all that they are made from.
+"""Tables stored between studies by the content of all their inputs.
 
 A key is the SHA-256 of every argument of the stage, tables and networks included, with the version
-of this package: what has the same key is the same table, whichever configuration asks for it.
+of this package: equal keys mean equal tables, for any configuration.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Raise it when a stage that is kept computes anything else from the same arguments.
+# Increase it when a stored stage computes anything else from the same arguments.
 FORMAT = 2
-# What is computed faster than this is computed again rather than kept, s.
+# Seconds below which a table is computed again rather than stored.
 LEAST_S = 0.5
 _ABOUT, _TABLE = "about.json", "table.parquet"
 
@@ -34,7 +34,7 @@ def content_sha256(*parts: Any) -> str:
     """Return the SHA-256 of tables, networks and plain values: the same content, the same digits.
 
     A part is a table (columns, types, index, rows in their order, geometry to the last bit), a
-    `siting.Network`, or what JSON knows.
+    `siting.Network`, or a JSON value.
 
     >>> one = pd.DataFrame({"a": [1.0, 2.0]})
     >>> content_sha256(one, 5) == content_sha256(one.copy(), 5)
@@ -53,7 +53,7 @@ def content_sha256(*parts: Any) -> str:
 def kept_table(
     folder: Path, name: str, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return the table kept for these arguments, or build it and keep it if that took long.
+    """Return the stored table for these arguments, or build it and store it if that was slow.
 
     See `siting.folder_cache.kept`; a table that would not come back from disk exactly as it is, is
     not kept. `parts` are all that `build` computes from; `folder` may be deleted at any time.
@@ -95,7 +95,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # Written as a file keeps it, the same system comes back in other words.
+            # A file stores the same system in other words.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

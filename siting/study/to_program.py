@@ -1,7 +1,7 @@
-"""From what a configuration asks for to one `siting.Program`, and its answer.
+"""From a configuration's requirements to one `siting.Program`, and its answer.
 
-Every key of the section ``program`` is a block; all go together but for what
-`siting.config.refusals` holds.
+Every key of the section ``program`` is a block; all can be combined, except as in
+`siting.config.refusals`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from siting.study.program_inputs import Asked, subsidy_of
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
 MILLION = 1e6
-# Aims by the drive of each cell: the first is best next where a configuration does not say.
+# Aims by the drive of each cell: the first is the default next aim.
 DRIVES = ("shortest_drives", "least_cost_to_all")
 
 
@@ -56,8 +56,8 @@ def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
 def program_of(asked: Asked) -> Program:
     """Return the program that a configuration asks for.
 
-    An `InputError` names every zone or class that is not there and every fault of the tables, an
-    `InfeasibleError` every limit that what stands and what is required break by themselves.
+    An `InputError` names every unknown zone or class and every fault of the tables, an
+    `InfeasibleError` every limit already exceeded by existing and required stations.
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
@@ -88,7 +88,7 @@ def program_of(asked: Asked) -> Program:
 
 
 def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
-    """Return a program that counts what the configuration does: people, sessions, near drives."""
+    """Return a program with the configuration's worth: people, sessions, decay."""
     keys = asked.config.program
     if worth is not None:
         program = program.worth(worth, UNITS[keys.objective])
@@ -120,7 +120,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 
 def zones_named(asked: Asked) -> pd.Series:
-    """Return the zones by ``demand_id``, told apart from the city and from vehicle classes."""
+    """Return the zones by ``demand_id``, renamed where equal to the city or a vehicle class."""
     assert asked.zones is not None  # the configuration's own check
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
@@ -155,14 +155,14 @@ def _decay(asked: Any) -> Decay:
 
 
 def aims_of(config: Config) -> list[str]:
-    """Return what is to be best, one after the other: keys of the configuration, or aims."""
+    """Return the objectives in order of priority: keys of the configuration, or aims."""
     program = config.program
     then: tuple[str, ...] = DRIVES[1:]
     if program.then is not None:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Of plans as fair, as cheap or as safe, the one that serves the most of what is counted.
+    # Among plans of equal fairness, cost or safety, the one with the most worth.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -193,7 +193,7 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
 
 
 def aim_in_words(config: Config) -> str:
-    """Return what a configuration aims at, as a planner says it."""
+    """Return a configuration's aim in planners' words."""
     program = config.program
     futures, cheap = program.scenarios, program.least_cost
     most = "energy" if program.objective == "energy" else f"served {program.objective}"

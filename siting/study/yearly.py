@@ -1,4 +1,4 @@
-"""A plan in years, as tables: what stands since when, the money, and what each cell is served."""
+"""A plan in years, as tables: stations, money, and the service of each cell."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from siting.program.program import Program
 
 
 def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
-    """Return how many rows there are of each year."""
+    """Return the number of rows of each year."""
     count = rows.groupby("year").size()
     return [int(count.get(year, 0)) for year in years]
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return what stands in each year, since when as it is, and what is paid for it then (PKR)."""
+    """Return the stations of each year, their year of building, and payments of the year (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance
@@ -57,7 +57,7 @@ def years_table(
     wanted: Mapping[int | None, float],
     served: Mapping[int | None, float],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return what stands and is served in each year; what is built; and the money.
+    """Return stations and service of each year, new stations, and the money.
 
     `wanted` and `served` are kWh/day by year, of the configuration's own demand.
     """
@@ -87,10 +87,10 @@ def years_table(
 def cells_by_year(
     demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return what each cell wants and is served in each year of a plan.
+    """Return demand and service of each cell in each year of a plan.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id``, the station that serves most of it (the first by id of equals; blank: none).
+    ``site_id``, the station that serves most of it (the first id among equals; blank: none).
     """
     parts = []
     for year, wanted in demand.items():

@@ -1,4 +1,4 @@
-"""The zones of a program: which zone each cell, demand row and site lies in."""
+"""The zones of a program: the zone of each cell, demand row and site."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from siting.files import read_layer
 
 
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
-    """Return the zone of each cell, by ``cell_id``; none where no zones are asked for.
+    """Return the zone of each cell, by ``cell_id``; None without zones.
 
     A cell lies where its centre does; it is blank where that is in no zone.
     """
@@ -69,7 +69,7 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 def zone_table(
     zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return one row a zone with what it wants and is served.
+    """Return one row a zone with its demand and service.
 
     `zones` gives the zone of each demand row, by ``demand_id``, blank for none; `floors` the share
     that must be served, by zone. Columns: ``zone``, ``demand_kwh_day``, ``served_kwh_day``,

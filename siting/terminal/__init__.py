@@ -1,4 +1,4 @@
-"""What the terminal shows: a plan, a demand, a frontier, and what is asked of stored runs."""
+"""Terminal output: a plan, a demand, a frontier, and questions to stored runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of an award: winners, losers with their critical asks, the money."""
+"""Terminal output of an award: winners, losers with their critical asks, the money."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_ROWS = 15
 
 
 def print_award(made: Award) -> None:
-    """Print who wins, what each loser could have asked for, and what both rules pay."""
+    """Print the winners, the losers' critical asks, and the payments of both rules."""
     console, outcome = Screen(), made.plan.outcome
     console.print()
     console.say(f"{made.plan.title}: award", style="bold")

@@ -1,4 +1,4 @@
-"""What the terminal shows of a batch, study by study."""
+"""Terminal output of a batch, study by study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of stored runs side by side."""
+"""Terminal output of stored runs side by side."""
 
 from __future__ import annotations
 

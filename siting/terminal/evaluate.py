@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan from outside beside the best for the same money."""
+"""Terminal output of a plan from outside beside the best for the same money."""
 
 from __future__ import annotations
 

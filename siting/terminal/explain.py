@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan's reasons: one place in words, or all stations as a table."""
+"""Terminal output of a plan's reasons: one place in words, or all stations as a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADS = {"built": "is built", "stands": "stands already", "not built": "gets no 
 
 
 def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
-    """Print why a place gets what it gets: reasons, what it serves, the offers it had."""
+    """Print the reasons for a place: its station or lack of one, service, and offers."""
     console = Screen()
     console.print()
     name = f" ({why.name})" if why.name else ""
@@ -57,7 +57,7 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
 
 
 def _public_money(row: Mapping[Any, Any]) -> str:
-    """Return what an offer is paid, or from the least to the most that it may be, PKR m.
+    """Return the subsidy of an offer, or its range, PKR m.
 
     >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
     '0.39'
@@ -71,7 +71,7 @@ def _public_money(row: Mapping[Any, Any]) -> str:
 
 
 def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
-    """Print what holds the plan, and its stations, the most doubtful first."""
+    """Print the plan's binding limits, and its stations, the most doubtful first."""
     console = Screen()
     console.print()
     console.say(f"{plan.title}: what its stations are worth", style="bold")

@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan in lots: how alike they are, and each in a line."""
+"""Terminal output of a plan in lots: their spread, and a line for each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.terminal.screen import NARROW, Screen
 
 
 def print_lots(parted: Lots, folder: Path) -> None:
-    """Print the lots, how alike they are, and where their folder is."""
+    """Print the lots, their spread, and their folder."""
     console = Screen()
     console.print()
     console.say(f"{parted.title}: lots ({parted.facts['lots']})", style="bold")

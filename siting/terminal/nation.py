@@ -1,4 +1,4 @@
-"""What the terminal shows of a nation's plan."""
+"""Terminal output of a nation's plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
+    """Print the plan of a nation: headline, the money by city, and other divisions."""
     from siting.nation.page import WORDS, headline
 
     console = Screen()
@@ -61,7 +61,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 
 
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
-    """Print why a city gets its money, and the plans found for it, the cheapest first."""
+    """Print the reasons for a city's money, and its plans, the least money first."""
     console = Screen()
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(no_wrap=True)
@@ -85,7 +85,7 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
 
 
 def print_changes(table: pd.DataFrame) -> None:
-    """Print what changes by city between two plans of a nation."""
+    """Print the changes by city between two plans of a nation."""
     console = Screen()
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     for i, name in enumerate(("City", "PKR m", "change", "Stations", "change", "kWh/day", "change",

@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan, a demand and a frontier."""
+"""Terminal output of a plan, a demand and a frontier."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SURE = {"ASSUMPTION": "assumed", "definition": "defined"}
 
 
 def print_plan(plan: Plan, folder: Path) -> None:
-    """Print a plan: headline, classes served, the largest stations, and what to know."""
+    """Print a plan: headline, classes served, the largest stations, and notes."""
     console = Screen()
     console.warn_if_far(plan.outcome.gap)
     console.print()
@@ -86,7 +86,7 @@ def _print_sites(plan: Plan, console: Any, most: int = 15) -> None:
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
-    """Print a demand: energy by class with ranges, the fleet, and what moves it."""
+    """Print a demand: energy by class with ranges, the fleet, and the strongest figures."""
     console = Screen()
     console.print()
     title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
@@ -153,7 +153,7 @@ def _print_swings(
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
-    """Print what each budget serves, with its bound."""
+    """Print the service of each budget, with its bound."""
     console = Screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
     names = (

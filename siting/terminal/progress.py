@@ -1,4 +1,4 @@
-"""How far a study is: one line a stage in a terminal, one table that grows in a notebook."""
+"""Progress of a study: one line a stage in a terminal, one growing table in a notebook."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from siting.study import Event
 from siting.study.stages import Report, notebook, stages_html
 from siting.terminal.screen import Screen
 
-INDENT = 12  # of what is said of a stage: its name and a space go before
+INDENT = 12  # width of a stage's text, after its name and a space
 
 
 def show_progress() -> Report:
-    """Return what shows a study's progress where it runs: in a notebook, or in a terminal.
+    """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
-    A notebook gets a table below the cell, a row a stage, that grows and says how far the running
-    one is; it needs no widgets. A terminal gets one line a stage on stderr.
+    A notebook gets a table below the cell, a row a stage, that grows and shows the progress of the
+    running one; it needs no widgets. A terminal gets one line a stage on stderr.
 
     Returns
     -------
@@ -40,7 +40,7 @@ class LiveLine:
     Parameters
     ----------
     counted
-        Whether the live line has a bar of how many are done.
+        Whether the live line has a bar of the number done.
     """
 
     def __init__(self, counted: bool = False) -> None:
@@ -75,14 +75,14 @@ class LiveLine:
         self.progress.update(task, description=text, completed=done, total=total)
 
     def stop(self) -> None:
-        """Take the live line off the screen."""
+        """Clear the live line."""
         if self.progress is not None:
             self.progress.stop()
             self.progress = None
 
 
 class StageLines(LiveLine):
-    """One line a stage of a study on stderr, and a live line while it is worked out."""
+    """One line a stage of a study on stderr, and a live line while it runs."""
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""
@@ -95,7 +95,7 @@ class StageLines(LiveLine):
 
 
 class _Html:
-    """A piece of HTML that a notebook shows as such."""
+    """A piece of HTML that a notebook displays."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -113,7 +113,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
     def report(event: Event) -> None:
         nonlocal handle, shown_in
-        if cell() != shown_in:  # what a later cell works out is told below that cell
+        if cell() != shown_in:  # output of a later cell appears below that cell
             done.clear()
             handle, shown_in = None, cell()
         row = (event.stage, event.text, f"{event.seconds:,.1f}")
@@ -129,7 +129,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return how a notebook displays, and what numbers the cell that runs; none elsewhere."""
+    """Return a notebook's display function, and the number of the running cell; None elsewhere."""
     shell = notebook()
     if shell is None:
         return None

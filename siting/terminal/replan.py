@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan changed: what is built now that was not, and what it costs."""
+"""Terminal output of a changed plan: new and dropped stations, and the cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIDES = ("before", "after")
 
 
 def print_replan(replanned: Replan) -> None:
-    """Print what changed between two plans: stations, energy by class, money."""
+    """Print the changes between two plans: stations, energy by class, money."""
     console = Screen()
     console.warn_if_far(replanned.after.outcome.gap)
     console.print()

@@ -1,4 +1,4 @@
-"""What the terminal shows of a run that was repeated."""
+"""Terminal output of a repeated run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_LINES = 8
 
 
 def print_rerun(repetition: Rerun) -> None:
-    """Print what is the same as in the first run and what is not."""
+    """Print the equal and the different parts of two runs."""
     console = Screen()
     console.print()
     verdict = ("The same", "green") if repetition.same else ("Not the same", "red")

@@ -1,4 +1,4 @@
-"""What the terminal shows of the runs near here."""
+"""Terminal output of the runs nearby."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siting.terminal.screen import NARROW, Screen
 
 
 def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Print each run's name and what its ``run.json`` says first."""
+    """Print each run's name and the first fields of its ``run.json``."""
     console = Screen()
     if not runs:
         console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes a first one.")

@@ -1,4 +1,4 @@
-"""The console that all printing goes through: texts of a user's files cannot move the cursor."""
+"""The console of all printing: texts of a user's files cannot move the cursor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from siting.texts import visible
 
-# Space about the columns of a table: so little, that ten columns fit 80 letters.
+# Space around the columns of a table: so narrow that ten columns fit 80 characters.
 NARROW = (0, 1, 0, 0)
 
 
@@ -27,7 +27,7 @@ class Screen(Console):
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
     def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
-        """Print what a reader must know, behind a coloured word."""
+        """Print a note, after a coloured word."""
         self.say(Text.assemble((f"{head}:", style), f" {text}"))
 
     def warn_if_far(self, gap: float | None) -> None:
@@ -54,7 +54,7 @@ class Screen(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yield the pieces of what is printed, with texts made harmless."""
+        """Yield the pieces to print, with texts made harmless."""
         for piece in super().render(renderable, options):
             text = piece.text if piece.control else visible(piece.text)
             yield piece if text is piece.text else Segment(text, piece.style, piece.control)

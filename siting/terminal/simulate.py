@@ -1,4 +1,4 @@
-"""What the terminal shows of a simulated day."""
+"""Terminal output of a simulated day."""
 
 from __future__ import annotations
 

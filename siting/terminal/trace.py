@@ -1,4 +1,4 @@
-"""What the terminal shows of a figure's chain: arithmetic, what is stored, and each table's row."""
+"""Terminal output of a figure's chain: arithmetic, stored values, and table rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of a run that was checked from its own files."""
+"""Terminal output of a run checked from its own files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from siting.terminal.screen import Screen
 
 
 def print_verified(verified: Verified) -> None:
-    """Print what was checked, what does not hold, and what could not be checked."""
+    """Print the checks, the faults, and what could not be checked."""
     console = Screen()
     verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
     console.say(Text.assemble(verdict, f": {verified.folder!s}"))

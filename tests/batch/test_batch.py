@@ -67,7 +67,7 @@ def test_every_fault_of_the_sweeps_at_once():
         "output.runs_dir=[a]",
     ]
     found = faults(lambda: parse_sweeps(texts))
-    wanted = ["'3' is not a list", "is not KEY=", "is empty", "1 is there already", "a list is not",
+    wanted = ["'3' is not a list", "is not KEY=", "is empty", "1 is repeated", "a list is not",
               "not YAML", "no value is not", "is not a key path", "is given twice",
               "output cannot be swept"]  # fmt: skip
     assert len(found) == len(wanted)
@@ -78,7 +78,7 @@ def test_every_fault_of_the_sweeps_at_once():
 @pytest.mark.parametrize(
     ("sweep", "key", "what"),
     [
-        ({"year": [2030, 2030]}, "sweep.year.1", "2030 is there already"),
+        ({"year": [2030, 2030]}, "sweep.year.1", "2030 is repeated"),
         ({"year": 2030}, "sweep.year", "2030 is not a list"),
         ({"title": ["a", "b"]}, "sweep.title", "title cannot be swept"),
         ({"Year": [1]}, "sweep.Year", "'Year' does not fit; expected a key path such as program."),

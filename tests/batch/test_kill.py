@@ -156,7 +156,7 @@ def test_a_study_that_kills_its_process_does_not_stop_the_rest(whole, tmp_path, 
         found = run_batch(studies, out=tmp_path, workers=2).table
     assert pools == [2, 1, 2]
     assert found["status"].to_list() == ["optimal", "failed", "optimal", "optimal"]
-    assert found["error"].to_list()[1] == "its process was killed, perhaps for want of memory"
+    assert found["error"].to_list()[1] == "its process was killed, perhaps for lack of memory"
     again = run_batch(studies, Inline(), out=tmp_path)
     assert_frame_equal(contents(again.table), contents(table))
     assert hidden(tmp_path) == []

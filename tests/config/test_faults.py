@@ -14,7 +14,7 @@ from siting.errors import Fault
 ONE_FAULT = [
     # a text in FULL, what is put in its place, line and key of the fault, what, fix
     ("name: full-town", "name: Full Town", 1, "name", "'Full Town' does not fit", ""),
-    ("name: full-town", f"name: {'a' * 81}", 1, "name", "has 81 letters, more than 80", "shorten"),
+    ("name: full-town", f"name: {'a' * 81}", 1, "name", "has 81 characters, more than", "shorten"),
     ("name: full-town", "name: 2030", 1, "name", "2030 is not text", "put it in quotes"),
     ("title: A full town", "title: ' '", 2, "title", "' ' does not fit", ""),
     ("year: 2031", "year: 2019", 4, "year", "2019 is less than 2020", ""),
@@ -104,7 +104,7 @@ ONE_FAULT = [
     ("    pair:\n      ac_22: 2", "    a:b: {ac_22: 2}", 112, "offers.configurations.a:b",
      "'a:b' does not fit", ""),
     ("    pair:\n", "    existing:\n", 112, "offers.configurations.existing",
-     "'existing' is the name of what stands already", "name it otherwise"),
+     "'existing' is the name of existing stations", "choose another name"),
     ("  configurations:\n    pair:\n      ac_22: 2", "  configurations: {}", 111,
      "offers.configurations", "is empty; at least one is needed", ""),
     ("utilisation: 1", "utilisation: 15", 117, "offers.utilisation", "15 is greater than 1", ""),
@@ -128,7 +128,7 @@ ONE_FAULT = [
     ("output:\n", "solver2: {}\noutput:\n", 278, "solver2", "unknown key; did you mean `solver`?",
      "keys here: name, title,"),
     ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output:\n", 278, "output",
-     "no value; expected: where results are kept", "leave the key out for the default"),
+     "no value; expected: folders of results", "leave the key out for the default"),
     ("output:\n  runs_dir: results\n  cache_dir: kept/parsed\n", "output: [1]\n", 278, "output",
      "a list is not a section of keys and values", ""),
     ("case: high", "case: middle", 49, "demand.case", "'middle' is not one of low, central, high",
@@ -146,7 +146,7 @@ ONE_FAULT = [
      "demand.surfaces.places.kind", "'lair' is not one of osm_file, osm_download, layer",
      "did you mean `layer`?"),
     ("path: places.geojson", "path: places.tif", 62, "demand.surfaces.places.path",
-     "ending of places.tif is not one this reads", ""),
+     "ending of places.tif cannot be read", ""),
     ("      kwh_km: 0.2\n", "      kwh_km: 0.2\n      home_share: 0.5\n", 49,
      "demand.figures.car.public_share", "is given beside home_share", "give one of them"),
     ("kind: points", "kind: h3", 23, "demand.people.kind", "'h3' is not one of points",
@@ -158,7 +158,7 @@ ONE_FAULT = [
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 2.5]", 123, "offers.sizes.ac_22.1",
      "2.5 is not a whole number", "expected: number of chargers of this type"),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: [2, 2]", 123, "offers.sizes.ac_22.1",
-     "2 is there already", "leave it out"),
+     "2 is repeated", "leave it out"),
     ("sizes: {ac_22: [2, 4]", "sizes: {ac_22: 2", 123, "offers.sizes.ac_22",
      "2 is not a list", "write [a, b]"),
     ("sizes: {ac_22: [2, 4], dc_60: [1]}", "sizes: {}", 123, "offers.sizes",
@@ -221,7 +221,7 @@ def test_a_section_that_is_missing_is_told_without_a_line(tmp_path: Path) -> Non
             ("roads", "road network and speeds"),
             ("demand", "people, cells and vehicles"),
             ("candidates", "places where a station could stand"),
-            ("program", "what is to be decided, and the budget"),
+            ("program", "the decision, and the budget"),
         )
     ]
 

@@ -695,11 +695,11 @@ def test_overrides_make_the_sections_they_need(tmp_path: Path) -> None:
         (
             "candidates.sources.1.spacing_m=100",
             "--set candidates.sources.1.spacing_m",
-            "candidates.sources has 1 item, counted from 0; '1' is none",
+            "candidates.sources has 1 item, counted from 0; '1' is not a position",
             "",
         ),
-        ("candidates.sources.x=1", "--set candidates.sources.x", "'x' is none", ""),
-        ("candidates.sources.-1=1", "--set candidates.sources.-1", "'-1' is none", ""),
+        ("candidates.sources.x=1", "--set candidates.sources.x", "'x' is not a position", ""),
+        ("candidates.sources.-1=1", "--set candidates.sources.-1", "'-1' is not a position", ""),
         ("candidates.sources=[]", "--set candidates.sources", "is empty; at least one", ""),
         (
             "candidates.existing.source=me",

@@ -140,7 +140,7 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     run = json.loads((out / "cities" / "half" / "run.json").read_text())["objective_kwh_day"]
     found = changed("cities/half/run.json", f'"objective_kwh_day": {run}', '"objective_kwh_day": 9')
     assert "serves 9.000 kWh/day" in found[0]
-    assert "no folder of a nation's plan" in faults(lambda: read_nation(tmp_path))[0]
+    assert "is not the folder of a nation's plan" in faults(lambda: read_nation(tmp_path))[0]
 
 
 def test_a_city_explained_and_two_plans_compared(tmp_path):
@@ -244,7 +244,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
         "cities.0.takes_part=may",
     ]
     found = faults(lambda: load_nation(path, overrides[:2]))
-    assert [f for f in found if "is there already" in f]
+    assert [f for f in found if "is already listed" in f]
     assert [f for f in found if "2031" in f and "set: [year=2030]" in f]
     assert [f for f in found if "did you mean `Hills`?" in f]
     both = faults(
@@ -261,7 +261,7 @@ def test_every_fault_before_anything_is_solved(tmp_path):
     assert len(found) == 2
     assert "did you mean `cutoff_min`?" in found[0]
     plain = "set=['program.objective=people']"
-    assert "a nation for the most energy" in faults(lambda: load_nation(path, [plain]))[0]
+    assert "a nation's aim is the most energy" in faults(lambda: load_nation(path, [plain]))[0]
 
 
 def test_areas_that_overlap_are_refused_with_their_cells(tmp_path):

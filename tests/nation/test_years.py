@@ -329,7 +329,7 @@ def test_a_gain_by_year_is_refused_in_words():
         program.net_worth([1.0, 1.0, 1.0])
     with pytest.raises(InputError, match="give a worth for each rupee above 0"):
         program.net_worth([0.0, 0.0])
-    with pytest.raises(InputError, match="they would be paid early"):
+    with pytest.raises(InputError, match="subsidies would be paid early"):
         program.viability_gap(GapRule(1.0, 0.5)).net_worth([1.0, 2.0])
     said = program.net_worth([2e-6, 0.0])._repr_latex_()
     assert "money brings 2, 0 kWh/day for each PKR m by year" in said
@@ -355,8 +355,8 @@ def test_every_fault_before_anything_is_solved(tmp_path):
         assert what in faults(lambda given=given: load_nation(path, [given]))[0]
     own = ["set=['program.years={budgets_pkr: {2030: 5}}', offers.subsidy.rule=need]"]
     found = faults(lambda: load_nation(path, own))
-    assert any("asks for program.years" in f and "years are the nation's" in f for f in found)
-    assert any("not divided under offers.subsidy.rule need" in f for f in found)
+    assert any("sets program.years" in f and "years are the nation's" in f for f in found)
+    assert any("cannot be divided under offers.subsidy.rule need" in f for f in found)
     floor = ["cities.1={config: b/town.yaml, least_pkr: 1200}"]
     found = faults(lambda: load_nation(path, floor))
     assert any("have PKR 1,000, need PKR 1,200" in f for f in found)

@@ -244,7 +244,7 @@ def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, k
 def test_two_things_cannot_both_be_best_until_one_comes_first(town):
     keys = {"zones": ZONES, "fairness": "max_min", "least_cost": {"served_share": 0.5}}
     (fault,) = check(change(town, **keys)).faults
-    assert "two things cannot both be best: name which comes first" in fault.what
+    assert "two aims cannot both be first: name the order" in fault.what
     assert fault.fix == "add program.aims: [fairness, least_cost]"
     # The money counts where fairness comes first: both hubs, and no cheaper plan is as fair.
     plan = siting.run(change(town, aims=["fairness", "least_cost"], budget_pkr=2000))
@@ -428,7 +428,7 @@ def test_none_stated_is_need_and_share_under_coverage(town):
     years = Study(town, ["program.years={budgets_pkr: {2030: 1000}}"])
     assert subsidy_of(years.config).rule == "need"
     assert subsidy_of(Study(change(town, model="coverage")).config).rule == "share"
-    with pytest.raises(ConfigError, match="no station has sales to work a business case out from"):
+    with pytest.raises(ConfigError, match="no station has sales for a business case"):
         Study(change(town, section="offers", subsidy=subsidy | {"rule": "need"}))
 
 

@@ -102,7 +102,7 @@ def test_a_network_comes_back_from_its_file_to_the_last_bit(town, tmp_path):
     study = in_memory(town, roads=network)
     assert_frame_equal(study.network.edges, network.edges, check_exact=True)
     (tmp_path / "a.geojson").touch()
-    with pytest.raises(ConfigError, match=r"roads\.source\.clip: does not go with a network"):
+    with pytest.raises(ConfigError, match=r"roads\.source\.clip: cannot be used with a network"):
         in_memory(town, roads={"source": {"kind": "file", "path": network, "clip": "a.geojson"}})
 
 

@@ -115,7 +115,7 @@ def test_shares_that_cannot_be_are_named(tmp_path):
 
 
 def test_the_old_name_of_the_rule_is_told_the_new_one(tmp_path):
-    with pytest.raises(ConfigError, match=r"offers.service.rule: 'utilisation' is called rated_sh"):
+    with pytest.raises(ConfigError, match=r"offers.service.rule: 'utilisation' is now called rat"):
         load(write_town(tmp_path), ["offers.service.rule=utilisation"])
 
 
