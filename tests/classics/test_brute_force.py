@@ -3,7 +3,7 @@
 import numpy as np
 import pulp
 import pytest
-from classic_brute_force import best, plain_town, value
+from brute_force import best_sites, plain_town, value_of_sites
 
 from siting.classics import (
     PlainInstance,
@@ -36,7 +36,7 @@ SIGN = {"mclp": -1.0}
 
 
 def wanted(model, tables):
-    return SIGN.get(model, 1.0) * best(model, tables, **ASKED[model])
+    return SIGN.get(model, 1.0) * best_sites(model, tables, **ASKED[model])
 
 
 @pytest.mark.parametrize("model", ASKED)
@@ -57,7 +57,7 @@ def test_the_plan_is_the_best_of_all(model, existing, whole_numbers):
         assert answer.proof.status == "optimal"
         assert answer.objective == pytest.approx(least, rel=1e-9, abs=1e-9)
         radius = ASKED[model].get("radius")
-        again = SIGN.get(model, 1.0) * value(model, tables, answer.sites, radius)
+        again = SIGN.get(model, 1.0) * value_of_sites(model, tables, answer.sites, radius)
         assert again == pytest.approx(answer.objective, rel=1e-9, abs=1e-9)
         if existing:
             assert "s3" in answer.sites

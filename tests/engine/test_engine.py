@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from brute_force import COMPATIBILITY, GROUPS, best, served, town
+from brute_force import COMPATIBILITY, GROUPS, best_by_flow, served, town
 from conftest import ROOT, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,7 +61,7 @@ def test_both_ways_by_which_the_brute_force_counts_agree():
 def test_the_best_plan_of_all(seed, model):
     demand, offers, reach = solvable(seed)
     budget = float(seed % 9)
-    energy, *_ = best(demand, offers, reach, budget, model == "capacitated")
+    energy, *_ = best_by_flow(demand, offers, reach, budget, model == "capacitated")
     answer = solve(instance_of(demand, offers, reach, budget), model, gap=0.0, threads=1)
     assert answer.status == "optimal"
     assert answer.proof.objective == pytest.approx(energy, abs=1e-5)
@@ -74,7 +74,7 @@ def test_the_best_plan_of_all(seed, model):
 def test_a_wide_gap_is_kept_and_the_bound_is_true(seed, model):
     demand, offers, reach = solvable(seed, sites=6, configurations=3)
     budget = 7.0
-    energy, *_ = best(demand, offers, reach, budget, model == "capacitated")
+    energy, *_ = best_by_flow(demand, offers, reach, budget, model == "capacitated")
     answer = solve(instance_of(demand, offers, reach, budget), model, gap=0.1, threads=1)
     assert answer.proof.bound >= energy - 1e-5
     assert answer.proof.objective <= energy + 1e-5

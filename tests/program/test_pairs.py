@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from brute_program import best
+from brute_force import best
 from program_cases import FEATURES, REFUSED, SAME_BLOCK, case_of, combine, program_of
 
 from siting.engine.solve import solve
