@@ -68,6 +68,7 @@ def test_a_run_prints_a_summary_and_writes_its_folder(town):
     assert str(runs[0]) in done.stdout
 
 
+@pytest.mark.slow
 def test_json_alone_stands_on_stdout(town, tmp_path, capfd):
     done = here("run", town, "--json", "--out", tmp_path / "out")
     assert capfd.readouterr().out == ""  # not even from a solver's own code
@@ -76,6 +77,7 @@ def test_json_alone_stands_on_stdout(town, tmp_path, capfd):
     assert facts == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_quiet_is_quiet(town, tmp_path, capfd):
     done = here("run", town, "--quiet", "--out", tmp_path / "out")
     assert capfd.readouterr() == ("", "")
@@ -83,6 +85,7 @@ def test_quiet_is_quiet(town, tmp_path, capfd):
     assert (tmp_path / "out" / "run.json").is_file()
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_plan(town, tmp_path):
     for name in ("one", "two"):
         assert here("run", town, "-q", "--out", tmp_path / name).returncode == 0
@@ -207,6 +210,7 @@ def test_help_needs_no_heavy_import(words):
     assert "siting" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing_half_written(town, sent):
     process = subprocess.Popen(
@@ -368,6 +372,7 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
         assert "…" not in text.replace("… and", ""), words
 
 
+@pytest.mark.slow
 def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_path, monkeypatch):
     proven = Proof.of
 
@@ -409,6 +414,7 @@ def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
         assert "Exit 3" in here(words[0], "--help").stdout, words
 
 
+@pytest.mark.slow
 def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
     run_batch = many.run_batch
 
@@ -423,6 +429,7 @@ def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
     assert "1 of 1 studies" in done.stdout.splitlines()[1]
 
 
+@pytest.mark.slow
 def test_a_nation_says_so_too(tmp_path, monkeypatch):
     monkeypatch.setattr(NationPlan, "gap", property(lambda _: 1.5))
     config = write_nation_of(tmp_path / "nation")
@@ -461,6 +468,7 @@ def test_arguments_are_checked_before_a_run_is_opened(tmp_path, monkeypatch):
     assert ".parquet" in refused.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["siting.review", "siting.report", "siting.study"])
 def test_what_verbs_on_a_run_load_takes_two_seconds_of_cpu_at_most(module):
     # In CPU seconds, which another's load does not lengthen much; the best of two.

@@ -50,6 +50,7 @@ def test_no_number_beside_the_runs_stops_the_list(near, number):
     assert len(json.loads(listed("--json"))) == 2
 
 
+@pytest.mark.slow
 def test_of_a_run_the_head_alone_is_read(near, tmp_path, monkeypatch):
     siting.run(write_town(tmp_path / "town"), out=tmp_path / "runs" / "real")
     facts = json.loads((tmp_path / "runs" / "real" / "run.json").read_text(encoding="utf-8"))

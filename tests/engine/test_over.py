@@ -378,6 +378,7 @@ def test_a_problem_is_not_written_out_past_its_time():
     assert len(asked) == 4
 
 
+@pytest.mark.slow
 def test_milp_begins_at_a_plan_and_ends_with_it_where_no_solver_gets_its_turn(monkeypatch):
     monkeypatch.setattr(milp, "run_solver", lambda *_, **__: pytest.fail("no time for it"))
     program = Program(grid_town())

@@ -132,6 +132,7 @@ def test_in_the_solve_the_first_ends_it_and_the_next_still_waits(town, tmp_path,
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_alternatives_are_left_out_once_it_was_pressed(town, tmp_path, monkeypatch):
     keys = ["program.alternatives={count: 3}"]
     whole = siting.run(town, keys).tables["alternatives"]
@@ -142,6 +143,7 @@ def test_alternatives_are_left_out_once_it_was_pressed(town, tmp_path, monkeypat
     assert (tmp_path / "run" / "run.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_nation_whose_money_is_divided_is_written(tmp_path, monkeypatch, times):
     path = write_nation_of(tmp_path)
@@ -159,6 +161,7 @@ def test_a_nation_whose_money_is_divided_is_written(tmp_path, monkeypatch, times
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     ["frontier town.yaml --budgets [1e3,2e3]", "evaluate town.yaml --sites theirs.csv",

@@ -76,6 +76,7 @@ def test_report_and_comparison(town, tmp_path):
     assert harmless(tmp_path / "both" / "compare.html")
 
 
+@pytest.mark.slow
 def test_batch_page(town, tmp_path):
     config = str(town / "town" / "town.yaml")
     words = ["batch", config, "--out", str(tmp_path / "many"), "--workers", "1", "-q"]

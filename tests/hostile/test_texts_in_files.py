@@ -83,6 +83,7 @@ def test_the_project_of_qgis_is_xml_in_which_no_text_is_an_expression(run):
             worked_out(one.get("label") or "")
 
 
+@pytest.mark.slow
 def test_qgis_itself_shows_the_texts(run, qgis_python):
     asked = {"layers": {}, "maps": {}, "project": str(run / "plan.qgz")}
     done = subprocess.run(

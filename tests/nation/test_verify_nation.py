@@ -46,6 +46,7 @@ def test_a_folder_as_it_was_written_holds(out):
     assert json.loads(done.stdout)["holds"]
 
 
+@pytest.mark.slow
 def test_money_by_year_holds_too(tmp_path):
     Nation(write_nation_by_year(tmp_path, {2029: 2000, 2030: 1000})).solve(tmp_path / "out")
     assert verify_nation(tmp_path / "out").faults == []

@@ -178,6 +178,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert not (tmp_path / "t.docx").exists()
 
 
+@pytest.mark.slow
 def test_lots_of_another_run_and_a_run_without_stations_are_refused(run, tmp_path):
     lots = tmp_path / "lots"
     lots.mkdir()

@@ -74,6 +74,7 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.offers["said"].tolist() == ["built"]
 
 
+@pytest.mark.slow
 def test_a_station_under_limits_is_planned_without_too(folder, poor):
     # Two limits over all offers, so that leaving out a site leaves amounts of each behind.
     limits = ["program.limits.most_new_stations=1", "program.limits.spacing_m=100000"]
@@ -110,6 +111,7 @@ NEED = (
 )
 
 
+@pytest.mark.slow
 def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp_path):
     """A hub may be paid all of its cost; it lacks what its 8 kWh/day do not earn."""
     siting.run(write_town(tmp_path / "town"), [*NEED], out=tmp_path / "run")
@@ -163,6 +165,7 @@ def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
     assert found.figures["one_more_million"]["most_kwh_day"] is None
 
 
+@pytest.mark.slow
 def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
     town = folder / "town" / "town.yaml"
     siting.run(town, [BROKE, "program.limits.forbidden_sites=[East pump]"], out=folder / "forbid")
@@ -203,6 +206,7 @@ def test_stations_come_most_doubtful_first(rich):
     assert found.figures["one_more_million"] == {"gain_kwh_day": 0.0, "most_kwh_day": 0.0}
 
 
+@pytest.mark.slow
 def test_what_binds_is_told_with_the_price_of_a_million(folder, poor):
     found = explain_plan(poor)
     assert found.figures["one_more_million"]["gain_kwh_day"] == pytest.approx(4)

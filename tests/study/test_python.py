@@ -58,6 +58,7 @@ def test_objects_give_the_plan_that_their_files_give(town):
     assert by_object.served_share == pytest.approx(by_file.served_share, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_what_was_given_is_kept_in_the_run_folder_and_runs_again_elsewhere(town, tmp_path):
     study = in_memory(town)
     write_run(study, tmp_path / "run", datetime.now().astimezone())

@@ -91,6 +91,7 @@ def test_limits_read_what_a_size_is_made_of(town):
     assert len(study.plan.new_sites) == 1
 
 
+@pytest.mark.slow
 def test_a_layer_with_numbers_that_no_size_has_is_judged_beside_the_best(town, tmp_path):
     theirs = tmp_path / "theirs.csv"
     theirs.write_text(f"lon,lat,chargers\n{LONS[1]},{LAT},4 x socket\n", encoding="utf-8")
