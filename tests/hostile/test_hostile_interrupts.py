@@ -80,10 +80,9 @@ AFTER = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "name"), AFTER, ids=[name for _, name in AFTER])
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_the_solve_the_first_waits_for_the_folder(
     town, tmp_path, monkeypatch, place, name, number
 ):
@@ -100,7 +99,7 @@ def test_after_the_solve_the_first_waits_for_the_folder(
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        pytest.param(*step, marks=() if n in (0, 5, 10) else pytest.mark.slow, id=step[1])
+        pytest.param(*step, marks=() if n == 5 else pytest.mark.slow, id=step[1])
         for n, step in enumerate(AFTER)
     ],
 )
@@ -113,6 +112,7 @@ def test_the_second_stops_at_once_and_leaves_nothing(town, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "name"), BEFORE, ids=[name for _, name in BEFORE])
 def test_before_the_solve_the_first_stops_at_once(town, tmp_path, monkeypatch, place, name):
     pressed(monkeypatch, place, name)

@@ -146,6 +146,7 @@ def test_the_screen_keeps_its_own_colours():
     assert visible("\x1b[31m") == "\\x1b[31m"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["run", "explain", "trace", "rerun", "verify", "replan"])
 def test_what_the_verbs_print(town, verb, tmp_path):
     stored, config = str(town / "run"), str(town / "town" / "town.yaml")

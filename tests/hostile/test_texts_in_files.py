@@ -122,6 +122,7 @@ def test_layers_and_tables_hold_the_texts(run):
     assert verify_run(run).faults == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["kml", "fgb", "parquet", "xlsx", "geojson"])
 def test_other_programs_read_the_texts(run, tmp_path, ending):
     path = siting.plan_from_run(run).export(tmp_path / f"plan.{ending}")
@@ -164,6 +165,7 @@ def test_the_page_shows_control_characters_and_holds_none(run):
     assert html_text("<\x0b>") == "&lt;\\x0b&gt;"
 
 
+@pytest.mark.slow
 @in_chromium
 @pytest.mark.parametrize("title", sorted(OUTSIDE))
 @pytest.mark.parametrize("language", ["en", "ur"])

@@ -43,7 +43,11 @@ def faults(call):
 
 @pytest.mark.parametrize(
     ("budget", "served", "money"),
-    [(1_000, 8, [1000, 0]), (2_000, 12, [2000, 0]), (3_000, 16, [2000, 1000])],
+    [
+        pytest.param(1_000, 8, [1000, 0], marks=pytest.mark.slow),
+        pytest.param(2_000, 12, [2000, 0], marks=pytest.mark.slow),
+        (3_000, 16, [2000, 1000]),
+    ],
 )
 def test_two_towns_by_hand(tmp_path, budget, served, money):
     """Hubs are worth 8, 4, 4 and 2: the best are taken, wherever they stand."""

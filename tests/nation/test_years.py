@@ -64,7 +64,10 @@ def faults(call):
 
 @pytest.mark.parametrize(
     ("budgets", "carry_over", "served"),
-    [({2029: 500, 2030: 500}, False, 0), ({2029: 500, 2030: 500}, True, 4)],
+    [
+        pytest.param({2029: 500, 2030: 500}, False, 0, marks=pytest.mark.slow),
+        ({2029: 500, 2030: 500}, True, 4),
+    ],
 )
 def test_money_is_carried_over_or_lost(tmp_path, budgets, carry_over, served):
     """A hub of 1,000 rupees is worth 4 kWh/day in 2029 and 8 in 2030, the best of them."""
@@ -305,6 +308,7 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
     assert priced >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [("years",), ("years, carry, upgrades",)])
 def test_an_earlier_plan_in_years_is_a_start_where_at_once_is_too_dear(blocks):
     """Offers in the order in which they were built all find their year again."""
