@@ -357,6 +357,7 @@ def test_a_list_is_written_the_same_way_everywhere(town, tmp_path):
                                             "--out", out).stdout  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
     out = tmp_path / "runs" / "one"
     here("run", town, "--budget", 5e6, "--out", out, "-q")

@@ -71,6 +71,7 @@ def test_what_was_given_is_kept_in_the_run_folder_and_runs_again_elsewhere(town,
     assert (tmp_path / "third" / "given" / names[0]).is_file()
 
 
+@pytest.mark.slow
 def test_two_tables_of_one_key_are_both_kept(town, tmp_path):
     first = layer(town.parent / "sites.csv")
     study = in_memory(town, candidates=[first.iloc[:1], first.iloc[1:]])
@@ -309,6 +310,7 @@ def test_a_program_is_told_in_words_and_mathematics(town):
 # --- plans that answer ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_plan_in_memory_and_its_folder_say_the_same(town, tmp_path):
     plan = siting.Study(town).plan
     folder = plan.save(tmp_path / "run")
@@ -325,6 +327,7 @@ def test_a_plan_in_memory_and_its_folder_say_the_same(town, tmp_path):
     assert plan.explain("East pump").state == "built"
 
 
+@pytest.mark.slow
 def test_a_plan_is_made_anew_in_memory_and_compared(town, tmp_path):
     plan = siting.Study(town).plan
     again = plan.replan(drop=["East pump"], budget_pkr=1_000)
@@ -366,6 +369,7 @@ def test_a_plan_that_no_study_made_says_so(town):
         plan.explain()
 
 
+@pytest.mark.slow
 def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
     folder = siting.Study(town).plan.save(tmp_path / "run")
     again = siting.study_from_run(folder).with_(people=layer(town.parent / "people.csv"))
