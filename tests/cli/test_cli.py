@@ -394,6 +394,7 @@ def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_pa
     assert "Exit 3" in here("run", "--help").stdout
 
 
+@pytest.mark.slow
 def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
     run = tmp_path / "run"
     assert here("run", town, "--out", run).returncode == 0
@@ -482,6 +483,7 @@ def test_what_verbs_on_a_run_load_takes_two_seconds_of_cpu_at_most(module):
     assert min(took) <= 2.5
 
 
+@pytest.mark.slow
 def test_money_is_taken_as_planners_write_it(town, tmp_path):
     for n, (text, pkr) in enumerate({"5m": 5e6, "0.2cr": 2e6, "3 lakh": 3e5, "1_000": 1e3}.items()):
         done = here("run", town, "--budget", text, "--json", "--out", tmp_path / f"out{n}")
@@ -492,6 +494,7 @@ def test_money_is_taken_as_planners_write_it(town, tmp_path):
         assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_money_in_words_is_taken_wherever_rupees_are(town, tmp_path):
     done = here("frontier", town, "--budgets", "1k,0.02 lakh", "--json", "--out", tmp_path / "f")
     assert [row["budget_pkr"] for row in json.loads(done.stdout)] == [1e3, 2e3]
@@ -513,6 +516,7 @@ def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):
     assert "write program.budget_pkr" in done.stderr
 
 
+@pytest.mark.slow
 def test_runs_go_beside_the_configuration(town, monkeypatch):
     monkeypatch.chdir(town.parent)
     text = town.read_text(encoding="utf-8")

@@ -382,6 +382,7 @@ def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
 # --- finished tables of one's own ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_drives_and_offers_of_ones_own_are_taken_kept_and_run_again(town, tmp_path):
     study = siting.Study(town)
     other = {"s0001": "s0002", "s0002": "s0001"}
@@ -431,6 +432,7 @@ def test_faults_of_ones_own_tables_are_told(town):
         study.with_(offers={"table_csv": bare}).offers  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
     study = siting.Study(town)
     cells, sites = study.cells["cell_id"], study.candidates["site_id"]
@@ -453,6 +455,7 @@ def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
             study.with_(reach=wrong).reach  # noqa: B018
 
 
+@pytest.mark.slow
 def test_demand_of_ones_own_is_taken_kept_and_run_again(town, tmp_path):
     study = siting.Study(town)
     west, east = study.people.geometry
