@@ -39,7 +39,7 @@ PROGRAMS = {
     "viability gap": {},
 }
 # The others take as long each.
-QUICK = {"least cost", "years"}
+QUICK = {"years"}
 INPUTS = ("demand", "offers", "reach", "compatibility", "cells", "candidates")
 
 

@@ -313,6 +313,7 @@ def test_without_dask_there_is_one_clear_error(monkeypatch):
 # ---------------------------------------------------------------- the verb
 
 
+@pytest.mark.slow
 def test_the_verb(town, tmp_path, monkeypatch):
     """JSON alone on stdout, a line a study on stderr, a table without it, 1 for a failure."""
     monkeypatch.setattr("siting.batch.run.local_pool", lambda workers: nullcontext(Inline()))

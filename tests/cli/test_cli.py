@@ -103,6 +103,7 @@ def test_set_overrides_a_key(town, tmp_path):
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+@pytest.mark.slow
 def test_an_infeasible_program_is_exit_1_with_what_cannot_hold(town):
     done = siting("run", town, "--set", "program.min_served_share=0.9",
                   "--set", "program.budget_pkr=1000")  # fmt: skip

@@ -121,6 +121,7 @@ def test_the_assignment_takes_the_nearest_where_it_may_choose():
     assert nearest["site_id"].tolist() == ["s0", "s0"]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), model=st.sampled_from(MODELS))
 def test_more_money_or_reach_never_serves_less(seed, model):
@@ -136,6 +137,7 @@ def test_more_money_or_reach_never_serves_less(seed, model):
     assert near.proof.objective <= few.proof.objective + 1e-6
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), model=st.sampled_from(MODELS))
 def test_row_order_changes_nothing_and_the_tables_stay_as_they_were(seed, model):

@@ -333,6 +333,7 @@ def test_a_run_ends_after_the_turns_it_gets():
     assert run.result().stopped == "node limit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, 0.2])
 def test_energy_is_won_back_only_within_the_gap_of_the_drives(monkeypatch, share):
     module = sys.modules["siting.engine.solve"]

@@ -63,6 +63,7 @@ def harmless(path):
     return not images and not bound and not wild
 
 
+@pytest.mark.slow
 def test_report_and_comparison(town, tmp_path):
     assert harmless(town / "run" / "report.html")
     assert any("cycler" in e["text"] for e in elements(town / "run" / "report.html"))

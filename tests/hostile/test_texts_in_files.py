@@ -101,6 +101,7 @@ def test_qgis_itself_shows_the_texts(run, qgis_python):
     assert "<b>" not in seen["tips"]["sites"].replace("<b>", "", 1)
 
 
+@pytest.mark.slow
 def test_layers_and_tables_hold_the_texts(run):
     layers = pyogrio.list_layers(run / "plan.gpkg")[:, 0]
     assert {"sites", "candidates"} <= set(layers)

@@ -105,6 +105,7 @@ def test_an_envelope_over_all_cities(tmp_path):
 # --- the folder ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     out = tmp_path / "out"
     plan = Nation(write_nation_of(tmp_path)).solve(out)

@@ -185,6 +185,7 @@ def test_an_existing_station_is_kept_and_counts_for_both(town, tmp_path):
 # --- rules ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_path):
     change(
         town,
@@ -296,6 +297,7 @@ def test_numbers_that_are_no_numbers_of_chargers(tmp_path, number):
     assert f"dc_60: {number}" in fault.ids[0]
 
 
+@pytest.mark.slow
 def test_points_outside_far_from_a_road_and_unknown_existing_ones(town, tmp_path):
     far = (LONS[-1] + 0.0022, LAT + 0.0030)
     theirs = layer(

@@ -95,6 +95,7 @@ def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
     assert why.figures["required"]["served_kwh_day"] == pytest.approx(4)
 
 
+@pytest.mark.slow
 def test_near_optimal_plans_are_counted_and_said(rich):
     why = explain_site(rich, "West pump", alternatives=3, time_limit_s=10)
     text = dict(why.reasons)["In other plans"]
@@ -196,6 +197,7 @@ def test_a_wrong_id_names_the_nearest(poor):
 # --- all stations --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_stations_come_most_doubtful_first(rich):
     found = explain_plan(rich)
     assert found.stations["name"].tolist() == ["East pump", "West pump"]
@@ -218,6 +220,7 @@ def test_what_binds_is_told_with_the_price_of_a_million(folder, poor):
     assert binding["Required sites"]
 
 
+@pytest.mark.slow
 def test_an_empty_plan_has_no_stations_to_doubt(empty):
     found = explain_plan(empty)
     assert found.stations.empty
@@ -283,6 +286,7 @@ def test_the_verb_says_it_in_words_and_as_json(poor):
     assert wrong.exit_code == 2
 
 
+@pytest.mark.slow
 def test_an_opened_run_answers_several_questions(rich):
     run = Explained(rich)
     assert run.find("west PUMP") == "s0002"

@@ -59,6 +59,7 @@ def test_a_dropped_site_is_followed_by_the_other(run, monkeypatch):
     assert row["served_kwh_day_after"] == pytest.approx(4)
 
 
+@pytest.mark.slow
 def test_the_new_folder_is_a_run_like_any_other(run, tmp_path):
     out = tmp_path / "second"
     found = replan(run, drop=[WEST], require=[EAST], budget_pkr=3_000, out=out)
@@ -181,6 +182,7 @@ def test_every_unknown_site_is_named_with_what_it_may_be(run):
     assert text[1] == "--require: 'Weast pump' is no site; did you mean West pump?"
 
 
+@pytest.mark.slow
 def test_a_wish_that_cannot_hold_says_what_is_in_the_way(run):
     with pytest.raises(InfeasibleError) as caught:
         replan(run, require=[WEST, EAST], out=run.parent / "never")

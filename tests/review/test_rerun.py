@@ -90,6 +90,7 @@ def test_the_verb_says_the_same_with_0_and_different_with_1(stored):
     assert "Not the same" in here(stored / "run")[1]
 
 
+@pytest.mark.slow
 def test_each_difference_is_named(stored):
     people = stored / "town" / "people.csv"
     people.write_text(people.read_text().replace("8\n", "7\n"))
@@ -175,6 +176,7 @@ def test_an_input_that_has_moved(stored):
     assert "changed since the first run: demand.people, moved.csv: SHA-256 was " in err
 
 
+@pytest.mark.slow
 def test_what_is_no_run(tmp_path, stored):
     with pytest.raises(InputError) as caught:
         rerun(tmp_path / "nothing")

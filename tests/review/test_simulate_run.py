@@ -110,6 +110,7 @@ def test_the_folder_and_the_run_left_alone(run, tmp_path):
     assert "kWh/day" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_and_quiet(run, tmp_path):
     done = here("simulate", run, "--days", 2, "--json", "--out", tmp_path / "one")
     assert json.loads(done.stdout)["peak_hour_late"].keys() == {"planned", "free"}

@@ -143,6 +143,7 @@ def test_every_chain_of_a_small_town_gives_the_stored_figure(stored):
         assert found.chains[0].value >= 0
 
 
+@pytest.mark.slow
 def test_every_row_of_a_table_that_is_read_is_listed(stored):
     name, folder, read = stored
     run = Traced(folder)

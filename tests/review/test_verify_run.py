@@ -50,6 +50,7 @@ def test_a_run_as_it_was_written_holds(run):
     assert json.loads(done.stdout)["holds"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sites.geojson", "sites.csv", "plan.gpkg", "sites.qml"])
 def test_every_file_is_held_against_its_hash_by_every_verb(run, name):
     data = (run / name).read_bytes()

@@ -526,6 +526,7 @@ def test_an_odd_place_for_results_is_told_in_words(town, output, more):
             siting.Study(town).with_(output=output)
 
 
+@pytest.mark.slow
 def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
     places = gpd.GeoDataFrame(
         {"name": ["West pump", "By it", "East pump"], "plot_no": [17, 18, 19],

@@ -60,6 +60,7 @@ def test_what_is_shown_of_a_run_verifies(run):
     assert verify_run(run).faults == []
 
 
+@pytest.mark.slow
 def test_people_read_chargers_and_no_code_names(run):
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "2 x socket" in page

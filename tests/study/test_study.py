@@ -109,6 +109,7 @@ def test_money_for_nothing_builds_nothing_and_says_so(town):
     assert plan.outcome.subsidy_pkr == 0
 
 
+@pytest.mark.slow
 def test_a_floor_that_cannot_hold_says_have_need_and_fix(town):
     with pytest.raises(InfeasibleError) as caught:
         siting.run(town, ["program.budget_pkr=1_000", "program.min_served_share=0.9"])
