@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from brute_asked import Scarce
-from brute_force import COMPATIBILITY, town
-from brute_program import Asked, Trial
+from brute_force import COMPATIBILITY, Asked, Scarce, Trial, town
 
 from siting.awards.asks import Bid
 from siting.errors import SitingError

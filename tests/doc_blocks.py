@@ -1,7 +1,7 @@
 """The code blocks of the documentation: which run, in what order, and which are left out and why.
 
-A fence says after its language whether it runs: nothing, with every other; ``slow``, with the slow
-tests; ``skip: REASON``, never.
+A fence says after its language whether it runs: nothing, or ``slow`` where it takes long; and
+``skip: REASON``, never.
 """
 
 import re

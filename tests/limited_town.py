@@ -3,8 +3,7 @@
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from brute_force import COMPATIBILITY, GROUPS, town
-from brute_program import Asked, Scarce
+from brute_force import COMPATIBILITY, GROUPS, Asked, Scarce, town
 
 from siting.errors import SitingError
 from siting.program.instance import Instance

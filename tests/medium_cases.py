@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from brute_force import CLASSES, GROUPS
-from brute_program import Asked
+from brute_force import CLASSES, GROUPS, Asked
 from program_cases import FEATURES, settled
 
 SITES, CELLS = 60, 160

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from brute_force import CLASSES, GROUPS, town
-from brute_program import Asked, Scarce, Shares, Trial
+from brute_force import CLASSES, GROUPS, Asked, Scarce, Shares, Trial, town
 
 from siting.program.instance import Instance
 from siting.program.limits import Limit

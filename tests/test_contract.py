@@ -38,8 +38,8 @@ PROGRAMS = {
     "limits": {"limits": {"most_new_stations": 1, "spacing_m": 100}},
     "viability gap": {},
 }
-# The others take as long each, and show less.
-QUICK = {"capacitated", "least cost", "years", "regret", "alternatives", "viability gap"}
+# The others take as long each.
+QUICK = {"years"}
 INPUTS = ("demand", "offers", "reach", "compatibility", "cells", "candidates")
 
 

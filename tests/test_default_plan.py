@@ -7,11 +7,14 @@ is wanted from about as many stations as the README says.
 
 import pytest
 from conftest import ROOT
+from typer.testing import CliRunner
 
+from siting.cli import app
 from siting.engine import solve
+from siting.report import read_run
+from siting.review import verify_run
 from siting.study import Study
 
-pytestmark = pytest.mark.slow
 # Three times what the configuration gives, for machines that are busy with other tests.
 LIMIT_S = 120
 WANTED_KWH_DAY, LEAST_SERVED, GAP, STATIONS = 13_999, 0.85, 0.1, range(25, 50)
@@ -19,6 +22,26 @@ WANTED_KWH_DAY, LEAST_SERVED, GAP, STATIONS = 13_999, 0.85, 0.1, range(25, 50)
 POOR_GAP = 0.2
 
 
+def test_the_demo_goes_from_its_files_to_a_folder_that_verifies(tmp_path):
+    def siting(*words):
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        # 3 says that the gap is over 100 %, as it may be after seconds on a busy machine.
+        assert done.exit_code in (0, 3), done.output
+        return done.output
+
+    out = tmp_path / "run"
+    siting("demo", "--files-only", "--out", tmp_path / "demo")
+    (config,) = (tmp_path / "demo").rglob("islamabad.yaml")
+    said = siting("run", config, "--set", "solver.time_limit_s=5", "--out", out)
+    assert "Served" in said
+    assert (out / "report.html").is_file()
+    run = read_run(out)
+    assert run.demand["demand_kwh_day"].sum() == pytest.approx(WANTED_KWH_DAY, rel=1e-3)
+    assert run.sites["served_kwh_day"].sum() >= 0.25 * WANTED_KWH_DAY
+    assert verify_run(out).faults == []
+
+
+@pytest.mark.slow
 def test_the_embedded_city_is_served_as_well_as_the_readme_says():
     study = Study(ROOT / "configs" / "islamabad.yaml", [f"solver.time_limit_s={LIMIT_S}"])
     plan = study.plan  # recounted, or it would be refused
@@ -35,6 +58,7 @@ def test_the_embedded_city_is_served_as_well_as_the_readme_says():
     assert (offers["bays_needed"] <= offers["site_bays"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget_pkr", [0, 5e6, 20e6])
 def test_with_little_money_the_gap_is_no_larger_than_is_said(budget_pkr):
     # Most stations have to live of their customers then, and a relaxation takes too many.

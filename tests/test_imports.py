@@ -4,7 +4,6 @@ import ast
 import subprocess
 import sys
 
-import pytest
 from conftest import ROOT
 
 ROOMS = [
@@ -84,40 +83,33 @@ def test_only_studies_batches_and_the_cli_see_the_configuration():
     assert seers <= {"config", "study", "review", "awards", "batch", "nation", "cli"}
 
 
-def test_no_run_loads_the_classics():
-    code = (
-        "import sys, siting.study, siting.batch, siting.terminal;"
-        "from siting.cli import after_run, judging, planning;"
-        "print(*(name for name in sys.modules if name.startswith('siting.classics')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
-
-
-HEAVY = {"geopandas", "pandas", "osmnx", "pulp", "scipy", "highspy", "networkx", "matplotlib"}
+HEAVY = ("geopandas", "pandas", "osmnx", "pulp", "scipy", "highspy", "networkx", "matplotlib")
 # What takes a quarter of a second each, and a verb on a run needs only where it needs it.
-SELDOM = {"networkx", "matplotlib", "osmnx", "scipy.optimize", "scipy.spatial", "scipy.ndimage"}
+SELDOM = ("networkx", "matplotlib", "osmnx", "scipy.optimize", "scipy.spatial", "scipy.ndimage")
+# Statements of one process, one after the other, and what is not loaded yet after each.
+STEPS = {
+    "import siting": HEAVY,
+    "import siting.cli": HEAVY,
+    "import siting.config": HEAVY,
+    "import siting.terminal.runs": HEAVY,
+    "import siting.report": SELDOM,
+    "import siting.export": SELDOM,
+    "import siting.study": SELDOM,
+    # A plain run loads nothing that acts on finished runs.
+    "siting.run, siting.Study, siting.study_from_run, siting.check, siting.study.run_to_folder": (
+        "siting.review",
+    ),
+    "import siting.terminal; siting.terminal.print_plan": ("siting.review",),
+    "import siting.review": SELDOM,
+    "import siting.batch; from siting.cli import after_run, judging, planning": (
+        "siting.classics",
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "unwanted"),
-    [
-        *((name, HEAVY) for name in ("siting", "siting.cli", "siting.config")),
-        ("siting.terminal.runs", HEAVY),
-        *((f"siting.{name}", SELDOM) for name in ("report", "export", "study", "review")),
-    ],
-)
-def test_light_imports_stay_light(name, unwanted):
-    code = f"import sys, {name}; print(*sorted({unwanted!r} & set(sys.modules)))"
+def test_imports_load_no_more_than_they_need():
+    code = "import sys\nfor step, unwanted in STEPS.items():\n    exec(step)\n"
+    code += "    if loaded := sorted(set(unwanted) & set(sys.modules)): print(step, loaded)"
+    code = f"STEPS = {STEPS!r}\n{code}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
-
-
-def test_a_plain_run_loads_nothing_that_acts_on_finished_runs():
-    code = (
-        "import sys, siting; siting.run, siting.Study, siting.study_from_run, siting.check\n"
-        "from siting import report, study, terminal; study.run_to_folder, terminal.print_plan\n"
-        "print(*sorted(m for m in sys.modules if m.startswith('siting.review')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    assert done.stdout.splitlines() == []

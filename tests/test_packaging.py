@@ -169,6 +169,7 @@ def dist(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_all_that_is_read_at_run_time(dist):
     (wheel,) = dist.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -185,6 +186,7 @@ def test_the_wheel_carries_all_that_is_read_at_run_time(dist):
     assert all(n.startswith(("siting/", "siting-")) for n in names)
 
 
+@pytest.mark.slow
 def test_the_sdist_holds_sources_and_no_caches(dist):
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

@@ -96,6 +96,7 @@ def held(folder, plan):
         assert float(np.sum(pkr)) == pytest.approx(own, abs=0.01), verb
 
 
+@pytest.mark.slow
 def test_every_verb_says_the_money_of_the_run(ran):
     folder, plan = ran("plain")
     assert plan.outcome.subsidy_pkr == pytest.approx(60_000, abs=1)
@@ -108,6 +109,7 @@ def test_every_verb_says_the_money_of_the_run_whatever_was_asked(ran, name):
     held(*ran(name))
 
 
+@pytest.mark.slow
 def test_stations_from_outside_draw_the_least_for_the_most_energy(ran):
     folder, plan = ran("plain")
     # A study that was not solved knows of no plan of its own, nor of what that spent on drives.

@@ -56,6 +56,7 @@ def test_two_bids_for_one_place_and_one_for_another(town, tmp_path):
     assert "asked PKR 200 too much" in made.losers.set_index("bid").loc["b", "why"]
 
 
+@pytest.mark.slow
 def test_one_bid_that_wins_has_no_loser_beside_it(town, tmp_path):
     made = siting.award(town, write(tmp_path, bid("a", "X", WEST, 500)), ["program.budget_pkr=750"])
     # Without him nothing is served: he wins up to his reserve price or all the money.
@@ -63,6 +64,7 @@ def test_one_bid_that_wins_has_no_loser_beside_it(town, tmp_path):
     assert len(made.losers) == 0
 
 
+@pytest.mark.slow
 def test_a_study_and_a_table_say_the_same_as_files(town, tmp_path):
     path = write(tmp_path, bid("a", "X", WEST, 500), bid("c", "Z", EAST, 600))
     study = siting.Study(town, ["program.budget_pkr=750"])
@@ -73,6 +75,7 @@ def test_a_study_and_a_table_say_the_same_as_files(town, tmp_path):
     assert "<table>" in two._repr_html_()
 
 
+@pytest.mark.slow
 def test_of_a_bundle_all_or_none_and_of_alternatives_one(town, tmp_path):
     both = [bid("ab", "X", WEST, 300), bid("ab", "X", EAST, 300)]
     single = bid("c", "Y", EAST, 100)
@@ -91,6 +94,7 @@ def test_of_a_bundle_all_or_none_and_of_alternatives_one(town, tmp_path):
     assert made.losers["why"].iloc[0].startswith("no ask")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cap",
     ["{column: bidder, stations: 1}", "{column: bidder, pkr: 350}",
@@ -105,6 +109,7 @@ def test_a_cap_holds_for_bidder_money_and_zone(town, tmp_path, cap):
     assert made.winners["bid"].tolist() == ["w"]
 
 
+@pytest.mark.slow
 def test_an_ask_above_the_reserve_price_cannot_win_and_hears_at_what_it_could(town, tmp_path):
     lines = [bid("w", "X", WEST, 900), bid("e", "Y", EAST, 100)]
     keys = ["program.budget_pkr=2000", "award.reserve_pkr_kw=1200"]  # 500 for a socket
@@ -114,6 +119,7 @@ def test_an_ask_above_the_reserve_price_cannot_win_and_hears_at_what_it_could(to
     assert asks(made)["w"] == 500
 
 
+@pytest.mark.slow
 def test_of_bids_as_good_the_higher_rent_then_the_earlier_line_wins(town, tmp_path):
     lines = [bid("low", "X", WEST, "", rent=10), bid("high", "Y", WEST, "", rent=50)]
     made = siting.award(town, write(tmp_path, *lines))
@@ -124,6 +130,7 @@ def test_of_bids_as_good_the_higher_rent_then_the_earlier_line_wins(town, tmp_pa
     assert made.winners["bid"].tolist() == ["one"]
 
 
+@pytest.mark.slow
 def test_a_bid_opens_in_its_year_on_the_money_of_that_year(town, tmp_path):
     lines = [bid("now", "X", WEST, 300, year=2028), bid("then", "Y", WEST, 100, year=2030)]
     years = "program.years={budgets_pkr: {2028: 400, 2030: 150}}"
@@ -213,6 +220,7 @@ def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
     assert again.outcome.subsidy_pkr == 800
 
 
+@pytest.mark.slow
 def test_answers_change_the_award_as_little_as_can_be(folder, tmp_path):
     answers = tmp_path / "answers.csv"
     answers.write_text("bid,answer,kw,pkr\na,withdrawn,,\nc,sanctioned,60,\n")
@@ -226,6 +234,7 @@ def test_answers_change_the_award_as_little_as_can_be(folder, tmp_path):
     assert verify_run(tmp_path / "next").faults == []
 
 
+@pytest.mark.slow
 def test_the_terminal_tells_it_in_eighty_columns(town, tmp_path):
     path = write(tmp_path, bid("a", "X", WEST, 500), bid("b", "Y", WEST, 700))
     given = [

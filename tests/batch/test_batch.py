@@ -114,6 +114,7 @@ def test_a_matrix_of_section_and_option(town):
     assert all(s.key.startswith("town-") for s in studies)
 
 
+@pytest.mark.slow
 def test_a_run_says_that_it_did_not_sweep(town):
     text = town.read_text(encoding="utf-8")
     town.write_text(text + "sweep: {year: [2030, 2031]}\n", encoding="utf-8")
@@ -214,6 +215,7 @@ def test_a_batch_by_hand(town, tmp_path, never):
     assert [e.kept for e in told if e.study] == [True, True, False]
 
 
+@pytest.mark.slow
 def test_retry_and_any_executor(town, tmp_path):
     out = tmp_path / "out"
     studies = list_studies([town], ["program.min_served_share=0.9"], {BUDGET: [1000, 1500]})
@@ -229,6 +231,7 @@ def test_retry_and_any_executor(town, tmp_path):
     assert all(after[p] > before[p] for p in before)
 
 
+@pytest.mark.slow
 def test_a_passing_failure_is_tried_again_and_forgotten(town, tmp_path, monkeypatch):
     out, studies = tmp_path / "out", list_studies([town])
 
@@ -243,6 +246,7 @@ def test_a_passing_failure_is_tried_again_and_forgotten(town, tmp_path, monkeypa
     assert run_batch(studies, Inline(), out=out).failed == 0
 
 
+@pytest.mark.slow
 def test_inputs_that_changed_since_the_listing_are_not_used(town, tmp_path):
     studies = list_studies([town])
     (town.parent / "people.csv").write_text("lon,lat,people\n73.0,33.6,1\n")
@@ -251,6 +255,7 @@ def test_inputs_that_changed_since_the_listing_are_not_used(town, tmp_path):
     assert not (tmp_path / "out" / "failed").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_somebody_damaged_is_told(town, tmp_path):
     studies = list_studies([town])
     folder = tmp_path / "out" / "runs" / studies[0].key
@@ -260,6 +265,7 @@ def test_a_folder_that_somebody_damaged_is_told(town, tmp_path):
     assert "was damaged" in table["error"].to_list()[0]
 
 
+@pytest.mark.slow
 def test_one_batch_at_a_time_in_a_folder(town, tmp_path):
     out = tmp_path / "out"
     with hold(out / ".work" / "batch.lock"):
@@ -281,6 +287,7 @@ def test_a_worker_refuses_what_is_not_its_batch(town, tmp_path):
     assert worker.work(task)["status"] == "optimal"
 
 
+@pytest.mark.slow
 def test_solver_threads_go_to_the_run_and_not_into_its_name(town, tmp_path):
     studies = list_studies([town])
     run_batch(studies, Inline(), out=tmp_path, threads=3)
@@ -306,6 +313,7 @@ def test_without_dask_there_is_one_clear_error(monkeypatch):
 # ---------------------------------------------------------------- the verb
 
 
+@pytest.mark.slow
 def test_the_verb(town, tmp_path, monkeypatch):
     """JSON alone on stdout, a line a study on stderr, a table without it, 1 for a failure."""
     monkeypatch.setattr("siting.batch.run.local_pool", lambda workers: nullcontext(Inline()))

@@ -75,6 +75,7 @@ def cluster(folder, workers):
 
 
 # Dask leaves sockets and event loops to the collector, of which pytest would make errors.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_in_this_process(tmp_path):
     """The same executor as of a real cluster, without processes: quick enough for every run."""

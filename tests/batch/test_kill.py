@@ -162,6 +162,7 @@ def test_a_study_that_kills_its_process_does_not_stop_the_rest(whole, tmp_path, 
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_what_another_process_is_at_is_left_alone(whole, tmp_path):
     """A folder that a living worker fills is not cleared away; that of a dead one is."""
     _, studies, _, _ = whole

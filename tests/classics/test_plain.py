@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from classic_brute_force import plain_town
+from brute_force import plain_town
 from pandas.testing import assert_frame_equal
 
 from siting.classics import (

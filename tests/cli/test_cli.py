@@ -68,6 +68,7 @@ def test_a_run_prints_a_summary_and_writes_its_folder(town):
     assert str(runs[0]) in done.stdout
 
 
+@pytest.mark.slow
 def test_json_alone_stands_on_stdout(town, tmp_path, capfd):
     done = here("run", town, "--json", "--out", tmp_path / "out")
     assert capfd.readouterr().out == ""  # not even from a solver's own code
@@ -76,6 +77,7 @@ def test_json_alone_stands_on_stdout(town, tmp_path, capfd):
     assert facts == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_quiet_is_quiet(town, tmp_path, capfd):
     done = here("run", town, "--quiet", "--out", tmp_path / "out")
     assert capfd.readouterr() == ("", "")
@@ -83,6 +85,7 @@ def test_quiet_is_quiet(town, tmp_path, capfd):
     assert (tmp_path / "out" / "run.json").is_file()
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_plan(town, tmp_path):
     for name in ("one", "two"):
         assert here("run", town, "-q", "--out", tmp_path / name).returncode == 0
@@ -100,6 +103,7 @@ def test_set_overrides_a_key(town, tmp_path):
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+@pytest.mark.slow
 def test_an_infeasible_program_is_exit_1_with_what_cannot_hold(town):
     done = siting("run", town, "--set", "program.min_served_share=0.9",
                   "--set", "program.budget_pkr=1000")  # fmt: skip
@@ -207,6 +211,7 @@ def test_help_needs_no_heavy_import(words):
     assert "siting" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing_half_written(town, sent):
     process = subprocess.Popen(
@@ -353,6 +358,7 @@ def test_a_list_is_written_the_same_way_everywhere(town, tmp_path):
                                             "--out", out).stdout  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
     out = tmp_path / "runs" / "one"
     here("run", town, "--budget", 5e6, "--out", out, "-q")
@@ -368,6 +374,7 @@ def test_a_terminal_of_80_columns_cuts_no_word(town, tmp_path, monkeypatch):
         assert "…" not in text.replace("… and", ""), words
 
 
+@pytest.mark.slow
 def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_path, monkeypatch):
     proven = Proof.of
 
@@ -388,6 +395,7 @@ def test_a_gap_above_100_percent_is_said_first_and_by_the_exit_code(town, tmp_pa
     assert "Exit 3" in here("run", "--help").stdout
 
 
+@pytest.mark.slow
 def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
     run = tmp_path / "run"
     assert here("run", town, "--out", run).returncode == 0
@@ -409,6 +417,7 @@ def test_every_verb_that_solves_for_a_plan_says_so(town, tmp_path, monkeypatch):
         assert "Exit 3" in here(words[0], "--help").stdout, words
 
 
+@pytest.mark.slow
 def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
     run_batch = many.run_batch
 
@@ -423,6 +432,7 @@ def test_a_batch_says_so_too(town, tmp_path, monkeypatch):
     assert "1 of 1 studies" in done.stdout.splitlines()[1]
 
 
+@pytest.mark.slow
 def test_a_nation_says_so_too(tmp_path, monkeypatch):
     monkeypatch.setattr(NationPlan, "gap", property(lambda _: 1.5))
     config = write_nation_of(tmp_path / "nation")
@@ -461,6 +471,7 @@ def test_arguments_are_checked_before_a_run_is_opened(tmp_path, monkeypatch):
     assert ".parquet" in refused.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["siting.review", "siting.report", "siting.study"])
 def test_what_verbs_on_a_run_load_takes_two_seconds_of_cpu_at_most(module):
     # In CPU seconds, which another's load does not lengthen much; the best of two.
@@ -473,6 +484,7 @@ def test_what_verbs_on_a_run_load_takes_two_seconds_of_cpu_at_most(module):
     assert min(took) <= 2.5
 
 
+@pytest.mark.slow
 def test_money_is_taken_as_planners_write_it(town, tmp_path):
     for n, (text, pkr) in enumerate({"5m": 5e6, "0.2cr": 2e6, "3 lakh": 3e5, "1_000": 1e3}.items()):
         done = here("run", town, "--budget", text, "--json", "--out", tmp_path / f"out{n}")
@@ -483,6 +495,7 @@ def test_money_is_taken_as_planners_write_it(town, tmp_path):
         assert "is not a sum of rupees" in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_money_in_words_is_taken_wherever_rupees_are(town, tmp_path):
     done = here("frontier", town, "--budgets", "1k,0.02 lakh", "--json", "--out", tmp_path / "f")
     assert [row["budget_pkr"] for row in json.loads(done.stdout)] == [1e3, 2e3]
@@ -504,6 +517,7 @@ def test_a_key_that_stands_in_a_section_is_told_with_its_path(town):
     assert "write program.budget_pkr" in done.stderr
 
 
+@pytest.mark.slow
 def test_runs_go_beside_the_configuration(town, monkeypatch):
     monkeypatch.chdir(town.parent)
     text = town.read_text(encoding="utf-8")

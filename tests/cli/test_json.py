@@ -110,6 +110,7 @@ def test_a_fault_is_one_document_with_where_what_and_fix(made, words, monkeypatc
         assert loud.stderr
 
 
+@pytest.mark.slow
 def test_what_every_verb_says_is_one_document(made, monkeypatch, tmp_path):
     monkeypatch.chdir(made)
     monkeypatch.setattr(webbrowser, "get", lambda: SimpleNamespace(open=lambda _: True))
@@ -143,6 +144,7 @@ def test_what_every_verb_says_is_one_document(made, monkeypatch, tmp_path):
         assert verb in ("evaluate", "compare") or done.returncode == 0, (verb, done.stderr)
 
 
+@pytest.mark.slow
 def test_two_questions_of_a_nation_are_one_document(made, monkeypatch):
     monkeypatch.chdir(made)
     done = here("nation", "two", "--explain", "town", "--compare", "two", "--json")
@@ -174,6 +176,7 @@ def test_what_no_one_expected_is_told_as_json_too(made, monkeypatch, err, code, 
     assert what in document(done.stdout)["error"][0]["what"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of Unix")
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_terminal_of_any_encoding_costs_no_work(made, tmp_path, encoding):

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from conftest import often
 from town import write_town
 from typer.testing import CliRunner
 
@@ -50,6 +51,7 @@ def test_no_number_beside_the_runs_stops_the_list(near, number):
     assert len(json.loads(listed("--json"))) == 2
 
 
+@pytest.mark.slow
 def test_of_a_run_the_head_alone_is_read(near, tmp_path, monkeypatch):
     siting.run(write_town(tmp_path / "town"), out=tmp_path / "runs" / "real")
     facts = json.loads((tmp_path / "runs" / "real" / "run.json").read_text(encoding="utf-8"))
@@ -74,7 +76,7 @@ def test_a_name_is_found_without_a_look_into_the_runs(near, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs the umask of Unix")
-@pytest.mark.parametrize("umask", [0o022, 0o027, 0o002, 0o077])
+@pytest.mark.parametrize("umask", often([0o022, 0o027, 0o002, 0o077], [0o027]))
 def test_what_is_written_follows_the_umask(tmp_path, umask):
     before = os.umask(umask)
     try:

@@ -167,6 +167,7 @@ def test_what_is_written_loads_as_the_same(
     assert pickle.loads(pickle.dumps(config)) == config
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(raw=CONFIGS)
 def test_whatever_loads_fits_the_schema(raw: dict[str, Any]) -> None:

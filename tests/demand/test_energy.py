@@ -226,6 +226,7 @@ def test_renting_and_high_rise_by_hand():
     assert own["c", "two_wheeler"] == 1  # 0.85 / 0.8, and no more than all
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(rented=st.floats(0, 0.9), effect=st.floats(0, 1))
 def test_a_zone_like_the_survey_charges_at_home_as_the_survey_says(rented, effect):

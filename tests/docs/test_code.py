@@ -2,39 +2,29 @@
 
 A page has a folder of its own with what a clone holds for a reader: configs/ and data/. Its blocks
 share that folder, and its Python blocks their names, as a reader would type them one after the
-other. The slow tests run all of a page, in a shell; the quick ones what is not slow, its verbs in
-this process.
+other. Verbs run in a shell.
 """
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, often
 from doc_blocks import blocks, pages
-from typer.testing import CliRunner
-
-from siting.cli import app
 
 HERE = {page.relative_to(ROOT).as_posix(): page for page in pages()}
-# The tutorial makes the plan of the embedded city.
-LONG = ("docs/tutorial.md",)
-QUICK = [
-    pytest.param(n, marks=pytest.mark.slow if n in LONG else ())
-    for n, p in HERE.items()
-    if any(not b.slow and not b.skip for b in blocks(p))
-]
-SHELL = [
-    n
-    for n, p in HERE.items()
-    if any(b.slow or (b.language == "sh" and not b.skip) for b in blocks(p))
-]
+# Of the quick tests; the others make plans.
+QUICK = ("docs/howto/add-a-model.md", "docs/models/classics.md")
 SECONDS = 240
+
+
+def runs(page):
+    """Return whether a page has a block that runs."""
+    return any(not block.skip for block in blocks(page))
 
 
 @pytest.fixture
@@ -53,16 +43,6 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_here(text, where):
-    """Run verbs in this process, which spares the imports."""
-    for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
-        if words:
-            assert words[0] == "siting", f"{where}: {line}; mark the block slow"
-            done = CliRunner().invoke(app, words[1:], prog_name="siting", catch_exceptions=False)
-            assert done.exit_code == 0, f"{where}\n{line}\n{done.stdout}\n{done.stderr}"
-
-
 def run_in_shell(text, where):
     """Run a block as a reader would."""
     command = ["bash", "-euo", "pipefail", "-c", text]
@@ -70,30 +50,18 @@ def run_in_shell(text, where):
     assert done.returncode == 0, f"{where}\n{text}\n{done.stdout}\n{done.stderr}"
 
 
-def run_page(name, *, all_of_it):
+@pytest.mark.parametrize("name", often([n for n, p in HERE.items() if runs(p)], QUICK))
+def test_the_code_of_a_page_runs(name, clone):
     names = {"__name__": "page"}
     for block in blocks(HERE[name]):
         where = f"{name}, line {block.line}"
-        if block.skip or (block.slow and not all_of_it):
+        if block.skip:
             continue
         if block.language == "python":
             # Lines before it keep the numbers of the page in a traceback.
             exec(compile("\n" * (block.line - 1) + block.text, where, "exec"), names)
-        elif all_of_it:
-            run_in_shell(block.text, where)
         else:
-            run_here(block.text, where)
-
-
-@pytest.mark.parametrize("name", QUICK)
-def test_the_code_of_a_page_runs(name, clone):
-    run_page(name, all_of_it=False)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SHELL)
-def test_the_code_of_a_page_runs_in_a_shell(name, clone):
-    run_page(name, all_of_it=True)
+            run_in_shell(block.text, where)
 
 
 def test_what_is_left_out_is_little_and_says_why():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from brute_program import best
+from brute_force import best
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock

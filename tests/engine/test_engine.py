@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from brute_force import COMPATIBILITY, GROUPS, best, served, town
+from brute_force import COMPATIBILITY, GROUPS, best_by_flow, served, town
 from conftest import ROOT, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,7 +61,7 @@ def test_both_ways_by_which_the_brute_force_counts_agree():
 def test_the_best_plan_of_all(seed, model):
     demand, offers, reach = solvable(seed)
     budget = float(seed % 9)
-    energy, *_ = best(demand, offers, reach, budget, model == "capacitated")
+    energy, *_ = best_by_flow(demand, offers, reach, budget, model == "capacitated")
     answer = solve(instance_of(demand, offers, reach, budget), model, gap=0.0, threads=1)
     assert answer.status == "optimal"
     assert answer.proof.objective == pytest.approx(energy, abs=1e-5)
@@ -74,7 +74,7 @@ def test_the_best_plan_of_all(seed, model):
 def test_a_wide_gap_is_kept_and_the_bound_is_true(seed, model):
     demand, offers, reach = solvable(seed, sites=6, configurations=3)
     budget = 7.0
-    energy, *_ = best(demand, offers, reach, budget, model == "capacitated")
+    energy, *_ = best_by_flow(demand, offers, reach, budget, model == "capacitated")
     answer = solve(instance_of(demand, offers, reach, budget), model, gap=0.1, threads=1)
     assert answer.proof.bound >= energy - 1e-5
     assert answer.proof.objective <= energy + 1e-5
@@ -121,6 +121,7 @@ def test_the_assignment_takes_the_nearest_where_it_may_choose():
     assert nearest["site_id"].tolist() == ["s0", "s0"]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), model=st.sampled_from(MODELS))
 def test_more_money_or_reach_never_serves_less(seed, model):
@@ -136,6 +137,7 @@ def test_more_money_or_reach_never_serves_less(seed, model):
     assert near.proof.objective <= few.proof.objective + 1e-6
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), model=st.sampled_from(MODELS))
 def test_row_order_changes_nothing_and_the_tables_stay_as_they_were(seed, model):

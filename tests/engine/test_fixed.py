@@ -151,6 +151,7 @@ def test_a_model_that_is_not_there_is_refused():
         assign(instance, chosen, "magic")
 
 
+@pytest.mark.slow
 def test_a_city_is_assigned_in_seconds():
     rng = np.random.default_rng(0)
     cells, sites = 2000, 200

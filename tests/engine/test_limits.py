@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brute_force import COMPATIBILITY, best, served, town
-from brute_program import Trial
+from brute_force import COMPATIBILITY, Trial, best_by_flow, served, town
 from conftest import seeds
 from engine.test_run import hard_tables
 from limited_town import asked_of, instance_of, limited_town
@@ -108,7 +107,7 @@ def test_the_greedy_plan_keeps_its_guarantee(seed, model):
     except InputError:
         return
     answer = solve(instance, model, method="greedy", threads=1)
-    energy, *_ = best(demand, offers, reach, 6.0, model == "capacitated")
+    energy, *_ = best_by_flow(demand, offers, reach, 6.0, model == "capacitated")
     assert answer.guarantee in (ONE_PRICE, BUDGETED)
     assert not seed % 2 or answer.guarantee == ONE_PRICE
     share = (1 - np.exp(-1)) / (1 if answer.guarantee == ONE_PRICE else 2)

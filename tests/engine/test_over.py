@@ -333,6 +333,7 @@ def test_a_run_ends_after_the_turns_it_gets():
     assert run.result().stopped == "node limit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, 0.2])
 def test_energy_is_won_back_only_within_the_gap_of_the_drives(monkeypatch, share):
     module = sys.modules["siting.engine.solve"]
@@ -378,6 +379,7 @@ def test_a_problem_is_not_written_out_past_its_time():
     assert len(asked) == 4
 
 
+@pytest.mark.slow
 def test_milp_begins_at_a_plan_and_ends_with_it_where_no_solver_gets_its_turn(monkeypatch):
     monkeypatch.setattr(milp, "run_solver", lambda *_, **__: pytest.fail("no time for it"))
     program = Program(grid_town())

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from brute_force import COMPATIBILITY, best, town
+from brute_force import COMPATIBILITY, best_by_flow, town
 from conftest import seeds
 
 from siting.engine import assign
@@ -77,7 +77,7 @@ def test_seven_sites_of_two_offers_against_every_plan(seed, model):
     budget = 4.0 + seed % 5
     instance = Instance.from_tables(demand, offers, reach, COMPATIBILITY, budget)
     answer = solve(instance, model, gap=0.0)
-    energy, *_ = best(demand, offers, reach, budget, model == MODELS[0])
+    energy, *_ = best_by_flow(demand, offers, reach, budget, model == MODELS[0])
     assert answer.status == "optimal"
     assert answer.proof.objective == pytest.approx(energy, abs=1e-6)
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from brute_force import COMPATIBILITY
-from brute_program import Shares, Trial, best
+from brute_force import COMPATIBILITY, Shares, Trial, best
 from program_cases import case_of, program_of
 
 from siting.engine.solve import solve

@@ -1,7 +1,7 @@
 """Where nothing is left open, ties go to less subsidy, then less cost, then lower ids."""
 
 import pytest
-from brute_force import COMPATIBILITY, best, town
+from brute_force import COMPATIBILITY, best_by_flow, town
 
 from siting.engine import solve
 from siting.errors import InputError
@@ -20,7 +20,9 @@ def test_of_plans_that_serve_as_much_the_cheapest_is_taken(seed, model):
     except InputError:
         pytest.skip("nobody can be served")
     answer = solve(Program(instance, model), gap=0.0, threads=1)
-    energy, subsidy, cost, _, plans = best(demand, offers, reach, BUDGET, model == "capacitated")
+    energy, subsidy, cost, _, plans = best_by_flow(
+        demand, offers, reach, BUDGET, model == "capacitated"
+    )
     assert answer.tie_break == "exact"
     assert answer.served_kwh_day == pytest.approx(energy)
     assert (answer.subsidy_pkr, answer.cost_pkr) == pytest.approx((subsidy, cost))

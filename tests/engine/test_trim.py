@@ -1,7 +1,7 @@
 """Stations that bring too little go, as far as the gap asked allows, and the proof stays true."""
 
 import pytest
-from brute_program import Trial, best
+from brute_force import Trial, best
 from program.test_instance import small
 from program_cases import case_of, program_of
 

@@ -188,6 +188,7 @@ def share(drawn: np.ndarray, hex_: str) -> float:
     return float((np.abs(drawn - wanted).max(axis=2) < 4).mean())
 
 
+@pytest.mark.slow
 def test_every_layer_loads_and_every_feature_is_drawn(seen: dict[str, Any]) -> None:
     assert len(seen["layers"]) >= 18
     for name, layer in seen["layers"].items():
@@ -200,6 +201,7 @@ def test_every_layer_loads_and_every_feature_is_drawn(seen: dict[str, Any]) -> N
     assert all(not drawn["errors"] for drawn in seen["maps"].values())
 
 
+@pytest.mark.slow
 def test_the_project_opens_with_its_layers_in_order_and_a_page_to_print(
     seen: dict[str, Any],
 ) -> None:
@@ -222,6 +224,7 @@ def test_the_project_opens_with_its_layers_in_order_and_a_page_to_print(
     assert {f"QgsLayoutItem{what}" for what in wanted} <= set(project["items"])
 
 
+@pytest.mark.slow
 def test_the_page_to_print_fits_and_says_whose_data_it_shows(seen: dict[str, Any]) -> None:
     page = seen["project"]["page"]
     assert page["printed"]
@@ -261,6 +264,7 @@ def city_with_case() -> gpd.GeoDataFrame:
     return grid_city()["sites"].assign(earned_pkr=1.0, subsidy_pkr=[4e6, 0.0, 1e6, 0.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plan/sites", "sites.geojson"])
 def test_stations_are_told_apart_by_kind_and_sized_by_power(
     seen: dict[str, Any], name: str
@@ -278,6 +282,7 @@ def test_stations_are_told_apart_by_kind_and_sized_by_power(
     assert layer["aliases"]["power_kw"] == "Power, kW"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plan/demand", "demand.geojson"])
 def test_cells_open_by_what_is_not_served(seen: dict[str, Any], name: str) -> None:
     layer = seen["layers"][name]
@@ -289,6 +294,7 @@ def test_cells_open_by_what_is_not_served(seen: dict[str, Any], name: str) -> No
     assert all(label.endswith(" kWh/day") for label in labels[1:])
 
 
+@pytest.mark.slow
 def test_wanted_is_blue_and_points_are_squares(seen: dict[str, Any]) -> None:
     for name in ("demand_run/demand", "points/demand"):
         colours = [colour for _, colour in seen["layers"][name]["legend"]]
@@ -297,6 +303,7 @@ def test_wanted_is_blue_and_points_are_squares(seen: dict[str, Any]) -> None:
                      WANTED[4]) > 3e-4  # fmt: skip
 
 
+@pytest.mark.slow
 def test_layers_of_a_crowd_show_close_up_only(seen: dict[str, Any]) -> None:
     layers = seen["layers"]
     assert layers["plan/service"]["renderer"] == "singleSymbol"
@@ -313,6 +320,7 @@ def test_layers_of_a_crowd_show_close_up_only(seen: dict[str, Any]) -> None:
     assert reddish[0] < 1e-3 < reddish[1]
 
 
+@pytest.mark.slow
 def test_roads_go_by_class(seen: dict[str, Any]) -> None:
     layer = seen["layers"]["plan/roads"]
     assert layer["renderer"] == "RuleRenderer"
@@ -321,6 +329,7 @@ def test_roads_go_by_class(seen: dict[str, Any]) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_variants_and_zones_have_styles_of_their_own(seen: dict[str, Any]) -> None:
     kinds = {name: layer.get("renderer") for name, layer in seen["layers"].items()}
     assert kinds["plan/built"] == kinds["plan/robust"] == "categorizedSymbol"
@@ -333,6 +342,7 @@ def test_variants_and_zones_have_styles_of_their_own(seen: dict[str, Any]) -> No
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_fields_are_named_and_explained_in_qgis(seen: dict[str, Any]) -> None:
     for name, layer in seen["layers"].items():
         own = {f: a for f, a in layer["aliases"].items() if f not in ("fid", "id")}
@@ -341,6 +351,7 @@ def test_fields_are_named_and_explained_in_qgis(seen: dict[str, Any]) -> None:
             assert all(layer["comments"][f] for f in own), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("png", ["city.png", "close.png", "geojson.png"])
 def test_the_map_is_not_blank(seen: dict[str, Any], png: str) -> None:
     drawn = pixels(seen, png)
@@ -352,12 +363,14 @@ def test_the_map_is_not_blank(seen: dict[str, Any], png: str) -> None:
         assert share(drawn, hex_) > 2e-5, hex_
 
 
+@pytest.mark.slow
 def test_half_the_city_is_served_on_the_map(seen: dict[str, Any]) -> None:
     drawn = pixels(seen, "cells.png")
     unserved = sum(share(drawn, hex_) for hex_ in UNSERVED)
     assert 0.8 < share(drawn, NOTHING) / unserved < 1.25
 
 
+@pytest.mark.slow
 def test_larger_stations_are_drawn_larger(seen: dict[str, Any]) -> None:
     """The 160 kW square of four corners covers more than the 60 kW diamond."""
     drawn = pixels(seen, "geojson.png")
@@ -373,6 +386,7 @@ mkdir -p "$4" && cp {plan} "$4/plan.gpkg"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("qgis_process") is None, reason="no qgis_process")
 def test_qgis_runs_a_configuration_by_the_script(run_folder: Path, tmp_path: Path) -> None:
     scripts = tmp_path / "profiles" / "default" / "processing" / "scripts"

@@ -104,6 +104,7 @@ def kill_runs(town, folder, kills, seed):
     return met, whole
 
 
+@pytest.mark.slow
 def test_killed_runs_are_whole_or_not_there(town, tmp_path):
     met, whole = kill_runs(town, tmp_path, 3, 5)
     assert met + whole >= 3
@@ -206,6 +207,7 @@ def test_a_full_disk_is_an_error_in_words_and_nothing_is_left(town, tmp_path, li
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 100])
 def test_a_program_that_has_no_room_is_an_error_in_words(town, tmp_path, limit):
     lp = tmp_path / "town.lp"
@@ -228,6 +230,7 @@ def no_room(*_args):
     raise pulp.PulpError("File too large (os error 27)")
 
 
+@pytest.mark.slow
 def test_a_full_folder_for_temporary_files_is_no_fault_of_the_run(town, tmp_path, monkeypatch):
     siting.run(town, out=tmp_path / "run")
 
@@ -278,6 +281,7 @@ def the_systems_own_handlers():
         signal.signal(number, handler)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("the_systems_own_handlers")
 def test_the_second_ctrl_c_says_that_the_plan_is_gone(capsys):
     clock = Clock(9)

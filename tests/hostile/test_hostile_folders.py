@@ -33,6 +33,7 @@ def escapes(folder, kind, scratch, count, seed):
     return {name: what for name, what in came.items() if what != "caught"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CHECKS)
 def test_some_edits_of_a_finished_folder(folders, tmp_path, kind):
     assert escapes(folders(kind), kind, tmp_path, QUICK, SEED) == {}

@@ -80,10 +80,9 @@ AFTER = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "name"), AFTER, ids=[name for _, name in AFTER])
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_the_solve_the_first_waits_for_the_folder(
     town, tmp_path, monkeypatch, place, name, number
 ):
@@ -100,7 +99,7 @@ def test_after_the_solve_the_first_waits_for_the_folder(
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        pytest.param(*step, marks=() if n in (0, 5, 10) else pytest.mark.slow, id=step[1])
+        pytest.param(*step, marks=() if n == 5 else pytest.mark.slow, id=step[1])
         for n, step in enumerate(AFTER)
     ],
 )
@@ -113,6 +112,7 @@ def test_the_second_stops_at_once_and_leaves_nothing(town, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "name"), BEFORE, ids=[name for _, name in BEFORE])
 def test_before_the_solve_the_first_stops_at_once(town, tmp_path, monkeypatch, place, name):
     pressed(monkeypatch, place, name)
@@ -132,6 +132,7 @@ def test_in_the_solve_the_first_ends_it_and_the_next_still_waits(town, tmp_path,
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_alternatives_are_left_out_once_it_was_pressed(town, tmp_path, monkeypatch):
     keys = ["program.alternatives={count: 3}"]
     whole = siting.run(town, keys).tables["alternatives"]
@@ -142,6 +143,7 @@ def test_alternatives_are_left_out_once_it_was_pressed(town, tmp_path, monkeypat
     assert (tmp_path / "run" / "run.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_nation_whose_money_is_divided_is_written(tmp_path, monkeypatch, times):
     path = write_nation_of(tmp_path)
@@ -159,6 +161,7 @@ def test_a_nation_whose_money_is_divided_is_written(tmp_path, monkeypatch, times
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     ["frontier town.yaml --budgets [1e3,2e3]", "evaluate town.yaml --sites theirs.csv",

@@ -90,6 +90,7 @@ def test_no_verb_replaces_what_is_there(home, monkeypatch, words, told):
     assert all_of(home) == before
 
 
+@pytest.mark.slow
 def test_no_call_in_python_replaces_what_is_there(made, home):
     plan = made[1]
     run = siting.plan_from_run(home / "run")
@@ -117,6 +118,7 @@ def test_no_call_in_python_replaces_what_is_there(made, home):
     assert verify_run(home / "run").faults == []
 
 
+@pytest.mark.slow
 def test_a_run_of_its_own_gets_its_page_anew(home):
     page = home / "run" / "report.html"
     before = page.read_bytes()
@@ -126,6 +128,7 @@ def test_a_run_of_its_own_gets_its_page_anew(home):
     assert page.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_in_its_own_folder_and_leaves_what_else_is_there(home):
     out = home / "many"
     out.mkdir()
@@ -148,6 +151,7 @@ def run_now(town, now):
     study.run_to_folder(town, now=now)
 
 
+@pytest.mark.slow
 def test_two_default_runs_in_one_second_are_two_runs(home):
     now = datetime(2026, 11, 27, 12).astimezone()
     calls = [start_call(run_now, home / "town.yaml", now) for _ in range(2)]

@@ -63,6 +63,7 @@ def harmless(path):
     return not images and not bound and not wild
 
 
+@pytest.mark.slow
 def test_report_and_comparison(town, tmp_path):
     assert harmless(town / "run" / "report.html")
     assert any("cycler" in e["text"] for e in elements(town / "run" / "report.html"))
@@ -76,6 +77,7 @@ def test_report_and_comparison(town, tmp_path):
     assert harmless(tmp_path / "both" / "compare.html")
 
 
+@pytest.mark.slow
 def test_batch_page(town, tmp_path):
     config = str(town / "town" / "town.yaml")
     words = ["batch", config, "--out", str(tmp_path / "many"), "--workers", "1", "-q"]
@@ -145,6 +147,7 @@ def test_the_screen_keeps_its_own_colours():
     assert visible("\x1b[31m") == "\\x1b[31m"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["run", "explain", "trace", "rerun", "verify", "replan"])
 def test_what_the_verbs_print(town, verb, tmp_path):
     stored, config = str(town / "run"), str(town / "town" / "town.yaml")

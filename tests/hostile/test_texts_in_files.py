@@ -83,6 +83,7 @@ def test_the_project_of_qgis_is_xml_in_which_no_text_is_an_expression(run):
             worked_out(one.get("label") or "")
 
 
+@pytest.mark.slow
 def test_qgis_itself_shows_the_texts(run, qgis_python):
     asked = {"layers": {}, "maps": {}, "project": str(run / "plan.qgz")}
     done = subprocess.run(
@@ -100,6 +101,7 @@ def test_qgis_itself_shows_the_texts(run, qgis_python):
     assert "<b>" not in seen["tips"]["sites"].replace("<b>", "", 1)
 
 
+@pytest.mark.slow
 def test_layers_and_tables_hold_the_texts(run):
     layers = pyogrio.list_layers(run / "plan.gpkg")[:, 0]
     assert {"sites", "candidates"} <= set(layers)
@@ -121,6 +123,7 @@ def test_layers_and_tables_hold_the_texts(run):
     assert verify_run(run).faults == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["kml", "fgb", "parquet", "xlsx", "geojson"])
 def test_other_programs_read_the_texts(run, tmp_path, ending):
     path = siting.plan_from_run(run).export(tmp_path / f"plan.{ending}")
@@ -163,6 +166,7 @@ def test_the_page_shows_control_characters_and_holds_none(run):
     assert html_text("<\x0b>") == "&lt;\\x0b&gt;"
 
 
+@pytest.mark.slow
 @in_chromium
 @pytest.mark.parametrize("title", sorted(OUTSIDE))
 @pytest.mark.parametrize("language", ["en", "ur"])

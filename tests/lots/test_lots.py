@@ -103,6 +103,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "no such run folder" in fault("lots", tmp_path / "none", "--lots", 2)
 
 
+@pytest.mark.slow
 def test_a_run_without_stations_and_drives_of_ones_own_are_refused(tmp_path):
     town = write_town(tmp_path / "town")
     siting.run(town, ["program.budget_pkr=0"], out=tmp_path / "nothing")
@@ -114,6 +115,7 @@ def test_a_run_without_stations_and_drives_of_ones_own_are_refused(tmp_path):
     assert "says nothing of other places" in fault("lots", tmp_path / "own", "--lots", 1)
 
 
+@pytest.mark.slow
 @in_chromium
 def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
     odd = tmp_path / "run"

@@ -43,7 +43,11 @@ def faults(call):
 
 @pytest.mark.parametrize(
     ("budget", "served", "money"),
-    [(1_000, 8, [1000, 0]), (2_000, 12, [2000, 0]), (3_000, 16, [2000, 1000])],
+    [
+        pytest.param(1_000, 8, [1000, 0], marks=pytest.mark.slow),
+        pytest.param(2_000, 12, [2000, 0], marks=pytest.mark.slow),
+        (3_000, 16, [2000, 1000]),
+    ],
 )
 def test_two_towns_by_hand(tmp_path, budget, served, money):
     """Hubs are worth 8, 4, 4 and 2: the best are taken, wherever they stand."""
@@ -60,6 +64,7 @@ def test_two_towns_by_hand(tmp_path, budget, served, money):
         assert equal["gini"] == pytest.approx(0, abs=1e-9)  # two thirds of what each wants
 
 
+@pytest.mark.slow
 def test_floors_move_the_money(tmp_path):
     path = write_nation_of(tmp_path, budget=2_000, second=", takes_part: must")
     plan = Nation(path).solve()
@@ -76,6 +81,7 @@ def test_floors_move_the_money(tmp_path):
     assert plan.bound_kwh_day == pytest.approx(6, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_larger_city_has_more_of_the_time(tmp_path):
     nation = Nation(write_nation_of(tmp_path, budget=2_000), ["solver.time_limit_s=10"])
     names = list(nation.studies)
@@ -88,6 +94,7 @@ def test_a_larger_city_has_more_of_the_time(tmp_path):
     assert nation.limit_s(names[0]) == pytest.approx(10)
 
 
+@pytest.mark.slow
 def test_an_envelope_over_all_cities(tmp_path):
     more = "envelopes: {light: {budget_pkr: 1000, charger_groups: [lev]}}\n"
     plan = Nation(write_nation_of(tmp_path, budget=2_000, more=more)).solve()
@@ -98,6 +105,7 @@ def test_an_envelope_over_all_cities(tmp_path):
 # --- the folder ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     out = tmp_path / "out"
     plan = Nation(write_nation_of(tmp_path)).solve(out)
@@ -143,6 +151,7 @@ def test_the_folder_adds_up_and_says_what_does_not(tmp_path):
     assert "is not the folder of a nation's plan" in faults(lambda: read_nation(tmp_path))[0]
 
 
+@pytest.mark.slow
 def test_a_city_explained_and_two_plans_compared(tmp_path):
     asked = write_nation_of(tmp_path, second=", least_pkr: 1000", budget=2_000)
     plan = Nation(asked).solve(tmp_path / "floor")
@@ -166,6 +175,7 @@ def test_a_city_explained_and_two_plans_compared(tmp_path):
     assert table.loc["all", "served_kwh_day_change"] == pytest.approx(4)
 
 
+@pytest.mark.slow
 def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
     asked = write_nation_of(tmp_path, budget=3_000)
     Nation(asked).solve(tmp_path / "run")
@@ -185,6 +195,7 @@ def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
         Nation(asked, earlier=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_city_that_fails_leaves_the_bound_true(tmp_path, monkeypatch):
     """It counts as served nothing, and in the bound with what it wants; the rest goes on."""
     path = write_nation_of(tmp_path)
@@ -206,6 +217,7 @@ def test_a_city_that_fails_leaves_the_bound_true(tmp_path, monkeypatch):
     read_nation(lost)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_takes_one_question_with_it(tmp_path, monkeypatch):
     from concurrent.futures import BrokenExecutor, Future
     from contextlib import nullcontext
@@ -275,11 +287,13 @@ def test_more_than_is_in_reach_is_refused(tmp_path):
     assert "half: have 6 kWh/day in reach, need 11" in faults(lambda: Nation(path).solve())[0]
 
 
+@pytest.mark.slow
 def test_floors_that_the_money_does_not_reach(tmp_path):
     path = write_nation_of(tmp_path, budget=1_000, more="least_kwh_day_a_head: 0.3\n")
     assert "raise it to PKR" in faults(lambda: Nation(path).solve())[0]
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path):
     path = write_nation_of(tmp_path, budget=1_000)
     run = CliRunner()
@@ -394,6 +408,7 @@ def test_bounds_for_every_whole_amount_prove_the_hull():
 # --- the page ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_money_on_the_map_and_asks_nobody(tmp_path, opened):
     cities = pd.DataFrame(
         {

@@ -64,7 +64,10 @@ def faults(call):
 
 @pytest.mark.parametrize(
     ("budgets", "carry_over", "served"),
-    [({2029: 500, 2030: 500}, False, 0), ({2029: 500, 2030: 500}, True, 4)],
+    [
+        pytest.param({2029: 500, 2030: 500}, False, 0, marks=pytest.mark.slow),
+        ({2029: 500, 2030: 500}, True, 4),
+    ],
 )
 def test_money_is_carried_over_or_lost(tmp_path, budgets, carry_over, served):
     """A hub of 1,000 rupees is worth 4 kWh/day in 2029 and 8 in 2030, the best of them."""
@@ -76,6 +79,7 @@ def test_money_is_carried_over_or_lost(tmp_path, budgets, carry_over, served):
     assert granted.to_list() == pytest.approx([0, 1000 if carry_over else 0], abs=1)
 
 
+@pytest.mark.slow
 def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     """The hub worth 8 is built in 2029, two of those worth 4 in 2030: 6 + 2 + 2 on average."""
     path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000})
@@ -164,6 +168,7 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     assert all(ask.prices is None or sum(ask.money) == 4000 for ask in count)
 
 
+@pytest.mark.slow
 def test_a_city_that_fails_leaves_the_bound_true(tmp_path):
     path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000}, second=", least_pkr: 500")
     (tmp_path / "b" / "chargers.csv").write_text("charger_id\n", encoding="utf-8")
@@ -173,6 +178,7 @@ def test_a_city_that_fails_leaves_the_bound_true(tmp_path):
     assert plan.bound_kwh_day >= 8 + 4.5 - 1e-6  # all that it wants counts as served
 
 
+@pytest.mark.slow
 def test_floors_and_ceilings_are_of_the_sum_over_the_years(tmp_path):
     path = write_nation_by_year(
         tmp_path, {2029: 1000, 2030: 2000}, second=", least_pkr: 2000, takes_part: must"
@@ -186,6 +192,7 @@ def test_floors_and_ceilings_are_of_the_sum_over_the_years(tmp_path):
     assert "least money" in half["binds"]
 
 
+@pytest.mark.slow
 def test_a_ceiling_may_be_used_up_in_any_year(tmp_path):
     path = write_nation_by_year(tmp_path, {2029: 1000, 2030: 2000}, second=", most_pkr: 1000")
     nation = Nation(path)
@@ -301,6 +308,7 @@ def test_what_a_rupee_of_a_year_is_worth_is_the_slope_of_the_relaxation(blocks):
     assert priced >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [("years",), ("years, carry, upgrades",)])
 def test_an_earlier_plan_in_years_is_a_start_where_at_once_is_too_dear(blocks):
     """Offers in the order in which they were built all find their year again."""

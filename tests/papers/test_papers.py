@@ -97,6 +97,7 @@ def test_the_pc1_has_its_headings_and_its_sums(run, tmp_path):
     assert money["public money of this project"] == facts["subsidy_pkr"]
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_station_is_the_one_that_trace_gives(run, tmp_path):
     document = paper(run, "pc1", tmp_path / "pc1.docx")
     for site, _, _, kw, cost, subsidy, kwh in rows(document, "Station")[1:-1]:
@@ -178,6 +179,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert not (tmp_path / "t.docx").exists()
 
 
+@pytest.mark.slow
 def test_lots_of_another_run_and_a_run_without_stations_are_refused(run, tmp_path):
     lots = tmp_path / "lots"
     lots.mkdir()

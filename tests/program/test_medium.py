@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from brute_program import Trial
+from brute_force import Trial
 from medium_cases import KINDS, MEDIUM_FEATURES, medium_case
 from program_cases import combine, program_of
 

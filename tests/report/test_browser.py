@@ -50,6 +50,7 @@ def test_it_opens_whole_and_no_wider_than_the_screen(opened, plain, size):
     assert one.count("#year") == 0  # a plan of one year has no slider
 
 
+@pytest.mark.slow
 def test_a_frame_without_a_size_shows_the_map_once_it_has_one(opened, plain, tmp_path):
     holder = tmp_path / "notebook.html"
     page = html.escape(plain.read_text(encoding="utf-8"))
@@ -68,6 +69,7 @@ def test_a_frame_without_a_size_shows_the_map_once_it_has_one(opened, plain, tmp
     assert max(box["x"] for box in boxes) - min(box["x"] for box in boxes) > 100
 
 
+@pytest.mark.slow
 def test_layers_go_on_and_off(opened, plain):
     one = opened(plain)
     drawn = {
@@ -118,6 +120,7 @@ def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, requ
     assert "Nearest other station" in one.text("#card-s0001 .why")
 
 
+@pytest.mark.slow
 def test_a_class_can_be_chosen(opened, plain):
     one = opened(plain)
     everything = one.text("#legend")
@@ -127,6 +130,7 @@ def test_a_class_can_be_chosen(opened, plain):
     assert one.text("#legend") == f"{everything} 2 of 2 stations serve it"
 
 
+@pytest.mark.slow
 def test_tables_are_sorted_by_a_heading(opened, plain):
     one = opened(plain)
 
@@ -151,6 +155,7 @@ def test_tables_are_sorted_by_a_heading(opened, plain):
     assert order("site-table", "site") == ["s0001", "s0002"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_a_district_zooms_the_map_to_it(opened, plain, size):
     one = opened(plain, size)
@@ -170,6 +175,7 @@ def test_a_district_zooms_the_map_to_it(opened, plain, size):
     assert frame["x"] <= box["x"] <= box["x"] + box["width"] <= frame["x"] + frame["width"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_the_year_slider_moves_by_keyboard(opened, phased, size):
     one = opened(phased, size)
@@ -204,6 +210,7 @@ def ink(picture):
     return ((grey < 140).sum(axis=0) > 0).astype(float)
 
 
+@pytest.mark.slow
 def test_urdu_runs_from_right_to_left_with_letters_joined(opened, plain):
     one = opened(plain)
     name = one.page.locator("#site-table bdi.urdu").first
@@ -228,6 +235,7 @@ def test_urdu_runs_from_right_to_left_with_letters_joined(opened, plain):
     assert wide[1] > 1.5 * wide[0]
 
 
+@pytest.mark.slow
 def test_on_paper_all_is_open_and_nothing_is_cut(opened, plain, tmp_path):
     one = opened(plain)
     before = one.count("details[open]")
@@ -264,6 +272,7 @@ def test_a_summary_of_a_great_city_is_two_pages(opened, stored, tmp_path):
     assert len(re.findall(rb"/Type ?/Page\b", one.page.pdf(prefer_css_page_size=True))) > 8
 
 
+@pytest.mark.slow
 def test_the_map_stands_on_the_first_screen_with_its_name_and_north(opened, plain):
     one = opened(plain)
     box = one.page.locator("#map").bounding_box()
@@ -271,6 +280,7 @@ def test_the_map_stands_on_the_first_screen_with_its_name_and_north(opened, plai
     assert one.text(".map-title") == "A town by hand N"
 
 
+@pytest.mark.slow
 def test_the_wheel_turns_the_page_until_the_map_is_asked_for(opened, plain):
     one = opened(plain)
     scale = one.text(".leaflet-control-scale")
@@ -288,6 +298,7 @@ def test_the_wheel_turns_the_page_until_the_map_is_asked_for(opened, plain):
     assert one.ask("() => scrollY") == 0
 
 
+@pytest.mark.slow
 def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
     one = opened(plain)
     one.page.locator("#find").fill(URDU[:6])
@@ -302,6 +313,7 @@ def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
     assert one.text("#found") == "Nothing has that name"
 
 
+@pytest.mark.slow
 def test_only_stations_that_serve_the_class_are_shown(opened, stored, tmp_path):
     run = great_run(tmp_path / "great", stored)
     path = run / "sites.geojson"
@@ -318,6 +330,7 @@ def test_only_stations_that_serve_the_class_are_shown(opened, stored, tmp_path):
     assert one.count("#site-table tbody tr[hidden]") == 1
 
 
+@pytest.mark.slow
 def test_online_tiles_are_asked_for_only_when_wanted_and_only_there(chromium, plain):
     one = Opened(chromium, plain)
     hosts = lambda: {u.split("/")[2] for u in one.asked if u.startswith("http")}  # noqa: E731

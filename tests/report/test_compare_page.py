@@ -50,6 +50,7 @@ def test_a_name_cannot_run(page):
     assert "default-src &#39;none&#39;" in text
 
 
+@pytest.mark.slow
 @in_chromium
 def test_it_opens_without_an_error_or_a_request(page, opened):
     one = opened(page)

@@ -6,6 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import pytest
+from conftest import often
 from report_page import edit_json, make_run
 
 from siting import report
@@ -167,7 +168,10 @@ def leaves(node, path=()):
         yield path
 
 
-@pytest.mark.parametrize("name", ["run.json", "sites.geojson", "demand.geojson", "service.geojson"])
+@pytest.mark.parametrize(
+    "name",
+    often(["run.json", "sites.geojson", "demand.geojson", "service.geojson"], ["service.geojson"]),
+)
 def test_no_value_however_odd_ends_in_a_traceback(run_copy, name, monkeypatch):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
     if name == "run.json":

@@ -27,6 +27,7 @@ def test_what_is_refused_is_followed_by_the_next_best(folder, tmp_path):
     assert verify_run(tmp_path / "next").faults == []
 
 
+@pytest.mark.slow
 def test_too_little_power_is_as_good_as_none_and_enough_changes_nothing(folder, tmp_path):
     less = replan(folder, answers=answered(tmp_path, "West pump,sanctioned,0.1,"),
                   out=tmp_path / "less")  # fmt: skip
@@ -36,6 +37,7 @@ def test_too_little_power_is_as_good_as_none_and_enough_changes_nothing(folder, 
     assert same.changes.empty
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_the_connection_is_part_of_the_cost(folder, tmp_path):
     found = replan(folder, answers=answered(tmp_path, "West pump,sanctioned,,750"),
                    out=tmp_path / "next")  # fmt: skip

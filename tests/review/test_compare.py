@@ -116,6 +116,7 @@ def test_the_verb_writes_tables_and_a_map(runs, tmp_path):
     assert facts["runs"] == ["one", "two", "big"]
 
 
+@pytest.mark.slow
 def test_without_out_the_folder_stands_beside_the_first_run(runs, tmp_path):
     for name in ("one", "two"):
         shutil.copytree(runs / name, tmp_path / name)

@@ -72,6 +72,7 @@ def test_the_east_hub_serves_half_of_what_the_west_hub_does(town, tmp_path):
     assert set(found.checks["plan"]) == {"theirs", "best"}
 
 
+@pytest.mark.slow
 def test_a_site_of_its_own_with_unknown_chargers_alone_is_left_out(town, tmp_path):
     chargers = ["1 x socket", "3 x strange_9"]
     rows = [EAST, (LONS[3], LAT)]
@@ -84,6 +85,7 @@ def test_a_site_of_its_own_with_unknown_chargers_alone_is_left_out(town, tmp_pat
     assert "socket" in rule.partition("there are: ")[2]
 
 
+@pytest.mark.slow
 def test_a_stored_runs_sites_score_exactly_as_the_run_did(town, tmp_path):
     plan = siting.run(town, out=tmp_path / "run")
     found = evaluate(Study(town), tmp_path / "run" / "sites.geojson")
@@ -116,6 +118,7 @@ def test_the_plan_of_a_whole_city_scores_exactly_as_its_run_did(tmp_path):
     assert found.broken == []
 
 
+@pytest.mark.slow
 def test_a_point_of_its_own_is_snapped_priced_and_may_beat_our_candidates(town, tmp_path):
     # 2,000 m from either pump, in the middle of the street: near neither group of people. One
     # 60 m from the west pump is a site of its own when only places within 10 m are one.
@@ -130,6 +133,7 @@ def test_a_point_of_its_own_is_snapped_priced_and_may_beat_our_candidates(town, 
     assert found.facts["best"]["bound_kwh_day"] >= 8.0 - 1e-9
 
 
+@pytest.mark.slow
 def test_chargers_of_their_own_are_priced_by_the_same_rules(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [WEST], chargers="3 x socket")
     found = evaluate(Study(town), theirs)
@@ -140,6 +144,7 @@ def test_chargers_of_their_own_are_priced_by_the_same_rules(town, tmp_path):
     assert found.scores["best"]["served_kwh_day"] == pytest.approx(12.0)
 
 
+@pytest.mark.slow
 def test_as_many_stations_if_asked(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [WEST], chargers="3 x socket")
     found = evaluate(Study(town), theirs, same_stations=True)
@@ -148,6 +153,7 @@ def test_as_many_stations_if_asked(town, tmp_path):
     assert "for the same money and as many stations" in found.sentence
 
 
+@pytest.mark.slow
 def test_without_capacities_all_in_reach_is_served(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [WEST], configuration="hub")
     asked = ["program.model=coverage", "demand.figures.two_wheeler.km_day=10"]
@@ -156,6 +162,7 @@ def test_without_capacities_all_in_reach_is_served(town, tmp_path):
     assert found.scores["best"]["served_kwh_day"] == pytest.approx(80.0)
 
 
+@pytest.mark.slow
 def test_an_existing_station_is_kept_and_counts_for_both(town, tmp_path):
     stands = layer(tmp_path / "town" / "stands.csv", [EAST], name="Old", power_kw=22.0)
     change(town, candidates={"existing": {"path": stands.name, "source": "x", "licence": "CC0"}})
@@ -178,6 +185,7 @@ def test_an_existing_station_is_kept_and_counts_for_both(town, tmp_path):
 # --- rules ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_path):
     change(
         town,
@@ -201,6 +209,7 @@ def test_every_broken_rule_is_named_and_the_plan_scored_all_the_same(town, tmp_p
     assert "breaks rules and serves 100.0%, more than any plan within them" in found.sentence
 
 
+@pytest.mark.slow
 def test_where_no_plan_keeps_the_rules_for_the_money_theirs_is_still_scored(town, tmp_path):
     change(town, program={"limits": {"required_sites": ["West pump", "East pump"]}})
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="hub")
@@ -212,6 +221,7 @@ def test_where_no_plan_keeps_the_rules_for_the_money_theirs_is_still_scored(town
     assert found.sentence == "Theirs serves 33.3% of the energy wanted."
 
 
+@pytest.mark.slow
 def test_two_points_at_one_candidate_are_two_stations(town, tmp_path):
     beside = (LONS[1] + 0.0002, LAT)
     theirs = layer(tmp_path / "t.csv", [beside, WEST], configuration="hub", id=["x", "y"])
@@ -287,6 +297,7 @@ def test_numbers_that_are_no_numbers_of_chargers(tmp_path, number):
     assert f"dc_60: {number}" in fault.ids[0]
 
 
+@pytest.mark.slow
 def test_points_outside_far_from_a_road_and_unknown_existing_ones(town, tmp_path):
     far = (LONS[-1] + 0.0022, LAT + 0.0030)
     theirs = layer(
@@ -302,6 +313,7 @@ def test_points_outside_far_from_a_road_and_unknown_existing_ones(town, tmp_path
     assert len(caught.value.faults) == 3
 
 
+@pytest.mark.slow
 def test_where_subsidies_fill_the_gap_theirs_draws_what_its_case_lacks(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="hub")
     found = evaluate(Study(town, ["offers.subsidy.rule=gap"]), theirs)
@@ -310,6 +322,7 @@ def test_where_subsidies_fill_the_gap_theirs_draws_what_its_case_lacks(town, tmp
     assert set(found.checks["plan"]) >= {"theirs"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked",
     [

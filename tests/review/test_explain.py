@@ -74,6 +74,7 @@ def test_the_west_pump_serves_eight_and_all_of_it_would_be_lost(poor):
     assert why.offers["said"].tolist() == ["built"]
 
 
+@pytest.mark.slow
 def test_a_station_under_limits_is_planned_without_too(folder, poor):
     # Two limits over all offers, so that leaving out a site leaves amounts of each behind.
     limits = ["program.limits.most_new_stations=1", "program.limits.spacing_m=100000"]
@@ -94,6 +95,7 @@ def test_the_east_pump_is_worth_less_than_the_money_there_is(poor):
     assert why.figures["required"]["served_kwh_day"] == pytest.approx(4)
 
 
+@pytest.mark.slow
 def test_near_optimal_plans_are_counted_and_said(rich):
     why = explain_site(rich, "West pump", alternatives=3, time_limit_s=10)
     text = dict(why.reasons)["In other plans"]
@@ -110,6 +112,7 @@ NEED = (
 )
 
 
+@pytest.mark.slow
 def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp_path):
     """A hub may be paid all of its cost; it lacks what its 8 kWh/day do not earn."""
     siting.run(write_town(tmp_path / "town"), [*NEED], out=tmp_path / "run")
@@ -163,6 +166,7 @@ def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
     assert found.figures["one_more_million"]["most_kwh_day"] is None
 
 
+@pytest.mark.slow
 def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
     town = folder / "town" / "town.yaml"
     siting.run(town, [BROKE, "program.limits.forbidden_sites=[East pump]"], out=folder / "forbid")
@@ -193,6 +197,7 @@ def test_a_wrong_id_names_the_nearest(poor):
 # --- all stations --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_stations_come_most_doubtful_first(rich):
     found = explain_plan(rich)
     assert found.stations["name"].tolist() == ["East pump", "West pump"]
@@ -203,6 +208,7 @@ def test_stations_come_most_doubtful_first(rich):
     assert found.figures["one_more_million"] == {"gain_kwh_day": 0.0, "most_kwh_day": 0.0}
 
 
+@pytest.mark.slow
 def test_what_binds_is_told_with_the_price_of_a_million(folder, poor):
     found = explain_plan(poor)
     assert found.figures["one_more_million"]["gain_kwh_day"] == pytest.approx(4)
@@ -214,6 +220,7 @@ def test_what_binds_is_told_with_the_price_of_a_million(folder, poor):
     assert binding["Required sites"]
 
 
+@pytest.mark.slow
 def test_an_empty_plan_has_no_stations_to_doubt(empty):
     found = explain_plan(empty)
     assert found.stations.empty
@@ -279,6 +286,7 @@ def test_the_verb_says_it_in_words_and_as_json(poor):
     assert wrong.exit_code == 2
 
 
+@pytest.mark.slow
 def test_an_opened_run_answers_several_questions(rich):
     run = Explained(rich)
     assert run.find("west PUMP") == "s0002"

@@ -39,6 +39,7 @@ def test_names_stay_inside_the_frame(found):
     assert 'sandbox="allow-scripts"' in cell
 
 
+@pytest.mark.slow
 @in_chromium
 def test_the_cell_shows_the_map_alone_and_asks_nobody(found, tmp_path):
     playwright = pytest.importorskip("playwright.sync_api")

@@ -59,6 +59,7 @@ def test_a_dropped_site_is_followed_by_the_other(run, monkeypatch):
     assert row["served_kwh_day_after"] == pytest.approx(4)
 
 
+@pytest.mark.slow
 def test_the_new_folder_is_a_run_like_any_other(run, tmp_path):
     out = tmp_path / "second"
     found = replan(run, drop=[WEST], require=[EAST], budget_pkr=3_000, out=out)
@@ -80,6 +81,7 @@ def test_the_new_folder_is_a_run_like_any_other(run, tmp_path):
     assert csv["change"].tolist() == ["built", "not built any more"]
 
 
+@pytest.mark.slow
 def test_a_second_thought_may_take_back_the_first(run, tmp_path):
     first = replan(run, drop=[WEST], out=tmp_path / "first")
     second = replan(tmp_path / "first", require=[WEST], out=tmp_path / "second")
@@ -98,6 +100,7 @@ def test_nothing_asked_changes_nothing(run, tmp_path):
     assert changes_between(found.after, found.after).empty
 
 
+@pytest.mark.slow
 def test_other_keys_can_be_set_too(run, tmp_path):
     found = replan(run, budget_pkr=2_000, overrides=["reach.cutoff_min=20"], out=tmp_path / "two")
     assert found.after.outcome.budget_pkr == 2_000
@@ -107,6 +110,7 @@ def test_other_keys_can_be_set_too(run, tmp_path):
 # --- added places --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_added_place_gets_offers_and_drives_of_its_own(folder, run, tmp_path):
     layer = tmp_path / "more.csv"
     layer.write_text(f"lon,lat,name\n{LONS[-1]},{LAT},East end\n{LONS[1]},{LAT},West again\n")
@@ -145,6 +149,7 @@ def test_an_added_place_gets_offers_and_drives_of_its_own(folder, run, tmp_path)
     assert sorted(names(third.after)) == ["East pump", "West pump"]
 
 
+@pytest.mark.slow
 def test_a_place_that_is_only_added_is_planned_for(run, tmp_path):
     layer = tmp_path / "more.csv"
     layer.write_text(f"lon,lat,name\n{LONS[-1]},{LAT},East end\n")
@@ -177,6 +182,7 @@ def test_every_unknown_site_is_named_with_what_it_may_be(run):
     assert text[1] == "--require: 'Weast pump' is no site; did you mean West pump?"
 
 
+@pytest.mark.slow
 def test_a_wish_that_cannot_hold_says_what_is_in_the_way(run):
     with pytest.raises(InfeasibleError) as caught:
         replan(run, require=[WEST, EAST], out=run.parent / "never")
@@ -184,6 +190,7 @@ def test_a_wish_that_cannot_hold_says_what_is_in_the_way(run):
     assert not (run.parent / "never").exists()
 
 
+@pytest.mark.slow
 def test_a_new_folder_must_be_new(run):
     with pytest.raises(InputError) as caught:
         replan(run, out=run)
@@ -209,6 +216,7 @@ def test_any_start_gives_the_same_optimum_and_a_valid_bound(seed, model):
         assert loose.subsidy_pkr <= budget + 1e-6
 
 
+@pytest.mark.slow
 def test_a_frontier_never_falls_and_its_bounds_never_rise_for_less(folder):
     study = siting.Study(folder / "town" / "town.yaml")
     table = frontier(study, [2_000, 0, 1_000, 1_500])
@@ -244,6 +252,7 @@ def cli(*words):
     return CliRunner().invoke(app, ["replan", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_the_verb_shows_what_changed(run, tmp_path):
     shown = cli(run, "--drop", WEST, "--out", tmp_path / "a")
     assert shown.exit_code == 0, shown.output

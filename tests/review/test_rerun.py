@@ -72,6 +72,7 @@ def test_the_same_again(stored):
     assert set(one["contents"]) == {"roads", "cells", "demand", "candidates", "offers", "reach"}
 
 
+@pytest.mark.slow
 def test_the_verb_says_the_same_with_0_and_different_with_1(stored):
     code, out, err = here(stored / "run")
     assert code == 0
@@ -89,6 +90,7 @@ def test_the_verb_says_the_same_with_0_and_different_with_1(stored):
     assert "Not the same" in here(stored / "run")[1]
 
 
+@pytest.mark.slow
 def test_each_difference_is_named(stored):
     people = stored / "town" / "people.csv"
     people.write_text(people.read_text().replace("8\n", "7\n"))
@@ -113,6 +115,7 @@ def test_each_difference_is_named(stored):
     assert "roads: differs" not in part(found, "tables").differences
 
 
+@pytest.mark.slow
 def test_another_objective_differs_by_itself(stored):
     edit(stored / "run" / "run.json", objective_kwh_day=11.0)
     found = rerun(stored / "run")
@@ -122,6 +125,7 @@ def test_another_objective_differs_by_itself(stored):
     )
 
 
+@pytest.mark.slow
 def test_other_versions_and_tables_alone_do_not_make_another_run(stored):
     facts = json.loads((stored / "run" / "run.json").read_text())
     edit(
@@ -134,6 +138,7 @@ def test_other_versions_and_tables_alone_do_not_make_another_run(stored):
     assert [p.what for p in found.compared if not p.same] == ["tables", "versions"]
 
 
+@pytest.mark.slow
 def test_a_run_of_before_and_a_solve_that_was_stopped(stored):
     facts = json.loads((stored / "run" / "run.json").read_text())
     del facts["contents"]
@@ -148,6 +153,7 @@ def test_a_run_of_before_and_a_solve_that_was_stopped(stored):
     assert found.notes[1] == "solver threads: 7 then, 2 now"
 
 
+@pytest.mark.slow
 def test_dates_are_held_against_the_day_of_the_first_run(stored):
     """A run of 2030 can be repeated in 2040; one that says 2039 never was."""
     edit(stored / "run" / "run.json", written="2039-03-01T10:00:00+05:00")
@@ -155,6 +161,7 @@ def test_dates_are_held_against_the_day_of_the_first_run(stored):
         rerun(stored / "run")
 
 
+@pytest.mark.slow
 def test_an_input_that_has_moved(stored):
     (stored / "town" / "people.csv").rename(stored / "moved.csv")
     code, _, err = here(stored / "run")
@@ -169,6 +176,7 @@ def test_an_input_that_has_moved(stored):
     assert "changed since the first run: demand.people, moved.csv: SHA-256 was " in err
 
 
+@pytest.mark.slow
 def test_what_is_no_run(tmp_path, stored):
     with pytest.raises(InputError) as caught:
         rerun(tmp_path / "nothing")
@@ -184,6 +192,7 @@ def test_what_is_no_run(tmp_path, stored):
     assert here(stored / "run")[0] == 2
 
 
+@pytest.mark.slow
 def test_where_no_plan_is_left_that_is_a_difference(stored):
     config = stored / "run" / "config.yaml"
     settings = yaml.safe_load(config.read_text())

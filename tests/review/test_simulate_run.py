@@ -65,6 +65,7 @@ def test_the_towns_day_in_figures(run):
     assert "takes 1.2 kWh in 173 min" in text
 
 
+@pytest.mark.slow
 def test_a_plan_within_the_waiting_standard_holds(tmp_path, solving):
     # Twenty sockets for twelve vehicles: hardly anybody waits.
     town = write_town(tmp_path / "town")
@@ -109,6 +110,7 @@ def test_the_folder_and_the_run_left_alone(run, tmp_path):
     assert "kWh/day" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_and_quiet(run, tmp_path):
     done = here("simulate", run, "--days", 2, "--json", "--out", tmp_path / "one")
     assert json.loads(done.stdout)["peak_hour_late"].keys() == {"planned", "free"}
@@ -133,6 +135,7 @@ def solving(monkeypatch):
     monkeypatch.setattr("siting.study.to_plan.decide", SOLVE)
 
 
+@pytest.mark.slow
 def test_an_empty_plan_has_nothing_to_simulate(tmp_path, solving):
     town = write_town(tmp_path / "town")
     siting.run(town, ["program.budget_pkr=0"], out=tmp_path / "run")
@@ -142,6 +145,7 @@ def test_an_empty_plan_has_nothing_to_simulate(tmp_path, solving):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_station_that_nobody_reaches_stands_idle(tmp_path, solving):
     town = write_town(tmp_path / "town")
     stands = tmp_path / "town" / "stands.csv"

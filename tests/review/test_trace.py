@@ -143,6 +143,7 @@ def test_every_chain_of_a_small_town_gives_the_stored_figure(stored):
         assert found.chains[0].value >= 0
 
 
+@pytest.mark.slow
 def test_every_row_of_a_table_that_is_read_is_listed(stored):
     name, folder, read = stored
     run = Traced(folder)
@@ -199,6 +200,7 @@ def test_a_packaged_table_without_a_subject_is_seen():
     assert here - set(SUBJECTS) == {"tehsils"}  # read by the city library alone
 
 
+@pytest.mark.slow
 def test_a_chain_names_its_tables_by_hand(tmp_path):
     config = write(tmp_path / "town", TOWNS["own tables, waiting"])
     siting.run(config, out=tmp_path / "run")
@@ -241,6 +243,7 @@ def test_a_station_with_what_it_serves_costs_and_draws(plain_run):
         trace(plain_run, "East pump")
 
 
+@pytest.mark.slow
 def test_capacity_by_waits_is_worked_out_again(tmp_path):
     path = write(tmp_path / "town", {})
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -262,6 +265,7 @@ def test_capacity_by_waits_is_worked_out_again(tmp_path):
     assert step.stored == pytest.approx(step.value)
 
 
+@pytest.mark.slow
 def test_a_figure_that_was_changed_is_said_to_differ(tmp_path):
     siting.run(write(tmp_path / "town", TOWNS["surfaces"]), out=tmp_path / "run")
     run = Traced(tmp_path / "run")
@@ -287,6 +291,7 @@ def test_what_is_not_there_is_a_plain_error(plain_run, words, said):
     assert said in " ".join(found.output.split())
 
 
+@pytest.mark.slow
 def test_the_verb_prints_the_chain_and_the_same_as_json(tmp_path):
     siting.run(write(tmp_path / "town", TOWNS["surfaces"]), out=tmp_path / "run")
     said = CliRunner().invoke(app, ["trace", str(tmp_path / "run"), "c00001", "--class", "car"])

@@ -50,6 +50,7 @@ def test_a_run_as_it_was_written_holds(run):
     assert json.loads(done.stdout)["holds"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sites.geojson", "sites.csv", "plan.gpkg", "sites.qml"])
 def test_every_file_is_held_against_its_hash_by_every_verb(run, name):
     data = (run / name).read_bytes()
@@ -180,6 +181,7 @@ def test_prices_that_are_none_are_a_fault(run):
     assert any("no prices" in fault.what for fault in verify_run(run).faults)
 
 
+@pytest.mark.slow
 def test_an_input_that_is_gone_leaves_the_run_unproven(stored, tmp_path):
     """Else a path that leads nowhere would be all it takes to have nothing written again."""
     town = write_town(tmp_path / "town")
@@ -190,6 +192,7 @@ def test_an_input_that_is_gone_leaves_the_run_unproven(stored, tmp_path):
     assert any("the run cannot be worked out again" in fault.what for fault in faults)
 
 
+@pytest.mark.slow
 def test_a_run_made_again_with_other_wishes_holds(run, tmp_path):
     replan(run, drop=["s0001"], out=tmp_path / "again", now=datetime(2026, 1, 1, tzinfo=UTC))
     found = verify_run(tmp_path / "again")
@@ -284,6 +287,7 @@ def test_a_key_that_stands_twice_is_a_fault(run):
     assert "form in which it was written" in str(verify_run(run).faults[0])
 
 
+@pytest.mark.slow
 def test_a_page_in_urdu_or_with_a_curve_is_the_run_s_too(run, tmp_path):
     write_report(run, language="ur")
     assert verify_run(run).held["written"].endswith("report.html, in Urdu")

@@ -145,6 +145,7 @@ what.render({ model, el: document.body });
 """
 
 
+@pytest.mark.slow
 @in_chromium
 def test_a_click_on_the_map_drops_a_station_and_the_map_follows(board, tmp_path):
     playwright = pytest.importorskip("playwright.sync_api")

@@ -369,6 +369,7 @@ def test_the_drive_filter_is_osmnxs() -> None:
     assert 106 in DRIVE_WAYS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "nodes", "edges"),
     [("Clifton,Karachi, Pakistan", 877, 2162), ("Saddar, Karachi, Pakistan", 10_376, 27_123)],

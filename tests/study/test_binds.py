@@ -101,6 +101,7 @@ def test_stations_that_draw_nothing_and_serve_nearly_as_much_are_told(town):
     )
 
 
+@pytest.mark.slow
 def test_places_and_ports_are_counted_apart(tmp_path):
     path = write_town(tmp_path)
     # A second eastern pump some 180 m from the first: two stations, one place.

@@ -94,6 +94,7 @@ def test_more_vehicles_sell_more_up_to_what_the_chargers_deliver(study):
     assert each < 0
 
 
+@pytest.mark.slow
 def test_a_run_its_report_and_its_check_hold_them(study, tmp_path):
     run = tmp_path / "run"
     plan = siting.run(

@@ -273,12 +273,14 @@ def test_demand_says_one_thing_and_writes_nothing_where_input_is_wrong(town, tmp
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_plan_on_surfaces_conserves_the_energy(town):
     where = places(town, (LONS[3], "marketplace"))
     study = Study(change(town, surfaces={"places": where}))
     assert study.plan.demand["demand_kwh_day"].sum() == pytest.approx(12, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_real_sectors_keep_every_kwh(shared_data):
     test_data = shared_data / "data"
     config = ROOT / "configs" / "real-islamabad-sectors.yaml"

@@ -11,6 +11,14 @@ from siting.study.earning import earnings, earnings_in_words
 YEARS = {"budgets_pkr": {2029: 1000, 2030: 1000}}
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    path = change(write_town(tmp_path_factory.mktemp("town")), years=YEARS)
+    with (path.parent / "fleet.csv").open("a", encoding="utf-8") as fleet:
+        fleet.write("2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n")
+    return path.read_text(encoding="utf-8"), path, siting.run(path)
+
+
 @pytest.mark.parametrize(
     ("asked", "little"),
     [
@@ -21,11 +29,9 @@ YEARS = {"budgets_pkr": {2029: 1000, 2030: 1000}}
         ({"rule": "always", "per_million_by_year": {2029: 6000, 2030: 4500}}, 4500.0),
     ],
 )
-def test_what_is_little_is_what_was_asked(tmp_path, asked, little):
-    path = change(write_town(tmp_path / "town"), years=YEARS)
-    with (path.parent / "fleet.csv").open("a", encoding="utf-8") as fleet:
-        fleet.write("2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n")
-    plan = siting.run(path)
+def test_what_is_little_is_what_was_asked(ran, asked, little):
+    text, path, plan = ran
+    path.write_text(text, encoding="utf-8")
     assert sorted(plan.new_sites["name"]) == ["East pump", "West pump"]
     # Each of the two draws PKR 1,000, so that 4 kWh/day are 4,000 a PKR m.
     east = str(plan.new_sites.set_index("name").loc["East pump", "site_id"])

@@ -37,6 +37,7 @@ def test_fetch_then_run_without_a_network(config, server, monkeypatch, tmp_path)
     assert plan.served_share > 0
 
 
+@pytest.mark.slow
 def test_without_a_network_and_nothing_fetched_the_error_says_what_to_do(config, server):
     config.write_text(config.read_text().replace(server.url, "http://127.0.0.1:9"))
     with pytest.raises(DownloadError) as caught:

@@ -46,6 +46,7 @@ def headline(plan):
 # --- what a rupee must bring ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_station_that_brings_too_little_is_left_and_so_is_its_money(town, tmp_path):
     # East serves 4 kWh/day for 1,000 rupees: 4,000 a PKR m.
     plan = siting.run(
@@ -63,6 +64,7 @@ def test_a_station_that_brings_too_little_is_left_and_so_is_its_money(town, tmp_
     ]
 
 
+@pytest.mark.slow
 def test_stations_that_bring_little_are_named(town, tmp_path):
     text = (town.parent / "chargers.csv").read_text(encoding="utf-8")
     dear = text.replace("1000,1000,1000", "1000000,1000000,1000000")
@@ -86,6 +88,7 @@ def test_every_square_with_a_candidate_has_a_station(town):
     ] * 2
 
 
+@pytest.mark.slow
 def test_squares_that_the_money_does_not_reach_are_told(town):
     with pytest.raises(InfeasibleError) as caught:
         siting.run(change(town, budget_pkr=1000, limits={"density": {"square_km": 3}}))
@@ -102,6 +105,7 @@ def test_a_square_no_candidate_can_meet_is_named(town):
     assert caught.value.faults[0].ids[0].startswith("square 3 km E")
 
 
+@pytest.mark.slow
 def test_a_road_from_a_layer_has_a_station_along_every_stretch(town):
     line = shapely.LineString([(LONS[0], LAT), (LONS[-1], LAT)])
     gpd.GeoDataFrame({"name": ["The street"]}, geometry=[line], crs=4326).to_file(
@@ -116,11 +120,13 @@ def test_a_road_from_a_layer_has_a_station_along_every_stretch(town):
         siting.run(limited(town, corridors=rule | {"every_km": 2}))
 
 
+@pytest.mark.slow
 def test_a_road_that_is_not_there_is_told(town):
     with pytest.raises(InputError, match="'N-5' is no road of the network"):
         siting.run(limited(town, corridors={"roads": ["N-5"], "every_km": 50}))
 
 
+@pytest.mark.slow
 def test_power_for_each_vehicle_is_told_and_can_be_asked_for(town, tmp_path):
     # A hub has 10 / 24 kW, so that two have 0.069 for each of 12 two-wheelers.
     bikes = {"ev_classes": ["two_wheeler"]}
@@ -140,6 +146,7 @@ def test_power_for_each_vehicle_is_told_and_can_be_asked_for(town, tmp_path):
 # --- money by charger group ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_split_gives_each_group_its_share_and_follows_the_budget(town):
     two_kinds(town)
     # Half of 2,000 pays for one hub; the other half is not for two-wheelers.
@@ -149,6 +156,7 @@ def test_a_split_gives_each_group_its_share_and_follows_the_budget(town):
     assert table["served_kwh_day"].tolist() == pytest.approx([8, 12])
 
 
+@pytest.mark.slow
 def test_the_packaged_split_is_of_the_crores_of_india(town):
     plan = siting.run(change(two_kinds(town), budget_pkr=4000, limits={"split_like": "pm_e_drive"}))
     most = {row["limit"]: row["at_most"] for row in plan.outcome.limits}
@@ -157,6 +165,7 @@ def test_the_packaged_split_is_of_the_crores_of_india(town):
     assert built(plan) == ["West pump"]  # 1,169 rupees for two-wheelers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "hubs"),
     [("ceiling", 2), ("kept", 1), ("both", 1)],
@@ -207,11 +216,13 @@ def test_rules_that_make_no_sense_are_refused_from_the_yaml_alone(town, keys, ke
     assert what in fault.what
 
 
+@pytest.mark.slow
 def test_a_part_of_the_split_without_chargers_is_told(town):
     with pytest.raises(InputError, match="no offer draws on it"):
         siting.run(limited(town, split_like="pm_e_drive"))
 
 
+@pytest.mark.slow
 def test_the_old_limits_of_a_run_are_read_again(town, tmp_path):
     path = limited(two_kinds(town), split={"lev": 0.5}, density={"square_km": 3})
     change(path, budget_pkr=4000)

@@ -40,6 +40,7 @@ def test_each_owner_equips_his_share_and_hears_what_it_costs(town, tmp_path):
     assert verify_run(tmp_path / "run").faults == []
 
 
+@pytest.mark.slow
 def test_pooled_owners_may_leave_it_to_one_of_them(town):
     plan = run(town, "{column: brand, share: 0.3, pooled: true}")
     assert plan.new_sites["name"].tolist() == ["West pump"]
@@ -47,6 +48,7 @@ def test_pooled_owners_may_leave_it_to_one_of_them(town):
         run(town, "{column: brand, share: 0.3}")
 
 
+@pytest.mark.slow
 def test_a_share_by_province_holds_in_each(town):
     plan = run(town, "{column: brand, share: 0.5, by: province}", 3_000)
     assert set(plan.tables["mandates"]["mandate"]) == {
@@ -55,6 +57,7 @@ def test_a_share_by_province_holds_in_each(town):
     assert len(plan.new_sites) == 3
 
 
+@pytest.mark.slow
 def test_on_the_owners_money_he_builds_so_many_and_no_more(town, tmp_path):
     plan = run(town, "{column: brand, share: 0.5, money: owner}", 0, out=tmp_path / "run")
     assert plan.outcome.subsidy_pkr == 0

@@ -48,6 +48,7 @@ def npv(kwh_day, sales_path=(1.0,)):
 # --- the hurdle ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
     town = write_town(tmp_path)
     plan = siting.run(town, [GAP, "program.budget_pkr=200_000"])
@@ -120,6 +121,7 @@ def growing(tmp_path):
     return town
 
 
+@pytest.mark.slow
 def test_sales_follow_the_fleet_from_the_opening_year(growing):
     path = Study(growing, ["money.opening_year=2028"]).business_rules.sales_path
     assert path == pytest.approx((0.5, 0.75, 1.0))
@@ -206,6 +208,7 @@ def test_the_built_plan_s_money_is_valued_under_the_slow_fleet(slower):
     assert slow["money"]["loss_pkr_year"] == pytest.approx(lost, abs=1)
 
 
+@pytest.mark.slow
 def test_it_is_told_wherever_served_is(slower):
     town, keys, plan, folder = slower
     slow = next(row for row in plan.facts["what_if"] if row["key"] == "scenario slow")["money"]
@@ -263,6 +266,7 @@ def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(sl
 # --- concessions ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "milp"])
 def test_what_a_concession_s_good_station_earns_carries_its_poor_one(tmp_path, method):
     # Over its need the west earns 426,339, the east lacks 145,923 to NPV 0 at its 4 kWh/day.

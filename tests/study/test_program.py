@@ -60,12 +60,14 @@ def test_floors_that_no_plan_holds_are_told_with_have_need_and_fix(town):
     assert "budget" in text.lower()
 
 
+@pytest.mark.slow
 def test_max_min_needs_both_hubs_or_serves_no_zone_at_all(town):
     plan = siting.run(change(town, budget_pkr=2000, zones=ZONES, fairness="max_min"))
     assert built(plan) == ["East pump", "West pump"]
     assert dict(plan.headline())["Worst-served zone"].endswith("(100.0%)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "keys",
     [
@@ -93,11 +95,13 @@ def test_least_cost_for_half_is_one_hub(town):
     assert plan.outcome.proof.objective == plan.outcome.proof.bound == 1000
 
 
+@pytest.mark.slow
 def test_all_of_it_costs_two_hubs(town):
     plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 1}))
     assert plan.outcome.proof.objective == 2000
 
 
+@pytest.mark.slow
 def test_people_count_for_people(town):
     (town.parent / "people.csv").write_text(
         f"lon,lat,people\n{LONS[0]},33.6,8\n{LONS[-1]},33.6,4\n", encoding="utf-8"
@@ -108,6 +112,7 @@ def test_people_count_for_people(town):
     assert plan.outcome.proof.objective == pytest.approx(8 / 1.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "decay",
     [
@@ -142,6 +147,7 @@ def test_two_years_build_the_bigger_side_first(town):
     }
 
 
+@pytest.mark.slow
 def test_several_futures_share_one_plan(town):
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,18"), encoding="utf-8")
@@ -156,6 +162,7 @@ def test_several_futures_share_one_plan(town):
     assert built(plan) == ["West pump"]
 
 
+@pytest.mark.slow
 def test_alternatives_differ(town):
     plan = siting.run(change(town, budget_pkr=1000, alternatives={"count": 2, "differ_by": 2}))
     table = plan.tables["alternatives"]
@@ -163,6 +170,7 @@ def test_alternatives_differ(town):
     assert plan.tables["alternative_sites"]["plans"].to_list() == [1, 1]
 
 
+@pytest.mark.slow
 def test_greedy_says_what_it_guarantees(town):
     plan = siting.run(change(town, section="solver", method="greedy"))
     assert plan.outcome.served_kwh_day == pytest.approx(12)
@@ -172,11 +180,13 @@ def test_greedy_says_what_it_guarantees(town):
 # ------------------------------------------------------------------------------------ limits
 
 
+@pytest.mark.slow
 def test_one_new_station_at_most(town):
     plan = siting.run(change(town, limits={"most_new_stations": 1}))
     assert built(plan) == ["West pump"]
 
 
+@pytest.mark.slow
 def test_a_site_by_name_is_required_or_ruled_out(town):
     plan = siting.run(change(town, budget_pkr=1000, limits={"required_sites": ["east PUMP"]}))
     assert built(plan) == ["East pump"]
@@ -190,6 +200,7 @@ def test_a_site_that_is_not_there_is_told_with_the_nearest_name(town):
     assert report.faults[0].fix == "did you mean West pump?"
 
 
+@pytest.mark.slow
 def test_envelopes_of_charger_groups(town):
     limits = {"envelopes": {"bikes": {"budget_pkr": 1500, "charger_groups": ["lev"]}}}
     plan = siting.run(change(town, budget_pkr=5000, limits=limits))
@@ -203,6 +214,7 @@ def test_an_envelope_of_an_unknown_group_is_told(town):
         siting.run(change(town, limits=limits))
 
 
+@pytest.mark.slow
 def test_stations_apart(town):
     plan = siting.run(change(town, limits={"spacing_m": 10_000}))
     assert len(plan.new_sites) == 1
@@ -241,6 +253,7 @@ def test_what_does_not_go_together_is_told_before_anything_is_read(town, keys, k
     assert [f.where.rpartition("key ")[2] for f in report.faults] == [key]
 
 
+@pytest.mark.slow
 def test_two_things_cannot_both_be_best_until_one_comes_first(town):
     keys = {"zones": ZONES, "fairness": "max_min", "least_cost": {"served_share": 0.5}}
     (fault,) = check(change(town, **keys)).faults
@@ -286,6 +299,7 @@ def test_a_zone_that_is_not_there_is_told_with_those_that_are(town):
     assert fault.fix == "did you mean row 1 column 1?"
 
 
+@pytest.mark.slow
 def test_at_least_one_of_some_sites(town):
     limits = {"at_least": {"east": {"sites": ["East pump"]}}}
     plan = siting.run(change(town, budget_pkr=1000, limits=limits))
@@ -294,6 +308,7 @@ def test_at_least_one_of_some_sites(town):
     assert (row["limit"], row["used"], row["at_least"], row["at_most"]) == ("east", 1, 1, None)
 
 
+@pytest.mark.slow
 def test_an_envelope_holds_where_public_money_fills_the_gap(town):
     limits = {"envelopes": {"bikes": {"budget_pkr": 1, "charger_groups": ["lev"]}}}
     subsidy = {"rule": "gap", "gap_cap_share": 1.0}
@@ -302,6 +317,7 @@ def test_an_envelope_holds_where_public_money_fills_the_gap(town):
     assert row["used"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["milp", "greedy"])
 def test_the_run_says_what_really_ran(town, tmp_path, method):
     change(town, section="solver", method=method)
@@ -314,6 +330,7 @@ def test_the_run_says_what_really_ran(town, tmp_path, method):
     assert lp.read_text().startswith("\\* ")
 
 
+@pytest.mark.slow
 def test_the_program_of_a_least_regret_is_written_too(town, tmp_path):
     siting.run(change(town, scenarios={**TWO, "criterion": "regret"}), write_lp=tmp_path / "a.lp")
     assert "regret" in (tmp_path / "a.lp").read_text()
@@ -334,6 +351,7 @@ NO_LAND = dict.fromkeys(
 )
 
 
+@pytest.mark.slow
 def test_each_new_station_has_its_business_case(town, tmp_path):
     out = tmp_path / "run"
     change(town, section="offers", costs=NO_LAND)
@@ -344,6 +362,7 @@ def test_each_new_station_has_its_business_case(town, tmp_path):
     assert (plan.new_sites["npv_pkr"] > 0).all()
 
 
+@pytest.mark.slow
 def test_public_money_fills_the_gap_and_no_more(town):
     subsidy = {"rule": "gap", "gap_cap_share": 1.0, "charger_share": 0.0}
     free = siting.run(change(town, section="offers", subsidy=subsidy, costs=NO_LAND))
@@ -355,6 +374,7 @@ def test_public_money_fills_the_gap_and_no_more(town):
     assert poor.new_sites.empty  # no case comes near, and 5,000 rupees fill nothing
 
 
+@pytest.mark.slow
 def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
     with (town.parent / "fleet.csv").open("a", encoding="utf-8") as fleet:
         fleet.write("2029,two_wheeler,24,24,24,by hand,ASSUMPTION\n")
@@ -386,6 +406,7 @@ def test_money_that_lapses_is_paid_ahead_of_what_a_case_will_lack(town):
         paid(whole - ahead, 0)
 
 
+@pytest.mark.slow
 def test_need_pays_what_a_case_lacks_up_to_what_share_would_pay(town):
     subsidy = {"rule": "need", "charger_share": 1.0, "grid_share": 1.0}
     subsidy |= {"hurdle": {"sales_share": 1.0}}
@@ -443,6 +464,7 @@ def test_a_group_in_use_without_a_price_is_refused_before_solving(town):
     ]
 
 
+@pytest.mark.slow
 def test_a_station_that_stands_can_be_extended(town):
     (town.parent / "old.csv").write_text(
         f"lon,lat,name,power_kw\n{LONS[1]},33.6,Old,7\n", encoding="utf-8"
@@ -472,6 +494,7 @@ def test_a_floor_above_what_any_site_reaches_is_told_with_have_need_and_fix(town
 # ------------------------------------------------------------------------------------ frontier
 
 
+@pytest.mark.slow
 def test_the_frontier_of_the_town_by_hand(town, tmp_path):
     out = tmp_path / "frontier"
     done = CliRunner().invoke(
@@ -525,6 +548,7 @@ def test_the_least_cost_to_all_is_told_with_what_a_minute_is_valued_at(town):
     ]
 
 
+@pytest.mark.slow
 def test_the_least_cost_to_all_may_come_first(town):
     path = change(town, then=["least_cost_to_all", "most_worth"], min_served_share=0.6)
     plan = siting.run(path)

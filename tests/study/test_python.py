@@ -58,6 +58,7 @@ def test_objects_give_the_plan_that_their_files_give(town):
     assert by_object.served_share == pytest.approx(by_file.served_share, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_what_was_given_is_kept_in_the_run_folder_and_runs_again_elsewhere(town, tmp_path):
     study = in_memory(town)
     write_run(study, tmp_path / "run", datetime.now().astimezone())
@@ -70,6 +71,7 @@ def test_what_was_given_is_kept_in_the_run_folder_and_runs_again_elsewhere(town,
     assert (tmp_path / "third" / "given" / names[0]).is_file()
 
 
+@pytest.mark.slow
 def test_two_tables_of_one_key_are_both_kept(town, tmp_path):
     first = layer(town.parent / "sites.csv")
     study = in_memory(town, candidates=[first.iloc[:1], first.iloc[1:]])
@@ -308,6 +310,7 @@ def test_a_program_is_told_in_words_and_mathematics(town):
 # --- plans that answer ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_plan_in_memory_and_its_folder_say_the_same(town, tmp_path):
     plan = siting.Study(town).plan
     folder = plan.save(tmp_path / "run")
@@ -324,6 +327,7 @@ def test_a_plan_in_memory_and_its_folder_say_the_same(town, tmp_path):
     assert plan.explain("East pump").state == "built"
 
 
+@pytest.mark.slow
 def test_a_plan_is_made_anew_in_memory_and_compared(town, tmp_path):
     plan = siting.Study(town).plan
     again = plan.replan(drop=["East pump"], budget_pkr=1_000)
@@ -365,6 +369,7 @@ def test_a_plan_that_no_study_made_says_so(town):
         plan.explain()
 
 
+@pytest.mark.slow
 def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
     folder = siting.Study(town).plan.save(tmp_path / "run")
     again = siting.study_from_run(folder).with_(people=layer(town.parent / "people.csv"))
@@ -377,6 +382,7 @@ def test_a_study_of_a_folder_reads_anew_what_changes(town, tmp_path):
 # --- finished tables of one's own ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_drives_and_offers_of_ones_own_are_taken_kept_and_run_again(town, tmp_path):
     study = siting.Study(town)
     other = {"s0001": "s0002", "s0002": "s0001"}
@@ -426,6 +432,7 @@ def test_faults_of_ones_own_tables_are_told(town):
         study.with_(offers={"table_csv": bare}).offers  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
     study = siting.Study(town)
     cells, sites = study.cells["cell_id"], study.candidates["site_id"]
@@ -448,6 +455,7 @@ def test_a_matrix_of_minutes_is_drives_with_ids_or_by_place(town, tmp_path):
             study.with_(reach=wrong).reach  # noqa: B018
 
 
+@pytest.mark.slow
 def test_demand_of_ones_own_is_taken_kept_and_run_again(town, tmp_path):
     study = siting.Study(town)
     west, east = study.people.geometry
@@ -518,6 +526,7 @@ def test_an_odd_place_for_results_is_told_in_words(town, output, more):
             siting.Study(town).with_(output=output)
 
 
+@pytest.mark.slow
 def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
     places = gpd.GeoDataFrame(
         {"name": ["West pump", "By it", "East pump"], "plot_no": [17, 18, 19],

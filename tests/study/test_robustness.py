@@ -226,12 +226,14 @@ def test_people_by_minutes_to_the_nearest_station_are_those_of_the_reach(tmp_pat
     assert "isochrones" not in nothing.plan.layers
 
 
+@pytest.mark.slow
 def test_a_plan_without_a_station_has_no_day(tmp_path):
     plan = siting.run(write_town(tmp_path), ["program.budget_pkr=0"])
     assert plan.facts["day"]["why_not"] == "no station stands"
     assert dict(plan.headline())["Simulated day"] == "none: no station stands"
 
 
+@pytest.mark.slow
 def test_a_plan_in_years_with_floors_and_scenarios_fares_too(tmp_path):
     plan = siting.run(
         write_town(tmp_path),
@@ -247,6 +249,7 @@ def test_a_plan_in_years_with_floors_and_scenarios_fares_too(tmp_path):
     assert plan.facts["day"]["planned"]["drivers_day"] > 0
 
 
+@pytest.mark.slow
 def test_coverage_and_the_gap_rule_fare_too(tmp_path):
     town = write_town(tmp_path)
     cover = siting.run(town, ["program.model=coverage"])
@@ -285,6 +288,7 @@ def test_robust_is_the_yaml_the_page_shows():
         assert f"{name}: {{probability: {future.probability:g}" in page
 
 
+@pytest.mark.slow
 def test_the_shortest_drives_are_told_in_minutes_a_driver(tmp_path):
     plan = siting.run(write_town(tmp_path), ["program.then=[shortest_drives]"])
     said = dict(plan.headline())["Then shortest drives"]

@@ -60,6 +60,7 @@ def test_what_is_shown_of_a_run_verifies(run):
     assert verify_run(run).faults == []
 
 
+@pytest.mark.slow
 def test_people_read_chargers_and_no_code_names(run):
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "2 x socket" in page
@@ -91,6 +92,7 @@ def test_limits_read_what_a_size_is_made_of(town):
     assert len(study.plan.new_sites) == 1
 
 
+@pytest.mark.slow
 def test_a_layer_with_numbers_that_no_size_has_is_judged_beside_the_best(town, tmp_path):
     theirs = tmp_path / "theirs.csv"
     theirs.write_text(f"lon,lat,chargers\n{LONS[1]},{LAT},4 x socket\n", encoding="utf-8")

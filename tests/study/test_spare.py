@@ -53,6 +53,7 @@ def hurried(tmp_path, monkeypatch):
     return plan, tmp_path / "run", heard
 
 
+@pytest.mark.slow
 def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     plan, folder, heard = hurried
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -81,6 +82,7 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     assert page.count("not worked out in the time") >= len(new) + len(others)
 
 
+@pytest.mark.slow
 def test_a_run_with_time_tells_all_of_it(tmp_path):
     plan = siting.run(write_town(tmp_path / "town"))
     assert len(plan.facts["lost_without"]) == len(plan.new_sites)
@@ -91,6 +93,7 @@ def test_a_run_with_time_tells_all_of_it(tmp_path):
     assert "in the time" not in json.dumps([plan.facts["alternatives"], plan.facts["what_if"]])
 
 
+@pytest.mark.slow
 def test_the_seconds_of_a_run_are_all_counted(tmp_path):
     config = write_town(tmp_path / "town")
     heard = []
@@ -123,6 +126,7 @@ def test_a_phase_has_its_own_seconds_and_who_asks_has_the_rest(tmp_path, monkeyp
     assert study.seconds == {"inner": 10, "outer": 5}
 
 
+@pytest.mark.slow
 def test_a_run_that_had_no_time_is_verified_with_its_blanks(hurried, monkeypatch):
     _, folder, _ = hurried
     before = (folder / "report.html").read_bytes()

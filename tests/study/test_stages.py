@@ -115,6 +115,7 @@ ONLY_OF_SOME = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_declared_is_what_is_read(read_keys, tmp_path):
     """A run of the embedded city with surfaces: every declared key is read, and no other is."""
     surfaces = {"places": None, "weights": {}, "trips": 4}

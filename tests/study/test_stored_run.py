@@ -120,6 +120,7 @@ def test_a_change_drops_what_rests_on_it_and_nothing_else(run, override, gone):
     assert study.reused == tuple(stage for stage in STORED if stage not in gone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     ["reach.cutoff_min=20", "offers.headroom_kw=50", "roads.peak=false", "demand.case=high",
@@ -209,6 +210,7 @@ def test_a_manifest_without_its_keys_lists_them(run):
     assert "lacks files" in faults[0]
 
 
+@pytest.mark.slow
 def test_an_empty_plan_is_stored_and_opened_like_any_other(kept, tmp_path):
     out = tmp_path / "empty"
     siting.run(kept / "town" / "town.yaml", ["program.budget_pkr=0"], out=out)
@@ -238,6 +240,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked",
     often(QUESTIONS, {"people", "years", "scenarios", "gap"}),

@@ -40,6 +40,7 @@ def test_the_towns_plan_is_the_one_solved_by_hand(town):
     assert both.served_share == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_run_folder_is_whole_and_opens_elsewhere(town, tmp_path):
     out = tmp_path / "out"
     plan = siting.run(town, out=out)
@@ -62,6 +63,7 @@ def test_the_run_folder_is_whole_and_opens_elsewhere(town, tmp_path):
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_the_written_config_runs_again_to_the_same_plan(town, tmp_path):
     first = siting.run(town, out=tmp_path / "one")
     again = siting.run(tmp_path / "one" / "config.yaml", out=tmp_path / "two")
@@ -97,6 +99,7 @@ def test_progress_tells_each_stage_once_with_its_own_seconds(town):
     assert all(e.text and e.seconds >= 0 for e in events)
 
 
+@pytest.mark.slow
 def test_money_for_nothing_builds_nothing_and_says_so(town):
     plan = siting.run(town, ["program.budget_pkr=999"])
     assert plan.new_sites.empty
@@ -106,6 +109,7 @@ def test_money_for_nothing_builds_nothing_and_says_so(town):
     assert plan.outcome.subsidy_pkr == 0
 
 
+@pytest.mark.slow
 def test_a_floor_that_cannot_hold_says_have_need_and_fix(town):
     with pytest.raises(InfeasibleError) as caught:
         siting.run(town, ["program.budget_pkr=1_000", "program.min_served_share=0.9"])
@@ -172,6 +176,7 @@ def test_no_candidate_within_reach_is_an_error_not_an_empty_plan(town):
     assert "reach" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_row_order_of_the_inputs_changes_nothing(town):
     first = siting.run(town)
     for name in ("people.csv", "sites.csv"):
@@ -182,6 +187,7 @@ def test_row_order_of_the_inputs_changes_nothing(town):
     pd.testing.assert_frame_equal(first.service, again.service)
 
 
+@pytest.mark.slow
 def test_roads_of_openstreetmap_credit_it_in_every_output(town, tmp_path):
     whose = ", licence: CC0, attribution: nobody"
     text = town.read_text(encoding="utf-8")
@@ -230,6 +236,7 @@ solver: {gap: 0.05, time_limit_s: 10}
 """
 
 
+@pytest.mark.slow
 def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
     text = (town.parent / "roads.osm").read_text(encoding="utf-8")
     assert "amenity" not in text
@@ -260,6 +267,7 @@ def test_a_road_file_alone_makes_a_plan_that_says_what_it_lacks(town, caplog):
         _ = Study(path).places
 
 
+@pytest.mark.slow
 def test_every_place_used_is_said_with_the_remedy(town):
     plan = siting.run(town, ["program.budget_pkr=1e9"], out=town.parent / "all")
     assert len(plan.new_sites) == len(plan.candidates) == 2
