@@ -60,6 +60,8 @@ PRICING, WIDENED, WIDER = 0.5, 4, 3.0
 FEW = 500
 # Of a program over years: of what is left, shares for the last year alone, and to decide when.
 LAST_YEAR, YEARS = 0.4, 0.3
+# Share of what is left for the program of the offers that are priced in.
+NARROWED = 0.97
 # Share of what is left in which stations move in the end to the best of all offers.
 MOVES = 0.1
 # Share of the time in which a plan without concessions is found, to begin at.
@@ -325,7 +327,9 @@ class _Solve:
             if priced is not None:
                 taken = priced.taken[self._in_whole(np.arange(frame.count))]
                 known = Known(priced.bound, taken, tuple(map(self._from_whole, led_to)))
-            result = self._solved(frame, known)
+            # What is left then is for the bound on all offers.
+            with self.clock.within(self.clock.share_after(NARROWED)):
+                result = self._solved(frame, known)
             if priced is None:
                 return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
