@@ -9,6 +9,7 @@ from conftest import ROOT
 
 ROOMS = [
     "texts",
+    "pages",
     "errors",
     "tables",
     "locks",
