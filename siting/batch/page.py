@@ -19,16 +19,16 @@ from siting.writing import write_whole
 PAGE = "index.html"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
 # Head of each column of figures, its key, its form and its unit.
-_FIGURES: list[tuple[Any, ...]] = [
-    ("Served", "served_share", ".1%"),
-    ("kWh/day", "served_kwh_day"),
-    ("At most", "bound_kwh_day"),
-    ("Gap", "gap", ".2%"),
+_FIGURES = (
+    ("Served", "served_share", ".1%", 1.0),
+    ("kWh/day", "served_kwh_day", ",.0f", 1.0),
+    ("At most", "bound_kwh_day", ",.0f", 1.0),
+    ("Gap", "gap", ".2%", 1.0),
     ("Subsidy, PKR m", "subsidy_pkr", ",.2f", 1e6),
     ("Cost, PKR m", "cost_pkr", ",.2f", 1e6),
-    ("Stations", "new_stations"),
-    ("Seconds", "seconds", ",.1f"),
-]
+    ("Stations", "new_stations", ",.0f", 1.0),
+    ("Seconds", "seconds", ",.1f", 1.0),
+)
 
 
 def write_page(table: pd.DataFrame, out: Path) -> None:
@@ -124,4 +124,4 @@ def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str) -> list[str]:
     if row["error"]:
         text = row["error"] if row["study"] else f"{row['config']}\n{row['error']}"
         return [*cells, html_text(text)]
-    return cells + [pages.figure(row[key], *form, blank="") for _, key, *form in _FIGURES]
+    return cells + [pages.figure(row[key], form, unit, "") for _, key, form, unit in _FIGURES]
