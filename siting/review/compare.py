@@ -27,7 +27,6 @@ from siting.report.differences import (
 )
 from siting.report.run_record import RunRecord
 from siting.review.places import match_places
-from siting.review.score import mean_drive_min
 from siting.review.shown import Block, Shown
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
@@ -249,7 +248,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
         add(key, "stations", [f[key] for f in facts])
     new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]
     add("new_power_kw", "kW", [float(sites["power_kw"].sum()) for sites in new])
-    add("mean_travel_min", "min", [mean_drive_min(run.service) for run in runs])
+    add("mean_travel_min", "min", [f["mean_travel_min"] for f in facts])
     for key, unit in (("status", ""), ("gap", "share"), ("bound_kwh_day", "kWh/day")):
         add(key, unit, [f[key] for f in facts])
     return pd.DataFrame(rows)
