@@ -345,4 +345,5 @@ class Run(Root):
             nodes=self.nodes,
             guarantee=self.guarantee,
             noise=self.noise,
+            prices=self.prices,
         )
