@@ -16,6 +16,7 @@ import pandas as pd
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
 from siting.program.aims import LeastRegret
+from siting.tables import mean_drive_min
 
 ENERGY_UNIT = "kWh/day"
 
@@ -145,8 +146,7 @@ class Outcome:
             return math.nan, math.nan
         order = np.argsort(minutes, kind="stable")
         within = np.searchsorted(np.cumsum(kwh[order]), 0.9 * kwh.sum() * (1 - 1e-9))
-        mean = math.fsum(kwh * minutes) / math.fsum(kwh)
-        return mean, float(minutes[order][min(within, len(order) - 1)])
+        return mean_drive_min(kwh, minutes), float(minutes[order][min(within, len(order) - 1)])
 
     @property
     def subsidies(self) -> dict[str, float]:

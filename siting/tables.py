@@ -7,6 +7,7 @@ between stages, the source of the data dictionary in the documentation, and the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Literal
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from siting.errors import Fault, InputError
 
@@ -369,6 +371,17 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
             )
         )
     return faults
+
+
+def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
+    """Return the mean drive of a kWh served (min); NaN if nothing is served.
+
+    >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
+    3.0
+    """
+    kwh, minutes = np.asarray(kwh, dtype=float), np.asarray(minutes, dtype=float)
+    served = math.fsum(kwh)
+    return math.fsum(kwh * minutes) / served if served > 0 else math.nan
 
 
 def _count(mask: np.ndarray, one: str, many: str, what: str) -> str:

@@ -1,7 +1,6 @@
 """A report as a browser would read it, and stored runs to make one of, small and great."""
 
 import json
-import shutil
 from html.parser import HTMLParser
 
 import geopandas as gpd
@@ -12,7 +11,9 @@ import yaml
 from reseal import reseal
 from town import write_town
 
-from siting import export, report, study
+from siting import export, study
+from siting.report import RunRecord
+from siting.study.report_page import record_of
 
 WILD = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 URDU = "صدر پمپ، کراچی"
@@ -88,7 +89,7 @@ def make_run(folder, **changes):
 
 def page_of(folder, frontier=None):
     """Return the report of a run folder, written anew."""
-    return Page(report.write_report(folder, None, frontier).read_text(encoding="utf-8"))
+    return Page(study.write_report(folder, None, frontier).read_text(encoding="utf-8"))
 
 
 def edit_json(path, change):
@@ -101,15 +102,12 @@ def edit_json(path, change):
 CLASSES = [f"class_{i}" for i in range(7)]
 
 
-def great_run(folder, small):
-    """Write a made-up run of 10,000 nodes, 20,000 edges, 5,000 cells and 150 stations; no solving.
+def great_run(small):
+    """Return a made-up run of 10,000 nodes, 20,000 edges, 5,000 cells and 150 stations; no solving.
 
     What it does not say itself is taken from a small run.
     """
     rng = np.random.default_rng(1)
-    folder.mkdir(parents=True)
-    for name in ("config.yaml", "figures.csv"):
-        shutil.copy(small / name, folder / name)
     roads, nodes = _great_roads(rng)
     cells = _great_cells(rng)
     count, stations = len(cells), 150
@@ -140,8 +138,7 @@ def great_run(folder, small):
         {"site_id": ids, "name": sites["name"], "kind": "fuel", "existing": False},
         geometry=site_points,
     )
-    export.write_run_tables(
-        folder,
+    layers = export.layers_of(
         sites=sites,
         cells=cells,
         demand=demand,
@@ -150,14 +147,13 @@ def great_run(folder, small):
         dropped=places.iloc[:0],
         offers=offers,
         edges=roads,
-        title="A town by hand",
-        note="",
     )
     classes = demand.groupby("vehicle_class")[["demand_kwh_day", "served_kwh_day"]].sum()
     served = float(classes["served_kwh_day"].sum())
 
-    def change(facts):
-        facts["classes"] = [
+    record = record_of(small)
+    facts = record.facts | {
+        "classes": [
             {
                 "vehicle_class": name,
                 "demand_kwh_day": row["demand_kwh_day"],
@@ -165,24 +161,17 @@ def great_run(folder, small):
                 "served_share": row["served_kwh_day"] / row["demand_kwh_day"],
             }
             for name, row in classes.iterrows()
-        ]
-        facts |= {
-            "objective_kwh_day": served,
-            "bound_kwh_day": served,
-            "gap": 0.0,
-            "served_share": served / float(classes["demand_kwh_day"].sum()),
-            "new_stations": stations,
-            "subsidy_pkr": float(sites["subsidy_pkr"].sum()),
-            "cost_pkr": float(sites["cost_pkr"].sum()),
-            "alternatives": dict.fromkeys(ids, "Without it nothing would go unserved."),
-        }
-        facts["sizes"] |= {"cells": count, "edges": len(roads)}
-        facts["sizes"] |= dict.fromkeys(("offers", "offers_shown"), stations)
-
-    shutil.copy(small / "run.json", folder / "run.json")
-    shutil.copytree(small / "stages", folder / "stages")
-    edit_json(folder / "run.json", change)
-    return folder
+        ],
+        "objective_kwh_day": served,
+        "bound_kwh_day": served,
+        "gap": 0.0,
+        "served_share": served / float(classes["demand_kwh_day"].sum()),
+        "new_stations": stations,
+        "subsidy_pkr": float(sites["subsidy_pkr"].sum()),
+        "cost_pkr": float(sites["cost_pkr"].sum()),
+        "alternatives": dict.fromkeys(ids, "Without it nothing would go unserved."),
+    }
+    return RunRecord.of(facts, record.settings, layers)
 
 
 def _great_roads(rng):

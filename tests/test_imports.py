@@ -8,6 +8,7 @@ from conftest import ROOT
 
 ROOMS = [
     "texts",
+    "pages",
     "errors",
     "tables",
     "locks",

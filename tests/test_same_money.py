@@ -13,8 +13,8 @@ import pytest
 from town import LAT, LONS, write_town
 
 import siting
-from siting.report import read_run
 from siting.review import Explained, WhatIf, compare, evaluate, frontier, replan, rerun, verify_run
+from siting.study.report_page import record_of
 
 SHARES = "charger_share: 1.0, grid_share: 1.0, fee_share: 1.0"
 NO_MORE = "contingency_share: 0, design_share: 0, insurance_share: 0, deposit_pkr_kw: 0"
@@ -71,7 +71,7 @@ def told(folder, plan):
     figures = compare([folder, folder.parent / "replanned"]).figures.set_index("figure")
     yield "compare", figures.loc["subsidy_pkr", folder.name]
     yield "rerun", rerun(folder, out=folder.parent / "rerun").plan.outcome.subsidy_pkr
-    yield "report", read_run(folder).sites["subsidy_pkr"]
+    yield "report", record_of(folder).sites["subsidy_pkr"]
     yield "reopened", siting.plan_from_run(folder).sites.subsidy_pkr
     given = plan.outcome.budget_pkr
     yield "frontier", frontier(plan, [given, 2 * given])["subsidy_pkr"].iloc[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from siting import pages
 from siting.batch.chart import chart_words, draw_chart
 from siting.batch.studies import value_words
 from siting.batch.table import swept_of
@@ -16,9 +17,18 @@ from siting.texts import html_text
 from siting.writing import write_whole
 
 PAGE = "index.html"
-# The page loads nothing and runs no script.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
+# Head of each column of figures, its key, its form and its unit.
+_FIGURES = (
+    ("Served", "served_share", ".1%", 1.0),
+    ("kWh/day", "served_kwh_day", ",.0f", 1.0),
+    ("At most", "bound_kwh_day", ",.0f", 1.0),
+    ("Gap", "gap", ".2%", 1.0),
+    ("Subsidy, PKR m", "subsidy_pkr", ",.2f", 1e6),
+    ("Cost, PKR m", "cost_pkr", ",.2f", 1e6),
+    ("Stations", "new_stations", ",.0f", 1.0),
+    ("Seconds", "seconds", ",.1f", 1.0),
+)
 
 
 def write_page(table: pd.DataFrame, out: Path) -> None:
@@ -41,7 +51,7 @@ def render(table: pd.DataFrame, out: Path) -> str:
     links = [_link(out, str(folder)) for folder in table["folder"]]
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8")
     drawing = draw_chart(table, swept, links)
-    figure = (
+    figures = (
         f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
         "A thin line ends at what no plan for the money can exceed.</figcaption></figure>"
         if drawing
@@ -51,29 +61,13 @@ def render(table: pd.DataFrame, out: Path) -> str:
         f'<p class="note"><b>{html_text(name)}</b>: {html_text(note)}</p>\n'
         for name, note in notes_of(table)
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{len(table):,} studies</title>
-<style>
-{style}</style>
-</head>
-<body>
-<h1>{_count(len(table), "study", "studies")}</h1>
-<p>{html_text(status_words(table))}</p>
-{f"<h2>Share of the energy wanted that is served</h2>{figure}" if figure else ""}
-<h2>Results</h2>
-<div class="wide">
+    shown = f"<h2>Share of the energy wanted that is served</h2>{figures}\n" if figures else ""
+    body = f"""<p>{html_text(status_words(table))}</p>
+{shown}<h2>Results</h2>
 {_table(table, swept, links)}
-</div>
 {notes}<p class="quiet">The same as figures: <a href="results.csv">results.csv</a>,
-<a href="results.parquet">results.parquet</a>. Seconds are those of the stages.</p>
-</body>
-</html>
-"""
+<a href="results.parquet">results.parquet</a>. Seconds are those of the stages.</p>"""
+    return pages.page(f"{len(table):,} {'study' if len(table) == 1 else 'studies'}", style, body)
 
 
 def notes_of(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -106,59 +100,28 @@ def _link(out: Path, folder: str) -> str:
 
 
 def _table(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
-    failed = (table["error"] != "").any()
-    heads = [("Study", ""), *((key.rpartition(".")[2], _side(table[key])) for key in swept)]
-    heads += [("Status", "")]
-    heads += [(name, "n") for name in ("Served", "kWh/day", "At most", "Gap", "Subsidy, PKR m",
-                                       "Cost, PKR m", "Stations", "Seconds")]  # fmt: skip
-    titles = dict(zip((key.rpartition(".")[2] for key in swept), swept, strict=True))
-    parts = ["<table><thead><tr>"]
-    parts += [
-        f'<th class="{side}"' + (f' title="{html_text(titles[name])}"' if name in titles else "")
-        + f">{html_text(name)}</th>"
-        for name, side in heads
-    ]  # fmt: skip
-    parts.append("</tr></thead><tbody>")
-    for row, link in zip(table.to_dict("records"), links, strict=True):
-        parts.append(_row(row, swept, link, len(heads) if failed else 0))
-    return "".join(parts) + "</tbody></table>"
-
-
-def _side(values: pd.Series) -> str:
-    return "n" if values.dtype == float else ""
-
-
-def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str, columns: int) -> str:
-    name = html_text(str(row["name"]))
-    cells = [("", f'<a href="{html_text(link)}">{name}</a>' if link else name)]
-    for key in swept:
-        value = row[key]
-        side = "n" if isinstance(value, float) else ""
-        cells.append((side, "" if pd.isna(value) else html_text(value_words(value))))
-    status = _STATUS.get(str(row["status"]), str(row["status"]))
-    cells.append(("", html_text(status)))
-    if row["error"]:
-        text = html_text(f"{row['config']}\n{row['error']}" if not row["study"] else row["error"])
-        left = columns - len(cells)
-        shown = "".join(f'<td class="{side}">{text_}</td>' for side, text_ in cells)
-        return f'<tr class="failed">{shown}<td class="error" colspan="{left}">{text}</td></tr>'
-    cells += [
-        ("n", _number(row["served_share"], "{:.1%}")),
-        ("n", _number(row["served_kwh_day"], "{:,.0f}")),
-        ("n", _number(row["bound_kwh_day"], "{:,.0f}")),
-        ("n", _number(row["gap"], "{:.2%}")),
-        ("n", _number(row["subsidy_pkr"], "{:,.2f}", 1e6)),
-        ("n", _number(row["cost_pkr"], "{:,.2f}", 1e6)),
-        ("n", _number(row["new_stations"], "{:,.0f}")),
-        ("n", _number(row["seconds"], "{:,.1f}")),
+    keys = [
+        f'<span title="{html_text(key)}">{html_text(key.rpartition(".")[2])}</span>'
+        for key in swept
     ]
-    shown = "".join(f'<td class="{side}">{text_}</td>' for side, text_ in cells)
-    return f'<tr class="{html_text(str(row["status"]))}">{shown}</tr>'
+    sides = ["", *("n" if table[key].dtype == float else "" for key in swept), ""]
+    rows = [
+        _row(row, swept, link) for row, link in zip(table.to_dict("records"), links, strict=True)
+    ]
+    return pages.table(
+        ["Study", *keys, "Status", *(head for head, *_ in _FIGURES)],
+        rows,
+        [*sides, *["n"] * len(_FIGURES)],
+        [str(status) for status in table["status"]],
+    )
 
 
-def _number(value: Any, form: str, unit: float = 1.0) -> str:
-    return "" if pd.isna(value) else form.format(float(value) / unit)
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str) -> list[str]:
+    name = html_text(str(row["name"]))
+    cells = [f'<a href="{html_text(link)}">{name}</a>' if link else name]
+    cells += ["" if pd.isna(row[key]) else html_text(value_words(row[key])) for key in swept]
+    cells.append(html_text(_STATUS.get(str(row["status"]), str(row["status"]))))
+    if row["error"]:
+        text = row["error"] if row["study"] else f"{row['config']}\n{row['error']}"
+        return [*cells, html_text(text)]
+    return cells + [pages.figure(row[key], form, unit, "") for _, key, form, unit in _FIGURES]

@@ -104,7 +104,7 @@ def report(
 ) -> None:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
     with errors_explained(quiet=quiet):
-        from siting.report import write_report
+        from siting.study import write_report
 
         path = write_report(run_folder(folder), out, frontier, language)
         if as_json:

@@ -15,6 +15,7 @@ from siting.engine.result import NOTHING, LeftOut
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.service import Service
+from siting.tables import mean_drive_min
 
 Method = Literal["exact", "greedy", "milp"]
 TieBreak = Literal["exact", "polished"]
@@ -279,8 +280,8 @@ class Answer:
     @property
     def mean_drive_min(self) -> float:
         """Mean drive of a kWh served in the last slice (min); 0 if nothing is served."""
-        served = self.served_kwh_day
-        return math.fsum(self.energy[:, -1] * self.pairs.minutes) / served if served else 0.0
+        drive = mean_drive_min(self.energy[:, -1], self.pairs.minutes)
+        return 0.0 if math.isnan(drive) else drive
 
     def __repr__(self) -> str:
         """Return the answer as a few readable lines."""

@@ -225,7 +225,7 @@ class Sower:
             for p, part in enumerate(self.cutter.parts):
                 if part.slice == s:
                     out[p][service.floor[f][part.rows[part.row]]] = 1.0
-        if not some and isinstance(aim, LeastMoney):
+        if not some and aim.of_money:
             return out  # all floors hold
         return out if some else None
 
@@ -233,7 +233,7 @@ class Sower:
         """Return each option's use of scarce resources by year; infinite if its case fails."""
         if self.gap is None:
             price = self.scarce
-            if isinstance(self.frame.aim, LeastMoney):
+            if self.frame.aim.of_money:
                 price = self.money_of()
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)

@@ -21,7 +21,7 @@ from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
 from siting.engine.proof import Stopped
 from siting.engine.result import Result
-from siting.program.aims import Aim, Drives, MostWorth, NetWorth
+from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
@@ -30,9 +30,9 @@ from siting.program.service import Service
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
     """Return whether each row in reach is served whole by the nearest station under these aims."""
-    decides = (aim for aim in aims if isinstance(aim, MostWorth | NetWorth | Drives))
+    decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
-    return not program.capacitated and isinstance(first, MostWorth | NetWorth)
+    return not program.capacitated and first is not None and first.of_worth
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:

@@ -28,7 +28,7 @@ from siting.engine.proof import Stopped
 from siting.engine.relocate import relocated
 from siting.engine.result import Result
 from siting.engine.values import unit_of
-from siting.program.aims import LeastMoney, MostWorth, NetWorth, ShortestDrives, WorstShare
+from siting.program.aims import ShortestDrives
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
@@ -62,10 +62,11 @@ def goes(frame: Frame) -> bool:
     """Return whether a frame for the shortest drives can be solved by horizons."""
     aims = [one.aim for one in frame.reached]
     # Regret and tails are functions of worth, which the decay program counts differently.
-    once = sum(isinstance(aim, MostWorth | NetWorth) for aim in aims) == 1
-    others = MostWorth | NetWorth | WorstShare | LeastMoney
+    once = sum(aim.of_worth for aim in aims) == 1
     return (
-        isinstance(frame.aim, ShortestDrives) and once and all(isinstance(a, others) for a in aims)
+        isinstance(frame.aim, ShortestDrives)
+        and once
+        and not any(a.of_scenarios or a.of_drives for a in aims)
     )
 
 
@@ -150,7 +151,7 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 def _worth_of(frame: Frame) -> Reached:
     """Return the worth reached, less the charge on its money if asked for."""
-    return next(one for one in frame.reached if isinstance(one.aim, MostWorth | NetWorth))
+    return next(one for one in frame.reached if one.aim.of_worth)
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:

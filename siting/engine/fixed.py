@@ -15,9 +15,9 @@ from siting.engine.cover import served_whole
 from siting.engine.frame import Frame
 from siting.engine.proof import Proof
 from siting.engine.served import worked_out
-from siting.engine.values import less_is_better, unit_of, value_of
+from siting.engine.values import unit_of, value_of
 from siting.errors import SolveError
-from siting.program.aims import Aim, Drives, LeastMoney, LeastRegret, MostWorth, Tail
+from siting.program.aims import Aim, MostWorth
 from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
@@ -83,12 +83,12 @@ def _left_to_decide(program: Program) -> list[Aim]:
     """
     out: list[Aim] = []
     for aim in program.all_aims:
-        if isinstance(aim, LeastRegret | Tail):
+        if aim.of_scenarios:
             out.append(MostWorth())  # each scenario gets its best service
-        elif not isinstance(aim, LeastMoney) or program.gap is not None:
+        elif not aim.of_money or program.gap is not None:
             out.append(aim)
-    drives = [aim for aim in out if isinstance(aim, Drives)]
-    others = [aim for aim in out if not isinstance(aim, Drives)]
+    drives = [aim for aim in out if aim.of_drives]
+    others = [aim for aim in out if not aim.of_drives]
     return [*(others or [MostWorth()]), *drives]
 
 
@@ -104,7 +104,7 @@ def _answer(program: Program, choice: Ints) -> Answer:
     answer = Answer(program, choice, *none)  # type: ignore[arg-type]
     proofs = []
     for aim in program.all_aims:
-        less = less_is_better(aim)
+        less = aim.less_is_better
         proof = Proof.of(
             value_of(answer, aim),
             -math.inf if less else math.inf,

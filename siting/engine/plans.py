@@ -23,7 +23,6 @@ from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.slack import Room
 from siting.engine.station_bound import Prices
 from siting.engine.valuer import State, Valuer, is_quick
-from siting.program.aims import Drives, LeastMoney, MostWorth, NetWorth
 from siting.program.instance import Floats, Ints
 
 # Size (pairs over all slices × sites) above which plans are constructed, not filled and exchanged.
@@ -95,7 +94,7 @@ class Plans:
         """Write the master problem, and decide whether choices have a fast evaluation."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
-        self.coarse = not any(isinstance(aim, Drives) for aim in drives)
+        self.coarse = not any(aim.of_drives for aim in drives)
         self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
@@ -259,7 +258,7 @@ class Plans:
         value = self.weighed(choice)
         if not math.isfinite(value):
             self._begin_small(sower)
-        if not isinstance(self.frame.aim, LeastMoney) or not math.isfinite(value):
+        if not self.frame.aim.of_money or not math.isfinite(value):
             return
         money = sower.money_of()
         low, high = 0.0, float(money[choice].sum())
@@ -301,7 +300,7 @@ class Plans:
     def _priced(self) -> bool:
         """Whether a relaxation prices each option's use of all scarce resources."""
         aim = self.frame.aim
-        return self.frame.program.gap is None and isinstance(aim, MostWorth | NetWorth)
+        return self.frame.program.gap is None and aim.of_worth
 
     @property
     def _by_year(self) -> bool:

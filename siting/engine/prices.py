@@ -16,7 +16,6 @@ from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
-from siting.program.aims import LeastMoney, MostWorth, NetWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
@@ -37,7 +36,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     empty if that does not suffice, or if prices cannot bound the aim.
     """
     aim = program.all_aims[0]
-    if not isinstance(aim, MostWorth | NetWorth | LeastMoney) or not len(program.options):
+    if not (aim.of_worth or aim.of_money) or not len(program.options):
         return None
     if len(program.service().site) * len(program.slices) > MOST_PAIRS:
         return None

@@ -24,7 +24,6 @@ from siting.engine.search import fill, polish, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
-from siting.program.aims import MostWorth, NetWorth
 from siting.program.instance import Floats
 
 # Plans in a row whose cut estimate exceeds their value, after which the tree takes over.
@@ -121,7 +120,7 @@ class Run(Root):
     @property
     def _in_any_money(self) -> bool:
         """Whether greedy choice for smaller sums of money has the same aim."""
-        first = not self.frame.reached and isinstance(self.frame.aim, MostWorth | NetWorth)
+        first = not self.frame.reached and self.frame.aim.of_worth
         drawn = self.frame.program.gap is not None
         one = self.frame.program.year_plan is None
         return first and self.coarse and one and (drawn or self.valuer is not None)

@@ -12,9 +12,8 @@ from siting.engine.clock import Clock
 from siting.engine.cover import nearest, served_whole
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, model_of, run_model
-from siting.engine.values import less_is_better
 from siting.errors import Fault, SolveError
-from siting.program.aims import Drives, ShortestDrives
+from siting.program.aims import ShortestDrives
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.money import caps_of, cases_of
@@ -40,7 +39,7 @@ def worked_out(
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
     # Drives as asked for, else in kilowatt-hours × minutes.
-    asked = [aim for aim in program.all_aims if isinstance(aim, Drives)]
+    asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
     for loss in LOSSES:
         # A value reached within a solver's tolerances, row by row, cannot always be reached again.
@@ -63,7 +62,7 @@ def lowered(reached: Reached, loss: float) -> Reached:
     >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
     202.0
     """
-    worse = 1.0 if less_is_better(reached.aim) else -1.0
+    worse = 1.0 if reached.aim.less_is_better else -1.0
     return Reached(reached.aim, reached.value + worse * loss * abs(reached.value))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.slack import Room
-from siting.program.aims import Aim, LeastRegret, MostWorth, NetWorth, Tail
+from siting.program.aims import Aim, LeastRegret, Tail
 from siting.program.instance import Floats, Ints
 
 KEPT_BYTES = 200e6
@@ -35,7 +35,7 @@ class State:
 def goal_of(aim: Aim, frame: Frame) -> Goal | None:
     """Return an aim as a function of scenario worths (first axis); None if it is not one."""
     chance = np.array(frame.layout.probabilities)
-    if isinstance(aim, MostWorth | NetWorth):  # the charge on money belongs to the valuer
+    if aim.of_worth:  # the charge on money belongs to the valuer
         return lambda worth: np.tensordot(chance, worth, axes=1)
 
     def spread(values: Floats, worth: Floats) -> Floats:
@@ -83,7 +83,7 @@ class Valuer:
         unit = frame.layout.energy_unit
         self.weight = [slices[p.slice].weight * unit for p in cutter.parts]
         self.scenario = [slices[p.slice].scenario for p in cutter.parts]
-        self.linear = isinstance(frame.aim, MostWorth | NetWorth)
+        self.linear = frame.aim.of_worth
         most = np.zeros(len(frame.layout.probabilities))
         for p, part in enumerate(cutter.parts):
             most[self.scenario[p]] += self.weight[p] * part.most

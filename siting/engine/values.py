@@ -89,22 +89,12 @@ def _must_bring(answer: Answer, aim: NetWorth) -> float:
 
 def less_is_better(aim: Aim) -> bool:
     """Return whether a smaller value of an aim is better."""
-    if isinstance(aim, Tail):
-        return aim.of == "unserved"
-    return isinstance(aim, LeastMoney | LeastRegret | Drives)
+    return aim.less_is_better
 
 
 def unit_of(program: Program, aim: Aim) -> str:
     """Return the unit of an aim's value."""
-    if isinstance(aim, LeastMoney):
-        return "PKR"
-    if isinstance(aim, LeastCostToAll):
-        return "PKR/year"
-    if isinstance(aim, Drives):
-        return "kWh·min/day"
-    if isinstance(aim, MostWorth | NetWorth | LeastRegret | Tail):
-        return program.worth_unit
-    return "share"
+    return aim.own_unit or program.worth_unit
 
 
 def worth_of_scenarios(answer: Answer) -> Floats:

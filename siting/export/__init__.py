@@ -19,7 +19,7 @@ from siting.export.lonlat import to_lonlat
 from siting.export.picture import draw_plan, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
 from siting.export.qml_files import write_qml
-from siting.export.run import layers_of, plan_layers, write_run_tables
+from siting.export.run import flat, layers_of, plan_layers, write_run_tables
 from siting.export.styles import styles_of
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "draw_frontier",
     "draw_plan",
     "fields_of",
+    "flat",
     "frontier_figure",
     "geojson_of",
     "json_text",

@@ -294,16 +294,21 @@ def _describe(title: str, text: str, note: str) -> str:
 
 def _fact_table(facts: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row a fact, nested ones under dotted names, values as text."""
-    rows = list(_flat(plain(facts), ""))
+    rows = list(flat(plain(facts)))
     return pd.DataFrame(rows, columns=["fact", "value"], dtype="string")
 
 
-def _flat(value: Any, name: str) -> Iterator[tuple[str, str | None]]:
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
+    """Yield what nested mappings and lists hold as text, each under its dotted name.
+
+    >>> list(flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
+    [('sizes.cells', '2'), ('classes.1.served_share', None)]
+    """
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else key)
+            yield from flat(inner, f"{name}.{key}" if name else key)
     elif isinstance(value, list) and value:
         for i, inner in enumerate(value, start=1):
-            yield from _flat(inner, f"{name}.{i}")
+            yield from flat(inner, f"{name}.{i}")
     else:
         yield name, None if value is None or value in ([], {}) else str(value)

@@ -10,13 +10,12 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from siting.pages import figure, page, table
 from siting.texts import html_text
 
 if TYPE_CHECKING:
     from siting.lots.lots import Lots
 
-# The page loads nothing and runs no script.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
 # Roads that readers recognise; smaller ones would be a grey sheet.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
@@ -46,7 +45,6 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     areas = parted.areas.drop(columns="geometry")
     areas = areas.assign(where=areas["name"].fillna("") + ", " + areas["whereabouts"].fillna(""))
     facts = parted.facts
-    title = f"{html_text(parted.title)}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}"
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
         f"<p>{row['stations']} stations, {html_text(row['least_chargers'])} at least; "
@@ -56,19 +54,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
         for row in lots
     )
     notes = "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in parted.notes)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p class="note">{html_text(parted.note)}</p>
+    body = f"""<p class="note">{html_text(parted.note)}</p>
 <ul>{notes}</ul>
 <figure>{_map(parted, roads)}<figcaption>Each lot is in one piece by road. Circles are the search
 areas: at any place by a road in one the station loses no more than {facts["loss_share"]:.0%} of its
@@ -79,28 +65,21 @@ find.</figcaption></figure>
 <p class="quiet">Worth without support is the net present value of all stations of the lot together;
 the ceiling of support is what it lacks, the least public money with which the lot pays as one
 business. A weak station does not pay by itself.</p>
-{sections}
-</body>
-</html>
-"""
+{sections}"""
+    return page(f"{parted.title}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}", style, body)
 
 
 def _table(columns: dict[str, str], rows: Iterable[dict[Any, Any]]) -> str:
     parts = {name: head.partition(",") for name, head in columns.items()}
-    side = {name: " class=n" if form else "" for name, (_, _, form) in parts.items()}
-    heads = "".join(
-        f"<th{side[name]}>{html_text(head)}</th>" for name, (head, _, _) in parts.items()
-    )
-    cells = (
-        "".join(f"<td{side[k]}>{html_text(_text(row[k], parts[k][2]))}</td>" for k in parts)
-        for row in rows
-    )
-    body = "".join(f"<tr>{line}</tr>" for line in cells)
-    return f'<div class="wide"><table><thead><tr>{heads}</tr></thead>{body}</table></div>'
+    cells = [[html_text(_text(row[k], parts[k][2])) for k in parts] for row in rows]
+    heads = [html_text(head) for head, _, _ in parts.values()]
+    return table(heads, cells, ["n" if form else "" for _, _, form in parts.values()])
 
 
 def _text(value: Any, form: str) -> str:
-    return f"{value / 1e6:,.2f}" if form == "m" else format(value, form) if form else str(value)
+    if not form:
+        return str(value)
+    return figure(value, ",.2f", 1e6) if form == "m" else figure(value, form)
 
 
 def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:

@@ -33,6 +33,7 @@ from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
+from siting.tables import mean_drive_min
 
 # Studies that a process keeps in memory: their tables take seconds, and a city is asked often.
 MOST_KEPT = 4
@@ -362,6 +363,6 @@ def _figures(study: Study, outcome: Outcome) -> Row:
         "served_by_year": outcome.served["served_kwh_day"].astype(float).tolist(),
         "drawn_by_year": outcome.money["spent_pkr"].astype(float).tolist(),
         "new_by_year": [int((new["slice"] == name).sum()) for name in outcome.slices["slice"]],
-        "drives_min": math.fsum(kwh * rows["travel_min"]) / whole if whole > 0 else math.nan,
+        "drives_min": mean_drive_min(kwh, rows["travel_min"]),
         "by_class": {str(k): float(v) for k, v in kwh.groupby(rows["vehicle_class"]).sum().items()},
     }

@@ -6,17 +6,15 @@ import json
 import math
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from siting.export.credit import credit_line
 from siting.nation.certificate import price_columns
 from siting.nation.plan import NationPlan
 from siting.nation.reading import CITIES
+from siting.pages import figure, page, table
 from siting.texts import html_text
 from siting.writing import write_whole
 
-# The page loads nothing and runs no script.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
 SCALE = 44.0  # pixels a degree of latitude
 LINE = 14.0  # pixels between two labels
@@ -117,46 +115,34 @@ def credit_of(plan: NationPlan, runs: Path) -> str:
 def render(plan: NationPlan, out: Path) -> str:
     """Return the page of a nation as HTML text."""
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8") + _STYLE
-    title, note = html_text(plan.config.title), html_text(plan.config.note)
+    note = html_text(plan.config.note)
     lines = "".join(
         f"<tr><th>{html_text(a)}</th><td style='white-space:normal'>{html_text(b)}</td></tr>"
         for a, b in headline(plan)
     )
     each = ", by year" if plan.years else ""
     caveat = f'<p class="note">{note}</p>' if note else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-{caveat}
+    body = f"""{caveat}
 <div class="wide"><table>{lines}</table></div>
 <h2>Where the money goes</h2>
 {_where(plan)}
 <h2>By city</h2>
-<div class="wide">{_cities(plan, out)}</div>
+{_cities(plan, out)}
 <p class="quiet">One PKR m more: what it would serve there, by the plans that were found.</p>
 <h2>By vehicle class, kWh/day served of those wanted</h2>
-<div class="wide">{_classes(plan)}</div>
+{_classes(plan)}
 <h2>The same money divided otherwise</h2>
-<div class="wide">{_splits(plan)}</div>
+{_splits(plan)}
 <p class="quiet">Worth: the public money that would serve the difference, at the price of the
 budget in the certificate below. Gini: 0 where all cities are served the same share of what they
 want, or the same energy a head. The other rows are each city's own best plan for its part of the
 money, with no floors to keep. Drives are those of plans for the most energy, here and there: in the
 plan that is written they are shortened after that.</p>
 <h2>Less money</h2>
-<div class="wide">{_frontier(plan)}</div>
+{_frontier(plan)}
 <p class="quiet">Served at least: by plans at hand, with no city solved anew.</p>
 <h2>Why no division does better</h2>
-<div class="wide">{_terms(plan)}</div>
+{_terms(plan)}
 <p class="quiet">At these prices a rupee{each}, no plan of a city brings more energy net of its
 money than the city's row; what the money there is would be worth at its price is added. The sum
 limits every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
@@ -167,10 +153,8 @@ limits every division. The bounds behind it are in <a href="bounds.csv">bounds.c
 <a href="nation.json">nation.json</a>; for a GIS: <a href="nation.gpkg">nation.gpkg</a>,
 <a href="stations.geojson">stations.geojson</a>, <a href="cities.geojson">cities.geojson</a>.
 {plan.seconds:,.0f} s in all.</p>
-<p class="quiet">{html_text(credit_of(plan, out))}</p>
-</body>
-</html>
-"""
+<p class="quiet">{html_text(credit_of(plan, out))}</p>"""
+    return page(plan.config.title, style, body)
 
 
 def _xy(lon: float, lat: float) -> tuple[float, float]:
@@ -184,9 +168,8 @@ def _where(plan: NationPlan) -> str:
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)
     panels = {"all": ("All years", _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max()))}
     for year in plan.years:
-        figure = _figure(plan, f"granted_{year}_pkr", most)
-        table = f'<div class="wide">{_cities_in(plan, year)}</div>'
-        panels[str(year)] = (str(year), figure + table)
+        drawn = _figure(plan, f"granted_{year}_pkr", most)
+        panels[str(year)] = (str(year), drawn + _cities_in(plan, year))
     # Without a script: a checked button shows its own part.
     shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
     buttons = "".join(
@@ -219,10 +202,10 @@ def _cities_in(plan: NationPlan, year: int) -> str:
         rows.append(
             [html_text(row["title"]), f"{row[f'granted_{year}_pkr'] / 1e6:,.1f}",
              f"{row[f'subsidy_{year}_pkr'] / 1e6:,.1f}", f"{row[f'new_stations_{year}']:,.0f}",
-             f"{served:,.0f}", _number(wanted),
-             _number(served / wanted if wanted else 0.0, ".1%")]
+             f"{served:,.0f}", figure(wanted),
+             figure(served / wanted if wanted else 0.0, ".1%")]
         )  # fmt: skip
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _map(plan: NationPlan, column: str, most: float) -> str:
@@ -255,44 +238,28 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
     )
 
 
-def _table(heads: list[str], rows: list[list[str]], kinds: list[str] | None = None) -> str:
-    kinds = kinds or [""] * len(rows)
-    head = "".join(f'<th class="{"n" if i else ""}">{h}</th>' for i, h in enumerate(heads))
-    body = "".join(
-        f'<tr class="{kind}">'
-        + "".join(f'<td class="{"n" if i else ""}">{c}</td>' for i, c in enumerate(row))
-        + "</tr>"
-        for row, kind in zip(rows, kinds, strict=True)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _number(value: Any, form: str = ",.0f") -> str:
-    return "–" if value is None or not math.isfinite(value) else format(value, form)
-
-
 def _cities(plan: NationPlan, out: Path) -> str:
     heads = ["City", "Province", "Granted, PKR m", "Drawn", "Cost in all", "New stations",
              "Served, kWh/day", "Share", "Drive, min", "PKR m more, kWh/day", "Binds"]  # fmt: skip
     rows, kinds = [], []
     for row in plan.cities.to_dict("records"):
         folder = f"cities/{row['city']}"
-        page = f"{folder}/report.html" if (out / folder / "report.html").is_file() else folder
+        place = f"{folder}/report.html" if (out / folder / "report.html").is_file() else folder
         name = html_text(row["title"])
         if row["status"] == "failed":
             name += f"<br><small>failed: {html_text(' '.join(row['error'].split())[:160])}</small>"
         else:
-            name = f'<a href="{html_text(page)}">{name}</a>'
+            name = f'<a href="{html_text(place)}">{name}</a>'
         kinds.append("failed" if row["status"] == "failed" else "")
         share = row["served_kwh_day"] / row["demand_kwh_day"] if row["demand_kwh_day"] else 0.0
         rows.append(
             [name, html_text(row["province"]), f"{row['granted_pkr'] / 1e6:,.1f}",
              f"{row['subsidy_pkr'] / 1e6:,.1f}", f"{row['cost_pkr'] / 1e6:,.1f}",
-             f"{row['new_stations']:,.0f}", f"{row['served_kwh_day']:,.0f}", _number(share, ".1%"),
-             _number(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
+             f"{row['new_stations']:,.0f}", f"{row['served_kwh_day']:,.0f}", figure(share, ".1%"),
+             figure(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
              row["binds"] or "–"]
         )  # fmt: skip
-    return _table(heads, rows, kinds)
+    return table(heads, rows, kinds=kinds)
 
 
 def _classes(plan: NationPlan) -> str:
@@ -305,13 +272,13 @@ def _classes(plan: NationPlan) -> str:
     rows = [
         [html_text(row["title"])]
         + [
-            f"{_number(row[f'served_{n}'])} of {_number(row[f'wanted_{n}'])}"
+            f"{figure(row[f'served_{n}'])} of {figure(row[f'wanted_{n}'])}"
             if math.isfinite(row[f"wanted_{n}"]) else "–"
             for n in names
         ]
         for row in plan.cities.to_dict("records")
     ]  # fmt: skip
-    return _table(["City", *(n.replace("_", " ") for n in names)], rows)
+    return table(["City", *(n.replace("_", " ") for n in names)], rows)
 
 
 def _splits(plan: NationPlan) -> str:
@@ -324,18 +291,18 @@ def _splits(plan: NationPlan) -> str:
         against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
         served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (a city lacks)")
         rows.append([WORDS[row["split"]], *(f"{row[f'pkr_{c}'] / 1e6:,.1f}" for c in cities),
-                     served, against, _number((row["less_pkr"] or math.nan) / 1e6, ",.1f"),
-                     _number(row["drives_min"], ".1f"), f"{row['gini']:.3f}",
+                     served, against, figure((row["less_pkr"] or math.nan) / 1e6, ",.1f"),
+                     figure(row["drives_min"], ".1f"), f"{row['gini']:.3f}",
                      f"{row['gini_a_head']:.3f}"])  # fmt: skip
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _frontier(plan: NationPlan) -> str:
     rows = [
-        [f"{r['budget_pkr'] / 1e6:,.1f}", _number(r["served_kwh_day"]), _number(r["bound_kwh_day"])]
+        [f"{r['budget_pkr'] / 1e6:,.1f}", figure(r["served_kwh_day"]), figure(r["bound_kwh_day"])]
         for r in plan.frontier.to_dict("records")
     ]
-    return _table(["Budget, PKR m", "Served at least", "At most"], rows)
+    return table(["Budget, PKR m", "Served at least", "At most"], rows)
 
 
 def _terms(plan: NationPlan) -> str:
@@ -347,9 +314,9 @@ def _terms(plan: NationPlan) -> str:
             [
                 html_text(r["name"]),
                 f"{words} kWh/day a PKR m",
-                _number(r["money_pkr"] / 1e6, ",.1f"),
+                figure(r["money_pkr"] / 1e6, ",.1f"),
                 f"{r['term_kwh_day']:,.1f}",
             ]
         )
     rows.append(["together", "", "", f"{plan.bound_kwh_day:,.1f}"])
-    return _table(["City or money", "Price of a rupee", "PKR m", "kWh/day"], rows)
+    return table(["City or money", "Price of a rupee", "PKR m", "kWh/day"], rows)

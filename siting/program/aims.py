@@ -34,7 +34,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -47,16 +47,37 @@ TailOf = Literal["unserved", "served"]
 
 
 @dataclass(frozen=True)
-class MostWorth:
+class _Aim:
+    """What a search asks of any aim."""
+
+    # Whether it is worth served, net of a charge on money or not; money; the drive of each cell;
+    # or a function of the worth in each scenario.
+    of_worth: ClassVar[bool] = False
+    of_money: ClassVar[bool] = False
+    of_drives: ClassVar[bool] = False
+    of_scenarios: ClassVar[bool] = False
+    # The unit of its value; none: that of the program's worth.
+    own_unit: ClassVar[str | None] = None
+
+    @property
+    def less_is_better(self) -> bool:
+        """Whether the value is to be small."""
+        return self.of_money or self.of_drives
+
+
+@dataclass(frozen=True)
+class MostWorth(_Aim):
     """The most worth served."""
 
+    of_worth = True
     name: str = "most worth"
 
 
 @dataclass(frozen=True)
-class NetWorth:
+class NetWorth(_Aim):
     """The most worth served, less a charge on the money."""
 
+    of_worth = True
     # Charge per rupee, in the program's unit of worth: one number, or one a year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
@@ -73,50 +94,69 @@ class NetWorth:
 
 
 @dataclass(frozen=True)
-class LeastMoney:
+class LeastMoney(_Aim):
     """The least money: public money drawn, or cost in all."""
 
+    of_money = True
+    own_unit = "PKR"
     of: MoneyKind = "subsidy_pkr"
     name: str = "least money"
 
 
 @dataclass(frozen=True, eq=False)
-class WorstShare:
+class WorstShare(_Aim):
     """The largest share served in the worst group; groups are floors with their shares ignored."""
 
+    own_unit = "share"
     groups: tuple[Floor, ...]
     name: str = "best worst share"
 
 
 @dataclass(frozen=True)
-class LeastRegret:
+class LeastRegret(_Aim):
     """The least worst regret over scenarios."""
 
+    of_scenarios = True
     # Best value of each scenario alone; computed by the engine if empty.
     best: tuple[float, ...] = ()
     name: str = "least regret"
 
+    @property
+    def less_is_better(self) -> bool:
+        """Whether the value is to be small."""
+        return True
+
 
 @dataclass(frozen=True)
-class Tail:
+class Tail(_Aim):
     """The best mean of the worst ``1 - alpha`` of outcomes (conditional value at risk)."""
 
+    of_scenarios = True
     alpha: float
     of: TailOf = "unserved"
     name: str = "best tail"
 
+    @property
+    def less_is_better(self) -> bool:
+        """Whether the value is to be small."""
+        return self.of == "unserved"
+
 
 @dataclass(frozen=True)
-class ShortestDrives:
+class ShortestDrives(_Aim):
     """The shortest drives (kWh × minutes)."""
 
+    of_drives = True
+    own_unit = "kWh·min/day"
     name: str = "shortest drives"
 
 
 @dataclass(frozen=True, eq=False)
-class LeastCostToAll:
+class LeastCostToAll(_Aim):
     """The least yearly cost of stations and their drivers' time."""
 
+    of_drives = True
+    own_unit = "PKR/year"
     # Yearly cost of each standing offer (PKR), by ``offer_id``; 0 for existing stations, whose cost
     # is sunk.
     cost_pkr_year: Mapping[str, float]

@@ -19,7 +19,6 @@ import pulp
 from siting.errors import Fault, InputError
 from siting.program.aims import (
     Aim,
-    Drives,
     LeastCostToAll,
     MostWorth,
     NetWorth,
@@ -280,7 +279,7 @@ class Blocks:
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         drives = [aim, *(r.aim for r in reached)]
-        by_cell |= any(isinstance(one, Drives) for one in drives)
+        by_cell |= any(one.of_drives for one in drives)
         return Writer(self.layout(by_cell=by_cell), aim, reached).written()
 
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:

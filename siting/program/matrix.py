@@ -135,6 +135,7 @@ class Writer:
     def _expression(self, aim: Aim, prefix: str) -> Expression:
         layout = self.layout
         out = Expression(layout.columns.count)
+        out.sign = -1.0 if aim.less_is_better else 1.0
         if isinstance(aim, MostWorth):
             column, value, _ = layout.worth()
             out.add(column, value)
@@ -144,13 +145,10 @@ class Writer:
             column, value = layout.money(aim.of, aim.gains(layout.options.offer.shape[1]))
             out.add(column, -value)
         elif isinstance(aim, LeastMoney):
-            out.sign = -1.0
             out.add(*layout.money(aim.of))
         elif isinstance(aim, ShortestDrives):
-            out.sign = -1.0
             out.add(*layout.drives())
         elif isinstance(aim, LeastCostToAll):
-            out.sign = -1.0
             out.add(*layout.drives(aim.of_classes(layout.instance)))
             yearly = layout.options.of_offers(aim.of_offers(layout.instance))
             out.terms[: len(yearly)] += yearly @ year_weights(layout.slices)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 from siting.report.shapes import SCALE, polygons_of
 
 
-def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
+def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
     """Return the service areas of a run: one list a year of the plan, or one in all.
 
     ``site`` is the position in the layer of sites, ``shape`` polygons of rings, ``tint`` a number
@@ -24,7 +24,7 @@ def service_areas(run: RunFolder) -> list[list[dict[str, Any]]]:
     return [_areas(part, shapes, position) for part in _served_parts(run)]
 
 
-def _served_parts(run: RunFolder) -> list[pd.DataFrame]:
+def _served_parts(run: RunRecord) -> list[pd.DataFrame]:
     """Return ``cell_id``, ``site_id`` and ``served_kwh_day``, one table a year."""
     columns = ["cell_id", "site_id", "served_kwh_day"]
     if run.years is None:

@@ -15,13 +15,13 @@ from siting.report.figure_text import (
     rupees,
     source_of,
 )
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 
 _UNSTATED = "not stated"
 _DOUBTFUL = ("ASSUMPTION", "L")
 
 
-def proof(run: RunFolder) -> list[Shown]:
+def proof(run: RunRecord) -> list[Shown]:
     """Return what is proven of the plan and how the search ended."""
     f, solver = run.facts, run.facts["solver"]
     rows = [
@@ -51,7 +51,7 @@ def proof(run: RunFolder) -> list[Shown]:
     return rows
 
 
-def sources(run: RunFolder) -> list[dict[str, str]]:
+def sources(run: RunRecord) -> list[dict[str, str]]:
     """Return one row an input: what, file, whose, licence, date, and the start of its SHA-256."""
     return [
         {
@@ -69,12 +69,12 @@ def sources(run: RunFolder) -> list[dict[str, str]]:
     ]
 
 
-def decides(run: RunFolder) -> list[str]:
+def decides(run: RunRecord) -> list[str]:
     """Return what decides the plan: break-evens in the run's own words, the nearest first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
-def assumptions(run: RunFolder) -> list[dict[str, Any]]:
+def assumptions(run: RunRecord) -> list[dict[str, Any]]:
     """Return every figure behind the plan: value, range, unit, source and confidence.
 
     Those that move the value of the new stations come first, the one that moves it most before all.
@@ -104,7 +104,7 @@ def assumptions(run: RunFolder) -> list[dict[str, Any]]:
     ]
 
 
-def checks(run: RunFolder) -> list[dict[str, str]]:
+def checks(run: RunRecord) -> list[dict[str, str]]:
     """Return what the independent recount found, one row a check; a plan that fails has no run."""
 
     def show(check: str, value: Any) -> str:
@@ -120,7 +120,7 @@ def checks(run: RunFolder) -> list[dict[str, str]]:
     ]
 
 
-def lacking(run: RunFolder) -> list[str]:
+def lacking(run: RunRecord) -> list[str]:
     """Return in plain words what the run had no data for, or did not work out."""
     f, roads = run.facts, run.facts["roads"]
     lines = []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from siting.report.figure_text import figure, label, rupees
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 from siting.report.yearly import year_rows
 
 # Of feeders there may be hundreds; these are the fullest.
 MOST_FEEDERS = 12
 
 
-def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
+def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
     """Return one bar for the budget, or one a year, and one an envelope: used, there, per cent."""
     f = run.facts
     bars = []
@@ -28,7 +28,7 @@ def budget_bars(run: RunFolder) -> list[dict[str, Any]]:
     return bars
 
 
-def other_limits(run: RunFolder) -> list[dict[str, Any]]:
+def other_limits(run: RunRecord) -> list[dict[str, Any]]:
     """Return one bar a limit that is not of money; of feeders the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [

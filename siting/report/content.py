@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from siting.report.figure_text import figure, label, missing, number, percent, rupees
-from siting.report.folder import RunFolder
 from siting.report.mapdata import site_name
-from siting.report.reading import COST_COLUMNS
+from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
 
 _COSTS = {
@@ -54,7 +53,7 @@ class Shown:
     more: str = ""
 
 
-def headline(run: RunFolder) -> list[Shown]:
+def headline(run: RunRecord) -> list[Shown]:
     """Return the first figures to read, as stored in ``run.json``."""
     f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
@@ -108,7 +107,7 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
     return [Shown("Drive to the charger", mean, f"{number(mean, 1)} min", within)]
 
 
-def later_aims(run: RunFolder) -> list[tuple[str, bool]]:
+def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
     """Return how near the best each aim after the first is, and whether that is as near as asked.
 
     A badge for the first aim alone would speak for a plan whose other aims are far from proven.
@@ -124,7 +123,7 @@ def later_aims(run: RunFolder) -> list[tuple[str, bool]]:
     return said
 
 
-def aims(run: RunFolder) -> list[tuple[str, str]]:
+def aims(run: RunRecord) -> list[tuple[str, str]]:
     """Return what the plan aimed at and what its blocks have to tell, in the run's own words."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
@@ -141,7 +140,7 @@ def aims(run: RunFolder) -> list[tuple[str, str]]:
     return [*lines, *told]
 
 
-def money(run: RunFolder) -> dict[str, Any]:
+def money(run: RunRecord) -> dict[str, Any]:
     """Return the budget, who pays the cost, and what the cost is made of, in PKR."""
     f = run.facts
     private = f["cost_pkr"] - f["subsidy_pkr"]
@@ -199,7 +198,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     return rows
 
 
-def classes(run: RunFolder) -> list[dict[str, Any]]:
+def classes(run: RunRecord) -> list[dict[str, Any]]:
     """Return one row a vehicle class: energy wanted, served and unserved, kWh/day."""
     return [
         {
@@ -214,7 +213,7 @@ def classes(run: RunFolder) -> list[dict[str, Any]]:
     ]
 
 
-def builds(run: RunFolder) -> list[dict[str, Any]]:
+def builds(run: RunRecord) -> list[dict[str, Any]]:
     """Return one row a kind of new station: how many, what it is made of, power and money."""
     new = run.sites[~run.sites["existing"].astype(bool)].copy()
     rows = []
@@ -244,7 +243,7 @@ def _told(configuration: Any, chargers: Any) -> str:
     return told if words == str(configuration) else words
 
 
-def chargers_in_words(run: RunFolder) -> list[tuple[str, str]]:
+def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
     """Return what the names of the chargers that stand mean, where they are of the usual form.
 
     ``lev_3`` is a socket of about 3 kW for light electric vehicles, ``swap_2w`` a cabinet of
@@ -273,7 +272,7 @@ def _charger(name: str) -> str:
     return f"{words[kind]}, {size} kW"
 
 
-def stations(run: RunFolder) -> list[dict[str, Any]]:
+def stations(run: RunRecord) -> list[dict[str, Any]]:
     """Return one card a station, new ones first, the most energy first."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
@@ -340,7 +339,7 @@ def _station(
         "grid": _grid(offer),
         "costs": [
             (_COSTS[column], rupees(offer[column]))
-            for column in COST_COLUMNS
+            for column in _COSTS
             if not missing(offer[column]) and offer[column] > 0
         ],
         "business": [
@@ -410,5 +409,5 @@ def grid_item(name: str) -> str:
     return f"{words[kind]} ({name})" if size.isdigit() and kind in words else name
 
 
-def _chosen(run: RunFolder) -> pd.DataFrame:
+def _chosen(run: RunRecord) -> pd.DataFrame:
     return run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from siting.errors import Fault, InputError
+from siting.files import read_csv
+from siting.manifest import read_json
 from siting.report.figure_text import number, percent, rupees
-from siting.report.folder import RunFolder
-from siting.report.reading import read_csv, read_json, read_yaml
+from siting.report.run_record import RunRecord
 
-_COLUMNS = (
+_NUMBERS = (
     *("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations"),
-    *("worst_class_share", "knee"),
+    "worst_class_share",
 )
 _FIX = "make it again with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
@@ -39,7 +41,7 @@ class Frontier:
     differs: tuple[str, ...] = ()
 
 
-def read_frontier(folder: Path, run: RunFolder) -> Frontier:
+def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
     `run` is shown with it and must be of the same study. Raises `InputError` if the folder is none,
@@ -50,7 +52,7 @@ def read_frontier(folder: Path, run: RunFolder) -> Frontier:
             what = f"is no folder that siting frontier wrote: it has no {name}"
             raise InputError(Fault(str(folder), what, "name one, or leave it out"))
     facts = read_json(folder / "frontier.json")
-    rows = read_csv(folder / "frontier.csv", _COLUMNS)
+    rows = _budgets(folder / "frontier.csv")
     faults = []
     if facts.get("name") != run.facts["name"]:
         what = f"is of the study {facts.get('name')!r}, the run is of {run.facts['name']!r}"
@@ -73,7 +75,34 @@ def read_frontier(folder: Path, run: RunFolder) -> Frontier:
         faults.append(Fault(table, "differs from frontier.json", _FIX))
     if faults:
         raise InputError(faults)
-    return Frontier(folder, rows, _differs(read_yaml(folder / "config.yaml"), run.settings))
+    return Frontier(folder, rows, _differs(_settings(folder / "config.yaml"), run.settings))
+
+
+def _budgets(path: Path) -> pd.DataFrame:
+    """Return the rows of a table of budgets, its numbers as numbers."""
+    rows = read_csv(path)
+    gone = [name for name in (*_NUMBERS, "knee") if name not in rows.columns]
+    faults = [Fault(f"{path}, column {name}", "is missing", _FIX) for name in gone]
+    for name in (n for n in _NUMBERS if n not in gone):
+        rows[name] = pd.to_numeric(rows[name], errors="coerce").astype(float)
+        bad = np.flatnonzero(~np.isfinite(rows[name]))
+        if len(bad):
+            ids = tuple(str(i + 1) for i in bad)
+            faults.append(Fault(f"{path}, column {name}", "is not a number", _FIX, ids))
+    if faults:
+        raise InputError(faults)
+    return rows
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """Return a configuration as plain mappings and lists."""
+    try:
+        parsed = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
+        raise InputError(Fault(str(path), f"is not YAML: {err}".split("\n")[0], _FIX)) from err
+    if not isinstance(parsed, dict):
+        raise InputError(Fault(str(path), "is not a mapping", _FIX))
+    return parsed
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
@@ -88,7 +117,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
     return tuple(n for n in names if bare(one.get(n)) != bare(other.get(n)))
 
 
-def curve(frontier: Frontier | None, run: RunFolder) -> dict[str, Any] | None:
+def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
     """Return what the page draws of a budget curve: two charts and a table; none without one."""
     if frontier is None:
         return None

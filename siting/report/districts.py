@@ -15,7 +15,7 @@ import shapely
 
 from siting.report.areas import dissolved
 from siting.report.figure_text import number, percent, rupees
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 from siting.report.shapes import polygons_of, utm_of
 
 SQUARE_M = 2500
@@ -25,7 +25,7 @@ LITTLE_SHARE = 0.002
 OUTSIDE = "in none of them"
 
 
-def districts(run: RunFolder) -> dict[str, Any]:
+def districts(run: RunRecord) -> dict[str, Any]:
     """Return what the table of districts shows, and their outlines for the map.
 
     Keys: ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
@@ -74,7 +74,7 @@ def districts(run: RunFolder) -> dict[str, Any]:
     return {"what": what, "rows": rows, "shapes": shapes, "little": little}
 
 
-def _parts(run: RunFolder, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
+def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     """Return what the parts are, and the name of the part each cell lies in."""
     zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
     if zone is not None and (zone != "").any():
@@ -92,7 +92,7 @@ def _parts(run: RunFolder, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
     return f"squares of {SQUARE_M / 1000:g} km, no administrative districts", np.array(names)
 
 
-def _zones_text(run: RunFolder) -> str:
+def _zones_text(run: RunRecord) -> str:
     program = run.settings.get("program")
     zones = program.get("zones") if isinstance(program, dict) else None
     kind = zones.get("kind") if isinstance(zones, dict) else None
@@ -119,7 +119,7 @@ def _people(part: pd.DataFrame) -> tuple[float | None, str]:
     return people, number(people)
 
 
-def _stations(run: RunFolder, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
+def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
     """Return the stations with the part of the cell each stands in, or next to."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
     if sites.empty:
@@ -133,7 +133,7 @@ def _stations(run: RunFolder, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
     return pd.DataFrame(sites).assign(part=part)
 
 
-def _near(run: RunFolder, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
+def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
     """Return a known place within each part, the nearest to where its demand is."""
     places = run.places
     if places.empty:

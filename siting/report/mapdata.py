@@ -18,7 +18,7 @@ import shapely
 from siting.export.styles import MINUTES
 from siting.report.areas import service_areas
 from siting.report.figure_text import percent
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all, utm_of
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
@@ -37,7 +37,7 @@ LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800
 
 
-def map_data(run: RunFolder) -> dict[str, Any]:
+def map_data(run: RunRecord) -> dict[str, Any]:
     """Return what the page's script draws.
 
     Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
@@ -71,7 +71,7 @@ def map_data(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def live_map_data(run: RunFolder, free: gpd.GeoDataFrame) -> dict[str, Any]:
+def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return what the page's script draws where a notebook says what stands; see `standing`.
 
     `free` are places where no station stands: ``site_id``, ``name``, points in lon/lat.
@@ -87,7 +87,7 @@ def live_map_data(run: RunFolder, free: gpd.GeoDataFrame) -> dict[str, Any]:
 
 
 def standing(
-    sites: gpd.GeoDataFrame, demand: pd.DataFrame, service: pd.DataFrame, run: RunFolder
+    sites: gpd.GeoDataFrame, demand: pd.DataFrame, service: pd.DataFrame, run: RunRecord
 ) -> dict[str, Any]:
     """Return what stands and who is served instead, for the map of a run's `live_map_data`.
 
@@ -105,7 +105,7 @@ def standing(
     return {"sites": _sites(sites, service, run.classes, index), **energy}
 
 
-def _minutes(run: RunFolder) -> list[dict[str, Any]]:
+def _minutes(run: RunRecord) -> list[dict[str, Any]]:
     """Return the bands of minutes to the nearest station, in the colours that QGIS has."""
     columns = ("over_min", "within_min", "people_share")
     rows = zip(*(run.minutes[c] for c in columns), run.minutes.geometry, MINUTES, strict=False)
@@ -119,7 +119,7 @@ def _minutes(run: RunFolder) -> list[dict[str, Any]]:
     ]
 
 
-def _years(run: RunFolder, index: dict[str, int]) -> list[dict[str, Any]]:
+def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
     if run.years is None:
         return []
     kw = dict(zip(run.offers["offer_id"], run.offers["power_kw"], strict=True))
@@ -235,7 +235,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, flat, found["rank"].tolist(), strict=True)]
 
 
-def _parts(run: RunFolder) -> list[list[Any]]:
+def _parts(run: RunRecord) -> list[list[Any]]:
     """Return the names of parts of the city, the weightiest first: text, x, y and rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
@@ -251,7 +251,7 @@ def _parts(run: RunFolder) -> list[list[Any]]:
     return sorted(rows, key=lambda row: (row[3], row[0]))
 
 
-def _cells(run: RunFolder) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
         return [], {}

@@ -7,30 +7,25 @@ import hashlib
 import json
 import re
 import zlib
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, MissingExtraError
 from siting.export import owners_of
-from siting.manifest import REPORT
 from siting.report import basis, content, robustness
 from siting.report.budgets import budget_bars, other_limits
-from siting.report.consistency import require_agreement
-from siting.report.curve import Frontier, curve, read_frontier
+from siting.report.curve import Frontier, curve
 from siting.report.districts import districts
 from siting.report.figure_text import is_urdu
-from siting.report.folder import RunFolder, read_run
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import live_map_data, map_data
+from siting.report.run_record import RunRecord
 from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.report.yearly import year_rows
 from siting.texts import json_in_page, visible
-from siting.writing import require_free, write_whole
 
 # Where the map's online tiles come from, if the reader asks for them.
 TILES = "https://tile.openstreetmap.org"
@@ -43,63 +38,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def write_report(
-    folder: Path,
-    out: Path | None = None,
-    frontier: Path | None = None,
-    language: str | None = None,
-) -> Path:
-    """Write a stored run as one HTML file that needs no network and no server; return its path.
-
-    The same folder gives the same bytes.
-
-    Parameters
-    ----------
-    folder
-        A run folder, as `siting run` wrote it.
-    out
-        The file to write, a new one; by default ``report.html`` in the folder, which is replaced.
-    frontier
-        A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
-    language
-        ``en`` or ``ur`` (Urdu); by default what the run's configuration says.
-
-    Raises
-    ------
-    InputError
-        If the folder is incomplete, was edited, or is of another format; every fault is named.
-    MissingExtraError
-        If the packages of the extra ``report`` are not installed.
-
-    Examples
-    --------
-    >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
-    PosixPath('runs/lahore-20261124-101500/report.html')
-    """
-    path = folder / REPORT if out is None else out
-    own = path.resolve() == (folder / REPORT).resolve()
-    if not own:
-        require_free(path)
-    text = page_of(folder, frontier, language)
-    write_whole(
-        path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=own
-    )
-    return path
-
-
-def page_of(folder: Path, frontier: Path | None = None, language: str | None = None) -> str:
-    """Return the report of a run folder as the text of an HTML page; see `write_report`."""
-    if language not in (None, "en", "ur"):
-        raise InputError(Fault("language", f"{language!r} is not one of en, ur"))
-    run = read_run(folder)
-    require_agreement(run)
-    if language is not None:
-        run = replace(run, settings={**run.settings, "report": {"language": language}})
-    return render(run, None if frontier is None else read_frontier(frontier, run))
-
-
 def render(
-    run: RunFolder, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
+    run: RunRecord, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
 ) -> str:
     """Return the report of a run as the text of an HTML page, perhaps with a budget curve.
 

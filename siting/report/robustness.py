@@ -6,13 +6,13 @@ from typing import Any
 
 from siting.report.content import Shown
 from siting.report.figure_text import figure, label, number, percent, rupees
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 
 _CASES = {"planned": "As planned: those the plan serves", "free": "All, each to the quickest"}
 _SHARES = ("out_of_reach_share", "turned_away_share", "late_share", "peak_late_share")
 
 
-def robustness(run: RunFolder) -> dict[str, Any] | None:
+def robustness(run: RunRecord) -> dict[str, Any] | None:
     """Return the simulated day, what other circumstances do, and the range of the demand.
 
     None for a run of an earlier version, which has none of them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from siting.report.figure_text import label, missing, number, percent, rupees
-from siting.report.folder import RunFolder
+from siting.report.run_record import RunRecord
 
 # From this share on a district is as good as served whole.
 WHOLE_SHARE = 0.995
@@ -16,7 +16,7 @@ APART = 0.05
 Part = tuple[str, bool]
 
 
-def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
+def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     """Return sentences in parts: a text, and whether it is a name.
 
     Names stand apart because they may be written from right to left.
@@ -39,7 +39,7 @@ def summary(run: RunFolder, districts: dict[str, Any]) -> list[list[Part]]:
     return lines
 
 
-def _served(run: RunFolder) -> str:
+def _served(run: RunRecord) -> str:
     f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
     new, old = f["new_stations"], f["existing_stations"]
@@ -56,7 +56,7 @@ def _served(run: RunFolder) -> str:
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
 
 
-def _national(run: RunFolder) -> str:
+def _national(run: RunRecord) -> str:
     """Return the policy's number of stations as a line to hold the plan's against."""
     known = run.facts.get("demand", {}).get("national")
     if not known:  # a run of before
@@ -77,7 +77,7 @@ def _national(run: RunFolder) -> str:
     )
 
 
-def _additional(run: RunFolder) -> str:
+def _additional(run: RunRecord) -> str:
     m = run.facts.get("public_money") or {}
     if not m.get("new_stations"):
         return ""
@@ -87,7 +87,7 @@ def _additional(run: RunFolder) -> str:
     return f"{number(none)} of {number(of)} new stations would pay without public money.{more}"
 
 
-def _at_risk(run: RunFolder) -> str:
+def _at_risk(run: RunRecord) -> str:
     """Return what of the public money stands in stations that fail if fewer vehicles come."""
     for row in run.facts.get("what_if") or []:
         money = row.get("money") or {}
@@ -105,12 +105,12 @@ def _at_risk(run: RunFolder) -> str:
     return ""
 
 
-def _on_the_day(run: RunFolder) -> str:
+def _on_the_day(run: RunRecord) -> str:
     """Return the share of all drivers served on the simulated day, and what the money hangs on."""
     day = run.facts.get("day") or {}
-    if day.get("why_not", "none") or "served_share" not in day.get("free", {}):
+    share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
+    if day.get("why_not", "none") or share is None:
         return ""
-    share, planned = day["free"]["served_share"], run.facts["served_share"]
     line = f"On the simulated day {percent(share, 0)} of all drivers are served."
     if abs(share - planned) > APART:
         line += (
@@ -120,7 +120,7 @@ def _on_the_day(run: RunFolder) -> str:
     return line
 
 
-def _vehicles(run: RunFolder) -> str:
+def _vehicles(run: RunRecord) -> str:
     rows = [
         row
         for row in run.facts["classes"]

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
 from siting.report.figure_text import number, percent, rupees
-from siting.report.reading import AGAIN, read_csv
-
-_YEARS = (
-    *("year", "demand_kwh_day", "served_kwh_day", "served_share", "new_stations"),
-    *("budget_pkr", "carried_pkr", "spent_pkr", "left_pkr"),
-)
-_BUILT = ("year", "offer_id", "site_id", "built_year", "subsidy_pkr")
-_CELLS = ("year", "cell_id", "vehicle_class", "demand_kwh_day", "served_kwh_day", "site_id")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,41 +28,6 @@ class YearTables:
     def all(self) -> list[int]:
         """The years of the plan, rising."""
         return [int(year) for year in self.years["year"]]
-
-
-def read_years(folder: Path) -> YearTables:
-    """Return the tables of a plan in years.
-
-    Raises `InputError` if a file is missing, cannot be read, or has years that the others do not
-    have.
-    """
-    faults: list[Fault] = []
-    tables: dict[str, pd.DataFrame] = {}
-    for name, columns in (("years", _YEARS), ("built", _BUILT), ("year_cells", _CELLS)):
-        path = folder / f"{name}.csv"
-        if not path.is_file():
-            faults.append(Fault(str(path), "is missing from the run folder", AGAIN))
-            continue
-        try:
-            tables[name] = read_csv(path, columns, may_lack=("site_id",) * (name == "year_cells"))
-        except InputError as err:
-            faults.extend(err.faults)
-            continue
-        year = pd.to_numeric(tables[name]["year"], errors="coerce").astype(float)
-        if not len(year) or not (year == np.floor(year)).all():
-            faults.append(Fault(f"{path}, column year", "is no year", AGAIN))
-    if faults:
-        raise InputError(faults)
-    known = set(tables["years"]["year"])
-    for name in ("built", "year_cells"):
-        stray = sorted(set(tables[name]["year"]) - known)
-        if stray or (name == "year_cells" and known - set(tables[name]["year"])):
-            what = f"its years are not those of years.csv: {', '.join(map(str, sorted(known)))}"
-            faults.append(Fault(f"{folder / name}.csv, column year", what, AGAIN))
-    if faults:
-        raise InputError(faults)
-    years = tables["years"].sort_values("year", ignore_index=True)
-    return YearTables(years, tables["built"], tables["year_cells"])
 
 
 def year_rows(tables: YearTables | None) -> list[dict[str, Any]]:

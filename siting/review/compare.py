@@ -19,18 +19,16 @@ from siting.export import comparison_pictures
 from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import has_report
-from siting.report.consistency import require_agreement
 from siting.report.differences import (
     figure_name,
     figure_text,
     render_differences,
     setting_text,
 )
-from siting.report.folder import RunFolder, read_run
-from siting.review.explained_run import folders_of
+from siting.report.run_record import RunRecord
 from siting.review.places import match_places
-from siting.review.score import mean_drive_min
 from siting.review.shown import Block, Shown
+from siting.study.report_page import record_of
 from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_whole
 
@@ -134,8 +132,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Parameters
     ----------
     runs
-        Two or more run folders; or by name folders, studies or plans, of which those in memory are
-        written to folders for the while.
+        Two or more run folders; or by name folders, studies or plans.
 
     Raises
     ------
@@ -149,26 +146,25 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     {'all': 61, 'changed': 4, 'only in 60m': 2, 'only in 90m': 21}
     """
     if isinstance(runs, Mapping):
-        with folders_of(runs) as folders:
-            return _compared(list(folders.values()), list(folders))
-    paths = [Path(folder) for folder in runs]
-    return _compared(paths, _names(paths))
-
-
-def _compared(paths: list[Path], names: list[str]) -> Comparison:
-    if not 2 <= len(paths) <= MOST_RUNS:
-        raise InputError(Fault("compare", f"{len(paths)} runs", f"name 2 to {MOST_RUNS}"))
+        named: dict[str, Source] = dict(runs)
+    else:
+        paths = [Path(folder) for folder in runs]
+        named = dict(zip(_names(paths), paths, strict=True))
+    if not 2 <= len(named) <= MOST_RUNS:
+        raise InputError(Fault("compare", f"{len(named)} runs", f"name 2 to {MOST_RUNS}"))
     faults: list[Fault] = []
-    runs: list[RunFolder] = []
-    for path in paths:
+    records: list[RunRecord] = []
+    for source in named.values():
         try:
-            run = read_run(path)
-            require_agreement(run)
-            runs.append(run)
+            records.append(record_of(source))
         except InputError as err:
             faults += err.faults
     if faults:
         raise InputError(faults)
+    return _compared(list(named), records)
+
+
+def _compared(names: list[str], runs: list[RunRecord]) -> Comparison:
     _require_one_city(names, runs)
     notes = list(dict.fromkeys(str(run.facts["note"]) for run in runs if run.facts["note"]))
     return Comparison(
@@ -183,7 +179,7 @@ def _compared(paths: list[Path], names: list[str]) -> Comparison:
     )
 
 
-def _credits(runs: list[RunFolder]) -> list[str]:
+def _credits(runs: list[RunRecord]) -> list[str]:
     return export.owners_of(row for run in runs for row in run.facts["inputs"])
 
 
@@ -198,7 +194,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def _require_one_city(names: list[str], runs: list[RunFolder]) -> None:
+def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
     faults = []
     cities = [_flat(run.settings).get("demand.city") for run in runs]
     first = runs[0].roads.total_bounds
@@ -218,7 +214,7 @@ def _require_one_city(names: list[str], runs: list[RunFolder]) -> None:
 # --- figures -------------------------------------------------------------------------------------
 
 
-def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
+def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
 
     def add(figure: str, unit: str, values: list[Any]) -> None:
@@ -252,13 +248,13 @@ def _figures(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
         add(key, "stations", [f[key] for f in facts])
     new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]
     add("new_power_kw", "kW", [float(sites["power_kw"].sum()) for sites in new])
-    add("mean_travel_min", "min", [mean_drive_min(run.service) for run in runs])
+    add("mean_travel_min", "min", [f["mean_travel_min"] for f in facts])
     for key, unit in (("status", ""), ("gap", "share"), ("bound_kwh_day", "kWh/day")):
         add(key, unit, [f[key] for f in facts])
     return pd.DataFrame(rows)
 
 
-def _settings(names: list[str], runs: list[RunFolder]) -> pd.DataFrame:
+def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     flat = [_flat(run.settings) for run in runs]
     for run_settings, run in zip(flat, runs, strict=True):
         # A file counts by what is in it; where it lay on somebody's disk does not.
@@ -298,7 +294,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 # --- stations ------------------------------------------------------------------------------------
 
 
-def _sites(names: list[str], runs: list[RunFolder]) -> gpd.GeoDataFrame:
+def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     """Return one row a place: those of the first run, then those that only later ones have."""
     crs = runs[0].roads.estimate_utm_crs()
     place_xy: list[tuple[float, float]] = []
@@ -323,7 +319,7 @@ def _sites(names: list[str], runs: list[RunFolder]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=points, crs=4326)
 
 
-def _site_row(names: list[str], runs: list[RunFolder], held: dict[int, int]) -> dict[str, Any]:
+def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> dict[str, Any]:
     stations = {n: runs[n].sites.iloc[i] for n, i in held.items()}
     first = stations[min(stations)]
     inside = [names[n] for n in range(len(runs)) if n in stations]

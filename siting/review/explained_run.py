@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -16,10 +13,8 @@ from siting.errors import Fault, InputError
 from siting.program.program import Program
 from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
-from siting.study.runs import write_run
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.study.to_program import instance_of
-from siting.writing import scratch_folder
 
 NEAREST = 3
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
@@ -35,20 +30,6 @@ def opened(source: Source | Explained) -> Explained:
     if study not in _OPENED:
         _OPENED[study] = Explained(study)
     return _OPENED[study]
-
-
-@contextmanager
-def folders_of(sources: Mapping[str, Source]) -> Iterator[dict[str, Path]]:
-    """Yield a run folder for each of some runs; those in memory are written for the while."""
-    with scratch_folder() as scratch:
-        folders = {}
-        for name, source in sources.items():
-            if isinstance(source, Path | str):
-                folders[name] = Path(source)
-                continue
-            folders[name] = scratch / name
-            write_run(study_of(source), folders[name], datetime.now().astimezone())
-        yield folders
 
 
 class Explained:

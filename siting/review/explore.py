@@ -7,9 +7,8 @@ from html import escape
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from siting.report import page_of
-from siting.review.explained_run import folders_of
 from siting.study.pipeline import Study
+from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
 from siting.writing import write_whole
 
@@ -56,7 +55,7 @@ def explore(run: Source, height_px: int = 720) -> PlanMap:
     Parameters
     ----------
     run
-        A run folder, a study or a plan; one in memory is written to a folder for the while.
+        A run folder, a study or a plan.
     height_px
         Height of the cell it is shown in, pixels.
 
@@ -77,9 +76,8 @@ def explore(run: Source, height_px: int = 720) -> PlanMap:
     return PlanMap(_PAGES[study], height_px)
 
 
-def _page(run: Path | str | Study) -> str:
-    with folders_of({"run": run}) as folders:
-        return map_alone(page_of(folders["run"]))
+def _page(run: Source) -> str:
+    return map_alone(page_of(record_of(run)))
 
 
 def map_alone(page: str) -> str:

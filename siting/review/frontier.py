@@ -20,7 +20,6 @@ from siting.config import Config, even_steps, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
-from siting.engine.values import less_is_better
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.interrupts import seen_through
 from siting.program.aims import LeastRegret
@@ -166,7 +165,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     if impossible is not None and not rows:
         raise impossible
     if not regret:
-        _share_bounds(rows, config.solver.gap, less_is_better(program.all_aims[0]))
+        _share_bounds(rows, config.solver.gap, program.all_aims[0].less_is_better)
     table = pd.DataFrame(rows).astype({"bound_kwh_day": float, "bound": float})
     more = table["served_kwh_day"].diff()
     table["pkr_per_kwh_day"] = (table["subsidy_pkr"].diff() / more).where(more > 1e-9)
@@ -237,7 +236,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
     now, aim = answer.proof, less.program.all_aims[0]
     proof = Proof.of(
         less.proof.objective, now.bound, gap_asked=now.gap_asked, stopped=now.stopped,
-        unit=now.unit, maximise=not less_is_better(aim), seconds=now.seconds,
+        unit=now.unit, maximise=not aim.less_is_better, seconds=now.seconds,
     )  # fmt: skip
     return replace(less, proofs=(AimProof(aim.name, proof), *less.proofs[1:]))
 

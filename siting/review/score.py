@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,16 +12,10 @@ from siting.config.offers import Service
 from siting.plan import Plan
 from siting.study.queues import Waiting, late_share
 from siting.study.zones import gini
+from siting.tables import mean_drive_min
 
 # Served share below which a cell counts as left out.
 LEFT_OUT = 0.01
-
-
-def mean_drive_min(service: pd.DataFrame) -> float | None:
-    """Return the drive to the station, minutes, on average over the energy; none without any."""
-    kwh = service["served_kwh_day"].to_numpy(dtype=float)
-    minutes = float(service["travel_min"].to_numpy(dtype=float) @ kwh)
-    return minutes / float(kwh.sum()) if kwh.sum() > 0 else None
 
 
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -41,6 +36,7 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     gained = float(new["served_kwh_day"].sum())
     named = plan.classes[plan.classes["demand_kwh_day"] > 0]
     worst = named.sort_values("served_share", kind="stable").iloc[:1].to_dict("records")
+    drive = mean_drive_min(plan.service["served_kwh_day"], plan.service["travel_min"])
     return {
         "served_kwh_day": served,
         "served_share": served / wanted if wanted else 0.0,
@@ -52,7 +48,7 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
         "cost_pkr": float(plan.sites["cost_pkr"].sum()),
         "subsidy_pkr_per_kwh_day": subsidy / gained if gained > 0 else None,
         **(risk or {}),
-        "mean_travel_min": mean_drive_min(plan.service),
+        "mean_travel_min": None if math.isnan(drive) else drive,
         **_late(waiting.expected(plan), waiting.standard),
         "worst_class": str(worst[0]["vehicle_class"]) if worst else "",
         "worst_class_share": float(worst[0]["served_share"]) if worst else 0.0,

@@ -11,7 +11,6 @@ from siting.config.program import Alternatives
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.engine.proof import Proof
-from siting.engine.values import less_is_better
 from siting.errors import SitingError
 from siting.outcome import Outcome
 from siting.program.limits import with_more_money
@@ -95,7 +94,7 @@ def other_plans(
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:
     """Return the improvement of a proof's objective over another's, in their unit."""
-    sign = -1.0 if less_is_better(program.all_aims[0]) else 1.0
+    sign = -1.0 if program.all_aims[0].less_is_better else 1.0
     return sign * (now.objective - before.objective)
 
 

@@ -23,9 +23,7 @@ from siting.manifest import (
     read_manifest,
     strange,
 )
-from siting.report import is_why_no_report, page_of
-from siting.report.consistency import require_agreement
-from siting.report.folder import read_run
+from siting.report import is_why_no_report
 from siting.review.awarded import AWARD, is_own, own_faults, own_files
 from siting.review.run_claims import (
     MENDED,
@@ -42,6 +40,7 @@ from siting.study.depends import STAGES
 from siting.study.people import read_people
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
+from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
 from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
@@ -148,7 +147,6 @@ def verify_run(
     record = step("files", lambda: _files(folder))
     if record is None:
         return verified
-    step("layers", lambda: _layers(folder))
     study = step("recount", lambda: _recount(folder))
     if study is None:
         return verified
@@ -167,12 +165,6 @@ def _files(folder: Path) -> tuple[str, dict[str, Any]]:
         raise InputError(faults)
     count = len(record["of_the_run"]) + len(record["sha256"])
     return f"hashes match ({count:,} files)", record
-
-
-def _layers(folder: Path) -> tuple[str, None]:
-    run = read_run(folder)
-    require_agreement(run)
-    return f"layers agree with tables ({len(run.sites):,} stations)", None
 
 
 def _recount(folder: Path) -> tuple[str, Study]:
@@ -309,7 +301,7 @@ def _written(
         faults += file_faults(folder, other, [name for name in named if name != "run.json"])
         faults += _fact_faults(facts, read_json(other / "run.json"), path, notes)
         faults += _record_faults(record, again, moment)
-    page, words = _page(folder, facts, curve)
+    page, words = _page(study, folder, facts, curve)
     faults += page
     if faults:
         raise InputError(faults)
@@ -374,7 +366,9 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
     return faults
 
 
-def _page(folder: Path, facts: dict[str, Any], curve: Path | None) -> tuple[list[Fault], str]:
+def _page(
+    study: Study, folder: Path, facts: dict[str, Any], curve: Path | None
+) -> tuple[list[Fault], str]:
     """Return what is wrong with the run's page, which is written again; and how it was written."""
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
@@ -383,8 +377,9 @@ def _page(folder: Path, facts: dict[str, Any], curve: Path | None) -> tuple[list
             return [], f"; no {REPORT} was written"
         return [Fault(str(path), "is missing", fix)], ""
     stands = path.read_bytes()
+    run = record_of_plan(study, plan_of(study, folder))
     for language in (None, "en", "ur"):
-        if page_of(folder, curve, language).encode() == stands:
+        if page_of(run, curve, language).encode() == stands:
             words = {"en": ", in English", "ur": ", in Urdu"}.get(language or "", "")
             return [], f"; so does {REPORT}{words}{', with its curve' * (curve is not None)}"
     more = "" if curve else "; if it has a budget curve, name that folder with --frontier"

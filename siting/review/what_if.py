@@ -22,13 +22,13 @@ from siting.errors import Fault, InputError, MissingExtraError, SitingError
 from siting.export import demand_layer
 from siting.plan import Plan, status_text
 from siting.program.program import Program
-from siting.report import read_run, render, standing
+from siting.report import render, standing
 from siting.review.evaluate import as_drawn
-from siting.review.explained_run import folders_of
 from siting.review.explore import map_alone
 from siting.review.replan import replan, wishes_of
 from siting.review.score import score, score_table, scores_in_words
 from siting.study.queues import Waiting
+from siting.study.report_page import record_of
 from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import instance_of
@@ -204,8 +204,7 @@ class Board:
     def __init__(self, run: Source) -> None:
         """Open a run and draw its map."""
         self.asked = WhatIf(run)
-        with folders_of({"run": run}) as folders:
-            self._stored = read_run(folders["run"])
+        self._stored = record_of(run)
 
     def begin(self) -> dict[str, Any]:
         """Return what the page begins with: ``page``, ``sites``, ``wishes``, ``state``."""
@@ -261,7 +260,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     Parameters
     ----------
     run
-        A run folder, a study or a plan; one in memory is written to a folder for the while.
+        A run folder, a study or a plan.
     height_px
         Height of the map, pixels.
 

@@ -342,7 +342,7 @@ class _Told:
         proof = next(
             one.proof
             for one, aim in zip(self.answer.proofs, self.answer.program.aims, strict=True)
-            if isinstance(aim, LeastMoney)
+            if aim.of_money
         )
         self.lines.append(least_money_line(cheap.money, proof))
 

@@ -15,9 +15,10 @@ from siting.config import Config, load, to_yaml
 from siting.errors import Fault, InputError, SitingError, SolveError
 from siting.export import credit_line, noted, write_csv, write_json, write_run_tables
 from siting.interrupts import seen_through
+from siting.manifest import REPORT
 from siting.plan import Plan
 from siting.program.aims import LeastRegret
-from siting.report import why_no_report, write_report
+from siting.report import why_no_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.other_plans import Effort, best_by_scenario
@@ -25,9 +26,9 @@ from siting.study.people import outline
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
 from siting.study.python_inputs import copied
+from siting.study.report_page import page_of, plan_tables, record_of_plan, write_page
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
-from siting.study.zones import with_zones
 from siting.writing import claimed_folder, require_free, write_plain_csv
 
 # Sales slower and faster than planned; how likely they are is an assumption.
@@ -202,7 +203,7 @@ def write_run(
             write_stages(study, folder)
         if not no_page:
             with study.timed("report") as told:
-                write_report(folder)
+                write_page(page_of(record_of_plan(study, plan)), folder / REPORT)
                 told.append("one page")
         # The record of the seconds is whole once all is written.
         _write_facts(study, plan, folder)
@@ -219,20 +220,9 @@ def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
     """Write layers, tables and the configuration of a plan into a run folder."""
     write_run_tables(
         folder,
-        sites=plan.sites,
-        cells=with_zones(plan.cells, study.cell_zones),
-        demand=plan.demand,
-        service=plan.service,
-        candidates=plan.candidates,
-        dropped=plan.dropped,
-        offers=study.shown_offers,
-        edges=plan.edges,
+        **plan_tables(study, plan),
         title=plan.title,
         note=plan.note,
-        tables=plan.tables,
-        zone_of_cells=study.cell_zones,
-        neighbourhoods=study.neighbourhoods,
-        isochrones=study.isochrones,
         credit=credit_line(study.inputs),
         made=now.date(),
     )

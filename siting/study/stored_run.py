@@ -22,10 +22,11 @@ from siting.config import Config, input_files, load
 from siting.errors import ConfigError, Fault, InputError
 from siting.export import write_json
 from siting.export.values import plain
-from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, SEAL, read_manifest, sealed
+from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, SEAL, as_form, read_manifest, sealed
 from siting.outcome import FRAMES, Outcome
 from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
+from siting.report import RunFacts
 from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
 from siting.study.people import People
@@ -150,6 +151,7 @@ def study_from_run(
     folder = Path(folder)
     needed = [table for name in _kept_stages() for table in _form(name).needed]
     record, facts = read_manifest(folder, needed)
+    as_form(RunFacts, facts, str(folder / "run.json"))
     config, changed = _configuration(folder, overrides)
     groups = stale(changed)
     stages = Folder(folder / FOLDER, record)

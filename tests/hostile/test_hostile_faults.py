@@ -24,9 +24,9 @@ from siting.cli import app
 from siting.cli.app import errors_explained
 from siting.engine.clock import Clock
 from siting.errors import InputError, OutputError
-from siting.report import write_report
 from siting.review import verified, verify_run
 from siting.roads import travel
+from siting.study import write_report
 from siting.writing import LOCK, PART, scratch_folder, whole_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals of Unix")

@@ -75,7 +75,7 @@ AFTER = [
     (runs, "write_run_tables"),
     (runs, "write_json"),
     (runs, "write_stages"),
-    (runs, "write_report"),
+    (runs, "write_page"),
     (writing, "_put"),
 ]
 

@@ -108,7 +108,7 @@ def test_no_call_in_python_replaces_what_is_there(made, home):
         lambda: plan.save_pictures(home),
         lambda: plan.study.program.write_lp(town),
         lambda: plan.study.network.to_parquet(home / "people.csv"),
-        lambda: siting.report.write_report(home / "run", town),
+        lambda: siting.study.write_report(home / "run", town),
         lambda: run_batch(list_studies([town]), Inline(), out=home / "notes"),
     ]
     for call in calls:
@@ -124,7 +124,7 @@ def test_a_run_of_its_own_gets_its_page_anew(home):
     before = page.read_bytes()
     page.write_text("old", encoding="utf-8")
     for out in (None, page):
-        assert siting.report.write_report(home / "run", out) == page
+        assert siting.study.write_report(home / "run", out) == page
     assert page.read_bytes() == before
 
 

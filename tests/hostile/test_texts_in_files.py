@@ -20,7 +20,7 @@ from report_page import Page, make_run
 from town import write_town
 
 import siting
-from siting import report
+from siting import study
 from siting.export import write_exchange
 from siting.export.qgis_project import write_qgis_project
 from siting.export.styles import styles_of
@@ -173,7 +173,7 @@ def test_the_page_shows_control_characters_and_holds_none(run):
 def test_a_page_called_as_every_object_has_it_has_a_map(title, language, tmp_path, opened):
     pytest.importorskip("playwright.sync_api")
     folder = make_run(tmp_path / "town", title=title)
-    page = report.write_report(folder, tmp_path / "report.html", language=language)
+    page = study.write_report(folder, tmp_path / "report.html", language=language)
     one = opened(Path(page))
     assert one.ask("() => document.body.dataset.ready") == "yes"
     assert one.count(".leaflet-marker-icon") == 2

@@ -6,7 +6,7 @@ import pytest
 from browser import in_chromium
 from report_page import make_run
 
-from siting import report
+from siting import study
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 AXE = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
@@ -63,7 +63,7 @@ def stored(tmp_path_factory):
     ],
 )
 def test_axe_finds_nothing(opened, stored, tmp_path, language, size):
-    one = opened(report.write_report(stored, tmp_path / "r.html", None, language), size)
+    one = opened(study.write_report(stored, tmp_path / "r.html", None, language), size)
     one.ask(OPEN)
     one.ask(files(AXE).joinpath("axe.min.js").read_text(encoding="utf-8"))
     faults = one.ask(AXE_RUN)
@@ -74,7 +74,7 @@ def test_axe_finds_nothing(opened, stored, tmp_path, language, size):
 
 
 def test_stations_and_districts_are_reached_by_keyboard(opened, stored, tmp_path):
-    one = opened(report.write_report(stored, tmp_path / "r.html"))
+    one = opened(study.write_report(stored, tmp_path / "r.html"))
     for selector in (".leaflet-marker-icon", "#map", "#district-table .link", "#site-table .link"):
         assert one.ask(f"() => document.querySelector('{selector}').tabIndex") == 0, selector
     one.page.locator(".leaflet-marker-icon").first.focus()

@@ -2,7 +2,6 @@
 
 import html
 import io
-import json
 import re
 
 import numpy as np
@@ -10,8 +9,7 @@ import pytest
 from browser import SIZES, Opened, in_chromium
 from report_page import CLASSES, URDU, great_run, make_run
 
-from siting import report
-from siting.report.folder import read_run
+from siting import study
 from siting.report.page import render
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -27,7 +25,7 @@ def stored(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain(stored, tmp_path_factory):
-    return report.write_report(stored, tmp_path_factory.mktemp("plain") / "report.html")
+    return study.write_report(stored, tmp_path_factory.mktemp("plain") / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ def phased(tmp_path_factory):
     run = make_run(
         tmp_path_factory.mktemp("years") / "town", program={"budget_pkr": 0, "years": years}
     )
-    return report.write_report(run)
+    return study.write_report(run)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -96,7 +94,7 @@ def test_layers_go_on_and_off(opened, plain):
 def packed(stored, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("siting.report.page.MOST_PLAIN_CARDS", 1)
-        return report.write_report(stored, tmp_path_factory.mktemp("packed") / "report.html")
+        return study.write_report(stored, tmp_path_factory.mktemp("packed") / "report.html")
 
 
 @pytest.mark.parametrize("kind", ["plain", "packed"])
@@ -262,9 +260,16 @@ def test_on_paper_all_is_open_and_nothing_is_cut(opened, plain, tmp_path):
     assert len(paper) > 30_000
 
 
+def drawn(run, folder):
+    """Return the page of a record, written into a folder."""
+    path = folder / "page.html"
+    path.write_text(render(run), encoding="utf-8")
+    return path
+
+
 @pytest.mark.slow
 def test_a_summary_of_a_great_city_is_two_pages(opened, stored, tmp_path):
-    one = opened(report.write_report(great_run(tmp_path / "great", stored)))
+    one = opened(drawn(great_run(stored), tmp_path))
     paper = one.page.pdf(prefer_css_page_size=True)
     (tmp_path / "two.pdf").write_bytes(paper)
     assert len(re.findall(rb"/Type ?/Page\b", paper)) == 2
@@ -315,14 +320,9 @@ def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
 
 @pytest.mark.slow
 def test_only_stations_that_serve_the_class_are_shown(opened, stored, tmp_path):
-    run = great_run(tmp_path / "great", stored)
-    path = run / "sites.geojson"
-    layer = json.loads(path.read_text(encoding="utf-8"))
-    layer["features"][3]["properties"][f"served_{CLASSES[0]}_kwh_day"] = 0.0
-    path.write_text(json.dumps(layer), encoding="utf-8")
-    html = tmp_path / "page.html"
-    html.write_text(render(read_run(run)), encoding="utf-8")
-    one = opened(html)
+    run = great_run(stored)
+    run.sites.loc[3, f"served_{CLASSES[0]}_kwh_day"] = 0.0
+    one = opened(drawn(run, tmp_path))
     assert one.count(".site.new") == 150
     one.page.select_option("#class", index=1)
     assert one.count(".site.new") == 149
@@ -345,7 +345,7 @@ def test_online_tiles_are_asked_for_only_when_wanted_and_only_there(chromium, pl
 
 @pytest.mark.slow
 def test_a_great_city_is_small_and_opens(opened, stored, tmp_path):
-    path = report.write_report(great_run(tmp_path / "great", stored))
+    path = drawn(great_run(stored), tmp_path)
     assert path.stat().st_size < MOST_BYTES
     one = opened(path)
     assert one.ask("() => document.body.dataset.ready") == "yes"

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from report_page import edit_json, make_run, page_of
 
-from siting import report
+from siting import study
 from siting.errors import InputError
 from siting.export import write_csv, write_json
 from siting.report.curve import curve, read_frontier
-from siting.report.folder import read_run
+from siting.study.report_page import record_of
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier)
     knees = [e["attrs"] for e in page.all("circle") if e["attrs"]["class"] == "knee"]
     assert len(knees) == 2
     assert (float(knees[0]["cx"]), float(knees[0]["cy"])) == curve(
-        read_frontier(frontier, read_run(run_copy)), read_run(run_copy)
+        read_frontier(frontier, record_of(run_copy)), record_of(run_copy)
     )["charts"][0]["lines"][-1]["points"][1]
     assert not page_of(run_copy).all("section", id="curve")
 
@@ -101,7 +101,7 @@ def test_a_curve_that_does_not_fit_is_refused(run_copy, frontier, tmp_path, chan
     other = shutil.copytree(frontier, tmp_path / "frontier")
     change(other)
     with pytest.raises(InputError, match=said):
-        report.write_report(run_copy, tmp_path / "out.html", other)
+        study.write_report(run_copy, tmp_path / "out.html", other)
     assert not (tmp_path / "out.html").exists()
 
 

@@ -12,13 +12,12 @@ import pytest
 import shapely
 from report_page import URDU, WILD, Page, edit_json, make_run
 
-from siting import report
+from siting import study
 from siting.errors import MissingExtraError
 from siting.report import leaflet
-from siting.report.folder import READS_FORMAT, read_run
 from siting.report.mapdata import MOST_ROAD_CHARS, map_data, road_lines
 from siting.report.shapes import SCALE
-from siting.study.facts import FORMAT
+from siting.study.report_page import page_of, record_of
 
 PLACES = 1e-5
 
@@ -32,7 +31,7 @@ def stored(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(stored, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "report.html"
-    return Page(report.write_report(stored, out).read_text(encoding="utf-8"))
+    return Page(study.write_report(stored, out).read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -43,17 +42,13 @@ def run_copy(stored, tmp_path):
 # What it says
 
 
-def test_it_reads_the_format_that_runs_are_written_in():
-    assert READS_FORMAT == FORMAT
-
-
 def test_it_stands_in_the_run_folder_and_is_the_same_every_time(run_copy, tmp_path):
-    path = report.write_report(run_copy)
+    path = study.write_report(run_copy)
     assert path == run_copy / "report.html"
-    again = report.write_report(run_copy, tmp_path / "elsewhere" / "plan.html")
+    again = study.write_report(run_copy, tmp_path / "elsewhere" / "plan.html")
     assert again.read_bytes() == path.read_bytes()
     # A report in the folder is no obstacle to making it again.
-    assert report.write_report(run_copy).read_bytes() == again.read_bytes()
+    assert study.write_report(run_copy).read_bytes() == again.read_bytes()
 
 
 def test_headline_figures_are_those_of_the_run(page, stored):
@@ -125,7 +120,7 @@ def test_an_unproven_plan_says_so_first_and_among_what_is_missing(run_copy):
         facts["status_text"] = "feasible, not proven optimal: gap 25.00% (time limit)"
 
     edit_json(run_copy / "run.json", unprove)
-    page = Page(report.write_report(run_copy).read_text(encoding="utf-8"))
+    page = Page(study.write_report(run_copy).read_text(encoding="utf-8"))
     assert "not proven optimal" in page.all("p", class_="status open")[0]["text"]
     lacking = page.all("ul", id="lacking")[0]["text"]
     assert "not proven that this plan is within 0.00 % of the best" in lacking
@@ -137,11 +132,11 @@ def test_alternatives_stand_on_the_card_only_if_the_run_has_them(run_copy, page)
     assert len(page.all("p", class_="why")) == 2
     lines = ["Without it <b>4 kWh/day</b> are lost.", "Nearest: " + URDU]
     edit_json(run_copy / "run.json", lambda f: f.update(alternatives={"s0002": "\n".join(lines)}))
-    told = Page(report.write_report(run_copy).read_text(encoding="utf-8"))
+    told = Page(study.write_report(run_copy).read_text(encoding="utf-8"))
     assert [e["text"] for e in told.all("p", class_="why")] == ["".join(lines)]
     assert [e["text"] for e in told.all("span", dir="auto")] == lines
     edit_json(run_copy / "run.json", lambda f: f.pop("alternatives"))
-    bare = Page(report.write_report(run_copy).read_text(encoding="utf-8"))
+    bare = Page(study.write_report(run_copy).read_text(encoding="utf-8"))
     assert not bare.all("p", class_="why")
     assert "next best place" in bare.all("ul", id="lacking")[0]["text"]
 
@@ -193,7 +188,7 @@ def test_the_map_has_the_stations_the_cells_and_who_is_served_from_where(page):
 
 
 def test_roads_are_drawn_once_and_to_a_metre_or_two(stored):
-    run = read_run(stored)
+    run = record_of(stored)
     drawn = []
     for flat in (line for group in map_data(run)["roads"] for line in group):
         xs = [sum(flat[0 : i + 1 : 2]) / SCALE for i in range(0, len(flat), 2)]
@@ -208,7 +203,7 @@ def test_roads_are_drawn_once_and_to_a_metre_or_two(stored):
 
 def test_a_great_city_stays_small(stored, monkeypatch):
     """10,000 cells with seven classes, 20,000 roads of twelve points, 9,000 cells served."""
-    run = read_run(stored)
+    run = record_of(stored)
     rng = np.random.default_rng(1)
     names = [f"class_{i}" for i in range(7)]
     run.facts["classes"] = [dict(run.facts["classes"][0], vehicle_class=n) for n in names]
@@ -260,9 +255,9 @@ def test_a_great_city_stays_small(stored, monkeypatch):
 
 
 def test_cards_of_many_stations_are_packed_and_the_same(stored, monkeypatch):
-    usual = report.page.page_of(stored)
+    usual = page_of(record_of(stored))
     monkeypatch.setattr("siting.report.page.MOST_PLAIN_CARDS", 1)
-    packed = Page(report.page.page_of(stored))
+    packed = Page(page_of(record_of(stored)))
     assert not [e for e in packed.elements if "data-card" in e["attrs"]]
     text = packed.all("script", id="packed-cards")[0]["text"]
     cards = zlib.decompress(base64.b64decode(text)).decode("utf-8")
@@ -277,25 +272,25 @@ def test_cards_of_many_stations_are_packed_and_the_same(stored, monkeypatch):
 def test_the_extra_is_named_where_it_is_missing(stored, tmp_path, monkeypatch):
     monkeypatch.setattr("siting.report.leaflet._PACKAGE", "no-such-package")
     with pytest.raises(MissingExtraError, match=r"siting\[report\]"):
-        report.write_report(stored, tmp_path / "report.html")
+        study.write_report(stored, tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_leaflet_that_was_changed_makes_no_report(stored, tmp_path, monkeypatch):
     monkeypatch.setattr(leaflet, "KNOWN", {"1.9.3": ("0" * 64, "0" * 64)})
     with pytest.raises(MissingExtraError, match=r"not Leaflet 1\.9\.3 as it was released"):
-        report.write_report(stored, tmp_path / "report.html")
+        study.write_report(stored, tmp_path / "report.html")
     why = leaflet.why_no_report()
     assert "released" in why
     assert leaflet.is_why_no_report(why)
     assert not leaflet.is_why_no_report(f"{why}; approved")
-    assert not report.has_report()
+    assert not leaflet.has_report()
 
 
 def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeypatch):
-    known = Page(report.write_report(stored, tmp_path / "a.html").read_text("utf-8"))
+    known = Page(study.write_report(stored, tmp_path / "a.html").read_text("utf-8"))
     monkeypatch.setattr(leaflet, "KNOWN", {})
-    other = Page(report.write_report(stored, tmp_path / "b.html").read_text("utf-8"))
+    other = Page(study.write_report(stored, tmp_path / "b.html").read_text("utf-8"))
     said = [" ".join(e["text"] for e in page.all("footer")) for page in (known, other)]
     assert "does not know" not in said[0]
     assert leaflet.embedded_leaflet().sha256 in said[1]
@@ -303,7 +298,7 @@ def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeyp
 
 def test_a_plan_that_builds_nothing_still_has_a_report(tmp_path):
     run = make_run(tmp_path / "town", program={"budget_pkr": 10})
-    page = Page(report.write_report(run).read_text(encoding="utf-8"))
+    page = Page(study.write_report(run).read_text(encoding="utf-8"))
     assert page.figure("New stations") == 0
     assert "No new station is built" in page.all("section", id="money")[0]["text"]
     assert page.data["sites"] == []

@@ -9,12 +9,12 @@ import pytest
 from conftest import ROOT
 from report_page import make_run
 
-from siting import report
+from siting import study
 from siting.errors import InputError
 from siting.report.figure_text import is_urdu
-from siting.report.folder import read_run
 from siting.report.page import render
 from siting.report.urdu import glossary, in_urdu, page_in_urdu
+from siting.study.report_page import record_of
 
 HERE = ROOT / "siting" / "report"
 # Of what the page's templates state these stay English.
@@ -92,7 +92,7 @@ def test_what_the_templates_state_is_all_in_the_glossary():
 
 
 def test_the_sentences_and_table_heads_of_a_run_are_in_urdu(stored):
-    page = page_in_urdu(render(read_run(stored)))
+    page = page_in_urdu(render(record_of(stored)))
     heads = re.findall(r"(?s)<(h2|h3|th|dt|caption|dd)\b[^>]*>(.*?)</\1>", page)
     lead = re.search(r'(?s)<ul class="lead">.*?</ul>', page)
     assert lead is not None
@@ -103,18 +103,18 @@ def test_the_sentences_and_table_heads_of_a_run_are_in_urdu(stored):
 
 
 def test_the_page_goes_from_right_to_left_says_who_checked_it_and_holds_its_font(stored, tmp_path):
-    path = report.write_report(stored, tmp_path / "ur.html", None, "ur")
+    path = study.write_report(stored, tmp_path / "ur.html", None, "ur")
     page = path.read_text(encoding="utf-8")
     assert page.startswith('<!doctype html>\n<html lang="ur" dir="rtl">')
     assert "یہ ترجمہ صرف مشین سے جانچا گیا ہے" in page
     assert "font-src data:" in page
     assert "url(data:font/woff2;base64," in page
-    plain = report.write_report(stored, tmp_path / "en.html").read_text(encoding="utf-8")
+    plain = study.write_report(stored, tmp_path / "en.html").read_text(encoding="utf-8")
     assert '<html lang="en">' in plain
     assert "font/woff2" in plain  # a pump has an Urdu name: it is read on any system
-    run = read_run(stored)
+    run = record_of(stored)
     run.sites["name"] = "Pump"
     run.demand["name"] = run.places["name"] = run.roads["name"] = "Road"
     assert "font/woff2" not in render(run)
     with pytest.raises(InputError, match="'fr' is not one of en, ur"):
-        report.write_report(stored, tmp_path / "fr.html", None, "fr")
+        study.write_report(stored, tmp_path / "fr.html", None, "fr")

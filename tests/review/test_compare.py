@@ -2,18 +2,20 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
 import pytest
 from reseal import reseal
-from town import LONS, write_town
+from town import write_town
 from typer.testing import CliRunner
 
 import siting
 from siting.cli import app
 from siting.errors import InputError
-from siting.review.compare import compare
+from siting.review.compare import _compared, compare
+from siting.study.report_page import record_of
 
 
 def here(*words):
@@ -61,40 +63,26 @@ def test_a_station_with_other_chargers_is_told(runs):
     assert three.counts == {"all": 0, "changed": 1, "only in two; big": 1}
 
 
-def edited(runs, folder, name, change):
-    """Return a copy of a run whose sites.geojson and offers.csv were changed consistently."""
-    shutil.copytree(runs / name, folder)
-    for file in ("sites.geojson", "service.geojson", "offers.csv"):
-        path = folder / file
-        path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    reseal(folder)
-    return folder
-
-
-def test_places_match_by_place_where_ids_differ(runs, tmp_path):
-    ids = sorted(gpd.read_file(runs / "two" / "sites.geojson")["site_id"])
+def test_places_match_by_place_where_ids_differ(runs):
+    two = record_of(runs / "two")
+    ids = sorted(two.sites["site_id"])
     assert len(ids) == 2
 
-    def swap(text):  # the two sites change names
-        return text.replace(ids[0], "@").replace(ids[1], ids[0]).replace("@", ids[1])
+    def other(**columns):
+        return _compared(["two", "other"], [two, replace(two, sites=two.sites.assign(**columns))])
 
-    other = edited(runs, tmp_path / "swapped", "two", swap)
-    found = compare([runs / "two", other])
-    assert found.counts == {"all": 2, "changed": 0}
-    assert (found.sites["id_1"] != found.sites["id_2"]).all()
+    swapped = other(site_id=two.sites["site_id"].map(dict(zip(ids, ids[::-1], strict=True))))
+    assert swapped.counts == {"all": 2, "changed": 0}
+    assert (swapped.sites["id_1"] != swapped.sites["id_2"]).all()
 
-    def move(text):  # 20 m, then 40 m to the east
-        return text.replace(f"{LONS[1]}", f"{LONS[1] + 0.0002:.5f}")
+    def east(degrees):
+        moved = two.sites.geometry.translate(degrees)
+        one = two.sites["site_id"] == ids[1]
+        return other(geometry=two.sites.geometry.mask(one, moved))
 
-    near = edited(runs, tmp_path / "near", "two", move)
-    assert compare([runs / "two", near]).counts == {"all": 2, "changed": 0}
-
-    def far(text):
-        return text.replace(f"{LONS[1]}", f"{LONS[1] + 0.0005:.5f}")
-
-    away = edited(runs, tmp_path / "away", "two", far)
-    assert compare([runs / "two", away]).counts == {
-        "all": 1, "changed": 0, "only in two": 1, "only in away": 1
+    assert east(0.0002).counts == {"all": 2, "changed": 0}  # 20 m, then 45 m
+    assert east(0.0005).counts == {
+        "all": 1, "changed": 0, "only in two": 1, "only in other": 1
     }  # fmt: skip
 
 

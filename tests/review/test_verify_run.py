@@ -18,9 +18,8 @@ import siting
 from siting.cli import app
 from siting.errors import InputError
 from siting.export import json_text
-from siting.report import write_report
 from siting.review import frontier_to_folder, replan, rerun, verify_run
-from siting.study import plan_from_run
+from siting.study import plan_from_run, write_report
 
 OWN_WORD = "the run's own word, which nothing in it proves"
 
@@ -41,7 +40,7 @@ def test_a_run_as_it_was_written_holds(run):
     found = verify_run(run)
     assert found.faults == []
     assert [note.split(":")[0] for note in found.notes] == [OWN_WORD]
-    assert list(found.held) == ["files", "layers", "recount", "bound", "tables", "written"]
+    assert list(found.held) == ["files", "recount", "bound", "tables", "written"]
     assert "demand" in found.held["tables"]
     proven = "the certificate proves 12 kWh/day (in fractions), the run says 12: proven"
     assert found.held["bound"] == proven

@@ -9,9 +9,8 @@ from conftest import ROOT
 from town import LAT, LONS, write_town
 
 import siting
-from siting.report import write_report
 from siting.review import verify_run
-from siting.study import Study, binds
+from siting.study import Study, binds, write_report
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,10 @@ import pytest
 from town import write_town
 
 import siting
-from siting.report import write_report
 from siting.report.basis import assumptions
-from siting.report.folder import read_run
 from siting.review import verify_run
-from siting.study import Study
+from siting.study import Study, write_report
+from siting.study.report_page import record_of
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,7 @@ def test_a_run_its_report_and_its_check_hold_them(study, tmp_path):
     page = write_report(run).read_text(encoding="utf-8")
     assert "What decides this plan" in page
     assert facts["break_evens"][0]["text"].partition(":")[0] in page
-    rows = assumptions(read_run(run))
+    rows = assumptions(record_of(run))
     moves = [float(row["moves"].replace(",", "")) if row["moves"] else 0.0 for row in rows]
     assert moves == sorted(moves, reverse=True)
     assert moves[0] > 0

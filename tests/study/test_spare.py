@@ -8,9 +8,8 @@ import pytest
 from town import write_town
 
 import siting
-from siting.report import write_report
 from siting.review import verify_run
-from siting.study import Study
+from siting.study import Study, write_report
 from siting.study.alternatives_text import Cards, Replanned
 from siting.study.spare import Spare
 

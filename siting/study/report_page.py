@@ -1,0 +1,158 @@
+"""The report of a run, drawn from its study: as it is written, or opened from its folder again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from siting.config import to_yaml
+from siting.errors import Fault, InputError
+from siting.export import flat, layers_of
+from siting.export.values import plain
+from siting.manifest import REPORT
+from siting.plan import Plan
+from siting.report import RunRecord, read_frontier, render
+from siting.study.facts import run_facts
+from siting.study.pipeline import Study
+from siting.study.stored_run import Source, plan_of, study_of
+from siting.study.zones import with_zones
+from siting.writing import require_free, write_whole
+
+AGAIN = "a file was edited or comes from another run: make the run again with `siting run`"
+RELATIVE = 1e-6
+
+
+def write_report(
+    folder: Path,
+    out: Path | None = None,
+    frontier: Path | None = None,
+    language: str | None = None,
+) -> Path:
+    """Write a stored run as one HTML file that needs no network and no server; return its path.
+
+    The same folder gives the same bytes.
+
+    Parameters
+    ----------
+    folder
+        A run folder, as `siting run` wrote it.
+    out
+        The file to write, a new one; by default ``report.html`` in the folder, which is replaced.
+    frontier
+        A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
+    language
+        ``en`` or ``ur`` (Urdu); by default what the run's configuration says.
+
+    Raises
+    ------
+    InputError
+        If the folder is incomplete, was edited, or is of another format; every fault is named.
+    VerifyError
+        If the stored plan is not what it says it is.
+    MissingExtraError
+        If the packages of the extra ``report`` are not installed.
+
+    Examples
+    --------
+    >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
+    PosixPath('runs/lahore-20261124-101500/report.html')
+    """
+    path = folder / REPORT if out is None else out
+    own = path.resolve() == (folder / REPORT).resolve()
+    if not own:
+        require_free(path)
+    write_page(page_of(record_of(folder), frontier, language), path, replace=own)
+    return path
+
+
+def write_page(page: str, path: Path, *, replace: bool = False) -> None:
+    """Write the text of a page into a file, which appears whole or not at all."""
+    write_whole(
+        path,
+        lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
+        replace=replace,
+    )
+
+
+def page_of(run: RunRecord, frontier: Path | None = None, language: str | None = None) -> str:
+    """Return the report of a run as the text of an HTML page; see `write_report`."""
+    if language not in (None, "en", "ur"):
+        raise InputError(Fault("language", f"{language!r} is not one of en, ur"))
+    if language is not None:
+        run = replace(run, settings={**run.settings, "report": {"language": language}})
+    return render(run, None if frontier is None else read_frontier(frontier, run))
+
+
+def record_of(source: Source) -> RunRecord:
+    """Return the record of a run folder, a study or a plan, from which its report is drawn.
+
+    Raises
+    ------
+    InputError
+        If the folder is incomplete, was edited, or is of another format; every fault is named.
+    VerifyError
+        If the stored plan is not what it says it is.
+    """
+    study = study_of(source)
+    if isinstance(source, Path | str):
+        plan = plan_of(study, Path(source))
+        path = Path(source) / "run.json"
+        record = record_of_plan(study, plan)
+        if faults := list(_disagreements(record, study, plan, path)):
+            raise InputError(faults)
+        return record
+    plan = source if isinstance(source, Plan) else study.plan
+    if not plan.facts:
+        plan = replace(plan, facts=run_facts(study, plan, datetime.now().astimezone()))
+    return record_of_plan(study, plan)
+
+
+def record_of_plan(study: Study, plan: Plan) -> RunRecord:
+    """Return the record of a study's plan whose facts are known."""
+    settings = yaml.safe_load(to_yaml(study.config))
+    return RunRecord.of(plain(plan.facts), settings, layers_of(**plan_tables(study, plan)))
+
+
+def plan_tables(study: Study, plan: Plan) -> dict[str, Any]:
+    """Return the tables that a plan's layers are drawn from (`siting.export.layers_of`)."""
+    parts = ("sites", "demand", "service", "candidates", "dropped", "edges", "tables")
+    return {name: getattr(plan, name) for name in parts} | {
+        "cells": with_zones(plan.cells, study.cell_zones),
+        "offers": study.shown_offers,
+        "zone_of_cells": study.cell_zones,
+        "neighbourhoods": study.neighbourhoods,
+        "isochrones": study.isochrones,
+    }
+
+
+def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iterator[Fault]:
+    """Yield the figures of ``run.json`` that are not those of the plan."""
+    found: dict[str, Any] = {
+        **{name: getattr(study.config, name) for name in ("name", "title", "year")},
+        "objective_kwh_day": plan.served_kwh_day,
+        "served_share": plan.served_share,
+        **{name: getattr(plan, name) for name in ("budget_pkr", "subsidy_pkr", "cost_pkr")},
+        "new_stations": len(plan.new_sites),
+        "existing_stations": int(plan.sites["existing"].sum()),
+        "sizes": {
+            "cells": len(study.cells),
+            "edges": len(study.network.edges),
+            "offers_shown": len(study.shown_offers),
+        },
+        "classes": plan.classes.to_dict("records"),
+    }
+    said = dict(flat(run.facts))
+    for key, value in flat(plain(found)):
+        if said.get(key) != value:
+            yield Fault(f"{path}, key {key}", f"{said.get(key)}, where the plan has {value}", AGAIN)
+    bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
+    if run.facts["gap"] is not None and bound is not None and served > 0:
+        gap = (bound - served) / served
+        if abs(gap - run.facts["gap"]) > RELATIVE:
+            what = f"{run.facts['gap']:.6f}, where the bound and the energy served give {gap:.6f}"
+            yield Fault(f"{path}, key gap", what, AGAIN)
