@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-
-from rich import box
-from rich.table import Table
+from typing import Any
 
 from siting.report.differences import figure_name, figure_text, setting_text
 from siting.review.compare import Comparison
-from siting.terminal.screen import NARROW, Screen
+from siting.terminal.screen import Column, Screen
 
 MOST_ROWS = 20
 
@@ -17,33 +16,23 @@ MOST_ROWS = 20
 def print_comparison(comparison: Comparison, folder: Path) -> None:
     """Print the runs' figures, the settings that differ, and the stations that do."""
     console = Screen()
-    console.print()
-    console.say(f"{comparison.titles[0]}: {len(comparison.runs)} runs", style="bold")
+    console.heading(f"{comparison.titles[0]}: {len(comparison.runs)} runs")
     for note in comparison.notes:
         console.print(note, style="yellow")
-    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    figures.add_column("")
-    for name in comparison.runs:
-        figures.add_column(name, justify="right", overflow="fold")
-    for row in comparison.figures.to_dict("records"):
-        values = [figure_text(str(row["figure"]), row[name]) for name in comparison.runs]
-        figures.add_row(figure_name(str(row["figure"])), *values)
-    console.print(figures)
+    console.table(
+        [
+            Column("", lambda row: figure_name(str(row["figure"]))),
+            *(_run(name, lambda row, at: figure_text(str(row["figure"]), row[at]))
+              for name in comparison.runs),
+        ],
+        comparison.figures,
+    )  # fmt: skip
     if len(comparison.settings):
-        settings = Table(
-            box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title="Asked differently",
-            title_justify="left",
+        runs = (_run(name, lambda row, at: setting_text(row[at])) for name in comparison.runs)
+        console.table(
+            [Column("Key", "key"), *runs], comparison.settings, title="Asked differently",
+            most=MOST_ROWS, more="… and {:,} more in settings.csv",
         )  # fmt: skip
-        settings.add_column("Key")
-        for name in comparison.runs:
-            settings.add_column(name, justify="right", overflow="fold")
-        for row in comparison.settings.head(MOST_ROWS).to_dict("records"):
-            settings.add_row(
-                str(row["key"]), *(setting_text(row[name]) for name in comparison.runs)
-            )
-        console.print(settings)
-        if len(comparison.settings) > MOST_ROWS:
-            console.print(f"… and {len(comparison.settings) - MOST_ROWS:,} more in settings.csv")
     else:
         console.print("The configurations and inputs are the same.")
     counts = comparison.counts
@@ -51,4 +40,8 @@ def print_comparison(comparison: Comparison, folder: Path) -> None:
         f"New stations: {counts.pop('all'):,} the same in all, {counts.pop('changed'):,} with "
         "other chargers" + "".join(f", {number:,} {where}" for where, number in counts.items())
     )
-    console.print(f"Written to {folder}", soft_wrap=True)
+    console.written(folder)
+
+
+def _run(name: str, text: Callable[[Any, str], str]) -> Column:
+    return Column(name, lambda row: text(row, name), ">", overflow="fold")

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
-
 from siting.lots import Lots
-from siting.terminal.screen import NARROW, Screen
+from siting.terminal.screen import Column, Screen
 
 
 def print_lots(parted: Lots, folder: Path) -> None:
     """Print the lots, how alike they are, and where their folder is."""
     console = Screen()
-    console.print()
-    console.say(f"{parted.title}: lots ({parted.facts['lots']})", style="bold")
-    if parted.note:
-        console.print(parted.note, style="yellow")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    table.add_column("Lot", justify="right", no_wrap=True)
-    table.add_column("About", overflow="ellipsis", no_wrap=True, max_width=30)
-    for name in ("Stations", "kWh/day", "kW", "Ceiling, m"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in parted.lots.to_dict("records"):
-        figures = ("stations", "energy_kwh_day", "least_power_kw")
-        money = f"{row['ceiling_pkr'] / 1e6:,.2f}"
-        table.add_row(
-            str(row["lot"]), str(row["about"]), *(f"{row[name]:,.0f}" for name in figures), money
-        )
-    console.print(table)
+    console.heading(f"{parted.title}: lots ({parted.facts['lots']})", parted.note)
+    console.table(
+        [
+            Column("Lot", "lot", ">"),
+            Column("About", "about", overflow="ellipsis", no_wrap=True, max_width=30),
+            Column("Stations", "stations", ",.0f"),
+            Column("kWh/day", "energy_kwh_day", ",.0f"),
+            Column("kW", "least_power_kw", ",.0f"),
+            Column("Ceiling, m", "ceiling_pkr", ",.2f", per=1e6),
+        ],
+        parted.lots,
+    )
     console.notes(parted.notes)
-    console.print(f"Written to {folder}", soft_wrap=True)
+    console.written(folder)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
-
-from siting.terminal.screen import NARROW, Screen
+from siting.terminal.screen import Column, Screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,38 +20,41 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 
     console = Screen()
     console.warn_if_far(plan.gap)
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(no_wrap=True)
-    facts.add_column()
-    for what, value in headline(plan):
-        facts.add_row(what, value)
     console.print(plan.config.title, style="bold")
     if plan.config.note:
         console.print(plan.config.note)
-    console.print(facts)
+    console.pairs(headline(plan))
     rows = plan.cities.to_dict("records")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    for i, name in enumerate(("City", "PKR m", "Stations", "kWh/day", "Share", "A PKR m more")):
-        table.add_column(name, justify="right" if i else "left")
-    for row in rows:
-        if row["status"] == "failed":
-            table.add_row(row["city"], "failed")
-            continue
-        table.add_row(
-            row["city"], f"{row['granted_pkr'] / 1e6:,.1f}", f"{row['new_stations']:,.0f}",
-            f"{row['served_kwh_day']:,.0f}", f"{row['served_kwh_day'] / row['demand_kwh_day']:.1%}",
-            f"{row['kwh_day_a_million']:,.1f}",
-        )  # fmt: skip
-    console.print(table)
-    other = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    for i, name in enumerate(("Divided", "PKR m by city", "kWh/day", "Against", "Gini")):
-        other.add_column(name, justify="right" if i else "left")
-    for row in plan.splits.to_dict("records"):
-        money = " ".join(f"{row[f'pkr_{one["city"]}'] / 1e6:,.1f}" for one in rows)
-        against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
-        served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " *")
-        other.add_row(WORDS[row["split"]], money, served, against, f"{row['gini']:.3f}")
-    console.print(other)
+    console.table(
+        [
+            Column("City", "city"),
+            Column("PKR m", lambda row: row["granted_pkr"] if _made(row) else "failed", ",.1f",
+                   per=1e6),
+            *(
+                Column(head, lambda row, of=of: of(row) if _made(row) else None, form)  # type: ignore[misc]
+                for head, of, form in (
+                    ("Stations", itemgetter("new_stations"), ",.0f"),
+                    ("kWh/day", itemgetter("served_kwh_day"), ",.0f"),
+                    ("Share", lambda row: row["served_kwh_day"] / row["demand_kwh_day"], ".1%"),
+                    ("A PKR m more", itemgetter("kwh_day_a_million"), ",.1f"),
+                )
+            ),
+        ],
+        rows,
+    )  # fmt: skip
+    keys = [f"pkr_{row['city']}" for row in rows]
+    console.table(
+        [
+            Column("Divided", lambda row: WORDS[row["split"]]),
+            Column("PKR m by city", lambda r: " ".join(f"{r[k] / 1e6:,.1f}" for k in keys), ">"),
+            Column("kWh/day", lambda row: f"{row['served_kwh_day']:,.0f}"
+                   + ("" if row["complete"] else " *"), ">"),
+            Column("Against", lambda row: "" if row["split"] == "best" else -row["less_share"],
+                   "+.1%"),
+            Column("Gini", "gini", ".3f"),
+        ],
+        plan.splits,
+    )  # fmt: skip
     for row in rows:
         if row["error"]:
             console.print(f"{row['city']} failed: {row['error']}")
@@ -63,43 +64,36 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
     """Print why a city gets its money, and the plans found for it, the cheapest first."""
     console = Screen()
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(no_wrap=True)
-    facts.add_column()
-    for what, value in lines:
-        facts.add_row(what, value)
     console.print(city, style="bold")
-    console.print(facts)
-    if plans.empty:
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    for i, name in enumerate(("Plan found", "PKR m", "kWh/day", "A PKR m brought", "")):
-        table.add_column(name, justify="right" if 0 < i < 4 else "left")
-    for row in plans.to_dict("records"):
-        rate = row["kwh_day_a_million"]
-        table.add_row(
-            row["purpose"], f"{row['subsidy_pkr'] / 1e6:,.2f}", f"{row['served_kwh_day']:,.0f}",
-            "" if rate != rate else f"{rate:,.1f}", "about here" if row["chosen"] else "",
-        )  # fmt: skip
-    console.print(table)
+    console.pairs(lines)
+    if len(plans):
+        console.table(
+            [
+                Column("Plan found", "purpose"),
+                Column("PKR m", "subsidy_pkr", ",.2f", per=1e6),
+                Column("kWh/day", "served_kwh_day", ",.0f"),
+                Column("A PKR m brought", "kwh_day_a_million", ",.1f"),
+                Column("", lambda row: "about here" if row["chosen"] else ""),
+            ],
+            plans,
+        )
 
 
 def print_changes(table: pd.DataFrame) -> None:
     """Print what changes by city between two plans of a nation."""
-    console = Screen()
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    for i, name in enumerate(("City", "PKR m", "change", "Stations", "change", "kWh/day", "change",
-                              "Drive, min", "change")):  # fmt: skip
-        shown.add_column(name, justify="right" if i else "left")
-    for row in table.to_dict("records"):
-        cells = [row["city"]]
-        for key, form, unit in (
-            ("granted_pkr", ",.1f", 1e6),
-            ("new_stations", ",.0f", 1),
-            ("served_kwh_day", ",.0f", 1),
-            ("drives_min", ".1f", 1),
-        ):
-            for value, sign in ((row[key], ""), (row[f"{key}_change"], "+")):
-                cells.append("" if value != value else format(value / unit, sign + form))
-        shown.add_row(*cells)
-    console.print(shown)
+    columns = [Column("City", "city")]
+    for head, key, form, per in (
+        ("PKR m", "granted_pkr", ",.1f", 1e6),
+        ("Stations", "new_stations", ",.0f", 1),
+        ("kWh/day", "served_kwh_day", ",.0f", 1),
+        ("Drive, min", "drives_min", ".1f", 1),
+    ):
+        columns += [
+            Column(head, key, form, per=per),
+            Column("change", f"{key}_change", f"+{form}", per=per),
+        ]
+    Screen().table(columns, table)
+
+
+def _made(row: Any) -> bool:
+    return bool(row["status"] != "failed")

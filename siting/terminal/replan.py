@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
 
 from siting.plan import Plan
 from siting.review.replan import Replan
 from siting.sites.chargers_text import told_as
-from siting.terminal.screen import NARROW, Screen
+from siting.terminal.screen import Column, Screen, site_columns
 
 MOST_ROWS = 12
 SIDES = ("before", "after")
@@ -21,26 +20,20 @@ def print_replan(replanned: Replan) -> None:
     """Print what changed between two plans: stations, energy by class, money."""
     console = Screen()
     console.warn_if_far(replanned.after.outcome.gap)
-    console.print()
-    console.say(f"{replanned.after.title}: planned again", style="bold")
-    if replanned.after.note:
-        console.print(replanned.after.note, style="yellow")
+    console.heading(f"{replanned.after.title}: planned again", replanned.after.note)
     _print_figures(console, replanned)
     _print_stations(console, replanned.changes)
     console.notes(replanned.notes)
-    console.print(f"Written to {replanned.folder}", soft_wrap=True)
+    console.written(replanned.folder)
 
 
-def _print_figures(console: Any, replanned: Replan) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    table.add_column("", no_wrap=True)
-    for name in ("Before", "After", "Change"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _print_figures(console: Screen, replanned: Replan) -> None:
+    rows: list[tuple[str, str, str, str]] = []
 
     def row(name: str, before: float, after: float, places: int = 0) -> None:
         change = after - before
         shown = f"{change:+,.{places}f}" if abs(change) >= 0.5 * 10**-places else "same"
-        table.add_row(name, f"{before:,.{places}f}", f"{after:,.{places}f}", shown)
+        rows.append((name, f"{before:,.{places}f}", f"{after:,.{places}f}", shown))
 
     old, new = replanned.before, replanned.after
     row("New stations", len(old.new_sites), len(new.new_sites))
@@ -51,10 +44,12 @@ def _print_figures(console: Any, replanned: Replan) -> None:
     for line in replanned.classes.fillna(0.0).to_dict("records"):
         name = "  " + str(line["vehicle_class"]).replace("_", " ")
         row(name, line["served_kwh_day_before"], line["served_kwh_day_after"])
-    table.add_row("Share served", f"{old.served_share:.1%}", f"{new.served_share:.1%}",
-                  f"{100 * (new.served_share - old.served_share):+.1f} points")  # fmt: skip
-    table.add_row("Proven gap", f"{old.outcome.gap:.2%}", f"{new.outcome.gap:.2%}", "")
-    console.print(table)
+    points = f"{100 * (new.served_share - old.served_share):+.1f} points"
+    rows.append(("Share served", f"{old.served_share:.1%}", f"{new.served_share:.1%}", points))
+    rows.append(("Proven gap", f"{old.outcome.gap:.2%}", f"{new.outcome.gap:.2%}", ""))
+    first = Column("", itemgetter(0), no_wrap=True)
+    heads = enumerate(("Before", "After", "Change"), 1)
+    console.table([first, *(Column(head, itemgetter(at), ">") for at, head in heads)], rows)
     for plan, word in ((old, "before"), (new, "after")):
         if plan.outcome.status != "optimal":
             console.note(plan.outcome.stopped, f"The plan {word} is not proven optimal")
@@ -64,7 +59,7 @@ def _served(plan: Plan) -> float:
     return float(plan.classes["served_kwh_day"].sum())
 
 
-def _print_stations(console: Any, changes: pd.DataFrame) -> None:
+def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
     if changes.empty:
         console.print("No station changes.")
         return
@@ -74,26 +69,25 @@ def _print_stations(console: Any, changes: pd.DataFrame) -> None:
     shown = changes[~changes["change"].str.startswith("serves")]
     if shown.empty:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    table.add_column("Site", no_wrap=True, min_width=5)
-    table.add_column("Name", overflow="fold")
-    table.add_column("Change", no_wrap=True, min_width=18)
-    table.add_column("Build", overflow="fold", min_width=13)
-    for name in ("PKR m", "kWh/day"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=7)
-    for row in shown.head(MOST_ROWS).to_dict("records"):
-        sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
-        kinds = dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str))
-        pkr = row["subsidy_pkr_after"] - row["subsidy_pkr_before"]
-        kwh = row["served_kwh_day_after"] - row["served_kwh_day_before"]
-        table.add_row(
-            str(row["site_id"]),
-            row["name"] if isinstance(row["name"], str) else "",
-            str(row["change"]),
-            " to ".join(kinds),
-            f"{pkr / 1e6:+,.2f}",
-            f"{kwh:+,.0f}",
-        )
-    console.print(table)
+    console.table(
+        [
+            *site_columns(),
+            Column("Change", "change", no_wrap=True, min_width=18),
+            Column("Build", _builds, overflow="fold", min_width=13),
+            Column("PKR m", lambda row: _more(row, "subsidy_pkr"), "+,.2f", per=1e6, min_width=7),
+            Column("kWh/day", lambda row: _more(row, "served_kwh_day"), "+,.0f", min_width=7),
+        ],
+        shown.head(MOST_ROWS),
+    )
     if len(changes) > min(len(shown), MOST_ROWS):
         console.print("changes.csv has every change (PKR m: subsidy more or less)")
+
+
+def _builds(row: Any) -> str:
+    """Return what a station has before and after, once where it is the same."""
+    sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
+    return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
+
+
+def _more(row: Any, figure: str) -> float:
+    return float(row[f"{figure}_after"] - row[f"{figure}_before"])

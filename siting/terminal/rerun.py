@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.table import Table
 from rich.text import Text
 
 from siting.review.rerun import Rerun
@@ -17,13 +16,13 @@ def print_rerun(repetition: Rerun) -> None:
     console.print()
     verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
     console.say(Text.assemble(verdict, f": {repetition.folder!s} repeated"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    rows = []
     for part in repetition.compared:
         word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
         word = "-" if part.counted.startswith("not stored") else word
         colour = "" if part.same else "red" if part.decides else "yellow"
-        table.add_row(part.what.capitalize(), Text(word, style=colour), part.counted)
-    console.print(table)
+        rows.append((part.what.capitalize(), Text(word, style=colour), part.counted))
+    console.pairs(rows)
     for part in repetition.compared:
         for line in part.differences[:MOST_LINES]:
             console.say(f"  {part.what}: {line}")

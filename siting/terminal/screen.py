@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from siting.texts import visible
 
-# Space about the columns of a table: so little, that ten columns fit 80 letters.
+# Space around the columns of a table: ten columns fit 80 letters.
 NARROW = (0, 1, 0, 0)
+
+
+class Column:
+    """A column of a table: its head, its value in a row, and how the value is written.
+
+    Parameters
+    ----------
+    head
+        What stands above it.
+    value
+        A key of the row, or what gives the value of a row.
+    form
+        How a number is written (``,.0f``); numbers stand to the right and are not broken. ``>`` for
+        texts to the right, ``_`` for words whose ``_`` become blanks; else texts to the left.
+    per
+        What a number is divided by: 1e6 for millions of rupees.
+    blank
+        What is written where there is no value.
+    style
+        Further arguments of ``rich.table.Table.add_column``.
+    """
+
+    def __init__(
+        self, head: str, value: str | Callable[[Any], Any], form: str = "", *,
+        per: float = 1, blank: str = "", **style: Any,
+    ) -> None:  # fmt: skip
+        self.style: dict[str, Any]
+        self.head, self.value, self.form, self.per, self.blank = head, value, form, per, blank
+        right = form not in ("", "_")
+        whole = right and "overflow" not in style
+        self.style = {"justify": "right" if right else "left", "no_wrap": whole, **style}
+
+    def text(self, row: Mapping[Any, Any]) -> str:
+        """Return what stands in a row."""
+        value = self.value(row) if callable(self.value) else row[self.value]
+        if isinstance(value, str):
+            return value.replace("_", " ") if self.form == "_" else value
+        if str(value) in ("None", "nan", "NaT", "<NA>"):
+            return self.blank
+        value = value if self.per == 1 else value / self.per
+        return format(value, self.form) if self.form else str(value)
+
+
+def site_columns() -> list[Column]:
+    """Return the columns that name a site."""
+    return [
+        Column("Site", "site_id", no_wrap=True, min_width=5),
+        Column("Name", "name", overflow="fold"),
+    ]
+
+
+def chargers(row: Mapping[Any, Any]) -> str:
+    """Return what is built by a row that names its configuration and its chargers."""
+    from siting.sites.chargers_text import told_as
+
+    return told_as(str(row["configuration"]), str(row["chargers"]))
 
 
 class Screen(Console):
@@ -21,6 +79,47 @@ class Screen(Console):
 
     def __init__(self, **kept: Any) -> None:
         super().__init__(highlight=False, markup=False, **kept)
+
+    def heading(self, title: str, note: str = "") -> None:
+        """Print the title of an answer and what every reader of it must know."""
+        self.print()
+        self.say(title, style="bold")
+        if note:
+            self.print(note, style="yellow")
+
+    def written(self, path: object) -> None:
+        """Print where the files are."""
+        self.print(f"Written to {path}", soft_wrap=True)
+
+    def table(
+        self, columns: Sequence[Column], rows: Any, *, most: int | None = None, more: str = "",
+        title: str | None = None, bold: Callable[[Any], bool] = lambda row: False,
+    ) -> None:  # fmt: skip
+        """Print rows (a frame, or mappings) as a table.
+
+        Of more rows than `most` the first are printed and then `more`, with the number of the rest.
+        `bold` tells which rows stand out.
+        """
+        shown = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+        )
+        for column in columns:
+            shown.add_column(column.head, **column.style)
+        records = list(rows.to_dict("records") if hasattr(rows, "to_dict") else rows)
+        for row in records[:most]:
+            cells = (column.text(row) for column in columns)
+            shown.add_row(*cells, style="bold" if bold(row) else None)
+        self.print(shown)
+        if most is not None and more and len(records) > most:
+            self.print(more.format(len(records) - most))
+
+    def pairs(self, pairs: Iterable[Sequence[str | Text]]) -> None:
+        """Print a line a fact: what it is, and its words in a column beside it."""
+        shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        shown.add_column(no_wrap=True)
+        for words in pairs:
+            shown.add_row(*words)
+        self.print(shown)
 
     def say(self, text: RenderableType, style: str | None = None) -> None:
         """Print sentences: broken between words in a terminal, a line each where they are piped."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from rich import box
-from rich.table import Table
+from typing import Any
+
 from rich.text import Text
 
 from siting.review.traced import Chain, Factor, Step, Trace
-from siting.terminal.screen import NARROW, Screen
+from siting.terminal.screen import Column, Screen
 
 MOST_ROWS = 12
 RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
@@ -17,25 +16,31 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 def print_trace(traced: Trace, note: str = "") -> None:
     """Print the chains of a cell or a station, each with the rows of the tables it rests on."""
     console = Screen()
-    console.print()
     name = f" ({traced.name})" if traced.name else ""
     when = f"{traced.year}" + (f", scenario {traced.scenario}" if traced.scenario else "")
-    console.say(f"{traced.kind} {traced.id}{name}, {when}", style="bold")
-    if note:
-        console.print(note, style="yellow")
+    console.heading(f"{traced.kind} {traced.id}{name}, {when}", note)
     for line in traced.notes:
         console.say(line)
     for chain in traced.chains:
         _print_chain(console, chain)
     for title, table in traced.tables.items():
         if len(table):
-            _print_table(console, title, table)
+            more = "… and {:,} more (--json has all)"
+            columns = [_column(str(name)) for name in table.columns]
+            console.table(columns, table, title=title, most=MOST_ROWS, more=more)
+
+
+def _column(name: str) -> Column:
+    def text(row: Any) -> str:
+        value = row[name]
+        return _number(value) if isinstance(value, int | float) else str(value)[:60]
+
+    return Column(name, text, ">" if name in RIGHT else "", overflow="fold")
 
 
 def _print_chain(console: Screen, chain: Chain) -> None:
     last = chain.steps[-1]
-    console.print()
-    console.say(f"{chain.what}: {_number(chain.value)} {last.unit}", style="bold")
+    console.heading(f"{chain.what}: {_number(chain.value)} {last.unit}")
     for step in chain.steps:
         console.indented(_line(step), 2)
     for line in chain.notes:
@@ -63,21 +68,6 @@ def _factor(one: Factor) -> tuple[str, str]:
     range_ = f" ({_range(one)})" if _range(one) else ""
     why = "; ".join(text for text in (one.said, one.source) if text)
     return f"{name}: {_number(one.value)}{range_}, {one.confidence}, {one.table}", why
-
-
-def _print_table(console: Screen, title: str, rows: pd.DataFrame) -> None:
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
-    )
-    for column in rows.columns:
-        table.add_column(
-            str(column), justify="right" if column in RIGHT else "left", overflow="fold"
-        )
-    for row in rows.head(MOST_ROWS).itertuples(index=False, name=None):
-        table.add_row(*(_number(v) if isinstance(v, int | float) else str(v)[:60] for v in row))
-    console.print(table)
-    if len(rows) > MOST_ROWS:
-        console.print(f"… and {len(rows) - MOST_ROWS:,} more (--json has all)")
 
 
 def _range(one: Factor) -> str:
