@@ -21,8 +21,8 @@ _MADE = "<!-- Made by scripts/config_pages.py from siting/config; do not edit. -
 def reference() -> dict[str, str]:
     """Return the Markdown pages of every key (type, unit, default, meaning), by their path.
 
-    A section that has sections has a page of its own, ``config/SECTION.md``; the others stand on
-    the first, ``config.md``, with what cannot be asked together.
+    A section with subsections has a page of its own, ``config/SECTION.md``; the others are on the
+    first, ``config.md``, with the refused combinations.
     """
     parts: dict[str, list[str]] = {}
     for key, table in _tables(Config):
@@ -80,7 +80,7 @@ def nation_reference() -> str:
 
 
 def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """Give the table of each section as Markdown, with the section's key path."""
+    """Yield the table of each section as Markdown, with the section's key path."""
     root = schema(model)
     for key, title, section in _sections(root, root, ""):
         lines = [f"## {title}", "", section.get("description", ""), ""]
@@ -96,7 +96,7 @@ def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 def _sections(
     section: dict[str, Any], root: dict[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Give each section with key path and title, those of a union by the word that selects them."""
+    """Yield each section with key path and title, those of a union by their word."""
     selector = next((name for name in SELECTORS if name in section["properties"]), None)
     word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
     yield key, (f"`{key}`{word}" if key else "At the top"), section
@@ -115,7 +115,7 @@ def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
     choices: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
     if not choices:
         return [part]
-    # A section by kind that may be left out is a choice within a choice.
+    # An optional section of several kinds is a choice within a choice.
     return [c for choice in choices if choice.get("type") != "null" for c in _choices(choice)]
 
 
@@ -129,7 +129,7 @@ def _unit(part: dict[str, Any]) -> str:
 
 
 def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
-    """Tell in words what may stand there."""
+    """Return the allowed type in words."""
     if "anyOf" in part:
         (part,) = [choice for choice in part["anyOf"] if choice.get("type") != "null"]
     if "oneOf" in part:
@@ -172,7 +172,7 @@ def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
 
 
 def _grouped(limit: float) -> str:
-    """Write a limit as the configuration would; a year takes no underscore."""
+    """Return a limit as the configuration would write it; a year takes no underscore."""
     return f"{limit:_.15g}" if limit >= 10_000 else f"{limit:g}"
 
 

@@ -28,7 +28,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
     """
     model_schema = model.model_json_schema()
     for part in _parts(model_schema):
-        if "patternProperties" in part:  # names that do not fit are refused, not ignored
+        if "patternProperties" in part:  # unknown names are refused, not ignored
             part["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model_schema}
 
@@ -44,7 +44,7 @@ def to_yaml(config: Config) -> str:
 
 
 def input_files(config: Config) -> dict[str, Path]:
-    """Return every file that a configuration takes data from, by the key that names it.
+    """Return every input file of a configuration, by the key that names it.
 
     Keys that end in ``_dir`` name folders that runs fill; all other paths are input.
 
@@ -66,14 +66,14 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration that names other files in place of some; nothing is checked anew.
+    """Return a configuration with some files replaced, unchecked.
 
     Parameters
     ----------
     config
         As `siting.config.load` returns it.
     files
-        From the file it names to the one it shall name.
+        From the file named now to its replacement.
     """
 
     def moved(value: Any) -> Any:
