@@ -103,7 +103,7 @@ SELDOM = {"networkx", "matplotlib", "osmnx", "scipy.optimize", "scipy.spatial", 
     ("name", "unwanted"),
     [
         *((name, HEAVY) for name in ("siting", "siting.cli", "siting.config")),
-        ("siting.terminal.runs", HEAVY),
+        ("siting.terminal.run_lists", HEAVY),
         *((f"siting.{name}", SELDOM) for name in ("report", "export", "study", "review")),
     ],
 )

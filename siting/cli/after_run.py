@@ -9,16 +9,24 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from siting.cli.app import AFTER, TRUST, Overrides, Reply, Run, items, progress, to_folder, verb
+from siting.cli.app import (
+    AFTER,
+    TRUST,
+    Overrides,
+    Reply,
+    Run,
+    items,
+    option,
+    progress,
+    to_folder,
+    verb,
+)
 from siting.cli.run_folders import run_folder, run_folders
 
 
 @verb(AFTER, "siting runs", quiet=False)
 def runs(
-    *,
-    here: Annotated[
-        Path, typer.Option("--in", metavar="DIR", help="Look for runs from this folder.")
-    ] = Path(),
+    *, here: Annotated[Path, option("--in", "DIR", "Look for runs from this folder.")] = Path()
 ) -> Reply:
     """List the runs in runs/, ../runs/ and */runs/, newest first."""
     folders = run_folders(here)
@@ -29,7 +37,7 @@ def runs(
         return [{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows]
 
     def show() -> None:
-        from siting.terminal.runs import print_runs
+        from siting.terminal.run_lists import print_runs
 
         print_runs([(run.path.name, run.facts or {}) for run in folders])
 
@@ -66,22 +74,15 @@ def report(
     folder: Run,
     *,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="A new file; by default report.html in the run."
-        ),
+        Path | None, option("--out", "FILE", "A new file; by default report.html in the run.")
     ] = None,
     frontier: Annotated[
         Path | None,
-        typer.Option(
-            "--frontier", metavar="DIR", help="A folder of `siting frontier`: its curve as well."
-        ),
+        option("--frontier", "DIR", "A folder of `siting frontier`: its curve as well."),
     ] = None,
     language: Annotated[
         Literal["en", "ur"] | None,
-        typer.Option(
-            "--language", metavar="LANG", help="en or ur (Urdu); by default report.language."
-        ),
+        option("--language", "LANG", "en or ur (Urdu); by default report.language."),
     ] = None,
 ) -> Reply:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
@@ -95,13 +96,12 @@ def verify(
     folder: Run,
     *,
     frontier: Annotated[
-        Path | None,
-        typer.Option("--frontier", metavar="DIR", help="Whose curve is in the run's report.html."),
+        Path | None, option("--frontier", "DIR", "Whose curve is in the run's report.html.")
     ] = None,
 ) -> Reply:
     """Check a run from its own files: hashes, layers, recount, bound, tables. Exit 0 if sound."""
     from siting.review import verify_run
-    from siting.terminal.verify import print_verified
+    from siting.terminal.run_lists import print_verified
 
     verified = verify_run(run_folder(folder), frontier=frontier, progress=progress())
     return Reply(verified.plain, lambda: print_verified(verified), code=int(bool(verified.faults)))
@@ -112,27 +112,20 @@ def replan(
     folder: Run,
     *,
     drop: Annotated[
-        list[str] | None,
-        typer.Option("--drop", metavar="SITE", help="A site that gets none; or a list [A,B]."),
+        list[str] | None, option("--drop", "SITE", "A site that gets none; or a list [A,B].")
     ] = None,
     require: Annotated[
-        list[str] | None,
-        typer.Option("--require", metavar="SITE", help="A site that gets one; or a list [A,B]."),
+        list[str] | None, option("--require", "SITE", "A site that gets one; or a list [A,B].")
     ] = None,
     budget: Annotated[
         float | None, typer.Option("--budget", metavar="PKR", min=0, help="Another budget.")
     ] = None,
     add: Annotated[
-        Path | None,
-        typer.Option("--add", metavar="LAYER", help="Further places where one could stand."),
+        Path | None, option("--add", "LAYER", "Further places where one could stand.")
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option(
-            "--answers",
-            metavar="CSV",
-            help="What was sanctioned, refused, asked for and withdrawn.",
-        ),
+        option("--answers", "CSV", "What was sanctioned, refused, asked for and withdrawn."),
     ] = None,
     overrides: Overrides = None,
     out: Annotated[Path | None, to_folder("By default RUN-replan-TIME beside the run.")] = None,
@@ -142,7 +135,7 @@ def replan(
     Exit 3: a gap over 100 %.
     """
     from siting import review
-    from siting.terminal.replan import print_replan
+    from siting.terminal.plan_tables import print_replan
 
     replanned = review.replan(
         run_folder(folder),
@@ -169,16 +162,18 @@ def export(
     *,
     to: Annotated[
         Path,
-        typer.Option("--to", metavar="FILE",
-                     help="A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
+        option("--to", "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
     ],
     layers: Annotated[
         list[str] | None,
-        typer.Option("--layer", metavar="NAME",
-                     help="A layer, or a list [A,B]. By default the stations; in .kml and .gpkg "
-                     "the demand too; in .xlsx all but the roads."),
+        option(
+            "--layer",
+            "NAME",
+            "A layer, or a list [A,B]. By default the stations; in .kml and "
+            ".gpkg the demand too; in .xlsx all but the roads.",
+        ),
     ] = None,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
     from siting.export.exchange import require_ending
 
@@ -196,20 +191,18 @@ def trace(
     ],
     *,
     vehicle_class: Annotated[
-        str | None,
-        typer.Option("--class", metavar="CLASS", help="One vehicle class; by default all."),
+        str | None, option("--class", "CLASS", "One vehicle class; by default all.")
     ] = None,
     year: Annotated[
         int | None, typer.Option("--year", help="In a plan in years; by default the last.")
     ] = None,
     scenario: Annotated[
-        str | None,
-        typer.Option("--scenario", metavar="NAME", help="In a plan for several scenarios."),
+        str | None, option("--scenario", "NAME", "In a plan for several scenarios.")
     ] = None,
 ) -> Reply:
     """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
     from siting import review
-    from siting.terminal.trace import print_trace
+    from siting.terminal.reason_tables import print_trace
 
     run = review.Traced(run_folder(folder))
     traced = review.trace(run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario)
@@ -225,18 +218,29 @@ def explain(
     *,
     alternatives: Annotated[
         int,
-        typer.Option("--alternatives", metavar="N", min=0, max=50,
-                     help="Near-optimal plans to compare a place in; 0: none."),
+        typer.Option(
+            "--alternatives",
+            metavar="N",
+            min=0,
+            max=50,
+            help="Near-optimal plans to compare a place in; 0: none.",
+        ),
     ] = 5,
     seconds: Annotated[
         float,
-        typer.Option("--time-limit", "--seconds", metavar="S", min=1, max=3600,
-                     help="Seconds that each question to the solver may take."),
+        typer.Option(
+            "--time-limit",
+            "--seconds",
+            metavar="S",
+            min=1,
+            max=3600,
+            help="Seconds that each question to the solver may take.",
+        ),
     ] = 30.0,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Say why a place gets its station or none; or list all stations, the most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
-    from siting.terminal.explain import print_plan_reasons, print_site_reasons
+    from siting.terminal.reason_tables import print_plan_reasons, print_site_reasons
 
     run = Explained(run_folder(folder))
     if site is None:
@@ -268,25 +272,29 @@ def explain(
 def lots(
     folder: Run,
     *,
-    number: Annotated[int, typer.Option("--lots", metavar="N", help="How many lots.")],
+    number: Annotated[int, option("--lots", "N", "How many lots.")],
     within: Annotated[
         float,
-        typer.Option(metavar="SHARE",
-                     help="How far the largest lot may be above the smallest, energy and money."),
+        typer.Option(
+            metavar="SHARE",
+            help="How far the largest lot may be above the smallest, energy and money.",
+        ),
     ] = 0.10,
     loss: Annotated[
         float,
-        typer.Option(metavar="SHARE",
-                     help="What a station may lose of its energy anywhere in its search area."),
+        typer.Option(
+            metavar="SHARE",
+            help="What a station may lose of its energy anywhere in its search area.",
+        ),
     ] = 0.05,
     radius: Annotated[
         float, typer.Option(metavar="M", help="Largest radius of a search area, metres.")
     ] = 1000.0,
     out: Annotated[Path | None, to_folder("By default RUN-lots-TIME beside the run.")] = None,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Part a run's new stations into connected lots of like value, for a tender: map and tables."""
     from siting.lots import lots_to_folder
-    from siting.terminal.lots import print_lots
+    from siting.terminal.plan_tables import print_lots
 
     parted, written = lots_to_folder(
         run_folder(folder), number, out=out, now=datetime.now(UTC).astimezone(),
@@ -301,17 +309,14 @@ def lots(
 def papers(
     folder: Run,
     *,
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND",
-                                      help="pc1, load, licence or tender.")],
+    kind: Annotated[str, option("--kind", "KIND", "pc1, load, licence or tender.")],
     lots_folder: Annotated[
-        Path | None,
-        typer.Option("--lots", metavar="DIR", help="For a tender: a folder of `siting lots`."),
+        Path | None, option("--lots", "DIR", "For a tender: a folder of `siting lots`.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="A new .docx; by default RUN-KIND.docx."),
+        Path | None, option("--out", "FILE", "A new .docx; by default RUN-KIND.docx.")
     ] = None,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Write a paper from a run as .docx: PC-I, load applications, licence files, tender annexes."""
     from siting.papers import write_paper
 

@@ -174,9 +174,14 @@ _SOLVER: dict[str, Any] = {
 }
 
 
+def option(name: str, metavar: str, help_: str) -> Any:
+    """Return an option of a verb, as typer reads it."""
+    return typer.Option(name, metavar=metavar, help=help_)
+
+
 def to_folder(help_: str) -> Any:
     """Return the option that says where a verb writes its folder."""
-    return typer.Option("--out", metavar="DIR", help=help_)
+    return option("--out", "DIR", help_)
 
 
 def verb(
@@ -237,19 +242,19 @@ def _with_common_options(
             if reply.gaps:
                 exit_if_far(*reply.gaps)
 
-    def option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
+    def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
         return inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
         )
 
-    added = {name: option(name, _SOLVER[name]) for name in solver}
+    added = {name: added_option(name, _SOLVER[name]) for name in solver}
     if "overrides" in own:
         named = {name: p for name in _SOLVER if (p := own.get(name, added.get(name)))}
         before = list(own)[: list(own).index("overrides")]
         own = {name: own.pop(name) for name in before} | named | own
-    own["as_json"] = option("as_json", Json, False)
+    own["as_json"] = added_option("as_json", Json, False)
     if quiet:
-        own["quiet"] = option("quiet", Quiet, False)
+        own["quiet"] = added_option("quiet", Quiet, False)
     functools.update_wrapper(run, function)
     del run.__wrapped__  # type: ignore[attr-defined]  # its signature is another
     run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     Run,
+    option,
     print_error,
     progress,
     stopped,
@@ -36,16 +37,15 @@ def batch(
     overrides: Overrides = None,
     sweep: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--sweep",
-            metavar="KEY=LIST",
-            help="Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
+            "KEY=LIST",
+            "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
             "Repeated: every combination.",
         ),
     ] = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="The batch's folder; started again, it goes on."),
+        Path, option("--out", "DIR", "The batch's folder; started again, it goes on.")
     ] = Path("runs/batch"),
     workers: Annotated[
         int | None,
@@ -58,8 +58,7 @@ def batch(
         ),
     ] = None,
     dask: Annotated[
-        str | None,
-        typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
+        str | None, option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
     ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what failed by its own inputs before.")
@@ -78,10 +77,7 @@ def batch(
         where = "--workers"
         raise InputError(Fault(where, "does not go with --dask", "start workers in the cluster"))
     studies = many.list_studies(
-        configs,
-        overrides or (),
-        parse_sweeps(sweep or []),
-        datetime.now(UTC).astimezone().date(),
+        configs, overrides or (), parse_sweeps(sweep or []), datetime.now(UTC).astimezone().date()
     )
     if dry_run:
         keys = ("config", "name", "sweep", "key", "fault")
@@ -124,16 +120,14 @@ def rerun(
     *,
     overrides: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Where an input lies now, e.g. roads.source.path=…"
-        ),
+        option("--set", "KEY=VALUE", "Where an input lies now, e.g. roads.source.path=…"),
     ] = None,
     out: Annotated[Path | None, to_folder("Keep the repetition as a run folder too.")] = None,
 ) -> Reply:
     """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
     from siting.errors import InfeasibleError
     from siting.review import rerun as repeat
-    from siting.terminal.rerun import print_rerun
+    from siting.terminal.run_lists import print_rerun
 
     try:
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())

@@ -15,6 +15,7 @@ from siting.cli.app import (
     Reply,
     Run,
     items,
+    option,
     progress,
     to_folder,
     verb,
@@ -39,17 +40,15 @@ def _names(pairs: list[str]) -> dict[str, str]:
 )
 def evaluate(
     config: ConfigPath,
-    sites: Annotated[
-        Path, typer.Option("--sites", metavar="LAYER", help="Points with their chargers.")
-    ],
+    sites: Annotated[Path, option("--sites", "LAYER", "Points with their chargers.")],
     *,
     overrides: Overrides = None,
     names: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--map-config",
-            metavar="THEIRS=OURS",
-            help="What the layer calls a configuration or charger, and what the study calls it.",
+            "THEIRS=OURS",
+            "What the layer calls a configuration or charger, and what the study calls it.",
         ),
     ] = None,
     same_stations: Annotated[
@@ -65,7 +64,7 @@ def evaluate(
     Exit 3: a gap over 100 %.
     """
     from siting.review import evaluate_to_folder
-    from siting.terminal.evaluate import print_evaluation
+    from siting.terminal.comparison_tables import print_evaluation
 
     evaluation, folder = evaluate_to_folder(
         config,
@@ -99,7 +98,7 @@ def compare(
 ) -> Reply:
     """Put stored runs of one city side by side: figures, what was asked, a map of differences."""
     from siting.review import compare_to_folder
-    from siting.terminal.compare import print_comparison
+    from siting.terminal.comparison_tables import print_comparison
 
     now = datetime.now(UTC).astimezone()
     comparison, folder = compare_to_folder([run_folder(run) for run in runs], out=out, now=now)
@@ -113,8 +112,7 @@ def simulate(
     days: Annotated[int, typer.Option("--days", min=2, help="Independent days.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the days.")] = 1,
     balk_min: Annotated[
-        float,
-        typer.Option("--balk-min", metavar="MIN", help="Longest expected wait drivers put up with"),
+        float, option("--balk-min", "MIN", "Longest expected wait drivers put up with")
     ] = 30.0,
     spread: Annotated[
         float,
@@ -124,7 +122,7 @@ def simulate(
 ) -> Reply:
     """Play a plan's day driver by driver: waits, who is turned away, how busy each station is."""
     from siting.review import Rules, simulate_to_folder
-    from siting.terminal.simulate import print_simulation
+    from siting.terminal.comparison_tables import print_simulation
 
     now = datetime.now(UTC).astimezone()
     rules = Rules(days, seed, balk_min, spread)

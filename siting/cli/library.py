@@ -17,6 +17,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     asked_of_solver,
+    option,
     print_json,
     progress,
     verb,
@@ -28,9 +29,9 @@ def demo(
     *,
     overrides: Overrides = None,
     budget: Budget = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder for configuration, data and runs.")
-    ] = Path("siting-demo"),
+    out: Annotated[Path, option("--out", "DIR", "Folder for configuration, data and runs.")] = Path(
+        "siting-demo"
+    ),
     files_only: Annotated[
         bool, typer.Option("--files-only", help="Copy the files to edit, and make no plan.")
     ] = False,
@@ -100,9 +101,7 @@ def new(
     *,
     like: Annotated[
         str | None,
-        typer.Option(
-            "--like", metavar="CITY", help="Take power, speeds and vehicles a head from this city."
-        ),
+        option("--like", "CITY", "Take power, speeds and vehicles a head from this city."),
     ] = None,
     people: Annotated[
         int | None,
@@ -110,14 +109,18 @@ def new(
     ] = None,
     roads: Annotated[
         Path | None,
-        typer.Option("--roads", metavar="FILE", exists=True, dir_okay=False,
-                     help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded."),
+        typer.Option(
+            "--roads",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
+        Path | None, option("--out", "FILE", "Where to write it; by default CITY.yaml here.")
     ] = None,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Write a commented configuration for a city or any town, ready for `siting check`."""
     from siting.cities import new_config, slug_of
     from siting.writing import write_whole

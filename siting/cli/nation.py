@@ -16,6 +16,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     asked_of_solver,
+    option,
     progress,
     to_folder,
     verb,
@@ -43,24 +44,23 @@ def nation(
         typer.Option("--workers", min=1, max=1024, help="Processes here; by default one a core."),
     ] = None,
     dask: Annotated[
-        str | None,
-        typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
+        str | None, option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
     ] = None,
     earlier: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR",
-                     help="An earlier plan: what its cities answered is not asked again; what "
-                     "changes is shown."),
+        option(
+            "--from",
+            "DIR",
+            "An earlier plan: what its cities answered is not asked again; what changes is shown.",
+        ),
     ] = None,
     explain: Annotated[
-        str | None,
-        typer.Option("--explain", metavar="CITY", help="Of a folder: why a city gets its money."),
+        str | None, option("--explain", "CITY", "Of a folder: why a city gets its money.")
     ] = None,
     compare: Annotated[
-        Path | None,
-        typer.Option("--compare", metavar="DIR", help="Of a folder: what changes against another."),
+        Path | None, option("--compare", "DIR", "Of a folder: what changes against another.")
     ] = None,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
     if not config.is_dir() and (explain or compare):
         option = "--explain" if explain else "--compare"
@@ -80,7 +80,7 @@ def nation(
         return plan_nation(asked, out, earlier)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
-        from siting.terminal.verify import print_verified
+        from siting.terminal.run_lists import print_verified
 
         verified = verify_nation(config, progress=progress())
         return Reply(
@@ -89,7 +89,7 @@ def nation(
             code=int(bool(verified.faults)),
         )
     from siting.nation import compare_nations, explain_city
-    from siting.terminal.nation import print_changes, print_city
+    from siting.terminal.nation_tables import print_changes, print_city
 
     said: dict[str, Any] = {}
     shown: list[Callable[[], None]] = []
@@ -107,7 +107,7 @@ def nation(
 def plan_nation(asked: Nation, out: Path | None = None, earlier: Path | None = None) -> Reply:
     """Make the plan of a nation and write its folder."""
     from siting.nation import compare_nations
-    from siting.terminal.nation import print_changes, print_nation
+    from siting.terminal.nation_tables import print_changes, print_nation
 
     plan, folder = asked.to_folder(out, now=datetime.now(UTC).astimezone())
 

@@ -18,6 +18,7 @@ from siting.cli.app import (
     Quiet,
     Reply,
     errors_explained,
+    option,
     print_json,
     progress,
     to_folder,
@@ -40,11 +41,7 @@ def run(
     ] = None,
     write_lp: Annotated[
         Path | None,
-        typer.Option(
-            "--write-lp",
-            metavar="FILE",
-            help="Write the whole program as a new .lp file, then solve.",
-        ),
+        option("--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."),
     ] = None,
     robust: Annotated[
         bool,
@@ -69,37 +66,38 @@ def run(
     return Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
 
 
-@verb(
-    PLAN,
-    "siting award configs/islamabad.yaml --bids bids.csv",
-    solver=("budget", "time_limit"),
-)
+@verb(PLAN, "siting award configs/islamabad.yaml --bids bids.csv", solver=("budget", "time_limit"))
 def award(
     config: ConfigPath,
     *,
-    bids: Annotated[
-        Path,
-        typer.Option("--bids", metavar="CSV", help="A line for each place that is bid for."),
-    ],
+    bids: Annotated[Path, option("--bids", "CSV", "A line for each place that is bid for.")],
     overrides: Overrides = None,
     gap: Annotated[
         float, typer.Option("--gap", min=0, max=0.999, help="Prove the award within this share.")
     ] = 0.0,
     asks: Annotated[
         float | None,
-        typer.Option("--asks-limit", metavar="S", min=0,
-                     help="Seconds for critical asks; by default five times the award's."),
+        typer.Option(
+            "--asks-limit",
+            metavar="S",
+            min=0,
+            help="Seconds for critical asks; by default five times the award's.",
+        ),
     ] = None,
     asked_of: Annotated[
         int | None,
-        typer.Option("--nearest", metavar="N", min=0,
-                     help="Critical asks of so many losers, the cheapest by energy; default all."),
+        typer.Option(
+            "--nearest",
+            metavar="N",
+            min=0,
+            help="Critical asks of so many losers, the cheapest by energy; default all.",
+        ),
     ] = None,
     out: Annotated[Path | None, to_folder("By default runs/NAME-award-TIME.")] = None,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Choose among bids for places, and tell each loser the most it could have asked for."""
     from siting import awards
-    from siting.terminal.award import print_award
+    from siting.terminal.plan_tables import print_award
 
     made = awards.award_to_folder(
         config,
@@ -200,17 +198,12 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
 
 
 @verb(
-    PLAN,
-    "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5",
-    solver=("gap", "time_limit"),
+    PLAN, "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5", solver=("gap", "time_limit")
 )
 def frontier(
     config: ConfigPath,
     budgets: Annotated[
-        str,
-        typer.Option(
-            "--budgets", metavar="LIST", help="Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five."
-        ),
+        str, option("--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five.")
     ],
     *,
     overrides: Overrides = None,
