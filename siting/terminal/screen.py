@@ -19,21 +19,21 @@ NARROW = (0, 1, 0, 0)
 
 
 class Column:
-    """A column of a table: its head, its value in a row, and how the value is written.
+    """A column of a table: heading, value and format.
 
     Parameters
     ----------
     head
-        What stands above it.
+        The heading.
     value
-        A key of the row, or what gives the value of a row.
+        A key of the row, or a function that returns a row's value.
     form
-        How a number is written (``,.0f``); numbers stand to the right and are not broken. ``>`` for
-        texts to the right, ``_`` for words whose ``_`` become blanks; else texts to the left.
+        The format of a number (``,.0f``); numbers are right-aligned and never wrapped. ``>``
+        right-aligns text, ``_`` shows underscores as spaces; by default text is left-aligned.
     per
-        What a number is divided by: 1e6 for millions of rupees.
+        The divisor of a number: 1e6 for millions of rupees.
     blank
-        What is written where there is no value.
+        The text of a missing value.
     style
         Further arguments of ``rich.table.Table.add_column``.
     """
@@ -49,7 +49,7 @@ class Column:
         self.style = {"justify": "right" if right else "left", "no_wrap": whole, **style}
 
     def text(self, row: Mapping[Any, Any]) -> str:
-        """Return what stands in a row."""
+        """Return the cell of a row as text."""
         value = self.value(row) if callable(self.value) else row[self.value]
         if isinstance(value, str):
             return value.replace("_", " ") if self.form == "_" else value
@@ -68,7 +68,7 @@ def site_columns() -> list[Column]:
 
 
 def chargers(row: Mapping[Any, Any]) -> str:
-    """Return what is built by a row that names its configuration and its chargers."""
+    """Return the chargers of a row in words."""
     from siting.sites.chargers_text import told_as
 
     return told_as(str(row["configuration"]), str(row["chargers"]))
@@ -81,14 +81,14 @@ class Screen(Console):
         super().__init__(highlight=False, markup=False, **kept)
 
     def heading(self, title: str, note: str = "") -> None:
-        """Print the title of an answer and what every reader of it must know."""
+        """Print the title of an answer and its note."""
         self.print()
         self.say(title, style="bold")
         if note:
             self.print(note, style="yellow")
 
     def written(self, path: object) -> None:
-        """Print where the files are."""
+        """Print the path of the files."""
         self.print(f"Written to {path}", soft_wrap=True)
 
     def table(
@@ -97,8 +97,8 @@ class Screen(Console):
     ) -> None:  # fmt: skip
         """Print rows (a frame, or mappings) as a table.
 
-        Of more rows than `most` the first are printed and then `more`, with the number of the rest.
-        `bold` tells which rows stand out.
+        If there are more rows than `most`, the first ones are printed, then `more` with the number
+        of the rest. Rows for which `bold` is true are bold.
         """
         shown = Table(
             box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
@@ -114,7 +114,7 @@ class Screen(Console):
             self.print(more.format(len(records) - most))
 
     def pairs(self, pairs: Iterable[Sequence[str | Text]]) -> None:
-        """Print a line a fact: what it is, and its words in a column beside it."""
+        """Print pairs of label and text as two columns."""
         shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         shown.add_column(no_wrap=True)
         for words in pairs:
@@ -126,18 +126,18 @@ class Screen(Console):
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
     def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
-        """Print what a reader must know, behind a coloured word."""
+        """Print a note after a coloured label."""
         self.say(Text.assemble((f"{head}:", style), f" {text}"))
 
     def warn_if_far(self, gap: float | None) -> None:
-        """Print, before all else, that a plan is far from proven, if it is."""
+        """Print a warning if a plan is far from proven."""
         from siting.engine.proof import far_in_words
 
         if words := far_in_words(gap):
             self.say(words, style="bold red")
 
     def notes(self, lines: Sequence[str]) -> None:
-        """Print all that a reader must know under one head."""
+        """Print notes under one label."""
         if len(lines) == 1:
             self.note(lines[0])
         elif lines:
