@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import typer.main
 import siting
 from siting.cli import app
 from siting.cli.app import GROUPS
-from siting.config import nation_reference, reference
 from siting.study.depends import STAGES
 from siting.tables import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from config_pages import nation_reference, reference  # noqa: E402
+
 DOCS = ROOT / "docs"
 MADE = "<!-- Made by scripts/build_docs.py from {}; do not edit. -->"
 

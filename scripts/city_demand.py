@@ -6,6 +6,7 @@ import pandas as pd
 
 from siting.cities import library
 from siting.demand import (
+    Area,
     city_energy,
     city_share,
     energy_scenarios,
@@ -23,7 +24,7 @@ def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, 
     fleet = national_fleet(year, scenario)
     shares = city_share(table("cities"), city, fleet["vehicle_class"])
     central = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
-    runs = energy_scenarios(fleet, vehicle_figures(), shares)
+    runs = energy_scenarios(Area(fleet, vehicle_figures(), shares))
     ends = runs.groupby("scenario")["demand_kwh_day"].sum()
     return ends["low"] / 1000, central / 1000, ends["high"] / 1000
 

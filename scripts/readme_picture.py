@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import siting
-from siting.export import demand_layer, draw_plan
+from siting.export import demand_layer, plan_figure, save_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -13,8 +13,7 @@ def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = 
     plan = siting.run(config)
     out = out or ROOT / "docs" / "images" / f"{config.stem}.png"
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_plan(
-        out,
+    figure = plan_figure(
         edges=plan.edges,
         cells_layer=demand_layer(plan.cells, plan.demand),
         sites=plan.sites,
@@ -22,6 +21,7 @@ def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = 
         note=" ".join(filter(None, (plan.note, plan.facts["roads"]["source"]["attribution"]))),
         subtitle=f"Public charging in {plan.facts['year']}: {dict(plan.headline())['Subsidy']}",
     )
+    save_figure(figure, out)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 from siting.classics.location import make_location
 from siting.classics.plain import PlainInstance
 from siting.classics.programs import lscp
-from siting.classics.uncapacitated import Found, Means, search_location
+from siting.classics.uncapacitated import Asked, Found, Means, search_location
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
 from siting.program.instance import Flags
@@ -38,15 +38,16 @@ def cover(instance: PlainInstance, radius: float, means: Means, p: int | None = 
     free = np.zeros(len(near.site))
     if p is None:
         problem = make_location(near, free, fixed=np.ones(len(near.site_ids)))
-        return search_location(problem, near, lambda left: lscp(left, radius), means, nodes=False)
+        return search_location(
+            problem, near, lambda left: lscp(left, radius), means, Asked(nodes=False)
+        )
     return search_location(
         make_location(near, free, p=p, unserved=np.ones(len(near.demand_ids))),
         near,
         lambda left: lscp(left, radius, p),
         means,
-        cutoff=1.0,
-        objective_of=lambda _: 0.0,  # the program says only whether there is a plan
-        nodes=False,
+        # The program says only whether there is a plan.
+        Asked(cutoff=1.0, objective_of=lambda _: 0.0, nodes=False),
     )
 
 

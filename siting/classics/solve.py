@@ -21,7 +21,7 @@ from siting.classics.faults import TAKES_P, UNITS, ClassicModel, check_classic
 from siting.classics.location import Location, make_location, settle
 from siting.classics.plain import PlainInstance
 from siting.classics.programs import facility_location, mclp, p_median
-from siting.classics.uncapacitated import Found, Means, search_location
+from siting.classics.uncapacitated import Asked, Found, Means, search_location
 from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
 from siting.engine.clock import Clock
 from siting.engine.highs import highs_version
@@ -209,8 +209,7 @@ class _Solve:
                 needed,
                 lambda left: mclp(left, p, radius),
                 means,
-                objective_of=lambda cost: self.most - cost,
-                serve_all=False,
+                Asked(objective_of=lambda cost: self.most - cost, serve_all=False),
             )
         median = self.model == "p_median"
         build = (lambda left: p_median(left, p)) if median else facility_location

@@ -47,6 +47,22 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a search is held to beside the problem.
+
+    `objective_of`: the program's objective from the cost of a plan, and the other way round;
+    `cutoff`: cost at or above which a plan is of no interest: that none is below it is proof
+    enough; `serve_all`: whether the program knows only plans that serve every row; `nodes`: whether
+    to branch on prices, else the program decides what they leave open.
+    """
+
+    objective_of: Callable[[float], float] = float
+    cutoff: float = math.inf
+    serve_all: bool = True
+    nodes: bool = True
+
+
+@dataclass(frozen=True)
 class Means:
     """With what to solve: deadline, when a cost and a bound are near enough, solver and options."""
 
@@ -78,22 +94,15 @@ def search_location(
     instance: PlainInstance,
     build: Callable[[PlainInstance], ClassicProgram],
     means: Means,
-    *,
-    objective_of: Callable[[float], float] = float,
-    cutoff: float = math.inf,
-    serve_all: bool = True,
-    nodes: bool = True,
+    asked: Asked | None = None,
 ) -> Found:
     """Return the best plan found and the bound on any.
 
     `instance` is the problem with the same pairs; `build` builds the program of the instance with
-    some pairs left out and some sites open; `objective_of`: the program's objective from the cost
-    of a plan, and the other way round; `cutoff`: cost at or above which a plan is of no interest:
-    that none is below it is proof enough; `serve_all`: whether the program knows only plans that
-    serve every row; `nodes`: whether to branch on prices; else the program decides what they leave
-    open.
+    some pairs left out and some sites open.
     """
-    clock = means.clock
+    asked = asked or Asked()
+    clock, cutoff = means.clock, asked.cutoff
     incumbent = Found(problem.existing.copy(), total(problem, problem.existing), -math.inf)
     prices: Prices | None = None
 
@@ -111,7 +120,7 @@ def search_location(
         try:
             with clock.phase("prices"):
                 prices.tighten(clock, means.done)
-            if nodes and not over():
+            if asked.nodes and not over():
                 with clock.phase("branch"):
                     incumbent.nodes = branch(prices, clock, means.done)
         finally:
@@ -119,12 +128,12 @@ def search_location(
         if ended:
             return incumbent
         left = instance.restricted(~prices.closed[instance.site])
-        if serve_all and (np.diff(left.start) == 0).any():
+        if asked.serve_all and (np.diff(left.start) == 0).any():
             incumbent.bound = min(incumbent.value, cutoff)  # every better plan is ruled out
             return incumbent
         with clock.phase("build"):
             program = build(left.with_existing(instance.existing | prices.open))
-        _decide(incumbent, problem, program, prices, means, objective_of, serve_all)
+        _decide(incumbent, problem, program, prices, means, asked)
     except KeyboardInterrupt:
         clock.interrupted = True
     return incumbent
@@ -172,19 +181,18 @@ def _decide(
     program: ClassicProgram,
     prices: Prices,
     means: Means,
-    objective_of: Callable[[float], float],
-    serve_all: bool,
+    asked: Asked,
 ) -> None:
     """Let the solver decide what the prices left open."""
     start = prices.best
     unserved = (nearest(problem, start)[1] < 0).any()
     fits = int(start.sum()) <= problem.most and prices.cutoff == math.inf
-    step = WITHIN_STEP * prices.step / max(abs(objective_of(incumbent.value)), 1e-12)
+    step = WITHIN_STEP * prices.step / max(abs(asked.objective_of(incumbent.value)), 1e-12)
     run, chosen = means.decide(
         program,
         start,
         gap=max(means.gap, min(step, 0.5)),
-        start=bool(fits and not (serve_all and unserved)),
+        start=bool(fits and not (asked.serve_all and unserved)),
     )
     incumbent.nodes, incumbent.status = incumbent.nodes + run.nodes, run.status
     worst = min(incumbent.value, prices.cutoff)  # plans ruled out cost no less
@@ -196,6 +204,6 @@ def _decide(
         if chosen.sum() <= problem.most and value < incumbent.value:
             incumbent.chosen, incumbent.value = chosen, value
     if math.isfinite(run.bound):
-        bound = objective_of(run.bound)
+        bound = asked.objective_of(run.bound)
         bound = prices.lifted(bound - 1e-9 * abs(bound))
         incumbent.bound = max(incumbent.bound, min(bound, worst, incumbent.value))

@@ -4,77 +4,68 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from siting.cli.app import (
     AFTER,
     TRUST,
-    Gap,
-    Json,
     Overrides,
-    Quiet,
+    Reply,
     Run,
-    TimeLimit,
-    asked_of_solver,
-    errors_explained,
-    exit_if_far,
     items,
-    print_json,
+    option,
+    progress,
+    to_folder,
     verb,
 )
 from siting.cli.run_folders import run_folder, run_folders
 
 
-@verb(AFTER, "siting runs")
+@verb(AFTER, "siting runs", quiet=False)
 def runs(
-    *,
-    here: Annotated[
-        Path, typer.Option("--in", metavar="DIR", help="Look for runs from this folder.")
-    ] = Path(),
-    as_json: Json = False,
-) -> None:
+    *, here: Annotated[Path, option("--in", "DIR", "Look for runs from this folder.")] = Path()
+) -> Reply:
     """List the runs in runs/, ../runs/ and */runs/, newest first."""
-    with errors_explained():
-        folders = run_folders(here)
-        if as_json:
-            keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
-            rows = [(run, run.facts or {}) for run in folders]
-            print_json([{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows])
-        else:
-            from siting.terminal.runs import print_runs
+    folders = run_folders(here)
 
-            print_runs([(run.path.name, run.facts or {}) for run in folders])
+    def json() -> Any:
+        keys = ("title", "written", "status", "served_share", "subsidy_pkr", "new_stations")
+        rows = [(run, run.facts or {}) for run in folders]
+        return [{"run": str(r.path), **{k: f.get(k) for k in keys}} for r, f in rows]
+
+    def show() -> None:
+        from siting.terminal.run_lists import print_runs
+
+        print_runs([(run.path.name, run.facts or {}) for run in folders])
+
+    return Reply(json, show)
 
 
 @verb(AFTER, "siting open @latest")
-def open_(
-    folder: Run,
-    *,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def open_(folder: Run) -> Reply:
     """Open a run's report in the browser; print its path where there is none."""
-    with errors_explained(quiet=quiet):
-        import webbrowser
+    import webbrowser
 
-        from siting.errors import Fault, InputError
+    from siting.errors import Fault, InputError
 
-        folder = run_folder(folder)
-        pages = [folder / name for name in ("report.html", "index.html", "compare.html")]
-        page = next((page for page in pages if page.is_file()), None)
-        if page is None:
-            what = "has no report.html"
-            raise InputError(Fault(str(folder), what, f"write it with siting report {folder}"))
-        try:
-            opened = webbrowser.get().open(page.resolve().as_uri())
-        except webbrowser.Error:
-            opened = False
-        if as_json:
-            print_json({"page": str(page.resolve()), "opened": opened})
-        elif not quiet or not opened:
-            typer.echo(f"Opened {page}" if opened else page.resolve())
+    folder = run_folder(folder)
+    pages = [folder / name for name in ("report.html", "index.html", "compare.html")]
+    page = next((page for page in pages if page.is_file()), None)
+    if page is None:
+        what = "has no report.html"
+        raise InputError(Fault(str(folder), what, f"write it with siting report {folder}"))
+    path = page.resolve()
+    try:
+        opened = webbrowser.get().open(path.as_uri())
+    except webbrowser.Error:
+        opened = False
+    return Reply(
+        lambda: {"page": str(path), "opened": opened},
+        lambda: typer.echo(f"Opened {page}" if opened else path),
+        always=not opened,
+    )
 
 
 @verb(AFTER, "siting report @latest --out plan.html")
@@ -82,35 +73,21 @@ def report(
     folder: Run,
     *,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="A new file; by default report.html in the run."
-        ),
+        Path | None, option("--out", "FILE", "A new file; by default report.html in the run.")
     ] = None,
     frontier: Annotated[
         Path | None,
-        typer.Option(
-            "--frontier", metavar="DIR", help="A folder of `siting frontier`: its curve as well."
-        ),
+        option("--frontier", "DIR", "A folder of `siting frontier`: its curve as well."),
     ] = None,
     language: Annotated[
         Literal["en", "ur"] | None,
-        typer.Option(
-            "--language", metavar="LANG", help="en or ur (Urdu); by default report.language."
-        ),
+        option("--language", "LANG", "en or ur (Urdu); by default report.language."),
     ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
-    with errors_explained(quiet=quiet):
-        from siting.study import write_report
+    from siting.study import write_report
 
-        path = write_report(run_folder(folder), out, frontier, language)
-        if as_json:
-            print_json({"written": str(path)})
-        elif not quiet:
-            typer.echo(f"Written to {path}")
+    return Reply.written(write_report(run_folder(folder), out, frontier, language))
 
 
 @verb(TRUST, "siting verify @latest")
@@ -118,89 +95,64 @@ def verify(
     folder: Run,
     *,
     frontier: Annotated[
-        Path | None,
-        typer.Option("--frontier", metavar="DIR", help="Whose curve is in the run's report.html."),
+        Path | None, option("--frontier", "DIR", "Whose curve is in the run's report.html.")
     ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Check a run from its own files: hashes, layers, recount, bound, tables. Exit 0 if sound."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting.review import verify_run
-        from siting.terminal.verify import print_verified
+    from siting.review import verify_run
+    from siting.terminal.run_lists import print_verified
 
-        verified = verify_run(run_folder(folder), frontier=frontier, progress=progress)
-        if as_json:
-            print_json(verified.plain())
-        elif not quiet:
-            print_verified(verified)
-        if verified.faults:
-            raise typer.Exit(1)
+    verified = verify_run(run_folder(folder), frontier=frontier, progress=progress())
+    return Reply(verified.plain, lambda: print_verified(verified), code=int(bool(verified.faults)))
 
 
-@verb(AFTER, "siting replan @latest --drop s0042 --budget 5e7")
+@verb(AFTER, "siting replan @latest --drop s0042 --budget 5e7", solver=("gap", "time_limit"))
 def replan(
     folder: Run,
     *,
     drop: Annotated[
-        list[str] | None,
-        typer.Option("--drop", metavar="SITE", help="A site that gets none; or a list [A,B]."),
+        list[str] | None, option("--drop", "SITE", "A site that gets none; or a list [A,B].")
     ] = None,
     require: Annotated[
-        list[str] | None,
-        typer.Option("--require", metavar="SITE", help="A site that gets one; or a list [A,B]."),
+        list[str] | None, option("--require", "SITE", "A site that gets one; or a list [A,B].")
     ] = None,
     budget: Annotated[
         float | None, typer.Option("--budget", metavar="PKR", min=0, help="Another budget.")
     ] = None,
     add: Annotated[
-        Path | None,
-        typer.Option("--add", metavar="LAYER", help="Further places where one could stand."),
+        Path | None, option("--add", "LAYER", "Further places where one could stand.")
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option(
-            "--answers",
-            metavar="CSV",
-            help="What was sanctioned, refused, asked for and withdrawn.",
-        ),
+        option("--answers", "CSV", "What was sanctioned, refused, asked for and withdrawn."),
     ] = None,
     overrides: Overrides = None,
-    gap: Gap = None,
-    time_limit: TimeLimit = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default RUN-replan-TIME beside the run."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+    out: Annotated[Path | None, to_folder("By default RUN-replan-TIME beside the run.")] = None,
+) -> Reply:
     """Plan a stored run again with other wishes, and show what changes.
 
     Exit 3: a gap over 100 %.
     """
-    with errors_explained(quiet=quiet) as progress:
-        from siting import review
-        from siting.terminal.replan import print_replan
+    from siting import review
+    from siting.terminal.plan_tables import print_replan
 
-        replanned = review.replan(
-            run_folder(folder),
-            drop=items(drop),
-            require=items(require),
-            budget_pkr=budget,
-            add=add,
-            answers=answers,
-            overrides=asked_of_solver(overrides, gap, time_limit),
-            out=out,
-            now=datetime.now(UTC).astimezone(),
-            progress=progress,
-        )
-        if as_json:
-            said = {**replanned.after.facts, "changes": replanned.changes.to_dict("records")}
-            print_json(said)
-        elif not quiet:
-            print_replan(replanned)
-        exit_if_far(replanned.after.outcome.gap)
+    replanned = review.replan(
+        run_folder(folder),
+        drop=items(drop),
+        require=items(require),
+        budget_pkr=budget,
+        add=add,
+        answers=answers,
+        overrides=overrides or (),
+        out=out,
+        now=datetime.now(UTC).astimezone(),
+        progress=progress(),
+    )
+    return Reply(
+        lambda: {**replanned.after.facts, "changes": replanned.changes.to_dict("records")},
+        lambda: print_replan(replanned),
+        gaps=[replanned.after.outcome.gap],
+    )
 
 
 @verb(AFTER, "siting export @latest --to plan.xlsx")
@@ -209,30 +161,25 @@ def export(
     *,
     to: Annotated[
         Path,
-        typer.Option("--to", metavar="FILE",
-                     help="A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
+        option("--to", "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
     ],
     layers: Annotated[
         list[str] | None,
-        typer.Option("--layer", metavar="NAME",
-                     help="A layer, or a list [A,B]. By default the stations; in .kml and .gpkg "
-                     "the demand too; in .xlsx all but the roads."),
+        option(
+            "--layer",
+            "NAME",
+            "A layer, or a list [A,B]. By default the stations; in .kml and "
+            ".gpkg the demand too; in .xlsx all but the roads.",
+        ),
     ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
+) -> Reply:
     """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
-    with errors_explained(quiet=quiet):
-        from siting.export.exchange import require_ending
+    from siting.export.exchange import require_ending
 
-        require_ending(to)  # before the run is opened, which takes seconds
-        from siting.study import plan_from_run
+    require_ending(to)  # before the run is opened, which takes seconds
+    from siting.study import plan_from_run
 
-        path = plan_from_run(run_folder(folder)).export(to, items(layers))
-        if as_json:
-            print_json({"written": str(path)})
-        elif not quiet:
-            typer.echo(f"Written to {path}")
+    return Reply.written(plan_from_run(run_folder(folder)).export(to, items(layers)))
 
 
 @verb(AFTER, "siting trace @latest c00337 --class car")
@@ -243,32 +190,22 @@ def trace(
     ],
     *,
     vehicle_class: Annotated[
-        str | None,
-        typer.Option("--class", metavar="CLASS", help="One vehicle class; by default all."),
+        str | None, option("--class", "CLASS", "One vehicle class; by default all.")
     ] = None,
     year: Annotated[
         int | None, typer.Option("--year", help="In a plan in years; by default the last.")
     ] = None,
     scenario: Annotated[
-        str | None,
-        typer.Option("--scenario", metavar="NAME", help="In a plan for several scenarios."),
+        str | None, option("--scenario", "NAME", "In a plan for several scenarios.")
     ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
-    with errors_explained(quiet=quiet):
-        from siting import review
-        from siting.terminal.trace import print_trace
+    from siting import review
+    from siting.terminal.reason_tables import print_trace
 
-        run = review.Traced(run_folder(folder))
-        traced = review.trace(
-            run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario
-        )
-        if as_json:
-            print_json(traced.to_dict())
-        elif not quiet:
-            print_trace(traced, run.config.note)
+    run = review.Traced(run_folder(folder))
+    traced = review.trace(run, wanted, vehicle_class=vehicle_class, year=year, scenario=scenario)
+    return Reply(traced.to_dict, lambda: print_trace(traced, run.config.note))
 
 
 @verb(AFTER, "siting explain @latest s0042")
@@ -280,112 +217,106 @@ def explain(
     *,
     alternatives: Annotated[
         int,
-        typer.Option("--alternatives", metavar="N", min=0, max=50,
-                     help="Near-optimal plans to compare a place in; 0: none."),
+        typer.Option(
+            "--alternatives",
+            metavar="N",
+            min=0,
+            max=50,
+            help="Near-optimal plans to compare a place in; 0: none.",
+        ),
     ] = 5,
     seconds: Annotated[
         float,
-        typer.Option("--time-limit", "--seconds", metavar="S", min=1, max=3600,
-                     help="Seconds that each question to the solver may take."),
+        typer.Option(
+            "--time-limit",
+            "--seconds",
+            metavar="S",
+            min=1,
+            max=3600,
+            help="Seconds that each question to the solver may take.",
+        ),
     ] = 30.0,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
+) -> Reply:
     """Say why a place gets its station or none; or list all stations, the most doubtful first."""
-    with errors_explained(quiet=quiet):
-        from siting.review import Explained, explain_plan, explain_site
-        from siting.terminal.explain import print_plan_reasons, print_site_reasons
+    from siting.review import Explained, explain_plan, explain_site
+    from siting.terminal.reason_tables import print_plan_reasons, print_site_reasons
 
-        run = Explained(run_folder(folder))
-        if site is None:
-            plan_reasons = explain_plan(run, time_limit_s=seconds)
-            said = {
+    run = Explained(run_folder(folder))
+    if site is None:
+        plan_reasons = explain_plan(run, time_limit_s=seconds)
+        return Reply(
+            lambda: {
                 "binding": dict(plan_reasons.binding),
                 **plan_reasons.figures,
                 "stations": plan_reasons.stations.to_dict("records"),
-            }
-            if not (as_json or quiet):
-                print_plan_reasons(plan_reasons, run.plan)
-        else:
-            why = explain_site(run, site, alternatives=alternatives, time_limit_s=seconds)
-            said = {
-                "site_id": why.site_id,
-                "name": why.name,
-                "state": why.state,
-                "reasons": dict(why.reasons),
-                **why.figures,
-                "classes": why.classes.to_dict("records"),
-                "offers": why.offers.to_dict("records"),
-            }
-            if not (as_json or quiet):
-                print_site_reasons(why, run.plan)
-        if as_json:
-            print_json(said)
+            },
+            lambda: print_plan_reasons(plan_reasons, run.plan),
+        )
+    why = explain_site(run, site, alternatives=alternatives, time_limit_s=seconds)
+    return Reply(
+        lambda: {
+            "site_id": why.site_id,
+            "name": why.name,
+            "state": why.state,
+            "reasons": dict(why.reasons),
+            **why.figures,
+            "classes": why.classes.to_dict("records"),
+            "offers": why.offers.to_dict("records"),
+        },
+        lambda: print_site_reasons(why, run.plan),
+    )
 
 
 @verb(AFTER, "siting lots @latest --lots 12")
 def lots(
     folder: Run,
     *,
-    number: Annotated[int, typer.Option("--lots", metavar="N", help="How many lots.")],
+    number: Annotated[int, option("--lots", "N", "How many lots.")],
     within: Annotated[
         float,
-        typer.Option(metavar="SHARE",
-                     help="How far the largest lot may be above the smallest, energy and money."),
+        typer.Option(
+            metavar="SHARE",
+            help="How far the largest lot may be above the smallest, energy and money.",
+        ),
     ] = 0.10,
     loss: Annotated[
         float,
-        typer.Option(metavar="SHARE",
-                     help="What a station may lose of its energy anywhere in its search area."),
+        typer.Option(
+            metavar="SHARE",
+            help="What a station may lose of its energy anywhere in its search area.",
+        ),
     ] = 0.05,
     radius: Annotated[
         float, typer.Option(metavar="M", help="Largest radius of a search area, metres.")
     ] = 1000.0,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default RUN-lots-TIME beside the run."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
+    out: Annotated[Path | None, to_folder("By default RUN-lots-TIME beside the run.")] = None,
+) -> Reply:
     """Part a run's new stations into connected lots of like value, for a tender: map and tables."""
-    with errors_explained(quiet=quiet):
-        from siting.lots import lots_to_folder
-        from siting.terminal.lots import print_lots
+    from siting.lots import lots_to_folder
+    from siting.terminal.plan_tables import print_lots
 
-        parted, written = lots_to_folder(
-            run_folder(folder), number, out=out, now=datetime.now(UTC).astimezone(),
-            within=within, loss=loss, most_m=radius,
-        )  # fmt: skip
-        if as_json:
-            print_json({"written": str(written), **parted.facts})
-        elif not quiet:
-            print_lots(parted, written)
+    parted, written = lots_to_folder(
+        run_folder(folder), number, out=out, now=datetime.now(UTC).astimezone(),
+        within=within, loss=loss, most_m=radius,
+    )  # fmt: skip
+    return Reply(
+        lambda: {"written": str(written), **parted.facts}, lambda: print_lots(parted, written)
+    )
 
 
 @verb(AFTER, "siting papers @latest --kind pc1")
 def papers(
     folder: Run,
     *,
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND",
-                                      help="pc1, load, licence or tender.")],
+    kind: Annotated[str, option("--kind", "KIND", "pc1, load, licence or tender.")],
     lots_folder: Annotated[
-        Path | None,
-        typer.Option("--lots", metavar="DIR", help="For a tender: a folder of `siting lots`."),
+        Path | None, option("--lots", "DIR", "For a tender: a folder of `siting lots`.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="A new .docx; by default RUN-KIND.docx."),
+        Path | None, option("--out", "FILE", "A new .docx; by default RUN-KIND.docx.")
     ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
+) -> Reply:
     """Write a paper from a run as .docx: PC-I, load applications, licence files, tender annexes."""
-    with errors_explained(quiet=quiet):
-        from siting.papers import write_paper
+    from siting.papers import write_paper
 
-        path = write_paper(run_folder(folder), kind, out, lots=lots_folder)
-        if as_json:
-            print_json({"written": str(path)})
-        elif not quiet:
-            typer.echo(f"Written to {path}")
+    return Reply.written(write_paper(run_folder(folder), kind, out, lots=lots_folder))

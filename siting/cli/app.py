@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import functools
+import inspect
 import json
 import logging
 import shutil
@@ -143,10 +145,66 @@ Run = Annotated[
 ]
 
 
-def verb(group: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return what makes a function a verb of a group, its help ending with an example."""
+@dataclass
+class Reply:
+    """What a verb found: as JSON, as text for the terminal, and the exit code.
 
-    def make(function: Callable[..., None]) -> Callable[..., None]:
+    `gaps` are those of the plans it wrote; a verb with one above 100 % ends with
+    `FAR_FROM_PROVEN`. `always` is text that ``--quiet`` does not hold back.
+    """
+
+    json: Callable[[], Any]
+    show: Callable[[], object]
+    code: int = 0
+    gaps: Sequence[float | None] = ()
+    always: bool = False
+
+    @classmethod
+    def written(cls, path: Path) -> Reply:
+        """Return the reply of a verb that wrote one file."""
+        return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
+
+
+# Options that a verb may take of these, in the order of its help.
+_SOLVER: dict[str, Any] = {
+    "overrides": Overrides,
+    "budget": Budget,
+    "gap": Gap,
+    "time_limit": TimeLimit,
+}
+
+
+def option(name: str, metavar: str, help_: str) -> Any:
+    """Return an option of a verb, as typer reads it."""
+    return typer.Option(name, metavar=metavar, help=help_)
+
+
+def to_folder(help_: str) -> Any:
+    """Return the option that says where a verb writes its folder."""
+    return option("--out", "DIR", help_)
+
+
+def verb(
+    group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
+) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
+    """Return what makes a function a verb of a group, its help ending with an example.
+
+    The function gives a `Reply`, which is printed as ``--json`` and ``--quiet`` ask; errors are
+    explained.
+
+    Parameters
+    ----------
+    group, example
+        Where ``--help`` lists the verb, and what its own help ends with.
+    solver
+        Of ``budget``, ``gap`` and ``time_limit``: options that become overrides of the verb.
+    quiet
+        Whether the verb has ``--quiet``.
+    bare
+        Whether the function does all of this by itself.
+    """
+
+    def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
         # Left to itself the list of verbs cuts what they do off at the edge of the line.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
@@ -154,9 +212,54 @@ def verb(group: str, example: str) -> Callable[[Callable[..., None]], Callable[.
             short_help=said,
             epilog=f"Example: {example}",
             rich_help_panel=group,
-        )(function)
+        )(function if bare else _with_common_options(function, solver, quiet))
 
     return make
+
+
+def _with_common_options(
+    function: Callable[..., Reply | None], solver: Sequence[str], quiet: bool
+) -> Callable[..., None]:
+    """Return a verb that takes the options all have, prints its reply and exits by it."""
+    own = dict(inspect.signature(function, eval_str=True).parameters)
+
+    def run(**given: Any) -> None:
+        as_json, hushed = given.pop("as_json"), given.pop("quiet", False)
+        if solver:
+            options = {name: given.pop(name) for name in solver}
+            given["overrides"] = asked_of_solver(given["overrides"], **options)
+        with errors_explained(quiet=hushed) as shown:
+            _PROGRESS.set(shown)
+            reply = function(**given)
+            if reply is None:
+                return
+            if as_json:
+                print_json(reply.json())
+            elif reply.always or not hushed:
+                reply.show()
+            if reply.code:
+                raise typer.Exit(reply.code)
+            if reply.gaps:
+                exit_if_far(*reply.gaps)
+
+    def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+        )
+
+    added = {name: added_option(name, _SOLVER[name]) for name in solver}
+    if "overrides" in own:
+        named = {name: p for name in _SOLVER if (p := own.get(name, added.get(name)))}
+        before = list(own)[: list(own).index("overrides")]
+        own = {name: own.pop(name) for name in before} | named | own
+    own["as_json"] = added_option("as_json", Json, False)
+    if quiet:
+        own["quiet"] = added_option("quiet", Quiet, False)
+    functools.update_wrapper(run, function)
+    del run.__wrapped__  # type: ignore[attr-defined]  # its signature is another
+    run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in own.items()}
+    return run
 
 
 def asked_of_solver(
@@ -268,6 +371,14 @@ class Progress:
         """Take the live line off the screen."""
         if self.lines is not None:
             self.lines.stop()
+
+
+_PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+def progress() -> Progress | None:
+    """Return what shows the progress of the verb that runs now; none if it is quiet."""
+    return _PROGRESS.get()
 
 
 @contextmanager

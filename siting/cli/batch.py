@@ -13,44 +13,39 @@ import typer
 from siting.cli.app import (
     PLAN,
     TRUST,
-    Budget,
-    Gap,
-    Json,
     Overrides,
-    Quiet,
+    Reply,
     Run,
-    TimeLimit,
-    asked_of_solver,
-    errors_explained,
-    exit_if_far,
+    option,
     print_error,
-    print_json,
+    progress,
     stopped,
+    to_folder,
     verb,
 )
 from siting.cli.run_folders import run_folder
 
 
-@verb(PLAN, "siting batch configs/*.yaml --sweep program.budget_pkr=[4e7,6e7]")
+@verb(
+    PLAN,
+    "siting batch configs/*.yaml --sweep program.budget_pkr=[4e7,6e7]",
+    solver=("budget", "gap", "time_limit"),
+)
 def batch(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
     *,
     overrides: Overrides = None,
-    budget: Budget = None,
-    gap: Gap = None,
-    time_limit: TimeLimit = None,
     sweep: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--sweep",
-            metavar="KEY=LIST",
-            help="Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
+            "KEY=LIST",
+            "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
             "Repeated: every combination.",
         ),
     ] = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="The batch's folder; started again, it goes on."),
+        Path, option("--out", "DIR", "The batch's folder; started again, it goes on.")
     ] = Path("runs/batch"),
     workers: Annotated[
         int | None,
@@ -63,8 +58,7 @@ def batch(
         ),
     ] = None,
     dask: Annotated[
-        str | None,
-        typer.Option("--dask", metavar="ADDRESS", help="Work on a Dask cluster: tcp://HOST:PORT."),
+        str | None, option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
     ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what failed by its own inputs before.")
@@ -72,63 +66,52 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the studies and stop, before anything is run.")
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Run many studies, each once; killed and started again it does what is left."""
-    with errors_explained(quiet=quiet):
-        from siting import batch as many
-        from siting.config import parse_sweeps
-        from siting.errors import Fault, InputError
-        from siting.terminal import BatchLines, print_batch, print_studies
+    from siting import batch as many
+    from siting.config import parse_sweeps
+    from siting.errors import Fault, InputError
+    from siting.terminal import BatchLines, print_batch, print_studies
 
-        if dask is not None and workers is not None:
-            where = "--workers"
-            raise InputError(
-                Fault(where, "does not go with --dask", "start workers in the cluster")
-            )
-        studies = many.list_studies(
-            configs,
-            asked_of_solver(overrides, gap, time_limit, budget),
-            parse_sweeps(sweep or []),
-            datetime.now(UTC).astimezone().date(),
+    if dask is not None and workers is not None:
+        where = "--workers"
+        raise InputError(Fault(where, "does not go with --dask", "start workers in the cluster"))
+    studies = many.list_studies(
+        configs, overrides or (), parse_sweeps(sweep or []), datetime.now(UTC).astimezone().date()
+    )
+    if dry_run:
+        keys = ("config", "name", "sweep", "key", "fault")
+        return Reply(
+            lambda: [{key: getattr(s, key) for key in keys} for s in studies],
+            lambda: print_studies(studies, out),
+            code=2 if any(study.fault for study in studies) else 0,
         )
-        if dry_run:
-            if as_json:
-                keys = ("config", "name", "sweep", "key", "fault")
-                print_json([{key: getattr(s, key) for key in keys} for s in studies])
-            elif not quiet:
-                print_studies(studies, out)
-            if any(study.fault for study in studies):
-                raise typer.Exit(2)
-            return
-        lines = None if quiet else BatchLines()
-        try:
-            with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
-                executor, cluster_threads = pool
-                result = many.run_batch(
-                    studies,
-                    executor,
-                    out=out,
-                    workers=workers,
-                    threads=threads or cluster_threads,
-                    retry=retry,
-                    progress=lines,
-                )
-        except KeyboardInterrupt:
-            kept = "\nStopped. What is finished is kept; the same command goes on."
-            raise stopped(kept) from None
-        finally:
-            if lines is not None:
-                lines.stop()
-        if as_json:
-            print_json(json.loads(result.table.to_json(orient="records")))
-        elif not quiet:
-            print_batch(result)
-        if result.failed:
-            raise typer.Exit(1)
-        done = result.table["served_share"].notna()
-        exit_if_far(*result.table.loc[done, "gap"])
+    lines = None if progress() is None else BatchLines()
+    try:
+        with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
+            executor, cluster_threads = pool
+            result = many.run_batch(
+                studies,
+                executor,
+                out=out,
+                workers=workers,
+                threads=threads or cluster_threads,
+                retry=retry,
+                progress=lines,
+            )
+    except KeyboardInterrupt:
+        kept = "\nStopped. What is finished is kept; the same command goes on."
+        raise stopped(kept) from None
+    finally:
+        if lines is not None:
+            lines.stop()
+    done = result.table["served_share"].notna()
+    return Reply(
+        lambda: json.loads(result.table.to_json(orient="records")),
+        lambda: print_batch(result),
+        code=int(bool(result.failed)),
+        gaps=[*result.table.loc[done, "gap"]],
+    )
 
 
 @verb(TRUST, "siting rerun @latest")
@@ -137,32 +120,19 @@ def rerun(
     *,
     overrides: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Where an input lies now, e.g. roads.source.path=…"
-        ),
+        option("--set", "KEY=VALUE", "Where an input lies now, e.g. roads.source.path=…"),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Keep the repetition as a run folder too."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+    out: Annotated[Path | None, to_folder("Keep the repetition as a run folder too.")] = None,
+) -> Reply:
     """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting.errors import InfeasibleError
-        from siting.review import rerun as repeat
-        from siting.terminal.rerun import print_rerun
+    from siting.errors import InfeasibleError
+    from siting.review import rerun as repeat
+    from siting.terminal.run_lists import print_rerun
 
-        try:
-            repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress)
-        except InfeasibleError as err:
-            # The first run had a plan: that there is none now is a difference, and no bad input.
-            print_error("Differs: there was a plan, now there is none", err)
-            raise typer.Exit(1) from err
-        if as_json:
-            print_json(repetition.plain())
-        elif not quiet:
-            print_rerun(repetition)
-        if not repetition.same:
-            raise typer.Exit(1)
+    try:
+        repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
+    except InfeasibleError as err:
+        # The first run had a plan: that there is none now is a difference, and no bad input.
+        print_error("Differs: there was a plan, now there is none", err)
+        raise typer.Exit(1) from err
+    return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))

@@ -11,17 +11,13 @@ import typer
 from siting.cli.app import (
     AFTER,
     ConfigPath,
-    Gap,
-    Json,
     Overrides,
-    Quiet,
+    Reply,
     Run,
-    TimeLimit,
-    asked_of_solver,
-    errors_explained,
-    exit_if_far,
     items,
-    print_json,
+    option,
+    progress,
+    to_folder,
     verb,
 )
 from siting.cli.run_folders import names_like, run_folder
@@ -37,22 +33,22 @@ def _names(pairs: list[str]) -> dict[str, str]:
     return {theirs: ours for theirs, _, ours in (text.partition("=") for text in pairs)}
 
 
-@verb(AFTER, "siting evaluate configs/islamabad.yaml --sites theirs.geojson")
+@verb(
+    AFTER,
+    "siting evaluate configs/islamabad.yaml --sites theirs.geojson",
+    solver=("gap", "time_limit"),
+)
 def evaluate(
     config: ConfigPath,
-    sites: Annotated[
-        Path, typer.Option("--sites", metavar="LAYER", help="Points with their chargers.")
-    ],
+    sites: Annotated[Path, option("--sites", "LAYER", "Points with their chargers.")],
     *,
     overrides: Overrides = None,
-    gap: Gap = None,
-    time_limit: TimeLimit = None,
     names: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--map-config",
-            metavar="THEIRS=OURS",
-            help="What the layer calls a configuration or charger, and what the study calls it.",
+            "THEIRS=OURS",
+            "What the layer calls a configuration or charger, and what the study calls it.",
         ),
     ] = None,
     same_stations: Annotated[
@@ -61,37 +57,30 @@ def evaluate(
             "--same-stations", help="Hold the best plan to no more new stations than theirs."
         ),
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default runs/NAME-evaluate-TIME."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+    out: Annotated[Path | None, to_folder("By default runs/NAME-evaluate-TIME.")] = None,
+) -> Reply:
     """Score a plan drawn by hand or by another tool beside the best for the same money.
 
     Exit 3: a gap over 100 %.
     """
-    with errors_explained(quiet=quiet) as progress:
-        from siting.review import evaluate_to_folder
-        from siting.terminal.evaluate import print_evaluation
+    from siting.review import evaluate_to_folder
+    from siting.terminal.comparison_tables import print_evaluation
 
-        evaluation, folder = evaluate_to_folder(
-            config,
-            sites,
-            overrides=asked_of_solver(overrides, gap, time_limit),
-            names=_names(items(names)),
-            same_stations=same_stations,
-            out=out,
-            now=datetime.now(UTC).astimezone(),
-            progress=progress,
-        )
-        if as_json:
-            print_json(evaluation.facts)
-        elif not quiet:
-            print_evaluation(evaluation, folder)
-        if evaluation.best is not None:
-            exit_if_far(evaluation.best.outcome.gap)
+    evaluation, folder = evaluate_to_folder(
+        config,
+        sites,
+        overrides=overrides or (),
+        names=_names(items(names)),
+        same_stations=same_stations,
+        out=out,
+        now=datetime.now(UTC).astimezone(),
+        progress=progress(),
+    )
+    return Reply(
+        lambda: evaluation.facts,
+        lambda: print_evaluation(evaluation, folder),
+        gaps=() if evaluation.best is None else (evaluation.best.outcome.gap,),
+    )
 
 
 @verb(AFTER, "siting compare @latest islamabad-20261124-153000")
@@ -105,25 +94,15 @@ def compare(
         ),
     ],
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default compare-TIME beside the first run."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+    out: Annotated[Path | None, to_folder("By default compare-TIME beside the first run.")] = None,
+) -> Reply:
     """Put stored runs of one city side by side: figures, what was asked, a map of differences."""
-    with errors_explained(quiet=quiet):
-        from siting.review import compare_to_folder
-        from siting.terminal.compare import print_comparison
+    from siting.review import compare_to_folder
+    from siting.terminal.comparison_tables import print_comparison
 
-        now = datetime.now(UTC).astimezone()
-        folders = [run_folder(run) for run in runs]
-        comparison, folder = compare_to_folder(folders, out=out, now=now)
-        if as_json:
-            print_json(comparison.facts)
-        elif not quiet:
-            print_comparison(comparison, folder)
+    now = datetime.now(UTC).astimezone()
+    comparison, folder = compare_to_folder([run_folder(run) for run in runs], out=out, now=now)
+    return Reply(lambda: comparison.facts, lambda: print_comparison(comparison, folder))
 
 
 @verb(AFTER, "siting simulate @latest --days 20")
@@ -133,31 +112,21 @@ def simulate(
     days: Annotated[int, typer.Option("--days", min=2, help="Independent days.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the days.")] = 1,
     balk_min: Annotated[
-        float,
-        typer.Option("--balk-min", metavar="MIN", help="Longest expected wait drivers put up with"),
+        float, option("--balk-min", "MIN", "Longest expected wait drivers put up with")
     ] = 30.0,
     spread: Annotated[
         float,
         typer.Option("--spread", help="How session energy spreads: 0 all the same, 1 exponential."),
     ] = 0.5,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default RUN-simulate-TIME beside the run."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+    out: Annotated[Path | None, to_folder("By default RUN-simulate-TIME beside the run.")] = None,
+) -> Reply:
     """Play a plan's day driver by driver: waits, who is turned away, how busy each station is."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting.review import Rules, simulate_to_folder
-        from siting.terminal.simulate import print_simulation
+    from siting.review import Rules, simulate_to_folder
+    from siting.terminal.comparison_tables import print_simulation
 
-        now = datetime.now(UTC).astimezone()
-        rules = Rules(days, seed, balk_min, spread)
-        simulated_day, folder = simulate_to_folder(
-            run_folder(run), rules, out=out, now=now, progress=progress
-        )
-        if as_json:
-            print_json(simulated_day.facts)
-        elif not quiet:
-            print_simulation(simulated_day, folder)
+    now = datetime.now(UTC).astimezone()
+    rules = Rules(days, seed, balk_min, spread)
+    simulated_day, folder = simulate_to_folder(
+        run_folder(run), rules, out=out, now=now, progress=progress()
+    )
+    return Reply(lambda: simulated_day.facts, lambda: print_simulation(simulated_day, folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,104 +14,83 @@ import typer
 from siting.cli.app import (
     BEGIN,
     Budget,
-    Gap,
-    Json,
     Overrides,
-    Quiet,
-    TimeLimit,
+    Reply,
     asked_of_solver,
-    errors_explained,
-    exit_if_far,
+    option,
     print_json,
+    progress,
     verb,
 )
 
 
-@verb(BEGIN, "siting demo")
+@verb(BEGIN, "siting demo", solver=("gap", "time_limit"))
 def demo(
     *,
     overrides: Overrides = None,
     budget: Budget = None,
-    gap: Gap = None,
-    time_limit: TimeLimit = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder for configuration, data and runs.")
-    ] = Path("siting-demo"),
+    out: Annotated[Path, option("--out", "DIR", "Folder for configuration, data and runs.")] = Path(
+        "siting-demo"
+    ),
     files_only: Annotated[
         bool, typer.Option("--files-only", help="Copy the files to edit, and make no plan.")
     ] = False,
     nation: Annotated[
         bool, typer.Option("--nation", help="Three schematic cities on one budget.")
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Copy the embedded, schematic Islamabad into a folder and make its plan; needs no internet."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting.embedded import copy_embedded_city
+    from siting.embedded import copy_embedded_city
 
-        config = copy_embedded_city(out, nation)
-        reached = 0.0  # the gap
-        if nation and not files_only:
-            from siting.cli.nation import plan_nation
+    config = copy_embedded_city(out, nation)
+    now = datetime.now(UTC).astimezone()
+    reply = Reply(lambda: {"written": str(config)}, lambda: None)
+    if nation and not files_only:
+        from siting.cli.nation import plan_nation
+        from siting.nation import Nation
 
-            asked = asked_of_solver(overrides, gap, time_limit, budget, "budget_pkr")
-            reached = plan_nation(config, asked, as_json=as_json, quiet=quiet)
-        elif not files_only:
-            from siting import study
-            from siting.terminal import print_plan
+        asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
+        say = None if progress() is None else lambda text: typer.echo(text, err=True)
+        reply = plan_nation(Nation(config, asked, progress=say, today=now.date()))
+    elif not files_only:
+        from siting import study
+        from siting.terminal import print_plan
 
-            plan, folder = study.run_to_folder(
-                config,
-                overrides=asked_of_solver(overrides, gap, time_limit, budget),
-                now=datetime.now(UTC).astimezone(),
-                progress=progress,
-            )
-            reached = plan.outcome.gap
-            if as_json:
-                print_json(plan.facts)
-            elif not quiet:
-                print_plan(plan, folder)
-        elif as_json:
-            print_json({"written": str(config)})
-        if not (quiet or as_json):
-            verb = "nation" if nation else "run"
-            typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
-        exit_if_far(reached)
+        asked = asked_of_solver(overrides, budget=budget)
+        plan, folder = study.run_to_folder(config, overrides=asked, now=now, progress=progress())
+        reply = Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
+
+    def show() -> None:
+        reply.show()
+        verb = "nation" if nation else "run"
+        typer.echo(f"To go on from here: edit {config}, then siting {verb} {config}")
+
+    return replace(reply, show=show)
 
 
-@verb(BEGIN, "siting cities")
-def cities(*, as_json: Json = False) -> None:
+@verb(BEGIN, "siting cities", quiet=False)
+def cities() -> Reply:
     """List the cities with figures in the package: people, power company, roads, area."""
-    if as_json:
-        from siting.cities import library
-
-        print_json(json.loads(library().to_json(orient="records")))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     from siting.cities import library
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("City", "People 2023", "DISCO", "Grid up", "Speeds", "Zones"):
-        right = name in ("People 2023", "Grid up", "Zones")
-        table.add_column(name, justify="right" if right else "left")
-    for row in library().itertuples(index=False):
-        table.add_row(
-            str(row.city),
-            f"{row.people_2023:,.0f}",
-            str(row.disco),
-            f"{row.availability:.0%}",
-            str(row.speed_group),
-            f"{row.zones:,}",
-        )
-    Console(highlight=False).print(table)
-    typer.echo("siting new CITY writes a configuration for one of them.")
+    def show() -> None:
+        from siting.terminal.screen import Column, Screen
+
+        columns = [
+            Column("City", "city"),
+            Column("People 2023", "people_2023", ",.0f"),
+            Column("DISCO", "disco"),
+            Column("Grid up", "availability", ".0%"),
+            Column("Speeds", "speed_group"),
+            Column("Zones", "zones", ",.0f"),
+        ]
+        Screen().table(columns, library())
+        typer.echo("siting new CITY writes a configuration for one of them.")
+
+    return Reply(lambda: json.loads(library().to_json(orient="records")), show)
 
 
-@verb(BEGIN, "siting new multan --out configs/multan.yaml")
+@verb(BEGIN, "siting new multan --out configs/multan.yaml", quiet=False)
 def new(
     city: Annotated[
         str,
@@ -121,9 +101,7 @@ def new(
     *,
     like: Annotated[
         str | None,
-        typer.Option(
-            "--like", metavar="CITY", help="Take power, speeds and vehicles a head from this city."
-        ),
+        option("--like", "CITY", "Take power, speeds and vehicles a head from this city."),
     ] = None,
     people: Annotated[
         int | None,
@@ -131,32 +109,34 @@ def new(
     ] = None,
     roads: Annotated[
         Path | None,
-        typer.Option("--roads", metavar="FILE", exists=True, dir_okay=False,
-                     help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded."),
+        typer.Option(
+            "--roads",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Where to write it; by default CITY.yaml here."),
+        Path | None, option("--out", "FILE", "Where to write it; by default CITY.yaml here.")
     ] = None,
-    as_json: Json = False,
-) -> None:  # fmt: skip
+) -> Reply:
     """Write a commented configuration for a city or any town, ready for `siting check`."""
-    with errors_explained():
-        from siting.cities import new_config, slug_of
-        from siting.writing import write_whole
+    from siting.cities import new_config, slug_of
+    from siting.writing import write_whole
 
-        path = out or Path(f"{slug_of(city)}.yaml")
-        at = None if roads is None else os.path.relpath(roads, path.parent)
-        text = new_config(city, like, people, at)
-        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-        if as_json:
-            print_json({"written": str(path)})
-        else:
-            what = text.partition(":")[0].removeprefix("# ")
-            typer.echo(f"{what}. Written to {path}. Next: siting check {path}")
+    path = out or Path(f"{slug_of(city)}.yaml")
+    at = None if roads is None else os.path.relpath(roads, path.parent)
+    text = new_config(city, like, people, at)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    what = text.partition(":")[0].removeprefix("# ")
+    return Reply(
+        lambda: {"written": str(path)},
+        lambda: typer.echo(f"{what}. Written to {path}. Next: siting check {path}"),
+    )
 
 
-@verb(BEGIN, "siting schema > siting.schema.json")
+@verb(BEGIN, "siting schema > siting.schema.json", bare=True)
 def schema() -> None:
     """Print the JSON schema of the configuration file."""
     from siting import config

@@ -12,43 +12,36 @@ import typer
 from siting.cli.app import (
     BEGIN,
     PLAN,
-    Budget,
     ConfigPath,
-    Gap,
     Json,
     Overrides,
     Quiet,
-    TimeLimit,
-    asked_of_solver,
+    Reply,
     errors_explained,
-    exit_if_far,
+    option,
     print_json,
+    progress,
+    to_folder,
     verb,
 )
 from siting.texts import visible
 
 
-@verb(PLAN, "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60")
+@verb(
+    PLAN,
+    "siting run configs/islamabad.yaml --budget 5e7 --time-limit 60",
+    solver=("budget", "gap", "time_limit"),
+)
 def run(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    budget: Budget = None,
-    gap: Gap = None,
-    time_limit: TimeLimit = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="The run folder itself; by default runs/NAME-TIME."
-        ),
+        Path | None, to_folder("The run folder itself; by default runs/NAME-TIME.")
     ] = None,
     write_lp: Annotated[
         Path | None,
-        typer.Option(
-            "--write-lp",
-            metavar="FILE",
-            help="Write the whole program as a new .lp file, then solve.",
-        ),
+        option("--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."),
     ] = None,
     robust: Annotated[
         bool,
@@ -56,84 +49,73 @@ def run(
             "--robust", help="One plan for slow, planned and fast sales (0.3, 0.5, 0.2) at once."
         ),
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Make a plan: read, solve, recount, write the run folder. Exit 3: a gap over 100 %."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting import study
-        from siting.terminal import print_plan
+    from siting import study
+    from siting.terminal import print_plan
 
-        plan, folder = study.run_to_folder(
-            config,
-            overrides=asked_of_solver(overrides, gap, time_limit, budget),
-            out=out,
-            write_lp=write_lp,
-            robust=robust,
-            now=datetime.now(UTC).astimezone(),
-            progress=progress,
-        )
-        if as_json:
-            print_json(plan.facts)
-        elif not quiet:
-            print_plan(plan, folder)
-        exit_if_far(plan.outcome.gap)
+    plan, folder = study.run_to_folder(
+        config,
+        overrides=overrides or (),
+        out=out,
+        write_lp=write_lp,
+        robust=robust,
+        now=datetime.now(UTC).astimezone(),
+        progress=progress(),
+    )
+    return Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
 
 
-@verb(PLAN, "siting award configs/islamabad.yaml --bids bids.csv")
+@verb(PLAN, "siting award configs/islamabad.yaml --bids bids.csv", solver=("budget", "time_limit"))
 def award(
     config: ConfigPath,
     *,
-    bids: Annotated[
-        Path,
-        typer.Option("--bids", metavar="CSV", help="A line for each place that is bid for."),
-    ],
+    bids: Annotated[Path, option("--bids", "CSV", "A line for each place that is bid for.")],
     overrides: Overrides = None,
-    budget: Budget = None,
     gap: Annotated[
         float, typer.Option("--gap", min=0, max=0.999, help="Prove the award within this share.")
     ] = 0.0,
-    time_limit: TimeLimit = None,
     asks: Annotated[
         float | None,
-        typer.Option("--asks-limit", metavar="S", min=0,
-                     help="Seconds for critical asks; by default five times the award's."),
+        typer.Option(
+            "--asks-limit",
+            metavar="S",
+            min=0,
+            help="Seconds for critical asks; by default five times the award's.",
+        ),
     ] = None,
     asked_of: Annotated[
         int | None,
-        typer.Option("--nearest", metavar="N", min=0,
-                     help="Critical asks of so many losers, the cheapest by energy; default all."),
+        typer.Option(
+            "--nearest",
+            metavar="N",
+            min=0,
+            help="Critical asks of so many losers, the cheapest by energy; default all.",
+        ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default runs/NAME-award-TIME."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:  # fmt: skip
+    out: Annotated[Path | None, to_folder("By default runs/NAME-award-TIME.")] = None,
+) -> Reply:
     """Choose among bids for places, and tell each loser the most it could have asked for."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting import awards
-        from siting.terminal.award import print_award
+    from siting import awards
+    from siting.terminal.plan_tables import print_award
 
-        made = awards.award_to_folder(
-            config,
-            bids,
-            overrides=asked_of_solver(overrides, None, time_limit, budget),
-            now=datetime.now(UTC).astimezone(),
-            gap=gap,
-            asks_s=asks,
-            asked_of=asked_of,
-            out=out,
-            progress=progress,
-        )
-        if as_json:
-            tables = ("winners", "losers", "payments")
-            said = {name: getattr(made, name).to_dict("records") for name in tables}
-            print_json({**made.plan.facts, **said})
-        elif not quiet:
-            print_award(made)
-        exit_if_far(made.plan.outcome.gap)
+    made = awards.award_to_folder(
+        config,
+        bids,
+        overrides=overrides or (),
+        now=datetime.now(UTC).astimezone(),
+        gap=gap,
+        asks_s=asks,
+        asked_of=asked_of,
+        out=out,
+        progress=progress(),
+    )
+    tables = ("winners", "losers", "payments")
+    return Reply(
+        lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
+        lambda: print_award(made),
+        gaps=[made.plan.outcome.gap],
+    )
 
 
 @verb(PLAN, "siting demand configs/islamabad.yaml --sensitivity")
@@ -141,10 +123,7 @@ def demand(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="The folder; by default runs/NAME-demand-TIME."),
-    ] = None,
+    out: Annotated[Path | None, to_folder("The folder; by default runs/NAME-demand-TIME.")] = None,
     sensitivity: Annotated[
         bool,
         typer.Option("--sensitivity", help="Rank the figures by what moves the total and the map."),
@@ -153,31 +132,28 @@ def demand(
         int, typer.Option("--draws", min=1, max=1_000_000, help="Random draws of all ranges.")
     ] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 1,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Reply:
     """Work out the demand alone: its layers, totals with ranges, and every figure with source."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting import study
-        from siting.terminal import print_demand
+    from siting import study
+    from siting.terminal import print_demand
 
-        demand_run, folder = study.demand_to_folder(
-            config,
-            overrides=overrides or [],
-            out=out,
-            sensitivity=sensitivity,
-            draws=draws,
-            seed=seed,
-            now=datetime.now(UTC).astimezone(),
-            progress=progress,
-        )
-        if as_json:
-            print_json(json.loads((folder / "demand.json").read_text(encoding="utf-8")))
-        elif not quiet:
-            print_demand(demand_run, folder)
+    demand_run, folder = study.demand_to_folder(
+        config,
+        overrides=overrides or [],
+        out=out,
+        sensitivity=sensitivity,
+        draws=draws,
+        seed=seed,
+        now=datetime.now(UTC).astimezone(),
+        progress=progress(),
+    )
+    return Reply(
+        lambda: json.loads((folder / "demand.json").read_text(encoding="utf-8")),
+        lambda: print_demand(demand_run, folder),
+    )
 
 
-@verb(BEGIN, "siting check configs/*.yaml")
+@verb(BEGIN, "siting check configs/*.yaml", bare=True)
 def check(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
     *,
@@ -191,12 +167,12 @@ def check(
     failed = False
     said = []
     for path in configs:
-        with errors_explained(quiet=quiet) as progress:
+        with errors_explained(quiet=quiet) as shown:
             report = study.check(
                 path,
                 overrides=overrides or [],
                 today=datetime.now(UTC).astimezone().date(),
-                progress=progress,
+                progress=shown,
             )
             for fault in report.faults:
                 typer.echo(visible(f"{path}: {fault}"), err=True)
@@ -213,58 +189,43 @@ def check(
 
 
 @verb(BEGIN, "siting fetch configs/lahore.yaml")
-def fetch(
-    config: ConfigPath, *, overrides: Overrides = None, as_json: Json = False, quiet: Quiet = False
-) -> None:
+def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
     """Download what a configuration needs ahead of time, for work without internet."""
-    with errors_explained(quiet=quiet) as progress:
-        from siting import study
+    from siting import study
 
-        lines = study.fetch(config, overrides=overrides or [], progress=progress)
-        if as_json:
-            print_json({"fetched": lines})
-        elif not quiet:
-            typer.echo("\n".join(lines))
+    lines = study.fetch(config, overrides=overrides or [], progress=progress())
+    return Reply(lambda: {"fetched": lines}, lambda: typer.echo("\n".join(lines)))
 
 
-@verb(PLAN, "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5")
+@verb(
+    PLAN, "siting frontier configs/islamabad.yaml --budgets 2e7:1e8:5", solver=("gap", "time_limit")
+)
 def frontier(
     config: ConfigPath,
     budgets: Annotated[
-        str,
-        typer.Option(
-            "--budgets", metavar="LIST", help="Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five."
-        ),
+        str, option("--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five.")
     ],
     *,
     overrides: Overrides = None,
-    gap: Gap = None,
-    time_limit: TimeLimit = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="By default runs/NAME-frontier-TIME."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+    out: Annotated[Path | None, to_folder("By default runs/NAME-frontier-TIME.")] = None,
+) -> Reply:
     """Plan for many budgets: what more money serves, with bounds, and where it stops paying.
 
     Exit 3: a gap over 100 %.
     """
-    with errors_explained(quiet=quiet) as progress:
-        from siting import review
-        from siting.terminal import print_frontier
+    from siting import review
+    from siting.terminal import print_frontier
 
-        table, folder = review.frontier_to_folder(
-            config,
-            review.budgets_of(budgets),
-            overrides=asked_of_solver(overrides, gap, time_limit),
-            out=out,
-            now=datetime.now(UTC).astimezone(),
-            progress=progress,
-        )
-        if as_json:
-            print_json(table.to_dict("records"))
-        elif not quiet:
-            print_frontier(table, folder)
-        exit_if_far(*table["gap"])
+    table, folder = review.frontier_to_folder(
+        config,
+        review.budgets_of(budgets),
+        overrides=overrides or (),
+        out=out,
+        now=datetime.now(UTC).astimezone(),
+        progress=progress(),
+    )
+    return Reply(
+        lambda: table.to_dict("records"),
+        lambda: print_frontier(table, folder),
+        gaps=[*table["gap"]],
+    )

@@ -1,4 +1,4 @@
-"""The configuration: one YAML file a study, checked as a whole, with schema and reference page."""
+"""The configuration: one YAML file a study, checked as a whole, with its schema."""
 
 from siting.config.changing import changed, words
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights
@@ -7,8 +7,6 @@ from siting.config.nation import NationConfig, load_nation
 from siting.config.offers import Money, Offers, Service, SiteCosts, Subsidy
 from siting.config.pages import (
     input_files,
-    nation_reference,
-    reference,
     schema,
     to_yaml,
     with_files,
@@ -91,9 +89,7 @@ __all__ = [
     "input_files",
     "load",
     "load_nation",
-    "nation_reference",
     "parse_sweeps",
-    "reference",
     "rupees",
     "rupees_of_word",
     "schema",

@@ -1,4 +1,4 @@
-"""Products of the sections: JSON schema, reference page, resolved YAML, input files."""
+"""JSON schema, resolved YAML and input files of a configuration, made from its sections."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from siting.config import refusals
-from siting.config.faults import SELECTORS, dotted
-from siting.config.fields import PATTERN_WORDS
-from siting.config.nation import NationConfig
+from siting.config.faults import dotted
 from siting.config.sections import Config
 from siting.config.yaml_text import Key, write
-
-_ROWS = ("key", "type", "unit", "default", "meaning")
 
 
 def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
@@ -98,87 +93,6 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     return changed
 
 
-def reference() -> dict[str, str]:
-    """Return the Markdown pages of every key (type, unit, default, meaning), by their path.
-
-    A section with subsections has a page of its own, ``config/SECTION.md``; the others are on the
-    first, ``config.md``, with the refused combinations.
-
-    Examples
-    --------
-    >>> list(reference())[:3]
-    ['config.md', 'config/roads.md', 'config/demand.md']
-    """
-    made = "<!-- Made by siting.config.reference() from siting/config; do not edit. -->"
-    parts: dict[str, list[str]] = {}
-    for key, table in _tables(Config):
-        parts.setdefault(key.split(".")[0], []).append(table)
-    with_page = [name for name, tables in parts.items() if len(tables) > 1]
-    first = "\n".join(
-        text for name, tables in parts.items() if name not in with_page for text in tables
-    )
-    for name in with_page:
-        first = first.replace(f"\n| `{name}` |", f"\n| [`{name}`](config/{name}.md) |", 1)
-    lines = [
-        "# Configuration",
-        "",
-        made,
-        "",
-        "One YAML file describes one study. Unknown keys are refused. Units are part of the names "
-        "of the keys. Relative paths are taken from the folder of the file. `1e9` and "
-        "`120_000_000` are numbers; only `true` and `false` are truth values. Defaults marked "
-        "ASSUMPTION have no source: replace them if you know better.",
-        "",
-        "```{toctree}",
-        ":hidden:",
-        "",
-        *(f"config/{name}" for name in with_page),
-        "```",
-        "",
-        first,
-        refusals.table(),
-    ]
-    pages = {"config.md": "\n".join(lines)}
-    for name in with_page:
-        head = [
-            f"# Configuration: {name}",
-            "",
-            made,
-            "",
-            "All keys: [Configuration](../config.md).",
-        ]
-        pages[f"config/{name}.md"] = "\n".join([*head, "", *parts[name]])
-    return pages
-
-
-def nation_reference() -> str:
-    """Return a Markdown page of every key of a nation."""
-    lines = [
-        "# Keys of a nation",
-        "",
-        "<!-- Made by siting.config.pages from siting/config; do not edit. -->",
-        "",
-        "One YAML file describes a nation: cities, each with a [configuration](config.md) of its "
-        "own, and the money they share. [The how-to](howto/nation.md) describes its results.",
-        "",
-    ]
-    return "\n".join([*lines, *(text for _, text in _tables(NationConfig))])
-
-
-def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """Yield the table of each section as Markdown, with the section's key path."""
-    root = schema(model)
-    for key, title, section in _sections(root, root, ""):
-        lines = [f"## {title}", "", section.get("description", ""), ""]
-        lines += [f"| {' | '.join(_ROWS)} |", "|" + "---|" * len(_ROWS)]
-        required = section.get("required", ())
-        for name, part in section["properties"].items():
-            default = "required" if name in required else _default(name, part)
-            cells = (f"`{name}`", _type(part, root), _unit(part), default, part["description"])
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        yield key, "\n".join([*lines, ""])
-
-
 def _parts(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, dict):
         yield part
@@ -216,97 +130,3 @@ def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
                 yield from _leaves(item, (*key, i))
         case _:
             yield key, value
-
-
-def _sections(
-    section: dict[str, Any], root: dict[str, Any], key: str
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each section with key path and title, those of a union by their word."""
-    selector = next((name for name in SELECTORS if name in section["properties"]), None)
-    word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
-    yield key, (f"`{key}`{word}" if key else "At the top"), section
-    for name, part in section["properties"].items():
-        inner, path = part, f"{key}.{name}".lstrip(".")
-        if "patternProperties" in inner:
-            (inner,), path = inner["patternProperties"].values(), f"{path}.NAME"
-        if "items" in inner:
-            inner, path = inner["items"], f"{path}.N"
-        for choice in _choices(inner):
-            if "$ref" in choice:
-                yield from _sections(_follow(choice, root), root, path)
-
-
-def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
-    choices: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
-    if not choices:
-        return [part]
-    # An optional section of several kinds is a choice within a choice.
-    return [c for choice in choices if choice.get("type") != "null" for c in _choices(choice)]
-
-
-def _follow(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    target: dict[str, Any] = root["$defs"][part["$ref"].rsplit("/", 1)[-1]]
-    return target
-
-
-def _unit(part: dict[str, Any]) -> str:
-    return next((str(c["unit"]) for c in (part, *_choices(part)) if "unit" in c), "")
-
-
-def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
-    """Return the allowed type in words."""
-    if "anyOf" in part:
-        (part,) = [choice for choice in part["anyOf"] if choice.get("type") != "null"]
-    if "oneOf" in part:
-        selector = part["discriminator"]["propertyName"]
-        return f"section by {selector}: " + ", ".join(part["discriminator"]["mapping"])
-    choice = part
-    if "$ref" in choice:
-        return "section"
-    if "const" in choice:
-        return f"`{choice['const']}`"
-    if "enum" in choice:
-        return " or ".join(f"`{word}`" for word in choice["enum"])
-    match choice["type"]:
-        case "object":
-            if "patternProperties" in choice:
-                inner = next(iter(choice["patternProperties"].values()))
-                return f"{{NAME: {_type(inner, root)}}}"
-            return f"{{NUMBER: {_type(choice['additionalProperties'], root)}}}"
-        case "array":
-            return f"list of {_type(choice['items'], root)}"
-        case "boolean":
-            return "true or false"
-        case list():
-            return "number, text, true or false"
-        case "number" | "integer":
-            words = ["number" if choice["type"] == "number" else "whole number"]
-            for limit, sign in (
-                ("minimum", "≥"),
-                ("exclusiveMinimum", ">"),
-                ("maximum", "≤"),
-                ("exclusiveMaximum", "<"),
-            ):
-                if limit in choice:
-                    words.append(f"{sign} {_grouped(choice[limit])}")
-            return " ".join(words)
-    if choice.get("format") == "path":
-        return "path"
-    words_of = PATTERN_WORDS.get(choice.get("pattern", ""), "")
-    return f"text: {words_of}" if words_of and "blank" not in words_of else "text"
-
-
-def _grouped(limit: float) -> str:
-    """Return a limit as the configuration would write it; a year takes no underscore."""
-    return f"{limit:_.15g}" if limit >= 10_000 else f"{limit:g}"
-
-
-def _default(name: str, part: dict[str, Any]) -> str:
-    if name == "title":
-        return "the name"
-    default = part.get("default")
-    if default is None:
-        return "none"
-    if "$ref" in part:
-        return "as below"
-    return f"`{write(plain(default), one_line=True)}`"

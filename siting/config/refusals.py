@@ -112,17 +112,3 @@ def says(config: Any, setting: str) -> bool:
     if values.startswith("not "):
         return value is not None and str(value) != values.removeprefix("not ")
     return str(value) in values.split(" or ")
-
-
-def table() -> str:
-    """Return the table as Markdown, for the page of the configuration."""
-    lines = [
-        "## Settings that exclude each other",
-        "",
-        "All other settings can be combined. These are refused before any input is read.",
-        "",
-        "| setting | with | why | fix |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| `{c.other}` | `{c.one}` | {c.why} | {c.fix} |" for c in REFUSALS]
-    return "\n".join(lines) + "\n"

@@ -3,7 +3,7 @@
 from siting.demand.cells import make_cells
 from siting.demand.clip import clip_zones
 from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot
-from siting.demand.energy import city_energy, demand_figures, zone_energy
+from siting.demand.energy import Area, city_energy, demand_figures, zone_energy
 from siting.demand.factors import FACTORS, cell_places, energy_factors
 from siting.demand.fleet import fleet_check, national_fleet
 from siting.demand.housing import EFFECTS, housing_effects, zone_public_share
@@ -34,6 +34,7 @@ __all__ = [
     "HOURS",
     "PACES",
     "PROJECTED_AFTER",
+    "Area",
     "cell_places",
     "city_energy",
     "city_figures",

@@ -13,6 +13,7 @@ For each vehicle class, and each zone of the study area::
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,27 @@ CLASS_FIGURES = {
     "electric_km_share": "share",
     "home_share": "share",
 }
+
+
+@dataclass(frozen=True)
+class Area:
+    """What is known of a study area: its vehicles, their use, its zones.
+
+    Parameters
+    ----------
+    fleet, vehicles, city_share, area_share
+        As in `city_energy`.
+    zones, effects
+        As in `zone_public_share`, with ``ownership`` of the zones (vehicles a head, or a proxy).
+        None: one zone, ``all``.
+    """
+
+    fleet: pd.DataFrame
+    vehicles: pd.DataFrame
+    city_share: pd.DataFrame
+    zones: pd.DataFrame | None = None
+    area_share: float = 1.0
+    effects: Mapping[str, float] | None = None
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
@@ -127,23 +149,13 @@ def city_energy(
     return energy
 
 
-def zone_energy(
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    zones: pd.DataFrame | None = None,
-    area_share: float = 1.0,
-    effects: Mapping[str, float] | None = None,
-) -> pd.DataFrame:
+def zone_energy(area: Area) -> pd.DataFrame:
     """Return the public charging demand by zone and vehicle class (kWh/day).
 
     Parameters
     ----------
-    fleet, vehicles, city_share, area_share
-        As in `city_energy`.
-    zones, effects
-        As in `zone_public_share`; the vehicles of the area are divided by people and ``ownership``
-        (vehicles a head, or a proxy). None: one zone, ``all``.
+    area
+        What is known of the area; its vehicles go to zones by people and ``ownership``.
 
     Returns
     -------
@@ -164,18 +176,18 @@ def zone_energy(
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
     >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "renting_share": [0, 0.3]})
-    >>> energy = zone_energy(fleet, vehicle_figures(), shares, zones)
+    >>> energy = zone_energy(Area(fleet, vehicle_figures(), shares, zones))
     >>> energy.groupby("zone_id")["vehicles"].sum().div(energy["vehicles"].sum()).round(2).to_list()
     [0.75, 0.25]
     """
-    checked = Housing.from_table(zones)
-    whole = city_energy(fleet, vehicles, city_share, area_share)
+    checked = Housing.from_table(area.zones)
+    whole = city_energy(area.fleet, area.vehicles, area.city_share, area.area_share)
     classes = whole["vehicle_class"].to_list()
-    listed = demand_figures(fleet, vehicles, city_share, area_share, zones=zones, effects=effects)
+    listed = demand_figures(area)
     figures = figures_at(
         listed["value"].to_numpy(dtype=float),
         figure_rows(listed, classes),
-        zone_weights(vehicles, classes),
+        zone_weights(area.vehicles, classes),
     )
     energy = zone_class(checked.ids, classes)
     repeat = len(checked.ids)
@@ -191,25 +203,16 @@ def zone_energy(
 
 
 def demand_figures(
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    area_share: float = 1.0,
-    area_source: str = "people of the study area over people of the city",
-    *,
-    zones: pd.DataFrame | None = None,
-    effects: Mapping[str, float] | None = None,
+    area: Area, area_source: str = "people of the study area over people of the city"
 ) -> pd.DataFrame:
     """Return every figure behind the demand, one row each, with unit, range and source.
 
     Parameters
     ----------
-    fleet, vehicles, city_share, area_share
-        As in `city_energy`.
+    area
+        What is known of the area; the effects of housing are listed only where it has zones.
     area_source
         Source of the area's share.
-    zones, effects
-        As in `zone_energy`; the effects of housing are listed only where there are zones.
 
     Returns
     -------
@@ -223,11 +226,12 @@ def demand_figures(
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Multan", fleet["vehicle_class"])
-    >>> demand_figures(fleet, vehicle_figures(), shares)["figure"].unique().tolist()
+    >>> demand_figures(Area(fleet, vehicle_figures(), shares))["figure"].unique().tolist()
     ['country_vehicles', 'city_share', 'area_share', 'kwh_km', 'km_day', 'charging_efficiency', \
 'electric_km_share', 'home_share']
     """
-    use, share = _aligned(fleet, vehicles, city_share, area_share)
+    fleet = area.fleet
+    use, share = _aligned(fleet, area.vehicles, area.city_share, area.area_share)
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
     stock = fleet.rename(columns={"vehicles": "value"}).assign(
         figure="country_vehicles", unit="vehicles"
@@ -237,17 +241,17 @@ def demand_figures(
     for end in ("low", "high"):
         if end not in share.columns:
             share[end] = share["value"]
-    ends = float(area_share)
-    area = pd.DataFrame(
+    ends = float(area.area_share)
+    part = pd.DataFrame(
         [["area_share", "", ends, ends, ends, "share", area_source, "ASSUMPTION"]], columns=columns
     )
     in_area = _in_area(fleet)
     if in_area.any():
-        area = pd.concat([area] * len(fleet), ignore_index=True)
-        area["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
-        area.loc[in_area, ["value", "low", "high"]] = 1.0
-        area.loc[in_area, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
-    parts = [stock[columns], share[columns], area]
+        part = pd.concat([part] * len(fleet), ignore_index=True)
+        part["vehicle_class"] = fleet["vehicle_class"].astype(str).to_numpy()
+        part.loc[in_area, ["value", "low", "high"]] = 1.0
+        part.loc[in_area, ["source", "confidence"]] = ["the fleets are the area's", "definition"]
+    parts = [stock[columns], share[columns], part]
     by_figure = {
         "figure": np.repeat(list(CLASS_FIGURES), len(use)),
         "vehicle_class": np.tile(use.index.to_numpy(), len(CLASS_FIGURES)),
@@ -259,8 +263,8 @@ def demand_figures(
         of = [use.get(f"{name}_{column}", use[column]) for name in CLASS_FIGURES]
         by_figure[column] = np.concatenate(of)
     parts.append(pd.DataFrame(by_figure)[columns])
-    if zones is not None:
-        parts.append(housing_effects(effects).assign(vehicle_class="")[columns])
+    if area.zones is not None:
+        parts.append(housing_effects(area.effects).assign(vehicle_class="")[columns])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from siting.demand.energy import zone_kwh
+from siting.demand.energy import Area, zone_kwh
 from siting.demand.housing import home_shares, zone_class
 from siting.demand.surfaces import poi_points
 from siting.demand.uncertainty import Case
@@ -21,21 +19,13 @@ FACTORS = (
 )
 
 
-def energy_factors(
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    zones: pd.DataFrame | None = None,
-    area_share: float = 1.0,
-    effects: Mapping[str, float] | None = None,
-    case: str = "central",
-) -> pd.DataFrame:
+def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors of public energy by zone and vehicle class.
 
     Parameters
     ----------
-    fleet, vehicles, city_share, zones, area_share, effects
-        As in `siting.demand.zone_energy`.
+    area
+        What is known of the area.
     case
         ``low``, ``central`` or ``high``, as in `energy_scenarios`.
 
@@ -49,16 +39,16 @@ def energy_factors(
     Examples
     --------
     >>> import numpy as np
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> rows = energy_factors(fleet, vehicle_figures(), shares)
+    >>> rows = energy_factors(Area(fleet, vehicle_figures(), shares))
     >>> product = rows[list(FACTORS)].prod(axis=1) / rows["charging_efficiency"]
     >>> bool(np.allclose(product, rows["demand_kwh_day"]))
     True
     """
-    given = Case(fleet, vehicles, city_share, zones, area_share, effects)
+    given = Case(area)
     values = given.figures["value"].to_numpy(dtype=float)
     if case != "central":
         values = given.end(more=case == "high")

@@ -17,7 +17,14 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import demand_figures, figure_rows, figures_at, zone_kwh, zone_weights
+from siting.demand.energy import (
+    Area,
+    demand_figures,
+    figure_rows,
+    figures_at,
+    zone_kwh,
+    zone_weights,
+)
 from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError
@@ -34,22 +41,12 @@ _CHUNK = 256  # draws at once: limits memory with many zones
 class Case:
     """The figures of one study area, grouped by common movement, and their energy."""
 
-    def __init__(
-        self,
-        fleet: pd.DataFrame,
-        vehicles: pd.DataFrame,
-        city_share: pd.DataFrame,
-        zones: pd.DataFrame | None,
-        area_share: float,
-        effects: Mapping[str, float] | None,
-    ) -> None:
-        self.figures = demand_figures(
-            fleet, vehicles, city_share, area_share, zones=zones, effects=effects
-        )
-        self.classes = fleet["vehicle_class"].astype(str).to_list()
-        self.zones = Housing.from_table(zones)
+    def __init__(self, area: Area) -> None:
+        self.figures = demand_figures(area)
+        self.classes = area.fleet["vehicle_class"].astype(str).to_list()
+        self.zones = Housing.from_table(area.zones)
         self._rows = figure_rows(self.figures, self.classes)
-        self._weight = zone_weights(vehicles, self.classes)
+        self._weight = zone_weights(area.vehicles, self.classes)
         ends = self.figures[["low", "value", "high"]].to_numpy(dtype=float)
         wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
         if wrong.any():
@@ -87,14 +84,7 @@ class Case:
         return values
 
 
-def energy_scenarios(
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    zones: pd.DataFrame | None = None,
-    area_share: float = 1.0,
-    effects: Mapping[str, float] | None = None,
-) -> pd.DataFrame:
+def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public energy by scenario, zone and vehicle class (kWh/day): low, central and high.
 
     In ``low`` every figure is at its end with less energy, all at once, in ``high`` at the other:
@@ -102,8 +92,8 @@ def energy_scenarios(
 
     Parameters
     ----------
-    fleet, vehicles, city_share, zones, area_share, effects
-        As in `siting.demand.zone_energy`.
+    area
+        What is known of the area.
 
     Returns
     -------
@@ -113,15 +103,15 @@ def energy_scenarios(
 
     Examples
     --------
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> runs = energy_scenarios(fleet, vehicle_figures(), shares)
+    >>> runs = energy_scenarios(Area(fleet, vehicle_figures(), shares))
     >>> runs.groupby("scenario", sort=False)["demand_kwh_day"].sum().is_monotonic_increasing
     True
     """
-    case = Case(fleet, vehicles, city_share, zones, area_share, effects)
+    case = Case(area)
     parts = []
     central = case.figures["value"].to_numpy(dtype=float)
     ends = (case.end(more=False), central, case.end(more=True))
@@ -135,12 +125,7 @@ def energy_scenarios(
 def draw_energy(
     n: int,
     seed: int,
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    zones: pd.DataFrame | None = None,
-    area_share: float = 1.0,
-    effects: Mapping[str, float] | None = None,
+    area: Area,
     paces: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
@@ -157,8 +142,8 @@ def draw_energy(
         How many draws, at least 1.
     seed
         Any whole number from 0.
-    fleet, vehicles, city_share, zones, area_share, effects
-        As in `siting.demand.zone_energy`.
+    area
+        What is known of the area.
     paces
         Of all fleets together, as `fleet_paces` returns them; None: each class's number of vehicles
         varies in its own range alone.
@@ -175,11 +160,11 @@ def draw_energy(
 
     Examples
     --------
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> draws = draw_energy(100, 1, fleet, vehicle_figures(), shares)
+    >>> draws = draw_energy(100, 1, Area(fleet, vehicle_figures(), shares))
     >>> draws["draw"].nunique(), len(draws)
     (100, 700)
     """
@@ -190,7 +175,7 @@ def draw_energy(
     ]
     if faults:
         raise InputError(faults)
-    case = Case(fleet, vehicles, city_share, zones, area_share, effects)
+    case = Case(area)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
     drawn = np.stack(
@@ -296,16 +281,7 @@ def energy_quantiles(
     return summary
 
 
-def sensitivity(
-    fleet: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    city_share: pd.DataFrame,
-    zones: pd.DataFrame | None = None,
-    area_share: float = 1.0,
-    effects: Mapping[str, float] | None = None,
-    *,
-    shares: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the effect of each figure alone on total and map, the strongest first.
 
     One figure at a time is set to its low and its high end. Its effect on the map is half the sum
@@ -314,8 +290,8 @@ def sensitivity(
 
     Parameters
     ----------
-    fleet, vehicles, city_share, zones, area_share, effects
-        As in `siting.demand.zone_energy`.
+    area
+        What is known of the area.
     shares
         ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and class's
         energy over the cells; None: moves between cells are left out.
@@ -332,15 +308,15 @@ def sensitivity(
 
     Examples
     --------
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
+    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> ranked = sensitivity(fleet, vehicle_figures(), shares)
+    >>> ranked = sensitivity(Area(fleet, vehicle_figures(), shares))
     >>> ranked["swing_share"].is_monotonic_decreasing
     True
     """
-    case = Case(fleet, vehicles, city_share, zones, area_share, effects)
+    case = Case(area)
     central = case.figures["value"].to_numpy(dtype=float)
     low, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
     before = case.kwh(central)

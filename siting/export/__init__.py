@@ -4,8 +4,9 @@ from siting.export.credit import credit_line, noted, owners_of
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
+from siting.export.figure import save_figure
 from siting.export.flat import json_text, write_csv, write_json
-from siting.export.frontier_picture import draw_frontier, frontier_figure
+from siting.export.frontier_picture import frontier_figure
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (
@@ -16,7 +17,7 @@ from siting.export.layers import (
     wanted_layer,
 )
 from siting.export.lonlat import to_lonlat
-from siting.export.picture import draw_plan, plan_figure
+from siting.export.picture import plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
 from siting.export.qml_files import write_qml
 from siting.export.run import flat, layers_of, plan_layers, write_run_tables
@@ -28,8 +29,6 @@ __all__ = [
     "data_dictionary_of",
     "demand_layer",
     "draw_demand",
-    "draw_frontier",
-    "draw_plan",
     "fields_of",
     "flat",
     "frontier_figure",
@@ -43,6 +42,7 @@ __all__ = [
     "plan_layers",
     "plot_plan",
     "road_layer",
+    "save_figure",
     "save_plan_pictures",
     "service_layer",
     "short_names",

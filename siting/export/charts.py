@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
+# What is lacking: hatched, so that it tells in a grey print.
+_LACKING: dict[str, Any] = {"color": LACKING, "edgecolor": LACKING_EDGE, "hatch": "////"}
 # What is written over the lines of the grid.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 # Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
@@ -58,12 +60,10 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
         at,
         np.maximum(wanted - served, 0),
         left=served,
-        color=LACKING,
-        edgecolor=LACKING_EDGE,
-        hatch="////",
         linewidth=0.6,
         height=0.66,
         label="not served",
+        **_LACKING,
     )
     for y, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         _beside(chart, max(kwh, got), y, f"{_percent(got, kwh)} of {kwh:,.0f}")
@@ -142,12 +142,10 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
         at[left],
         (room - served)[left],
         bottom=served[left],
-        color=LACKING,
-        edgecolor=LACKING_EDGE,
-        hatch="////",
         linewidth=0.5,
         width=0.8,
         label="room left",
+        **_LACKING,
     )
     chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
     if standing.any():
@@ -186,8 +184,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     at = np.arange(len(years))
     wanted = years["demand_kwh_day"].to_numpy(dtype=float)
     served = years["served_kwh_day"].to_numpy(dtype=float)
-    chart.bar(at, wanted, color=LACKING, edgecolor=LACKING_EDGE, hatch="////", linewidth=0.6,
-              width=0.6, label="wanted")  # fmt: skip
+    chart.bar(at, wanted, linewidth=0.6, width=0.6, label="wanted", **_LACKING)
     chart.bar(at, served, color=SERVED, width=0.6, label="served")
     for x, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         chart.text(x, kwh, _percent(got, kwh), ha="center", va="bottom", size=9, color=INK)
@@ -228,16 +225,8 @@ def finish(figure: Figure, chart: Axes, title: str, note: str) -> Figure:
 
 def _beside(chart: Axes, x: float, y: float, text: str) -> None:
     """Write a text just right of where a bar ends, clear of the lines of the grid."""
-    chart.annotate(
-        text,
-        (x, y),
-        xytext=(5, 0),
-        textcoords="offset points",
-        va="center",
-        size=8.5,
-        color=INK,
-        bbox=_CLEAR,
-    )
+    at: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+    chart.annotate(text, (x, y), size=8.5, color=INK, bbox=_CLEAR, **at)
 
 
 def _across(chart: Axes) -> None:

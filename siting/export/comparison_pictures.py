@@ -12,21 +12,20 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.export.figure import new_figure, save_figure
+from siting.export.figure import new_figure, put_lines, save_figure
 from siting.export.ground import (
     EXISTING,
     INK,
     QUIET,
     Ground,
     add_land,
+    darkest,
     draw_cells,
-    draw_north,
     draw_roads,
-    draw_scale,
+    draw_scale_and_north,
     draw_sites,
     energy_wanted,
     find_ground,
-    nice,
     served_share,
     shade,
 )
@@ -60,7 +59,7 @@ def draw_side_by_side(
     )
     ground = _panel_ground(find_ground(edges, drawn[0][1], all_sites))
     wanted, unit = energy_wanted(drawn[0][1])
-    top = nice(float(np.quantile(wanted[wanted > 0], 0.97))) if (wanted > 0).any() else 1.0
+    top = darkest(wanted)
     below = (
         f"Cells are the darker the more energy they want ({top:,.0f} {unit} or more is darkest), "
         "orange where none of it is served and green where all is. Circles are new stations, "
@@ -71,9 +70,8 @@ def draw_side_by_side(
         land = frame.land(i, text)
         draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
         draw_roads(land, edges)
-        draw_sites(land, sites, sites["power_kw"].to_numpy(dtype=float, na_value=np.nan))
-        draw_scale(land, ground)
-        draw_north(land)
+        draw_sites(land, sites)
+        draw_scale_and_north(land, ground)
     save_figure(frame.figure, path)
 
 
@@ -113,8 +111,7 @@ def draw_differences(
             land.scatter(x[mask], y[mask], edgecolors="white", linewidths=0.8, zorder=5,
                          label=f"{text} ({mask.sum():,})", **style)  # fmt: skip
     land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
-    draw_scale(land, ground)
-    draw_north(land)
+    draw_scale_and_north(land, ground)
     save_figure(frame.figure, path)
 
 
@@ -142,13 +139,10 @@ class _Frame:
         self.figure = new_figure(self.width, self.height)
         down = _EDGE_IN
         for lines, step, style in above:
-            self._text(down, lines, {"color": INK, **style})
+            put_lines(self.figure, _EDGE_IN, down, lines, color=INK, **style)
             down += step * len(lines) + 0.05
-        self._text(self.height - self.bottom + 0.14, notes, {"size": 7.5, "color": QUIET})
-
-    def _text(self, from_top_in: float, lines: list[str], style: dict[str, Any]) -> None:
-        x, y = _EDGE_IN / self.width, 1 - from_top_in / self.height
-        self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
+        down = self.height - self.bottom + 0.14
+        put_lines(self.figure, _EDGE_IN, down, notes, size=7.5, color=QUIET)
 
     def land(self, number: int, text: str) -> Any:
         """Return the axes of one map, with the text above it."""

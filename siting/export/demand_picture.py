@@ -9,20 +9,19 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
-from siting.export.figure import new_figure, save_figure
+from siting.export.figure import new_figure, put_lines, save_figure
 from siting.export.fonts import legible
 from siting.export.ground import (
     INK,
     QUIET,
     add_land,
+    darkest,
     draw_cells,
-    draw_north,
     draw_roads,
-    draw_scale,
+    draw_scale_and_north,
     energy_wanted,
     find_ground,
-    nice,
+    require_metres,
     shade,
 )
 from siting.export.layers import wanted_layer
@@ -62,8 +61,7 @@ def draw_demand(
     MissingExtraError
         If Matplotlib is not installed.
     """
-    if edges.crs is None or not edges.crs.is_projected:
-        raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
+    require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
     title, _, note, fonts = legible(title, "", note)
     sums = demand.groupby("vehicle_class")["demand_kwh_day"].sum().sort_values(ascending=False)
@@ -87,41 +85,16 @@ def draw_demand(
         box = (left / width, 1 - (down + tall_in) / height, PANEL_IN / width, tall_in / height)
         land = add_land(figure, ground, box)
         wanted, unit = energy_wanted(layer.assign(demand_kwh_day=layer[column]))
-        top = nice(float(np.quantile(wanted[wanted > 0], 0.97))) if (wanted > 0).any() else 1.0
+        top = darkest(wanted)
         draw_cells(land, ground, layer, shade(wanted / top, np.zeros(len(wanted))))
         draw_roads(land, edges)
         if i == 0:
-            draw_scale(land, ground)
-            draw_north(land)
+            draw_scale_and_north(land, ground)
         label = f"{name.replace('_', ' ')}: {kwh:,.0f} kWh/day"
         land.text(0, 1.075, label, transform=land.transAxes, size=9.5, weight="bold", color=INK)
-        land.text(
-            0,
-            1.02,
-            f"darkest: {top:,.3g} or more {unit}",
-            transform=land.transAxes,
-            size=7.5,
-            color=QUIET,
-        )
-    figure.text(
-        EDGE_IN / width,
-        1 - EDGE_IN / height,
-        "\n".join(title_lines),
-        va="top",
-        size=14,
-        weight="bold",
-        color=INK,
-        parse_math=False,
-        **fonts,
-    )
-    figure.text(
-        EDGE_IN / width,
-        (foot_in - 0.14) / height,
-        "\n".join(note_lines),
-        va="top",
-        size=7.5,
-        color=QUIET,
-        parse_math=False,
-        **fonts,
-    )
+        key = f"darkest: {top:,.3g} or more {unit}"
+        land.text(0, 1.02, key, transform=land.transAxes, size=7.5, color=QUIET)
+    put_lines(figure, EDGE_IN, EDGE_IN, title_lines, size=14, weight="bold", color=INK, **fonts)
+    down = height - foot_in + 0.14
+    put_lines(figure, EDGE_IN, down, note_lines, size=7.5, color=QUIET, **fonts)
     save_figure(figure, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,15 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
     figure: Figure = kind(figsize=(width_in, height_in), facecolor="white", **options)
     canvas(figure)
     return figure
+
+
+def put_lines(
+    figure: Figure, x_in: float, down_in: float, lines: Sequence[str], **style: Any
+) -> None:
+    """Write lines on a figure, so many inches from its left and upper edge; "$" is no formula."""
+    width, height = figure.get_size_inches()
+    x, y = x_in / width, 1 - down_in / height
+    figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 
 
 def _kinds() -> tuple[Any, Any]:

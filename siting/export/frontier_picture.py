@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from siting.export.charts import GRID, finish, new_chart
-from siting.export.figure import save_figure
 from siting.export.ground import INK, NEW, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def draw_frontier(path: Path, table: pd.DataFrame, *, title: str, note: str = "") -> None:
-    """Draw what is served for each budget as PNG, SVG or PDF; what `frontier_figure` returns.
-
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    table, title, note
-        As in `frontier_figure`.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
-    """
-    save_figure(frontier_figure(table, title=title, note=note), path)
 
 
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:

@@ -54,10 +54,19 @@ class Ground:
     height_in: float
 
 
+def require_metres(edges: gpd.GeoDataFrame) -> None:
+    """Raise `InputError` unless the roads are in metres."""
+    if edges.crs is None or not edges.crs.is_projected:
+        raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
+
+
 def find_ground(
     edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame
 ) -> Ground:
-    """Return the ground to draw: cells and stations, or the roads where there are neither."""
+    """Return the ground to draw: cells and stations, or the roads where there are neither.
+
+    Raises `InputError` where there is nothing to draw.
+    """
     layers = [layer for layer in (cells, stations) if len(layer)] or [edges]
     if not len(layers[0]):
         raise InputError(Fault("plan", "has no cells, stations or roads to draw"))
@@ -99,6 +108,12 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
     if (area_km2 > 0).all():
         return energy / area_km2, "kWh/day per km²"
     return energy, "kWh/day per cell"
+
+
+def darkest(wanted: Array) -> float:
+    """Return the value of the darkest cells: a round one near what 97 % of them stay below."""
+    some = wanted[wanted > 0]
+    return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
 
 def served_share(cells: gpd.GeoDataFrame) -> Array:
@@ -233,8 +248,14 @@ def largest_kw(power: Array) -> float:
     return float(known.max()) if len(known) else 1.0
 
 
-def draw_sites(land: Axes, stations: gpd.GeoDataFrame, power: Array) -> None:
+def power_kw(stations: gpd.GeoDataFrame) -> Array:
+    """Return the power of each station, NaN where it is not known."""
+    return np.asarray(stations["power_kw"].to_numpy(dtype=float, na_value=np.nan))
+
+
+def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
     """Draw new stations as circles and existing ones as diamonds, sized by power in kW."""
+    power = power_kw(stations)
     xy = shapely.get_coordinates(np.asarray(stations.geometry.array))
     size = marker_pt2(power, largest_kw(power))
     existing = stations["existing"].to_numpy(dtype=bool)
@@ -253,8 +274,11 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame, power: Array) -> None:
         )
 
 
-def draw_scale(land: Axes, ground: Ground) -> None:
-    """Draw a scale bar of a round length, in km or m, into the lower left corner."""
+def draw_scale_and_north(land: Axes, ground: Ground) -> None:
+    """Draw a scale bar of a round length (km or m) at the lower left, and an arrow to the north.
+
+    Grid north of UTM is within 2 degrees of true north in Pakistan.
+    """
     length_m = nice(ground.width_m / 5, below=True)
     label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     pad = 0.18 * ground.width_m / ground.width_in
@@ -274,10 +298,6 @@ def draw_scale(land: Axes, ground: Ground) -> None:
         zorder=8,
         bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2},
     )
-
-
-def draw_north(land: Axes) -> None:
-    """Draw an arrow to the north; grid north of UTM is within 2 degrees of it in Pakistan."""
     land.annotate(
         "N",
         xy=(0.965, 0.965),

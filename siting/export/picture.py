@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 
-from siting.errors import Fault, InputError
-from siting.export.figure import new_figure, save_figure
+from siting.export.figure import new_figure, put_lines
 from siting.export.fonts import legible
 from siting.export.ground import (
     EXISTING,
@@ -20,17 +18,18 @@ from siting.export.ground import (
     QUIET,
     Array,
     add_land,
+    darkest,
     draw_cells,
-    draw_north,
     draw_roads,
-    draw_scale,
+    draw_scale_and_north,
     draw_sites,
     draw_unserved,
     energy_wanted,
     find_ground,
     largest_kw,
     marker_pt2,
-    nice,
+    power_kw,
+    require_metres,
     served_share,
     shade,
     thin_hatch,
@@ -41,38 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIDE_IN, _EDGE_IN = 2.5, 0.3
-
-
-def draw_plan(
-    path: Path,
-    *,
-    edges: gpd.GeoDataFrame,
-    cells_layer: gpd.GeoDataFrame,
-    sites: gpd.GeoDataFrame,
-    title: str,
-    note: str = "",
-    subtitle: str = "",
-) -> None:
-    """Draw a plan as a PNG, SVG or PDF, by the file's ending; what `plan_figure` returns.
-
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    edges, cells_layer, sites, title, note, subtitle
-        As in `plan_figure`.
-
-    Raises
-    ------
-    InputError
-        If the roads are not in metres, there is nothing to draw, or the ending is not known.
-    MissingExtraError
-        If Matplotlib is not installed.
-    """
-    figure = plan_figure(
-        edges=edges, cells_layer=cells_layer, sites=sites, title=title, note=note, subtitle=subtitle
-    )
-    save_figure(figure, path)
 
 
 def plan_figure(
@@ -112,12 +79,11 @@ def plan_figure(
         If Matplotlib is not installed.
     """
     title, subtitle, note, fonts = legible(title, subtitle, note)
-    if edges.crs is None or not edges.crs.is_projected:
-        raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
+    require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
     ground = find_ground(edges, cells, stations)
     wanted, unit = energy_wanted(cells)
-    top = nice(float(np.quantile(wanted[wanted > 0], 0.97))) if (wanted > 0).any() else 1.0
+    top = darkest(wanted)
 
     inner_in = ground.width_in + _SIDE_IN
     title_lines = textwrap.wrap(title, int(inner_in * 7.4))
@@ -133,10 +99,8 @@ def plan_figure(
     draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
     draw_unserved(land, cells)
     draw_roads(land, edges)
-    power = stations["power_kw"].to_numpy(dtype=float, na_value=np.nan)
-    draw_sites(land, stations, power)
-    draw_scale(land, ground)
-    draw_north(land)
+    draw_sites(land, stations)
+    draw_scale_and_north(land, ground)
     side = figure.add_axes(
         (
             (_EDGE_IN + ground.width_in + 0.25) / width,
@@ -145,17 +109,12 @@ def plan_figure(
             ground.height_in / height,
         )
     )
-    _draw_key(side, ground.height_in, cells, stations, power, top, unit)
+    _draw_key(side, ground.height_in, cells, stations, top, unit)
 
-    texts: tuple[tuple[float, list[str], dict[str, Any]], ...] = (
-        (_EDGE_IN, title_lines, {"size": 15, "weight": "bold", "color": INK}),
-        (_EDGE_IN + title_in + 0.05, subtitle_lines, {"size": 9.5, "color": QUIET}),
-        (height - bottom + 0.14, note_lines, {"size": 7.5, "color": QUIET}),
-    )
-    for from_top_in, lines, style in texts:
-        x, y = _EDGE_IN / width, 1 - from_top_in / height
-        # A title may hold "$", which is not mathematics here.
-        figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style, **fonts)
+    put_lines(figure, _EDGE_IN, _EDGE_IN, title_lines, size=15, weight="bold", color=INK, **fonts)
+    down = _EDGE_IN + title_in + 0.05
+    put_lines(figure, _EDGE_IN, down, subtitle_lines, size=9.5, color=QUIET, **fonts)
+    put_lines(figure, _EDGE_IN, height - bottom + 0.14, note_lines, size=7.5, color=QUIET, **fonts)
     return figure
 
 
@@ -164,7 +123,6 @@ def _draw_key(
     height_in: float,
     cells: gpd.GeoDataFrame,
     stations: gpd.GeoDataFrame,
-    power: Array,
     top: float,
     unit: str,
 ) -> None:
@@ -173,7 +131,7 @@ def _draw_key(
 
     side.set(xlim=(0, _SIDE_IN - 0.25), ylim=(-height_in, 0))
     side.axis("off")
-    existing = stations["existing"].to_numpy(dtype=bool)
+    existing, power = stations["existing"].to_numpy(dtype=bool), power_kw(stations)
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
     share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
     if wanted - served > 0.5:

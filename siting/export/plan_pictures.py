@@ -5,10 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import geopandas as gpd
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from siting.errors import Fault, InputError
 from siting.export.charts import classes_figure, cost_figure, use_figure, years_figure
@@ -33,42 +30,13 @@ PICTURES = {
 }
 
 
-class PlanTables(Protocol):
-    """The parts of a plan that a picture needs; `siting.Plan` has them."""
-
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def note(self) -> str: ...  # noqa: D102
-    @property
-    def study(self) -> Any: ...  # noqa: D102
-    @property
-    def sites(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    @property
-    def classes(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def demand(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def cells(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    @property
-    def candidates(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    @property
-    def offers(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def edges(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    @property
-    def facts(self) -> dict[str, Any]: ...  # noqa: D102
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]: ...  # noqa: D102
-
-
-def plot_plan(plan: PlanTables, what: str = "map") -> Figure:
+def plot_plan(plan: Any, what: str = "map") -> Figure:
     """Return a picture of a plan.
 
     Parameters
     ----------
     plan
-        The plan.
+        A `siting.Plan`.
     what
         One of `PICTURES`.
 
@@ -106,14 +74,14 @@ def plot_plan(plan: PlanTables, what: str = "map") -> Figure:
 
 
 def save_plan_pictures(
-    plan: PlanTables, folder: Path | str, formats: Sequence[str] = ("png", "svg")
+    plan: Any, folder: Path | str, formats: Sequence[str] = ("png", "svg")
 ) -> list[Path]:
     """Write every picture that a plan has the tables for; return the files.
 
     Parameters
     ----------
     plan
-        The plan.
+        A `siting.Plan`.
     folder
         Where to; it is made if it is missing. A picture that is there is not replaced.
     formats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 import geopandas as gpd
 import pandas as pd
@@ -67,26 +67,45 @@ _GEOJSON = {
 }
 
 
+class PlanParts(TypedDict, total=False):
+    """The layers and tables of a plan that go into files; those up to ``edges`` must be given.
+
+    - ``sites``: stations of the plan, new and existing, points with ``site_id``.
+    - ``cells``, ``demand``: `siting.tables.CELLS`; `siting.tables.DEMAND` with ``served_kwh_day``.
+    - ``service``, ``candidates``, ``offers``: `siting.tables` of these names.
+    - ``dropped``: the places left out, with their ``reason``.
+    - ``edges``: roads of the network, indexed by (u, v, key).
+    - ``tables``: tables of the program's blocks, by name, for the GeoPackage and the dictionary:
+      those with ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn.
+    - ``zone_of_cells``: the zone of each cell, by ``cell_id``; ``zones`` is then drawn as polygons.
+    - ``neighbourhoods``: names of parts of the city, points; a layer where there are any.
+    - ``isochrones``: ground by minutes of driving to the nearest station; a layer where there is
+      any.
+    """
+
+    sites: Required[gpd.GeoDataFrame]
+    cells: Required[gpd.GeoDataFrame]
+    demand: Required[pd.DataFrame]
+    service: Required[pd.DataFrame]
+    candidates: Required[gpd.GeoDataFrame]
+    dropped: Required[gpd.GeoDataFrame]
+    offers: Required[pd.DataFrame]
+    edges: Required[gpd.GeoDataFrame]
+    tables: Mapping[str, pd.DataFrame] | None
+    zone_of_cells: pd.Series | None
+    neighbourhoods: gpd.GeoDataFrame | None
+    isochrones: gpd.GeoDataFrame | None
+
+
 def write_run_tables(
     folder: Path,
     *,
-    sites: gpd.GeoDataFrame,
-    cells: gpd.GeoDataFrame,
-    demand: pd.DataFrame,
-    service: pd.DataFrame,
-    candidates: gpd.GeoDataFrame,
-    dropped: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    edges: gpd.GeoDataFrame,
     note: str,
     title: str,
     facts: Mapping[str, Any] | None = None,
-    tables: Mapping[str, pd.DataFrame] | None = None,
-    zone_of_cells: pd.Series | None = None,
-    neighbourhoods: gpd.GeoDataFrame | None = None,
-    isochrones: gpd.GeoDataFrame | None = None,
     credit: str = "",
     made: date | None = None,
+    **parts: Unpack[PlanParts],
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
@@ -94,38 +113,19 @@ def write_run_tables(
     ----------
     folder
         An existing folder.
-    sites
-        Stations of the plan, new and existing, points with ``site_id``.
-    cells, demand
-        `siting.tables.CELLS`, and `siting.tables.DEMAND` with ``served_kwh_day``.
-    service
-        `siting.tables.SERVICE`.
-    candidates, dropped
-        `siting.tables.CANDIDATES`; and the places left out, with their ``reason``.
-    offers
-        `siting.tables.OFFERS`.
-    edges
-        Roads of the network, indexed by (u, v, key).
     note
         What every reader must know, e.g. that the city is schematic; may be empty.
     title
         Name of the study, the first words of each layer's description.
     facts
         Facts of the run for the table ``run`` of the GeoPackage.
-    tables
-        Tables of the program's blocks, by name, for the GeoPackage and the dictionary: those with
-        ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn there.
-    zone_of_cells
-        The zone of each cell, by ``cell_id``; the table ``zones`` is then drawn as polygons.
-    neighbourhoods
-        Names of parts of the city, points; a layer where there are any.
-    isochrones
-        Ground by minutes of driving to the nearest station; a layer where there is any.
     credit
         Whose data it is made of, under which licence, and of what day (`credit_line`). With `note`
         it is in the description of every layer and in a column of the CSV files.
     made
         The day, for the page to be printed.
+    **parts
+        By name, the layers and tables of `PlanParts`.
 
     Returns
     -------
@@ -140,25 +140,12 @@ def write_run_tables(
     InputError
         If tables do not fit together.
     """
-    layers = layers_of(
-        sites=sites,
-        cells=cells,
-        demand=demand,
-        service=service,
-        candidates=candidates,
-        dropped=dropped,
-        offers=offers,
-        edges=edges,
-        tables=tables,
-        zone_of_cells=zone_of_cells,
-        neighbourhoods=neighbourhoods,
-        isochrones=isochrones,
-    )
-    layers["roads"] = road_layer(edges)
+    layers = layers_of(**parts)
+    layers["roads"] = road_layer(parts["edges"])
     said = " ".join(filter(None, (note, credit)))
     layers["run"] = _fact_table({"title": title, "note": said, **(facts or {})})
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
-    beside = {name: ["note"] for name in ("offers", *(tables or {}))} | _CSV_ONLY
+    beside = {name: ["note"] for name in ("offers", *(parts.get("tables") or {}))} | _CSV_ONLY
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
     descriptions = {name: _describe(title, _LAYERS.get(name, ("", ""))[0], said) for name in layers}
     layers = {name: layers[name] for name in sorted(layers, key=_place_in_drawing)}
@@ -180,49 +167,39 @@ def write_run_tables(
     printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
     below = " ".join(filter(None, printed))
     write_qgis_project(folder / "plan.qgz", layers, styles, title, note, below)
-    write_csv(sites, folder / "sites.csv", note=said)
-    write_csv(offers, folder / "offers.csv", note=said)
+    write_csv(parts["sites"], folder / "sites.csv", note=said)
+    write_csv(parts["offers"], folder / "offers.csv", note=said)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
     names = ("plan.gpkg", "plan.qgz", "sites.csv", "offers.csv", "dictionary.csv")
     return [*written, *(folder / name for name in names)]
 
 
-def layers_of(
-    *,
-    sites: gpd.GeoDataFrame,
-    cells: gpd.GeoDataFrame,
-    demand: pd.DataFrame,
-    service: pd.DataFrame,
-    candidates: gpd.GeoDataFrame,
-    dropped: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    edges: gpd.GeoDataFrame,
-    tables: Mapping[str, pd.DataFrame] | None = None,
-    zone_of_cells: pd.Series | None = None,
-    neighbourhoods: gpd.GeoDataFrame | None = None,
-    isochrones: gpd.GeoDataFrame | None = None,
-) -> dict[str, pd.DataFrame]:
+def layers_of(**parts: Unpack[PlanParts]) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
     Parameters
     ----------
-    sites, cells, demand, service, candidates, dropped, offers, edges, tables, zone_of_cells, \
-    neighbourhoods, isochrones
-        As for `write_run_tables`.
+    **parts
+        By name, the layers and tables of `PlanParts`.
     """
+    sites, cells, candidates = parts["sites"], parts["cells"], parts["candidates"]
+    tables, zone_of_cells = parts.get("tables") or {}, parts.get("zone_of_cells")
     places = _places(sites, candidates)
     layers: dict[str, pd.DataFrame] = {
-        "sites": _with_case(sites, (tables or {}).get("viability")),
-        "demand": demand_layer(cells, demand),
-        "service": service_layer(service, cells, places),
+        "sites": _with_case(sites, tables.get("viability")),
+        "demand": demand_layer(cells, parts["demand"]),
+        "service": service_layer(parts["service"], cells, places),
         "candidates": candidates,
-        "dropped": dropped,
-        "roads": edges.reset_index(),
-        "offers": offers,
+        "dropped": parts["dropped"],
+        "roads": parts["edges"].reset_index(),
+        "offers": parts["offers"],
     }
-    more = {"neighbourhoods": neighbourhoods, "isochrones": isochrones}
+    more = {
+        "neighbourhoods": parts.get("neighbourhoods"),
+        "isochrones": parts.get("isochrones"),
+    }
     layers |= {name: layer for name, layer in more.items() if layer is not None and len(layer)}
-    for name, table in (tables or {}).items():
+    for name, table in tables.items():
         if name == "zones" and zone_of_cells is not None:
             layers[name] = zone_layer(table, cells, zone_of_cells)
         elif name in _AT_SITES:
@@ -245,18 +222,19 @@ def plan_layers(
     plan
         A `siting.Plan`.
     zone_of_cells, isochrones
-        As for `write_run_tables`.
+        As in `PlanParts`.
     offers
         Those of the plan's offers that are shown; none: all.
     """
     parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "edges")
-    layers = layers_of(
+    held: Any = {
         **{name: getattr(plan, name) for name in parts},
-        offers=plan.offers if offers is None else offers,
-        tables=plan.tables,
-        zone_of_cells=zone_of_cells,
-        isochrones=isochrones,
-    )
+        "offers": plan.offers if offers is None else offers,
+        "tables": plan.tables,
+        "zone_of_cells": zone_of_cells,
+        "isochrones": isochrones,
+    }
+    layers = layers_of(**held)
     return {name: with_units(table, name) for name, table in layers.items()}
 
 

@@ -209,7 +209,8 @@ def frontier_to_folder(
         export.write_csv(table, folder / "frontier.csv", note=note)
         if find_spec("matplotlib") is not None:
             title = f"{study.config.title}: energy served for public money"
-            export.draw_frontier(folder / "frontier.png", table, title=title, note=note)
+            figure = export.frontier_figure(table, title=title, note=note)
+            export.save_figure(figure, folder / "frontier.png")
         else:
             study.tell(
                 "picture", 'none was drawn: it needs another package, pip install "siting[map]"'

@@ -13,7 +13,8 @@ import geopandas as gpd
 
 from siting.files import sha256
 from siting.folder_cache import kept
-from siting.roads.network import EDGE_COLUMNS, Network
+from siting.roads.edge_table import EDGE_COLUMNS
+from siting.roads.network import Network
 
 # Increase it when the stored content, or the way a network is built, changes.
 FORMAT = 2

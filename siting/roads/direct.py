@@ -63,7 +63,7 @@ def network_from_file(
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
-        return read_edge_table(path, dict(source or {}))
+        return Network(*read_edge_table(path, dict(source or {})))
     if not is_osm(path):
         return build_network(read_file(path, clip), speeds, city, peak, source)
     classes = class_speeds(speeds, city)

@@ -11,27 +11,39 @@ import pandas as pd
 import pyogrio.errors
 
 from siting.errors import Fault, InputError
-from siting.roads.network import EDGE_COLUMNS, Network
 from siting.writing import write_whole
 
+EDGE_COLUMNS = (
+    "name",
+    "highway",
+    "length_m",
+    "speed_kmh",
+    "speed_source",
+    "travel_min",
+    "geometry",
+)
 # Position of a street's first node, in the table's own coordinates.
 AT = ("u_x_m", "u_y_m")
 _REPORT = "report"
 
 
-def write_edge_table(network: Network, path: Path) -> None:
+Parts = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, dict[str, Any]]  # nodes, edges, report
+
+
+def write_edge_table(parts: Parts, path: Path) -> None:
     """Write a network as GeoParquet: a row a directed street, ``u``, ``v``, ``key`` its index.
 
     The network's report goes with the file.
     """
-    at = network.nodes.geometry.loc[network.edges.index.get_level_values("u")]
-    table = network.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
-    table.attrs = {_REPORT: network.report}
+    nodes, edges, report = parts
+    at = nodes.geometry.loc[edges.index.get_level_values("u")]
+    table = edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
+    table.attrs = {_REPORT: report}
     write_whole(path, lambda part: table.to_parquet(part, compression="zstd"))
 
 
-def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
-    """Return the network of a file by `write_edge_table`, unchanged.
+def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
+    """Return the parts of a network that `write_edge_table` wrote, unchanged.
 
     `source` replaces that of its report, except fields it leaves blank. An `InputError` names each
     missing or wrong column.
@@ -71,4 +83,4 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
     told = {key: value for key, value in source.items() if value}
     report |= {"source": {**report.get("source", {}), **told}}
     table.attrs = {}
-    return Network(nodes, table[list(EDGE_COLUMNS)], report)
+    return nodes, table[list(EDGE_COLUMNS)], report

@@ -12,19 +12,10 @@ import pandas as pd
 import pyproj
 
 from siting.errors import Fault, InputError
+from siting.roads.edge_table import read_edge_table, write_edge_table
 
 if TYPE_CHECKING:
     import networkx as nx
-
-EDGE_COLUMNS = (
-    "name",
-    "highway",
-    "length_m",
-    "speed_kmh",
-    "speed_source",
-    "travel_min",
-    "geometry",
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,9 +132,7 @@ class Network:
 
     def to_parquet(self, path: Path | str) -> None:
         """Write the network as a GeoParquet table of its streets, which ``roads`` can name."""
-        from siting.roads.edge_table import write_edge_table
-
-        write_edge_table(self, Path(path))
+        write_edge_table((self.nodes, self.edges, self.report), Path(path))
 
     @classmethod
     def from_parquet(cls, path: Path | str) -> Self:
@@ -154,10 +143,7 @@ class Network:
         InputError
             If the file is not such a table.
         """
-        from siting.roads.edge_table import read_edge_table
-
-        stored = read_edge_table(Path(path), {})
-        return cls(stored.nodes, stored.edges, stored.report)
+        return cls(*read_edge_table(Path(path), {}))
 
 
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:

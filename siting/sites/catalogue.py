@@ -46,31 +46,16 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     chargers = table("chargers", path)
     where = str(path) if path else "charger table"
     ids = chargers["charger_id"].astype("str")
-    faults = []
-    twice = ids.duplicated(keep=False)
-    if twice.any():
-        again = tuple(dict.fromkeys(ids[twice]))
-        faults.append(Fault(f"{where}, column charger_id", "given twice", "", again))
+    faults = _twice(ids, f"{where}, column charger_id")
     groups = chargers["charger_group"].astype("str")
     odd = ~groups.map(lambda group: bool(GROUP.match(group))).astype(bool)
     if odd.any():
-        faults.append(
-            Fault(
-                f"{where}, column charger_group",
-                "not small letters, digits and _",
-                "it becomes part of a column's name",
-                tuple(ids[odd]),
-            )
-        )
-    for column, above in (
-        ("power_kw", True),
-        ("ports", True),
-        ("life_years", True),
-        ("capex_pkr", False),
-        ("battery_kwh", False),
-        ("battery_pkr_kwh", False),
-    ):
-        faults += _not_numbers(chargers, column, ids, where, above=above)
+        what, fix = "not small letters, digits and _", "it becomes part of a column's name"
+        faults.append(Fault(f"{where}, column charger_group", what, fix, tuple(ids[odd])))
+    for column in ("power_kw", "ports", "life_years"):
+        faults += _not_numbers(chargers, column, ids, where, above=True)
+    for column in ("capex_pkr", "battery_kwh", "battery_pkr_kwh"):
+        faults += _not_numbers(chargers, column, ids, where, above=False)
     if faults:
         raise InputError(faults)
     return chargers
@@ -139,10 +124,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         for item in needed
         if (grid["item"] == item).sum() != 1
     ]
-    bad = ~(grid["value"].to_numpy(dtype=float, na_value=np.nan) >= 0)
-    if bad.any():
-        items = tuple(grid["item"][bad].astype(str))
-        faults.append(Fault(f"{where}, column value", "not a number of at least 0", "", items))
+    faults += _not_numbers(grid, "value", grid["item"], where, above=False)
     if faults:
         raise InputError(faults)
     factor = float(grid.loc[grid["item"] == "power_factor", "value"].iloc[0])
@@ -186,8 +168,7 @@ def fee_figures(path: Path | None = None) -> pd.DataFrame:
         for item in ("application", "annual")
         if not (fees["item"] == item).any()
     ]
-    if not (fees["value"].to_numpy(dtype=float, na_value=np.nan) >= 0).all():
-        faults.append(Fault(f"{where}, column value", "not a number of at least 0"))
+    faults += _not_numbers(fees, "value", fees["item"], where, above=False)
     if faults:
         raise InputError(faults)
     return fees

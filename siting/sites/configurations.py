@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ EXISTING = "existing"
 EXTENDED = "existing+"
 UPGRADED = "+upgrade"
 
+USED_SHARE = 0.15
+
 Configurations = Mapping[str, Mapping[str, int]]
 
 
@@ -48,6 +51,8 @@ class Rules:
     sessions: pd.DataFrame
     limits: pd.DataFrame
     energy_kwh_day: Mapping[str, float]
+    availability: float = 1.0
+    line_km: float | None = None
     mixes: dict[str, Mix] = field(default_factory=dict, repr=False)
 
     def mix(self, group: str) -> Mix:
@@ -90,23 +95,72 @@ class Rules:
         return group_load_kw(types, number, fastest, mix, served, self.costs.busy_share)
 
 
+class RuleFigures(TypedDict, total=False):
+    """What offers rest on, by name; the packaged tables stand in for those not given.
+
+    - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
+      `fee_figures` and `compatibility` return them; these must be given.
+    - ``utilisation``: the share of the day's full output that is sold, above 0 and at most 1
+      (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``, which overrides it.
+    - ``service``: the service standard.
+    - ``availability``: the share of time there is power, above 0 and at most 1 (1).
+    - ``line_km``: the distance to the nearest 11 kV point, km.
+    - ``subsidy``: the rule (`Subsidy()`).
+    - ``costs``: civil works, land and O&M (`site_costs()`).
+    - ``bays``, ``sessions``, ``limits``: as `bay_figures`, `siting.demand.session_figures` and
+      `charging_limits` return them.
+    - ``energy_kwh_day``: public energy by vehicle class, the weights of a group's sessions.
+    """
+
+    chargers: Required[pd.DataFrame]
+    grid: Required[pd.DataFrame]
+    fees: Required[pd.DataFrame]
+    compatibility: Required[pd.DataFrame]
+    utilisation: float
+    service: ServiceStandard | None
+    availability: float
+    line_km: float | None
+    subsidy: Subsidy | None
+    costs: SiteCosts | None
+    bays: pd.DataFrame | None
+    sessions: pd.DataFrame | None
+    limits: pd.DataFrame | None
+    energy_kwh_day: Mapping[str, float] | None
+
+
+_PACKAGED: dict[str, Callable[[], Any]] = {
+    "subsidy": Subsidy,
+    "costs": site_costs,
+    "bays": bay_figures,
+    "sessions": session_figures,
+    "limits": charging_limits,
+    "energy_kwh_day": dict,
+}
+
+
+def rule_faults(given: RuleFigures) -> list[Fault]:
+    """Return every fault of the shares and distances among the figures."""
+    faults = share_faults(given.get("utilisation", USED_SHARE), given.get("availability", 1.0))
+    km = given.get("line_km")
+    if km is not None and not (np.isfinite(km) and km >= 0):
+        faults.append(Fault("line_km", f"{km} is not a distance", "give km of at least 0"))
+    return faults
+
+
+def rules_of(given: RuleFigures) -> Rules:
+    """Return the rules that figures make, with the packaged ones where none is given."""
+    figures: dict[str, Any] = {**given}
+    used = figures.pop("utilisation", USED_SHARE)
+    figures["service"] = figures.get("service") or ServiceStandard("rated_share", used)
+    for name, packaged in _PACKAGED.items():
+        if figures.get(name) is None:
+            figures[name] = packaged()
+    return Rules(**figures)
+
+
 def configuration_table(
     configurations: Configurations,
-    *,
-    chargers: pd.DataFrame,
-    grid: pd.DataFrame,
-    fees: pd.DataFrame,
-    compatibility: pd.DataFrame,
-    utilisation: float = 0.15,
-    availability: float = 1.0,
-    subsidy: Subsidy | None = None,
-    line_km: float | None = None,
-    service: ServiceStandard | None = None,
-    costs: SiteCosts | None = None,
-    bays: pd.DataFrame | None = None,
-    sessions: pd.DataFrame | None = None,
-    limits: pd.DataFrame | None = None,
-    energy_kwh_day: Mapping[str, float] | None = None,
+    **given: Unpack[RuleFigures],
 ) -> pd.DataFrame:
     """Return one row a configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
@@ -119,26 +173,9 @@ def configuration_table(
     ----------
     configurations
         Name, then charger type and number: ``{"hub": {"dc_60": 2, "lev_3": 4}}``.
-    chargers, grid, fees, compatibility
-        As `charger_catalogue`, `grid_figures`, `fee_figures` and `compatibility` return them.
-    utilisation
-        The share of the day's full output that is sold, above 0 and at most 1; a shorthand for
-        ``service=ServiceStandard("rated_share", ...)``, which it gives way to.
-    availability
-        The share of time there is power, above 0 and at most 1.
-    subsidy
-        The rule; by default `Subsidy()`.
-    line_km
-        Distance to the nearest 11 kV point in km; by default the grid table's for a city.
-    service
-        The service standard.
-    costs
-        Civil works, land and O&M; by default `site_costs()`.
-    bays, sessions, limits
-        As `bay_figures`, `siting.demand.session_figures` and `charging_limits` return them; the
-        packaged tables by default.
-    energy_kwh_day
-        Public energy by vehicle class, which the sessions of a group are weighted with.
+    **given
+        By name, the figures of `RuleFigures`; ``chargers``, ``grid``, ``fees`` and
+        ``compatibility`` must be among them. ``line_km`` is by default the grid table's for a city.
 
     Returns
     -------
@@ -177,31 +214,17 @@ def configuration_table(
     >>> round(float(row["cost_pkr"]))
     12105300
     """
-    faults = configuration_faults(configurations, chargers)
-    faults += share_faults(utilisation, availability)
-    if line_km is not None and not (np.isfinite(line_km) and line_km >= 0):
-        faults.append(Fault("line_km", f"{line_km} is not a distance", "give km of at least 0"))
+    faults = configuration_faults(configurations, given["chargers"])
+    faults += rule_faults(given)
     if faults:
         raise InputError(faults)
-    rules = Rules(
-        chargers=chargers,
-        grid=grid,
-        fees=fees,
-        compatibility=compatibility,
-        service=service or ServiceStandard("rated_share", utilisation),
-        costs=costs or site_costs(),
-        bays=bay_figures() if bays is None else bays,
-        subsidy=subsidy or Subsidy(),
-        sessions=session_figures() if sessions is None else sessions,
-        limits=charging_limits() if limits is None else limits,
-        energy_kwh_day=energy_kwh_day or {},
-    )
+    rules = rules_of(given)
     out = bare_configurations(configurations, rules)
-    km = _city_km(grid) if line_km is None else line_km
+    km = _city_km(rules.grid) if rules.line_km is None else rules.line_km
     out["upgrade_cost_pkr"] = 0.0
     out = with_costs(out.assign(line_km=km), rules).drop(columns="line_km")
     capacity = [f"capacity_{group}_kwh_day" for group in capacity_groups(out.columns)]
-    out[capacity] *= availability
+    out[capacity] *= rules.availability
     out["capacity_kwh_day"] = out[capacity].sum(axis=1)
     out["pkr_per_kwh_day"] = out["cost_pkr"] / out["capacity_kwh_day"]
     last = ["neeca_level", *capacity, "capacity_kwh_day", "pkr_per_kwh_day", "reason"]

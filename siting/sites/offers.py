@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, Unpack, cast
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.demand import session_figures
 from siting.errors import Fault, InputError
-from siting.sites.catalogue import bay_figures, charging_limits, parking_rule
+from siting.sites.catalogue import parking_rule
 from siting.sites.configurations import (
+    RuleFigures,
     Rules,
     bare_configurations,
     configuration_faults,
-    share_faults,
+    rule_faults,
+    rules_of,
     with_costs,
 )
-from siting.sites.costs import SiteCosts, Subsidy, site_costs
 from siting.sites.fitting import (
     Fitting,
     paired,
@@ -29,7 +29,6 @@ from siting.sites.fitting import (
     with_upgrade,
 )
 from siting.sites.sizes import with_sizes
-from siting.sites.standards import ServiceStandard
 from siting.sites.standing import extended_offers, standing_offers
 from siting.tables import CANDIDATES, COST_PARTS, capacity_groups, find_faults
 
@@ -52,30 +51,28 @@ SITE_COLUMNS = {
 }
 
 
+class OfferFigures(RuleFigures, total=False):
+    """`RuleFigures`, with those of sites about which nothing is known.
+
+    - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder: 200 to 2,000).
+    - ``line_km``: by default the grid table's for a motorway where the site's kind is services,
+      rest_area or motorway, else that for a city.
+    - ``parking``: as `parking_rule` returns it (the packaged rule).
+    """
+
+    headroom_kw: float
+    parking: pd.DataFrame | None
+
+
 def make_offers(
     candidates: gpd.GeoDataFrame,
     configurations: Mapping[str, Mapping[str, int]],
     *,
     sizes: Mapping[str, Sequence[int]] | None = None,
     least_ports: int = 0,
-    chargers: pd.DataFrame,
-    grid: pd.DataFrame,
-    fees: pd.DataFrame,
-    compatibility: pd.DataFrame,
-    headroom_kw: float = 800.0,
-    utilisation: float = 0.15,
-    availability: float = 1.0,
-    subsidy: Subsidy | None = None,
-    line_km: float | None = None,
-    service: ServiceStandard | None = None,
-    costs: SiteCosts | None = None,
-    bays: pd.DataFrame | None = None,
-    parking: pd.DataFrame | None = None,
-    sessions: pd.DataFrame | None = None,
-    limits: pd.DataFrame | None = None,
-    energy_kwh_day: Mapping[str, float] | None = None,
     existing_policy: Literal["keep", "extend", "ignore"] = "keep",
     upgrade: bool = False,
+    **given: Unpack[OfferFigures],
 ) -> pd.DataFrame:
     """Return what could be built at each site: cost and subsidy (PKR), power (kW), kWh/day.
 
@@ -95,19 +92,6 @@ def make_offers(
         the smallest, with the reason.
     least_ports
         Fewest ports of a station that sizes make.
-    chargers, grid, fees, compatibility, utilisation, availability, subsidy, service, costs, bays
-        As in `configuration_table`.
-    sessions, limits, energy_kwh_day
-        As in `configuration_table`.
-    headroom_kw
-        Spare grid power of a site about which nothing is known, in kW; 800 is an assumption for an
-        11 kV feeder (200 to 2,000).
-    line_km
-        Distance to the nearest 11 kV point of a site about which nothing is known, in km; by
-        default the grid table's for a motorway where the site's kind is services, rest_area or
-        motorway, else that for a city.
-    parking
-        As `parking_rule` returns it; the packaged rule by default.
     existing_policy
         ``keep``: a station that stands has the one offer ``existing``, which costs nothing.
         ``extend``: beside it one offer a configuration, ``existing+<configuration>``, with the
@@ -115,6 +99,9 @@ def make_offers(
     upgrade
         Where a configuration needs more than the headroom: offer it as ``<configuration>+upgrade``
         at the price of a stronger feeder, instead of ruling it out.
+    **given
+        By name, the figures of `OfferFigures`; ``chargers``, ``grid``, ``fees`` and
+        ``compatibility`` must be among them.
 
     Returns
     -------
@@ -140,40 +127,31 @@ def make_offers(
     faults = find_faults(candidates, CANDIDATES)
     faults += _site_faults(candidates)
     if configurations or not sizes:
-        faults += configuration_faults(configurations, chargers)
-    faults += share_faults(utilisation, availability)
-    for name, value in (("headroom_kw", headroom_kw), ("line_km", line_km)):
-        if value is not None and not (np.isfinite(value) and value >= 0):
-            faults.append(Fault(name, f"{value} is not {SITE_COLUMNS[name][0]}"))
+        faults += configuration_faults(configurations, given["chargers"])
+    faults += rule_faults(given)
+    figures: dict[str, Any] = {**given}
+    headroom_kw, parking = figures.pop("headroom_kw", 800.0), figures.pop("parking", None)
+    if not (np.isfinite(headroom_kw) and headroom_kw >= 0):
+        faults.append(
+            Fault("headroom_kw", f"{headroom_kw} is not {SITE_COLUMNS['headroom_kw'][0]}")
+        )
     if existing_policy not in POLICIES:
         what = f"{existing_policy!r} is not a policy"
         faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
     if upgrade:
         faults += [Fault("grid table, column item", f"has no {item}", "or switch upgrade off")
                    for item in ("upgrade_fixed", "upgrade_kw")
-                   if (grid["item"] == item).sum() != 1]  # fmt: skip
+                   if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
     if faults:
         raise InputError(faults)
-    rules = Rules(
-        chargers=chargers,
-        grid=grid,
-        fees=fees,
-        compatibility=compatibility,
-        service=service or ServiceStandard("rated_share", utilisation),
-        costs=costs or site_costs(),
-        bays=bay_figures() if bays is None else bays,
-        subsidy=subsidy or Subsidy(),
-        sessions=session_figures() if sessions is None else sessions,
-        limits=charging_limits() if limits is None else limits,
-        energy_kwh_day=energy_kwh_day or {},
-    )
-    sites = _sites(candidates, rules, headroom_kw, availability, line_km)
+    rules = rules_of(cast("RuleFigures", figures))
+    sites = _sites(candidates, rules, headroom_kw)
     if existing_policy == "ignore":
         sites["existing"] = False
-    named = with_sizes(configurations, sizes or {}, chargers)
+    named = with_sizes(configurations, sizes or {}, rules.chargers)
     choices = bare_configurations(named, rules)
     sized = np.arange(len(choices)) >= len(configurations)
-    fitting = Fitting(grid, parking_rule() if parking is None else parking,
+    fitting = Fitting(rules.grid, parking_rule() if parking is None else parking,
                       rules.costs.neeca_points, upgrade, least_ports)  # fmt: skip
     standing = standing_offers(sites[sites["existing"]], rules)
     new = sites[~sites["existing"]]
@@ -237,13 +215,7 @@ def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
     return faults
 
 
-def _sites(
-    candidates: gpd.GeoDataFrame,
-    rules: Rules,
-    headroom_kw: float,
-    availability: float,
-    line_km: float | None,
-) -> pd.DataFrame:
+def _sites(candidates: gpd.GeoDataFrame, rules: Rules, headroom_kw: float) -> pd.DataFrame:
     """Return what the offers of a site take from it, defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
@@ -265,8 +237,8 @@ def _sites(
             "existing_power_kw": candidates["existing_power_kw"].astype(float),
             "existing_ports": known("existing_ports"),
             "headroom_kw": known("headroom_kw").fillna(headroom_kw),
-            "availability": known("availability").fillna(availability),
-            "line_km": known("line_km").fillna(usual if line_km is None else line_km),
+            "availability": known("availability").fillna(rules.availability),
+            "line_km": known("line_km").fillna(usual if rules.line_km is None else rules.line_km),
             "site_bays": known("bays")
             .fillna(candidates["kind"].astype(str).map(rules.costs.bays_by_kind).astype(float))
             .fillna(rules.costs.site_bays),

@@ -221,7 +221,7 @@ def figure_swings(
     ends |= _cost_ends(config, station_accounts, sourced_figures)
     if config.demand.table is None:
         parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
-        moved = people_to_energy.sensitivity(*parts)
+        moved = people_to_energy.sensitivity(people_to_energy.Area(*parts))
         ends |= _demand_ends(plan, station_accounts, sourced_figures, moved)
     named = {"|".join(key): value for key, value in ends.items()}
     table = economics.swings(station_accounts, named)

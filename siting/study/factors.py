@@ -48,9 +48,10 @@ def energy_factors(
         its_fleet = fleet
         if (year, scenario) != configured[:2]:
             its_fleet = study.in_other(year=year, scenario=scenario).fleet
-        factors = people_to_energy.energy_factors(
-            its_fleet, vehicles, fleet_share, zone_table, area_share, housing, case
+        area = people_to_energy.Area(
+            its_fleet, vehicles, fleet_share, zone_table, area_share, housing
         )
+        factors = people_to_energy.energy_factors(area, case)
         rows.append(factors.assign(year=year, fleet=scenario, case=case))
     table = pd.concat(rows, ignore_index=True)
     keys = ["year", "fleet", "case"]

@@ -217,14 +217,9 @@ def figures(
     Those of the fleet model behind the number of vehicles are in `all_figures`.
     """
     energy_figures = people_to_energy.demand_figures(
-        fleet,
-        vehicles,
-        fleet_share,
-        area_share,
+        people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing),
         f"{cells['people'].sum():,.0f} people of the study area over "
         f"{city_people:,.0f} of the city",
-        zones=zone_table,
-        effects=housing,
     )
     if config.demand.surfaces is None:
         return energy_figures

@@ -340,9 +340,8 @@ def demand_range(
         totals = dict.fromkeys(ends, float(by_class.sum()))
         stands = {"planned_share": None, "slow_share": None}
         return {"draws": 0, "seed": SEED, **totals, **stands, "classes": given}
-    drawn = people_to_energy.draw_energy(
-        DRAWS, SEED, fleet, vehicles, fleet_share, zone_table, area_share, housing, fleet_paces
-    )
+    area = people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
+    drawn = people_to_energy.draw_energy(DRAWS, SEED, area, fleet_paces)
     totals_kwh = drawn.groupby("draw")["demand_kwh_day"].sum()
     by_class = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     wanted = {"planned": float(by_class.sum()), "slow": math.nan}

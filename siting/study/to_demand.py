@@ -314,12 +314,12 @@ def zone_energy(
     depots: Table | None,
 ) -> Table:
     """Public charging energy by zone and class in the configuration's case (kWh/day)."""
-    parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
+    area = people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
     case = config.demand.case
     if case == "central":
-        by_zone = people_to_energy.zone_energy(*parts)
+        by_zone = people_to_energy.zone_energy(area)
     else:
-        runs = people_to_energy.energy_scenarios(*parts)
+        runs = people_to_energy.energy_scenarios(area)
         by_zone = runs[runs["scenario"] == case].drop(columns="scenario").reset_index(drop=True)
     return by_zone if depots is None else people_to_energy.zones_by_depot(by_zone, depots)
 

@@ -6,14 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from siting.terminal.batch import BatchLines, print_batch, print_studies
-    from siting.terminal.plans import print_demand, print_frontier, print_plan
+    from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
+    from siting.terminal.plan_tables import print_demand, print_frontier, print_plan
     from siting.terminal.progress import StageLines, show_progress
 
 # Loaded on first use: a list of runs needs none of it.
 _HOMES = {
-    **dict.fromkeys(("BatchLines", "print_batch", "print_studies"), "siting.terminal.batch"),
-    **dict.fromkeys(("print_demand", "print_frontier", "print_plan"), "siting.terminal.plans"),
+    **dict.fromkeys(("BatchLines", "print_batch", "print_studies"), "siting.terminal.batch_tables"),
+    **dict.fromkeys(
+        ("print_demand", "print_frontier", "print_plan"), "siting.terminal.plan_tables"
+    ),
     **dict.fromkeys(("StageLines", "show_progress"), "siting.terminal.progress"),
 }
 

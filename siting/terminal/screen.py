@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from siting.texts import visible
 
-# Space around the columns of a table: so narrow that ten columns fit 80 characters.
+# Space around the columns of a table: ten columns fit 80 letters.
 NARROW = (0, 1, 0, 0)
+
+
+class Column:
+    """A column of a table: heading, value and format.
+
+    Parameters
+    ----------
+    head
+        The heading.
+    value
+        A key of the row, or a function that returns a row's value.
+    form
+        The format of a number (``,.0f``); numbers are right-aligned and never wrapped. ``>``
+        right-aligns text, ``_`` shows underscores as spaces; by default text is left-aligned.
+    per
+        The divisor of a number: 1e6 for millions of rupees.
+    blank
+        The text of a missing value.
+    style
+        Further arguments of ``rich.table.Table.add_column``.
+    """
+
+    def __init__(
+        self, head: str, value: str | Callable[[Any], Any], form: str = "", *,
+        per: float = 1, blank: str = "", **style: Any,
+    ) -> None:  # fmt: skip
+        self.style: dict[str, Any]
+        self.head, self.value, self.form, self.per, self.blank = head, value, form, per, blank
+        right = form not in ("", "_")
+        whole = right and "overflow" not in style
+        self.style = {"justify": "right" if right else "left", "no_wrap": whole, **style}
+
+    def text(self, row: Mapping[Any, Any]) -> str:
+        """Return the cell of a row as text."""
+        value = self.value(row) if callable(self.value) else row[self.value]
+        if isinstance(value, str):
+            return value.replace("_", " ") if self.form == "_" else value
+        if str(value) in ("None", "nan", "NaT", "<NA>"):
+            return self.blank
+        value = value if self.per == 1 else value / self.per
+        return format(value, self.form) if self.form else str(value)
+
+
+def site_columns() -> list[Column]:
+    """Return the columns that name a site."""
+    return [
+        Column("Site", "site_id", no_wrap=True, min_width=5),
+        Column("Name", "name", overflow="fold"),
+    ]
+
+
+def chargers(row: Mapping[Any, Any]) -> str:
+    """Return the chargers of a row in words."""
+    from siting.sites.chargers_text import told_as
+
+    return told_as(str(row["configuration"]), str(row["chargers"]))
 
 
 class Screen(Console):
@@ -22,23 +80,64 @@ class Screen(Console):
     def __init__(self, **kept: Any) -> None:
         super().__init__(highlight=False, markup=False, **kept)
 
+    def heading(self, title: str, note: str = "") -> None:
+        """Print the title of an answer and its note."""
+        self.print()
+        self.say(title, style="bold")
+        if note:
+            self.print(note, style="yellow")
+
+    def written(self, path: object) -> None:
+        """Print the path of the files."""
+        self.print(f"Written to {path}", soft_wrap=True)
+
+    def table(
+        self, columns: Sequence[Column], rows: Any, *, most: int | None = None, more: str = "",
+        title: str | None = None, bold: Callable[[Any], bool] = lambda row: False,
+    ) -> None:  # fmt: skip
+        """Print rows (a frame, or mappings) as a table.
+
+        If there are more rows than `most`, the first ones are printed, then `more` with the number
+        of the rest. Rows for which `bold` is true are bold.
+        """
+        shown = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW, title=title, title_justify="left"
+        )
+        for column in columns:
+            shown.add_column(column.head, **column.style)
+        records = list(rows.to_dict("records") if hasattr(rows, "to_dict") else rows)
+        for row in records[:most]:
+            cells = (column.text(row) for column in columns)
+            shown.add_row(*cells, style="bold" if bold(row) else None)
+        self.print(shown)
+        if most is not None and more and len(records) > most:
+            self.print(more.format(len(records) - most))
+
+    def pairs(self, pairs: Iterable[Sequence[str | Text]]) -> None:
+        """Print pairs of label and text as two columns."""
+        shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        shown.add_column(no_wrap=True)
+        for words in pairs:
+            shown.add_row(*words)
+        self.print(shown)
+
     def say(self, text: RenderableType, style: str | None = None) -> None:
         """Print sentences: broken between words in a terminal, a line each where they are piped."""
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
     def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
-        """Print a note, after a coloured word."""
+        """Print a note after a coloured label."""
         self.say(Text.assemble((f"{head}:", style), f" {text}"))
 
     def warn_if_far(self, gap: float | None) -> None:
-        """Print, before all else, that a plan is far from proven, if it is."""
+        """Print a warning if a plan is far from proven."""
         from siting.engine.proof import far_in_words
 
         if words := far_in_words(gap):
             self.say(words, style="bold red")
 
     def notes(self, lines: Sequence[str]) -> None:
-        """Print all that a reader must know under one head."""
+        """Print notes under one label."""
         if len(lines) == 1:
             self.note(lines[0])
         elif lines:

@@ -13,7 +13,14 @@ from typer.testing import CliRunner
 
 from siting.cli import app
 from siting.config import load
-from siting.demand import place_depots, spread_demand, vehicle_figures, with_depots, zone_energy
+from siting.demand import (
+    Area,
+    place_depots,
+    spread_demand,
+    vehicle_figures,
+    with_depots,
+    zone_energy,
+)
 from siting.errors import ConfigError, InputError
 from siting.study import Study, demand_to_folder
 
@@ -61,7 +68,7 @@ def test_depots_take_the_place_of_the_model_and_keep_their_energy_in_the_area():
         {"vehicle_class": ["car", "bus"], "city_share": 0.1, "low": 0.05, "high": 0.2}
     ).assign(source="t", confidence="L")
     fleet, vehicles, shares = with_depots(country, vehicle_figures(), share, placed)
-    energy = zone_energy(fleet, vehicles, shares, None, 0.5).set_index("vehicle_class")
+    energy = zone_energy(Area(fleet, vehicles, shares, None, 0.5)).set_index("vehicle_class")
     assert energy.loc["bus", "vehicles"] == pytest.approx(200)  # all of them, of no share
     assert energy.loc["car", "vehicles"] == pytest.approx(1000 * 0.1 * 0.5)
     by_hand = (160 * 200 * 0.1 + 40 * 100 * 0.5) * BUS_KWH_KM

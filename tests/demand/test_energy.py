@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.demand import (
+    Area,
     city_energy,
     city_share,
     demand_figures,
@@ -97,11 +98,11 @@ def test_the_tenants_of_lahore_move_the_map_and_not_the_total():
     fleet = national_fleet(2030)
     shares = city_share(table("cities"), "Lahore", CLASSES)
     plain = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
-    zones = zone_energy(fleet, vehicle_figures(), shares, LAHORE)
+    zones = zone_energy(Area(fleet, vehicle_figures(), shares, LAHORE))
     assert zones["demand_kwh_day"].sum() / plain == pytest.approx(1.007, abs=0.001)
     public = zones.set_index(["zone_id", "vehicle_class"])["public_share"]
     assert public["Lahore City", "two_wheeler"] > 1.3 * public["Raiwind", "two_wheeler"]
-    off = zone_energy(fleet, vehicle_figures(), shares, LAHORE, effects={"renting_effect": 0})
+    off = zone_energy(Area(fleet, vehicle_figures(), shares, LAHORE, effects={"renting_effect": 0}))
     assert off["demand_kwh_day"].sum() == pytest.approx(plain, rel=1e-12)
 
 
@@ -240,7 +241,7 @@ def test_a_zone_like_the_survey_charges_at_home_as_the_survey_says(rented, effec
 def test_vehicles_go_by_people_and_energy_by_the_zones_own_share():
     zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "renting_share": [0.0, 0.4]})
     energy = zone_energy(
-        small_fleet(car=1000), vehicle_figures(), even_shares(["car"]), zones, 0.8
+        Area(small_fleet(car=1000), vehicle_figures(), even_shares(["car"]), zones, 0.8)
     ).set_index("zone_id")
     assert energy["vehicles"].to_list() == pytest.approx([300, 100])
     assert energy["demand_kwh_day"].to_list() == pytest.approx(
@@ -256,7 +257,7 @@ def test_one_zone_of_which_nothing_is_known_is_the_city():
     fleet = national_fleet(2030)
     shares = city_share(table("cities"), "Multan", CLASSES)
     whole = city_energy(fleet, vehicle_figures(), shares, 0.4)
-    zones = zone_energy(fleet, vehicle_figures(), shares, area_share=0.4)
+    zones = zone_energy(Area(fleet, vehicle_figures(), shares, area_share=0.4))
     assert zones["zone_id"].unique().tolist() == ["all"]
     for column in ("vehicle_class", "vehicles", "public_share", "demand_kwh_day", "source"):
         assert zones[column].to_list() == pytest.approx(whole[column].to_list()) or (
@@ -292,7 +293,7 @@ def test_vehicles_and_energy_are_conserved_over_zones(city, rows):
         }
     )
     case, whole = city
-    energy = zone_energy(*case, zones)
+    energy = zone_energy(Area(*case, zones))
     by_class = energy.groupby("vehicle_class")[["vehicles", "demand_kwh_day"]].sum()
     assert by_class["vehicles"].to_dict() == pytest.approx(whole["vehicles"].to_dict(), rel=1e-9)
     # All the energy, home and public together, is the same whatever the housing.
@@ -363,7 +364,9 @@ def test_classes_without_figures_are_all_named():
 def test_the_list_of_figures_has_every_class_source_and_range():
     fleet = national_fleet(2030)
     shares = city_share(table("cities"), "Lahore", CLASSES)
-    figures = demand_figures(fleet, vehicle_figures(), shares, 0.3, "by hand")
+    figures = demand_figures(
+        Area(fleet, vehicle_figures(), shares, area_share=0.3), area_source="by hand"
+    )
     assert len(figures) == 7 * 7 + 1
     assert figures["source"].str.len().gt(0).all()
     assert set(figures["confidence"]) <= set(CONFIDENCE)
@@ -379,7 +382,7 @@ def test_the_list_of_figures_has_every_class_source_and_range():
     sources = figures.set_index(["figure", "vehicle_class"])["source"]
     assert "GEVO" in sources["home_share", "car"]
     assert "GEVO" not in sources["kwh_km", "car"]
-    with_zones = demand_figures(fleet, vehicle_figures(), shares, zones=LAHORE)
+    with_zones = demand_figures(Area(fleet, vehicle_figures(), shares, zones=LAHORE))
     assert with_zones["figure"].to_list()[-4:] == [
         "renting_effect", "high_rise_effect", "survey_renting_share", "survey_high_rise_share",
     ]  # fmt: skip
@@ -487,8 +490,8 @@ def test_cars_follow_ownership_and_the_total_stays():
     fleet = national_fleet(2030)
     shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
     zones = pd.DataFrame({"zone_id": ["rich", "poor"], "people": [1000.0, 3000.0]})
-    by_people = zone_energy(fleet, vehicle_figures(), shares, zones)
-    owned = zone_energy(fleet, vehicle_figures(), shares, zones.assign(ownership=[40.0, 8.0]))
+    by_people = zone_energy(Area(fleet, vehicle_figures(), shares, zones))
+    owned = zone_energy(Area(fleet, vehicle_figures(), shares, zones.assign(ownership=[40.0, 8.0])))
 
     def cars(rows, zone):
         return rows.set_index(["zone_id", "vehicle_class"]).loc[(zone, "car"), "vehicles"]
@@ -504,9 +507,9 @@ def test_cars_follow_ownership_and_the_total_stays():
     )
     # A zone of which it is not known has the mean.
     blank = zones.assign(ownership=[np.nan, 8.0])
-    assert cars(zone_energy(fleet, vehicle_figures(), shares, blank), "rich") == pytest.approx(
-        cars(by_people, "rich")
-    )
+    assert cars(
+        zone_energy(Area(fleet, vehicle_figures(), shares, blank)), "rich"
+    ) == pytest.approx(cars(by_people, "rich"))
 
 
 @pytest.mark.parametrize(
@@ -519,4 +522,4 @@ def test_ownership_that_makes_no_sense(owned, word):
     shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
     zones = pd.DataFrame({"zone_id": ["a", "b"], "people": 1.0, "ownership": owned})
     with pytest.raises(InputError, match=word):
-        zone_energy(fleet, vehicle_figures(), shares, zones)
+        zone_energy(Area(fleet, vehicle_figures(), shares, zones))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.demand import (
+    Area,
     city_energy,
     city_share,
     draw_energy,
@@ -61,7 +62,7 @@ def exact(**overrides):
 def test_low_central_and_high_by_hand():
     """More at home is less in public: the low end takes the high home share."""
     case = exact(vehicles=(500, 1500), home_share=(0.6, 0.8))
-    runs = energy_scenarios(*case).set_index("scenario")["demand_kwh_day"]
+    runs = energy_scenarios(Area(*case)).set_index("scenario")["demand_kwh_day"]
     assert runs.to_dict() == pytest.approx(
         {
             "low": 500 * 0.5 * 0.2 * 30 * 0.2,
@@ -72,8 +73,10 @@ def test_low_central_and_high_by_hand():
 
 
 def test_the_central_scenario_is_the_energy_and_the_others_enclose_it(lahore):
-    runs = energy_scenarios(*lahore, ZONES).set_index(["scenario", "zone_id", "vehicle_class"])
-    central = zone_energy(*lahore, ZONES).set_index(["zone_id", "vehicle_class"])
+    runs = energy_scenarios(Area(*lahore, ZONES)).set_index(
+        ["scenario", "zone_id", "vehicle_class"]
+    )
+    central = zone_energy(Area(*lahore, ZONES)).set_index(["zone_id", "vehicle_class"])
     demand = runs["demand_kwh_day"]
     assert demand["central"].to_dict() == pytest.approx(central["demand_kwh_day"].to_dict())
     # Bounds are of the class: housing may take from one zone what it gives to another.
@@ -96,7 +99,7 @@ def test_the_two_half_triangles_by_hand():
 def test_draws_have_the_middle_and_spread_of_the_two_triangles():
     """Vehicles 500, 1000, 2100: a half triangle's mean is a third of its width from its peak."""
     n = 20_000
-    draws = draw_energy(n, 7, *exact(vehicles=(500, 2100)))
+    draws = draw_energy(n, 7, Area(*exact(vehicles=(500, 2100))))
     vehicles = draws["demand_kwh_day"] / (0.5 * 0.2 * 30 * 0.3)
     mean = 1000 + (1100 / 3 - 500 / 3) / 2
     spread = math.sqrt((500**2 + 1100**2) / 12 - (mean - 1000) ** 2)  # E of a square: width^2 / 6
@@ -109,15 +112,15 @@ def test_draws_have_the_middle_and_spread_of_the_two_triangles():
 
 def test_without_ranges_every_draw_is_the_energy():
     case = exact()
-    draws = draw_energy(5, 0, *case)
+    draws = draw_energy(5, 0, Area(*case))
     whole = city_energy(*case)["demand_kwh_day"].item()
     assert draws["demand_kwh_day"].to_list() == pytest.approx([whole] * 5)
 
 
 def test_the_same_seed_is_the_same_draw_and_another_is_not(lahore):
-    first = draw_energy(50, 3, *lahore, ZONES)
-    pd.testing.assert_frame_equal(first, draw_energy(50, 3, *lahore, ZONES))
-    other = draw_energy(50, 4, *lahore, ZONES)
+    first = draw_energy(50, 3, Area(*lahore, ZONES))
+    pd.testing.assert_frame_equal(first, draw_energy(50, 3, Area(*lahore, ZONES)))
+    other = draw_energy(50, 4, Area(*lahore, ZONES))
     assert (first["demand_kwh_day"] != other["demand_kwh_day"]).all()
     assert len(first) == 50 * 7
     assert first["draw"].to_list() == [d for d in range(1, 51) for _ in range(7)]
@@ -125,17 +128,19 @@ def test_the_same_seed_is_the_same_draw_and_another_is_not(lahore):
 
 def test_draws_do_not_depend_on_rows_classes_or_number(lahore):
     fleet, vehicles, shares = lahore
-    base = draw_energy(300, 3, *lahore, ZONES).set_index(["draw", "vehicle_class"])
+    base = draw_energy(300, 3, Area(*lahore, ZONES)).set_index(["draw", "vehicle_class"])
     mixed = draw_energy(
-        300, 3, fleet[::-1], vehicles.sample(frac=1, random_state=1), shares[::-1], ZONES[::-1]
+        300,
+        3,
+        Area(fleet[::-1], vehicles.sample(frac=1, random_state=1), shares[::-1], ZONES[::-1]),
     ).set_index(["draw", "vehicle_class"])
     aligned = mixed.loc[base.index, "demand_kwh_day"]
     assert aligned.to_numpy() == pytest.approx(base["demand_kwh_day"].to_numpy(), rel=1e-12)
     one = fleet[fleet["vehicle_class"] == "bus"]
-    alone = draw_energy(300, 3, one, vehicles, shares, ZONES)["demand_kwh_day"]
+    alone = draw_energy(300, 3, Area(one, vehicles, shares, ZONES))["demand_kwh_day"]
     bus = base.xs("bus", level="vehicle_class")["demand_kwh_day"]
     assert alone.to_numpy() == pytest.approx(bus.to_numpy(), rel=1e-12)
-    few = draw_energy(10, 3, *lahore, ZONES)["demand_kwh_day"]
+    few = draw_energy(10, 3, Area(*lahore, ZONES))["demand_kwh_day"]
     assert few.to_numpy() == pytest.approx(base["demand_kwh_day"].to_numpy()[:70], rel=1e-12)
 
 
@@ -151,13 +156,13 @@ def test_shares_of_one_source_are_drawn_once():
     ).assign(source=["people", "people"], confidence="L")
 
     def pair(source):
-        draws = draw_energy(50, 1, fleet, vehicles, shares.assign(source=source))
+        draws = draw_energy(50, 1, Area(fleet, vehicles, shares.assign(source=source)))
         return draws.pivot_table(index="draw", columns="vehicle_class", values="demand_kwh_day")
 
     together, apart = pair("people"), pair(["people", "plates"])
     assert together["car"].to_numpy() == pytest.approx(together["van"].to_numpy())
     assert abs(apart["car"].corr(apart["van"])) < 0.5
-    ranked = sensitivity(fleet, vehicles, shares)
+    ranked = sensitivity(Area(fleet, vehicles, shares))
     assert ranked[["figure", "vehicle_class"]].to_numpy().tolist() == [["city_share", ""]]
     assert ranked["swing_share"].item() == pytest.approx((0.4 - 0.1) / 0.2)
     assert ranked["moved_share"].item() == pytest.approx(0)
@@ -166,7 +171,7 @@ def test_shares_of_one_source_are_drawn_once():
 @pytest.mark.parametrize(("n", "seed"), [(0, 1), (-1, 1), (2.5, 1), (True, 1), (5, -1), (5, "x")])
 def test_numbers_of_draws_and_seeds_that_cannot_be(n, seed):
     with pytest.raises(InputError, match="is not a whole number"):
-        draw_energy(n, seed, *exact())
+        draw_energy(n, seed, Area(*exact()))
 
 
 def test_quantiles_by_hand():
@@ -195,7 +200,9 @@ def quetta():
     """Return the case of a city, and the sums of its scenarios by class."""
     fleet = national_fleet(2027)
     case = (fleet, vehicle_figures(), city_share(table("cities"), "Quetta", fleet["vehicle_class"]))
-    runs = energy_scenarios(*case, ZONES).groupby(["scenario", "vehicle_class"])["demand_kwh_day"]
+    runs = energy_scenarios(Area(*case, ZONES)).groupby(["scenario", "vehicle_class"])[
+        "demand_kwh_day"
+    ]
     return case, runs.sum()
 
 
@@ -203,7 +210,7 @@ def quetta():
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 20))
 def test_every_draw_lies_between_the_bounds(quetta, seed, n):
     case, bounds = quetta
-    draws = draw_energy(n, seed, *case, ZONES)
+    draws = draw_energy(n, seed, Area(*case, ZONES))
     low = draws["vehicle_class"].map(bounds["low"])
     high = draws["vehicle_class"].map(bounds["high"])
     assert (draws["demand_kwh_day"] >= low).all()
@@ -215,7 +222,7 @@ def test_every_draw_lies_between_the_bounds(quetta, seed, n):
 
 def test_one_at_a_time_by_hand():
     case = exact(vehicles=(500, 1500), home_share=(0.6, 0.8), km_day=(30, 33))
-    ranked = sensitivity(*case)
+    ranked = sensitivity(Area(*case))
     assert ranked["figure"].to_list() == ["country_vehicles", "home_share", "km_day"]
     assert ranked["rank"].to_list() == [1, 2, 3]
     total = 1000 * 0.5 * 0.2 * 30 * 0.3
@@ -232,7 +239,7 @@ def test_one_at_a_time_by_hand():
 def test_what_moves_on_the_map_by_hand():
     """Zones of 3 and 1; nobody rents in a, 0.4 in b, 0.28 of those home_share was asked of."""
     case = exact()
-    ranked = sensitivity(*case, ZONES).set_index("figure")
+    ranked = sensitivity(Area(*case, ZONES)).set_index("figure")
     # Nobody is known to live in high-rise buildings.
     assert ranked.index.to_list() == ["renting_effect", "survey_renting_share"]
 
@@ -254,7 +261,7 @@ def test_a_classs_vehicles_move_energy_between_classes_by_hand():
     use["electric_km_share"] = 1
     vehicles = vehicle_figures(overrides={"car": use, "van": use})
     shares = pd.concat([shares, shares.assign(vehicle_class="van")])
-    row = sensitivity(both, vehicles, shares).iloc[0]
+    row = sensitivity(Area(both, vehicles, shares)).iloc[0]
     assert (row["figure"], row["vehicle_class"]) == ("country_vehicles", "car")
     # Half and half; 1/3 : 2/3 at the low end, 3/5 : 2/5 at the high one.
     assert row["moved_share"] == pytest.approx(1 / 2 - 1 / 3)
@@ -263,7 +270,7 @@ def test_a_classs_vehicles_move_energy_between_classes_by_hand():
 
 
 def test_the_ranking_is_whole_and_in_order(lahore):
-    ranked = sensitivity(*lahore, ZONES)
+    ranked = sensitivity(Area(*lahore, ZONES))
     assert ranked["swing_share"].is_monotonic_decreasing
     assert (ranked["swing_kwh_day"] >= 0).all()
     assert ranked["moved_share"].between(0, 1).all()
@@ -278,12 +285,12 @@ def test_the_ranking_is_whole_and_in_order(lahore):
         "renting_effect",
         "survey_renting_share",
     }
-    total = zone_energy(*lahore, ZONES)["demand_kwh_day"].sum()
+    total = zone_energy(Area(*lahore, ZONES))["demand_kwh_day"].sum()
     assert (ranked["low_kwh_day"] <= total * (1 + 1e-12)).all()
     assert (ranked["high_kwh_day"] >= total * (1 - 1e-12)).all()
     # The order of rows changes nothing.
     fleet, vehicles, shares = lahore
-    again = sensitivity(fleet[::-1], vehicles[::-1], shares[::-1], ZONES)
+    again = sensitivity(Area(fleet[::-1], vehicles[::-1], shares[::-1], ZONES))
     assert again[["figure"]].equals(ranked[["figure"]])
     assert again["swing_share"].to_numpy() == pytest.approx(ranked["swing_share"].to_numpy())
 
@@ -291,9 +298,9 @@ def test_the_ranking_is_whole_and_in_order(lahore):
 def test_a_case_that_wants_nothing_or_is_out_of_order():
     fleet, vehicles, shares = exact()
     with pytest.raises(InputError, match="no class wants any energy"):
-        sensitivity(fleet.assign(vehicles=0.0, low=0.0), vehicles, shares)
+        sensitivity(Area(fleet.assign(vehicles=0.0, low=0.0), vehicles, shares))
     with pytest.raises(InputError, match=r"not low <= central <= high \(country_vehicles car\)"):
-        draw_energy(5, 1, fleet.assign(low=2000.0), vehicles, shares)
+        draw_energy(5, 1, Area(fleet.assign(low=2000.0), vehicles, shares))
 
 
 # --- one factor for all fleets -------------------------------------------------------------------
@@ -316,7 +323,7 @@ def test_all_fleets_have_one_factor_with_slow_at_its_tenth_percentile():
         frame["low"] = frame["high"] = frame[value]
     for column in [c for c in fixed[1].columns if c.endswith(("_low", "_high"))]:
         fixed[1][column] = fixed[1][column.rpartition("_")[0]]
-    draws = draw_energy(20_000, 1, *fixed, paces=paces)
+    draws = draw_energy(20_000, 1, Area(*fixed), paces=paces)
     wide = draws.pivot_table(index="draw", columns="vehicle_class", values="demand_kwh_day")
     planned = city_energy(*fixed).set_index("vehicle_class")["demand_kwh_day"]
     for name in planned.index:
@@ -330,8 +337,8 @@ def test_the_scenario_slow_is_no_outcome_of_one_in_a_hundred():
     parts, paces = _islamabad()
     slow, _ = _islamabad("slow")
     kwh = city_energy(*slow)["demand_kwh_day"].sum()
-    alone = draw_energy(2000, 1, *parts).groupby("draw")["demand_kwh_day"].sum()
-    common = draw_energy(2000, 1, *parts, paces=paces).groupby("draw")["demand_kwh_day"].sum()
+    alone = draw_energy(2000, 1, Area(*parts)).groupby("draw")["demand_kwh_day"].sum()
+    common = draw_energy(2000, 1, Area(*parts), paces=paces).groupby("draw")["demand_kwh_day"].sum()
     assert (alone < kwh).mean() < 0.01
     assert 0.05 < (common < kwh).mean() < 0.15
 
@@ -340,7 +347,7 @@ def test_the_range_is_of_what_may_come_whatever_scenario_is_planned_for():
     parts, paces = _islamabad()
     slow, slow_paces = _islamabad("slow")
     ours, theirs = (
-        draw_energy(4000, 1, *p, paces=f).groupby("draw")["demand_kwh_day"].sum().median()
+        draw_energy(4000, 1, Area(*p), paces=f).groupby("draw")["demand_kwh_day"].sum().median()
         for p, f in ((parts, paces), (slow, slow_paces))
     )
     # The ranges of the two scenarios themselves differ a little.

@@ -2,19 +2,24 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from export.test_layers import make_town
 
 from siting.errors import InputError, MissingExtraError
-from siting.export import demand_layer, draw_plan
+from siting.export import demand_layer, plan_figure, save_figure
 from siting.export.ground import find_ground, marker_pt2, nice, shade
 
 image = pytest.importorskip("matplotlib.image", reason="needs the extra siting[map]")
 
 SERVED, UNSERVED = np.array([42, 140, 130]), np.array([222, 110, 56])
 NEW, EXISTING = np.array([30, 58, 138]), np.array([17, 24, 39])
+
+
+def draw_plan(path: Path, **parts: Any) -> None:
+    save_figure(plan_figure(**parts), path)
 
 
 def draw(path: Path, served: float = 1.0, sites: slice = slice(None), **texts: str) -> np.ndarray:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
@@ -18,7 +17,7 @@ from siting.batch.studies import short_words
 from siting.batch.table import swept_of
 from siting.engine.proof import is_far
 from siting.terminal.progress import LiveLine
-from siting.terminal.screen import NARROW, Screen
+from siting.terminal.screen import Column, Screen
 
 MOST_ROWS = 30
 
@@ -47,13 +46,9 @@ class BatchLines(LiveLine):
 def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
     """Print the studies of a batch that is not run: each with its run folder, or its fault."""
     console = Screen()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    for name in ("Study", "Sweep", "Run folder"):
-        table.add_column(name, overflow="fold")
-    for study in studies:
-        if not study.fault:
-            table.add_row(study.name, study.label, study.key)
-    console.print(table)
+    heads = {"Study": "name", "Sweep": "label", "Run folder": "key"}
+    columns = [Column(head, attrgetter(at), overflow="fold") for head, at in heads.items()]
+    console.table(columns, [study for study in studies if not study.fault])
     for study in studies:
         if study.fault:
             what = " ".join(word for word in (study.config, study.label) if word)
@@ -86,30 +81,20 @@ def print_batch(result: BatchResult) -> None:
         console.say(f"That is {len(far):,} of {int(done.sum()):,} studies, at most.")
     swept = swept_of(table)
     several = len(set(table.loc[done, "name"])) > 1
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=NARROW)
-    if several or not swept:
-        shown.add_column("Study", overflow="fold")
-    for key in swept:
-        shown.add_column(key.rpartition(".")[2], justify="right", overflow="fold")
-    for name in ("Served", "At most", "Gap", "PKR m", "Stations"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for row in table[done].head(MOST_ROWS).to_dict("records"):
-        most = row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0)
-        shown.add_row(
-            *([str(row["name"])] if several or not swept else []),
-            *("" if pd.isna(row[key]) else short_words(row[key]) for key in swept),
-            f"{row['served_share']:.1%}",
-            "" if pd.isna(most) else f"{most:.1%}",
-            "" if pd.isna(row["gap"]) else f"{row['gap']:.2%}",
-            f"{row['subsidy_pkr'] / 1e6:,.1f}",
-            f"{row['new_stations']:,}",
-        )
+    columns = [Column("Study", "name", overflow="fold")] if several or not swept else []
+    columns += [_swept(key) for key in swept]
+    columns += [
+        Column("Served", "served_share", ".1%"),
+        Column("At most", _at_most, ".1%"),
+        Column("Gap", "gap", ".2%"),
+        Column("PKR m", "subsidy_pkr", ",.1f", per=1e6),
+        Column("Stations", "new_stations", ",.0f"),
+    ]
     if done.any():
         if not several and swept:
             console.print(f"\n{table.loc[done, 'name'].iloc[0]}", style="bold")
-        console.print(shown)
-    if done.sum() > MOST_ROWS:
-        console.print(f"… and {done.sum() - MOST_ROWS:,} more in results.csv")
+        rest = "… and {:,} more in results.csv"
+        console.table(columns, table[done], most=MOST_ROWS, more=rest)
     for row in table[table["status"] == "failed"].to_dict("records"):
         swept_values = {key: row[key] for key in swept if not pd.isna(row[key])}
         what = " ".join(w for w in (str(row["config"]), sweep_words(swept_values)) if w)
@@ -119,3 +104,15 @@ def print_batch(result: BatchResult) -> None:
     for name, note in notes_of(table):
         console.note(str(note), str(name))
     console.print(f"{status_words(table)}. Written to {result.out / 'index.html'}", soft_wrap=True)
+
+
+def _at_most(row: Any) -> float:
+    """Return the share that no plan of a study exceeds."""
+    return float(row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0))
+
+
+def _swept(key: str) -> Column:
+    def words(row: Any) -> str:
+        return "" if pd.isna(row[key]) else short_words(row[key])
+
+    return Column(key.rpartition(".")[2], words, ">", overflow="fold")

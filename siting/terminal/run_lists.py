@@ -1,0 +1,87 @@
+"""What the terminal shows of stored runs: a list of them, and whether one holds or repeats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from siting.terminal.screen import Column, Screen
+
+if TYPE_CHECKING:
+    from siting.review import Verified
+    from siting.review.rerun import Rerun
+
+
+DIFFERENCES_SHOWN = 8
+
+
+def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Print each run's name and what its ``run.json`` says first."""
+    console = Screen()
+    if not runs:
+        console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes a first one.")
+        return
+    console.table(
+        [
+            Column("Run", "run", overflow="fold"),
+            Column("Written", lambda facts: str(facts.get("written", ""))[:16].replace("T", " "),
+                   no_wrap=True),
+            Column("Served", _number("served_share"), ".1%"),
+            Column("Gap", _number("gap"), ".2%"),
+            Column("PKR m", _number("subsidy_pkr"), ",.1f", per=1e6),
+            Column("Stations", _number("new_stations"), ",.0f"),
+        ],
+        [{**facts, "run": name} for name, facts in runs],
+    )  # fmt: skip
+    console.print("A verb takes a name, the start of one, or @latest: siting open @latest")
+
+
+def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
+    """Return what gives a number of a run; NaN where the run has none that is finite."""
+
+    def number(facts: Mapping[str, Any]) -> float:
+        value = facts.get(key)
+        try:
+            found = float(value) if isinstance(value, int | float) else math.nan
+        except OverflowError:  # a whole number with more digits than a run writes
+            return math.nan
+        return found if math.isfinite(found) else math.nan
+
+    return number
+
+
+def print_rerun(repetition: Rerun) -> None:
+    """Print what is the same as in the first run and what is not."""
+    console = Screen()
+    console.print()
+    verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
+    console.say(Text.assemble(verdict, f": {repetition.folder!s} repeated"))
+    rows = []
+    for part in repetition.compared:
+        word = "same" if part.same else "differ" if part.what.endswith("s") else "differs"
+        word = "-" if part.counted.startswith("not stored") else word
+        colour = "" if part.same else "red" if part.decides else "yellow"
+        rows.append((part.what.capitalize(), Text(word, style=colour), part.counted))
+    console.pairs(rows)
+    for part in repetition.compared:
+        for line in part.differences[:DIFFERENCES_SHOWN]:
+            console.say(f"  {part.what}: {line}")
+        if len(part.differences) > DIFFERENCES_SHOWN:
+            more = len(part.differences) - DIFFERENCES_SHOWN
+            console.print(f"  {part.what}: … and {more:,} more (all with --json)")
+    console.notes(repetition.notes)
+
+
+def print_verified(verified: Verified) -> None:
+    """Print what was checked, what does not hold, and what could not be checked."""
+    console = Screen()
+    verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
+    console.say(Text.assemble(verdict, f": {verified.folder!s}"))
+    for what, words in verified.held.items():
+        console.say(f"  {what:<10} {words}")
+    for fault in verified.faults:
+        console.indented(str(fault), 2)
+    console.notes(verified.notes)
