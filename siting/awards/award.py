@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import NO_ASK, SAME, Ask, Market
+from siting.awards.page import page_of
 from siting.awards.program import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
@@ -24,7 +25,7 @@ from siting.export import with_units, write_csv, write_geojson
 from siting.files import sha256
 from siting.plan import Plan
 from siting.program.program import Program
-from siting.review.awarded import AWARD, BIDS
+from siting.review.awarded import AWARD, BIDS, PAGE
 from siting.review.record import folder_for
 from siting.review.shown import Block, Shown, block_of
 from siting.study.facts import run_facts
@@ -34,6 +35,7 @@ from siting.study.python_inputs import lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
+from siting.writing import write_whole
 
 TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
@@ -180,6 +182,8 @@ def award(
         lost = made.places[~made.places["won"]].drop(columns="won")
         write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
         shutil.copyfile(path, folder / BIDS)
+        page = page_of(replace(made, plan=plan), judged.network.edges.to_crs(4326))
+        write_whole(folder / PAGE, lambda part: part.write_text(page, encoding="utf-8"))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
     facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import Bid
-from siting.awards.bids import ZONE, placed, read_bids, zone_of_sites
+from siting.awards.bids import placed, read_bids, zone_of_sites
 from siting.config import Config
 from siting.errors import ConfigError, Fault
 from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.program.program import Program
+from siting.review.awarded import ZONE
 from siting.review.places import study_of_sites, study_with_sites
 from siting.sites import charger_catalogue
 from siting.sites.chargers_text import size_name

@@ -11,9 +11,11 @@ from rich import box
 from rich.table import Table
 
 from siting.awards import Award
+from siting.awards.page import between
 from siting.terminal.screen import NARROW, Screen
 
 MOST_ROWS = 15
+_MILLIONS = (1e6, ",.3f")
 
 
 def print_award(made: Award) -> None:
@@ -38,7 +40,7 @@ def print_award(made: Award) -> None:
     money.add_column("PKR m", justify="right", no_wrap=True)
     for row in made.payments.to_dict("records"):
         if row["rule"] != "rents paid" or row["high_pkr"]:
-            money.add_row(str(row["rule"]), _between(row["low_pkr"], row["high_pkr"]))
+            money.add_row(str(row["rule"]), between(row["low_pkr"], row["high_pkr"], *_MILLIONS))
     money.add_row("budget", f"{outcome.budget_pkr / 1e6:,.3f}")
     console.print(money)
     console.notes(made.notes)
@@ -67,21 +69,9 @@ def _print_bids(
             str(row["bidder"]),
             str(row["name"]),
             f"{(row['ask_pkr'] or -row['rent_pkr']) / 1e6:,.3f}",
-            _between(row["critical_low_pkr"], row["critical_high_pkr"]),
+            between(row["critical_low_pkr"], row["critical_high_pkr"], *_MILLIONS),
             told if known else "",
         )
     console.print(table)
     if len(bids) > MOST_ROWS:
         console.print(f"{len(bids) - MOST_ROWS:,} more in {rest}")
-
-
-def _between(low: float, high: float) -> str:
-    """Return a sum in millions, or two where it is not proven."""
-    if math.isnan(low):
-        return "not asked"
-    if high < 0:
-        return "none"
-    least, most = (f"{max(pkr, 0.0) / 1e6:,.3f}" for pkr in (low, high))
-    if not math.isfinite(high):
-        return f"{least} or more"
-    return most if high - low < 1 else f"{least}-{most}"
