@@ -39,7 +39,9 @@ SAME = 1e-5
 # Of a plan that is to be as good as the award, so much less worth is arithmetic.
 EXACT = 1e-9
 # Of what is left of the time, the share that each question of a plan may take.
-FIRST, SECOND = 0.6, 0.6
+SOON, FIRST, SECOND = 0.2, 0.6, 0.6
+# Share of all worth that is arithmetic.
+NOTHING = 1e-7
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,13 @@ class Market:
     def _best(self, without: Bid | None, gap: float) -> Best | None:
         gone = self.closed | self._of(() if without is None else without.offers)
         clock, worth = self.pool.clock, self.pool.worth
-        enough = max(1e-7, gap / 100) * float(worth @ self._ends)
-        with clock.within(clock.share_after(FIRST)):
-            most = self._asked(worth, gone, -math.inf, enough=enough)
+        whole = float(worth @ self._ends)
+        # To the end if that is soon done, else to the gap asked.
+        for share, enough in ((SOON, NOTHING), (FIRST, max(gap, NOTHING))):
+            with clock.within(clock.share_after(share)):
+                most = self._asked(worth, gone, -math.inf, enough=enough * whole)
+            if most.bound - most.value <= max(gap, NOTHING) * max(abs(most.value), NOTHING * whole):
+                break
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
@@ -281,8 +287,9 @@ class Market:
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
         """Return, of plans as good and as cheap as a choice, that of least cost and lowest ids."""
-        instance, rows = self.program.instance, []
-        for price in (self.drawn, instance.offer_cost, 1.0 + np.arange(len(self.drawn))):
+        rows: list[Row] = []
+        rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
+        for price in (self.drawn, self.program.instance.offer_cost, rank):
             each = price[self.options.last] / max(float(price.max(initial=0.0)), 1e-12)
             if rows:
                 found = self._cheapest(price, gone, worth, rows)

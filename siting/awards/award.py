@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import NO_ASK, SAME, Ask, Market
-from siting.awards.page import page_of
+from siting.awards.page import NOT_IN_TIME, TOO_MUCH, page_of
 from siting.awards.program import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
@@ -410,20 +410,20 @@ def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
     if ruled_out:
         return ruled_out
     if ask is None:
-        return "others serve more for the money; its critical ask was not worked out in time"
+        return NOT_IN_TIME
     if ask == NO_ASK:
         return "no ask: the best plan with it serves less, or breaks a limit"
     if ask.proven:
-        return f"asked PKR {max(asked - ask.high_pkr, 0):,.0f} too much"
+        return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much"
     if ask.low_pkr >= asked:
         return "not proven: it may be as good as the award"
-    return f"asked PKR {max(asked - ask.high_pkr, 0):,.0f} too much at least"
+    return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much at least"
 
 
 def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[str, ...]:
     outcome = study.outcome
     out = [TIES]
-    if outcome.proof.status != "optimal" or outcome.proof.gap > 1e-6:
+    if outcome.proof.gap > SAME:
         out.append(
             f"the award is proven within {outcome.gap:.2%}: critical asks are against it as it "
             "stands, and a bid above its own may still be part of a better one"

@@ -15,6 +15,9 @@ from siting.texts import html_text
 if TYPE_CHECKING:
     from siting.awards.award import Award
 
+# Why a bid lost, where that is its ask alone, or was not worked out.
+TOO_MUCH = "asked PKR "
+NOT_IN_TIME = "others serve more for the money; its critical ask was not worked out in time"
 # Heads of the tables by column, with how a number is written.
 _BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
         "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
@@ -67,6 +70,8 @@ PKR {outcome.subsidy_pkr:,.0f} {money}. With them the plan serves
 <figure>{_map(made.places, by_mark, roads)}<figcaption class="legend">{_WON} winners,
 {_WON.replace("won", "lost")} losers, numbered as in the tables. Places of a bundle share a
 number.</figcaption></figure>
+<section><h2>What is paid</h2>
+{table_of(_PAID, _paid(made.payments, outcome.budget_pkr))}</section>
 <h2>Winners</h2>
 {_table({**_BID, **adds}, winners)}
 <p class="quiet">What a winner adds is what the award would lose without it, all others the
@@ -75,8 +80,6 @@ same.</p>
 {_table(_LOST, losers)}
 <p class="quiet">The critical ask is the largest at which a bid would have won, all other bids the
 same; a bid that asked for a rupee more lost. Where two figures are given it lies between them.</p>
-<section><h2>What is paid</h2>
-{table_of(_PAID, _paid(made.payments, outcome.budget_pkr))}</section>
 <section><h2>How it was decided</h2>
 <ul>{notes}</ul></section>
 </body>
@@ -96,11 +99,21 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
         ask = f"{row['ask_pkr']:,.0f}"
         if not row["ask_pkr"] and row["rent_pkr"]:
             ask = f"pays {row['rent_pkr']:,.0f}"
-        critical = between(row["critical_low_pkr"], row["critical_high_pkr"])
-        lost = f"{over:,.0f}" if over == over and over > 0 else ""
-        rows.append({**row, "mark": f"{letter}{n}", "money": ask, "critical": critical,
-                     "over": lost})  # fmt: skip
-    return pd.DataFrame(rows, columns=[*bids.columns, "mark", "money", "critical", "over"])
+        low, high = row["critical_low_pkr"], row["critical_high_pkr"]
+        why = str(row.get("why", ""))
+        ruled_out = low != low and bool(why) and why != NOT_IN_TIME
+        rows.append(
+            {
+                **row,
+                "mark": f"{letter}{n}",
+                "money": ask,
+                "critical": "cannot win" if ruled_out else between(low, high),
+                "over": f"{over:,.0f}" if high >= 0 and over > 0 else "",
+                "why": "" if why.startswith(TOO_MUCH) else why,  # the column before says it
+            }
+        )
+    more = ["mark", "money", "critical", "over", "why"]
+    return pd.DataFrame(rows, columns=[*bids.columns.difference(more), *more])
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:

@@ -140,8 +140,10 @@ class Pool:
         value = np.concatenate([empty, *(row[1] for row in rows)])
         shape = (len(rows), len(asked.goal))
         extra = sparse.csr_array((value, index, start), shape=shape)
-        wide = matrix.a.copy()
-        wide.resize(matrix.a.shape[0], len(asked.goal))
+        wide = sparse.csr_array(
+            (matrix.a.data, matrix.a.indices, matrix.a.indptr),
+            shape=(matrix.a.shape[0], len(asked.goal)),
+        )
         model = model_of(
             sparse.csc_array(sparse.vstack([wide, extra])),
             asked.goal, asked.lower, asked.upper,

@@ -94,7 +94,8 @@ class MapSheet:
         return (
             f'<g class="{kind}" style="{style}"><title>{html_text(title)}</title>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8"/>'
-            f'<text x="{x:.1f}" y="{y + 3.5:.1f}">{html_text(text)}</text></g>'
+            f'<text x="{x:.1f}" y="{y + 3.5:.1f}"{" class=long" * (len(text) > 2)}>'
+            f"{html_text(text)}</text></g>"
         )
 
     def drawn(self, words: str, *parts: str) -> str:
