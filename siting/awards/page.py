@@ -93,7 +93,7 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
     """Return bids with what the page says of each in words."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[Any, Any]] = []
     for n, row in enumerate(bids.to_dict("records"), 1):
         over = row.get("over_pkr", math.nan)
         ask = f"{row['ask_pkr']:,.0f}"
@@ -137,10 +137,10 @@ def _paid(payments: pd.DataFrame, budget_pkr: float) -> Sequence[dict[str, str]]
     for row in payments.to_dict("records"):
         if row["rule"] == "rents paid" and not row["high_pkr"]:
             continue
-        ends = [row["low_pkr"], row["high_pkr"]]
+        low, high = row["low_pkr"], row["high_pkr"]
         known = 0 < budget_pkr < 1e15 and row["rule"] != "rents paid"
-        share = between(*ends, budget_pkr / 100, ".1f") + " %" if known else ""
-        rows.append({"rule": row["rule"], "paid": between(*ends), "share": share,
+        share = between(low, high, budget_pkr / 100, ".1f") + " %" if known else ""
+        rows.append({"rule": row["rule"], "paid": between(low, high), "share": share,
                      "means": _MEANS[row["rule"]]})  # fmt: skip
     return rows
 

@@ -132,7 +132,8 @@ class Pool:
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])
         awake = np.flatnonzero((self._idle <= RESTS) | (len(cuts) <= MANY))
-        own: list[Row] = [(i, v, -math.inf, m) for i, v, m in (cuts[n] for n in awake.tolist())]
+        here = (cuts[n] for n in awake.tolist())
+        own: list[Row] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
         rows = [*own, *asked.rows, *more]
         start = np.cumsum([0, *(len(index) for index, *_ in rows)])
         empty = np.zeros(0)

@@ -130,4 +130,5 @@ def _zone_of(study: Study, site: str) -> str:
     point = study.candidates.set_index("site_id").geometry[site]
     middle = study.cells.geometry.representative_point()
     near = np.hypot(middle.x - point.x, middle.y - point.y).to_numpy().argmin()
-    return str(study.cell_zones[str(study.cells["cell_id"].iloc[near])])
+    zones: Any = study.cell_zones
+    return str(zones[str(study.cells["cell_id"].iloc[near])])

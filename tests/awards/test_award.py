@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
@@ -236,6 +237,17 @@ def test_an_edited_award_is_told_in_words(folder, tmp_path, name, old, new, said
     assert any(said in str(fault) for fault in faults), [*map(str, faults)]
 
 
+def test_a_cap_of_zones_is_recounted(town, tmp_path):
+    bids = write(tmp_path, bid("w", "X", WEST, 300), bid("e", "X", EAST, 100))
+    keys = ["program.zones={kind: grid, size_m: 100000}",
+            "award.caps={mine: {column: zone, stations: 1}}"]  # fmt: skip
+    made = siting.award(town, bids, keys, out=tmp_path / "run")
+    account = award_account(siting.study_from_run(made.folder), made.folder)
+    assert award_faults(account) == []
+    (fault,) = award_faults(replace(account, stands=account.offers["offer_id"].tolist()))[-1:]
+    assert "wins 2 stations, at most 1 are allowed" in str(fault)
+
+
 @in_chromium
 def test_the_page_shows_winners_losers_and_the_money(folder, opened):
     page = opened(folder / "award.html")
@@ -243,9 +255,9 @@ def test_the_page_shows_winners_losers_and_the_money(folder, opened):
     assert page.count("g.won") == 2
     assert page.count("g.lost") == 1
     assert page.count("script") == 0
-    assert "Lost by (PKR)" in page.text("table >> nth=1")
-    assert "200" in page.text("table >> nth=1")
-    assert "pay the critical ask" in page.text("table >> nth=2")
+    assert "pay the critical ask" in page.text("table >> nth=0")
+    assert "Lost by (PKR)" in page.text("table >> nth=2")
+    assert "700 500 200" in page.text("table >> nth=2")
     assert page.ask("document.documentElement.scrollWidth") <= page.ask("window.innerWidth")
     assert page.asked == [(folder / "award.html").as_uri()]
 
